@@ -1,0 +1,57 @@
+# Everything a person or CI does here. `make` alone says what there is.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LISTEN ?= 127.0.0.1:8080
+# A lock names exact versions and hashes, so what installs here is what was tested.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host \
+	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types bench lock clean tools
+
+help: ## say what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
+	@$(BIN)/receiver serve --listen $(LISTEN)
+
+test: $(VENV)/.installed-test tools lint types ## install what the tests need, then run all of them
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-test ## style of the code, the tests and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
+
+types: $(VENV)/.installed-test ## mypy --strict
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-test ## the benchmark, in ratios, in under two minutes
+	$(BIN)/python -m bench
+
+tools: ## the programs that end-to-end tests run (Debian's packages)
+	@.ci/tools
+
+lock: $(VENV)/.installed-test ## resolve the dependencies anew and write the three lock files
+	$(INSTALL) 'pip-tools>=7.6'
+	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --output-file requirements-test.lock --extra test --constraint requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --output-file requirements-build.lock --allow-unsafe --only-build-deps --all-build-deps pyproject.toml
+
+clean: ## remove what was made here; ./receiver-data, where incidents are, stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@PYTHON='$(PYTHON)' .ci/venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python requirements.lock requirements-build.lock pyproject.toml
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --require-hashes --requirement requirements-build.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock
+	$(INSTALL) --require-hashes --requirement requirements-test.lock
+	@touch $@

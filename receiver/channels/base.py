@@ -1,0 +1,146 @@
+"""What a channel is: one file, one settings model, pure payloads, one `send`."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ConfigDict, SecretStr
+
+from receiver.channels.error import REASONS, DeliveryError, Reason
+from receiver.channels.http import Http, Reply, raise_for
+from receiver.channels.text import HIDDEN
+from receiver.model.base import Frozen
+from receiver.model.notice import Action, Notice, Receipt
+
+__all__ = [
+    "REASONS",
+    "BaseUrl",
+    "Channel",
+    "ChannelSettings",
+    "DeliveryError",
+    "Http",
+    "Reason",
+    "Reply",
+    "hidden_url",
+    "http_url",
+    "is_set",
+    "raise_for",
+]
+
+
+def http_url(text: str) -> str:
+    """Return `text` without a closing slash when it is an http(s) URL with a host, or empty. Raises ValueError."""
+    if not text:
+        return text
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  (a port that is no number shows only when it is read)
+    except ValueError:
+        raise ValueError("not a URL that can be read (expected https://host/path)") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http or https URL with a host (expected https://host/path)")
+    return text.rstrip("/")
+
+
+def hidden_url(url: str) -> str:
+    """Return `url` with all but scheme and host replaced by `***`: a webhook's path is often its credential."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}/{HIDDEN}"
+
+
+BaseUrl = Annotated[str, AfterValidator(http_url)]
+"""Where a vendor is; any host of the configuration may be called, loopback included (surfaces.md, Decided)."""
+
+
+class ChannelSettings(Frozen):
+    """One entry of `channels` in the configuration; subclasses add `kind: Literal[...]` and what they need."""
+
+    # A validation error repeats its input, and here the input may be a token.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: str
+
+
+def is_set(secret: SecretStr) -> bool:
+    """Return whether there is anything in `secret`: empty means off, never open (surfaces.md, Decided)."""
+    return bool(secret.get_secret_value().strip())
+
+
+PAGING = frozenset({Action.TRIGGER, Action.ACKNOWLEDGE, Action.RESOLVE})
+"""What only a channel that can ring a person does; the other actions are for those that inform."""
+
+S = TypeVar("S", bound=ChannelSettings)
+
+
+class Channel(ABC, Generic[S]):
+    """One configured way to the outside world."""
+
+    kind: ClassVar[str]
+    Settings: ClassVar[type[ChannelSettings]]
+    paging: ClassVar[bool] = False
+    """Can ring a person."""
+    informs: ClassVar[bool] = False
+    """Takes messages about an incident."""
+    built: ClassVar[bool] = True
+    """False for a kind whose settings are known, but which cannot send yet."""
+
+    def __init__(self, name: str, settings: S, http: Http) -> None:
+        """Take the key under `channels`, its settings, and the connections that all channels share."""
+        self.name = name
+        self.settings = settings
+        self.http = http
+
+    def __repr__(self) -> str:
+        """Return name and kind; the settings hold secrets."""
+        return f"<{type(self).__name__} {self.name}>"
+
+    @abstractmethod
+    def missing(self) -> str | None:
+        """Return which address or credential is missing, so that the channel is off; None when it is complete."""
+
+    @abstractmethod
+    def address(self) -> str:
+        """Return the address that is informed when nobody names one, as `#incidents`; never a secret."""
+
+    @abstractmethod
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the requests that `send` would make, as JSON, with every secret replaced by `***`. Pure."""
+
+    @abstractmethod
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Hand `notice` to the vendor; called by `send`, which checked that it can. Raises DeliveryError."""
+
+    async def send(self, notice: Notice) -> Receipt:
+        """Return the vendor's receipt for `notice`.
+
+        All the calls that it takes together end within `http.total` seconds, so that a send always ends before its
+        lease (architecture.md, Delivery). Raises DeliveryError, and nothing else of the outside world.
+        """
+        lacking = self.missing()
+        if lacking is not None:
+            raise DeliveryError("refused" if self.built else "not_built", f"{self.name}: {lacking}", permanent=True)
+        if not (self.paging if notice.action in PAGING else self.informs):
+            detail = f"{self.name} cannot {notice.action.value}"
+            raise DeliveryError("refused", detail, permanent=True)
+        try:
+            async with asyncio.timeout(self.http.total):
+                return await self.deliver(notice)
+        except TimeoutError:
+            detail = f"{self.name}: not done after {self.http.total:g} s"
+            raise DeliveryError("timeout", detail, ambiguous=True) from None
+        except DeliveryError as error:
+            # Each channel hides what it sent; this is for what a vendor knows from elsewhere.
+            error.conceal(self.secrets(notice))
+            raise
+
+    def secrets(self, notice: Notice) -> tuple[str, ...]:
+        """Return every credential of the settings and every pager address of `notice`: none may be shown."""
+        found = [value.get_secret_value() for _, value in self.settings if isinstance(value, SecretStr)]
+        found += [page.address for page in notice.incident.pages] if notice.incident else []
+        found += [notice.page.address] if notice.page else []
+        found += [notice.address] if self.paging and notice.address != self.address() else []
+        return tuple(filter(None, found))

@@ -1,0 +1,74 @@
+"""The log as a channel: with no configuration at all a page is still seen."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import structlog
+
+from receiver.channels.base import Channel, ChannelSettings
+from receiver.channels.text import clean
+from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.severity import Severity
+
+
+class LogSettings(ChannelSettings):
+    """The service's own log; there is nothing to set."""
+
+    kind: Literal["log"] = "log"
+
+
+class Log(Channel[LogSettings]):
+    """Writes one line a notice."""
+
+    kind: ClassVar[str] = "log"
+    Settings: ClassVar[type[ChannelSettings]] = LogSettings
+    paging: ClassVar[bool] = True
+    informs: ClassVar[bool] = True
+
+    def missing(self) -> str | None:
+        """Return None: it is always complete."""
+        return None
+
+    def address(self) -> str:
+        """Return `log`."""
+        return "log"
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the one line that `send` would write."""
+        level, name, fields = line(notice)
+        return [{"log": name, "level": level, **fields}]
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Write the line; this cannot fail."""
+        level, name, fields = line(notice)
+        getattr(structlog.get_logger(__name__), level)(name, channel=self.name, **fields)
+        return Receipt(ref=notice.key)
+
+
+def line(notice: Notice) -> tuple[str, str, dict[str, Any]]:
+    """Return level, event name and fields of the line for `notice`, all text on one line. No address is in it."""
+    fields: dict[str, Any] = {"action": notice.action.value}
+    incident = notice.incident
+    if incident is not None:
+        fields |= {
+            "incident": incident.label,
+            "severity": incident.severity.value,
+            "state": incident.state.value,
+            "title": clean(incident.title, 300),
+            "rule": clean(incident.decision.rule, 200),
+        }
+    if notice.page is not None:
+        fields |= {"person": clean(notice.page.person, 200), "contact": clean(notice.page.contact, 200)}
+    if notice.events:
+        fields["news"] = clean("; ".join(event.text for event in notice.events[-5:]), 1000)
+    elif notice.text:
+        fields["text"] = clean(notice.text, 1000)
+    if notice.action is Action.TRIGGER:
+        urgent = incident is None or incident.severity.rank <= Severity.SEV2.rank
+        return ("critical" if urgent else "error"), "page", fields
+    if notice.action in (Action.ACKNOWLEDGE, Action.RESOLVE):
+        return "warning", "page", fields
+    if notice.action is Action.TELL:
+        return "warning", "message", fields
+    return "info", "incident", fields

@@ -1,0 +1,171 @@
+"""PagerDuty, Events API v2 (contracts/pagerduty.md): the pager."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, raise_for
+from receiver.channels.http import encode
+from receiver.channels.text import HIDDEN, clean, cut, href
+from receiver.model.base import rfc3339
+from receiver.model.incident import Incident
+from receiver.model.notice import Action, AlertLine, Notice, Receipt
+from receiver.model.severity import Severity
+
+ROUTING_KEY_LENGTH = 32
+SUMMARY_LIMIT = 1024
+DEDUP_KEY_LIMIT = 255
+BODY_LIMIT = 512_000
+"""Bytes; "512 KB" read the strict way, as Alertmanager's own sender does."""
+ALERT_LIMIT = 20
+LINK_LIMIT = 20
+SEVERITIES = {
+    Severity.SEV1: "critical",
+    Severity.SEV2: "error",
+    Severity.SEV3: "warning",
+    Severity.SEV4: "info",
+}
+ACTIONS = {Action.TRIGGER: "trigger", Action.ACKNOWLEDGE: "acknowledge", Action.RESOLVE: "resolve"}
+
+
+class PagerDutySettings(ChannelSettings):
+    """PagerDuty as the pager. The routing keys are the people's (`people.*`), so it is complete without credentials."""
+
+    kind: Literal["pagerduty"] = "pagerduty"
+    api_url: BaseUrl = Field(
+        "https://events.pagerduty.com", description="Where events go; accounts in the EU have their own host."
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Secret of the webhook subscription; several, comma-separated, while it is rotated."
+    )
+    api_token: SecretStr = Field(SecretStr(""), description="REST API token, to map PagerDuty's incidents to ours.")
+
+
+class PagerDuty(Channel[PagerDutySettings]):
+    """Rings one person through the routing key of their service."""
+
+    kind: ClassVar[str] = "pagerduty"
+    Settings: ClassVar[type[ChannelSettings]] = PagerDutySettings
+    paging: ClassVar[bool] = True
+
+    def missing(self) -> str | None:
+        """Return `api_url` when that is empty, else None."""
+        return None if self.settings.api_url else "api_url is empty"
+
+    def address(self) -> str:
+        """Return its name: a page always names its own address."""
+        return self.name
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the one event that `send` would post, its routing key hidden."""
+        return [{"method": "POST", "url": self._url(), "body": {**payload(notice), "routing_key": HIDDEN}}]
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Post one event. A 202 says that PagerDuty took it, not yet that somebody was rung."""
+        if len(notice.address) != ROUTING_KEY_LENGTH or not notice.address.isascii():
+            who = notice.page.person if notice.page else "this contact"
+            detail = f"the {self.name} key of {who} has {len(notice.address)} characters, expected {ROUTING_KEY_LENGTH}"
+            raise DeliveryError("refused", detail, permanent=True)
+        event = payload(notice)
+        reply = await self.http.post_json(self._url(), event)
+        raise_for(reply, notice.now, (notice.address,))
+        if reply.status != 202:
+            detail = f"answered {reply.status}, and only a 202 says that the event was taken"
+            raise DeliveryError("bad_answer", detail, ambiguous=True)
+        return Receipt(ref=event["dedup_key"], warning=_warning(reply.json, event["dedup_key"]))
+
+    def _url(self) -> str:
+        return f"{self.settings.api_url}/v2/enqueue"
+
+
+def payload(notice: Notice) -> dict[str, Any]:
+    """Return the event for `notice`, at most 512 KB. It holds the routing key: never log it."""
+    event: dict[str, Any] = {
+        "routing_key": notice.address,
+        "event_action": ACTIONS.get(notice.action, "trigger"),
+        "dedup_key": dedup_key(notice),
+    }
+    # Acknowledge and resolve need nothing more (pagerduty.md, section 1).
+    if event["event_action"] != "trigger":
+        return event
+    event["client"] = "receiver"
+    if notice.url:
+        event["client_url"] = notice.url
+    event["payload"] = _payload(notice)
+    links = [{"href": link.href, "text": clean(link.text, 255) or "link"} for link in notice.links if href(link.href)]
+    if links:
+        event["links"] = links[:LINK_LIMIT]
+    if len(encode(event)) > BODY_LIMIT:
+        event["payload"]["custom_details"] = {"note": "The details were too large for PagerDuty; see the incident."}
+    return event
+
+
+def dedup_key(notice: Notice) -> str:
+    """Return the page's key, at most 255 characters: the same page always gives the same key."""
+    key = notice.page.key if notice.page else notice.key
+    return key if len(key) <= DEDUP_KEY_LIMIT else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
+def _payload(notice: Notice) -> dict[str, Any]:
+    incident = notice.incident
+    if incident is None:
+        text = clean(notice.text, SUMMARY_LIMIT) or "page"
+        return {"summary": text, "source": "receiver", "severity": "critical"}
+    content: dict[str, Any] = {
+        "summary": _summary(incident),
+        "source": _source(incident),
+        "severity": SEVERITIES[incident.severity],
+        "timestamp": rfc3339(incident.opened_at),
+    }
+    if incident.service:
+        content["component"] = clean(incident.service, 255)
+    if incident.names:
+        content["class"] = clean(incident.names[0], 255)
+    content["custom_details"] = _details(notice, incident)
+    return content
+
+
+def _summary(incident: Incident) -> str:
+    # The title is cut, never the severity before it nor the id behind it.
+    head, tail = f"[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
+    title = clean(incident.title, SUMMARY_LIMIT) or "incident"
+    return head + cut(title, SUMMARY_LIMIT - len(head) - len(tail)) + tail
+
+
+def _source(incident: Incident) -> str:
+    candidates = (incident.service, incident.labels.get("instance"), *incident.names[:1])
+    return next((text for text in (clean(candidate or "", 255) for candidate in candidates) if text), "receiver")
+
+
+def _details(notice: Notice, incident: Incident) -> dict[str, Any]:
+    decision = incident.decision
+    details: dict[str, Any] = {
+        "incident_id": incident.label,
+        "incident_severity": incident.severity.value,
+        "rule": clean(decision.rule, 200),
+        "reasons": [clean(reason, 500) for reason in decision.reasons[:ALERT_LIMIT]],
+        "scope": clean(decision.scope or "unknown", 200),
+        "firing": incident.firing,
+        "resolved": incident.resolved,
+        "alerts": [_alert(line) for line in notice.alerts[:ALERT_LIMIT]],
+    }
+    if notice.page:
+        details["paged_as"] = clean(f"{notice.page.contact} ({notice.page.step})", 200)
+    return details
+
+
+def _alert(line: AlertLine) -> dict[str, Any]:
+    return {
+        "name": clean(line.name, 500),
+        "summary": clean(line.summary, 2000),
+        "labels": {clean(name, 200): clean(value) for name, value in line.labels.items()},
+        "starts_at": rfc3339(line.starts_at),
+    }
+
+
+def _warning(answer: Any, key: str) -> str | None:
+    told = answer.get("dedup_key") if isinstance(answer, dict) else None
+    return None if told == key else "taken, but the answer does not name the deduplication key that was sent"

@@ -1,0 +1,262 @@
+"""Slack: one message an incident, edited in place, later changes in its thread (contracts/slack.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from receiver.channels import slack_message as message
+from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
+from receiver.channels.slack_answer import FROZEN, GONE, SlackError
+from receiver.channels.slack_api import PAGE, Body, SlackApi
+from receiver.model.base import Frozen
+from receiver.model.event import Event
+from receiver.model.notice import Action, Mention, Notice, Receipt
+from receiver.model.severity import Severity
+
+MENTIONED_KEPT = 100
+PASSING = ("timeout", "connection", "rate_limited", "server_error")
+
+
+class IncidentChannels(Frozen):
+    """Which incidents get a channel of their own."""
+
+    severities: tuple[Severity, ...] = Field((), description="Severities whose incidents get their own channel.")
+    prefix: str = Field("inc", description="What the name of such a channel begins with.", max_length=20)
+
+
+class SlackSettings(ChannelSettings):
+    """A Slack workspace, through a bot of the user's."""
+
+    kind: Literal["slack"] = "slack"
+    api_url: BaseUrl = Field("https://slack.com/api", description="Where the Web API is.")
+    bot_token: SecretStr = Field(SecretStr(""), description="Bot token (`xoxb-...`) with chat:write; empty: off.")
+    signing_secret: SecretStr = Field(
+        SecretStr(""), description="Verifies what Slack sends; empty: commands and buttons are answered 401."
+    )
+    channel: str = Field("", description="Channel to inform, by name (`#incidents`) or id; empty: off.")
+    incident_channels: IncidentChannels | None = Field(None, description="Which incidents get their own channel.")
+    responders: tuple[str, ...] = Field((), description="User groups whose members may act; none: the whole workspace.")
+    workspace: str | None = Field(None, description="Id of the workspace (`T...`) that requests must come from.")
+    app: str | None = Field(None, description="Id of the app (`A...`) that requests must come from.")
+
+
+class Slack(Channel[SlackSettings]):
+    """Keeps one message an incident up to date, and its thread.
+
+    The memory of its receipts: `channel` and `ts` of the message, `said` (the sequence number of the last event that
+    was told) and `mentioned` (who was called already).
+    """
+
+    kind: ClassVar[str] = "slack"
+    Settings: ClassVar[type[ChannelSettings]] = SlackSettings
+    informs: ClassVar[bool] = True
+
+    def __init__(self, name: str, settings: SlackSettings, http: Http) -> None:
+        """Begin without any channel's id known."""
+        super().__init__(name, settings, http)
+        self._api = SlackApi(settings.api_url, settings.bot_token, http)
+        self._ids: dict[str, str] = {}
+
+    def missing(self) -> str | None:
+        """Return which of `api_url`, `bot_token` and `channel` is empty, else None."""
+        if not self.settings.api_url:
+            return "api_url is empty"
+        if not is_set(self.settings.bot_token):
+            return "bot_token is empty"
+        return None if self.settings.channel else "channel is empty"
+
+    def address(self) -> str:
+        """Return the channel of the settings, by name or id as it stands there."""
+        return self.settings.channel
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the first post, or the edit and the thread reply where there is a message already."""
+        memory = _memory(notice)
+        if memory is None:
+            return [self._api.request("chat.postMessage", first(notice, notice.address))]
+        news = thread(notice, memory)
+        requests = [self._api.request("chat.update", update(notice, memory))]
+        return [*requests, self._api.request("chat.postMessage", news)] if news else requests
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Post, or edit and reply. What an earlier attempt may have done is looked for before it is done again."""
+        memory = _memory(notice)
+        if memory is None and notice.repeat:
+            memory = await self._find(notice)
+        if memory is None:
+            return await self._first(notice)
+        if notice.action is Action.TELL:
+            return Receipt(ref=memory["ts"])
+        try:
+            await self._api.write("chat.update", update(notice, memory), notice.now)
+        except SlackError as error:
+            if error.code == GONE:
+                return await self._anew(notice)
+            if error.code not in FROZEN:
+                raise
+        return await self._reply(notice, memory)
+
+    async def _anew(self, notice: Notice) -> Receipt:
+        # Somebody deleted the message: the newest state goes up again, unless an earlier attempt did that already.
+        found = await self._find(notice) if notice.repeat else None
+        return await self._first(notice) if found is None else await self._reply(notice, found)
+
+    async def _first(self, notice: Notice) -> Receipt:
+        place = notice.memory.get("channel") or self._ids.get(notice.address) or notice.address
+        told = await self._api.write("chat.postMessage", first(notice, place), notice.now)
+        channel, stamp = told.get("channel"), told.get("ts")
+        if not (isinstance(channel, str) and isinstance(stamp, str)):
+            raise DeliveryError("bad_answer", "chat.postMessage answered without channel and ts", ambiguous=True)
+        self._ids[notice.address] = channel
+        memory = {"channel": channel, "ts": stamp, **_told(notice, {})}
+        return Receipt(ref=stamp, memory=memory if notice.action is Action.INFORM else {}, warning=_warning(told))
+
+    async def _reply(self, notice: Notice, memory: dict[str, Any]) -> Receipt:
+        warning = None
+        if notice.repeat and thread(notice, memory):
+            memory = await self._heard(notice, memory)
+        news = thread(notice, memory)
+        if news:
+            warning = _warning(await self._api.write("chat.postMessage", news, notice.now))
+        return Receipt(ref=memory["ts"], memory={**memory, **_told(notice, memory)}, warning=warning)
+
+    async def _find(self, notice: Notice) -> dict[str, Any] | None:
+        # The memory of our message if an earlier attempt posted it after all; None when there is none, or when
+        # this token may not look.
+        try:
+            place = await self._id(notice)
+            query = {"channel": place or "", "include_all_metadata": "true", "limit": str(PAGE)}
+            if place:
+                async for found in self._api.items("conversations.history", "messages", query, notice.now):
+                    marks = _marks(found, notice)
+                    if marks is not None and found.get("thread_ts", found.get("ts")) == found.get("ts"):
+                        return {"channel": place, "ts": found["ts"], **marks}
+        except DeliveryError as error:
+            _wait_if_passing(error)
+        return None
+
+    async def _heard(self, notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
+        # `memory`, and what the thread already says.
+        said, mentioned = _said(memory), list(memory.get("mentioned", []))
+        query = {"channel": memory["channel"], "ts": memory["ts"]}
+        query |= {"include_all_metadata": "true", "limit": str(PAGE)}
+        try:
+            async for found in self._api.items("conversations.replies", "messages", query, notice.now):
+                marks = _marks(found, notice)
+                if marks is not None:
+                    said = max(said, marks["said"])
+                    mentioned += marks["mentioned"]
+        except DeliveryError as error:
+            _wait_if_passing(error)
+        return {**memory, "said": said, "mentioned": mentioned}
+
+    async def _id(self, notice: Notice) -> str | None:
+        # A name is enough for posting; reading takes the id.
+        name = notice.address
+        if not name.startswith("#") or name in self._ids:
+            return self._ids.get(name, name)
+        query = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": "1000"}
+        async for item in self._api.items("conversations.list", "channels", query, notice.now):
+            if f"#{item.get('name')}" == name and isinstance(item.get("id"), str):
+                self._ids[name] = item["id"]
+                return self._ids[name]
+        return None
+
+
+def first(notice: Notice, place: str) -> Body:
+    """Return the body of the message that starts an incident's thread, or tells something by itself."""
+    return {
+        "channel": place,
+        "text": message.summary(notice),
+        "blocks": message.message(notice),
+        "metadata": message.metadata(notice, **_told(notice, {})),
+        **_INERT,
+    }
+
+
+def update(notice: Notice, memory: dict[str, Any]) -> Body:
+    """Return the body of the edit; without metadata, so that the first post's stays."""
+    return {
+        "channel": memory["channel"],
+        "ts": memory["ts"],
+        "text": message.summary(notice),
+        "blocks": message.message(notice),
+        "parse": "none",
+        "link_names": False,
+    }
+
+
+def thread(notice: Notice, memory: dict[str, Any]) -> Body | None:
+    """Return the body of the one reply with all that was not told yet; None when there is nothing."""
+    news = [event for event in notice.events if event.seq > _said(memory)]
+    called = set(memory.get("mentioned", []))
+    newly = [person for person in notice.mentions if _who(person) not in called]
+    if not news and not newly:
+        return None
+    text, blocks = message.reply(news, newly)
+    return {
+        "channel": memory["channel"],
+        "thread_ts": memory["ts"],
+        "text": text,
+        "blocks": blocks,
+        "metadata": message.metadata(notice, **_told(notice, memory)),
+        **_INERT,
+    }
+
+
+_INERT: Body = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": False}
+
+
+def _memory(notice: Notice) -> dict[str, Any] | None:
+    memory = notice.memory
+    known = notice.action is Action.INFORM and memory.get("channel") and memory.get("ts")
+    return dict(memory) if known else None
+
+
+def _told(notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
+    # What will have been told once this notice is: goes into the metadata before, into the memory after.
+    called = [*memory.get("mentioned", []), *map(_who, notice.mentions)]
+    return {"said": _last(notice.events, _said(memory)), "mentioned": list(dict.fromkeys(called))[-MENTIONED_KEPT:]}
+
+
+def _last(events: Sequence[Event], before: int) -> int:
+    return max([before, *(event.seq for event in events)])
+
+
+def _said(memory: dict[str, Any]) -> int:
+    said = memory.get("said")
+    return said if isinstance(said, int) else 0
+
+
+def _who(person: Mention) -> str:
+    return person.address or person.name
+
+
+def _marks(found: Body, notice: Notice) -> dict[str, Any] | None:
+    # What the metadata of a message of ours says was told; None when the message is not about this.
+    ours = message.metadata(notice, 0, [])
+    marks = found.get("metadata")
+    payload = marks.get("event_payload") if isinstance(marks, dict) else None
+    if not (isinstance(marks, dict) and isinstance(payload, dict)) or marks.get("event_type") != ours["event_type"]:
+        return None
+    same = "uid" if notice.incident is not None else "notice"
+    if payload.get(same) != ours["event_payload"][same] or not isinstance(found.get("ts"), str):
+        return None
+    mentioned = payload.get("mentioned")
+    return {"said": _said(payload), "mentioned": mentioned if isinstance(mentioned, list) else []}
+
+
+def _wait_if_passing(error: DeliveryError) -> None:
+    # What passes is waited for, and what may already have been posted stays in doubt; a token that may not read
+    # posts again: twice is better than never.
+    if error.reason in PASSING:
+        error.ambiguous = True
+        raise error
+
+
+def _warning(told: Body) -> str | None:
+    warning = told.get("warning")
+    return f"slack: {warning[:200]}" if isinstance(warning, str) else None

@@ -1,0 +1,204 @@
+"""Any receiver of JSON: a CloudEvents 1.0 event (structured mode), signed when there is a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from receiver.channels.base import Channel, ChannelSettings, hidden_url, http_url, is_set, raise_for
+from receiver.channels.http import encode
+from receiver.channels.text import HIDDEN, cut, hide
+from receiver.model.base import rfc3339
+from receiver.model.event import Event
+from receiver.model.incident import Incident
+from receiver.model.notice import Action, Notice, Receipt
+
+PRIVATE = frozenset({"address", "routing_key"})
+"""Keys of an event's data under which a pager's credential is frozen (architecture.md, Identities)."""
+TEXT_LIMIT = 4096
+EVENTS = 100
+BODY_LIMIT = 1_000_000
+"""Bytes; above it alerts and labels are left out, the counts stay: most receivers refuse some megabytes."""
+TIMES = (
+    "opened_at",
+    "acknowledged_at",
+    "identified_at",
+    "mitigated_at",
+    "resolved_at",
+    "closed_at",
+)
+
+
+def _secret_url(value: SecretStr) -> SecretStr:
+    http_url(value.get_secret_value())
+    return value
+
+
+class WebhookSettings(ChannelSettings):
+    """An address of the user's that takes JSON."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: Annotated[SecretStr, AfterValidator(_secret_url)] = Field(
+        SecretStr(""), description="Where events are posted; a secret, since its path may be one. Empty: off."
+    )
+    secret: SecretStr = Field(
+        SecretStr(""), description="Key of the HMAC-SHA256 in `X-Receiver-Signature`; empty: unsigned."
+    )
+
+
+class Webhook(Channel[WebhookSettings]):
+    """Posts what happened to an address of the user's."""
+
+    kind: ClassVar[str] = "webhook"
+    Settings: ClassVar[type[ChannelSettings]] = WebhookSettings
+    informs: ClassVar[bool] = True
+
+    def missing(self) -> str | None:
+        """Return `url` when that is empty, else None."""
+        return None if is_set(self.settings.url) else "url is empty"
+
+    def address(self) -> str:
+        """Return the host that events go to."""
+        return urlsplit(self.settings.url.get_secret_value()).hostname or self.name
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the one request; of the address only the host, of the signature nothing."""
+        headers = _headers(notice)
+        if is_set(self.settings.secret):
+            headers["X-Receiver-Signature"] = f"v1={HIDDEN}"
+        url = hidden_url(self.settings.url.get_secret_value()) if self.missing() is None else ""
+        return [{"method": "POST", "url": url, "headers": headers, "body": payload(notice)}]
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Post one event; any 2xx says that it was taken."""
+        url, secret = self.settings.url.get_secret_value(), self.settings.secret.get_secret_value()
+        body, headers = encode(payload(notice)), _headers(notice)
+        if is_set(self.settings.secret):
+            headers["X-Receiver-Signature"] = f"v1={sign(secret, body)}"
+        reply = await self.http.post(url, body, headers)
+        raise_for(reply, notice.now, (secret, *url_parts(url)))
+        return Receipt(ref=notice.key)
+
+
+def sign(secret: str, body: bytes) -> str:
+    """Return the HMAC-SHA256 of the raw `body` in hexadecimal."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def url_parts(url: str) -> list[str]:
+    """Return the URL and every longer part of it behind the host: each may be its credential."""
+    return [url, *(part for part in re.split(r"[/?&=#:@]+", url)[2:] if len(part) >= 6)]
+
+
+def payload(notice: Notice) -> dict[str, Any]:
+    """Return the CloudEvent for `notice`: the same notice gives the same bytes."""
+    secrets = {page.address for page in notice.incident.pages if page.address} if notice.incident else set()
+    # The time is that of what happened, so that a repetition does not differ.
+    moment = notice.events[-1].at if notice.events else notice.incident.opened_at if notice.incident else notice.now
+    data: dict[str, Any] = {
+        "action": notice.action.value,
+        "incident": _harmless(_incident(notice, notice.incident), secrets) if notice.incident else None,
+        "events": [_event(event, secrets) for event in notice.events[-EVENTS:]],
+    }
+    if notice.text:
+        data["text"] = _harmless(notice.text, secrets)
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": notice.key,
+        "type": _type(notice),
+        "source": notice.url or "/receiver",
+        "time": rfc3339(moment),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    if notice.incident is not None and notice.incident.id:
+        event["subject"] = notice.incident.id
+    if notice.incident is not None and len(encode(event)) > BODY_LIMIT:
+        data["incident"]["alerts"]["items"] = []
+        data["incident"]["labels"] = {}
+    return event
+
+
+def _type(notice: Notice) -> str:
+    if notice.action is Action.TELL or notice.incident is None:
+        return "receiver.message"
+    return f"receiver.incident.{notice.events[-1].kind.value if notice.events else 'updated'}"
+
+
+def _headers(notice: Notice) -> dict[str, str]:
+    key = notice.key
+    if not (key.isascii() and key.isprintable() and len(key) <= 255):
+        key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    return {"Content-Type": "application/cloudevents+json; charset=utf-8", "Idempotency-Key": key}
+
+
+def _incident(notice: Notice, incident: Incident) -> dict[str, Any]:
+    # The form of surfaces.md, Shapes in JSON; a page without its address and key.
+    moments = {name: getattr(incident, name) for name in TIMES}
+    return {
+        "id": incident.id or None,
+        "title": incident.title,
+        "severity": incident.severity.value,
+        "state": incident.state.value,
+        "phase": incident.phase.value,
+        "service": incident.service,
+        "labels": incident.labels,
+        **{name: rfc3339(moment) if moment else None for name, moment in moments.items()},
+        "alerts": {"firing": incident.firing, "resolved": incident.resolved, "items": _alerts(notice)},
+        "decision": incident.decision.model_dump(mode="json", exclude={"measured"}),
+        "roles": incident.roles.model_dump(mode="json"),
+        "pages": [
+            {
+                "contact": page.contact,
+                "person": page.person,
+                "step": page.step,
+                "channel": page.channel,
+                "at": rfc3339(page.at),
+            }
+            for page in incident.pages
+        ],
+        "links": {**incident.links, **({"incident": notice.url} if notice.url else {})},
+        "drill": incident.drill,
+        "version": incident.version,
+    }
+
+
+def _alerts(notice: Notice) -> list[dict[str, Any]]:
+    return [
+        {
+            "fingerprint": line.fingerprint,
+            "name": line.name,
+            "summary": line.summary,
+            "labels": line.labels,
+            "starts_at": rfc3339(line.starts_at),
+        }
+        for line in notice.alerts
+    ]
+
+
+def _event(event: Event, secrets: set[str]) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "at": rfc3339(event.at),
+        "kind": event.kind.value,
+        "actor": event.actor.model_dump(mode="json"),
+        "reason": event.reason,
+        "text": _harmless(event.text, secrets),
+        "data": _harmless(event.data, secrets, PRIVATE),
+    }
+
+
+def _harmless(value: Any, secrets: set[str], private: frozenset[str] = frozenset()) -> Any:
+    # Cut, and without any pager's address; what a label says is otherwise left as it is: this is data, not a page.
+    if isinstance(value, str):
+        return hide(cut(value, TEXT_LIMIT), secrets)
+    if isinstance(value, dict):
+        return {key: _harmless(item, secrets, private) for key, item in value.items() if key not in private}
+    if isinstance(value, (list, tuple)):
+        return [_harmless(item, secrets, private) for item in value]
+    return value

@@ -1,0 +1,86 @@
+"""Addresses in the configuration: where to listen, and whom to call over HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+HIGHEST_PORT = 65_535
+STORES = ("embedded", "redis://HOST:6379/0", "rediss://HOST:6379/0", "unix:///PATH")
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """Return host and port of `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080` (every address).
+
+    Port 0 lets the system choose. Raises ValueError for everything else.
+    """
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > HIGHEST_PORT:
+        raise ValueError("not an address to listen on (write host:port, such as 127.0.0.1:8080)")
+    if ":" in host and not bracketed:
+        raise ValueError("an IPv6 address needs brackets (write [::1]:8080)")
+    return (host[1:-1] if bracketed else host) or "0.0.0.0", int(port)  # noqa: S104  (only when the file says so)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Return whether only this machine reaches `host`; a name other than localhost counts as reachable."""
+    if host is None or host.lower() == "localhost":
+        return host is not None
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_listen(text: str) -> str:
+    split_listen(text)
+    return text
+
+
+def _check_web(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or any(character.isspace() for character in text):
+        raise ValueError("not an http or https address (write https://host/path)")
+    return text.rstrip("/")
+
+
+def check_store(secret: SecretStr) -> SecretStr:
+    """Return `secret` when it says where the store is. Raises ValueError, without the text: it may hold a password."""
+    url = secret.get_secret_value()
+    if url == "embedded":
+        return secret
+    scheme = url.partition("://")[0]
+    if scheme in ("redis+sentinel", "redis+cluster"):
+        raise ValueError(f"{scheme}:// is not built yet (write one of {', '.join(STORES)})")
+    try:
+        parts = urlsplit(url)
+        good = bool(parts.path.strip("/")) if scheme == "unix" else bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if scheme not in ("redis", "rediss", "unix") or not good:
+        raise ValueError(f"not an address of a store (write one of {', '.join(STORES)})")
+    return secret
+
+
+def _none_when_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _without_empty(value: Any) -> Any:
+    return [item for item in value if item not in ("", None)] if isinstance(value, list | tuple) else value
+
+
+EmptyIsNone = BeforeValidator(_none_when_empty)
+"""`${NAME:-}` of a variable that is not set reads as left out."""
+WithoutEmpty = BeforeValidator(_without_empty)
+Listen = Annotated[str, AfterValidator(_check_listen)]
+WebAddress = Annotated[str, AfterValidator(_check_web)]
+"""An http(s) address without a closing slash."""

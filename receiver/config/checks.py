@@ -1,0 +1,192 @@
+"""What the sections of a configuration say of each other: names, pages, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from receiver.channels import discover
+from receiver.config.address import is_loopback, split_listen
+from receiver.config.draft import Draft, listed
+from receiver.config.problems import Path, Problem, one_of
+from receiver.model.oncall import Person
+from receiver.model.severity import Severity
+from receiver.triage.matchers import MatcherError, parse_matcher
+
+SHORTEST_TOKEN = 16
+"""Characters: a shorter token can be guessed."""
+
+Reference = tuple[Path, str, str]
+"""Where a name is used, in which section it must be defined, and the name."""
+
+
+def problems(draft: Draft) -> Iterator[Problem]:
+    """Yield what is wrong between the sections."""
+    for path, section, name in [*_of_policies(draft), *_of_people(draft), *_of_channels(draft)]:
+        if name not in draft.names(section):
+            message = f"no {_SINGULAR[section]} is called {name!r:.60}"
+            yield draft.document.problem(path, message, one_of(name, draft.names(section)))
+    yield from _addresses(draft)
+    yield from _words(draft)
+    yield from _paging(draft)
+    yield from _doors(draft)
+
+
+def notes(draft: Draft) -> Iterator[Problem]:
+    """Yield what is valid but unwise, or off."""
+    document = draft.document
+    for name, lack in draft.off.items():
+        yield document.problem(("channels", name), f"off: {lack}", at_key=True)
+    if draft.sections.redis.exposed:
+        hint = "use rediss://, or keep it to a network that nobody else reaches"
+        yield document.problem(("redis", "url"), "a store in plain text beyond the loopback", hint)
+    for index, token in enumerate(draft.sections.auth.tokens):
+        if 0 < len(token.token.get_secret_value()) < SHORTEST_TOKEN:
+            hint = f"take {SHORTEST_TOKEN} random characters or more"
+            yield document.problem(("auth", "tokens", index, "token"), "a short token", hint)
+    given = draft.raw.get("severities")
+    for severity in Severity if isinstance(given, dict) else ():
+        if severity.value not in draft.names("severities"):
+            hint = "write page, notify or ticket for it"
+            yield document.problem(("severities", severity.value), "left out, so nobody is told of it", hint)
+
+
+_SINGULAR = {
+    "contacts": "contact",
+    "people": "person",
+    "schedules": "schedule",
+    "escalations": "escalation",
+    "channels": "channel",
+}
+
+
+def _of_policies(draft: Draft) -> Iterator[Reference]:
+    sections = draft.sections
+    users: dict[str, Severity] = {}
+    for severity, policy in sections.severities.items():
+        path: Path = ("severities", severity.value)
+        yield from _contacts(path, policy.page, policy.notify)
+        for where, channel in listed((*path, "second_road"), policy.second_road):
+            yield where, "channels", channel
+        if policy.escalation is not None:
+            users.setdefault(policy.escalation, severity)
+            yield (*path, "escalation"), "escalations", policy.escalation
+    for name, escalation in sections.escalations.items():
+        # The seed's escalations count only where a severity uses them.
+        if name in users or isinstance(draft.raw.get("escalations"), dict):
+            for index, step in enumerate(escalation.steps):
+                path = (*draft.escalation(name, users.get(name)), "steps", index)
+                yield from _contacts(path, step.page, step.notify)
+    for index, audience in enumerate(sections.audiences):
+        yield from _contacts(("audiences", index), (), audience.notify)
+
+
+def _contacts(path: Path, page: tuple[str, ...], notify: tuple[str, ...]) -> Iterator[Reference]:
+    for where, contact in [*listed((*path, "page"), page), *listed((*path, "notify"), notify)]:
+        yield where, "contacts", contact
+
+
+def _of_people(draft: Draft) -> Iterator[Reference]:
+    for name, contact in draft.sections.contacts.items():
+        for path, target in ((("contacts", name), contact), (("contacts", name, "backup"), contact.backup)):
+            if target is None:
+                continue
+            if target.schedule is not None:
+                yield (*path, "schedule"), "schedules", target.schedule
+            if target.person is not None:
+                yield (*path, "person"), "people", target.person
+            for where, person in listed((*path, "people"), target.people):
+                yield where, "people", person
+    for name, schedule in draft.sections.schedules.items():
+        for where, person in listed(("schedules", name, "people"), schedule.people):
+            yield where, "people", person
+
+
+def _of_channels(draft: Draft) -> Iterator[Reference]:
+    for name, schedule in draft.sections.schedules.items():
+        if schedule.handoff_channel is not None:
+            yield ("schedules", name, "handoff_channel"), "channels", schedule.handoff_channel
+    monthly = draft.sections.reviews.monthly
+    if monthly is not None:
+        yield ("reviews", "monthly", "channel"), "channels", monthly.channel
+
+
+def _addresses(draft: Draft) -> Iterator[Problem]:
+    # Read from what was written: a misspelt `name` is an address too, and the person is not right without it.
+    people = draft.raw.get("people")
+    roads = {*draft.names("channels"), *discover()}
+    for key, written in people.items() if isinstance(people, dict) else ():
+        for road in written if isinstance(written, dict) else ():
+            if road in roads or road in Person.model_fields:
+                continue
+            path = ("people", key, road)
+            hint = one_of(road, roads | {"name", "timezone"})
+            yield draft.document.problem(path, "no channel has this name or kind", hint, at_key=True)
+
+
+def _words(draft: Draft) -> Iterator[Problem]:
+    sections, document = draft.sections, draft.document
+    for index, audience in enumerate(sections.audiences):
+        for where, text in listed(("audiences", index, "matchers"), audience.matchers):
+            try:
+                parse_matcher(text)
+            except MatcherError as error:
+                yield document.problem(where, str(error))
+    if draft.rules is not None and "incidents" in draft.raw:
+        scopes = set(draft.rules.scope.order)
+        for where, scope in listed(
+            ("incidents", "customer_visible", "scopes"), sections.incidents.customer_visible.scopes
+        ):
+            if scope not in scopes and "customer_visible" in draft.raw["incidents"]:
+                message = f"the severity rules know no scope {scope!r:.60}"
+                yield document.problem(where, message, one_of(scope, scopes))
+    components = {component.id for component in sections.status_page.components}
+    for index, window in enumerate(sections.maintenance):
+        for where, component in listed(("maintenance", index, "components"), window.components):
+            if component not in components:
+                message = f"the status page has no component {component!r:.60}"
+                yield document.problem(where, message, one_of(component, components))
+
+
+def _paging(draft: Draft) -> Iterator[Problem]:
+    document, channels = draft.document, draft.sections.channels
+    paged = list(draft.paged())
+    if paged and not draft.pagers:
+        # A channel with a mistake of its own may be the pager: that mistake comes first.
+        if draft.names("channels") == set(channels):
+            kinds = ", ".join(sorted(kind for kind, channel in discover().items() if channel.paging))
+            yield document.problem(paged[0][0], "nobody can be paged: no channel rings", f"add one of kind {kinds}")
+        return
+    needed: set[str] = set()
+    told: set[str] = set()
+    for _, contact in paged:
+        for key in draft.members(contact):
+            person = draft.sections.people.get(key)
+            roads = (
+                [] if person is None else [name for name, kind in draft.pagers.items() if person.address(name, kind)]
+            )
+            if all(road in draft.off for road in roads):
+                needed.update(roads)
+            if person is not None and not roads and key not in told:
+                told.add(key)
+                hint = f"write {min(draft.pagers)}: ADDRESS"
+                message = f"contact {contact!r:.60} pages this person, who has no address on a channel that rings"
+                yield document.problem(("people", key), message, hint, at_key=True)
+    for name in sorted(needed & draft.off.keys()):
+        message = f"pages need this channel, and it is off: {draft.off[name]}"
+        yield document.problem(("channels", name), message, "complete it, or page by another one", at_key=True)
+
+
+def _doors(draft: Draft) -> Iterator[Problem]:
+    document, server = draft.document, draft.sections.server
+    tokens: dict[str, str] = {}
+    for index, token in enumerate(draft.sections.auth.tokens):
+        secret = token.token.get_secret_value()
+        if secret and secret in tokens:
+            message = f"the same token as that of {tokens[secret]!r:.60}"
+            yield document.problem(("auth", "tokens", index, "token"), message, "give each caller its own")
+        tokens.setdefault(secret, token.name)
+    if not any(tokens) and not is_loopback(split_listen(server.listen)[0]):
+        message = "listens beyond the loopback without any token"
+        yield document.problem(
+            ("server", "listen"), message, "set a token under auth.tokens, or listen on 127.0.0.1:8080"
+        )

@@ -1,0 +1,224 @@
+"""The settings of what looks outward or back: status page, links, objectives, maintenance, reviews, verification."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+
+from receiver.config.address import EmptyIsNone, WebAddress
+from receiver.model.oncall import check_weekly
+from receiver.model.settings import Settings
+from receiver.model.severity import Severity
+from receiver.model.units import Number, PositiveDuration, Ratio, ZoneName
+from receiver.triage.matchers import MatcherText
+
+_PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_LABEL = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*\s*")
+
+
+class Component(Settings):
+    """A part of the service that the public knows."""
+
+    id: str = Field(min_length=1)
+    """Its stable name."""
+    name: str = Field(min_length=1)
+    """What the public calls it."""
+    matchers: tuple[MatcherText, ...] = ()
+    """Incidents whose labels match all of these concern it."""
+
+
+class StatusPage(Settings):
+    """The built-in public page."""
+
+    title: str = "Status"
+    """Its heading."""
+    components: tuple[Component, ...] = ()
+    """What it shows."""
+
+
+def _check_template(text: str) -> str:
+    rest = _PLACE.sub("", text)
+    if "{{" in rest or not all(_LABEL.fullmatch(place) for place in _PLACE.findall(text)):
+        raise ValueError("a {{ }} that is no label (write the name of a label alone, such as {{ service }})")
+    return text
+
+
+LabelTemplate = Annotated[str, AfterValidator(_check_template)]
+"""Text in which `{{ name }}` stands for a label of the alert; nothing else is evaluated."""
+
+
+class GrafanaLink(Settings):
+    """Where Grafana explores metrics."""
+
+    url: WebAddress
+    """Grafana's address."""
+    datasource: str = "prometheus"
+    """The data source there."""
+
+
+class LokiLink(Settings):
+    """Where Grafana explores logs."""
+
+    url: WebAddress
+    """Grafana's address."""
+    datasource: str = "loki"
+    """The data source there."""
+    query: LabelTemplate = '{service="{{ service }}"}'
+    """The query."""
+
+
+class JaegerLink(Settings):
+    """Where traces are."""
+
+    url: WebAddress
+    """Jaeger's address."""
+    service: LabelTemplate = "{{ service }}"
+    """The service there."""
+
+
+class SentryLink(Settings):
+    """Where errors are."""
+
+    url: WebAddress
+    """Sentry's address."""
+    organization: str = Field(min_length=1)
+    """The organisation there."""
+    project: LabelTemplate = "{{ service }}"
+    """The project there."""
+
+
+class Github(Settings):
+    """Where deployments are read from."""
+
+    api_url: WebAddress = "https://api.github.com"
+    """GitHub's API."""
+    repositories: dict[str, str] = {}
+    """Owner and name of the repository of each service."""
+    token: SecretStr = SecretStr("")
+    """To read with; empty: without one."""
+
+
+class Links(Settings):
+    """Deep links put into every page, ticket and incident; each is off when left out."""
+
+    grafana: GrafanaLink | None = None
+    """Metrics."""
+    loki: LokiLink | None = None
+    """Logs."""
+    jaeger: JaegerLink | None = None
+    """Traces."""
+    sentry: SentryLink | None = None
+    """Errors."""
+    github: Github | None = None
+    """Deployments."""
+
+
+class Objective(Settings):
+    """An objective whose error budget post-mortems and reviews count against."""
+
+    name: str = Field(min_length=1)
+    """What it is called."""
+    target: Ratio
+    """The part of the time that must be good, such as 99.9%."""
+    window: PositiveDuration = timedelta(days=30)
+    """Over which time."""
+    severities: tuple[Severity, ...] = Field(default=(Severity.SEV1, Severity.SEV2), min_length=1)
+    """Incidents that spend the budget."""
+
+
+class Maintenance(Settings):
+    """A window that comes back every week, in which nobody is paged."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: str = Field(min_length=1)
+    """What is done then."""
+    matchers: tuple[MatcherText, ...] = Field(min_length=1)
+    """Alerts that match all of these do not page."""
+    weekly: Annotated[str, AfterValidator(check_weekly)]
+    """When it begins, as `Sunday 03:00`, in wall-clock time."""
+    lasts: PositiveDuration = Field(alias="for")
+    """How long it lasts."""
+    timezone: ZoneName = "UTC"
+    """The zone of `weekly`."""
+    components: tuple[str, ...] = ()
+    """Components of the status page that it concerns."""
+    enabled: bool = True
+    """Whether it holds."""
+
+
+class Monthly(Settings):
+    """The monthly review."""
+
+    channel: str
+    """A key of `channels`: where it is posted."""
+    wiki: bool = False
+    """Whether it becomes a page of the wiki."""
+
+
+def _check_category(text: str) -> str:
+    place, _, name = text.partition(".")
+    if place not in ("labels", "annotations") or not name:
+        raise ValueError("not a field of an alert (write labels.NAME or annotations.NAME)")
+    return text
+
+
+class Reviews(Settings):
+    """What reviews count by."""
+
+    categories: tuple[Annotated[str, AfterValidator(_check_category)], ...] = ("labels.category", "labels.service")
+    """An incident's category: the first of these that it has."""
+    monthly: Monthly | None = None
+    """The monthly review; none: only when asked for."""
+
+
+class Heartbeat(Settings):
+    """A beat outside, while paging works end to end."""
+
+    url: Annotated[WebAddress | None, EmptyIsNone] = None
+    """Where to; none: off."""
+    every: PositiveDuration = timedelta(minutes=1)
+    """How often."""
+
+
+class Check(Settings):
+    """One thing that must hold: an address that answers, or a query below or above a number."""
+
+    name: str = Field(min_length=1)
+    """What it is called."""
+    http: Annotated[WebAddress | None, EmptyIsNone] = None
+    """An address to get ..."""
+    expect_status: int = Field(200, ge=100, le=599)
+    """... and the status that it must answer with."""
+    promql: str | None = None
+    """A query of Prometheus ..."""
+    below: Number | None = None
+    """... whose value must be less than this, such as 5% or 0.05 ..."""
+    above: Number | None = None
+    """... or more than this."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.http is None) == (self.promql is None):
+            raise ValueError("a check asks one thing (write exactly one of http and promql)")
+        if (self.promql is not None) != (self.below is not None or self.above is not None):
+            raise ValueError("a query and its limit belong together (write promql with below or above)")
+        return self
+
+
+class Verification(Settings):
+    """What "the fix is verified" means: all checks must hold for `incidents.monitor_for`."""
+
+    prometheus_url: Annotated[WebAddress | None, EmptyIsNone] = None
+    """Where queries are asked; needed by checks with `promql`."""
+    checks: tuple[Check, ...] = ()
+    """What must hold."""
+
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        if self.prometheus_url is None and any(check.promql for check in self.checks):
+            raise ValueError("a check with promql needs a Prometheus (write prometheus_url: http://host:9090)")
+        return self

@@ -1,0 +1,44 @@
+"""The file of severity rules that a configuration names."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path as FilePath
+from typing import Any
+
+from receiver.config.document import Document, read
+from receiver.config.problems import Problem
+from receiver.config.validation import validate
+from receiver.triage.rules_file import RulesSettings
+
+PACKAGED = FilePath(str(files("receiver"))) / "data"
+"""Where the files of the default are."""
+
+
+def read_rules(text: str, name: str) -> tuple[RulesSettings | None, list[Problem], Any]:
+    """Return the rules in `text`, every problem, and the plain value. `name` is how messages call the file."""
+    document = read(text, name)
+    if document.value is None and not document.problems:
+        document.value = {}
+    if document.problems:
+        return None, document.problems, document.value
+    rules, problems = validate(RulesSettings, document.value, document)
+    return rules, problems, document.value
+
+
+def load_rules(
+    named: str | None, document: Document, base: FilePath
+) -> tuple[RulesSettings | None, list[Problem], Any]:
+    """Return the rules that `severity_rules: named` means; without a name, those that ship with the service."""
+    path = PACKAGED / "severity-rules.yaml" if named is None else base / named
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        problem = document.problem(("severity_rules",), "the file is not text in UTF-8", "save it as UTF-8")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "not a path"
+        message = f"the file cannot be read: {said}"
+        problem = document.problem(("severity_rules",), message, "a path relative to this file")
+    else:
+        return read_rules(text, str(path))
+    return None, [problem], None

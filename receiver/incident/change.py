@@ -1,0 +1,178 @@
+"""A notification about an incident that is open, or that reopens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.journal import Draft
+from receiver.incident.membership import LEAVES_AFTER, fired, sender, worst_of
+from receiver.incident.membership import counts as counts_of
+from receiver.incident.membership import ended as ended_by
+from receiver.incident.summons import adopt, summon
+from receiver.incident.verdict import Outcome, Part, Verdict, View
+from receiver.model.alert import Alert
+from receiver.model.base import to_ms
+from receiver.model.event import Kind
+from receiver.model.incident import AlertRecord, Incident, Page, State
+from receiver.model.severity import Decision
+
+_QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
+
+
+class Change:
+    """One decision about an incident that is known."""
+
+    def __init__(
+        self, part: Part, view: View, policy: Policy, now: datetime, incident: Incident, live: Sequence[Alert]
+    ) -> None:
+        self.part, self.view, self.policy, self.now = part, view, policy, now
+        self.live = live
+        self.draft = Draft(incident, sender(part), now)
+        self.before = view.records
+        self.changed: dict[str, AlertRecord] = {}
+        self.bodies: dict[str, Alert] = {}
+        self.freed: list[str] = []
+
+    def decide(self, adopted: Sequence[Page]) -> Verdict:
+        """Return what the notification changes; `adopted` are emergency pages already sent."""
+        state = self.draft.incident.state
+        joined = self.part.key not in self.draft.incident.keys
+        fresh, ended = self._members()
+        gone = self._leaving()
+        records = {name: r for name, r in {**self.before, **self.changed}.items() if name not in gone}
+        counts = counts_of(self.draft.incident, records, len(gone)) | {"partial": self._partial()}
+        outcome, reason = Outcome.UPDATED, "updated"
+        if joined:
+            counts["keys"] = [*self.draft.incident.keys, self.part.key]
+            self.draft.add(Kind.JOINED, "fingerprints_held", "another group of the same alerts joined", counts)
+        if state.over:
+            outcome, reason = Outcome.REOPENED, "reopened"
+            self._reopen(counts)
+        elif state is State.MONITORING and self.live:
+            reason = "refired"
+            text = f"{counts['firing']} alerts fire again"
+            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(self.draft.incident)))
+        elif fresh or ended:
+            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
+        elif counts["partial"] != list(self.draft.incident.partial) or gone:
+            self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
+        adopt(self.draft, adopted)
+        raised = self._raise()
+        if self.part.truncated and ended and not counts["firing"]:
+            text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
+            self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
+        if not counts["firing"] and not counts["partial"] and self.draft.incident.state not in _QUIET:
+            outcome, reason = Outcome.RESOLVED, "all_alerts_ended"
+            self._watch()
+        if not (self.draft.events or self.changed or joined):
+            outcome, reason = Outcome.DUPLICATE, "duplicate"
+        return Verdict(
+            outcome,
+            "severity_raised" if raised and outcome is Outcome.UPDATED else reason,
+            self.draft.incident if self.draft.events or self.changed else None,
+            self.draft.events,
+            self.changed,
+            self.bodies,
+            gone,
+            owners={a.fingerprint: self.view.owners.get(a.fingerprint, "") for a in self.live},
+            freed=self.freed,
+            pointers={self.part.key: self.view.pointer},
+            untomb=[a.fingerprint for a in self.live if a.fingerprint in self.view.tombs],
+        )
+
+    def _members(self) -> tuple[list[Alert], list[Alert]]:
+        fresh: list[Alert] = []
+        ended: list[Alert] = []
+        for alert in self.live:
+            record = fired(alert, self.part.decisions[alert.fingerprint], self.now)
+            known = self.before.get(alert.fingerprint)
+            if known is None or not known.firing:
+                fresh.append(alert)
+            else:
+                # startsAt may differ between Alertmanager peers and move back: the latest beginning is kept.
+                record = record.model_copy(
+                    update={"starts_ms": max(record.starts_ms, known.starts_ms), "seen_ms": known.seen_ms}
+                )
+            if record != known:
+                self.changed[alert.fingerprint] = record
+            if known is None or known.digest != record.digest:
+                self.bodies[alert.fingerprint] = alert
+        for alert in self.part.alerts:
+            known = self.before.get(alert.fingerprint)
+            if alert.firing or known is None or alert.fingerprint in self.changed:
+                continue
+            record = ended_by(known, alert, self.now)
+            if record != known:
+                self.changed[alert.fingerprint] = record
+                self.freed.append(alert.fingerprint)
+                ended.append(alert)
+        return fresh, ended
+
+    def _leaving(self) -> list[str]:
+        edge = to_ms(self.now - LEAVES_AFTER)
+        return [
+            name
+            for name, record in self.before.items()
+            if name not in self.changed and not record.firing and record.seen_ms < edge
+        ]
+
+    def _partial(self) -> list[str]:
+        others = [group for group in self.draft.incident.partial if group != self.part.group]
+        return [*others, self.part.group] if self.part.truncated else others
+
+    def _reopen(self, counts: dict[str, Any]) -> None:
+        # Pages of the ring before still owe their resolve: they are told of the reopening as well.
+        text = f"{counts['firing']} alerts fire again after the resolution"
+        everybody = (*self.policy.informs, *pagers_of(self.draft.incident))
+        self.draft.add(Kind.REOPENED, "reopened", text, counts, everybody)
+        _, decision = worst_of(self.live, self.part)
+        if decision.severity.worse_than(self.draft.incident.severity):
+            self._raised(decision)
+        summon(self.draft, self.policy, "reopened")
+
+    def _raise(self) -> bool:
+        # An alert that has said this severity before raises nothing again: a person may have lowered it since.
+        louder = [
+            alert
+            for alert in self.live
+            if (known := self.before.get(alert.fingerprint)) is None
+            or not known.firing
+            or known.severity is not self.part.decisions[alert.fingerprint].severity
+        ]
+        if not louder:
+            return False
+        _, decision = worst_of(louder, self.part)
+        if not decision.severity.worse_than(self.draft.incident.severity):
+            return False
+        self._raised(decision)
+        summon(self.draft, self.policy, "severity_raised")
+        return True
+
+    def _raised(self, decision: Decision) -> None:
+        why = "; ".join(decision.reasons) or decision.rule
+        text = f"severity raised from {self.draft.incident.severity} to {decision.severity} by {decision.rule}: {why}"
+        # The pages that are open say the severity too, and move into the urgent lane with it.
+        to = (*self.policy.informs, *pagers_of(self.draft.incident))
+        self.draft.add(
+            Kind.SEVERITY_RAISED, "severity_raised", text, {"decision": decision.model_dump(mode="json")}, to
+        )
+
+    def _watch(self) -> None:
+        minutes = self.policy.monitor_for.total_seconds() / 60
+        to = (*self.policy.informs, *pagers_of(self.draft.incident))
+        self.draft.add(
+            Kind.MONITORING, "all_alerts_ended", f"all alerts have ended; watched for {minutes:g} min", to=to
+        )
+
+
+def _moves(fresh: Sequence[Alert], ended: Sequence[Alert]) -> str:
+    said = []
+    for alerts, verb in ((fresh, "joined"), (ended, "ended")):
+        if alerts:
+            names = list(dict.fromkeys(alert.name[:200] for alert in alerts))
+            more = f" and {len(names) - 5} more names" if len(names) > 5 else ""
+            said.append(f"{len(alerts)} {verb}: {', '.join(names[:5])}{more}")
+    return "; ".join(said)

@@ -1,0 +1,80 @@
+"""The directory: names of the configuration become people, and severities their policy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from receiver.incident.schedule import Shift, on_call
+from receiver.model.oncall import Contact, Person, Schedule, Target
+from receiver.model.policy import Audience, Escalation, SeveritySettings
+from receiver.model.severity import Severity
+
+
+class UnknownName(LookupError):
+    """A name that the configuration does not have (any more): a reload may have removed it."""
+
+    def __init__(self, what: str, name: str) -> None:
+        """Keep what kind of thing `name` should have been."""
+        super().__init__(f"no {what} is called {name}")
+        self.what = what
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Everybody who can be called, and the policy by which they are."""
+
+    people: Mapping[str, Person]
+    contacts: Mapping[str, Contact]
+    schedules: Mapping[str, Schedule]
+    severities: Mapping[Severity, SeveritySettings]
+    escalations: Mapping[str, Escalation]
+    audiences: tuple[Audience, ...] = ()
+
+    def people_of(self, contact: str, now: datetime) -> tuple[str, ...]:
+        """Return the keys of the people whom `contact` means at `now`. Raises UnknownName."""
+        return self._reach(self._contact(contact), now)
+
+    def backup_of(self, contact: str, now: datetime) -> tuple[str, ...]:
+        """Return the keys of the people who back `contact` up at `now`, empty without a backup. Raises UnknownName."""
+        backup = self._contact(contact).backup
+        return self._reach(backup, now) if backup else ()
+
+    def person(self, key: str) -> Person:
+        """Return the person of that key. Raises UnknownName."""
+        if key not in self.people:
+            raise UnknownName("person", key)
+        return self.people[key]
+
+    def severity(self, severity: Severity) -> SeveritySettings:
+        """Return the policy of `severity`; a loaded configuration has all four. Raises UnknownName."""
+        if severity not in self.severities:
+            raise UnknownName("severity", severity)
+        return self.severities[severity]
+
+    def escalation(self, severity: Severity) -> Escalation | None:
+        """Return the escalation that the policy of `severity` names, None when it names none. Raises UnknownName."""
+        name = self.severity(severity).escalation
+        if name is None:
+            return None
+        if name not in self.escalations:
+            raise UnknownName("escalation", name)
+        return self.escalations[name]
+
+    def shift(self, schedule: str, now: datetime) -> Shift:
+        """Return who is on call at `now`. Raises UnknownName."""
+        if schedule not in self.schedules:
+            raise UnknownName("schedule", schedule)
+        return on_call(self.schedules[schedule], now)
+
+    def _contact(self, name: str) -> Contact:
+        if name not in self.contacts:
+            raise UnknownName("contact", name)
+        return self.contacts[name]
+
+    def _reach(self, target: Target, now: datetime) -> tuple[str, ...]:
+        if target.schedule is not None:
+            return (self.shift(target.schedule, now).person,)
+        return tuple(dict.fromkeys(target.people or (target.person or "",)))

@@ -1,0 +1,153 @@
+"""What a notification does to an incident: (what is known, what came in, now) -> events with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from receiver.incident.audience import Policy, episode_of
+from receiver.incident.change import Change
+from receiver.incident.journal import Draft
+from receiver.incident.membership import counts as counts_of
+from receiver.incident.membership import ended, fired, sender, worst_of
+from receiver.incident.summons import adopt, summon
+from receiver.incident.verdict import Outcome, Part, Verdict, View
+from receiver.model.alert import Alert
+from receiver.model.base import to_ms
+from receiver.model.event import Kind
+from receiver.model.incident import Incident, Page, State
+
+REPLAY = timedelta(hours=1)
+"""An end is remembered this long against a late or replayed beginning (reliability W3)."""
+
+
+def on_notification(
+    part: Part, view: View, policy: Policy, uid: str, now: datetime, adopted: Sequence[Page] = ()
+) -> Verdict:
+    """Decide what a notification does.
+
+    `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already.
+    """
+    live, held = _sift(part, view, now)
+    incident = view.incident
+    over = incident is None or incident.state.over
+    if over and not live:
+        verdict = _nothing_fires(part, view, now)
+    elif (
+        incident is not None
+        and over
+        and not adopted
+        and all(a.fingerprint in view.records and view.records[a.fingerprint].firing for a in live)
+    ):
+        # Closed by a person while these alerts fired: the key stays held until they clear or another one fires.
+        verdict = Verdict(Outcome.DUPLICATE, "closed_by_person")
+    elif incident is not None and (not over or _reopens(incident, policy, now)):
+        verdict = Change(part, view, policy, now, incident, live).decide(adopted)
+    else:
+        verdict = _open(part, view, policy, uid, now, live, adopted)
+    verdict.held = held
+    if held and not live and verdict.outcome is Outcome.IGNORED:
+        verdict.reason = "held"
+    return verdict
+
+
+def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Alert]]:
+    # Firing wins, but an alert that fires with the startsAt of its own end may be a late copy: it waits for 60 s.
+    live: list[Alert] = []
+    held: list[Alert] = []
+    named = {alert.fingerprint for alert in part.alerts}
+    for alert in part.alerts:
+        if alert.firing:
+            (held if not part.released and _replayed(alert, view, now) else live).append(alert)
+    # Absence ends nothing: what was held and is not named in this notification goes on waiting.
+    if not part.released:
+        held.extend(alert for alert in view.held if alert.fingerprint not in named)
+    return live, held
+
+
+def _replayed(alert: Alert, view: View, now: datetime) -> bool:
+    starts = to_ms(alert.starts_at)
+    record = view.records.get(alert.fingerprint)
+    if record is not None:
+        recent = to_ms(now) - record.seen_ms < REPLAY.total_seconds() * 1000
+        return not record.firing and starts <= record.starts_ms and recent
+    return starts <= view.tombs.get(alert.fingerprint, -1)
+
+
+def _reopens(incident: Incident, policy: Policy, now: datetime) -> bool:
+    if incident.state is not State.RESOLVED or incident.resolved_at is None:
+        return False
+    return now - incident.resolved_at <= policy.reopen_within
+
+
+def _nothing_fires(part: Part, view: View, now: datetime) -> Verdict:
+    over = [alert for alert in part.alerts if not alert.firing]
+    strange = [alert for alert in over if alert.fingerprint not in view.records]
+    verdict = Verdict(Outcome.IGNORED, "nothing_open", tombs={a.fingerprint: to_ms(a.starts_at) for a in strange})
+    known = {a.fingerprint: ended(view.records[a.fingerprint], a, now) for a in over if a.fingerprint in view.records}
+    changed = {name: record for name, record in known.items() if record != view.records[name]}
+    if view.incident is not None and changed:
+        # Alerts of an incident that a person closed: they clear, so its key is free again.
+        draft = Draft(view.incident, sender(part), now)
+        records = {**view.records, **changed}
+        draft.add(Kind.UPDATED, "alerts_ended", f"{len(changed)} alerts ended", counts_of(draft.incident, records))
+        verdict.incident, verdict.events, verdict.records = draft.incident, draft.events, changed
+        verdict.freed = list(changed)
+    return verdict
+
+
+def _title(alert: Alert, part: Part) -> str:
+    summary = (
+        part.annotations.get("summary") or alert.annotations.get("summary") or alert.annotations.get("description")
+    )
+    title = f"{alert.name}: {summary}" if summary else alert.name
+    return title if len(title) <= 300 else title[:299] + "…"
+
+
+def _open(
+    part: Part, view: View, policy: Policy, uid: str, now: datetime, live: Sequence[Alert], adopted: Sequence[Page]
+) -> Verdict:
+    alert, decision = worst_of(live, part)
+    records = {a.fingerprint: fired(a, part.decisions[a.fingerprint], now) for a in live}
+    shared = {name: value for name, value in alert.labels.items() if part.labels.get(name) == value} or dict(
+        alert.labels
+    )
+    totals = counts_of(None, records)
+    incident = Incident(
+        uid=uid,
+        key=part.key,
+        keys=(part.key,),
+        episode=episode_of(a.starts_at for a in live),
+        title=_title(alert, part),
+        severity=decision.severity,
+        service=alert.labels.get("service") or None,
+        labels=shared,
+        annotations=dict(alert.annotations),
+        decision=decision,
+        opened_at=now,
+        started_at=min(a.starts_at for a in live),
+        partial=(part.group,) if part.truncated else (),
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
+    )
+    draft = Draft(None, sender(part), now)
+    why = "; ".join(decision.reasons) or decision.rule
+    draft.add(
+        Kind.OPENED,
+        "opened",
+        f"{decision.severity} by {decision.rule}: {why}",
+        {"incident": incident.model_dump(mode="json"), "alerts": totals["names"]},
+        policy.informs,
+    )
+    adopt(draft, adopted)
+    summon(draft, policy, "opened")
+    return Verdict(
+        Outcome.OPENED,
+        "opened",
+        draft.incident,
+        draft.events,
+        records,
+        {a.fingerprint: a for a in live},
+        owners={a.fingerprint: view.owners.get(a.fingerprint, "") for a in live},
+        pointers={part.key: view.pointer},
+        untomb=[a.fingerprint for a in live if a.fingerprint in view.tombs],
+    )

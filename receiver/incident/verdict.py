@@ -1,0 +1,73 @@
+"""The words of a decision about a notification: what came in, what is known, what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from receiver.model.alert import Alert
+from receiver.model.event import Event
+from receiver.model.incident import AlertRecord, Incident
+from receiver.model.severity import Decision
+
+
+class Outcome(StrEnum):
+    """What Alertmanager is told (surfaces.md, What Alertmanager gets)."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    DUPLICATE = "duplicate"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The alerts of one notification that belong to one correlation key."""
+
+    key: str
+    group: str
+    receiver: str
+    truncated: int
+    alerts: Sequence[Alert]
+    decisions: Mapping[str, Decision]
+    """Of the firing alerts, by fingerprint."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    """Those that all alerts of the notification share."""
+    released: bool = False
+    """True when a hold has ended, or an emergency was paged: nothing is held again."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the store knows about the key."""
+
+    pointer: str
+    incident: Incident | None
+    records: Mapping[str, AlertRecord]
+    owners: Mapping[str, str]
+    tombs: Mapping[str, int]
+    held: Sequence[Alert] = ()
+
+
+@dataclass
+class Verdict:
+    """What is to be written, the word for it, and why. `incident` None: nothing but digests, tombs and holds."""
+
+    outcome: Outcome
+    reason: str
+    incident: Incident | None = None
+    events: Sequence[Event] = ()
+    records: dict[str, AlertRecord] = field(default_factory=dict)
+    bodies: dict[str, Alert] = field(default_factory=dict)
+    gone: Sequence[str] = ()
+    owners: dict[str, str] = field(default_factory=dict)
+    freed: Sequence[str] = ()
+    pointers: dict[str, str] = field(default_factory=dict)
+    tombs: dict[str, int] = field(default_factory=dict)
+    untomb: Sequence[str] = ()
+    held: Sequence[Alert] = ()
+    """What is held for the group from now on; what was held and is not in it is let go."""

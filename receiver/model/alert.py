@@ -1,0 +1,182 @@
+"""The alert and the notification that carries it: Alertmanager's webhook payload, version 4."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, ValidationError
+
+from receiver.model.base import Frozen
+
+VALUE_LIMIT = 4096
+"""Characters of a label's or annotation's value that are kept: rules and messages never need more (reliability S13)."""
+MAX_ALERTS = 20_000
+MAX_LABELS = 256
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
+
+_RFC3339 = re.compile(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)$")
+_FINGERPRINT = re.compile(r"^[0-9a-f]{16}$")
+
+
+class AlertStatus(StrEnum):
+    """Each alert's own status is the only one that counts; the root status says nothing about a mixed group."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class BadNotification(ValueError):
+    """A body that can never be taken: not JSON, not version 4, or without a required field.
+
+    `errors` has `{"path", "message"}` for each mistake; no text of the body is repeated in it.
+    """
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        """Keep what is wrong in words and, for each field, where."""
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+
+
+def parse_time(text: object) -> datetime:
+    """Return the moment of an RFC 3339 time with any zone and up to nanoseconds; NO_TIME when it is none."""
+    match = _RFC3339.match(text) if isinstance(text, str) else None
+    if match is None:
+        return NO_TIME
+    day, clock, fraction, zone = match.groups()
+    micro = (fraction or "")[:6].ljust(6, "0")
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}.{micro}{'+00:00' if zone in 'Zz' else zone}")
+        return max(moment.astimezone(UTC), NO_TIME)
+    except (ValueError, OverflowError):
+        return NO_TIME
+
+
+def fingerprint(labels: dict[str, str]) -> str:
+    """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xFF, value, 0xFF of the labels in order of name."""
+    digest = 14695981039346656037
+    for name in sorted(labels):
+        for byte in name.encode() + b"\xff" + labels[name].encode() + b"\xff":
+            digest = ((digest ^ byte) * 1099511628211) & 0xFFFFFFFFFFFFFFFF
+    return f"{digest:016x}"
+
+
+def _cut(value: object) -> object:
+    if isinstance(value, str) and len(value) > VALUE_LIMIT:
+        return value[: VALUE_LIMIT - 1] + "…"
+    return value
+
+
+def _none_is_empty(value: object) -> object:
+    return {} if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_cut)]
+Labels = Annotated[dict[Annotated[str, Field(max_length=1024)], Text], Field(max_length=MAX_LABELS)]
+
+
+class _Foreign(Frozen):
+    # 0.32 and 0.34 send fields that 0.25 does not know; the next version will send more.
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, strict=False)
+
+
+class Alert(_Foreign):
+    """One alert of a notification. Times are aware and in UTC."""
+
+    status: AlertStatus
+    labels: Labels
+    annotations: Annotated[Labels, BeforeValidator(_none_is_empty)] = {}
+    starts_at: Annotated[datetime, BeforeValidator(parse_time)] = Field(NO_TIME, alias="startsAt")
+    ends_at: Annotated[datetime, BeforeValidator(parse_time)] = Field(NO_TIME, alias="endsAt")
+    generator_url: Text = Field("", validation_alias=AliasChoices("generatorURL", "generator_url"))
+    fingerprint: str = ""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """A fingerprint that is absent (old versions) or no fingerprint at all is computed from the labels."""
+        if not _FINGERPRINT.match(self.fingerprint):
+            object.__setattr__(self, "fingerprint", fingerprint(self.labels))
+
+    @property
+    def firing(self) -> bool:
+        """Whether this alert's own status says that it fires."""
+        return self.status is AlertStatus.FIRING
+
+    @property
+    def name(self) -> str:
+        """Its `alertname`, which is customary but not guaranteed."""
+        return self.labels.get("alertname", "unnamed alert")
+
+
+class Notification(_Foreign):
+    """What one POST of Alertmanager says about one group."""
+
+    version: Literal["4"]
+    group_key: str = Field(alias="groupKey", min_length=1)
+    receiver: str
+    status: AlertStatus
+    alerts: Annotated[tuple[Alert, ...], Field(max_length=MAX_ALERTS)]
+    group_labels: Annotated[Labels, BeforeValidator(_none_is_empty)] = Field({}, alias="groupLabels")
+    common_labels: Annotated[Labels, BeforeValidator(_none_is_empty)] = Field({}, alias="commonLabels")
+    common_annotations: Annotated[Labels, BeforeValidator(_none_is_empty)] = Field({}, alias="commonAnnotations")
+    external_url: str = Field("", alias="externalURL")
+    truncated: int = Field(0, alias="truncatedAlerts", ge=0)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Alertmanager passes the receiver's name through regexp quoting: take the backslashes back."""
+        object.__setattr__(self, "receiver", re.sub(r"\\(.)", r"\1", self.receiver))
+
+
+def parse_notification(body: bytes) -> Notification:
+    """Return the notification in `body`.
+
+    Text that JSON allows but UTF-8 cannot carry (lone surrogates) is replaced and the alert goes on.
+    Raises BadNotification for everything that can never be accepted; the caller answers 400.
+    """
+    try:
+        return Notification.model_validate_json(body)
+    except ValidationError as error:
+        if any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False)):
+            return _parse_slowly(body)
+        raise _refusal(error) from None
+
+
+def _parse_slowly(body: bytes) -> Notification:
+    # The fast parser refuses lone surrogates; Python's own takes them, and they are replaced here.
+    try:
+        value = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None)
+    except RecursionError:
+        raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
+    except ValueError:
+        raise BadNotification("the body is not JSON; expected Alertmanager's webhook payload, version 4") from None
+    try:
+        return Notification.model_validate(_mend(value))
+    except ValidationError as error:
+        raise _refusal(error) from None
+    except RecursionError:
+        raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mend(item) for item in value]
+    return value
+
+
+def _refusal(error: ValidationError) -> BadNotification:
+    errors = [
+        {"path": ".".join(str(part) for part in item["loc"])[:200], "message": item["msg"][:200]}
+        for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+    ]
+    where = errors[0]["path"] or "the body"
+    if where == "version":
+        return BadNotification('not a version "4" webhook payload of Alertmanager', errors)
+    return BadNotification(f"{where}: {errors[0]['message']}", errors)

@@ -1,0 +1,32 @@
+"""What every model shares: it is frozen, and it says so when a field is unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+Json = str | int | float | bool | None | list[Any] | dict[str, Any]
+"""Anything that JSON can carry."""
+
+
+class Frozen(BaseModel):
+    """A value: compared by content, never changed in place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `moment` in UTC with milliseconds, as `2026-11-23T14:02:11.611Z` (surfaces.md, Shapes in JSON)."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_ms(moment: datetime) -> int:
+    """Return milliseconds since the epoch: how the store scores time."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(ms: float) -> datetime:
+    """Return the moment of `ms` milliseconds since the epoch, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,71 @@
+"""An event of an incident's log: what happened, who did it, why, and who is to hear of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from receiver.model.base import Frozen
+
+
+class ActorKind(StrEnum):
+    """Which door an event came in by (surfaces.md, Event of a timeline)."""
+
+    ALERTMANAGER = "alertmanager"
+    PERSON = "person"
+    TIMER = "timer"
+    PAGERDUTY = "pagerduty"
+    SLACK = "slack"
+    API = "api"
+
+
+class Actor(Frozen):
+    """Who did it."""
+
+    kind: ActorKind
+    name: str
+
+
+class Kind(StrEnum):
+    """What happened. The words of the timeline, the log line, the metric and the API are the same."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    SEVERITY_RAISED = "severity_raised"
+    PAGE = "page"
+    PAGE_PASSED = "page_passed"
+    PAGE_FAILED = "page_failed"
+    NOTIFY = "notify"
+    MONITORING = "monitoring"
+    REFIRED = "refired"
+    RESOLVED = "resolved"
+    RESOLUTION_PROPOSED = "resolution_proposed"
+    REOPENED = "reopened"
+    JOINED = "joined"
+    PARTIAL_VIEW = "partial_view"
+    EMERGENCY_PAGED = "emergency_paged"
+
+
+class Destination(Frozen):
+    """A channel and an address there: cursor, order, backoff and receipt are each per destination.
+
+    For a page the address is the page key; for a channel that informs, what the channel calls its address.
+    """
+
+    channel: str
+    address: str
+    paging: bool = False
+
+
+class Event(Frozen):
+    """One line of the log. `seq` counts from 1 within the incident."""
+
+    seq: int
+    at: datetime
+    kind: Kind
+    actor: Actor
+    reason: str
+    text: str
+    data: dict[str, Any] = {}
+    to: tuple[Destination, ...] = ()

@@ -1,0 +1,152 @@
+"""The incident: its state, a snapshot of what its log of events says."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from receiver.model.base import Frozen
+from receiver.model.severity import Decision, Severity
+
+
+class State(StrEnum):
+    """Where an incident stands (surfaces.md, Shapes in JSON)."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody needs to be paged for it any more."""
+        return self in (State.RESOLVED, State.CLOSED)
+
+
+class Phase(StrEnum):
+    """Which part of the seed's process it is in."""
+
+    DETECT = "detect"
+    TRIAGE = "triage"
+    RESPOND = "respond"
+    RESOLVE = "resolve"
+    REVIEW = "review"
+
+
+PHASE_OF = {
+    State.OPEN: Phase.TRIAGE,
+    State.ACKNOWLEDGED: Phase.RESPOND,
+    State.IDENTIFIED: Phase.RESPOND,
+    State.MONITORING: Phase.RESOLVE,
+    State.RESOLVED: Phase.REVIEW,
+    State.CLOSED: Phase.REVIEW,
+}
+
+
+class Page(Frozen):
+    """One ring at one person's pager, frozen when it was decided.
+
+    `address` is the vendor credential (a PagerDuty routing key): it is kept so that the resolve
+    goes where the trigger went whatever a reload changed since, and it never leaves in the API.
+    """
+
+    key: str
+    """The vendor's deduplication key: correlation key, episode, person, ring."""
+    channel: str
+    """A name of `channels` in the configuration."""
+    person: str
+    contact: str
+    address: str
+    step: str
+    """What called for it: `opened`, `severity_raised`, `reopened`, `backup`, `emergency` ..."""
+    ring: int
+    at: datetime
+
+
+class Roles(Frozen):
+    """Who does what (the seed's roles)."""
+
+    incident_commander: str | None = None
+    technical_lead: str | None = None
+    communications_lead: str | None = None
+    scribe: str | None = None
+
+
+class Incident(Frozen):
+    """A snapshot: what folding the log gives. The alerts themselves are kept beside it (AlertRecord)."""
+
+    uid: str
+    """Identity in the store, drawn by who decided; the readable `id` is drawn by the commit."""
+    id: str = ""
+    key: str
+    """The correlation key (a hash); at most one incident is open for it."""
+    keys: tuple[str, ...] = ()
+    """Every correlation key that leads here: its own, and those of groups that joined."""
+    episode: int
+    """Milliseconds of the earliest startsAt of the notification that opened it: part of every page key."""
+    ring: int = 1
+    title: str
+    severity: Severity
+    state: State = State.OPEN
+    resume: State | None = None
+    """While monitoring: the state that a relapse falls back to."""
+    service: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    decision: Decision
+    opened_at: datetime
+    started_at: datetime
+    """When the alerts say that it began (startsAt)."""
+    acknowledged_at: datetime | None = None
+    identified_at: datetime | None = None
+    mitigated_at: datetime | None = None
+    monitoring_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    firing: int = 0
+    resolved: int = 0
+    left: int = 0
+    """Counts of alerts: firing, resolved and still kept, resolved and left after a day (all three were members)."""
+    names: tuple[str, ...] = ()
+    """At most 20 alert names among the firing ones, for messages."""
+    partial: tuple[str, ...] = ()
+    """Groups whose last notification was truncated: while there is one, nothing resolves by itself."""
+    pages: tuple[Page, ...] = ()
+    notified: tuple[str, ...] = ()
+    """People informed (never paged), by name."""
+    roles: Roles = Roles()
+    links: dict[str, str] = {}
+    drill: bool = False
+    proposed: bool = False
+    """Whether people were asked to resolve it (`auto_resolve: false`)."""
+    reopened: int = 0
+    seq: int = 0
+    """Sequence number of the last event of its log."""
+    version: int = 0
+    """Raised by every commit; a decision is written only over the version that it was made on."""
+
+    @property
+    def phase(self) -> Phase:
+        """The part of the process that its state belongs to."""
+        return PHASE_OF[self.state]
+
+    @property
+    def label(self) -> str:
+        """`INC-2026-0001`, or a stand-in while it has no number yet."""
+        return self.id or "(new incident)"
+
+
+class AlertRecord(Frozen):
+    """What is kept of one alert of an incident, beside the state, by fingerprint."""
+
+    fingerprint: str
+    firing: bool
+    starts_ms: int
+    ends_ms: int | None
+    severity: Severity
+    name: str
+    digest: str
+    """Hash of the body, so that only a body that changed is written again."""
+    seen_ms: int

@@ -1,0 +1,89 @@
+"""What a channel is to say, and the receipt of what its vendor answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from receiver.model.base import Frozen
+from receiver.model.event import Event
+from receiver.model.incident import Incident, Page
+
+
+class Action(StrEnum):
+    """What is asked of a channel."""
+
+    TRIGGER = "trigger"
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+    INFORM = "inform"
+    """Say how the incident stands now: a first message, or an edit and what is new."""
+    TELL = "tell"
+    """A message about the service itself, without an incident: only `text` is filled."""
+
+
+class Mention(Frozen):
+    """A person whom a channel mentions; `address` is how it calls them, and comes from the configuration only."""
+
+    name: str
+    address: str | None = None
+
+
+class Link(Frozen):
+    """A link that the configuration (or a checked http(s) annotation) allows."""
+
+    text: str
+    href: str
+
+
+class Notice(Frozen):
+    """What one destination is to hear. The newest state counts, not the one of the event that called for it."""
+
+    key: str
+    """Stable: the same notice sent twice carries the same key. For a page it is the page key."""
+    action: Action
+    address: str
+    """Where in the channel: a routing key for a page, `#incidents` for a chat."""
+    text: str = ""
+    """For TELL: the whole message. Otherwise a one-line summary in plain text."""
+    incident: Incident | None = None
+    page: Page | None = None
+    events: tuple[Event, ...] = ()
+    """What this destination has not heard yet, oldest first; empty for a page."""
+    alerts: tuple[AlertLine, ...] = ()
+    """At most 20 of the firing alerts."""
+    mentions: tuple[Mention, ...] = ()
+    paged: tuple[str, ...] = ()
+    """Names of the people whom this incident has paged."""
+    links: tuple[Link, ...] = ()
+    url: str | None = None
+    """Where the console shows the incident; None without `service.public_url`."""
+    memory: dict[str, Any] = {}
+    """What the channel's last receipt for this destination asked to remember (a message's ts)."""
+    repeat: bool = False
+    """True when an earlier attempt may have arrived although no answer was seen."""
+    now: datetime
+
+
+class AlertLine(Frozen):
+    """One alert as a message shows it: foreign text, to be escaped by the channel."""
+
+    name: str
+    summary: str
+    labels: dict[str, str]
+    starts_at: datetime
+    fingerprint: str
+
+
+class Receipt(Frozen):
+    """What the vendor answered to a notice that it accepted."""
+
+    ref: str | None = None
+    """The vendor's id: a dedup key, a message's ts, a ticket."""
+    memory: dict[str, Any] = {}
+    """Kept for the next notice to the same destination."""
+    warning: str | None = None
+
+
+Notice.model_rebuild()

@@ -1,0 +1,74 @@
+"""What strangers may see. No field takes text out of an alert or the name of a person: there is nowhere to put it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from receiver.model.base import Frozen
+
+
+class Progress(StrEnum):
+    """How far the work on a problem is, in Statuspage's words."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class Impact(StrEnum):
+    """How bad it is for customers, in Statuspage's words."""
+
+    NONE = "none"
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+
+class Condition(StrEnum):
+    """How a component is, in Statuspage's words."""
+
+    OPERATIONAL = "operational"
+    DEGRADED = "degraded_performance"
+    PARTIAL = "partial_outage"
+    MAJOR = "major_outage"
+
+
+class PublicComponent(Frozen):
+    """A part of the service that the public knows. Id and name come out of the configuration."""
+
+    id: str
+    name: str
+    condition: Condition = Condition.OPERATIONAL
+
+
+class PublicIncident(Frozen):
+    """A problem as the public hears of it: its title and text are made of component names and fixed words."""
+
+    id: str
+    """Opaque, and the same for the incident's whole life."""
+    title: str
+    text: str
+    progress: Progress
+    impact: Impact
+    components: tuple[str, ...]
+    """Ids of the components that it concerns."""
+    opened_at: datetime
+    updated_at: datetime
+    monitoring_at: datetime | None = None
+
+
+class PublicPage(Frozen):
+    """The whole status page."""
+
+    name: str
+    title: str
+    url: str
+    impact: Impact
+    """The worst of what is going on."""
+    summary: str
+    components: tuple[PublicComponent, ...]
+    incidents: tuple[PublicIncident, ...] = ()
+    """The newest first."""
+    updated_at: datetime

@@ -1,0 +1,252 @@
+"""The due set: work that is owed at a time, claimed with a lease, done only when it is done."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from receiver.model.event import Destination
+from receiver.store.connection import Connection, Script
+from receiver.store.keys import TIMERS
+
+CLAIM = Script("claim")
+COMPLETE = Script("complete")
+REFUSE = Script("refuse")
+FREE = Script("free")
+
+
+class Outcome(StrEnum):
+    """How one sending ended."""
+
+    DONE = "done"
+    AGAIN = "again"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row that is leased to us under `token`."""
+
+    member: str
+    token: str
+    uid: str
+    to: Destination
+    cursor: int
+    last: int
+    tries: int
+    """How often it was claimed so far, this time included: above 1 an earlier attempt may have arrived."""
+    attempts: int
+    """How often it failed since something was last accepted."""
+    since_ms: int
+    memory: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What one look at the store shows."""
+
+    time_ms: int
+    changed: tuple[tuple[str, int], ...]
+    """(uid, number of the commit) for what changed since the last look."""
+    due: dict[str, int]
+    """Lanes with due rows, and how many are waiting in each."""
+    depth: int
+    """Delivery rows that are not done."""
+    oldest_ms: int | None
+    """When the oldest of them is due."""
+    overdue: int
+    dead: int
+
+
+class Due:
+    """The lanes of one namespace."""
+
+    def __init__(self, connection: Connection, lanes: Sequence[str], *, lease_ms: int) -> None:
+        """`lanes`: every lane that this replica serves, urgent ones first; TIMERS is always among them."""
+        self.connection = connection
+        self.keys = connection.keys
+        self.lanes = tuple(lanes)
+        self.lease_ms = lease_ms
+
+    async def beat(self, after: int, now_ms: int) -> Beat:
+        """Return the store's time, what changed after commit `after`, and which lanes have due rows.
+
+        One round trip, and no write.
+        """
+        lanes = (TIMERS, *self.lanes)
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            pipe.time()
+            pipe.zrange(
+                self.keys.named("changed"), f"({after}", "+inf", byscore=True, withscores=True, offset=0, num=500
+            )
+            pipe.hlen(self.keys.named("dead"))
+            for lane in lanes:
+                pipe.zcard(self.keys.due(lane))
+                pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
+                pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
+            (seconds, micro), changed, dead, *rest = await pipe.execute()
+        due: dict[str, int] = {}
+        depth, oldest, overdue = 0, None, 0
+        for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
+            if first and first[0][1] <= now_ms:
+                due[lane] = count
+            overdue += late
+            if lane != TIMERS:
+                depth += count
+                if first:
+                    oldest = int(first[0][1]) if oldest is None else min(oldest, int(first[0][1]))
+        return Beat(
+            time_ms=seconds * 1000 + micro // 1000,
+            changed=tuple((uid, int(score)) for uid, score in changed),
+            due=due,
+            depth=depth,
+            oldest_ms=oldest,
+            overdue=overdue,
+            dead=dead,
+        )
+
+    async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:
+        """Return timers that are due; each comes back after the lease unless a commit or `drop` ends it."""
+        reply: list[str] = await self.connection.run(
+            CLAIM, [self.keys.due(TIMERS)], [self.keys.prefix, now_ms, self.lease_ms, "", most, 1]
+        )
+        return reply
+
+    async def drop_timer(self, member: str) -> None:
+        """Take a timer away that has nothing more to say."""
+        async with self.connection.guarded() as client:
+            await client.zrem(self.keys.due(TIMERS), member)
+
+    async def claim(self, lane: str, now_ms: int, most: int) -> list[Claimed]:
+        """Lease at most `most` due rows of `lane` and return them."""
+        token = secrets.token_hex(8)
+        members = await self.connection.run(
+            CLAIM, [self.keys.due(lane)], [self.keys.prefix, now_ms, self.lease_ms, token, most, 0]
+        )
+        return await self.rows(members, token)
+
+    async def rows(self, members: Sequence[str], token: str) -> list[Claimed]:
+        """Return the rows of `members` that are leased under `token`."""
+        if not members:
+            return []
+        names = ["uid", "to", "cursor", "last", "tries", "attempts", "since", "memory", "token"]
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for member in members:
+                pipe.hmget(self.keys.row(member), names)
+            values = await pipe.execute()
+        rows = []
+        for member, value in zip(members, values, strict=True):
+            uid, to, cursor, last, tries, attempts, since, memory, held = value
+            if to is not None and held == token:
+                rows.append(
+                    Claimed(
+                        member=member,
+                        token=token,
+                        uid=uid or "",
+                        to=Destination.model_validate_json(to),
+                        cursor=int(cursor or 0),
+                        last=int(last),
+                        tries=int(tries or 0),
+                        attempts=int(attempts or 0),
+                        since_ms=int(since or 0),
+                        memory=orjson.loads(memory) if memory else {},
+                    )
+                )
+        return rows
+
+    async def complete(
+        self,
+        row: Claimed,
+        outcome: Outcome,
+        now_ms: int,
+        *,
+        said: int = 0,
+        memory: dict[str, Any] | None = None,
+        receipt: dict[str, Any] | None = None,
+        again_ms: int = 0,
+        told_to_wait: bool = False,
+        letter: dict[str, Any] | None = None,
+    ) -> str:
+        """End the lease of `row`.
+
+        Returns done, more, again, parked, or lost when the lease was somebody else's by now.
+        """
+        reply: str = await self.connection.write(
+            COMPLETE,
+            [self.keys.row(row.member)],
+            [
+                self.keys.prefix,
+                row.member,
+                row.token,
+                outcome,
+                now_ms,
+                said,
+                "" if memory is None else orjson.dumps(memory),
+                "" if receipt is None else orjson.dumps(receipt),
+                again_ms,
+                int(told_to_wait),
+                "" if letter is None else orjson.dumps(letter),
+            ],
+        )
+        return reply
+
+    async def held(self, group: str) -> str | None:
+        """Return the notification that is held for `group`, as JSON."""
+        async with self.connection.guarded() as client:
+            value: str | None = await client.hget(self.keys.named("held"), group)
+        return value
+
+    async def unhold(self, group: str, text: str) -> None:
+        """Forget what is held for `group`, with its timer, if it still is `text`."""
+        async with self.connection.guarded() as client:
+            if await client.hget(self.keys.named("held"), group) == text:
+                await client.hdel(self.keys.named("held"), group)
+                await client.zrem(self.keys.due(TIMERS), f"held {group}")
+
+    async def free(self, now_ms: int) -> int:
+        """End every lease and return how many there were: only where whoever held them is known to be gone."""
+        freed: int = await self.connection.run(
+            FREE, [self.keys.due(lane) for lane in self.lanes], [self.keys.prefix, now_ms]
+        )
+        return freed
+
+    async def probe(self) -> None:
+        """Write something: a server that is read-only or full answers reads, and is away all the same."""
+        async with self.connection.guarded() as client:
+            await client.set(self.keys.named("fence"), "1")
+
+    async def heartbeat(self, now_ms: int) -> None:
+        """Write that the Watchdog was heard of."""
+        async with self.connection.guarded() as client:
+            await client.set(self.keys.named("watchdog"), now_ms)
+
+    async def watchdog_ms(self) -> int | None:
+        """Return when the Watchdog was last heard of."""
+        async with self.connection.guarded() as client:
+            value = await client.get(self.keys.named("watchdog"))
+        return int(value) if value else None
+
+    async def refuse(
+        self, head: dict[str, Any], now_ms: int, rows: Sequence[tuple[str, str, Destination, dict[str, Any]]]
+    ) -> bool:
+        """Keep the head of a refused body; make `rows` unless people were told in the last 10 minutes.
+
+        Returns whether rows were made.
+        """
+        args: list[Any] = [self.keys.prefix, orjson.dumps(head), now_ms, 600_000]
+        for member, lane, to, memory in rows:
+            args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory)))
+        return bool(await self.connection.write(REFUSE, [self.keys.named("refused")], args))
+
+    async def dead_letters(self) -> dict[str, dict[str, Any]]:
+        """Return the deliveries that gave up, by member."""
+        async with self.connection.guarded() as client:
+            rows = await client.hgetall(self.keys.named("dead"))
+        return {member: orjson.loads(text) for member, text in rows.items()}

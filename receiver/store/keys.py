@@ -1,0 +1,80 @@
+"""Every key of the store: its type, its lifetime, and who writes it. Read this file first.
+
+All keys carry one hash tag, `{namespace}:`, so that a script may touch them together on Redis Cluster too.
+
+| key | type | lifetime | written by |
+|---|---|---|---|
+| `seen:<group>` | string `digest|severity|uid|id` | 30 days | commit: what a group last said |
+| `key:<correlation>` | string uid | history | commit: the open, or else the newest, incident of a correlation key |
+| `turn:<correlation>` | counter | 30 days | commit: decisions about the key, counted |
+| `inc:<uid>` | hash state, version, id | history | commit: the snapshot |
+| `log:<uid>` | list of events | history | commit |
+| `alerts:<uid>` | hash fingerprint -> record | history | commit: status, startsAt, digest of each alert |
+| `bodies:<uid>` | hash fingerprint -> body | history | commit: labels and annotations |
+| `receipts:<uid>` | list | history | complete: what vendors answered; addresses nobody, raises no version |
+| `owner` | hash fingerprint -> uid | while it fires | commit: which open incident holds a firing alert |
+| `tomb:<fingerprint>` | string startsAt ms | 1 hour | commit: an end that was seen without its beginning |
+| `ids` | hash id -> uid | history | commit |
+| `index`, `open` | zset uid by opened at | history; while open | commit |
+| `number:<prefix>` | counter | for ever | commit: draws the number of an id |
+| `commits` | counter | for ever | commit: one more with each |
+| `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their mirror |
+| `op:<operation>` | string reply | 1 hour | commit: a repeated operation gets its first answer |
+| `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
+| `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory |
+| `held` | hash group -> held notification | 60 s | commit: firing again with the startsAt of its own end |
+| `dead` | hash member -> letter | until replayed or dropped | complete |
+| `watchdog` | string ms | for ever | intake: the last heartbeat |
+| `refused` | list | newest 100 | refuse: heads of bodies that could not be taken |
+| `told` | string | 10 minutes | refuse: people were told of refused bodies |
+| `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |
+"""
+
+from __future__ import annotations
+
+TIMERS = "timer"
+"""The lane of timers; every channel has a lane of its own name, and `<name>!` for urgent pages."""
+
+
+class Keys:
+    """The names above, under one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        """`namespace` is `redis.namespace`."""
+        self.prefix = f"{{{namespace}}}:"
+
+    def seen(self, group: str) -> str:
+        """Key of what a group last said."""
+        return f"{self.prefix}seen:{group}"
+
+    def incident(self, uid: str) -> str:
+        """Key of a snapshot."""
+        return f"{self.prefix}inc:{uid}"
+
+    def log(self, uid: str) -> str:
+        """Key of a log of events."""
+        return f"{self.prefix}log:{uid}"
+
+    def alerts(self, uid: str) -> str:
+        """Key of the alert records."""
+        return f"{self.prefix}alerts:{uid}"
+
+    def bodies(self, uid: str) -> str:
+        """Key of the alert bodies."""
+        return f"{self.prefix}bodies:{uid}"
+
+    def receipts(self, uid: str) -> str:
+        """Key of the receipts."""
+        return f"{self.prefix}receipts:{uid}"
+
+    def due(self, lane: str) -> str:
+        """Key of a lane of due work."""
+        return f"{self.prefix}due:{lane}"
+
+    def row(self, member: str) -> str:
+        """Key of a row of due work."""
+        return f"{self.prefix}row:{member}"
+
+    def named(self, name: str) -> str:
+        """Key of one of a kind: owner, ids, index, open, changed, held, dead, watchdog, refused ..."""
+        return f"{self.prefix}{name}"

@@ -1,0 +1,85 @@
+"""The lock on a data folder: whoever serves its files holds it, and so does the server that was started on them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+POLL = 0.05
+
+
+class EmbeddedStoreError(Exception):
+    """The embedded store cannot be had. The message is for a person: what is wrong, and what to do."""
+
+
+class StoreBusy(EmbeddedStoreError):
+    """Another process serves this data folder."""
+
+
+class FolderLock:
+    """An exclusive flock(2) on DATA/lock.
+
+    It belongs to the open file, so the server, which inherits `fd`, holds it as well: it is free when the service
+    *and* its server are gone, however they ended, and two servers never write the same files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` exists; nothing is opened yet."""
+        self.folder = folder
+        self.path = folder / "lock"
+        self.fd: int | None = None
+
+    def acquire(self, patience: float) -> int:
+        """Return the descriptor that a server is to inherit. Waits `patience` seconds, then raises StoreBusy."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for left in range(max(1, round(patience / POLL)), -1, -1):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if left:
+                    time.sleep(POLL)
+            else:
+                self.fd = fd
+                self.sign(os.getpid())
+                return fd
+        os.close(fd)
+        raise StoreBusy(self._who())
+
+    def sign(self, *pids: int) -> None:
+        """Note who holds it, the service first: read only to tell a person."""
+        if self.fd is not None:
+            os.pwrite(self.fd, (" ".join(map(str, pids)) + "\n").encode(), 0)
+            os.ftruncate(self.fd, len(" ".join(map(str, pids))) + 1)
+
+    def release(self) -> None:
+        """Let go of it; it is free once a server that inherited it has ended."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    def _who(self) -> str:
+        pids = [int(word) for word in self.path.read_text("ascii", "replace").split() if word.isdecimal()]
+        alive = [pid for pid in pids if _is_alive(pid)]
+        if not alive:
+            holder, advice = "another process", "Find it with `fuser` or `lsof` on that folder's file named lock"
+        elif alive[0] == pids[0]:
+            holder, advice = f"process {alive[0]}", f"Stop it (`kill {alive[0]}`)"
+        else:
+            holder = f"process {alive[0]}, the store of a service that is gone"
+            advice = f"Wait for it to end, or end it (`kill {alive[0]}`)"
+        return (
+            f"The data folder {self.folder} is in use by {holder}. {advice}, or give this service a folder of its own "
+            "(redis.data_dir, RECEIVER_DATA_DIR), or let both share one server (REDIS_URL)."
+        )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

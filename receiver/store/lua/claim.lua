@@ -1,0 +1,17 @@
+#!lua
+-- Take what is due in one lane, each row with a lease: until it ends nobody else sends it.
+--
+-- KEYS[1]  due:<lane>
+-- ARGV     prefix, now ms, lease ms, token, most, 1 when the lane holds timers
+-- reply    {member, ...}; a row's token, until and tries are set before the reply
+local p, now, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, tonumber(ARGV[5]))
+for _, member in ipairs(due) do
+  redis.call('ZADD', KEYS[1], now + lease, member)
+  if ARGV[6] ~= '1' then
+    redis.call('HSET', p .. 'row:' .. member, 'token', ARGV[4], 'until', now + lease)
+    redis.call('HDEL', p .. 'row:' .. member, 'wait')
+    redis.call('HINCRBY', p .. 'row:' .. member, 'tries', 1)
+  end
+end
+return due

@@ -1,0 +1,147 @@
+#!lua
+-- Write events, state and due work of one incident together, or nothing.
+--
+-- KEYS[1]  inc:<uid>; every other key is made from the prefix and carries the same hash tag
+-- ARGV[1]  header, JSON: prefix, op, uid, version (expected; 0: a new incident), now, lease, token, ttl (s),
+--          id = {prefix, width, suffix} (new only), severity, opened, open (bool),
+--          turn = [correlation, expected] or [] (what else was decided about the key since it was read makes it stale),
+--          about (severity|uid|id of an incident that the notification repeats, when none is written),
+--          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
+--          tombs = [[fingerprint, ms], ...], untomb = [fingerprint, ...],
+--          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries], ...], timers = [[member, ms or 0], ...],
+--          held = [[group, JSON, ms], ...], unheld = [group, ...],
+--          n = {events, alerts, bodies, gone, owners, freed}
+-- ARGV[2]  state, JSON ("" when there is no incident to write)
+-- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
+--          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
+-- reply    {"ok", id, version, leased members...} | {"stale"} | {"owner", fingerprint}
+--
+-- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
+local h = cjson.decode(ARGV[1])
+local p = h.prefix
+local known = redis.call('GET', p .. 'op:' .. h.op)
+if known then return cjson.decode(known) end
+
+local here = KEYS[1]
+local writes = ARGV[2] ~= ''
+if writes then
+  local version = tonumber(redis.call('HGET', here, 'version') or '0')
+  if version ~= h.version then return {'stale'} end
+end
+if #h.turn > 0 and tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') ~= h.turn[2] then return {'stale'} end
+for _, pair in ipairs(h.keys) do
+  if (redis.call('GET', p .. 'key:' .. pair[1]) or '') ~= pair[2] then return {'stale'} end
+end
+
+local at = 3
+local function span(count) local first = at; at = at + count; return first end
+local events = span(h.n.events)
+local alerts = span(h.n.alerts * 2)
+local bodies = span(h.n.bodies * 2)
+local gone = span(h.n.gone)
+local owners = span(h.n.owners * 2)
+local freed = span(h.n.freed)
+local STEP = 500 -- unpack fails above some thousands of values
+
+for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
+  local names, last = {}, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1
+  for j = i, last, 2 do names[#names + 1] = ARGV[j] end
+  local held = redis.call('HMGET', p .. 'owner', unpack(names))
+  for k = 1, #names do
+    if (held[k] or '') ~= ARGV[i + (k - 1) * 2 + 1] then return {'owner', names[k]} end
+  end
+end
+
+local function pairs_to(key, first, count)
+  for i = first, first + count * 2 - 1, STEP * 2 do
+    redis.call('HSET', key, unpack(ARGV, i, math.min(i + STEP * 2, first + count * 2) - 1))
+  end
+end
+local function names_from(key, first, count)
+  for i = first, first + count - 1, STEP do
+    redis.call('HDEL', key, unpack(ARGV, i, math.min(i + STEP, first + count) - 1))
+  end
+end
+
+local id, version, leased = '', h.version, {}
+if writes then
+  version = h.version + 1
+  if h.version == 0 then
+    local number = redis.call('INCR', p .. 'number:' .. h.id[1])
+    id = h.id[1] .. string.format('%0' .. h.id[2] .. 'd', number) .. h.id[3]
+    redis.call('HSET', p .. 'ids', id, h.uid)
+    redis.call('ZADD', p .. 'index', h.opened, h.uid)
+    redis.call('HSET', here, 'id', id)
+  else
+    id = redis.call('HGET', here, 'id')
+  end
+  redis.call('HSET', here, 'state', ARGV[2], 'version', version)
+  if h.open then redis.call('ZADD', p .. 'open', h.opened, h.uid) else redis.call('ZREM', p .. 'open', h.uid) end
+  local log = p .. 'log:' .. h.uid
+  for i = events, events + h.n.events - 1 do redis.call('RPUSH', log, ARGV[i]) end
+  pairs_to(p .. 'alerts:' .. h.uid, alerts, h.n.alerts)
+  pairs_to(p .. 'bodies:' .. h.uid, bodies, h.n.bodies)
+  names_from(p .. 'alerts:' .. h.uid, gone, h.n.gone)
+  names_from(p .. 'bodies:' .. h.uid, gone, h.n.gone)
+  for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
+    local put = {}
+    for j = i, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1, 2 do
+      if ARGV[j + 1] == '' then put[#put + 1] = ARGV[j]; put[#put + 1] = h.uid end
+    end
+    if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
+  end
+  names_from(p .. 'owner', freed, h.n.freed)
+  for _, pair in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. pair[1], h.uid, 'EX', h.ttl) end
+  for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
+    redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
+  end
+  redis.call('ZADD', p .. 'changed', redis.call('INCR', p .. 'commits'), h.uid)
+
+  for _, row in ipairs(h.rows) do
+    local member, lane = row[1], row[2]
+    local key = p .. 'row:' .. member
+    local was = redis.call('HMGET', key, 'until', 'lane', 'wait')
+    redis.call('HSET', key, 'uid', h.uid, 'lane', lane, 'to', row[3], 'last', row[4])
+    if row[5] ~= '' then redis.call('HSET', key, 'memory', row[5]) end
+    if row[6] > 0 then redis.call('HSET', key, 'tries', row[6]) end
+    redis.call('HSETNX', key, 'since', h.now)
+    redis.call('HDEL', key, 'parked')
+    redis.call('HDEL', p .. 'dead', member)
+    redis.call('EXPIRE', key, h.ttl)
+    if was[2] and was[2] ~= lane then
+      local score = redis.call('ZSCORE', p .. 'due:' .. was[2], member)
+      redis.call('ZREM', p .. 'due:' .. was[2], member)
+      if score then redis.call('ZADD', p .. 'due:' .. lane, score, member) end
+    end
+    -- Leased by somebody who is sending: its completion sees that `last` has moved on. Told to wait by the vendor: it waits.
+    if tonumber(was[1] or '0') <= h.now and tonumber(was[3] or '0') <= h.now then
+      redis.call('HSET', key, 'token', h.token, 'until', h.now + h.lease)
+      redis.call('HINCRBY', key, 'tries', 1)
+      redis.call('ZADD', p .. 'due:' .. lane, h.now + h.lease, member)
+      leased[#leased + 1] = member
+    end
+  end
+  for _, timer in ipairs(h.timers) do
+    if timer[2] > 0 then redis.call('ZADD', p .. 'due:timer', timer[2], timer[1])
+    else redis.call('ZREM', p .. 'due:timer', timer[1]) end
+  end
+end
+
+if #h.turn > 0 then redis.call('SET', p .. 'turn:' .. h.turn[1], h.turn[2] + 1, 'EX', 2592000) end
+for _, pair in ipairs(h.tombs) do redis.call('SET', p .. 'tomb:' .. pair[1], pair[2], 'EX', 3600) end
+for _, name in ipairs(h.untomb) do redis.call('DEL', p .. 'tomb:' .. name) end
+for _, group in ipairs(h.unheld) do
+  redis.call('HDEL', p .. 'held', group)
+  redis.call('ZREM', p .. 'due:timer', 'held ' .. group)
+end
+for _, one in ipairs(h.held) do
+  redis.call('HSET', p .. 'held', one[1], one[2])
+  redis.call('ZADD', p .. 'due:timer', 'NX', one[3], 'held ' .. one[1])
+end
+for _, pair in ipairs(h.seen) do
+  local what = writes and (h.severity .. '|' .. h.uid .. '|' .. id) or h.about
+  redis.call('SET', p .. 'seen:' .. pair[1], pair[2] .. '|' .. what, 'EX', 2592000)
+end
+local reply = {'ok', id, version, unpack(leased)}
+redis.call('SET', p .. 'op:' .. h.op, cjson.encode(reply), 'EX', 3600)
+return reply

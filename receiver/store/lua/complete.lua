@@ -1,0 +1,39 @@
+#!lua flags=allow-oom
+-- Say how the sending of one leased row ended. Draining goes on when memory is full.
+--
+-- KEYS[1]  row:<member>
+-- ARGV     prefix, member, token, outcome (done | again | parked), now ms, seq said up to, memory JSON or "",
+--          receipt JSON or "", again at ms, 1 when the vendor asked to wait until then, letter JSON or ""
+-- reply    "done" | "more" (something new came meanwhile) | "again" | "parked" | "lost" (the lease was somebody else's by now)
+local p, member, outcome, now = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
+local row = redis.call('HMGET', KEYS[1], 'token', 'lane', 'last', 'uid')
+if row[1] ~= ARGV[3] then return 'lost' end
+local due = p .. 'due:' .. row[2]
+redis.call('HSET', KEYS[1], 'until', 0, 'token', '')
+if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'memory', ARGV[7]) end
+if ARGV[8] ~= '' then
+  redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
+  redis.call('LTRIM', p .. 'receipts:' .. row[4], -500, -1)
+  local left = redis.call('TTL', p .. 'log:' .. row[4])
+  if left > 0 then redis.call('EXPIRE', p .. 'receipts:' .. row[4], left) end
+end
+if outcome == 'done' then
+  redis.call('HSET', KEYS[1], 'cursor', ARGV[6], 'attempts', 0, 'tries', 0, 'since', now)
+  redis.call('HDEL', KEYS[1], 'wait')
+  if tonumber(row[3]) > tonumber(ARGV[6]) then
+    redis.call('ZADD', due, now, member)
+    return 'more'
+  end
+  redis.call('ZREM', due, member)
+  return 'done'
+end
+redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+if outcome == 'again' then
+  if ARGV[10] == '1' then redis.call('HSET', KEYS[1], 'wait', ARGV[9]) end
+  redis.call('ZADD', due, tonumber(ARGV[9]), member)
+  return 'again'
+end
+redis.call('ZREM', due, member)
+redis.call('HSET', KEYS[1], 'parked', now)
+redis.call('HSET', p .. 'dead', member, ARGV[11])
+return 'parked'

@@ -1,0 +1,36 @@
+#!lua flags=no-writes
+-- Read all that a decision about one correlation key needs, at one moment.
+--
+-- KEYS[1]  key:<correlation>
+-- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints...
+-- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
+--           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
+--           turn: raised by every commit about this key}
+-- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
+-- fingerprint, that one.
+local p = ARGV[1]
+local count = tonumber(ARGV[4])
+local STEP = 500
+local owners, tombs = {}, {}
+for i = 5, count + 4, STEP do
+  local last = math.min(i + STEP, count + 5) - 1
+  local part = redis.call('HMGET', p .. 'owner', unpack(ARGV, i, last))
+  local names = {}
+  for j = i, last do
+    owners[#owners + 1] = part[j - i + 1] or ''
+    names[#names + 1] = p .. 'tomb:' .. ARGV[j]
+  end
+  for _, tomb in ipairs(redis.call('MGET', unpack(names))) do tombs[#tombs + 1] = tomb or '' end
+end
+local own = redis.call('GET', KEYS[1]) or ''
+local uid = own
+local one = count > 0 and owners[1] or ''
+for i = 2, count do if owners[i] ~= one then one = '' end end
+local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0')
+local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
+local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
+if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) then uid = one end
+if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn} end
+local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id')
+if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn} end
+return {own, uid, inc[1], tonumber(inc[2]), inc[3], redis.call('HGETALL', p .. 'alerts:' .. uid), owners, tombs, held, turn}

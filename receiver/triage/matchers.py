@@ -1,0 +1,207 @@
+"""Alertmanager's matchers: `name="value"`, `!=`, `=~`, `!~`, over the labels of an alert.
+
+The rules of the syntax are those of Alertmanager's fallback mode (its default): the classic parser's reading
+counts wherever that parser takes the text, otherwise the UTF-8 parser's, which also allows quoted names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+import re2
+from pydantic import AfterValidator
+
+from receiver.triage.foreign import quoted
+
+PATTERN_LIMIT = 1024
+"""Bytes of a regular expression (reliability S13)."""
+_REMEMBERED = 1024
+_REMEMBERED_LENGTH = 128
+
+_CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL | re.ASCII)
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_BARE = r"[^\s{}!=~,\\\"'`]+"
+_UTF8 = re.compile(rf"\s*({_QUOTED}|{_BARE})\s*(=~|!~|!=|=)\s*({_QUOTED}|{_BARE})\s*", re.DOTALL)
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
+_LETTERS = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"',
+}  # fmt: skip
+_RIGHT = 'a matcher is name="value", with one of = != =~ !~'
+
+
+class MatcherError(ValueError):
+    """A text that is no matcher; the message says what would be right."""
+
+
+class Operator(StrEnum):
+    """How a matcher compares."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+    NOT_REGEX = "!~"
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition on one label. A label that is absent counts as empty, as in Alertmanager.
+
+    Raises MatcherError when made with a regular expression that RE2 does not take.
+    """
+
+    name: str
+    operator: Operator
+    value: str
+    _test: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_test", self._compiled())
+
+    def _compiled(self) -> Callable[[str], bool]:
+        value = self.value
+        match self.operator:
+            case Operator.EQUAL:
+                return value.__eq__
+            case Operator.NOT_EQUAL:
+                return value.__ne__
+            case Operator.REGEX:
+                return _full_match(self)
+            case Operator.NOT_REGEX:
+                holds = _full_match(self)
+                return lambda text: not holds(text)
+
+    @property
+    def positive(self) -> bool:
+        """Whether it asks for a value rather than excludes one."""
+        return self.operator in (Operator.EQUAL, Operator.REGEX)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether it holds for these labels."""
+        return self._test(labels.get(self.name, ""))
+
+    def __str__(self) -> str:
+        name = self.name if re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", self.name) else quoted(self.name, 200)
+        return f"{name}{self.operator.value}{quoted(self.value, 200)}"
+
+
+def _full_match(matcher: Matcher) -> Callable[[str], bool]:
+    # An answer is remembered for each value: a storm's ten thousand alerts share a handful of names.
+    pattern = matcher.value.encode("utf-8", "replace")
+    if len(pattern) > PATTERN_LIMIT:
+        raise MatcherError(
+            f"the pattern for {quoted(matcher.name)} has {len(pattern)} bytes; at most {PATTERN_LIMIT} are allowed"
+        )
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        expression = re2.compile(pattern, options)
+    except re2.error as error:
+        detail = error.args[0] if error.args else ""
+        said = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        raise MatcherError(
+            f"{quoted(matcher.value, 80)} is not a regular expression of RE2: {said[:120]}"
+            " (look-around and back-references do not exist there; exclude with !~ or !=)"
+        ) from None
+    known: dict[str, bool] = {}
+
+    def holds(text: str) -> bool:
+        answer = known.get(text)
+        if answer is None:
+            answer = expression.fullmatch(text.encode("utf-8", "replace")) is not None
+            if len(text) <= _REMEMBERED_LENGTH:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[text] = answer
+        return answer
+
+    return holds
+
+
+def parse_matcher(text: str) -> Matcher:
+    """Return the matcher that `text` writes down.
+
+    Raises MatcherError, with what would be right, for anything else: no operator, several matchers in one text,
+    an unclosed quote, a pattern that is no RE2 or above 1 KiB.
+    """
+    shown = quoted(text, 80)
+    if text.strip().startswith("{") or text.strip().endswith("}"):
+        raise MatcherError(f"{shown} has braces around it; write each matcher as an entry of its own, without them")
+    classic = _CLASSIC.fullmatch(text)
+    # Alertmanager takes a==b for the value "=b", which nobody has ever meant.
+    if classic and classic[2] == "=" and classic[3].startswith("="):
+        raise MatcherError(f"{shown} uses ==; equality is written with one =")
+    if classic and (value := _classic_value(classic[3])) is not None:
+        return Matcher(classic[1], Operator(classic[2]), value)
+    if modern := _UTF8.fullmatch(text):
+        name = _utf8_token(modern[1], shown)
+        if not name:
+            raise MatcherError(f"{shown} has an empty label name; {_RIGHT}")
+        return Matcher(name, Operator(modern[2]), _utf8_token(modern[3], shown))
+    raise MatcherError(_what_is_wrong(text, shown, classic))
+
+
+def _classic_value(raw: str) -> str | None:
+    """Return the value as the classic parser reads it, None where it refuses."""
+    opened = raw.startswith('"')
+    body = raw[1:] if opened else raw
+    closed = False
+    out: list[str] = []
+    position = 0
+    while position < len(body):
+        character = body[position]
+        if character == "\\" and position + 1 < len(body):
+            position += 1
+            follower = body[position]
+            # An escape it does not know stays as it is: "\." and "\d" reach the regular expression.
+            out.append({"n": "\n", '"': '"', "\\": "\\"}.get(follower, "\\" + follower))
+        elif character == '"':
+            if not opened or position + 1 < len(body):
+                return None
+            closed = True
+        else:
+            out.append(character)
+        position += 1
+    return "".join(out) if opened == closed else None
+
+
+def _utf8_token(token: str, shown: str) -> str:
+    if not token.startswith('"'):
+        return token
+
+    def plain(match: re.Match[str]) -> str:
+        code = match[1]
+        try:
+            if len(code) > 1:
+                return chr(int(code, 8)) if code.isdigit() else chr(int(code[1:], 16))
+            return _LETTERS[code]
+        except (KeyError, ValueError, OverflowError):
+            raise MatcherError(f"{shown} has the escape \\{code}, which does not exist; write \\\\ for \\") from None
+
+    return _ESCAPE.sub(plain, token[1:-1])
+
+
+def _what_is_wrong(text: str, shown: str, classic: re.Match[str] | None) -> str:
+    if not text.strip():
+        return f"an empty matcher; {_RIGHT}"
+    if classic is None and re.search(r"[<>]", text) and "=~" not in text:
+        return f"{shown} compares a quantity; that belongs into `when`, {_RIGHT}"
+    if not re.search(r"=|!~", text):
+        return f"{shown} has no operator; {_RIGHT}"
+    if text.count('"') % 2:
+        return f"{shown} has a quote that is not closed, or one inside the value without a \\ before it"
+    if re.search(r'"\s*,', text):
+        return f"{shown} holds several matchers; write each as an entry of its own"
+    return f"{shown} is no matcher; {_RIGHT}"
+
+
+def _checked(text: str) -> str:
+    parse_matcher(text)
+    return text
+
+
+MatcherText = Annotated[str, AfterValidator(_checked)]
+"""A matcher in a settings model: kept as text, refused with MatcherError's words."""

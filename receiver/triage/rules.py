@@ -1,0 +1,208 @@
+"""Severity rules at work: from the firing alerts of a notification to a decision for each, with its reasons.
+
+Of the rules that hold the most severe wins; the strictest cap that holds limits it; so order never matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from receiver.model.alert import Alert
+from receiver.model.severity import Decision, Severity
+from receiver.triage.conditions import SCOPE
+from receiver.triage.foreign import quoted
+from receiver.triage.measurements import Measurement
+from receiver.triage.rule import Facts, Near, Rule, RuleIndex
+from receiver.triage.rules_file import OTHERWISE, OtherwiseSettings, RulesSettings
+from receiver.triage.scope import Scope
+
+__all__ = ["OTHERWISE", "Decided", "RuleSet", "RulesSettings", "Unknown", "verdict"]
+
+
+class Unknown(NamedTuple):
+    """Something that an alert said and that the rules could not use (`severity_unknowns_total{kind}`)."""
+
+    kind: str
+    """`measurement`, `scope` or `severity`: few and fixed, fit for a metric's label."""
+    text: str
+
+
+class Decided(NamedTuple):
+    """A decision, and what it had to leave aside."""
+
+    decision: Decision
+    unknowns: tuple[Unknown, ...]
+
+
+class RuleSet:
+    """A rules file, compiled once; it holds no state between decisions."""
+
+    def __init__(self, settings: RulesSettings) -> None:
+        self.settings = settings
+        self.hash = _hash(settings)
+        """16 hex digits of the content; the order of rules, which never matters, does not change it."""
+        measurements = [Measurement(name, item) for name, item in sorted(settings.measurements.items())]
+        self._measurements = measurements
+        self._scope = Scope(settings.scope)
+        units = {measurement.name: measurement.unit for measurement in measurements}
+        rules = [Rule(item, units, settings.scope.order) for item in settings.rules]
+        self._raising = RuleIndex(rule for rule in rules if not rule.caps)
+        self._capping = RuleIndex(rule for rule in rules if rule.caps)
+        self._otherwise = settings.otherwise
+        self._words = {word.strip().casefold(): level for word, level in settings.otherwise.words.items()}
+        sources = [source for item in measurements for source in item.sources] + list(self._scope.sources)
+        self._annotations = tuple(source for source in sources if source.annotation)
+        self._annotation_names = frozenset(source.name for source in self._annotations)
+        self._nothing_read: tuple[str | None, ...] = (None,) * len(self._annotations)
+        read = {matcher.name for source in sources for matcher in source.alerts}
+        read |= {source.name for source in sources if not source.annotation}
+        read |= {name for rule in rules for name in rule.labels} | {settings.otherwise.label}
+        self._labels_read = tuple(sorted(read | {settings.scope.tenant_label or settings.otherwise.label}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that a decision's `rule` or `capped_by` may have, sorted, `otherwise` last."""
+        return (*sorted(rule.name for rule in self.settings.rules), OTHERWISE)
+
+    def decide(self, alerts: Sequence[Alert]) -> list[Decision]:
+        """Return a decision for each of `alerts`, in their order: the firing ones of one notification."""
+        return [decided.decision for decided in self.examine(alerts)]
+
+    def examine(self, alerts: Sequence[Alert]) -> list[Decided]:
+        """Return the same as `decide`, each with what was unreadable or unknown, for the log and the metric."""
+        tenants = self._scope.tenants(alerts)
+        # In a storm thousands of alerts look alike to the rules: what is decided once need not be decided again.
+        known: dict[tuple[object, ...], Decided] = {}
+        decisions = []
+        for alert in alerts:
+            labels = alert.labels
+            seen = (*[labels.get(name) for name in self._labels_read], self._texts(alert))
+            decided = known.get(seen)
+            if decided is None:
+                decided = known[seen] = self._decided(alert, tenants)
+            decisions.append(decided)
+        return decisions
+
+    def values_read(self, alert: Alert) -> tuple[str, ...]:
+        """Return the raw annotation texts that the rules read of this alert, one per source, "" where there is none.
+
+        Together with the labels (the fingerprint) they are all that a decision on one alert depends on.
+        """
+        return tuple([text or "" for text in self._texts(alert)])
+
+    def _texts(self, alert: Alert) -> tuple[str | None, ...]:
+        if self._annotation_names.isdisjoint(alert.annotations):
+            return self._nothing_read
+        return tuple([source.read(alert) for source in self._annotations])
+
+    def _decided(self, alert: Alert, tenants: frozenset[str]) -> Decided:
+        values: dict[str, float] = {}
+        unknowns: list[Unknown] = []
+        for measurement in self._measurements:
+            reading = measurement.read(alert)
+            if reading.value is not None:
+                values[measurement.name] = reading.value
+            unknowns += [Unknown("measurement", text) for text in reading.unreadable]
+        measured = dict(values)
+        reach = self._scope.read(alert, tenants)
+        unknowns += [Unknown("scope", text) for text in reach.unknown]
+        if reach.word is not None:
+            values[SCOPE] = self._scope.rank(reach.word)
+        facts = Facts(alert.labels, values, reach.word)
+
+        winner, near = self._raising.judge(facts)
+        if winner is None:
+            severity, reasons, unknown = _by_label(alert, self._otherwise, self._words)
+            unknowns += unknown
+        else:
+            severity, reasons = winner.severity, winner.reasons(facts)
+        cap, _ = self._capping.judge(facts)
+        capped = cap is not None and severity.worse_than(cap.severity)
+        next_worse: str | None = None
+        rule = OTHERWISE if winner is None else winner.name
+        if capped and cap is not None:
+            reasons.append(f"at most {cap.severity.value}: {', '.join(cap.reasons(facts)) or cap.name}")
+            next_worse = f"{rule} ({severity.value}) if the cap {cap.name} did not hold"
+            severity = cap.severity
+        else:
+            next_worse = _next_worse(near, severity, cap, facts)
+        decision = Decision(
+            severity=severity,
+            rule=rule,
+            reasons=(*reasons, *(item.text for item in unknowns)),
+            scope=reach.word,
+            capped_by=cap.name if capped and cap is not None else None,
+            rules_hash=self.hash,
+            next_worse=next_worse,
+            measured=measured,
+        )
+        return Decided(decision, tuple(unknowns))
+
+
+def _by_label(
+    alert: Alert, settings: OtherwiseSettings, words: dict[str, Severity]
+) -> tuple[Severity, list[str], list[Unknown]]:
+    """Return what the severity label says, or the fallback, with the reason; no rule held."""
+    given = alert.labels.get(settings.label, "").strip()
+    if not given:
+        return settings.fallback, [f"no rule held and there is no label {settings.label}: fallback"], []
+    level = words.get(given.casefold())
+    if level is None:
+        text = f"{settings.label}={quoted(given)} is not in the map: fallback"
+        return settings.fallback, ["no rule held"], [Unknown("severity", text)]
+    return level, [f"no rule held: {settings.label}={quoted(given)} means {level.value}"], []
+
+
+def _next_worse(near: Iterable[Near], severity: Severity, cap: Rule | None, facts: Facts) -> str | None:
+    """Return which rule of a worse severity lacks one condition only, in words; None when there is none.
+
+    The nearest is the one that is worse by the least. A rule that the cap in force would bring down to the same
+    severity does not count.
+    """
+    if cap is not None and not cap.severity.worse_than(severity):
+        return None
+    rank = severity.rank
+    # What this alert does not measure says nothing about how near it is; a scope can always be given.
+    values = facts.values
+    worse = [
+        item for item in near if item.rule.rank < rank and (item.lacking.unit is None or item.lacking.name in values)
+    ]
+    if not worse:
+        return None
+    # `near` is in the rules' own order, which decides between equals: max keeps the first.
+    rule, lacking = max(worse, key=lambda item: item.rule.rank)
+    return f"{rule.name} ({rule.severity.value}) if {lacking}"
+
+
+def verdict(decisions: Iterable[Decision]) -> Decision | None:
+    """Return the decision of a notification: that of its worst alert; None without any.
+
+    Among equally severe ones the choice does not depend on their order: uncapped first, a rule before `otherwise`,
+    then by the rule's name, the one with the greatest measurements, and its words.
+    """
+    return min(decisions, key=_standing, default=None)
+
+
+def _standing(decision: Decision) -> tuple[object, ...]:
+    measured = sorted((name, -value) for name, value in decision.measured.items())
+    return (
+        decision.severity.rank,
+        decision.capped_by is not None,
+        decision.rule == OTHERWISE,
+        decision.rule,
+        -len(measured),
+        measured,
+        decision.scope or "",
+        decision.reasons,
+        decision.next_worse or "",
+        decision.capped_by or "",
+    )
+
+
+def _hash(settings: RulesSettings) -> str:
+    content = settings.model_dump(mode="json", by_alias=True)
+    content["rules"].sort(key=lambda rule: rule["name"])
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

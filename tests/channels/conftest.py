@@ -1,0 +1,86 @@
+"""A channel of each kind, wired to its fake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from receiver.channels.base import Channel
+from receiver.channels.http import Http
+from receiver.channels.log import Log, LogSettings
+from receiver.channels.pagerduty import PagerDuty, PagerDutySettings
+from receiver.channels.slack import Slack, SlackSettings
+from receiver.channels.webhook import Webhook, WebhookSettings
+from receiver.model.notice import Action, Notice
+from tests.channels.notices import ROUTING_KEY, notice
+from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.fakes.slack import TOKEN
+
+HOOK_SECRET = "hook-secret-7f21"
+SIGNING_SECRET = "signing-secret-91ab"
+TIMEOUT = 0.25
+
+
+@dataclass
+class Wired:
+    """A channel, the fake that it talks to, and what must never be seen outside."""
+
+    channel: Channel[Any]
+    vendor: Vendor
+    site: Site
+    notice: Notice
+    secrets: tuple[str, ...]
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    http = Http(connect=TIMEOUT, total=5)
+    yield http
+    await http.close()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET))
+    await site.start()
+    yield site
+    await site.stop()
+    assert site.mistakes() == []
+
+
+def wire(kind: str, site: Site, http: Http) -> Wired:
+    """Return the channel of this kind, set up against the fakes of `site`."""
+    pagerduty, slack, hook = site.vendors
+    if kind == "pagerduty":
+        pager = PagerDuty("pager", PagerDutySettings(api_url=site.url), http)
+        return Wired(pager, pagerduty, site, notice(Action.TRIGGER), (ROUTING_KEY,))
+    if kind == "slack":
+        settings = SlackSettings(
+            api_url=f"{site.url}/api", bot_token=TOKEN, signing_secret=SIGNING_SECRET, channel="#incidents"
+        )
+        return Wired(Slack("chat", settings, http), slack, site, notice(), (TOKEN, SIGNING_SECRET, ROUTING_KEY))
+    if kind == "webhook":
+        url = f"{site.url}/hook?token=path-secret-33"
+        sender = Webhook("hook", WebhookSettings(url=url, secret=HOOK_SECRET), http)
+        return Wired(sender, hook, site, notice(), (HOOK_SECRET, "path-secret-33", ROUTING_KEY))
+    if kind == "log":
+        return Wired(Log("log", LogSettings(), http), hook, site, notice(Action.TRIGGER), (ROUTING_KEY,))
+    raise AssertionError(f"the contract test knows no fake for {kind!r}: add one here")
+
+
+@pytest.fixture
+def slack(site: Site, http: Http) -> Wired:
+    return wire("slack", site, http)
+
+
+@pytest.fixture
+def pager(site: Site, http: Http) -> Wired:
+    return wire("pagerduty", site, http)
+
+
+@pytest.fixture
+def hook(site: Site, http: Http) -> Wired:
+    return wire("webhook", site, http)

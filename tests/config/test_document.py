@@ -1,0 +1,52 @@
+"""YAML is taken narrowly, and whatever else it allows is told in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from receiver.config.document import LARGEST, read
+from tests.config.sample import SMALL, problems_of
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("a: [1, 2\nb: 3\n", "2:", "not YAML"),
+        ("service: {name: a, name: b}\n", "1:20", "twice"),
+        ("service: &x {name: a}\nserver: *x\n", "2:9", "an alias"),
+        ("service: !!python/object/apply:os.system [id]\n", "1:10", "a tag"),
+        ("service: !mine {name: a}\n", "1:10", "a tag"),
+        ("service: {}\n---\nserver: {}\n", "2:1", "a second document"),
+        ("? [a, b]\n: c\n", "1:3", "a key that is no text"),
+        ("service: {name: '${A'}\n", "1:17", "a ${ that is no variable"),
+        ("[a]\n", "1:1", "not a mapping"),
+        ("[" * 1000, "1:", "nested too deeply"),
+        ("a: \x01\n", "1:4", "a character that YAML does not allow"),
+        ("#" * (LARGEST + 1), "1:1", "larger than 1 MB"),
+        ("a: @b\n", "1:4", "not YAML"),
+        ("", "1:1", "missing"),
+    ],
+)
+def test_yaml_that_cannot_be_taken_is_told_without_a_stack_trace(text: str, place: str, message: str) -> None:
+    found = problems_of(text)
+    assert any(line.startswith(f"r.yaml:{place}") and message in line for line in found), found
+
+
+def test_an_alias_bomb_is_refused_at_once() -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(9)
+    )
+    assert sum("an alias" in line for line in problems_of(bomb)) == 18
+
+
+def test_words_are_what_they_look_like() -> None:
+    value = read("{a: no, b: 09:00, c: 2026-11-02, d: 007, e: 1e9, f: true, g: 12, h: ~, i: 1.5, j: '5'}", "f").value
+    assert list(value.values()) == ["no", "09:00", "2026-11-02", "007", "1e9", True, 12, None, 1.5, "5"]
+
+
+def test_a_variable_without_quotes_between_braces_is_told_what_to_do() -> None:
+    found = problems_of(SMALL + "auth: {tokens: [{name: a, token: ${T}, scopes: [read]}]}\n")
+    assert found == [
+        "r.yaml:18:35: not YAML: while parsing a flow mapping expected ',' or '}', but got '{'"
+        " (put ${NAME} in quotes between { and })"
+    ]

@@ -1,0 +1,113 @@
+"""A misspelt key, and a name that means nothing, are told where they stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from receiver.config import ConfigError
+from receiver.config.document import read
+from tests.config.sample import ENV, REFERENCE, SMALL, problems_of, text_of
+
+Key = tuple[int, int, str, tuple[str | int, ...]]
+
+LOADS_PER_DEPTH = 14
+"""Neighbours are misspelt in different loads: one wrong key may hide its siblings (`kind`), never other entries."""
+
+
+def _keys() -> list[list[Key]]:
+    by_depth: dict[int, list[Key]] = {}
+    for path, mark in read(REFERENCE, "r.yaml").marks.items():
+        if mark.key and not _free(path):
+            by_depth.setdefault(len(path), []).append((mark.key_line, mark.key_column, mark.key, path))
+    return [keys[start::LOADS_PER_DEPTH] for keys in by_depth.values() for start in range(LOADS_PER_DEPTH)]
+
+
+def _free(path: tuple[str | int, ...]) -> bool:
+    # Keys that the user chooses: misspelt, they are other names.
+    chosen = ("escalations", "contacts", "people", "schedules", "channels")
+    return (
+        (len(path) == 2 and path[0] in chosen)
+        or path[:3] == ("channels", "status", "components") != path
+        or path[:3] == ("links", "github", "repositories") != path
+    )
+
+
+@pytest.mark.parametrize("keys", [keys for keys in _keys() if keys], ids=lambda keys: keys[0][2])
+def test_a_misspelt_key_is_told_at_its_line_and_column(keys: list[Key]) -> None:
+    lines = REFERENCE.split("\n")
+    shift: dict[int, int] = {}
+    places = {}
+    for line, column, key, path in sorted(keys):
+        start = column - 1 + shift.get(line, 0)
+        before, after = lines[line - 1][:start], lines[line - 1][start:]
+        assert after.startswith(key)
+        lines[line - 1] = before + key + "q" + after.removeprefix(key)
+        shift[line] = shift.get(line, 0) + 1
+        places[line, start + 1] = (key, path)
+    with pytest.raises(ConfigError) as caught:
+        text_of("\n".join(lines), ENV)
+    told = {(problem.line, problem.column): problem for problem in caught.value.problems}
+    for place, (key, path) in places.items():
+        assert place in told, path
+        assert key in told[place].hint, str(told[place])
+
+
+def test_the_reference_has_its_keys_misspelt_one_by_one() -> None:
+    assert sum(len(keys) for keys in _keys()) > 250
+
+
+MISTAKES = [
+    # (what is replaced in SMALL, by what, the beginning of the message, a part of the rest)
+    ("[on-call], notify", "[on-cal], notify", "r.yaml:2:18: severities.SEV-1.page[0]: no contact", "mean on-call?"),
+    ("notify: [boss]", "notify: [chief]", "r.yaml:2:37: severities.SEV-1.notify[0]: no contact", "boss, on-call"),
+    ("escalation: up", "escalation: upp", "r.yaml:2:56: severities.SEV-1.escalation: no escalation", "up?"),
+    ("SEV-3:", "SEV-5:", "r.yaml:4:3: severities.SEV-5: no such value 'SEV-5'", "did you mean SEV-"),
+    ("ticket: true", "ticket: maybe", "r.yaml:5:19: severities.SEV-4.ticket: neither true nor false", "write true"),
+    ("ticket: true", "respond_within: 15", "r.yaml:5:27: severities.SEV-4.respond_within: a duration needs", "15m"),
+    ("ticket: true", "respond_within: 0s", "r.yaml:5:27: severities.SEV-4.respond_within: must be more", "15m"),
+    ("ticket: true", "respond_within: 5 minutes", "r.yaml:5:27: severities.SEV-4.respond_within: not a", "15m"),
+    ("ticket: true", "business_hours: {from: 9am}", "r.yaml:5:34: severities.SEV-4.business_hours.from: not", "09:00"),
+    ("ticket: true", "second_road: [chat]", "r.yaml:5:25: severities.SEV-4.second_road[0]: no channel", "console"),
+    ("after: 15m", "after: -5m", "r.yaml:7:41: escalations.up.steps[0].after: not a duration", "15m"),
+    ("until: resolved", "until: resolvd", "r.yaml:7:15: escalations.up.until: no such value", "mean resolved?"),
+    ("page: [boss]}]}", "page: [bos]}]}", "r.yaml:7:53: escalations.up.steps[0].page[0]: no contact", "mean boss?"),
+    (", page: [boss]}]}", "}]}", "r.yaml:7:33: escalations.up.steps[0]: a step that calls nobody", "page: [contact]"),
+    ("schedule: primary,", "schedule: primry,", "r.yaml:9:23: contacts.on-call.schedule: no schedule", "primary?"),
+    ("backup: {person: boss}", "backup: {person: bob}", "r.yaml:9:49: contacts.on-call.backup.person: no", "boss"),
+    ("boss: {person: boss}", "boss: {person: boss, schedule: primary}", "r.yaml:10:9: contacts.boss: must", "one of"),
+    ("name: Ann, console", "name: Ann, consle", "r.yaml:12:20: people.ann.consle: no channel", "mean console?"),
+    (", console: ann", "", "r.yaml:12:3: people.ann: contact 'on-call' pages this person", "console: ADDRESS"),
+    ("console: ann}", "console: ann, timezone: Europe/Belrin}", "r.yaml:12:44: people.ann.timezone: no such", "Berlin"),
+    ("people: [ann]", "people: [anne]", "r.yaml:15:22: schedules.primary.people[0]: no person", "mean ann?"),
+    ("people: [ann]", "people: []", "r.yaml:15:21: schedules.primary.people: empty", "at least one"),
+    ("people: [ann]", "people: [ann], handoff: Moonday 09:00", "r.yaml:15:37: schedules.primary.handoff: no", "Monday"),
+    ("people: [ann]", "people: [ann], handoff: 09:00", "r.yaml:15:12: schedules.primary: a weekly rotation", "Monday"),
+    ("people: [ann]", "people: [ann], rotation: custom", "r.yaml:15:12: schedules.primary: length and", "both"),
+    ("people: [ann]", "people: [ann], timezone: Mars", "r.yaml:15:38: schedules.primary.timezone: no such", "UTC"),
+    ("people: [ann]", "people: [ann], starts: tomorrow", "r.yaml:15:36: schedules.primary.starts: not a day", "2026"),
+    ("people: [ann]", "people: ann", "r.yaml:15:21: schedules.primary.people: not a list", "[a, b]"),
+    ("people: [ann]", "people: [ann], handoff_channel: x", "r.yaml:15:45: schedules.primary.handoff_channel: no", ""),
+    ("{kind: log}", "{kind: logg}", "r.yaml:17:19: channels.console.kind: no such kind", "mean log?"),
+    ("{kind: log}", "{}", "r.yaml:17:3: channels.console.kind: missing", "pagerduty"),
+    ("{kind: log}", "{kind: webhook}", "r.yaml:2:18: severities.SEV-1.page[0]: nobody can be paged", "log"),
+    ("{kind: log}", "log", "r.yaml:17:12: channels.console: not a mapping", "kind"),
+    ("{kind: log}", "{kind: log, colour: red}", "r.yaml:17:24: channels.console.colour: unknown key", "kind"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "begins", "holds"), MISTAKES, ids=lambda value: str(value)[:40])
+def test_a_mistake_is_told_with_what_would_be_right(old: str, new: str, begins: str, holds: str) -> None:
+    assert old in SMALL
+    found = problems_of(SMALL.replace(old, new, 1))
+    assert any(line.startswith(begins) and holds in line for line in found), found
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    text = SMALL.replace("[on-call], notify", "[on-cal], notify").replace("{kind: log}", "{kind: log, x: 1}")
+    text = text.replace("name: Boss", "nam: Boss").replace("people: [ann]", "people: [anne], timezone: Nowhere")
+    found = problems_of(text + "server: {listen: x}\n")
+    places = [line.split(": ")[1] for line in found]
+    assert places == [
+        "severities.SEV-1.page[0]", "people.boss.name", "people.boss.nam", "schedules.primary.timezone",
+        "channels.console.x", "server.listen",
+    ]  # fmt: skip

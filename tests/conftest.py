@@ -1,0 +1,44 @@
+"""What every room's tests share: one real Valkey for the session, emptied before each test that asks for it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from receiver.store.embedded import EmbeddedStore
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The url of a real server that syncs before each answer, on a unix socket in a folder of its own."""
+    store = EmbeddedStore(tmp_path_factory.mktemp("valkey"))
+    try:
+        yield store.start()
+    finally:
+        store.stop()
+
+
+@pytest.fixture
+def store_url(valkey: str) -> str:
+    """The url of a real and empty server."""
+    assert ask(valkey, "FLUSHALL", "SYNC") == b"+OK\r\n"
+    return valkey
+
+
+def ask(url: str, *words: str) -> bytes:
+    """Return the server's answer, as it came, to a command of plain words."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(5)
+        door.connect(unquote(url.removeprefix("unix://")))
+        door.sendall((" ".join(words) + "\r\n").encode())
+        return door.recv(65_536)
+
+
+@pytest.fixture
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).parents[1]

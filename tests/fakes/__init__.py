@@ -1,0 +1,10 @@
+"""Stand-ins for the vendors: they check a request as the vendor would, and keep a ledger of what they took."""
+
+from __future__ import annotations
+
+from tests.fakes.hook import FakeHook
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.fakes.vendor import Answer, Ledger, Site, Vendor
+
+__all__ = ["Answer", "FakeHook", "FakePagerDuty", "FakeSlack", "Ledger", "Site", "Vendor"]

@@ -1,0 +1,50 @@
+"""The fakes as a process of their own, which outlives the service that a test kills.
+
+`python -m tests.fakes --ledger FILE --port-file FILE [--port N] [--hook-secret S]` serves PagerDuty at `/v2/enqueue`,
+Slack at `/api/<method>` and a hook at `/hook`, all on one port of the loopback, until SIGTERM. The port file is
+written, and the port printed, once it answers. `POST /_script/<pagerduty|slack|hook>` takes a
+list of Answer objects as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Ledger, Site
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    ledger = Ledger(arguments.ledger)
+    site = Site(FakePagerDuty(ledger), FakeSlack(ledger), FakeHook(ledger, arguments.hook_secret), control=True)
+    url = await site.start(arguments.port)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    # Renamed into place, so that nobody reads half a number.
+    fresh = arguments.port_file.with_suffix(".new")
+    port = url.rpartition(":")[2]
+    fresh.write_text(port, encoding="ascii")
+    fresh.replace(arguments.port_file)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    await site.stop()
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--port-file", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--hook-secret", default="")
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Slack's Web API, as far as the service uses it (contracts/slack.md): HTTP 200 for nearly everything."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from tests.fakes.vendor import Ledger, Vendor
+
+TOKEN = "xoxb-fake-0123456789-secret"
+READS = ("conversations.history", "conversations.replies", "conversations.list")
+LIMITS = {"header": 150, "section": 3000, "context": 3000}
+Result = tuple[int, dict[str, Any], list[str]]
+
+
+class FakeSlack(Vendor):
+    """Keeps channels and messages of one workspace."""
+
+    name = "slack"
+
+    def __init__(self, ledger: Ledger | None = None, token: str = TOKEN) -> None:
+        super().__init__(ledger)
+        self.token = token
+        self.channels = {"incidents": "C0INCIDENTS", "general": "C0GENERAL"}
+        self.messages: list[dict[str, Any]] = []
+        self.refused: dict[str, str] = {}
+        """A method and the error that it answers until it is taken out."""
+        self.joined = True
+        self._clock = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", "/api/{method}", self.handle)]
+
+    @property
+    def parents(self) -> list[dict[str, Any]]:
+        """The messages that stand in a channel by themselves."""
+        return [message for message in self.messages if "thread_ts" not in message]
+
+    @property
+    def replies(self) -> list[dict[str, Any]]:
+        """The messages that stand in a thread."""
+        return [message for message in self.messages if "thread_ts" in message]
+
+    def check(self, request: web.Request, body: Any, raw: bytes) -> Result:
+        return self._run(request, body, keep=False)
+
+    def act(self, request: web.Request, body: Any, raw: bytes) -> Result:
+        return self._run(request, body, keep=True)
+
+    def _run(self, request: web.Request, body: Any, keep: bool) -> Result:
+        method = request.match_info["method"]
+        if method in READS:
+            arguments: Any = dict(request.query)
+            if request.method != "GET" or body is not None:
+                self.fail(f"{method} takes its arguments in the query")
+        else:
+            arguments = body
+            if request.method != "POST" or request.content_type != "application/json":
+                self.fail(f"{method} takes JSON")
+        sent = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(sent, f"Bearer {self.token}"):
+            return _no("invalid_auth" if sent else "not_authed")
+        if method in self.refused:
+            return _no(self.refused[method])
+        act = {
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+            "conversations.history": self._history,
+            "conversations.replies": self._replies,
+            "conversations.list": self._list,
+        }.get(method)
+        if act is None or not isinstance(arguments, dict):
+            self.fail(f"unknown method {method}" if act is None else f"{method} without arguments")
+            return _no("unknown_method")
+        return act(arguments, keep)
+
+    def _post(self, message: dict[str, Any], keep: bool) -> Result:
+        channel = self._channel(message.get("channel"), by_name=True)
+        if channel is None:
+            return _no("channel_not_found")
+        if not self.joined:
+            return _no("not_in_channel")
+        errors = mistakes(message)
+        if errors:
+            return _no(errors[0][0], errors[0][1])
+        thread = message.get("thread_ts")
+        if thread is not None and self._message(channel, thread) is None:
+            return _no("thread_not_found")
+        stamp = f"1795442540.{self._clock + 1:06d}"
+        if keep:
+            self._clock += 1
+            kept: dict[str, Any] = {
+                key: message[key] for key in ("text", "blocks", "metadata", "thread_ts") if key in message
+            }
+            self.messages.append({"channel": channel, "ts": stamp, **kept})
+        return 200, {"ok": True, "channel": channel, "ts": stamp, "message": {"ts": stamp}}, []
+
+    def _update(self, message: dict[str, Any], keep: bool) -> Result:
+        channel = self._channel(message.get("channel"), by_name=False)
+        if channel is None:
+            return _no("channel_not_found")
+        found = self._message(channel, message.get("ts"))
+        if found is None:
+            return _no("message_not_found")
+        errors = mistakes(message)
+        if errors:
+            return _no(errors[0][0], errors[0][1])
+        if keep:
+            # Blocks that are not sent again go; metadata that is not sent again stays.
+            found.pop("blocks", None)
+            found |= {key: message[key] for key in ("text", "blocks", "metadata") if key in message}
+            found["edits"] = found.get("edits", 0) + 1
+        return 200, {"ok": True, "channel": channel, "ts": found["ts"], "text": found["text"]}, []
+
+    def _history(self, query: dict[str, Any], keep: bool) -> Result:
+        channel = self._channel(query.get("channel"), by_name=False)
+        found = [message for message in self.parents if message["channel"] == channel]
+        return _no("channel_not_found") if channel is None else self._page(query, found[::-1])
+
+    def _replies(self, query: dict[str, Any], keep: bool) -> Result:
+        stamp = query.get("ts")
+        found = [message for message in self.messages if stamp in (message["ts"], message.get("thread_ts"))]
+        return self._page(query, found) if found else _no("thread_not_found")
+
+    def _page(self, query: dict[str, Any], found: list[dict[str, Any]]) -> Result:
+        start, limit = int(query.get("cursor", "0")), int(query.get("limit", "100"))
+        hidden = set() if query.get("include_all_metadata") == "true" else {"metadata"}
+        page = [
+            {key: value for key, value in message.items() if key not in hidden}
+            for message in found[start : start + limit]
+        ]
+        more = str(start + limit) if start + limit < len(found) else ""
+        answer = {"ok": True, "messages": page, "has_more": bool(more), "response_metadata": {"next_cursor": more}}
+        return 200, answer, []
+
+    def _list(self, query: dict[str, Any], keep: bool) -> Result:
+        channels = [{"id": key, "name": name} for name, key in self.channels.items()]
+        return 200, {"ok": True, "channels": channels, "response_metadata": {"next_cursor": ""}}, []
+
+    def _channel(self, name: Any, *, by_name: bool) -> str | None:
+        if name in self.channels.values():
+            return str(name)
+        return self.channels.get(str(name).removeprefix("#")) if by_name else None
+
+    def _message(self, channel: str, stamp: Any) -> dict[str, Any] | None:
+        found = (message for message in self.messages if (message["channel"], message["ts"]) == (channel, stamp))
+        return next(found, None)
+
+
+def mistakes(message: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return Slack's error code and words for what is wrong with text, blocks and metadata."""
+    blocks = message.get("blocks", [])
+    if not message.get("text") and not blocks:
+        return [("no_text", "")]
+    errors = [("msg_too_long", "text")] if len(message.get("text", "")) > 4000 else []
+    if len(blocks) > 50:
+        errors.append(("invalid_blocks", "no more than 50 items allowed [json-pointer:/blocks]"))
+    for number, block in enumerate(blocks):
+        errors += [("invalid_blocks", f"{wrong} [json-pointer:/blocks/{number}]") for wrong in _block(block)]
+    if sum(len(text["text"]) for text in texts(blocks)) > 13_200:
+        errors.append(("msg_blocks_too_long", ""))
+    if len(json.dumps(message.get("metadata", {}))) > 16_000:
+        errors.append(("metadata_too_large", ""))
+    return errors
+
+
+def texts(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every text object within blocks."""
+    if isinstance(value, dict):
+        if value.get("type") in ("plain_text", "mrkdwn") and isinstance(value.get("text"), str):
+            yield value
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
+def _block(block: dict[str, Any]) -> list[str]:
+    kind, errors = block.get("type"), []
+    if kind not in LIMITS:
+        return [f"unsupported type: {kind}"]
+    if len(block.get("block_id", "")) > 255:
+        errors.append("block_id is too long")
+    parts = [block[name] for name in ("text",) if name in block]
+    if any(not 1 <= len(part["text"]) <= LIMITS[kind] for part in parts):
+        errors.append(f"must be between 1 and {LIMITS[kind]} characters")
+    if kind == "header" and block["text"]["type"] != "plain_text":
+        errors.append("a header is plain_text")
+    if any("verbatim" in part for part in texts(block) if part["type"] == "plain_text"):
+        errors.append("verbatim is for mrkdwn")
+    fields = block.get("fields", [])
+    if len(fields) > 10 or any(not 1 <= len(part["text"]) <= 2000 for part in fields):
+        errors.append("fields: at most 10 of 2000 characters")
+    if len(block.get("elements", [])) > 10:
+        errors.append("no more than 10 items allowed")
+    if kind == "section" and not parts and not fields:
+        errors.append("a section needs text or fields")
+    return errors
+
+
+def _no(code: str, words: str = "") -> Result:
+    answer: dict[str, Any] = {"ok": False, "error": code}
+    if words:
+        answer |= {"errors": [words], "response_metadata": {"messages": [f"[ERROR] {words}"]}}
+    return 200, answer, [code]

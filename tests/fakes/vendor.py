@@ -1,0 +1,201 @@
+"""What every fake vendor shares: a port of its own, scripted misbehaviour, and a ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from aiohttp import web
+
+SECRET_HEADERS = frozenset({"authorization", "cookie"})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How to misbehave, once. With nothing set but `status`, that status and `body` are the answer.
+
+    `taken`: whether the vendor acts on the request all the same (a lost answer, or a 5xx after the fact).
+    """
+
+    status: int = 200
+    body: str | dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    taken: bool = False
+    hang: bool = False
+    delay: float = 0
+    reset: Literal["before", "after"] | None = None
+    """Break the connection before the request was taken, or after."""
+    drip: bool = False
+    """Send status and half a body, then nothing."""
+
+
+class Ledger:
+    """What arrived, in order, never changed. With a path each entry is on disk before the answer leaves."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._path = path
+
+    def append(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+    def of(self, vendor: str, **fields: object) -> list[dict[str, Any]]:
+        """Return the entries of one vendor with these values."""
+        return [
+            entry
+            for entry in self.entries
+            if entry["vendor"] == vendor and all(entry.get(name) == value for name, value in fields.items())
+        ]
+
+
+class Vendor:
+    """One fake. A subclass names its paths, and answers each request from its model of the vendor's state."""
+
+    name = "vendor"
+
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.failures: list[str] = []
+        """Requests that no vendor would understand; a test fails on any."""
+        self.script: deque[Answer] = deque()
+        self.released = asyncio.Event()
+
+    @property
+    def received(self) -> list[dict[str, Any]]:
+        """What arrived here, refused or not."""
+        return self.ledger.of(self.name)
+
+    @property
+    def taken(self) -> list[dict[str, Any]]:
+        """What this vendor acted on."""
+        return self.ledger.of(self.name, taken=True)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return its paths."""
+        raise NotImplementedError
+
+    def act(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
+        """Return status, answer, and what is wrong with the request; change the vendor's state if nothing is."""
+        raise NotImplementedError
+
+    def check(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
+        """Return the same without changing anything."""
+        raise NotImplementedError
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer as scripted, else as the vendor would."""
+        answer = self.script.popleft() if self.script else None
+        if answer is not None and answer.reset == "before":
+            return self._break(request)
+        raw = await request.read()
+        body = _json(raw)
+        acts = answer is None or answer.taken or answer.reset == "after" or (answer.drip and answer.status < 300)
+        status, content, errors = (self.act if acts else self.check)(request, body, raw)
+        self.ledger.append(
+            {
+                "vendor": self.name,
+                "at": time.time(),
+                "method": request.method,
+                "path": request.path,
+                "headers": {key: value for key, value in request.headers.items() if key.lower() not in SECRET_HEADERS},
+                "query": dict(request.query),
+                "body": body,
+                "size": len(raw),
+                "errors": errors,
+                "taken": acts and not errors,
+                "answer": status if answer is None else answer.status,
+                "scripted": answer is not None,
+            }
+        )
+        return web.json_response(content, status=status) if answer is None else await self._misbehave(request, answer)
+
+    async def _misbehave(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        if answer.reset == "after":
+            return self._break(request)
+        if answer.hang:
+            await self.released.wait()
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
+        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body or {})
+        if answer.drip:
+            response = web.StreamResponse(status=answer.status, headers={**answer.headers, "Content-Length": "4096"})
+            await response.prepare(request)
+            await response.write(text[: len(text) // 2 + 1].encode())
+            await self.released.wait()
+            return self._break(request)
+        return web.Response(status=answer.status, text=text, headers=answer.headers)
+
+    def _break(self, request: web.Request) -> web.Response:
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=500)
+
+    def fail(self, text: str) -> None:
+        """Note a request that is a mistake of ours whatever the vendor answers."""
+        self.failures.append(f"{self.name}: {text}")
+
+
+class Site:
+    """Several fakes behind one port of the loopback."""
+
+    def __init__(self, *vendors: Vendor, control: bool = False) -> None:
+        self.vendors = vendors
+        self.failures: list[str] = []
+        self.url = ""
+        self._control = control
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> str:
+        """Listen, and return the base URL."""
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        for vendor in self.vendors:
+            app.router.add_routes(vendor.routes())
+        if self._control:
+            app.router.add_post("/_script/{vendor}", self._take_script)
+        app.router.add_route("*", "/{path:.*}", self._unexpected)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self.url
+
+    async def stop(self) -> None:
+        """Let go of what hangs, and close the port."""
+        for vendor in self.vendors:
+            vendor.released.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def mistakes(self) -> list[str]:
+        """Return every request that nobody should have made."""
+        return self.failures + [failure for vendor in self.vendors for failure in vendor.failures]
+
+    async def _take_script(self, request: web.Request) -> web.Response:
+        vendor = next(vendor for vendor in self.vendors if vendor.name == request.match_info["vendor"])
+        vendor.script.extend(Answer(**answer) for answer in await request.json())
+        return web.json_response({"waiting": len(vendor.script)})
+
+    async def _unexpected(self, request: web.Request) -> web.Response:
+        self.failures.append(f"unexpected {request.method} {request.path}")
+        self.vendors[0].ledger.append(
+            {"vendor": "nobody", "at": time.time(), "method": request.method, "path": request.path, "taken": False}
+        )
+        return web.json_response({"error": "not found"}, status=404)
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return None
