@@ -37,6 +37,8 @@ class Part:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     """Those that all alerts of the notification share."""
+    unknowns: Sequence[str] = ()
+    """Kinds of what the rules could not read, one for each time."""
     released: bool = False
     """True when a hold has ended, or an emergency was paged: nothing is held again."""
 

@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,7 +19,6 @@ MAX_LABELS = 256
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
 
-_RFC3339 = re.compile(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)$")
 _FINGERPRINT = re.compile(r"^[0-9a-f]{16}$")
 
 
@@ -43,20 +42,6 @@ class BadNotification(ValueError):
         self.errors = errors or []
 
 
-def parse_time(text: object) -> datetime:
-    """Return the moment of an RFC 3339 time with any zone and up to nanoseconds; NO_TIME when it is none."""
-    match = _RFC3339.match(text) if isinstance(text, str) else None
-    if match is None:
-        return NO_TIME
-    day, clock, fraction, zone = match.groups()
-    micro = (fraction or "")[:6].ljust(6, "0")
-    try:
-        moment = datetime.fromisoformat(f"{day}T{clock}.{micro}{'+00:00' if zone in 'Zz' else zone}")
-        return max(moment.astimezone(UTC), NO_TIME)
-    except (ValueError, OverflowError):
-        return NO_TIME
-
-
 def fingerprint(labels: dict[str, str]) -> str:
     """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xFF, value, 0xFF of the labels in order of name."""
     digest = 14695981039346656037
@@ -66,18 +51,35 @@ def fingerprint(labels: dict[str, str]) -> str:
     return f"{digest:016x}"
 
 
-def _cut(value: object) -> object:
-    if isinstance(value, str) and len(value) > VALUE_LIMIT:
-        return value[: VALUE_LIMIT - 1] + "…"
-    return value
+def cut(texts: dict[str, str]) -> dict[str, str]:
+    """Return `texts` with every value cut to what is kept."""
+    if max(map(len, texts.values()), default=0) <= VALUE_LIMIT:
+        return texts
+    return {name: text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…" for name, text in texts.items()}
+
+
+def _utc(moment: object) -> datetime:
+    if not isinstance(moment, datetime):
+        return NO_TIME
+    if moment.tzinfo is None or moment.year < NO_TIME.year:
+        return NO_TIME
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return NO_TIME
 
 
 def _none_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
-Text = Annotated[str, BeforeValidator(_cut)]
-Labels = Annotated[dict[Annotated[str, Field(max_length=1024)], Text], Field(max_length=MAX_LABELS)]
+Labels = Annotated[dict[Annotated[str, Field(max_length=1024)], str], Field(max_length=MAX_LABELS)]
+if TYPE_CHECKING:
+    Moment = datetime
+else:
+    # Read by the parser where it can be; what is left over is made NO_TIME afterwards, for one call of Python an alert
+    # instead of one a field: ten thousand alerts come in one body.
+    Moment = Annotated[datetime | Any, Field(union_mode="left_to_right")]
 
 
 class _Foreign(Frozen):
@@ -91,15 +93,19 @@ class Alert(_Foreign):
     status: AlertStatus
     labels: Labels
     annotations: Annotated[Labels, BeforeValidator(_none_is_empty)] = {}
-    starts_at: Annotated[datetime, BeforeValidator(parse_time)] = Field(NO_TIME, alias="startsAt")
-    ends_at: Annotated[datetime, BeforeValidator(parse_time)] = Field(NO_TIME, alias="endsAt")
-    generator_url: Text = Field("", validation_alias=AliasChoices("generatorURL", "generator_url"))
+    starts_at: Moment = Field(NO_TIME, alias="startsAt")
+    ends_at: Moment = Field(NO_TIME, alias="endsAt")
+    generator_url: str = Field("", validation_alias=AliasChoices("generatorURL", "generator_url"))
     fingerprint: str = ""
 
     def model_post_init(self, context: Any, /) -> None:
-        """A fingerprint that is absent (old versions) or no fingerprint at all is computed from the labels."""
+        """Cut what is too long, read the times; a fingerprint that is none is computed from the labels."""
+        values = self.__dict__  # frozen, but not finished yet
+        values["labels"], values["annotations"] = cut(self.labels), cut(self.annotations)
+        values["generator_url"] = self.generator_url[:VALUE_LIMIT]
+        values["starts_at"], values["ends_at"] = _utc(self.starts_at), _utc(self.ends_at)
         if not _FINGERPRINT.match(self.fingerprint):
-            object.__setattr__(self, "fingerprint", fingerprint(self.labels))
+            values["fingerprint"] = fingerprint(self.labels)
 
     @property
     def firing(self) -> bool:
@@ -128,7 +134,10 @@ class Notification(_Foreign):
 
     def model_post_init(self, context: Any, /) -> None:
         """Alertmanager passes the receiver's name through regexp quoting: take the backslashes back."""
-        object.__setattr__(self, "receiver", re.sub(r"\\(.)", r"\1", self.receiver))
+        values = self.__dict__
+        values["receiver"] = re.sub(r"\\(.)", r"\1", self.receiver)
+        for name in ("group_labels", "common_labels", "common_annotations"):
+            values[name] = cut(values[name])
 
 
 def parse_notification(body: bytes) -> Notification:

@@ -61,6 +61,8 @@ class Beat:
     """When the oldest of them is due."""
     overdue: int
     dead: int
+    commits: int
+    """How many commits there were; fewer than before: the store has lost its memory."""
 
 
 class Due:
@@ -86,11 +88,12 @@ class Due:
                 self.keys.named("changed"), f"({after}", "+inf", byscore=True, withscores=True, offset=0, num=500
             )
             pipe.hlen(self.keys.named("dead"))
+            pipe.get(self.keys.named("commits"))
             for lane in lanes:
                 pipe.zcard(self.keys.due(lane))
                 pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
                 pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
-            (seconds, micro), changed, dead, *rest = await pipe.execute()
+            (seconds, micro), changed, dead, commits, *rest = await pipe.execute()
         due: dict[str, int] = {}
         depth, oldest, overdue = 0, None, 0
         for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
@@ -109,6 +112,7 @@ class Due:
             oldest_ms=oldest,
             overdue=overdue,
             dead=dead,
+            commits=int(commits or 0),
         )
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:

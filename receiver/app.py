@@ -1,0 +1,160 @@
+"""The service: a replica behind its doors, started and ended in order. The only place that sees all rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from receiver.config import Config
+from receiver.config.address import split_listen
+from receiver.replica import Replica
+from receiver.store.embedded import EmbeddedStore
+from receiver.store.lock import EmbeddedStoreError
+from receiver.web.keys import Doors, ServiceState
+from receiver.web.routes import build, build_status
+
+IDLE_LIMIT = 30.0
+"""Seconds that a connection may be silent, or take for its headers (reliability S16)."""
+
+log = structlog.get_logger("receiver")
+
+
+class Service:
+    """A replica, and the addresses at which it listens."""
+
+    def __init__(self, replica: Replica) -> None:
+        """Put doors before `replica`; nothing listens yet."""
+        self.replica = replica
+        self.config = replica.config
+        self.state = ServiceState()
+        self.doors = Doors(
+            config=replica.config,
+            intake=replica.intake,
+            outage=replica.outage,
+            incidents=replica.incidents,
+            due=replica.due,
+            mirror=replica.mirror,
+            metrics=replica.metrics,
+            clock=replica.clock,
+            connection=replica.connection,
+            state=self.state,
+            setting=lambda: replica.setting,
+            work=replica.work,
+        )
+        self.ports: list[int] = []
+        self._runners: list[web.AppRunner] = []
+
+    async def start(self) -> None:
+        """Open the store if it can be had, start the loop, and listen. Raises OSError when a port is taken."""
+        await self.replica.open_store()
+        self.replica.run()
+        await self._listen(build(self.doors), self.config.server.listen)
+        if self.config.server.status_page_listen:
+            await self._listen(build_status(self.doors), self.config.server.status_page_listen)
+        self.replica.metrics.reload_good.set(1)
+        self.replica.metrics.reload_at.set(self.replica.clock.now().timestamp())
+        self.state.ready = True
+
+    async def _listen(self, app: web.Application, address: str) -> None:
+        host, port = split_listen(address)
+        # A sender that hangs up does not cancel what it asked for: half a decision is worse than one nobody heard of.
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=False,
+            keepalive_timeout=IDLE_LIMIT,
+            shutdown_timeout=self.config.server.shutdown_grace.total_seconds(),
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, host, port, backlog=512).start()
+        self.ports.append(runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Take nothing new, end what has begun, give the rest back, close."""
+        self.state.draining = True
+        for runner in self._runners:
+            for site in list(runner.sites):
+                await site.stop()
+        await self.replica.settle()
+        for runner in self._runners:
+            await runner.cleanup()
+        await self.replica.close()
+
+
+async def run(service: Service) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def end(number: signal.Signals) -> None:
+        if ended.is_set():
+            os._exit(128 + number)
+        log.info("stopping", signal=number.name)
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    await service.start()
+    _greet(service)
+    await ended.wait()
+    await service.stop()
+
+
+def _greet(service: Service) -> None:
+    config, replica = service.config, service.replica
+    host, _ = split_listen(config.server.listen)
+    base = f"http://{f'[{host}]' if ':' in host else host}:{service.ports[0]}"
+    log.info(
+        "started",
+        console=f"{base}/",
+        alertmanager=f"- url: {base}/webhooks/alertmanager",
+        store=config.redis.shown,
+        durability=replica.connection.level,
+        channels=sorted(replica.setting.channels),
+        config=config.file or "default",
+    )
+    for name, why in config.off.items():
+        log.warning("channel_off", channel=name, why=why)
+
+
+def serve(config: Config, runner: Callable[[Service], Awaitable[None]] = run) -> int:
+    """Run one replica until it is told to end. Returns the exit code: 0, or 1 when it cannot start."""
+    embedded: EmbeddedStore | None = None
+    url = config.redis.url.get_secret_value()
+    try:
+        if config.redis.embedded:
+            embedded = EmbeddedStore(Path(config.redis.data_dir))
+            url = embedded.start()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            loop.run(_serve(config, url, embedded, runner))
+    except EmbeddedStoreError as error:
+        log.error("cannot_start", why=str(error))
+        return 1
+    except OSError as error:
+        log.error("cannot_start", why=f"cannot listen on {config.server.listen}: {error.strerror or error}")
+        return 1
+    finally:
+        if embedded is not None:
+            embedded.stop()
+    return 0
+
+
+async def _serve(
+    config: Config, url: str, embedded: EmbeddedStore | None, runner: Callable[[Service], Awaitable[None]]
+) -> None:
+    service = Service(Replica(config, url=url, embedded=embedded))
+    # A notification of ten thousand alerts makes a hundred thousand objects, none of them garbage: looking for garbage
+    # all the while doubles the time to read it.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    await runner(service)

@@ -1,0 +1,89 @@
+"""Configuration -> the setting that the conductors work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from string import Formatter
+from typing import Any
+
+from receiver.channels import discover
+from receiver.channels.base import Channel, Http
+from receiver.config import Config
+from receiver.incident.audience import Policy
+from receiver.incident.links import links_of
+from receiver.model.event import Destination
+from receiver.model.incident import Incident
+from receiver.model.notice import Link, Mention
+from receiver.pipeline.setting import Setting
+from receiver.triage.matchers import parse_matcher
+from receiver.triage.rules import RuleSet
+
+
+def make_channels(config: Config, http: Http) -> dict[str, Channel[Any]]:
+    """Return every channel that is complete, by name; `config.off` says why the others are not here."""
+    kinds = discover()
+    made = {name: kinds[settings.kind](name, settings, http) for name, settings in config.channels.items()}
+    return {name: channel for name, channel in made.items() if channel.missing() is None}
+
+
+def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Setting:
+    """Return the setting in force for `config` with its complete channels."""
+    incidents = config.incidents
+    informs = tuple(Destination(channel=name, address=c.address()) for name, c in channels.items() if c.informs)
+    policy = Policy(
+        namespace=config.redis.namespace,
+        directory=config.directory,
+        pagers=tuple((name, channel.kind) for name, channel in channels.items() if channel.paging),
+        informs=informs,
+        monitor_for=incidents.monitor_for,
+        auto_resolve=incidents.auto_resolve,
+        reopen_within=incidents.reopen_within,
+    )
+    watchdog = config.ingest.watchdog
+    base = config.service.public_url
+
+    def mention(person: str, channel: str) -> Mention:
+        card = config.people.get(person)
+        kind = channels[channel].kind if channel in channels else channel
+        return Mention(name=card.name if card else person, address=card.address(channel, kind) if card else None)
+
+    def links(incident: Incident, now: datetime) -> tuple[Link, ...]:
+        ended = incident.resolved_at
+        return links_of(config.links, incident.labels, incident.annotations, incident.started_at, ended, now)
+
+    return Setting(
+        rules=RuleSet(config.rules),
+        policy=policy,
+        channels=channels,
+        correlate_by=incidents.correlate_by,
+        watchdog=tuple(parse_matcher(text) for text in watchdog.matchers) if watchdog else (),
+        id_parts=lambda now: id_parts(incidents.id, now),
+        lease=config.redis.lease,
+        deadline=config.redis.send_deadline,
+        emergency_paging=incidents.emergency_paging,
+        mention=mention,
+        links=links,
+        url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
+    )
+
+
+def id_parts(form: str, now: datetime) -> tuple[str, int, str]:
+    """Return what stands before the number of an id, its width in digits, and what stands behind it.
+
+    The number itself is drawn by the commit, so that two replicas never draw the same.
+    """
+    before, behind, width, passed = "", "", 1, False
+    for literal, name, spec, _ in Formatter().parse(form):
+        text = literal
+        if name == "year":
+            text += format(now.year, spec or "d")
+        elif name == "month":
+            text += format(now.month, spec or "d")
+        if passed:
+            behind += text
+        else:
+            before += text
+        if name == "number":
+            passed, width = True, int((spec or "1").rstrip("d") or 1)
+    return before, width, behind

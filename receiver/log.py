@@ -1,0 +1,172 @@
+"""Structured logs: one record per line, console style on a terminal and JSON otherwise, never a secret or in the way."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import datetime
+from typing import Any, TextIO
+
+import orjson
+import structlog
+
+from receiver.model.base import rfc3339
+
+HIDDEN = "***"
+WAITING = 10_000
+"""Records that wait for a reader who is slow; what comes then is dropped and counted: a log never holds up a page."""
+LAST_WORDS = 2.0
+"""Seconds that an ending process waits for its last records."""
+CUT = 8192
+"""Characters of one value."""
+
+_SECRET = re.compile(r"(^|[_-])(token|secret|password|authorization|api_?key|routing_key|cookie)$", re.IGNORECASE)
+_INVISIBLE = "\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+_CONTROL = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
+_CONTROL_BUT_LINES = re.compile(f"[\x00-\x09\x0b-\x1f{_INVISIBLE}]")
+
+Record = MutableMapping[str, Any]
+Step = Callable[[Any, str, Record], Record]
+
+
+def configure(
+    now: Callable[[], datetime], *, level: str = "info", stream: TextIO | None = None, terminal: bool | None = None
+) -> Writer:
+    """Send structlog and the standard library's logging to `stream` (stderr) and return what writes there.
+
+    `now` stamps the records. `terminal`: console style; None: when the stream is one. Calling it again replaces
+    what was set before.
+    """
+    out = stream or sys.stderr
+    pretty = out.isatty() if terminal is None else terminal
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(), _stamp(now), structlog.processors.format_exc_info,
+        redact, escape,
+    ]  # fmt: skip
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    console = structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, console if pretty else to_json],
+    )
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if isinstance(handler, Writer)]:
+        root.removeHandler(old)
+        old.close()
+    writer = Writer(out)
+    writer.setFormatter(formatter)
+    root.addHandler(writer)
+    root.setLevel(level.upper())
+    # Of every request one line is ours; what asyncio and the web server say below a warning is about themselves.
+    for name in ("asyncio", "aiohttp"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return writer
+
+
+def _stamp(now: Callable[[], datetime]) -> Step:
+    def stamp(_: Any, __: str, record: Record) -> Record:
+        record["timestamp"] = rfc3339(now())
+        return record
+
+    return stamp
+
+
+def redact(_: Any, __: str, record: Record) -> Record:
+    """Replace what stands under the name of a secret, at any depth."""
+    for name, value in record.items():
+        record[name] = HIDDEN if _SECRET.search(str(name)) and value else _redacted(value)
+    return record
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if _SECRET.search(str(key)) and item else _redacted(item) for key, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def escape(_: Any, __: str, record: Record) -> Record:
+    r"""Write control characters, direction marks and lone surrogates as `\u....`; a traceback keeps its lines."""
+    for name, value in record.items():
+        if name == "exception" and isinstance(value, str):
+            record[name] = _CONTROL_BUT_LINES.sub(_named, value)
+        elif not str(name).startswith("_"):
+            record[name] = _escaped(value)
+    return record
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        text = str(value) if len(value) <= CUT else value[:CUT] + "…"
+        return _CONTROL.sub(_named, text)
+    if isinstance(value, Mapping):
+        return {_escaped(str(key)): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_escaped(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else _escaped(str(value))
+
+
+def _named(character: re.Match[str]) -> str:
+    return f"\\u{ord(character[0]):04x}"
+
+
+def to_json(_: Any, __: str, record: Record) -> str:
+    """Return the record as one line of JSON: when, how grave, what happened, then the rest."""
+    first = {name: record.pop(name) for name in ("timestamp", "level", "logger", "event") if name in record}
+    return orjson.dumps({**first, **record}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class Writer(logging.Handler):
+    """Writes in a thread of its own: a full pipe or disk costs records, never a page."""
+
+    def __init__(self, stream: TextIO, waiting: int = WAITING) -> None:
+        """Start the thread; it ends with `close`."""
+        super().__init__()
+        self._stream = stream
+        self._queue: queue.Queue[str | None] = queue.Queue(waiting)
+        self.dropped = 0
+        """Records that nobody took in time."""
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record, or drop and count it."""
+        try:
+            self._queue.put_nowait(self.format(record))
+        except queue.Full:
+            self.dropped += 1
+        except (TypeError, ValueError, KeyError, AttributeError):
+            self.handleError(record)  # a record that cannot be written must not break what it tells about
+
+    def close(self) -> None:
+        """Write what waits, for two seconds at most."""
+        if self._thread.is_alive():
+            try:
+                self._queue.put(None, timeout=LAST_WORDS)
+            except queue.Full:
+                pass
+            else:
+                self._thread.join(LAST_WORDS)
+        super().close()
+
+    def _run(self) -> None:
+        told = 0
+        while (line := self._queue.get()) is not None:
+            if self.dropped > told:
+                line = f'{{"level":"warning","event":"log_records_dropped","count":{self.dropped - told}}}\n{line}'
+                told = self.dropped
+            try:
+                self._stream.write(line + "\n")
+                if self._queue.empty():
+                    self._stream.flush()
+            except (OSError, ValueError):
+                self.dropped += 1

@@ -1,0 +1,1 @@
+"""The conductors: load, ask a pure room, commit. They decide nothing themselves."""

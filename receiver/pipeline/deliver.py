@@ -1,0 +1,195 @@
+"""Leased rows -> channel -> receipt. Marked as sent only after the vendor has said so."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from receiver.channels.base import Channel, DeliveryError
+from receiver.clock import Clock
+from receiver.metrics import Metrics
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.incident import Incident
+from receiver.model.notice import Action, Notice, Receipt
+from receiver.pipeline.notices import alert_lines, inform_notice, page_notice, plain
+from receiver.pipeline.setting import Setting
+from receiver.store.due import Claimed, Due, Outcome
+from receiver.store.incidents import Incidents
+
+PAGE_BACKOFF = 30.0
+"""Seconds between attempts at a page, at most; there is no last one (architecture.md, Delivery)."""
+INFORM_BACKOFF = 900.0
+INFORM_FOR_MS = 12 * 3600 * 1000
+"""Everything but a page gives up after half a day and becomes a dead letter."""
+LONGEST_WAIT = 900.0
+"""Seconds of Retry-After that are believed."""
+SPOILED = 5
+"""Failures of our own making after which a row is parked."""
+
+log = structlog.get_logger("receiver.delivery")
+
+
+class Deliver:
+    """One attempt at one row, from the newest state to the store's receipt."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        due: Due,
+        clock: Clock,
+        metrics: Metrics,
+        failed: Callable[[Claimed, Incident, str], Any],
+    ) -> None:
+        """`failed` is awaited when a page was refused for good: somebody else has to be paged."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.clock = clock
+        self.metrics = metrics
+        self.failed = failed
+
+    async def one(self, row: Claimed) -> None:
+        """Send what `row` owes, and say in the store how it went. Raises StoreAway; the lease then runs out."""
+        setting = self.setting()
+        channel = setting.channels.get(row.to.channel)
+        if channel is None:
+            await self._park(row, None, None, "refused", f"channel {row.to.channel} is not configured any more")
+            return
+        now = self.clock.now()
+        incident = await self.incidents.incident(row.uid) if row.uid else None
+        notice = await self._notice(row, incident, channel, setting, now)
+        if notice is None:
+            # Overtaken: what it would have said is not true any more, or was said.
+            await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last)
+            return
+        if row.attempts >= SPOILED - 2:
+            notice = plain(notice) if row.memory.get("spoiled") else notice
+        await self._send(row, notice, incident, channel)
+
+    async def _notice(
+        self, row: Claimed, incident: Incident | None, channel: Channel[Any], setting: Setting, now: datetime
+    ) -> Notice | None:
+        if not row.uid:
+            text = str(row.memory.get("text", ""))
+            return Notice(
+                key=row.member, action=Action.TELL, address=row.to.address, text=text, repeat=row.tries > 1, now=now
+            )
+        if incident is None:
+            return None
+        if row.to.paging:
+            notice = page_notice(row, incident, setting, now)
+            if notice is None or notice.action is not Action.TRIGGER:
+                return notice
+        else:
+            events = await self.incidents.events(row.uid, row.cursor)
+            notice = inform_notice(row, incident, events, (), setting, now)
+            if notice is None:
+                return None
+        lines = alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid))
+        return notice.model_copy(update={"alerts": tuple(lines)})
+
+    async def _send(self, row: Claimed, notice: Notice, incident: Incident | None, channel: Channel[Any]) -> None:
+        began = self.clock.monotonic()
+        try:
+            receipt = await channel.send(notice)
+        except DeliveryError as error:
+            self._observe(row, notice, error.reason, began)
+            await self._again(row, notice, incident, error)
+            return
+        self._observe(row, notice, "ok", began)
+        await self._done(row, notice, receipt)
+
+    async def _done(self, row: Claimed, notice: Notice, receipt: Receipt) -> None:
+        now = self.clock.now()
+        memory = {**row.memory, **receipt.memory}
+        memory.pop("spoiled", None)
+        if row.to.paging:
+            memory["sent"] = notice.action
+        said = max([row.last, *(event.seq for event in notice.events)])
+        kept = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning)
+        await self.due.complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
+        if row.since_ms:
+            self.metrics.lag.observe(max(0.0, now.timestamp() - row.since_ms / 1000))
+
+    async def _again(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
+        now = self.clock.now()
+        tired = not row.to.paging and to_ms(now) - row.since_ms > INFORM_FOR_MS
+        if error.permanent or tired:
+            await self._park(row, notice, incident, error.reason, error.detail)
+            return
+        most = PAGE_BACKOFF if row.to.paging else INFORM_BACKOFF
+        wait = min(most, 2.0 ** min(row.attempts, 12)) * random.uniform(0.5, 1.0)  # noqa: S311
+        if error.retry_after is not None:
+            wait = max(wait, min(error.retry_after, LONGEST_WAIT))
+        again = to_ms(now) + round(wait * 1000)
+        kept = self._receipt(row, notice, now, error.reason, detail=error.detail) if row.attempts < 3 else None
+        await self.due.complete(
+            row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept
+        )
+
+    async def _park(
+        self, row: Claimed, notice: Notice | None, incident: Incident | None, reason: str, detail: str
+    ) -> None:
+        now = self.clock.now()
+        letter = {
+            "id": row.member,
+            "incident": incident.id if incident else None,
+            "channel": row.to.channel,
+            "action": notice.action if notice else None,
+            "reason": reason,
+            "detail": detail,
+            "at": rfc3339(now),
+            "attempts": row.attempts + 1,
+        }
+        kept = self._receipt(row, notice, now, reason, detail=detail)
+        await self.due.complete(row, Outcome.PARKED, to_ms(now), receipt=kept, letter=letter)
+        log.error("dead_letter", id=row.member, channel=row.to.channel, reason=reason, detail=detail)
+        if row.to.paging and incident is not None and not incident.state.over:
+            await self.failed(row, incident, reason)
+
+    async def spoiled(self, row: Claimed, error: BaseException) -> None:
+        """A row failed for its own fault, not the vendor's: it comes back, plainer, and is parked the fifth time."""
+        now = self.clock.now()
+        name = type(error).__name__
+        if row.attempts + 1 >= SPOILED:
+            incident = await self.incidents.incident(row.uid) if row.uid else None
+            await self._park(row, None, incident, "spoiled", name)
+            return
+        again = to_ms(now) + 1000
+        memory = {**row.memory, "spoiled": name}
+        await self.due.complete(row, Outcome.AGAIN, to_ms(now), again_ms=again, memory=memory)
+
+    def _receipt(self, row: Claimed, notice: Notice | None, now: datetime, outcome: str, **more: Any) -> dict[str, Any]:
+        page = notice.page if notice else None
+        return {
+            "at": rfc3339(now),
+            "channel": row.to.channel,
+            "to": page.person if page else row.to.address if not row.to.paging else None,
+            "action": notice.action if notice else None,
+            "outcome": outcome,
+            "attempts": row.attempts + 1,
+            "seq": row.last,
+            **{name: value for name, value in more.items() if value is not None},
+        }
+
+    def _observe(self, row: Claimed, notice: Notice, outcome: str, began: float) -> None:
+        took = self.clock.monotonic() - began
+        self.metrics.deliveries.labels(row.to.channel, notice.action, outcome).inc()
+        self.metrics.delivery_duration.labels(row.to.channel).observe(took)
+        incident = notice.incident
+        log.info(
+            "delivery",
+            channel=row.to.channel,
+            action=str(notice.action),
+            outcome=outcome,
+            incident=incident.id if incident else None,
+            severity=incident.severity if incident else None,
+            person=notice.page.person if notice.page else None,
+            attempt=row.attempts + 1,
+            took_ms=round(took * 1000),
+        )

@@ -1,0 +1,351 @@
+"""A notification in: one read for a duplicate, otherwise load, decide, commit. 2xx only when it is durable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from receiver.incident.audience import destination
+from receiver.incident.lifecycle import on_notification
+from receiver.incident.timing import held_until, timers
+from receiver.incident.verdict import Outcome, Part, Verdict, View
+from receiver.metrics import Metrics
+from receiver.model.alert import Alert, Notification
+from receiver.model.base import to_ms
+from receiver.model.event import Destination, Event, Kind
+from receiver.model.incident import Incident, Page
+from receiver.model.severity import Decision, Severity
+from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.setting import Setting
+from receiver.store.connection import Connection, StoreAway
+from receiver.store.due import Due
+from receiver.store.incidents import Change, Committed, Incidents, Known, Row, Seen, Stale, new_uid
+from receiver.triage.correlate import digest, split
+
+TRIES = 12
+"""Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of one part of a notification."""
+
+    incident: str | None
+    severity: Severity | None
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a notification; `parts` has one for each incident that it was split over."""
+
+    parts: tuple[Said, ...]
+
+    @property
+    def foremost(self) -> Said:
+        """The part that tells of the most severe incident."""
+        return min(self.parts, key=lambda said: said.severity.rank if said.severity else 9)
+
+
+IGNORED = Answer((Said(None, None, Outcome.IGNORED, "nothing_to_say"),))
+
+
+class Intake:
+    """The way of a notification into the store."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        connection: Connection,
+        incidents: Incidents,
+        due: Due,
+        mirror: Mirror,
+        metrics: Metrics,
+        deliver: Callable[[Committed], None],
+    ) -> None:
+        """`deliver` is told of the rows that a commit leased to this replica, so that they go out at once."""
+        self.setting = setting
+        self.connection = connection
+        self.incidents = incidents
+        self.due = due
+        self.mirror = mirror
+        self.metrics = metrics
+        self.deliver = deliver
+
+    async def accept(
+        self,
+        notification: Notification,
+        now: datetime,
+        *,
+        released: bool = False,
+        adopted: dict[str, Sequence[tuple[Page, bool]]] | None = None,
+    ) -> Answer:
+        """Take a notification and return what became of it once that is durable.
+
+        `adopted`: emergency pages by correlation key, each with whether the vendor accepted it.
+        Raises StoreAway: nothing is known to be durable, and the sender must come again.
+        """
+        setting = self.setting()
+        alive, heartbeat = _sort(notification, setting)
+        if heartbeat:
+            await self.due.heartbeat(to_ms(now))
+            self.metrics.watchdog.set(now.timestamp())
+        if not alive:
+            return IGNORED
+        members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
+        groups = [_group(notification, key) for key in members]
+        texts = [_digest(notification, alerts, setting) for alerts in members.values()]
+        seen: Sequence[Seen | None] = [None] * len(groups)
+        if not released:
+            seen = await self.incidents.seen(groups)
+        fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
+        # Only what is new needs a decision: a duplicate costs one read and no rule.
+        parts = self.parts(notification, alive, setting, released=released) if any(fresh) else []
+        said = []
+        for index, last in enumerate(seen):
+            if last is not None and not fresh[index]:
+                said.append(_again(last))
+            else:
+                part = parts[index]
+                said.append(await self._decide(part, texts[index], setting, now, (adopted or {}).get(part.key, ())))
+        if any(one.outcome is Outcome.DUPLICATE for one in said):
+            await self.connection.confirm()
+            self.metrics.duplicates.inc()
+        return Answer(tuple(said))
+
+    def parts(
+        self, notification: Notification, alerts: Sequence[Alert], setting: Setting, *, released: bool = False
+    ) -> list[Part]:
+        """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
+        firing = [alert for alert in alerts if alert.firing]
+        decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing), strict=True)}
+        return [
+            Part(
+                key=key,
+                group=_group(notification, key),
+                receiver=notification.receiver,
+                truncated=notification.truncated,
+                alerts=members,
+                decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
+                unknowns=[u.kind for a in members if a.firing for u in decided[a.fingerprint].unknowns],
+                labels=notification.common_labels,
+                annotations=notification.common_annotations,
+                released=released,
+            )
+            for key, members in split(
+                notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
+            ).items()
+        ]
+
+    async def release(self, group: str, now: datetime) -> None:
+        """Let go what was held for `group`: it still fires, so it counts."""
+        setting = self.setting()
+        text = await self.due.held(group)
+        if text is None:
+            await self.due.drop_timer(f"held {group}")
+            return
+        part = released(group, text, setting)
+        for _ in range(TRIES):
+            known = await self.incidents.known(part.key, group, [alert.fingerprint for alert in part.alerts])
+            if known.held != text:
+                return  # a notification changed it meanwhile: its timer comes back with what is held now
+            verdict = on_notification(part, _view(known), setting.policy, new_uid(), now)
+            try:
+                await self.commit(verdict, setting, now, part=part, turn=(part.key, known.turn))
+            except Stale:
+                continue
+            self._count(verdict, part, now)
+            return
+
+    async def _decide(
+        self, part: Part, text: str, setting: Setting, now: datetime, adopted: Sequence[tuple[Page, bool]]
+    ) -> Said:
+        firing = [alert.fingerprint for alert in part.alerts if alert.firing]
+        for _ in range(TRIES):
+            known = await self.incidents.known(part.key, part.group, firing)
+            verdict = on_notification(part, _view(known), setting.policy, new_uid(), now, [page for page, _ in adopted])
+            try:
+                about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
+                done = await self.commit(
+                    verdict,
+                    setting,
+                    now,
+                    part=part,
+                    text=text,
+                    turn=(part.key, known.turn),
+                    about=about,
+                    adopted=adopted,
+                )
+            except Stale:
+                continue
+            self._count(verdict, part, now)
+            incident = done.incident or about
+            if incident is None or verdict.outcome is Outcome.IGNORED:
+                return Said(None, None, Outcome.IGNORED, verdict.reason)
+            return Said(incident.id, incident.severity, verdict.outcome, verdict.reason)
+        raise StoreAway("others were faster each time")
+
+    async def commit(
+        self,
+        verdict: Verdict,
+        setting: Setting,
+        now: datetime,
+        *,
+        part: Part | None = None,
+        text: str = "",
+        turn: tuple[str, int] | None = None,
+        about: Incident | None = None,
+        adopted: Sequence[tuple[Page, bool]] = (),
+    ) -> Committed:
+        """Write a verdict and start what it owes. Raises Stale or StoreAway."""
+        incident = verdict.incident
+        change = Change(
+            incident=incident,
+            about=about,
+            events=verdict.events,
+            records=verdict.records,
+            bodies={name: _body(alert) for name, alert in verdict.bodies.items()},
+            gone=verdict.gone,
+            owners=verdict.owners,
+            freed=verdict.freed,
+            pointers=verdict.pointers,
+            turn=turn,
+            seen={part.group: text} if part and text else {},
+            tombs=verdict.tombs,
+            untomb=verdict.untomb,
+            rows=rows(incident, verdict.events, setting, adopted) if incident else (),
+            timers=_timers(incident, setting) if incident else {},
+            held=[(part.group, _held(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
+            unheld=[part.group] if part and not verdict.held else (),
+        )
+        done = await self.incidents.commit(
+            change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
+        )
+        if done.incident is not None:
+            self.mirror.take([done.incident])
+        if done.leased:
+            self.deliver(done)
+        return done
+
+    def _count(self, verdict: Verdict, part: Part, now: datetime) -> None:
+        incident = verdict.incident
+        for decision in part.decisions.values():
+            self.metrics.alerts.labels("firing", decision.severity).inc()
+            self.metrics.rule_hits.labels(decision.rule, decision.severity).inc()
+        for kind in part.unknowns:
+            self.metrics.unknowns.labels(kind).inc()
+        if incident is None:
+            return
+        for alert in part.alerts:
+            if not alert.firing:
+                self.metrics.alerts.labels("resolved", incident.severity).inc()
+        if verdict.outcome is Outcome.OPENED:
+            self.metrics.opened.labels(incident.severity, self.metrics.service(incident.service)).inc()
+            if incident.started_at.year > 1970:
+                late = (now - incident.started_at).total_seconds()
+                self.metrics.detect.labels(incident.severity).observe(max(0.0, late))
+        count_events(self.metrics, incident, verdict.events)
+
+
+def count_events(metrics: Metrics, incident: Incident, events: Sequence[Event]) -> None:
+    """Count what a commit's events mean for the metrics."""
+    for event in events:
+        if event.kind in (Kind.PAGE, Kind.EMERGENCY_PAGED):
+            metrics.pages.labels(event.data["page"]["contact"], incident.severity).inc()
+        elif event.kind is Kind.RESOLVED:
+            metrics.resolve.labels(incident.severity).observe((event.at - incident.opened_at).total_seconds())
+
+
+def rows(
+    incident: Incident, events: Sequence[Event], setting: Setting, adopted: Sequence[tuple[Page, bool]] = ()
+) -> list[Row]:
+    """Return what each destination is owed after `events`: one row each, up to the last event addressed to it."""
+    last: dict[Destination, int] = {}
+    for event in events:
+        last.update(dict.fromkeys(event.to, event.seq))
+    accepted = {destination(page): sent for page, sent in adopted}
+    urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
+    made = []
+    for to, seq in last.items():
+        lane = f"{to.channel}!" if to.paging and urgent else to.channel
+        # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
+        memory = {"sent": "trigger"} if accepted.get(to) else None
+        made.append(Row(f"{incident.uid} {to.channel} {to.address}", lane, to, seq, memory, 1 if to in accepted else 0))
+    return made
+
+
+def _sort(notification: Notification, setting: Setting) -> tuple[list[Alert], bool]:
+    if not setting.watchdog:
+        return list(notification.alerts), False
+    alive = [a for a in notification.alerts if not all(m.matches(a.labels) for m in setting.watchdog)]
+    heartbeat = any(a.firing and all(m.matches(a.labels) for m in setting.watchdog) for a in notification.alerts)
+    return alive, heartbeat
+
+
+def _digest(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:
+    rules = setting.rules
+    return digest(alerts, truncated=notification.truncated > 0, rules_hash=rules.hash, values=rules.values_read)
+
+
+def _group(notification: Notification, key: str) -> str:
+    text = orjson.dumps([notification.receiver, notification.group_key, key])
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _view(known: Known) -> View:
+    held = [Alert.model_validate(item) for item in orjson.loads(known.held)["alerts"]] if known.held else []
+    return View(known.pointer, known.incident, known.records, known.owners, known.tombs, held)
+
+
+def _again(last: Seen) -> Said:
+    if not last.id:
+        return Said(None, None, Outcome.IGNORED, "duplicate")
+    return Said(last.id, Severity(last.severity), Outcome.DUPLICATE, "duplicate")
+
+
+def _body(alert: Alert) -> bytes:
+    return orjson.dumps(
+        {"labels": alert.labels, "annotations": alert.annotations, "generator_url": alert.generator_url}
+    )
+
+
+def _held(part: Part, alerts: Sequence[Alert]) -> str:
+    return orjson.dumps(
+        {
+            "key": part.key,
+            "receiver": part.receiver,
+            "truncated": part.truncated,
+            "labels": dict(part.labels),
+            "annotations": dict(part.annotations),
+            "alerts": [alert.model_dump(mode="json") for alert in alerts],
+        }
+    ).decode()
+
+
+def _timers(incident: Incident, setting: Setting) -> dict[str, int]:
+    return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in timers(incident, setting.policy).items()}
+
+
+def released(group: str, text: str, setting: Setting) -> Part:
+    """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
+    held = orjson.loads(text)
+    alerts = [Alert.model_validate(item) for item in held["alerts"]]
+    decisions: dict[str, Decision] = dict(
+        zip((a.fingerprint for a in alerts), setting.rules.decide(alerts), strict=True)
+    )
+    return Part(
+        key=held["key"],
+        group=group,
+        receiver=held["receiver"],
+        truncated=held["truncated"],
+        alerts=alerts,
+        decisions=decisions,
+        labels=held["labels"],
+        annotations=held["annotations"],
+        released=True,
+    )

@@ -1,0 +1,153 @@
+"""The newest state -> what one destination is to hear now. Pure: the sending is in deliver.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from receiver.incident.verdict import Part
+from receiver.model.base import from_ms
+from receiver.model.event import Event, Kind
+from receiver.model.incident import AlertRecord, Incident, Page, State
+from receiver.model.notice import Action, AlertLine, Notice
+from receiver.pipeline.setting import Setting
+from receiver.store.due import Claimed
+
+SHOWN = 20
+
+
+def page_action(page: Page, incident: Incident) -> Action:
+    """Return what the vendor should have heard last of `page`, as the incident stands now."""
+    if page.ring != incident.ring or incident.state.over:
+        return Action.RESOLVE
+    if incident.state is State.OPEN:
+        return Action.TRIGGER
+    return Action.ACKNOWLEDGE
+
+
+def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetime) -> Notice | None:
+    """Return the notice that a page's row owes, or None when there is nothing (more) to say.
+
+    What is resolved or acknowledged is not paged any more; a trigger is left out only if it was never claimed before,
+    otherwise its resolve must follow.
+    """
+    page = next(
+        (page for page in incident.pages if page.key == row.to.address and page.channel == row.to.channel), None
+    )
+    if page is None:
+        return None
+    action = page_action(page, incident)
+    sent = row.memory.get("sent")
+    if sent == action or (action is Action.TRIGGER and sent is not None):
+        return None
+    if sent == Action.RESOLVE or (sent is None and action is not Action.TRIGGER and row.tries <= 1):
+        return None
+    return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
+
+
+def inform_notice(
+    row: Claimed,
+    incident: Incident,
+    events: Sequence[Event],
+    alerts: Sequence[AlertLine],
+    setting: Setting,
+    now: datetime,
+) -> Notice | None:
+    """Return the message that an informing channel owes: the newest state, and what it has not heard yet."""
+    fresh = tuple(event for event in events if row.to in event.to)
+    if not fresh:
+        return None
+    people = [person for event in fresh if event.kind is Kind.NOTIFY for person in event.data["people"]]
+    # Somebody who could not be paged is called by name where it can still be read.
+    people += [p for e in fresh if e.kind in (Kind.PAGE_PASSED, Kind.PAGE_FAILED) if (p := e.data.get("person"))]
+    return _notice(
+        row,
+        incident,
+        setting,
+        now,
+        Action.INFORM,
+        row.to.address,
+        key=f"{incident.uid}:{fresh[-1].seq}:{row.to.channel}",
+        events=fresh,
+        alerts=tuple(alerts),
+        mentions=tuple(setting.mention(person, row.to.channel) for person in dict.fromkeys(people)),
+    )
+
+
+def _notice(
+    row: Claimed, incident: Incident, setting: Setting, now: datetime, action: Action, address: str, **more: Any
+) -> Notice:
+    text = f"[{incident.severity}] {incident.title} ({incident.label})"
+    return Notice(
+        action=action,
+        address=address,
+        text=text,
+        incident=incident,
+        links=setting.links(incident, now),
+        url=setting.url(incident),
+        memory=row.memory,
+        repeat=row.tries > 1,
+        now=now,
+        paged=tuple(dict.fromkeys(page.person for page in incident.pages)),
+        **more,
+    )
+
+
+def plain(notice: Notice) -> Notice:
+    """Return `notice` without any foreign text: what is sent when its text breaks the sending."""
+    incident = notice.incident
+    if incident is not None:
+        title = "the text of this incident could not be sent; open it by its id"
+        incident = incident.model_copy(
+            update={"title": title, "labels": {}, "annotations": {}, "service": None, "names": ()}
+        )
+    text = f"[{incident.severity}] {incident.title} ({incident.label})" if incident else "a message could not be sent"
+    return notice.model_copy(update={"incident": incident, "alerts": (), "links": (), "events": (), "text": text})
+
+
+def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[AlertLine]:
+    """Return at most 20 of the firing alerts, the worst and oldest first."""
+    firing = sorted(
+        (record for record in records.values() if record.firing),
+        key=lambda record: (record.severity.rank, record.starts_ms, record.fingerprint),
+    )
+    lines = []
+    for record in firing[:SHOWN]:
+        body = bodies.get(record.fingerprint, {})
+        notes = body.get("annotations", {})
+        lines.append(
+            AlertLine(
+                name=record.name,
+                summary=notes.get("summary") or notes.get("description") or "",
+                labels=body.get("labels", {}),
+                starts_at=from_ms(record.starts_ms),
+                fingerprint=record.fingerprint,
+            )
+        )
+    return lines
+
+
+def bare_incident(part: Part, page: Page, now: datetime) -> Incident:
+    """Return an incident that was never stored, for a page sent while the store is away."""
+    firing = [alert for alert in part.alerts if alert.firing]
+    alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
+    decision = part.decisions[alert.fingerprint]
+    summary = part.annotations.get("summary") or alert.annotations.get("summary")
+    return Incident(
+        uid="",
+        key=part.key,
+        keys=(part.key,),
+        episode=0,
+        title=f"{alert.name}: {summary}"[:300] if summary else alert.name,
+        severity=decision.severity,
+        service=alert.labels.get("service") or None,
+        labels=dict(alert.labels),
+        annotations=dict(alert.annotations),
+        decision=decision,
+        opened_at=now,
+        started_at=alert.starts_at,
+        firing=len(firing),
+        names=tuple(dict.fromkeys(a.name for a in firing))[:SHOWN],
+        pages=(page,),
+    )

@@ -1,0 +1,46 @@
+"""The configuration in force, as the conductors need it: one object, replaced whole by a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from receiver.channels.base import Channel
+from receiver.incident.audience import Policy
+from receiver.model.incident import Incident
+from receiver.model.notice import Link, Mention
+from receiver.triage.matchers import Matcher
+from receiver.triage.rules import RuleSet
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that a decision or a delivery reads of the configuration."""
+
+    rules: RuleSet
+    policy: Policy
+    channels: Mapping[str, Channel]  # type: ignore[type-arg]
+    """The complete ones, by name."""
+    correlate_by: tuple[str, ...]
+    watchdog: tuple[Matcher, ...]
+    id_parts: Callable[[datetime], tuple[str, int, str]]
+    """Prefix, width and suffix of an incident's id at a time."""
+    lease: timedelta
+    deadline: timedelta
+    emergency_paging: bool
+    mention: Callable[[str, str], Mention]
+    """(person, channel) -> how that channel calls the person."""
+    links: Callable[[Incident, datetime], tuple[Link, ...]]
+    url: Callable[[Incident], str | None]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The lanes of due work, the urgent ones first."""
+        return (*(f"{name}!" for name in self.channels), *self.channels)
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease in milliseconds."""
+        return round(self.lease.total_seconds() * 1000)

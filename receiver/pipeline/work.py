@@ -1,0 +1,269 @@
+"""The loop: looks at the store, takes what is due, hands it on. Only here is everything caught, and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from receiver.clock import Clock
+from receiver.incident.audience import destination, pages
+from receiver.incident.journal import Draft
+from receiver.incident.timing import on_timer, timers
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.metrics import Metrics
+from receiver.model.base import from_ms, to_ms
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import Incident
+from receiver.pipeline.deliver import Deliver
+from receiver.pipeline.intake import Intake, count_events
+from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.outage import Outage
+from receiver.pipeline.setting import Setting
+from receiver.store.connection import StoreAway
+from receiver.store.due import Beat, Claimed, Due
+from receiver.store.incidents import Committed, Incidents, Stale
+from receiver.store.keys import TIMERS
+
+BEAT = 0.25
+"""Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
+PER_LANE = 32
+"""Sends under way at once in one lane; a claim never takes more than it can send within its lease."""
+
+log = structlog.get_logger("receiver.work")
+
+
+class Work:
+    """Everything that happens later: deliveries, timers, holds, and the watch over the store."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        due: Due,
+        mirror: Mirror,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """`attach` completes it: intake and outage need to know of the deliveries, and the loop of both."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.mirror = mirror
+        self.clock = clock
+        self.metrics = metrics
+        self.deliver = Deliver(setting, incidents, due, clock, metrics, self.page_failed)
+        self.beat_at: float = clock.monotonic()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: dict[str, int] = {}
+        self._stopping = asyncio.Event()
+        self.intake: Intake
+        self.outage: Outage
+        self._loaded = False
+        self._timing = False
+
+    def attach(self, intake: Intake, outage: Outage) -> None:
+        """Make the intake and the outage known to the loop."""
+        self.intake, self.outage = intake, outage
+
+    async def run(self) -> None:
+        """Beat until `stop`."""
+        while not self._stopping.is_set():
+            await self.guarded_beat()
+            self.beat_at = self.clock.monotonic()
+            try:
+                await asyncio.wait_for(self._stopping.wait(), BEAT)
+            except TimeoutError:
+                continue
+
+    async def guarded_beat(self) -> None:
+        """Beat once; what fails is counted, and a store that is away is said to be."""
+        await self._guard("beat", self.beat)
+
+    async def stop(self, grace: float) -> None:
+        """Claim nothing more; let what is being sent end within `grace` seconds. The rest is taken over elsewhere."""
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+
+    async def idle(self) -> None:
+        """Return when nothing is under way beside the loop."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _guard(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except StoreAway as away:
+            self.outage.lost(str(away))
+        except Exception:
+            self.metrics.loop_errors.labels(step).inc()
+            log.exception("step_failed", step=step)
+
+    def spawn(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
+        """Run a step beside the loop, guarded and counted."""
+        task = asyncio.create_task(self._guard(step, act))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def beat(self) -> None:
+        """Look once: follow the store's clock, learn what changed, start what is due."""
+        now = self.clock.now()
+        if self.outage.away:
+            await self.outage_step()
+            if self.outage.away:
+                return
+        if not self._loaded:
+            await self.load()
+        beat = await self.due.beat(self.mirror.after, to_ms(now))
+        self.clock.sync(from_ms(beat.time_ms))
+        self._show(beat)
+        if beat.commits < self.mirror.after:
+            # An empty or older store: what this replica remembers stands until the store says otherwise.
+            log.error("store_lost_memory", commits=beat.commits, known=self.mirror.after)
+            self._loaded = False
+            return
+        if beat.changed:
+            await self._follow(beat)
+        for lane in beat.due:
+            if lane == TIMERS:
+                if not self._timing:
+                    self._timing = True
+                    self.spawn("timers", self._timers)
+            elif self._busy.get(lane, 0) < PER_LANE:
+                await self._claim(lane)
+
+    async def outage_step(self) -> None:
+        """While the store is away: page what cannot wait; and once it takes a write again, make everything good."""
+        try:
+            await self.due.probe()
+            await self.due.connection.inspect()
+            self.metrics.durable(self.due.connection.level)
+            await self.outage.back(self.clock.now())
+        except StoreAway:
+            await self.outage.step(self.clock.now())
+
+    async def load(self) -> None:
+        """Fill the mirror: what is open, and the newest of the rest."""
+        after = await self.incidents.commits()
+        self.mirror.take(await self.incidents.listing(most=500))
+        self.mirror.take(await self.incidents.listing(open_only=True, most=10_000))
+        self.mirror.after = after
+        watchdog = await self.due.watchdog_ms()
+        if watchdog is not None:
+            self.metrics.watchdog.set(watchdog / 1000)
+        self._loaded = True
+        self.metrics.store_up.set(1)
+
+    async def _follow(self, beat: Beat) -> None:
+        known = {incident.uid: incident.version for incident in self.mirror.open()}
+        fresh = [uid for uid, _ in beat.changed]
+        self.mirror.take(await self.incidents.many(fresh))
+        self.mirror.after = max(number for _, number in beat.changed)
+        log.debug("followed", changed=len(fresh), open=len(known))
+
+    def _show(self, beat: Beat) -> None:
+        self.metrics.depth.set(beat.depth)
+        self.metrics.oldest.set((beat.oldest_ms or 0) / 1000)
+        self.metrics.dead.set(beat.dead)
+        self.metrics.overdue.set(beat.overdue)
+
+    async def _claim(self, lane: str) -> None:
+        free = PER_LANE - self._busy.get(lane, 0)
+        for row in await self.due.claim(lane, to_ms(self.clock.now()), free):
+            self._start(lane, row)
+
+    def committed(self, done: Committed) -> None:
+        """Deliver at once what a commit has leased to this replica."""
+        if self._stopping.is_set():
+            return  # another replica takes it when the lease has passed
+
+        async def fetch() -> None:
+            for row in await self.due.rows(done.leased, done.token):
+                self._start(row.to.channel, row)
+
+        self.spawn("fetch", fetch)
+
+    def _start(self, lane: str, row: Claimed) -> None:
+        self._busy[lane] = self._busy.get(lane, 0) + 1
+
+        async def send() -> None:
+            try:
+                await self._send(row)
+            finally:
+                self._busy[lane] -= 1
+
+        self.spawn("deliver", send)
+
+    async def _send(self, row: Claimed) -> None:
+        try:
+            await self.deliver.one(row)
+        except StoreAway:
+            raise
+        except Exception as error:
+            self.metrics.loop_errors.labels("deliver").inc()
+            log.exception("delivery_spoiled", id=row.member)
+            await self.deliver.spoiled(row, error)
+
+    async def _timers(self) -> None:
+        try:
+            for member in await self.due.claim_timers(to_ms(self.clock.now())):
+                first, second = member.split(" ", 1)
+                if first == "held":
+                    await self.intake.release(second, self.clock.now())
+                else:
+                    await self._timer(member, first, second)
+        finally:
+            self._timing = False
+
+    async def _timer(self, member: str, uid: str, name: str) -> None:
+        setting = self.setting()
+        incident = await self.incidents.incident(uid)
+        if incident is None or timers(incident, setting.policy).get(name) is None:
+            await self.due.drop_timer(member)
+            return
+        draft = on_timer(name, incident, setting.policy, self.clock.now())
+        if draft is not None:
+            await self._commit(draft, setting)
+
+    async def _commit(self, draft: Draft, setting: Setting) -> None:
+        verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+        try:
+            done = await self.intake.commit(verdict, setting, self.clock.now())
+        except Stale:
+            return  # somebody changed it; the row is still due and is looked at again
+        if done.incident is not None:
+            count_events(self.metrics, done.incident, draft.events)
+            log.info(
+                "incident", incident=done.incident.id, outcome=draft.events[-1].kind, reason=draft.events[-1].reason
+            )
+
+    async def page_failed(self, row: Claimed, incident: Incident, reason: str) -> None:
+        """A page was refused for good: say so where people read, and page the contact's backup."""
+        setting = self.setting()
+        now = self.clock.now()
+        page = next((page for page in incident.pages if page.key == row.to.address), None)
+        if page is None or page.ring != incident.ring:
+            return
+        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="delivery"), now)
+        text = f"the page to {page.person} was refused for good ({reason})"
+        draft.add(
+            Kind.PAGE_FAILED, reason, text, {"person": page.person, "contact": page.contact}, setting.policy.informs
+        )
+        made, _ = pages(
+            setting.policy,
+            setting.policy.directory.backup_of(page.contact, now),
+            key=incident.key,
+            episode=incident.episode,
+            ring=incident.ring,
+            paged=incident.pages,
+            step="backup",
+            now=now,
+        )
+        for extra in made:
+            said = f"{extra.person} is paged instead of {page.person}"
+            draft.add(Kind.PAGE, "backup", said, {"page": extra.model_dump(mode="json")}, (destination(extra),))
+        await self._commit(draft, setting)

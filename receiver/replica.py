@@ -1,0 +1,107 @@
+"""One replica without its doors: store, channels, conductors and the loop, built once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from receiver.assembly import make_channels, make_setting
+from receiver.channels.base import Http
+from receiver.clock import Clock
+from receiver.config import Config
+from receiver.metrics import Metrics
+from receiver.model.base import to_ms
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.outage import Outage
+from receiver.pipeline.setting import Setting
+from receiver.pipeline.work import Work
+from receiver.store.connection import Connection, StoreAway
+from receiver.store.due import Due
+from receiver.store.embedded import EmbeddedStore
+from receiver.store.incidents import Incidents
+from receiver.store.lock import EmbeddedStoreError
+
+WATCH = 0.5
+"""Seconds between two looks at the embedded store's process."""
+
+log = structlog.get_logger("receiver")
+
+
+class Replica:
+    """What takes notifications and sends what they call for."""
+
+    def __init__(
+        self, config: Config, *, url: str, embedded: EmbeddedStore | None = None, clock: Clock | None = None
+    ) -> None:
+        """`url` is the store's; `embedded` is watched and started again when it ends."""
+        self.config = config
+        self.embedded = embedded
+        self.clock = clock or Clock()
+        self.metrics = Metrics()
+        self.connection = Connection(
+            url, config.redis.namespace, durability=config.redis.durability, replicas=config.redis.replicas
+        )
+        self.http = Http(total=config.redis.send_deadline.total_seconds())
+        self.setting: Setting = make_setting(config, make_channels(config, self.http))
+        self.mirror = Mirror(self.metrics)
+        self.incidents = Incidents(self.connection, history_s=round(config.incidents.history.total_seconds()))
+        self.due = Due(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
+        self.work = Work(lambda: self.setting, self.incidents, self.due, self.mirror, self.clock, self.metrics)
+        self.intake = Intake(
+            lambda: self.setting,
+            self.connection,
+            self.incidents,
+            self.due,
+            self.mirror,
+            self.metrics,
+            self.work.committed,
+        )
+        self.outage = Outage(lambda: self.setting, self.intake, self.mirror, self.clock, self.metrics)
+        self.work.attach(self.intake, self.outage)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open_store(self) -> None:
+        """Look at the store and fill the mirror; a store that is away is said, and is no reason not to start."""
+        try:
+            level = await self.connection.inspect()
+            if self.embedded is not None:
+                # Nobody else can reach it: whoever held these leases is gone.
+                await self.due.free(to_ms(self.clock.now()))
+            await self.work.load()
+        except StoreAway as away:
+            # A replica that cannot reach the store can still page in an emergency.
+            self.outage.lost(str(away))
+            return
+        self.metrics.durable(level)
+        if self.config.redis.durability == "fsync" and level not in ("fsync", "waitaof"):
+            hint = "set appendonly yes and appendfsync always"
+            log.warning("store_not_durable", wanted="fsync", level=level, hint=hint)
+
+    def run(self) -> None:
+        """Start the loop, and the watch over an embedded store."""
+        self._tasks.append(asyncio.create_task(self.work.run()))
+        if self.embedded is not None:
+            self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
+
+    async def _watch(self, embedded: EmbeddedStore) -> None:
+        while True:
+            await asyncio.sleep(WATCH)
+            if not embedded.alive():
+                log.error("embedded_store_ended", next="it is started again")
+                with suppress(EmbeddedStoreError):
+                    await asyncio.to_thread(embedded.restart)
+
+    async def settle(self) -> None:
+        """Claim nothing more, and let what is being sent end."""
+        await self.work.stop(self.setting.deadline.total_seconds() + 1)
+
+    async def close(self) -> None:
+        """End the loop and every connection."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.http.close()
+        await self.connection.close()

@@ -1,0 +1,1 @@
+"""The doors: parse, call the pipeline, answer. `routes.build` puts them together."""

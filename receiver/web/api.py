@@ -1,0 +1,64 @@
+"""The API, version 1: reading incidents, their timelines, and the deliveries that gave up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from receiver.config.sections import Scope
+from receiver.model.incident import Incident
+from receiver.web.auth import Gate
+from receiver.web.errors import answer
+from receiver.web.keys import Doors
+from receiver.web.query import no_query, read_filters
+from receiver.web.reading import by_id, page_of
+from receiver.web.shapes import alert_items, event_shape, incident_shape, listed
+
+
+class Api:
+    """The doors under `/api/v1` that read."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what there is to be read."""
+        self.doors = doors
+        self.gate = gate
+
+    async def incidents(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/incidents`: newest first, with filters and a cursor."""
+        self.gate.admit(request, Scope.READ)
+        found, following = await page_of(self.doors.incidents, read_filters(request))
+        items = [self._shape(incident) for incident in found]
+        return answer(listed(items, str(following) if following else None))
+
+    async def incident(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/incidents/{id}`: everything that is known about one."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        incident = await by_id(self.doors.incidents, request.match_info["id"])
+        records = await self.doors.incidents.records(incident.uid)
+        bodies = await self.doors.incidents.bodies(incident.uid)
+        receipts = await self.doors.incidents.receipts(incident.uid)
+        return answer(self._shape(incident, alerts=alert_items(records, bodies), receipts=receipts))
+
+    async def timeline(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/incidents/{id}/timeline`: the log, oldest first."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        incident = await by_id(self.doors.incidents, request.match_info["id"])
+        events = await self.doors.incidents.events(incident.uid)
+        return answer(listed([event_shape(event) for event in events]))
+
+    async def dead_letters(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        letters = await self.doors.due.dead_letters()
+        items = [{"id": member, **letter} for member, letter in letters.items()]
+        return answer(listed(sorted(items, key=lambda letter: str(letter.get("at", "")), reverse=True)))
+
+    def _shape(self, incident: Incident, **more: Any) -> dict[str, Any]:
+        setting = self.doors.setting()
+        return incident_shape(
+            incident, links=setting.links(incident, self.doors.clock.now()), url=setting.url(incident), **more
+        )

@@ -1,0 +1,113 @@
+"""Who calls, and what that caller may do: tokens with scopes, as bearer or as the password of basic authentication."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from receiver.config.sections import Scope, Token
+from receiver.web.errors import Refusal
+
+BEARER = 'Bearer realm="receiver"'
+BASIC = 'Basic realm="receiver", charset="UTF-8"'
+LONGEST = 4096
+"""Characters of an Authorization header that are looked at."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who it is, for the log and the timeline: the name of the token, never the token."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+LOCAL = Caller("local", frozenset(Scope))
+"""Anybody on this machine, where no token is configured at all."""
+
+
+class Gate:
+    """The tokens of the configuration, hashed once. Empty means off, never open (surfaces.md, Decided)."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        """A token that is empty matches nothing, but it says that somebody wanted this closed."""
+        self.closed = bool(tokens)
+        self._known = [
+            (_hash(token.token.get_secret_value()), Caller(token.name, frozenset(token.scopes)))
+            for token in tokens
+            if token.token.get_secret_value().strip()
+        ]
+
+    def guards(self, scope: Scope) -> bool:
+        """Return whether some token that can match has `scope`."""
+        return any(scope in caller.scopes for _, caller in self._known)
+
+    def admit(self, request: web.Request, scope: Scope, challenge: str = BEARER) -> Caller:
+        """Return who calls, if that caller may do `scope`; the body is not touched.
+
+        Raises Refusal: 401 with `challenge` without a token that is known, 403 for one that lacks the scope, and
+        403 where everybody on this machine may call but the request was made under another host's name.
+        """
+        if not self.closed:
+            # A page in a browser can have its own name lead to 127.0.0.1; the name in Host gives it away.
+            if not _is_local(request.host):
+                raise Refusal(403, "foreign_host", "without a token, requests are taken under a loopback name only")
+            return LOCAL
+        caller = self._match(_presented(request))
+        if caller is None:
+            raise Refusal(
+                401, "wrong_token", "a token is needed that is known here", headers={"WWW-Authenticate": challenge}
+            )
+        if scope not in caller.scopes:
+            raise Refusal(403, "wrong_scope", f"this token has not the scope {scope}")
+        return caller
+
+    def _match(self, presented: str | None) -> Caller | None:
+        if presented is None:
+            return None
+        given = _hash(presented)
+        found = None
+        # All of them are compared, so that the time says nothing about which one was near.
+        for known, caller in self._known:
+            if hmac.compare_digest(known, given):
+                found = Caller(found.name, found.scopes | caller.scopes) if found else caller
+        return found
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _presented(request: web.Request) -> str | None:
+    given = request.headers.getall("Authorization", [])
+    if len(given) != 1 or len(given[0]) > LONGEST:
+        return None
+    scheme, _, rest = given[0].strip().partition(" ")
+    rest = rest.strip()
+    if scheme.lower() == "bearer":
+        return rest or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        pair = base64.b64decode(rest, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    _, colon, password = pair.partition(":")
+    return password if colon and password else None
+
+
+def _is_local(host: str) -> bool:
+    name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    if name.lower() in ("localhost", "localhost."):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,53 @@
+"""What the doors are given: one frozen object behind a typed key, so that no door reaches for a global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from receiver.clock import Clock
+from receiver.config import Config
+from receiver.metrics import Metrics
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.outage import Outage
+from receiver.pipeline.setting import Setting
+from receiver.pipeline.work import Work
+from receiver.store.connection import Connection
+from receiver.store.due import Due
+from receiver.store.incidents import Incidents
+
+
+@dataclass
+class ServiceState:
+    """Where the process stands between its start and its end."""
+
+    ready: bool = False
+    """Configured and listening."""
+    draining: bool = False
+    """Told to end: what has begun is finished, nothing new is taken."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Everything behind the doors of one replica."""
+
+    config: Config
+    intake: Intake
+    outage: Outage
+    incidents: Incidents
+    due: Due
+    mirror: Mirror
+    metrics: Metrics
+    clock: Clock
+    connection: Connection
+    state: ServiceState
+    setting: Callable[[], Setting]
+    """The configuration in force, as the conductors have it."""
+    work: Work
+    """The loop, for its last beat."""
+
+
+DOORS = web.AppKey("doors", Doors)

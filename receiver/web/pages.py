@@ -1,0 +1,59 @@
+"""Pages for people: templates of this package, foreign text escaped, one style sheet named by its hash, no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from receiver.web.errors import BARE
+
+CUT = 500
+"""Characters of a foreign text that a page shows."""
+TEMPLATES = ("base.html", "incidents.html", "incident.html", "status.html")
+
+
+def _packaged(folder: str, name: str) -> str:
+    return resources.files("receiver.web").joinpath(folder, name).read_text("utf-8")
+
+
+def shown(text: object, limit: int = CUT) -> str:
+    """Return `text` on one line, cut; what cannot be printed (controls, direction marks) becomes a middle dot."""
+    line = str(text)[: limit + 1]
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return "".join(character if character.isprintable() else "·" for character in line)
+
+
+def at(moment: datetime | None) -> str:
+    """Return a time in UTC to the second for people; a dash for none."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "–"  # noqa: RUF001
+
+
+class Pages:
+    """The templates, read once: serving opens no file."""
+
+    def __init__(self) -> None:
+        """Read every template now, so that a missing one shows at the start."""
+        style = _packaged("static", "style.css").strip()
+        texts = {name: _packaged("templates", name) for name in TEMPLATES}
+        environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(texts.get))
+        environment.filters.update(shown=shown, at=at)
+        environment.globals["style"] = Markup(style)  # noqa: S704  (the package's own file)
+        self._templates = {name: environment.get_template(name) for name in texts}
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        self.policy = f"{BARE}; style-src 'sha256-{digest}'"
+
+    def render(self, name: str, **values: Any) -> web.Response:
+        """Return the page, with a policy that lets its own style sheet in and nothing else."""
+        text = self._templates[name].render(**values)
+        # A lone surrogate in a label would otherwise break the whole page.
+        content = text.encode("utf-8", "replace")
+        return web.Response(
+            body=content, content_type="text/html", charset="utf-8", headers={"Content-Security-Policy": self.policy}
+        )

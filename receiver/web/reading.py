@@ -1,0 +1,48 @@
+"""What the doors for reading ask of the store: a page of the list, and one incident by its id."""
+
+from __future__ import annotations
+
+from receiver.model.base import to_ms
+from receiver.model.incident import Incident
+from receiver.store.incidents import Incidents
+from receiver.web.errors import Refusal
+from receiver.web.query import Filters, Place
+
+BATCH = 500
+LOOKED_AT = 10_000
+"""Incidents that one request looks through at most; a page may then be short and still have a next one."""
+LONGEST_ID = 100
+
+
+async def page_of(incidents: Incidents, filters: Filters) -> tuple[list[Incident], Place | None]:
+    """Return one page, newest first, and where the next begins; None when there is no more. Raises StoreAway."""
+    found: list[Incident] = []
+    place, looked, batch = filters.after, 0, min(BATCH, filters.limit + 1)
+    while looked < LOOKED_AT:
+        # The index is asked from the millisecond of the place on, which may hold others than those that were given.
+        before = None if place is None else place.opened_ms + 1
+        rows = await incidents.listing(open_only=filters.open is True, before=before, most=batch)
+        fresh = [row for row in rows if place is None or not place.passed(row)]
+        if not rows or (not fresh and len(rows) < batch):
+            return found, None
+        for incident in sorted(fresh, key=lambda one: (to_ms(one.opened_at), one.uid), reverse=True):
+            if len(found) == filters.limit:
+                return found, place
+            looked += 1
+            place = Place(to_ms(incident.opened_at), incident.uid)
+            if filters.keep(incident):
+                found.append(incident)
+        # More than a batch in one millisecond: look further at once.
+        batch = batch * 2 if not fresh else max(batch, BATCH)
+    return found, place
+
+
+async def by_id(incidents: Incidents, number: str) -> Incident:
+    """Return the incident `INC-...`. Raises Refusal (404) when there is none, and StoreAway."""
+    # A path may decode to what no id is and what the store's client cannot encode.
+    if len(number) <= LONGEST_ID and number.isprintable():
+        uid = await incidents.uid_of(number)
+        incident = await incidents.incident(uid) if uid else None
+        if incident is not None:
+            return incident
+    raise Refusal(404, "unknown_incident", "there is no such incident")

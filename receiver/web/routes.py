@@ -1,0 +1,59 @@
+"""Which path leads to which door. No path is rewritten and none redirects."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from receiver.web.api import Api
+from receiver.web.auth import Gate
+from receiver.web.body import expect
+from receiver.web.console import Console
+from receiver.web.errors import harden, refusals
+from receiver.web.keys import DOORS, Doors
+from receiver.web.pages import Pages
+from receiver.web.probes import Probes
+from receiver.web.status_page import StatusPage
+from receiver.web.webhooks import Webhooks
+
+HANDLER_ARGS = {"auto_decompress": False}
+"""How the server treats connections: it unpacks nothing by itself, so that a bomb is measured while it unpacks."""
+
+
+def build(doors: Doors) -> web.Application:
+    """Return the application behind `server.listen`, with every door."""
+    app = _application(doors)
+    gate, pages = Gate(doors.config.auth.tokens), Pages()
+    webhooks, probes, api = Webhooks(doors, gate), Probes(doors, gate), Api(doors, gate)
+    console, status = Console(doors, gate, pages), StatusPage(doors, pages)
+    add, get = app.router.add_post, app.router.add_get
+    for path in ("/webhooks/alertmanager", "/webhooks/alertmanager/"):
+        add(path, webhooks.alertmanager, expect_handler=expect)
+    get("/healthz", probes.healthz)
+    get("/readyz", probes.readyz)
+    get("/metrics", probes.metrics)
+    get("/api/v1/incidents", api.incidents)
+    get("/api/v1/incidents/{id}", api.incident)
+    get("/api/v1/incidents/{id}/timeline", api.timeline)
+    get("/api/v1/dead-letters", api.dead_letters)
+    get("/", console.incidents)
+    get("/incidents/{id}", console.incident)
+    get("/status", status.page)
+    get("/status/api/v2/summary.json", status.summary)
+    return app
+
+
+def build_status(doors: Doors) -> web.Application:
+    """Return the application behind `server.status_page_listen`: the public page and nothing else."""
+    app = _application(doors)
+    status = StatusPage(doors, Pages())
+    app.router.add_get("/", status.page)
+    app.router.add_get("/status", status.page)
+    app.router.add_get("/status/api/v2/summary.json", status.summary)
+    return app
+
+
+def _application(doors: Doors) -> web.Application:
+    app = web.Application(middlewares=[refusals(doors.metrics)], handler_args=HANDLER_ARGS)
+    app[DOORS] = doors
+    app.on_response_prepare.append(harden)
+    return app

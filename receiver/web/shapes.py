@@ -1,0 +1,98 @@
+"""The shapes in JSON (surfaces.md): what leaves through the API, and what does not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from receiver.model.base import from_ms, rfc3339
+from receiver.model.event import Event
+from receiver.model.incident import AlertRecord, Incident, Page
+from receiver.model.notice import Action, Link
+from receiver.pipeline.notices import page_action
+
+KEPT_BACK = ("address", "key")
+"""Of a page: the routing key that it rings with, and the vendor's key by which it could be closed."""
+_STATUS = {Action.TRIGGER: "triggered", Action.ACKNOWLEDGE: "acknowledged", Action.RESOLVE: "resolved"}
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a time in UTC as text, None for none."""
+    return rfc3339(at) if at else None
+
+
+def incident_shape(
+    incident: Incident, *, links: Iterable[Link] = (), url: str | None = None,
+    alerts: Sequence[Mapping[str, Any]] | None = None, receipts: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return an incident; `alerts.items` and `receipts` only where they are given (a list of incidents has neither)."""
+    counts: dict[str, Any] = {"firing": incident.firing, "resolved": incident.resolved + incident.left}
+    if alerts is not None:
+        counts["items"] = list(alerts)
+    known = {**incident.links, **{link.text.lower(): link.href for link in links}}
+    shape: dict[str, Any] = {
+        "id": incident.id, "title": incident.title, "severity": incident.severity, "state": incident.state,
+        "phase": incident.phase, "service": incident.service, "labels": incident.labels,
+        "opened_at": moment(incident.opened_at), "started_at": moment(incident.started_at),
+        "acknowledged_at": moment(incident.acknowledged_at), "identified_at": moment(incident.identified_at),
+        "mitigated_at": moment(incident.mitigated_at), "monitoring_at": moment(incident.monitoring_at),
+        "resolved_at": moment(incident.resolved_at), "closed_at": moment(incident.closed_at),
+        "alerts": counts, "truncated": bool(incident.partial),
+        "decision": incident.decision.model_dump(mode="json", exclude={"measured"}),
+        "roles": incident.roles.model_dump(mode="json"), "pages": [_page(page, incident) for page in incident.pages],
+        "checklist": [], "actions": [], "links": {**known, "console": url} if url else known, "drill": incident.drill,
+        "version": incident.version,
+    }  # fmt: skip
+    if receipts is not None:
+        shape["receipts"] = list(receipts)
+    return shape
+
+
+def _page(page: Page, incident: Incident) -> dict[str, Any]:
+    return {
+        "contact": page.contact, "person": page.person, "step": page.step, "channel": page.channel,
+        "at": rfc3339(page.at), "status": _STATUS[page_action(page, incident)],
+    }  # fmt: skip
+
+
+def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return every alert that is kept: the firing ones first, then the oldest first."""
+    ordered = sorted(records.values(), key=lambda record: (not record.firing, record.starts_ms, record.fingerprint))
+    return [
+        {
+            "fingerprint": record.fingerprint, "status": "firing" if record.firing else "resolved",
+            "labels": bodies.get(record.fingerprint, {}).get("labels", {}),
+            "annotations": bodies.get(record.fingerprint, {}).get("annotations", {}),
+            "starts_at": rfc3339(from_ms(record.starts_ms)),
+            "ends_at": None if record.ends_ms is None else rfc3339(from_ms(record.ends_ms)),
+        }
+        for record in ordered
+    ]  # fmt: skip
+
+
+def event_shape(event: Event) -> dict[str, Any]:
+    """Return a line of a timeline; addresses and keys of pages stay here."""
+    return {
+        "seq": event.seq, "at": rfc3339(event.at), "kind": event.kind,
+        "actor": {"kind": event.actor.kind, "name": event.actor.name},
+        "reason": event.reason, "text": event.text, "data": _told(event.data),
+    }  # fmt: skip
+
+
+def _told(data: Mapping[str, Any]) -> dict[str, Any]:
+    told = dict(data)
+    if isinstance(told.get("page"), Mapping):
+        told["page"] = _without(told["page"])
+    if isinstance(told.get("incident"), Mapping):
+        told["incident"] = {**told["incident"], "pages": [_without(page) for page in told["incident"].get("pages", ())]}
+    return told
+
+
+def _without(page: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in page.items() if name not in KEPT_BACK}
+
+
+def listed(items: Sequence[Mapping[str, Any]], following: str | None = None) -> dict[str, Any]:
+    """Return a list as every list is: `{"items": [...], "next": cursor or null}`."""
+    return {"items": list(items), "next": following}

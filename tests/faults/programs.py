@@ -1,0 +1,185 @@
+"""The processes of a test: each is started, signalled and ended by its own id, and none outlives the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from receiver.store import launch
+from receiver.store.embedded import find_program
+from tests.faults.waiting import until
+
+ROOT = Path(__file__).parents[2]
+
+
+class Program:
+    """One program that can be started again and again; its output is kept in `log`."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self.command = list(command)
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def spawn(self, env: Mapping[str, str] | None = None) -> None:
+        """Start it; it must not run already."""
+        assert not self.alive, "it runs already"
+        # The kernel ends it with us, should the whole test run be killed.
+        command = [sys.executable, "-I", "-S", str(launch.__file__), str(os.getpid()), *self.command]
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **(env or {})},
+            )  # fmt: skip
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; nothing when it has ended."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    async def ended(self, within: float = 20.0) -> int:
+        """Return its exit code (negative: the signal that ended it) once it has ended."""
+        process = self.process
+        assert process is not None
+        await until(lambda: process.poll() is not None, f"the end of {self.command[:3]}", within)
+        assert process.returncode is not None
+        return process.returncode
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        self.signal(signal.SIGKILL)
+        await self.ended()
+
+    def end(self) -> None:
+        """End it whatever state it is in; for after the test."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Valkey(Program):
+    """A store of the user's own: a server that outlives the services, on a unix socket."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.socket = folder / "s"
+        super().__init__(
+            [
+                *(find_program(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder)),
+                *("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"),
+            ],
+            folder / "log",
+        )
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"unix://{self.socket}"
+
+    async def start(self) -> None:
+        """Return once it has loaded its file and answers."""
+        self.spawn()
+        await until(lambda: self.ask("PING").startswith(b"+PONG"), "an answer of the store", 10)
+
+    def ask(self, *words: str) -> bytes:
+        """Return the answer to a command of plain words, nothing when there is none."""
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(1)
+            try:
+                door.connect(str(self.socket))
+                door.sendall((" ".join(words) + "\r\n").encode())
+                return door.recv(65_536)
+            except OSError:
+                return b""
+
+
+class Fakes(Program):
+    """The vendors, and the ledger of what they took."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.ledger = folder / "vendors.jsonl"
+        self._port_file = folder / "port"
+        self._read = 0
+        self._entries: list[dict[str, Any]] = []
+        files = ["--ledger", str(self.ledger), "--port-file", str(self._port_file)]
+        super().__init__([sys.executable, "-m", "tests.fakes", *files], folder / "log")
+
+    async def start(self) -> None:
+        """Return once they listen."""
+        self.spawn()
+        await until(self._port_file.exists, "the vendors' port")
+
+    @property
+    def url(self) -> str:
+        """Their address."""
+        return f"http://127.0.0.1:{self._port_file.read_text('ascii')}"
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return everything that arrived so far."""
+        if self.ledger.exists():
+            with self.ledger.open("rb") as file:
+                file.seek(self._read)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._read += len(line)
+                    self._entries.append(json.loads(line))
+        return self._entries
+
+    async def script(self, vendor: str, *answers: dict[str, Any]) -> None:
+        """Let the next requests to a vendor be answered so."""
+        async with aiohttp.ClientSession() as session:
+            answer = await session.post(f"{self.url}/_script/{vendor}", json=list(answers))
+            assert answer.status == 200
+
+
+class Service(Program):
+    """One replica, on a port that it keeps when it is started again."""
+
+    def __init__(self, config: Path, port: int, env: Mapping[str, str]) -> None:
+        super().__init__([sys.executable, "-m", "tests.faults.service", str(config)], config.with_suffix(".log"))
+        self.url = f"http://127.0.0.1:{port}"
+        self.env = dict(env)
+
+    async def start(self, kill_at: str = "") -> None:
+        """Return once it takes requests; `kill_at` is a named moment at which it is to die."""
+        self.spawn({**self.env, "KILL_AT": kill_at})
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+
+            async def ready() -> bool:
+                assert self.alive, f"the service ended at its start: {self.log.read_text()[-2000:]}"
+                try:
+                    async with session.get(f"{self.url}/readyz") as answer:
+                        return answer.status == 200
+                except (aiohttp.ClientError, OSError, TimeoutError):
+                    return False
+
+            await until(ready, "a service that is ready", 30)
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port: int = door.getsockname()[1]
+        return port

@@ -1,0 +1,231 @@
+"""Store, vendors, replicas and sender of one fault test, and the account of when each of them was away."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from redis.asyncio import Redis
+
+from tests.fakes.slack import TOKEN as SLACK_TOKEN
+from tests.faults.oracle import PROBE, Span, Verdict, judge
+from tests.faults.programs import ROOT, Fakes, Service, Valkey, free_port
+from tests.faults.sender import ALICE, LEAD, TOKEN, Probe, Sender
+from tests.faults.waiting import until
+
+READ_TOKEN = "read-token-of-the-fault-tests"
+MONITOR_FOR = 2.0
+"""Seconds that everything has to be quiet for before an incident is resolved: the reference says 15 min."""
+QUICK = {"lease": "3s", "send_deadline": "2s"}
+"""Leases that let a test be short; one run has the reference's own."""
+ENV = {
+    "ALERTMANAGER_TOKEN": TOKEN,
+    "RESPONDER_TOKEN": READ_TOKEN,
+    "ADMIN_TOKEN": "admin-token-of-the-fault-tests",
+    "SLACK_BOT_TOKEN": SLACK_TOKEN,
+    "SLACK_SIGNING_SECRET": "s" * 32,
+    "PD_KEY_ALICE": ALICE,
+    "PD_KEY_LEAD": LEAD,
+}
+
+
+class Stage:
+    """One store (None: each service has its embedded one), one set of vendors, some services that share a namespace."""
+
+    def __init__(self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver") -> None:
+        self.folder = folder
+        self.store = store
+        self.fakes = fakes
+        self.namespace = namespace
+        self.services: list[Service] = []
+        self.sender: Sender
+        self._changes: list[tuple[float, str, bool]] = []
+        self._took: list[dict[str, Any]] = []
+        self._rung: dict[str, list[dict[str, Any]]] = {}
+        self._looked_at = 0
+
+    async def open(self, services: int = 1, *, redis: Mapping[str, str] = QUICK, start: bool = True) -> Stage:
+        """Write the configurations and start that many services."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "config" / "severity-rules.yaml", self.folder)
+        for number in range(services):
+            port = free_port()
+            config = self._config(number, port, redis)
+            self.services.append(Service(config, port, {**ENV, **self._vendors()}))
+        self.sender = Sender([service.url for service in self.services], self.folder / "sender.jsonl")
+        for number in range(services if start else 0):
+            await self.start(number)
+        return self
+
+    def _vendors(self) -> dict[str, str]:
+        return {"PAGERDUTY_URL": self.fakes.url, "SLACK_URL": f"{self.fakes.url}/api"}
+
+    def _config(self, number: int, port: int, redis: Mapping[str, str]) -> Path:
+        content = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
+        content["server"]["listen"] = f"127.0.0.1:{port}"
+        content["redis"] |= {"namespace": self.namespace, "data_dir": str(self.folder / "data"), **redis}
+        content["redis"]["url"] = self.store.url if self.store else "embedded"
+        content["incidents"]["monitor_for"] = f"{MONITOR_FOR:g}s"
+        # Always the same person, whatever week it is.
+        content["contacts"]["on-call"] = {"person": "alice"}
+        path = self.folder / f"service-{number}.yaml"
+        path.write_text(yaml.safe_dump(content), "utf-8")
+        return path
+
+    async def start(self, number: int = 0, kill_at: str = "") -> None:
+        """Start a service and wait until it is ready."""
+        await self.services[number].start(kill_at)
+        self.note(f"service {number}", up=True)
+
+    async def kill(self, number: int = 0) -> None:
+        """kill -9 a service."""
+        self.note(f"service {number}", up=False)
+        await self.services[number].kill()
+
+    async def kill_store(self) -> None:
+        """kill -9 the store."""
+        assert self.store is not None
+        self.note("store", up=False)
+        await self.store.kill()
+
+    async def start_store(self) -> None:
+        """Start the store again on its files."""
+        assert self.store is not None
+        await self.store.start()
+        self.note("store", up=True)
+
+    def note(self, name: str, *, up: bool) -> None:
+        """Write down that something went away, or is there again."""
+        self._changes.append((time.time(), name, up))
+
+    @property
+    def downs(self) -> list[Span]:
+        """The spans in which the store was away, or every service."""
+        spans: list[Span] = []
+        down = {f"service {number}" for number in range(len(self.services))}
+        since: float | None = None
+        for at, name, up in [*self._changes, (time.time(), "", True)]:
+            down = down - {name} if up else down | {name}
+            away = "store" in down or all(f"service {n}" in down for n in range(len(self.services)))
+            if away and since is None:
+                since = at
+            elif since is not None and (not away or not name):
+                spans.append((since, at))
+                since = None
+        return spans
+
+    def verdict(self, more: int = 1) -> Verdict:
+        """Return what the ledgers say so far."""
+        return judge(self.sender.entries, self._mine(), self.downs, monitor_for=MONITOR_FOR, more=more)
+
+    def _mine(self) -> list[dict[str, Any]]:
+        # Several stages may share the vendors; a page key begins with its namespace.
+        entries = self.fakes.entries()
+        for entry in entries[self._looked_at :]:
+            body: Any = entry.get("body")
+            page = entry["vendor"] == "pagerduty" and isinstance(body, dict)
+            if page and not str(body.get("dedup_key")).startswith(f"{self.namespace}/"):
+                continue
+            self._took.append(entry)
+            if page and entry["taken"] and body["event_action"] == "trigger":
+                found = PROBE.search(body["payload"]["summary"])
+                self._rung.setdefault(found.group() if found else "", []).append(entry)
+        self._looked_at = len(entries)
+        return self._took
+
+    def triggers(self, probe: Probe) -> list[dict[str, Any]]:
+        """Return the accepted triggers about a probe."""
+        self._mine()
+        return self._rung.get(probe.name, [])
+
+    async def paged(self, probe: Probe, within: float = 30.0) -> float:
+        """Return the seconds until everybody whom the probe pages was paged."""
+
+        def everybody() -> bool:
+            return {entry["body"]["routing_key"] for entry in self.triggers(probe)} >= set(probe.pages)
+
+        return await until(everybody, f"the pages of {probe.name}", within)
+
+    async def owed(self) -> int:
+        """Return how many deliveries the store still owes."""
+        assert self.store is not None
+        client = Redis.from_url(self.store.url)
+        try:
+            lanes = [key async for key in client.scan_iter(f"{{{self.namespace}}}:due:*", count=1000)]
+            return sum([await client.zcard(lane) for lane in lanes if not lane.endswith(b":timer")])
+        finally:
+            await client.aclose()
+
+    async def owes(self, count: int) -> bool:
+        """Return whether the store owes that many deliveries."""
+        return await self.owed() == count
+
+    async def settled(self, within: float = 60.0, more: int = 1) -> Verdict:
+        """Return the verdict once nothing is owed any more; raise AssertionError when something is wrong."""
+
+        async def quiet() -> bool:
+            return not self.verdict().owing and (self.store is None or await self.owed() == 0)
+
+        with contextlib.suppress(AssertionError):
+            await until(quiet, "nothing owed", within)
+        verdict = self.verdict(more)
+        assert verdict.breaches == []
+        if self.store is not None:
+            assert await self.owed() == 0
+        return verdict
+
+    async def get(self, path: str, number: int = 0) -> Any:
+        """Return what the API answers."""
+        headers = {"Authorization": f"Bearer {READ_TOKEN}"}
+        url = self.services[number].url + path
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def incidents(self, number: int = 0) -> list[dict[str, Any]]:
+        """Return the incidents that the API lists."""
+        found: list[dict[str, Any]] = (await self.get("/api/v1/incidents?limit=500", number))["items"]
+        return found
+
+    async def end(self) -> None:
+        """End the services and the sender, whatever became of the test."""
+        for service in self.services:
+            service.signal(signal.SIGCONT)
+            service.end()
+        await self.sender.close()
+
+
+@contextlib.asynccontextmanager
+async def vendors_and_store(folder: Path, *, store: bool = True) -> AsyncIterator[tuple[Valkey | None, Fakes]]:
+    """A store of its own and vendors, ended with the block; the socket's path has to be short, so it is elsewhere."""
+    short = Path(tempfile.mkdtemp(prefix="faults-"))
+    fakes, valkey = Fakes(folder / "vendors"), Valkey(short / "store") if store else None
+    try:
+        await fakes.start()
+        if valkey is not None:
+            await valkey.start()
+        yield valkey, fakes
+    finally:
+        fakes.end()
+        if valkey is not None:
+            valkey.end()
+        shutil.rmtree(short, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def stage(folder: Path, services: int = 1, *, store: bool = True, **more: Any) -> AsyncIterator[Stage]:
+    """A whole stage of its own, ended with the block."""
+    async with vendors_and_store(folder, store=store) as (valkey, fakes):
+        made = Stage(folder, valkey, fakes)
+        try:
+            yield await made.open(services, **more)
+        finally:
+            await made.end()

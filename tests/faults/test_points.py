@@ -1,0 +1,107 @@
+"""kill -9 at each named moment of a page's life: at its trigger, its acknowledgement while watching, its resolve."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+from tests.faults.oracle import Verdict
+from tests.faults.points import POINTS
+from tests.faults.programs import Fakes, Valkey
+from tests.faults.stage import Stage, vendors_and_store
+from tests.faults.waiting import say, until
+
+SWEEP = {
+    "before_commit": 3,  # opened, all ended, resolved
+    "after_commit": 3,
+    "before_answer": 2,  # firing, resolved
+    "during_send": 3,  # trigger, acknowledge, resolve
+    "after_vendor_answer": 3,
+    "before_recorded": 3,
+    "after_recorded": 3,
+    "timer_claimed": 1,
+    "at_claim": 3,
+}
+"""How often each moment comes in the life of one incident with one page: each time is one run."""
+AT_ONCE = 4
+"""Runs beside each other: most of a run is waiting for a lease."""
+ACTS = ("trigger", "acknowledge", "resolve")
+
+
+async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, taken: bool = True) -> Verdict:
+    """Let one alert fire and end while its service dies at the moment and is started again."""
+    made = Stage(folder, store, fakes, namespace=folder.name)
+    try:
+        await made.open(start=False)
+        await _misbehave(fakes, point, nth, taken)
+        await made.start(kill_at=f"{point}:{nth}")
+        deaths: list[int] = []
+
+        async def watch() -> None:
+            deaths.append(await made.services[0].ended(60))
+            made.note("service 0", up=False)
+            await made.start()
+
+        watching = asyncio.create_task(watch())
+        probe = made.sender.probe()
+        await made.sender.deliver(probe)
+        await made.paged(probe)
+        if nth == 1 and point != "timer_claimed":
+            await until(watching.done, f"{point}:{nth} to be reached", 30)
+            await until(lambda: made.owes(0), "what the dead one owed", 30)
+        await made.sender.deliver(probe, firing=False)
+        await asyncio.wait_for(watching, 60)
+        assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
+        verdict = await made.settled()
+        incidents = await made.incidents()
+        assert [incident["state"] for incident in incidents] == ["resolved"]
+        return verdict
+    finally:
+        await made.end()
+
+
+async def _misbehave(fakes: Fakes, point: str, nth: int, taken: bool) -> None:
+    ok = {"status": 202, "taken": True}
+    if point == "during_send":
+        # The request is with the vendor, which took it or did not, and its answer never comes.
+        await fakes.script("pagerduty", *[ok] * (nth - 1), {"status": 202, "taken": taken, "hang": True})
+    elif point == "at_claim":
+        # What the vendor refuses for now comes back through a claim.
+        await fakes.script("pagerduty", *[{"status": 503}, ok] * nth)
+
+
+async def test_nothing_is_lost_wherever_it_is_killed(tmp_path: Path, rounds: int) -> None:
+    slots = asyncio.Semaphore(AT_ONCE)
+    results: dict[str, Verdict | BaseException] = {}
+
+    async def one(point: str, nth: int, again: int, taken: bool) -> None:
+        name = f"{point}-{nth}-{again}-{int(taken)}"
+        async with slots, vendors_and_store(tmp_path / f"v-{name}", store=False) as (_, fakes):
+            try:
+                results[name] = await run(tmp_path / name, store, fakes, point, nth, taken)
+            except Exception as error:
+                results[name] = error
+
+    async with vendors_and_store(tmp_path / "shared") as (valkey, _):
+        assert valkey is not None
+        store = valkey
+        await asyncio.gather(*(
+            one(point, nth + 1, again, taken)
+            for again in range(1 + rounds // 50)
+            for point, times in SWEEP.items()
+            for nth in range(times)
+            for taken in ((True, False) if point == "during_send" else (True,))
+        ))  # fmt: skip
+    bad = {name: f"{type(r).__name__}: {r}" for name, r in results.items() if isinstance(r, BaseException)}
+    assert bad == {}
+    pages = [r for r in results.values() if isinstance(r, Verdict)]
+    repeated, slowest = sum(r.repeated for r in pages), max(r.slowest for r in pages)
+    say(f"{len(pages)} kills at named moments, {repeated} pages sent once more, slowest {slowest:.1f} s")
+    # A kill before the vendor heard of it repeats nothing; one after it, before that is recorded, repeats once.
+    assert results["before_commit-1-0-1"].repeated == 0  # type: ignore[union-attr]
+    assert results["after_vendor_answer-1-0-1"].repeated == 1  # type: ignore[union-attr]
+
+
+def test_every_named_moment_is_in_the_sweep() -> None:
+    assert set(SWEEP) == set(POINTS)

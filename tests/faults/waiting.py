@@ -1,0 +1,27 @@
+"""Waiting for something to become true, polled and never without an end; and the figures that a run prints."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+POLL = 0.03
+
+
+async def until(true: Callable[[], bool | Awaitable[bool]], what: str, within: float = 30.0) -> float:
+    """Return the seconds until `true` was. Raises AssertionError, saying `what` was awaited, after `within`."""
+    began = time.monotonic()
+    while True:
+        answer = true()
+        if answer if isinstance(answer, bool) else await answer:
+            return time.monotonic() - began
+        if time.monotonic() - began > within:
+            raise AssertionError(f"not within {within:g} s: {what}")
+        await asyncio.sleep(POLL)
+
+
+def say(text: str) -> None:
+    """Print a figure; pytest shows it with `-s`, and when the test fails."""
+    sys.stdout.write(f"faults: {text}\n")

@@ -1,0 +1,159 @@
+"""The store is away: pages go out all the same, once, and everything is made good when it is back."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from receiver.incident.verdict import Outcome
+from receiver.model.alert import parse_notification
+from receiver.model.incident import State
+from receiver.store.connection import StoreAway
+from receiver.store.embedded import EmbeddedStore
+from tests.fakes import Answer
+from tests.stories.world import World, alert, notification
+
+DOWN = notification(alert("ApiDown"))
+
+
+class Outworld(World):
+    """A world whose store can be killed and started again."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        super().__init__(store.start())
+        self.server = store
+
+    async def kill(self) -> None:
+        pid = self.server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while self.server.alive():
+            pass
+
+    async def knock(self, body: bytes, to: int = 0) -> None:
+        """Post as the door does while the store is away: refused, and remembered."""
+        replica = self.replicas[to]
+        try:
+            if replica.outage.away:
+                raise StoreAway("away")
+            await replica.intake.accept(parse_notification(body), self.clock.now())
+        except StoreAway as error:
+            replica.outage.lost(str(error))
+            replica.outage.remember(parse_notification(body))
+        else:
+            raise AssertionError("the store was there")
+
+    async def beats(self, seconds: int) -> None:
+        """Push the clock second by second."""
+        for _ in range(seconds):
+            self.clock.forward("1s")
+            for replica in self.replicas:
+                await replica.work.guarded_beat()
+                await replica.work.idle()
+
+
+@pytest.fixture
+async def outworld(tmp_path: Path) -> AsyncIterator[Outworld]:
+    """A world with a store of its own."""
+    store = EmbeddedStore(tmp_path / "data")
+    made = Outworld(store)
+    try:
+        yield made
+        await made.close()
+    finally:
+        store.stop()
+
+
+async def test_a_page_goes_out_without_the_store_and_is_adopted(outworld: Outworld) -> None:
+    await outworld.open(replicas=2)
+    await outworld.kill()
+    await outworld.knock(DOWN, to=0)
+    await outworld.knock(DOWN, to=1)
+    await outworld.beats(1)
+    assert outworld.rung() == []  # not at once: Alertmanager comes again, and the store may too
+    await outworld.beats(2)
+    await outworld.knock(DOWN)
+    await outworld.beats(5)
+    assert sorted(set(outworld.rung())) == ["alice", "eng-lead"]
+    assert len(outworld.sent()) == 4  # each key once for each replica
+    assert outworld.pagerduty.rung == 2
+
+    outworld.server.restart()
+    await outworld.beats(1)
+    assert not outworld.one.outage.away
+    await outworld.quiet()
+    assert [i.severity for i in await outworld.incidents()] == ["SEV-1"]
+    answer = await outworld.post(DOWN)
+    assert answer.foremost.outcome is Outcome.DUPLICATE
+    assert outworld.pagerduty.rung == 2
+    await outworld.post(notification(alert("ApiDown", firing=False)))
+    await outworld.forward("16m")
+    assert (await outworld.incidents())[0].state is State.RESOLVED
+    assert outworld.pagerduty.open() == []
+
+
+async def test_what_was_open_before_is_not_paged_again(outworld: Outworld) -> None:
+    await outworld.open(replicas=2)
+    await outworld.post(DOWN)
+    assert outworld.pagerduty.rung == 2
+    await outworld.kill()
+    for to in (0, 1):
+        await outworld.knock(notification(alert("ApiDown"), alert("ServiceDown")), to=to)
+    await outworld.beats(10)
+    assert len(outworld.sent()) == 2
+    outworld.server.restart()
+    await outworld.beats(2)
+    assert [i.label for i in await outworld.incidents()] == ["INC-2026-0001"]
+
+
+async def test_only_what_pages_is_paged_and_nothing_resolves(outworld: Outworld) -> None:
+    await outworld.open()
+    await outworld.post(DOWN)
+    await outworld.kill()
+    await outworld.knock(notification(alert("ApiDown", firing=False)))
+    await outworld.knock(notification(alert("DataLag"), group="lag"))
+    await outworld.beats(10)
+    assert len(outworld.sent()) == 2
+    assert outworld.sent("resolve") == outworld.sent("acknowledge") == []
+    outworld.server.restart()
+    await outworld.beats(2)
+    assert (await outworld.incidents())[0].state is State.OPEN
+
+
+async def test_it_rings_until_the_pager_takes_it(outworld: Outworld) -> None:
+    await outworld.open()
+    outworld.pagerduty.script.extend([Answer(status=500)] * 5)
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    await outworld.beats(60)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
+async def test_what_was_rung_in_doubt_still_gets_its_resolve(outworld: Outworld) -> None:
+    await outworld.open()
+    outworld.pagerduty.script.extend([Answer(reset="after")] * 2)
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    await outworld.beats(3)
+    assert outworld.pagerduty.rung == 2
+    outworld.server.restart()
+    await outworld.beats(1)
+    await outworld.post(notification(alert("ApiDown", firing=False)))
+    await outworld.forward("16m")
+    assert outworld.pagerduty.open() == []
+    assert outworld.pagerduty.rung == 2
+
+
+async def test_a_short_absence_pages_through_the_store(outworld: Outworld) -> None:
+    await outworld.open()
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    outworld.server.restart()
+    await outworld.beats(3)
+    assert outworld.sent() == []
+    await outworld.post(DOWN)
+    assert outworld.pagerduty.rung == 2

@@ -1,0 +1,169 @@
+"""A story's world: a real store, fake vendors, replicas without doors, and a clock that is pushed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from receiver.clock import FakeClock
+from receiver.config import Config, load
+from receiver.incident.journal import replay
+from receiver.model.alert import fingerprint, parse_notification
+from receiver.pipeline.intake import Answer
+from receiver.replica import Replica
+from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Site
+from tests.fakes.slack import TOKEN
+
+START = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+
+class PushedClock(FakeClock):
+    """Moves only when pushed, whatever the store's clock says."""
+
+    def sync(self, store_time: datetime, took: float = 0.0) -> timedelta:
+        return timedelta()
+
+
+def reference(site: str, **env: str) -> Config:
+    """Return the reference configuration with its vendors at the fakes."""
+    names = {
+        "ALERTMANAGER_TOKEN": "am-token",
+        "RESPONDER_TOKEN": "respond-token",
+        "ADMIN_TOKEN": "admin-token",
+        "PAGERDUTY_URL": site,
+        "SLACK_URL": f"{site}/api",
+        "SLACK_BOT_TOKEN": TOKEN,
+        "SLACK_SIGNING_SECRET": "s" * 32,
+    }
+    return load(ROOT / "config" / "receiver.yaml", {**names, **env})
+
+
+def alert(
+    name: str = "HighErrorRate", *, firing: bool = True, starts: str = "2026-11-23T14:02:11.611Z", **more: Any
+) -> dict[str, Any]:
+    """Return an alert as Alertmanager writes it; keyword `labels` and `annotations` are added."""
+    labels = {"alertname": name, "service": "api", **more.get("labels", {})}
+    return {
+        "status": "firing" if firing else "resolved",
+        "labels": labels,
+        "annotations": more.get("annotations", {}),
+        "startsAt": starts,
+        "endsAt": "0001-01-01T00:00:00Z" if firing else more.get("ends", "2026-11-23T14:20:00Z"),
+        "generatorURL": "http://prometheus.example.com/graph?g0.expr=up",
+        "fingerprint": fingerprint(labels),
+    }
+
+
+def notification(*alerts: dict[str, Any], group: str = "api", truncated: int = 0, **more: Any) -> bytes:
+    """Return the body of a notification about `alerts`."""
+    status = "firing" if any(one["status"] == "firing" for one in alerts) else "resolved"
+    return json.dumps(
+        {
+            "version": "4",
+            "receiver": "incident\\.service",
+            "status": status,
+            "groupKey": f'{{}}:{{alertname="{group}"}}',
+            "groupLabels": {"alertname": group},
+            "commonLabels": {},
+            "commonAnnotations": {},
+            "truncatedAlerts": truncated,
+            "externalURL": "http://alertmanager.example.com:9093",
+            "alerts": list(alerts),
+            **more,
+        }
+    ).encode()
+
+
+class World:
+    """Given a configuration: post, push the clock, look at what the vendors got."""
+
+    def __init__(self, store: str) -> None:
+        self.store = store
+        self.clock = PushedClock(START)
+        self.pagerduty, self.slack, self.hook = FakePagerDuty(), FakeSlack(), FakeHook()
+        self.site = Site(self.pagerduty, self.slack, self.hook)
+        self.replicas: list[Replica] = []
+
+    async def open(self, replicas: int = 1, **env: str) -> World:
+        """Start the vendors and that many replicas."""
+        await self.site.start()
+        for _ in range(replicas):
+            await self.replica(**env)
+        return self
+
+    async def replica(self, **env: str) -> Replica:
+        """Start one more replica."""
+        made = Replica(reference(self.site.url, **env), url=self.store, clock=self.clock)
+        await made.open_store()
+        self.replicas.append(made)
+        return made
+
+    async def close(self) -> None:
+        """End everything; every request that a vendor would not understand is a failure."""
+        for replica in self.replicas:
+            await replica.settle()
+            await replica.close()
+        await self.site.stop()
+        assert self.site.mistakes() == []
+
+    @property
+    def one(self) -> Replica:
+        """The first replica."""
+        return self.replicas[0]
+
+    async def post(self, body: bytes, to: int = 0) -> Answer:
+        """Give a body to a replica, as the door does, and let everything that follows at once happen."""
+        answer = await self.replicas[to].intake.accept(parse_notification(body), self.clock.now())
+        await self.quiet()
+        return answer
+
+    async def forward(self, by: str) -> None:
+        """Push the clock, in steps that no lease or timer is longer than, letting what is due happen."""
+        end = self.clock.now() + _span(by)
+        while self.clock.now() < end:
+            self.clock.forward(min(timedelta(seconds=5), end - self.clock.now()))
+            await self.quiet()
+
+    async def quiet(self) -> None:
+        """Let every replica beat until nothing is due now and nothing is under way."""
+        for _ in range(50):
+            for replica in self.replicas:
+                await replica.work.beat()
+                await replica.work.idle()
+            beat = await self.one.due.beat(0, round(self.clock.now().timestamp() * 1000))
+            if not beat.due:
+                return
+        raise AssertionError("it does not come to rest")
+
+    async def incidents(self) -> list[Any]:
+        """Return every incident, oldest first, having checked that log and state agree."""
+        found = list(reversed(await self.one.incidents.listing(most=1000)))
+        for incident in found:
+            log = await self.one.incidents.events(incident.uid)
+            assert [event.seq for event in log] == list(range(1, len(log) + 1))
+            state = replay(log)
+            assert state is not None
+            assert state.model_copy(update={"id": incident.id, "version": incident.version}) == incident
+        return found
+
+    def sent(self, action: str = "trigger") -> list[str]:
+        """Return the deduplication keys of the PagerDuty events of that action, in order."""
+        return [entry["body"]["dedup_key"] for entry in self.pagerduty.taken if entry["body"]["event_action"] == action]
+
+    def rung(self) -> list[str]:
+        """Return who was rung, by the person in the page key, in order."""
+        return [key.split("/")[-2] for key in self.sent()]
+
+
+def _span(text: str) -> timedelta:
+    units = {"s": 1, "m": 60, "h": 3600}
+    return timedelta(seconds=float(text[:-1]) * units[text[-1]])
+
+
+async def settle() -> None:
+    """Let other tasks run."""
+    await asyncio.sleep(0)
