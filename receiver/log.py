@@ -1,4 +1,4 @@
-"""Structured logs: one record per line, console style on a terminal and JSON otherwise, never a secret or in the way."""
+"""Structured logs: one record per line, console style on a terminal, JSON otherwise, never a secret."""
 
 from __future__ import annotations
 

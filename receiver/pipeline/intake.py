@@ -105,7 +105,7 @@ class Intake:
             seen = await self.incidents.seen(groups)
         fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
         # Only what is new needs a decision: a duplicate costs one read and no rule.
-        parts = self.parts(notification, alive, setting, released=released) if any(fresh) else []
+        parts = parts_of(notification, alive, setting, released=released) if any(fresh) else []
         said = []
         for index, last in enumerate(seen):
             if last is not None and not fresh[index]:
@@ -117,30 +117,6 @@ class Intake:
             await self.connection.confirm()
             self.metrics.duplicates.inc()
         return Answer(tuple(said))
-
-    def parts(
-        self, notification: Notification, alerts: Sequence[Alert], setting: Setting, *, released: bool = False
-    ) -> list[Part]:
-        """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
-        firing = [alert for alert in alerts if alert.firing]
-        decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing), strict=True)}
-        return [
-            Part(
-                key=key,
-                group=_group(notification, key),
-                receiver=notification.receiver,
-                truncated=notification.truncated,
-                alerts=members,
-                decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
-                unknowns=[u.kind for a in members if a.firing for u in decided[a.fingerprint].unknowns],
-                labels=notification.common_labels,
-                annotations=notification.common_annotations,
-                released=released,
-            )
-            for key, members in split(
-                notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
-            ).items()
-        ]
 
     async def release(self, group: str, now: datetime) -> None:
         """Let go what was held for `group`: it still fires, so it counts."""
@@ -285,6 +261,37 @@ def _sort(notification: Notification, setting: Setting) -> tuple[list[Alert], bo
     alive = [a for a in notification.alerts if not all(m.matches(a.labels) for m in setting.watchdog)]
     heartbeat = any(a.firing and all(m.matches(a.labels) for m in setting.watchdog) for a in notification.alerts)
     return alive, heartbeat
+
+
+def judged(notification: Notification, setting: Setting) -> list[Part]:
+    """Return the parts of a notification without its heartbeats."""
+    alive, _ = _sort(notification, setting)
+    return parts_of(notification, alive, setting) if alive else []
+
+
+def parts_of(
+    notification: Notification, alerts: Sequence[Alert], setting: Setting, *, released: bool = False
+) -> list[Part]:
+    """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
+    firing = [alert for alert in alerts if alert.firing]
+    decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing), strict=True)}
+    return [
+        Part(
+            key=key,
+            group=_group(notification, key),
+            receiver=notification.receiver,
+            truncated=notification.truncated,
+            alerts=members,
+            decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
+            unknowns=[u.kind for a in members if a.firing for u in decided[a.fingerprint].unknowns],
+            labels=notification.common_labels,
+            annotations=notification.common_annotations,
+            released=released,
+        )
+        for key, members in split(
+            notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
+        ).items()
+    ]
 
 
 def _digest(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:

@@ -11,13 +11,13 @@ import structlog
 
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
-from receiver.incident.emergency import PAGED, emergency_pages
+from receiver.incident.emergency import emergency_pages
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
 from receiver.model.alert import Notification
 from receiver.model.incident import Page
 from receiver.model.notice import Action, Notice
-from receiver.pipeline.intake import Intake
+from receiver.pipeline.intake import Intake, judged
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
 from receiver.pipeline.setting import Setting
@@ -107,8 +107,7 @@ class Outage:
                 await self._send(ring, setting, now)
 
     def _decide(self, kept: _Kept, setting: Setting, now: datetime) -> None:
-        alerts = [a for a in kept.notification.alerts if not _heartbeat(a.labels, setting)]
-        for part in self.intake.parts(kept.notification, alerts, setting) if alerts else ():
+        for part in judged(kept.notification, setting):
             made = emergency_pages(
                 part, self.mirror.at(part.key), setting.policy, now, [r.page for r in self._pages.values()]
             )
@@ -168,10 +167,3 @@ class Outage:
         self.since = None
         self.metrics.store_up.set(1)
         log.info("store_back", away_seconds=round(away.total_seconds(), 1))
-
-
-def _heartbeat(labels: dict[str, str], setting: Setting) -> bool:
-    return bool(setting.watchdog) and all(matcher.matches(labels) for matcher in setting.watchdog)
-
-
-__all__ = ["AWAY_AFTER", "PAGED", "Outage"]

@@ -33,7 +33,7 @@ log = structlog.get_logger("receiver.web")
 
 
 class Refusal(Exception):
-    """A request that is not done, and why: `detail` is for the caller and repeats no secret, `reason` is for the log."""
+    """A request that is not done: `detail` tells the caller why and repeats no secret, `reason` is for the log."""
 
     def __init__(
         self, status: int, reason: str, detail: str, *,

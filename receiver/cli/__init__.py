@@ -1,0 +1,71 @@
+"""The commands. Each loads what it needs when it is called, so that `receiver --help` is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from receiver import __version__
+from receiver.cli.client import incidents, send_alert
+from receiver.cli.files import check_config, test_rules
+from receiver.cli.simulation import simulate
+
+app = typer.Typer(
+    name="receiver", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
+    help="From an Alertmanager webhook to a reviewed incident.",
+)  # fmt: skip
+app.command("check-config")(check_config)
+app.command("test-rules")(test_rules)
+app.command("simulate")(simulate)
+app.command("send-alert")(send_alert)
+app.add_typer(incidents, name="incident")
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    """Take the options of every command."""
+    if version:
+        typer.echo(f"receiver {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration file; without one: the default.")
+    ] = None,
+    listen: Annotated[str | None, typer.Option("--listen", metavar="A:P", help="Overrides server.listen.")] = None,
+    redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="Overrides redis.url.")] = None,
+) -> None:
+    """Run the service until SIGTERM."""
+    from receiver.app import serve as run
+    from receiver.clock import Clock
+    from receiver.config import ConfigError, load
+    from receiver.log import configure
+
+    overrides = {"server.listen": listen, "redis.url": redis}
+    try:
+        loaded = load(config, os.environ, overrides={name: text for name, text in overrides.items() if text})
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+    writer = configure(Clock().now, level=os.environ.get("RECEIVER_LOG_LEVEL", "info"))
+    try:
+        code = run(loaded)
+    finally:
+        writer.close()
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line; a reader that went away (`| head`) is no error of ours."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

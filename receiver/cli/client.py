@@ -1,0 +1,164 @@
+"""Commands that talk to a running service: send-alert and incident."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import typer
+
+LIMIT = 10.0
+"""Seconds that the service may take to answer."""
+UNREACHED = 3
+
+Url = Annotated[str, typer.Option("--url", envvar="RECEIVER_URL", help="The service.")]
+Token = Annotated[str, typer.Option("--token", envvar="RECEIVER_TOKEN", help="Its token.", show_default=False)]
+AsJson = Annotated[str, typer.Option("--format", help="text or json.")]
+HERE = "http://127.0.0.1:8080"
+
+incidents = typer.Typer(no_args_is_help=True, help="Look at incidents.")
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing: a token goes where it was meant to, or nowhere."""
+
+
+def ask(url: str, path: str, token: str, body: Any = None) -> Any:
+    """Return the answer's JSON. Ends the command with 3 when nobody answers, and with 1 when the answer is no."""
+    if not url.startswith(("http://", "https://")):
+        typer.echo(f"{url}: not an http or https URL (write {HERE})", err=True)
+        raise typer.Exit(2)
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url.rstrip("/") + path, data, headers)  # noqa: S310  (checked above)
+    try:
+        with build_opener(_NoRedirect).open(request, timeout=LIMIT) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        try:
+            detail = json.load(error).get("detail", error.reason)
+        except (ValueError, AttributeError):
+            detail = error.reason
+        typer.echo(f"{error.code}: {detail}", err=True)
+        raise typer.Exit(UNREACHED if error.code >= 500 else 1) from None
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        typer.echo(f"{url} cannot be reached: {reason} (start it with `receiver serve`, or name it in --url)", err=True)
+        raise typer.Exit(UNREACHED) from None
+
+
+def _pairs(texts: list[str], what: str) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (name and mark):
+            typer.echo(f"{text}: no {what} (write name=value)", err=True)
+            raise typer.Exit(2)
+        found[name] = value
+    return found
+
+
+def send_alert(
+    alertname: Annotated[str, typer.Option("--alertname", help="Its name.")] = "TestAlert",
+    label: Annotated[list[str], typer.Option("--label", metavar="K=V", help="A label; may be repeated.")] = [],  # noqa: B006
+    annotation: Annotated[list[str], typer.Option("--annotation", metavar="K=V", help="An annotation.")] = [],  # noqa: B006
+    resolve: Annotated[bool, typer.Option("--resolve", help="Say that it has ended.")] = False,
+    starts_at: Annotated[str, typer.Option("--starts-at", metavar="TIME", help="When it began; default now.")] = "",
+    receiver: Annotated[str, typer.Option("--receiver", help="Alertmanager's receiver.")] = "incidents",
+    url: Url = HERE,
+    token: Token = "",
+) -> None:
+    """Post a well-formed notification of one alert, as Alertmanager would."""
+    from receiver.clock import Clock
+    from receiver.model.alert import fingerprint
+    from receiver.model.base import rfc3339
+
+    now = rfc3339(Clock().now())
+    labels = {"alertname": alertname, **_pairs(label, "label")}
+    notes = _pairs(annotation, "annotation")
+    status = "resolved" if resolve else "firing"
+    group = json.dumps(alertname)
+    answer = ask(
+        url, "/webhooks/alertmanager", token,
+        {
+            "version": "4", "groupKey": f"{{}}:{{alertname={group}}}", "truncatedAlerts": 0, "status": status,
+            "receiver": receiver, "groupLabels": {"alertname": alertname}, "commonLabels": labels,
+            "commonAnnotations": notes, "externalURL": "",
+            "alerts": [
+                {
+                    "status": status, "labels": labels, "annotations": notes, "startsAt": starts_at or now,
+                    "endsAt": now if resolve else "0001-01-01T00:00:00Z", "generatorURL": "",
+                    "fingerprint": fingerprint(labels),
+                }
+            ],
+        },
+    )  # fmt: skip
+    typer.echo(f"{answer['outcome']}: {answer['incident'] or 'no incident'} {answer['severity'] or ''}".rstrip())
+
+
+@incidents.command("list")
+def list_incidents(
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
+    severity: Annotated[str, typer.Option("--severity", help="SEV-1 .. SEV-4.")] = "",
+    form: AsJson = "text",
+    url: Url = HERE,
+    token: Token = "",
+) -> None:
+    """List incidents, newest first."""
+    query = {name: text for name, text in (("open", "true" if open_only else ""), ("severity", severity)) if text}
+    page = ask(url, f"/api/v1/incidents{'?' + urlencode(query) if query else ''}", token)
+    if form == "json":
+        typer.echo(json.dumps(page, ensure_ascii=False))
+        return
+    rows = [(i["id"], i["severity"], i["state"], i["opened_at"], i["service"] or "", i["title"]) for i in page["items"]]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("id", "severity", "state", "opened", "service", "title")
+        for row in rows:
+            table.add_row(*(Text(_plain(cell)) for cell in row))
+        Console().print(table)
+        return
+    for row in rows:
+        typer.echo("\t".join(_plain(cell) for cell in row))
+
+
+@incidents.command("show")
+def show_incident(
+    number: Annotated[str, typer.Argument(metavar="INC", help="Its id, as INC-2026-0001.")],
+    form: AsJson = "text",
+    url: Url = HERE,
+    token: Token = "",
+) -> None:
+    """Show one incident with its timeline and what was delivered."""
+    path = f"/api/v1/incidents/{quote(number, safe='')}"
+    incident, timeline = ask(url, path, token), ask(url, f"{path}/timeline", token)
+    if form == "json":
+        typer.echo(json.dumps({**incident, "timeline": timeline}, ensure_ascii=False))
+        return
+    decision = incident["decision"]
+    lines = [
+        f"{incident['id']}  {incident['severity']}  {incident['state']}  {incident['title']}",
+        f"rule       {decision['rule']}: {'; '.join(decision['reasons'])}",
+        f"alerts     {incident['alerts']['firing']} firing, {incident['alerts']['resolved']} resolved",
+    ]
+    events = timeline["items"] if isinstance(timeline, dict) else timeline
+    lines += [f"page       {p['at']} {p['person']} ({p['contact']}) {p['status']}" for p in incident["pages"]]
+    lines += [f"receipt    {r['at']} {r['channel']} {r['action']} {r['outcome']}" for r in incident["receipts"]]
+    lines += [f"{e['at']}  {e['kind']}: {e['text']}" for e in events]
+    for line in lines:
+        typer.echo(_plain(line))
+
+
+def _plain(text: str) -> str:
+    # A label's text reaches a terminal here: no escape sequence of it may act.
+    return "".join(c if c.isprintable() else " " for c in text)
