@@ -8,7 +8,7 @@ from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.membership import LEAVES_AFTER, fired, sender, worst_of
+from receiver.incident.membership import LEAVES_AFTER, fired, sender, tombs, worst_of
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
 from receiver.incident.summons import adopt, summon
@@ -79,6 +79,7 @@ class Change:
             gone,
             owners={a.fingerprint: self.view.owners.get(a.fingerprint, "") for a in self.live},
             freed=self.freed,
+            tombs=tombs(self.part, self.before),
             pointers={self.part.key: self.view.pointer},
             untomb=[a.fingerprint for a in self.live if a.fingerprint in self.view.tombs],
         )

@@ -9,7 +9,7 @@ from receiver.incident.audience import Policy, episode_of
 from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
-from receiver.incident.membership import ended, fired, sender, worst_of
+from receiver.incident.membership import ended, fired, sender, tombs, worst_of
 from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
@@ -40,7 +40,8 @@ def on_notification(
         and all(a.fingerprint in view.records and view.records[a.fingerprint].firing for a in live)
     ):
         # Closed by a person while these alerts fired: the key stays held until they clear or another one fires.
-        verdict = Verdict(Outcome.DUPLICATE, "closed_by_person")
+        verdict = _nothing_fires(part, view, now)
+        verdict.outcome, verdict.reason = Outcome.DUPLICATE, "closed_by_person"
     elif incident is not None and (not over or _reopens(incident, policy, now)):
         verdict = Change(part, view, policy, now, incident, live).decide(adopted)
     else:
@@ -82,8 +83,7 @@ def _reopens(incident: Incident, policy: Policy, now: datetime) -> bool:
 
 def _nothing_fires(part: Part, view: View, now: datetime) -> Verdict:
     over = [alert for alert in part.alerts if not alert.firing]
-    strange = [alert for alert in over if alert.fingerprint not in view.records]
-    verdict = Verdict(Outcome.IGNORED, "nothing_open", tombs={a.fingerprint: to_ms(a.starts_at) for a in strange})
+    verdict = Verdict(Outcome.IGNORED, "nothing_open", tombs=tombs(part, view.records))
     known = {a.fingerprint: ended(view.records[a.fingerprint], a, now) for a in over if a.fingerprint in view.records}
     changed = {name: record for name, record in known.items() if record != view.records[name]}
     if view.incident is not None and changed:
@@ -148,6 +148,7 @@ def _open(
         records,
         {a.fingerprint: a for a in live},
         owners={a.fingerprint: view.owners.get(a.fingerprint, "") for a in live},
+        tombs=tombs(part, {}),
         pointers={part.key: view.pointer},
         untomb=[a.fingerprint for a in live if a.fingerprint in view.tombs],
     )

@@ -31,6 +31,15 @@ def ended(record: AlertRecord, alert: Alert, now: datetime) -> AlertRecord:
     return record.model_copy(update={"firing": False, "ends_ms": ends, "seen_ms": to_ms(now)})
 
 
+def tombs(part: Part, records: Mapping[str, AlertRecord]) -> dict[str, int]:
+    """Return startsAt (ms) of the ends in `part` whose beginning nobody has seen: a late copy of it pages nobody."""
+    return {
+        alert.fingerprint: to_ms(alert.starts_at)
+        for alert in part.alerts
+        if not alert.firing and alert.fingerprint not in records
+    }
+
+
 def fired(alert: Alert, decision: Decision, now: datetime) -> AlertRecord:
     """Return the record of an alert that fires."""
     return AlertRecord(

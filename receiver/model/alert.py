@@ -19,7 +19,7 @@ MAX_LABELS = 256
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
 
-_FINGERPRINT = re.compile(r"^[0-9a-f]{16}$")
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
 class AlertStatus(StrEnum):
@@ -104,7 +104,7 @@ class Alert(_Foreign):
         values["labels"], values["annotations"] = cut(self.labels), cut(self.annotations)
         values["generator_url"] = self.generator_url[:VALUE_LIMIT]
         values["starts_at"], values["ends_at"] = _utc(self.starts_at), _utc(self.ends_at)
-        if not _FINGERPRINT.match(self.fingerprint):
+        if not _FINGERPRINT.fullmatch(self.fingerprint):
             values["fingerprint"] = fingerprint(self.labels)
 
     @property
