@@ -1,4 +1,4 @@
-"""Structured logs: one record per line, console style on a terminal, JSON otherwise; never a secret, never in the way."""
+"""Structured logs: a record per line, console style on a terminal, JSON otherwise; never a secret, never in the way."""
 
 from __future__ import annotations
 

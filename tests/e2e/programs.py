@@ -1,0 +1,99 @@
+"""The real Alertmanager and Prometheus of Debian's packages, on free ports of the loopback, ended by their own pid."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import aiohttp
+
+from tests.faults.waiting import until
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port: int = door.getsockname()[1]
+        return port
+
+
+class Program:
+    """One program, its log, and where it answers."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        found = shutil.which(name)
+        assert found is not None, f"{name} is missing: `make tools` installs it (Debian's packages)"
+        self.folder = folder / f"{name}-{free_port()}"
+        self.folder.mkdir(parents=True)
+        self.name = found
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self, *arguments: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            command = [self.name, *arguments]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)  # noqa: ASYNC220
+        await until(self._ready, f"{self.name} to be ready; its log: {self.folder / 'log'}", 45)
+
+    async def _ready(self) -> bool:
+        try:
+            async with aiohttp.ClientSession() as client, client.get(f"{self.url}/-/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
+
+class Alertmanager(Program):
+    """Sends to the receivers' urls, at short intervals."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "prometheus-alertmanager")
+
+    async def open(self, urls: list[str], token: str, *, max_alerts: int = 0, cluster: str = "") -> None:
+        hooks = "".join(
+            f"\n      - url: {url}\n        send_resolved: true\n        max_alerts: {max_alerts}"
+            f"\n        http_config: {{authorization: {{credentials: {token}}}}}"
+            for url in urls
+        )
+        (self.folder / "config.yaml").write_text(
+            "route: {receiver: incident.service, group_by: [alertname], group_wait: 1s, group_interval: 2s, "
+            f"repeat_interval: 1m}}\nreceivers:\n  - name: incident.service\n    webhook_configs:{hooks}\n"
+        )
+        await self.start(
+            "--config.file=config.yaml", f"--web.listen-address=127.0.0.1:{self.port}", "--storage.path=data",
+            f"--cluster.listen-address={cluster}",
+        )  # fmt: skip
+
+    async def post(self, path: str, body: object) -> object:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(f"{self.url}/api/v2/{path}", json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.json(content_type=None)
+
+
+class Prometheus(Program):
+    """Scrapes one target every second and evaluates one rule."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "prometheus")
+
+    async def open(self, target: str, alertmanager: str, rule: str) -> None:
+        (self.folder / "rules.yaml").write_text(rule)
+        (self.folder / "config.yaml").write_text(
+            "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yaml]\n"
+            f"scrape_configs: [{{job_name: api, static_configs: [{{targets: ['{target}']}}]}}]\n"
+            f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{alertmanager}']}}]}}]}}\n"
+        )
+        await self.start(
+            "--config.file=config.yaml", f"--web.listen-address=127.0.0.1:{self.port}", "--storage.tsdb.path=data",
+        )  # fmt: skip

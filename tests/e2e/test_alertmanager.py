@@ -1,0 +1,199 @@
+"""The whole way on real input: Prometheus fires, Alertmanager groups, the service pages, and everything resolves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from receiver.app import Service
+from receiver.config import load
+from receiver.replica import Replica
+from tests.e2e.programs import Alertmanager, Prometheus, free_port
+from tests.fakes import FakePagerDuty, FakeSlack, Site
+from tests.fakes.slack import TOKEN
+from tests.faults.waiting import until
+from tests.stories.world import ROOT
+
+pytestmark = pytest.mark.e2e
+SECRET = "token-of-the-end-to-end-tests"
+RULE = """
+groups:
+  - name: api
+    rules:
+      - alert: HighErrorRate
+        expr: api_error_ratio > 0.05
+        labels: {service: api}
+        annotations: {error_rate: '{{ $value | humanizePercentage }}', summary: Errors}
+"""
+
+
+class Bench:
+    """The service in front of fakes, and what Alertmanager needs to find it."""
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self.folder, self.store = folder, store
+        self.pager, self.chat = FakePagerDuty(), FakeSlack()
+        self.site = Site(self.pager, self.chat)
+        self.port = free_port()
+        self.programs: list[Alertmanager | Prometheus] = []
+        self.service: Service | None = None
+
+    @property
+    def hook(self) -> str:
+        return f"http://127.0.0.1:{self.port}/webhooks/alertmanager"
+
+    async def start(self) -> None:
+        env = {
+            "ALERTMANAGER_TOKEN": SECRET,
+            "RESPONDER_TOKEN": "r" * 20,
+            "ADMIN_TOKEN": "a" * 20,
+            "PAGERDUTY_URL": self.site.url,
+            "SLACK_URL": f"{self.site.url}/api",
+            "SLACK_BOT_TOKEN": TOKEN,
+            "SLACK_SIGNING_SECRET": "s" * 32,
+        }
+        overrides = {"server.listen": f"127.0.0.1:{self.port}", "incidents.monitor_for": "2s"}
+        config = load(ROOT / "config" / "receiver.yaml", env, overrides=overrides)
+        self.service = Service(Replica(config, url=self.store))
+        await self.service.start()
+
+    async def stop(self) -> None:
+        if self.service is not None:
+            await self.service.stop()
+        self.service = None
+
+    async def alertmanager(self, **more: Any) -> Alertmanager:
+        made = Alertmanager(self.folder)
+        self.programs.append(made)
+        await made.open([self.hook], more.pop("token", SECRET), **more)
+        return made
+
+    async def close(self) -> None:
+        for program in self.programs:
+            program.stop()
+        await self.stop()
+        await self.site.stop()
+        assert self.site.mistakes() == []
+
+    async def incidents(self) -> list[Any]:
+        assert self.service is not None
+        return await self.service.replica.incidents.listing()
+
+    async def rung(self, people: int) -> None:
+        async def holds() -> bool:
+            return self.pager.rung >= people
+
+        await until(holds, f"{people} pages")
+
+    async def resolved(self) -> None:
+        async def holds() -> bool:
+            return self.pager.rung > 0 and not self.pager.open()
+
+        await until(holds, "the pages are resolved")
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, store_url: str) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path, store_url)
+    await made.site.start()
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def fires(name: str = "ApiDown", *, ends: bool = False, **labels: str) -> list[dict[str, Any]]:
+    """Return an alert as a client posts it to Alertmanager; `ends`: it ended a moment ago."""
+    now = datetime.now(UTC)
+    alert: dict[str, Any] = {"labels": {"alertname": name, "service": "api", **labels}, "annotations": {"summary": "x"}}
+    if ends:
+        alert["endsAt"] = (now - timedelta(seconds=1)).isoformat()
+    return [alert]
+
+
+async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench) -> None:
+    ratio = {"now": 0.2}
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(text=f"api_error_ratio {ratio['now']}\n")
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        target = f"127.0.0.1:{runner.addresses[0][1]}"
+        alertmanager = await bench.alertmanager()
+        prometheus = Prometheus(bench.folder)
+        bench.programs.append(prometheus)
+        await prometheus.open(target, f"127.0.0.1:{alertmanager.port}", RULE)
+        await bench.rung(1)
+        incident = (await bench.incidents())[0]
+        assert (incident.severity, incident.decision.rule) == ("SEV-2", "high-error-rate")
+        assert incident.decision.reasons == ("error_rate 20% > 5%",)
+        ratio["now"] = 0.0
+        await bench.resolved()
+        assert bench.pager.rung == 1
+        assert len(bench.chat.parents) == 1
+    finally:
+        await runner.cleanup()
+
+
+async def test_two_peers_make_one_incident_and_one_page_each(bench: Bench) -> None:
+    peers = [await bench.alertmanager(), await bench.alertmanager()]
+    for peer in peers:
+        await peer.post("alerts", fires())
+    await bench.rung(2)
+    for peer in peers:
+        await peer.post("alerts", fires(ends=True))
+    await bench.resolved()
+    assert bench.pager.rung == 2  # on-call and lead
+    assert [incident.id for incident in await bench.incidents()] == [f"INC-{datetime.now(UTC).year}-0001"]
+
+
+async def test_alertmanager_comes_again_once_the_service_is_back(bench: Bench) -> None:
+    alertmanager = await bench.alertmanager()
+    await bench.stop()
+    await alertmanager.post("alerts", fires())
+
+    async def tried() -> bool:
+        log = (alertmanager.folder / "log").read_text()
+        return "webhook" in log and "refused" in log
+
+    await until(tried, "a refused attempt")
+    await bench.start()
+    await bench.rung(2)
+
+
+async def test_what_was_cut_off_resolves_nothing(bench: Bench) -> None:
+    alertmanager = await bench.alertmanager(max_alerts=1)
+    await alertmanager.post("alerts", [*fires(instance="a"), *fires(instance="b")])
+    await bench.rung(2)
+    await alertmanager.post("alerts", fires(instance="a", ends=True))
+
+    async def heard() -> bool:
+        return (await bench.incidents())[0].version > 1
+
+    await until(heard, "the cut notification")
+    incident = (await bench.incidents())[0]
+    assert incident.state == "open"
+    assert len(bench.pager.open()) == 2
+
+
+async def test_a_wrong_token_does_nothing(bench: Bench) -> None:
+    alertmanager = await bench.alertmanager(token="wrong")
+    await alertmanager.post("alerts", fires())
+
+    async def refused() -> bool:
+        return "401" in (alertmanager.folder / "log").read_text()
+
+    await until(refused, "a refusal in Alertmanager's log")
+    assert await bench.incidents() == []
+    assert bench.pager.received == []

@@ -1,0 +1,88 @@
+"""Doors before a real replica on a real store, with fake vendors behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from receiver.config import Config
+from receiver.web.keys import Doors, ServiceState
+from receiver.web.routes import build, build_status
+from tests.stories.world import World
+
+INGEST = {"Authorization": "Bearer am-token"}
+READ = {"Authorization": "Bearer respond-token"}
+ADMIN = {"Authorization": "Bearer admin-token"}
+JSON = {"Content-Type": "application/json"}
+PATH = "/webhooks/alertmanager"
+
+Client = TestClient[Any, Any]
+
+
+class House:
+    """A replica, its doors, and a client before them."""
+
+    def __init__(self, world: World, change: Callable[[Config], Config]) -> None:
+        self.world = world
+        replica = world.one
+        self.replica = replica
+        self.state = ServiceState(ready=True)
+        self.doors = Doors(
+            config=change(replica.config), intake=replica.intake, outage=replica.outage, incidents=replica.incidents,
+            due=replica.due, mirror=replica.mirror, metrics=replica.metrics, clock=replica.clock,
+            connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
+        )  # fmt: skip
+        self.client: Client = TestClient(TestServer(build(self.doors)))
+        self.status: Client = TestClient(TestServer(build_status(self.doors)))
+
+    async def post(self, body: bytes | str, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Post a body as Alertmanager does; return status and answer."""
+        async with self.client.post(PATH, data=body, headers={**INGEST, **JSON, **headers}) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def get(self, path: str, headers: dict[str, str] = READ) -> tuple[int, Any]:
+        """Get a path; return status and JSON."""
+        async with self.client.get(path, headers=headers) as response:
+            return response.status, await response.json(content_type=None)
+
+    def counted(self, outcome: str) -> float:
+        """Return how many webhooks had that outcome."""
+        found = self.doors.metrics.registry.get_sample_value(
+            "receiver_webhooks_total", {"source": "alertmanager", "outcome": outcome}
+        )
+        return found or 0.0
+
+
+Opened = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def opened(store_url: str) -> AsyncIterator[Opened]:
+    """Call it with what the configuration shall have otherwise; it returns the house."""
+    world = World(store_url)
+    houses: list[House] = []
+
+    async def open_house(change: Callable[[Config], Config] = lambda config: config, **env: str) -> House:
+        await world.open(**env)
+        house = House(world, change)
+        houses.append(house)
+        await house.client.start_server()
+        await house.status.start_server()
+        return house
+
+    try:
+        yield open_house
+    finally:
+        for house in houses:
+            await house.client.close()
+            await house.status.close()
+        await world.close()
+
+
+@pytest.fixture
+async def house(opened: Opened) -> House:
+    """A house under the reference configuration."""
+    return await opened()
