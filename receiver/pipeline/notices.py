@@ -29,8 +29,8 @@ def page_action(page: Page, incident: Incident) -> Action:
 def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetime) -> Notice | None:
     """Return the notice that a page's row owes, or None when there is nothing (more) to say.
 
-    What is resolved or acknowledged is not paged any more; a trigger is left out only if it was never claimed before,
-    otherwise its resolve must follow.
+    What is resolved or acknowledged is not paged any more. Its resolve is sent even so: a replica that paged while the
+    store was away, and died before it could say so, may have rung under this key. Elsewhere the vendor drops it.
     """
     page = next(
         (page for page in incident.pages if page.key == row.to.address and page.channel == row.to.channel), None
@@ -41,7 +41,7 @@ def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetim
     sent = row.memory.get("sent")
     if sent == action or (action is Action.TRIGGER and sent is not None):
         return None
-    if sent == Action.RESOLVE or (sent is None and action is not Action.TRIGGER and row.tries <= 1):
+    if sent == Action.RESOLVE or (sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1):
         return None
     return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
 
