@@ -1,0 +1,162 @@
+"""`python -m bench`: what a webhook costs beside a handler that only reads it. CPU first, for it is the stable measure.
+
+Each round measures the variants one after another; a line prints the median of the rounds' ratios and their span.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+
+from receiver.model.alert import fingerprint
+
+ROUNDS = 3
+SECONDS = 2.0
+CONNECTIONS = 16
+TICKS = os.sysconf("SC_CLK_TCK")
+BARE = """
+import sys
+from aiohttp import web
+async def take(request):
+    await request.read()
+    return web.json_response({"incident": None})
+app = web.Application(client_max_size=2**26)
+app.router.add_post("/webhooks/alertmanager", take)
+app.router.add_get("/healthz", take)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
+"""
+
+
+def body(alerts: int, salt: str) -> bytes:
+    """Return a notification of that many alerts."""
+    made = []
+    for number in range(alerts):
+        labels = {
+            "alertname": "HighErrorRate",
+            "service": "api",
+            "instance": f"10.0.{number // 250}.{number % 250}",
+            "n": salt,
+        }
+        made.append({
+            "status": "firing", "labels": labels, "annotations": {"error_rate": "7.3%", "summary": "errors " * 10},
+            "startsAt": "2026-11-23T14:02:11.611Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
+            "fingerprint": fingerprint(labels),
+        })  # fmt: skip
+    return json.dumps({
+        "version": "4", "groupKey": f"g{salt}", "truncatedAlerts": 0, "status": "firing", "receiver": "bench",
+        "groupLabels": {"n": salt}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": made,
+    }).encode()  # fmt: skip
+
+
+class Server:
+    """One process that answers, and the CPU that it and its children have used."""
+
+    def __init__(self, command: list[str], folder: str) -> None:
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            self.port = door.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        env = {**os.environ, "RECEIVER_DATA_DIR": folder, "RECEIVER_LOG_LEVEL": "error"}
+        line = [word.replace("{port}", str(self.port)) for word in command]
+        self.process = subprocess.Popen(line, env=env, stderr=subprocess.DEVNULL)
+
+    def cpu(self) -> float:
+        """Return seconds of CPU so far, the store's included."""
+        total = 0.0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if self.process.pid in (int(stat.parent.name), int(fields[1])):
+                total += (int(fields[11]) + int(fields[12])) / TICKS
+        return total
+
+    async def ready(self, client: aiohttp.ClientSession) -> None:
+        """Return once it answers."""
+        for _ in range(400):
+            try:
+                async with client.get(f"{self.url}/healthz"):
+                    return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
+        raise SystemExit("a server did not come up")
+
+
+async def load(client: aiohttp.ClientSession, server: Server, bodies: list[bytes]) -> tuple[float, float]:
+    """Return requests a second and CPU microseconds a request, with 16 connections that never wait."""
+    headers = {"Content-Type": "application/json"}
+    end, count, cpu = time.monotonic() + SECONDS, 0, server.cpu()
+
+    async def one(first: int) -> None:
+        nonlocal count
+        turn = first
+        while time.monotonic() < end:
+            async with client.post(
+                f"{server.url}/webhooks/alertmanager", data=bodies[turn % len(bodies)], headers=headers
+            ) as answer:
+                if answer.status != 200:
+                    raise SystemExit(f"{answer.status}: {await answer.text()}")
+            turn += CONNECTIONS
+            count += 1
+
+    began = time.monotonic()
+    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
+    return count / (time.monotonic() - began), (server.cpu() - cpu) / count * 1e6
+
+
+def show(name: str, pairs: list[tuple[float, float]]) -> None:
+    """Print the median of the ratios and their span."""
+    ratios = [mine / bare for mine, bare in pairs]
+    print(f"{name:44} {statistics.median(ratios):6.2f}  [{min(ratios):.2f}-{max(ratios):.2f}]")
+
+
+async def main() -> None:
+    """Run every case."""
+    with tempfile.TemporaryDirectory() as folder:
+        servers = [
+            Server([sys.executable, "-c", BARE, "{port}"], folder),
+            Server([sys.executable, "-m", "receiver.cli", "serve", "--listen", "127.0.0.1:{port}"], folder),
+        ]
+        try:
+            async with aiohttp.ClientSession() as client:
+                for server in servers:
+                    await server.ready(client)
+                print(f"{'service / bare handler, 16 connections':44} median  [span of {ROUNDS} rounds]")
+                for alerts in (1, 50):
+                    again = [body(alerts, f"again{number}") for number in range(20)]
+                    rates, costs = [], []
+                    await load(client, servers[1], again)
+                    for _ in range(ROUNDS):
+                        bare, mine = await load(client, servers[0], again), await load(client, servers[1], again)
+                        rates.append((mine[0], bare[0]))
+                        costs.append((mine[1], bare[1]))
+                    show(f"CPU of a duplicate of {alerts} alerts", costs)
+                    show(f"requests a second, duplicates of {alerts} alerts", rates)
+                    rates, costs = [], []
+                    for turn in range(ROUNDS):
+                        new = [
+                            body(alerts, f"{alerts}-{turn}-{number}") for number in range(3000 if alerts == 1 else 600)
+                        ]
+                        bare, mine = await load(client, servers[0], new), await load(client, servers[1], new)
+                        rates.append((mine[0], bare[0]))
+                        costs.append((mine[1], bare[1]))
+                    show(f"CPU of an opening of {alerts} alerts", costs)
+        finally:
+            for server in servers:
+                server.process.terminate()
+                server.process.wait(30)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,5 @@
+"""`python -m receiver.cli`."""
+
+from receiver.cli import main
+
+main()
