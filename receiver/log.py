@@ -24,7 +24,7 @@ LAST_WORDS = 2.0
 CUT = 8192
 """Characters of one value."""
 
-_SECRET = re.compile(r"(^|[_-])(token|secret|password|authorization|api_?key|routing_key|cookie)$", re.IGNORECASE)
+_SECRET = re.compile(r"(^|[_-])(token|secret|password|authorization|api[_-]?key|routing[_-]key|cookie)$", re.IGNORECASE)
 _INVISIBLE = "\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
 _CONTROL = re.compile(f"[\x00-\x1f{_INVISIBLE}]")
 _CONTROL_BUT_LINES = re.compile(f"[\x00-\x09\x0b-\x1f{_INVISIBLE}]")

@@ -32,7 +32,7 @@ def store_url(valkey: str) -> str:
 def ask(url: str, *words: str) -> bytes:
     """Return the server's answer, as it came, to a command of plain words."""
     with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(5)
+        door.settimeout(30)
         door.connect(unquote(url.removeprefix("unix://")))
         door.sendall((" ".join(words) + "\r\n").encode())
         return door.recv(65_536)

@@ -21,7 +21,7 @@ from receiver.model.incident import Incident, Page
 from receiver.model.severity import Decision, Severity
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.setting import Setting
-from receiver.store.connection import Connection, StoreAway
+from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
 from receiver.store.incidents import Change, Committed, Incidents, Known, Row, Seen, Stale, new_uid
 from receiver.triage.correlate import digest, split
@@ -164,7 +164,7 @@ class Intake:
             if incident is None or verdict.outcome is Outcome.IGNORED:
                 return Said(None, None, Outcome.IGNORED, verdict.reason)
             return Said(incident.id, incident.severity, verdict.outcome, verdict.reason)
-        raise StoreAway("others were faster each time")
+        raise Contended("others were faster each time")
 
     async def commit(
         self,

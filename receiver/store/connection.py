@@ -28,6 +28,10 @@ class StoreAway(Exception):
     """
 
 
+class Contended(StoreAway):
+    """Others committed first each time: the sender must come again, but the store is there."""
+
+
 class Script:
     """A Lua file of this package, called by its hash."""
 

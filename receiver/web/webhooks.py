@@ -15,7 +15,7 @@ from receiver.config.sections import Scope
 from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.intake import Answer, Said
-from receiver.store.connection import StoreAway
+from receiver.store.connection import Contended, StoreAway
 from receiver.web import body
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, Refusal, answer
@@ -158,8 +158,9 @@ class Webhooks:
         try:
             return task.result()
         except StoreAway as away:
-            outage.lost(str(away))
-            outage.remember(notification)
+            if not isinstance(away, Contended):
+                outage.lost(str(away))
+                outage.remember(notification)
             raise Refusal(503, "store_away", AWAY) from None
 
     def _forget(self, task: asyncio.Task[Answer]) -> None:

@@ -109,6 +109,10 @@ def kinds(events: Iterable[Event]) -> list[str]:
     return [str(event.kind) for event in events]
 
 
+A, B = alert("A"), alert("B")
+A_ENDS, B_ENDS = alert("A", firing=False), alert("B", firing=False)
+
+
 class Store:
     """What the scripts of the store do with a verdict, in memory and without a race."""
 
@@ -194,3 +198,9 @@ class Store:
 def records(verdict: Verdict) -> Mapping[str, bool]:
     """Return whether each alert that is to be written fires, by its name."""
     return {record.name: record.firing for record in verdict.records.values()}
+
+
+def only(store: Store) -> Incident:
+    """Return the one incident that there is."""
+    (incident,) = store.incidents.values()
+    return incident

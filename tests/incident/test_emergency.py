@@ -1,0 +1,96 @@
+"""Whom to page without a store: the same people under the same keys as with one, and nobody again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from receiver.incident.emergency import emergency_pages
+from receiver.incident.verdict import Part
+from receiver.model.incident import Incident, Page, State
+from tests.incident.given import NOW, POLICY, Store, alert, at, part
+
+DOWN = alert("Down", worst=1)
+
+
+def rung(
+    told: Part, known: Incident | None = None, *, after: float = 5, sent: Iterable[Page] = ()
+) -> list[tuple[str, int]]:
+    return [(page.person, page.ring) for page in emergency_pages(told, known, POLICY, at(after), sent)]
+
+
+@pytest.fixture
+def store() -> Store:
+    """An incident of SEV-2."""
+    made = Store()
+    made.tell(part(alert("A")), NOW)
+    return made
+
+
+@pytest.mark.parametrize(("worst", "people"), [(1, [("alice", 1), ("lead", 1)]), (2, [("alice", 1)]), (3, []), (4, [])])
+def test_only_what_pages_is_paged(worst: int, people: list[tuple[str, int]]) -> None:
+    assert rung(part(alert("A", worst=worst))) == people
+
+
+def test_nothing_is_paged_for_what_has_ended() -> None:
+    assert rung(part(alert("A", firing=False, worst=1))) == []
+
+
+def test_the_worst_that_fires_counts() -> None:
+    assert rung(part(alert("A", worst=4), alert("B", worst=2), alert("C", worst=1, firing=False))) == [("alice", 1)]
+
+
+def test_the_keys_are_those_that_the_store_would_have_led_to() -> None:
+    told = part(alert("A"), alert("B", worst=1, starts=-5))
+    store = Store()
+    store.tell(told, NOW)
+    pages = emergency_pages(told, None, POLICY, at(5))
+    assert {page.key for page in pages} == {page.key for page in store.incidents["uid0"].pages}
+    assert {page.step for page in pages} == {"emergency"}
+
+
+def test_what_is_open_and_paged_is_not_paged_again(store: Store) -> None:
+    assert rung(part(alert("A"), alert("B")), store.incidents["uid0"]) == []
+
+
+def test_what_has_got_worse_pages_who_was_not_paged(store: Store) -> None:
+    assert rung(part(alert("A"), DOWN), store.incidents["uid0"]) == [("lead", 1)]
+
+
+def test_what_was_sent_is_not_sent_again() -> None:
+    sent = emergency_pages(part(DOWN), None, POLICY, NOW)
+    assert rung(part(DOWN), sent=sent) == []
+    assert rung(part(DOWN, alert("B", worst=2)), sent=sent[:1]) == [("lead", 1)]
+
+
+def test_another_key_rings_for_itself() -> None:
+    sent = emergency_pages(part(DOWN), None, POLICY, NOW)
+    assert rung(part(DOWN, key="other"), sent=sent) == [("alice", 1), ("lead", 1)]
+
+
+@pytest.mark.parametrize(("after", "ring"), [(960 + 3600, 2), (960 + 3601, 1)])
+def test_soon_after_the_resolution_it_rings_anew_like_a_reopening(store: Store, after: int, ring: int) -> None:
+    store.tell(part(alert("A", firing=False)), at(60))
+    store.tick(at(960))
+    known = store.incidents["uid0"]
+    assert known.state is State.RESOLVED
+    told = part(alert("A", starts=4000))
+    assert rung(told, known, after=after) == [("alice", ring)]
+    store.tell(told, at(after))
+    pages = emergency_pages(told, known, POLICY, at(after))
+    assert {page.key for page in pages} <= {page.key for one in store.incidents.values() for page in one.pages}
+
+
+def test_while_it_is_watched_nobody_is_rung_as_with_the_store(store: Store) -> None:
+    store.tell(part(alert("A", firing=False)), at(60))
+    told = part(alert("A", starts=200))
+    assert rung(told, store.incidents["uid0"], after=210) == []
+
+
+def test_a_page_of_an_emergency_is_adopted_with_its_ring(store: Store) -> None:
+    told = part(alert("A"), DOWN, released=True)
+    pages = emergency_pages(told, store.incidents["uid0"], POLICY, at(5))
+    store.tell(told, at(10), adopted=pages)
+    people = [(page.person, page.step) for page in store.incidents["uid0"].pages]
+    assert people == [("alice", "opened"), ("lead", "emergency")]

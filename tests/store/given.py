@@ -1,0 +1,100 @@
+"""What the tests of the store share: rooms on a real server, and changes that a decision might want written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+
+from receiver.incident.journal import Draft
+from receiver.model.base import to_ms
+from receiver.model.event import Actor, ActorKind, Destination, Kind
+from receiver.model.incident import AlertRecord, Incident
+from receiver.store.connection import Connection
+from receiver.store.due import Claimed, Due
+from receiver.store.incidents import Change, Committed, Incidents, Row, new_uid
+from tests.incident.given import NOW, Store, alert, part
+
+MS = to_ms(NOW)
+LEASE = 12_000
+NUMBER = ("INC-2026-", 4, "")
+PAGER = Destination(channel="pager", address="page-key", paging=True)
+CHAT = Destination(channel="chat", address="#incidents")
+
+
+class Rooms:
+    """Incidents and due work of one namespace, as a replica has them, and a look behind them."""
+
+    def __init__(self, url: str, namespace: str = "test") -> None:
+        self.connection = Connection(url, namespace)
+        self.incidents = Incidents(self.connection, history_s=1000)
+        self.due = Due(self.connection, ("pager!", "chat!", "pager", "chat"), lease_ms=LEASE)
+        self.raw: Any = redis.Redis.from_url(url, decode_responses=True)
+
+    async def close(self) -> None:
+        await self.connection.close()
+        self.raw.close()
+
+    async def commit(self, change: Change, now: int = MS) -> Committed:
+        return await self.incidents.commit(change, now_ms=now, lease_ms=LEASE, number=NUMBER)
+
+    async def owed(self, *rows: Row, now: int = MS) -> Committed:
+        """Open an incident that owes these rows; they are leased to who commits, under the token that is returned."""
+        return await self.commit(opening(rows=rows), now)
+
+    async def leased(self, done: Committed) -> list[Claimed]:
+        return await self.due.rows(done.leased, done.token)
+
+    def named(self, name: str) -> str:
+        return self.connection.keys.named(name)
+
+    def content(self) -> dict[str, str]:
+        """Return what every key holds, as one line each."""
+        found = {}
+        for key in self.raw.scan_iter():
+            read = {
+                "string": self.raw.get,
+                "hash": self.raw.hgetall,
+                "list": lambda name: self.raw.lrange(name, 0, -1),
+                "zset": lambda name: self.raw.zrange(name, 0, -1, withscores=True),
+            }[self.raw.type(key)]
+            found[key] = repr(read(key))
+        return found
+
+
+def opening(key: str = "key", *, alerts: int = 1, rows: Iterable[Row] = (), **more: Any) -> Change:
+    """Return the change that opens an incident about that many alerts."""
+    store = Store()
+    store.tell(part(alert("A"), key=key), NOW)
+    opened = store.incidents["uid0"].model_copy(update={"uid": new_uid()})
+    names = [f"{number:016x}" for number in range(alerts)]
+    change: dict[str, Any] = {
+        "events": store.logs["uid0"],
+        "records": {name: record(name) for name in names},
+        "bodies": dict.fromkeys(names, b'{"labels":{}}'),
+        "owners": dict.fromkeys(names, ""),
+        "pointers": {key: ""},
+        "turn": (key, 0),
+        "seen": {f"group-{key}": "digest"},
+        "rows": tuple(rows),
+    }
+    return Change(incident=opened, **{**change, **more})
+
+
+def record(name: str, *, firing: bool = True) -> AlertRecord:
+    return AlertRecord(
+        fingerprint=name, firing=firing, starts_ms=MS, ends_ms=None if firing else MS, severity="SEV-2", name="A",
+        digest="d", seen_ms=MS,
+    )  # fmt: skip
+
+
+def grown(known: Incident, **more: Any) -> Change:
+    """Return a change that adds one event to an incident as it is known."""
+    draft = Draft(known, Actor(kind=ActorKind.PERSON, name="alice"), NOW)
+    draft.add(Kind.UPDATED, "said", "something")
+    return Change(incident=draft.incident, events=draft.events, **more)
+
+
+def owing(to: Destination = PAGER, *, lane: str = "pager!", member: str = "row", last: int = 1, **more: Any) -> Row:
+    return Row(member, lane, to, last, **more)

@@ -1,0 +1,90 @@
+"""The table of keys tells the truth: after a busy life every key is in it, with its type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import redis
+
+from receiver.store import keys
+from tests.fakes import Answer
+from tests.stories.world import World, alert, notification
+
+TYPES = {"string": "string", "counter": "string", "hash": "hash", "list": "list", "zset": "zset"}
+
+
+def table() -> dict[str, tuple[str, str]]:
+    """Return type and lifetime of each key, by a pattern of its name."""
+    found = {}
+    for line in (keys.__doc__ or "").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\w)\|(?!\w)|(?<=`) \||\| (?=`)", line) if cell.strip()]
+        if len(cells) < 4 or not cells[0].startswith("`"):
+            continue
+        for name in re.findall(r"`([^`]+)`", cells[0]):
+            pattern = re.sub(r"<\w+>", ".+", re.escape(name).replace(r"\<", "<").replace(r"\>", ">"))
+            found[pattern] = (TYPES[cells[1].split()[0]], cells[2])
+    return found
+
+
+@pytest.fixture
+async def world(store_url: str) -> AsyncIterator[World]:
+    made = World(store_url)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def busy(world: World) -> None:
+    """Let everything happen that leaves a trace in the store."""
+    await world.open()
+    await world.post(notification(alert("Watchdog"), group="watchdog"))
+    await world.post(notification(alert("ApiDown"), alert("DataLag")))
+    await world.post(notification(alert("ApiDown"), group="other"))
+    world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
+    await world.post(notification(alert("ServiceDown"), group="refused"))
+    await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
+    await world.post(notification(alert("ApiDown"), alert("DataLag", firing=False)))
+    await world.post(notification(alert("Late", firing=False), group="late"))
+    await world.one.due.refuse({"at": "now"}, 0, [])
+    await world.one.due.probe()
+    await world.one.connection.confirm()
+
+
+def test_the_table_is_read() -> None:
+    read = table()
+    assert len(read) >= 25
+    assert read["row:.+"] == ("hash", "history")
+    assert read["due:.+"] == ("zset", "until done")
+    assert read["open"][0] == "zset"
+
+
+async def test_every_key_is_in_the_table_with_its_type(world: World) -> None:
+    await busy(world)
+    client: Any = redis.Redis.from_url(world.store, decode_responses=True)
+    read, prefix, met = table(), world.one.connection.keys.prefix, set()
+    for key in client.scan_iter():
+        assert key.startswith(prefix), f"{key} does not carry the hash tag"
+        name = key.removeprefix(prefix)
+        lines = [pattern for pattern in read if re.fullmatch(pattern, name)]
+        assert len(lines) == 1, f"{name} is not one line of the table: {lines}"
+        assert client.type(key) == read[lines[0]][0], name
+        met.add(lines[0])
+    client.close()
+    assert set(read) - met == set(), "the story does not meet these"
+
+
+async def test_what_lives_for_a_while_has_an_end(world: World) -> None:
+    await busy(world)
+    client: Any = redis.Redis.from_url(world.store, decode_responses=True)
+    read, prefix = table(), world.one.connection.keys.prefix
+    eternal = re.compile(r"owner|held|dead|refused|ids|index|open|changed|due:.+")  # their members end, or are few
+    for key in client.scan_iter():
+        name = key.removeprefix(prefix)
+        lifetime = next(life for pattern, (_, life) in read.items() if re.fullmatch(pattern, name))
+        if lifetime != "for ever" and not eternal.fullmatch(name):
+            assert client.ttl(key) > 0, f"{name} never ends, and the table says {lifetime}"
+    client.close()

@@ -1,0 +1,149 @@
+"""Commands about files: what they print, and the exit code that says how it went."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from receiver import __version__
+from receiver.cli import app
+from tests.stories.world import alert, notification
+
+RULES = """rules: severity-rules.yaml
+tests:
+  - name: a case
+    alerts: [{labels: {alertname: ApiDown}}]
+    expect: {severity: %s}
+"""
+NOW = "2026-11-23T14:02:20Z"
+
+
+def receiver(*words: object, env: dict[str, str] | None = None) -> Result:
+    result = CliRunner().invoke(app, [str(word) for word in words], env=env or {})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_the_version() -> None:
+    assert receiver("--version").output == f"receiver {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config", "test-rules", "simulate", "send-alert", "incident"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = receiver(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["simulate"], ["check-config"], ["serve", "--nonsense"], ["incident", "show"]]
+)
+def test_wrong_usage_is_2(words: list[str]) -> None:
+    assert receiver(*words).exit_code == 2
+
+
+def test_a_good_configuration_is_good_and_unwise_is_not_wrong(root: Path) -> None:
+    file = root / "config" / "receiver.yaml"
+    assert receiver("check-config", file).exit_code == 0
+    assert receiver("check-config", file, "--strict").exit_code == 1
+
+
+def test_every_mistake_has_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "receiver.yaml"
+    file.write_text("service: {nam: x}\nseverities: {}\nchannels: {chat: {kind: slak}}\n")
+    result = receiver("check-config", file)
+    assert result.exit_code == 1
+    lines = [line for line in result.output.splitlines() if not line.endswith("[warning]")]
+    assert len(lines) >= 2
+    assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", line) for line in lines)
+    rows = json.loads(receiver("check-config", file, "--format", "json").output)["problems"]
+    assert {"line", "column", "path", "message", "hint", "level"} <= set(rows[0])
+    assert receiver("check-config", file, "--format", "github").output.startswith("::error file=")
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    result = receiver("check-config", tmp_path / "none.yaml")
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output
+
+
+def test_rule_tests_pass_or_show_the_difference(root: Path, tmp_path: Path) -> None:
+    result = receiver("test-rules", root / "config" / "severity-rules.test.yaml")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "14 of 14 passed")
+    (tmp_path / "severity-rules.yaml").write_text((root / "config" / "severity-rules.yaml").read_text())
+    file = tmp_path / "some.test.yaml"
+    file.write_text(RULES % "SEV-3")
+    result = receiver("test-rules", file)
+    assert result.exit_code == 1
+    assert "severity: expected SEV-3, got SEV-1" in result.output
+    assert result.output.splitlines()[-1] == "0 of 1 passed"
+    file.write_text(RULES % "SEV-1")
+    assert receiver("test-rules", file).exit_code == 0
+
+
+def simulated(root: Path, tmp_path: Path, body: bytes, *more: str) -> Result:
+    file = tmp_path / "payload.json"
+    file.write_bytes(body)
+    names = ("ALERTMANAGER", "RESPONDER", "ADMIN")
+    env = {f"{name}_TOKEN": name for name in names} | {
+        "SLACK_BOT_TOKEN": "xoxb-secret",
+        "SLACK_SIGNING_SECRET": "s" * 32,
+    }
+    return receiver("simulate", file, "--config", root / "config" / "receiver.yaml", "--at", NOW, *more, env=env)
+
+
+def test_a_dry_run_says_why_who_when_and_what(root: Path, tmp_path: Path) -> None:
+    body = notification(alert(annotations={"error_rate": "7.3%"}))
+    result = simulated(root, tmp_path, body, "--format", "json")
+    assert result.exit_code == 0
+    (incident,) = json.loads(result.output)["incidents"]
+    assert (incident["severity"], incident["decision"]["rule"]) == ("SEV-2", "high-error-rate")
+    rung = [(page["minute"], page["person"]) for page in incident["pages"]]
+    assert rung == [(0, "alice"), (15, "eng-lead"), (30, "vp-eng")]
+    assert incident["until"] == "acknowledged"
+    assert {message["channel"] for message in incident["messages"]} == {"pager", "chat"}
+    assert "xoxb-secret" not in result.output
+    assert "a71019f5bc793dcfd889a925a7adff16" not in result.output
+    words = simulated(root, tmp_path, body).output
+    for said in ("SEV-2", "7.3%", "alice", "at minute 15: eng-lead", "send      pager to alice"):
+        assert said in words
+
+
+def test_what_is_no_notification_cannot_be_simulated(root: Path, tmp_path: Path) -> None:
+    assert simulated(root, tmp_path, b"[]").exit_code == 1
+    assert receiver("simulate", tmp_path / "none.json").exit_code == 1
+    assert simulated(root, tmp_path, b"{}", "--at", "yesterday").exit_code == 2
+
+
+def test_a_terminal_is_safe_from_what_a_label_says(root: Path, tmp_path: Path) -> None:
+    result = simulated(root, tmp_path, notification(alert("x\x1b[2J\u202e", labels={"service": "\x9b"})))
+    assert result.exit_code == 0
+    assert not {"\x1b", "\x9b", "\u202e"} & set(result.output)
+
+
+@pytest.mark.parametrize("words", [["incident", "list"], ["incident", "show", "INC-1"], ["send-alert"]])
+def test_a_service_that_cannot_be_reached_is_3(words: list[str], unused_tcp_port: int) -> None:
+    result = receiver(*words, "--url", f"http://127.0.0.1:{unused_tcp_port}", "--token", "hunter2")
+    assert result.exit_code == 3
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "localhost:8080"])
+def test_another_kind_of_address_is_wrong_usage(url: str) -> None:
+    assert receiver("incident", "list", "--url", url).exit_code == 2
+
+
+def test_a_label_without_a_value_is_wrong_usage() -> None:
+    assert receiver("send-alert", "--label", "novalue", "--url", "http://127.0.0.1:1").exit_code == 2
+
+
+def test_a_configuration_with_mistakes_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "receiver.yaml"
+    file.write_text("service: {nam: x}\n")
+    result = receiver("serve", "--config", file)
+    assert result.exit_code == 1
+    assert f"{file}:1:" in result.output

@@ -1,0 +1,194 @@
+"""The public page: component names and fixed words, and nothing that an alert or a person brought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from receiver.model.policy import Publish
+from receiver.model.severity import Severity
+from tests.stories.world import alert, notification
+from tests.web.conftest import House, Opened
+
+SUMMARY = "/status/api/v2/summary.json"
+DOWN = {"service": "api"}
+
+
+async def summary(house: House, path: str = SUMMARY) -> dict[str, Any]:
+    status, said = await house.get(path, {})
+    assert status == 200
+    assert isinstance(said, dict)
+    return said
+
+
+def published(config: Any) -> Any:
+    """Return the configuration with every severity's updates let out without a person."""
+    policies = {
+        severity: policy.model_copy(
+            update={"status_page": policy.status_page.model_copy(update={"publish": Publish.AUTO})}
+        )
+        if policy.status_page
+        else policy
+        for severity, policy in config.severities.items()
+    }
+    return config.model_copy(update={"severities": policies})
+
+
+async def test_a_quiet_service_is_operational(house: House) -> None:
+    said = await summary(house)
+    assert said["status"] == {"indicator": "none", "description": "All Systems Operational"}
+    assert [(c["id"], c["name"], c["status"]) for c in said["components"]] == [
+        ("api", "API", "operational"),
+        ("dashboard", "Dashboard", "operational"),
+        ("automations", "Automations", "operational"),
+    ]
+    assert said["incidents"] == []
+
+
+async def test_an_outage_is_told_with_component_names_and_fixed_words(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    said = await summary(house)
+    assert said["status"]["indicator"] == "critical"
+    assert [c["status"] for c in said["components"]] == ["major_outage", "operational", "operational"]
+    (incident,) = said["incidents"]
+    assert (incident["name"], incident["status"], incident["impact"]) == (
+        "API: major outage",
+        "investigating",
+        "critical",
+    )
+    assert incident["incident_updates"][0]["body"] == "We are investigating a problem with API."
+    assert incident["started_at"] == "2026-11-23T14:02:20.000Z"
+
+
+async def test_it_follows_the_incident_to_its_end(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    first = (await summary(house))["incidents"][0]["id"]
+    await house.world.post(notification(alert("ApiDown", firing=False, labels=DOWN)))
+    (incident,) = (await summary(house))["incidents"]
+    assert (incident["status"], incident["id"]) == ("monitoring", first)
+    await house.world.forward("16m")
+    assert (await summary(house))["incidents"] == []
+
+
+async def test_it_speaks_in_the_form_of_statuspage(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    said = await summary(house)
+    assert set(said) == {"page", "components", "incidents", "scheduled_maintenances", "status"}
+    assert set(said["page"]) == {"id", "name", "url", "time_zone", "updated_at"}
+    assert {
+        "id",
+        "page_id",
+        "group_id",
+        "created_at",
+        "updated_at",
+        "group",
+        "name",
+        "description",
+        "position",
+        "status",
+        "showcase",
+        "only_show_if_degraded",
+        "start_date",
+    } == set(said["components"][0])
+    assert {"id", "page_id", "name", "status", "impact", "created_at", "updated_at", "monitoring_at", "resolved_at",
+            "shortlink", "started_at", "incident_updates", "components"} == set(said["incidents"][0])  # fmt: skip
+    assert {"id", "incident_id", "status", "body", "created_at", "updated_at", "display_at", "deliver_notifications",
+            "affected_components"} == set(said["incidents"][0]["incident_updates"][0])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"customer_visible": "false"}, {"environment": "staging"},
+    ],
+)  # fmt: skip
+async def test_what_is_not_for_customers_is_not_shown(opened: Opened, labels: dict[str, str]) -> None:
+    house = await opened(published)
+    await house.world.post(notification(alert("ApiDown", labels=DOWN | labels)))
+    assert (await summary(house))["incidents"] == []
+
+
+async def test_a_drill_is_never_shown(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    (incident,) = house.replica.mirror.open()
+    house.replica.mirror.take([incident.model_copy(update={"drill": True, "version": incident.version + 1})])
+    assert (await summary(house))["incidents"] == []
+
+
+async def test_what_is_to_be_approved_is_a_draft_and_no_draft_is_public(opened: Opened) -> None:
+    house = await opened()
+    assert house.doors.config.severities[Severity.SEV2].status_page is not None
+    await house.world.post(notification(alert("IntegrationDown", labels=DOWN)))
+    said = await summary(house)
+    assert (said["incidents"], said["status"]["indicator"]) == ([], "none")
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"), [({}, False), ({"customer_visible": "true"}, True), ({"scope": "many_users"}, True),
+                          ({"scope": "internal"}, False), ({"scope": "many_users", "customer_visible": "no"}, False)],
+)  # fmt: skip
+async def test_a_minor_incident_is_shown_when_customers_see_it(
+    opened: Opened, labels: dict[str, str], shown: bool
+) -> None:
+    house = await opened(published)
+    await house.world.post(notification(alert("Odd", labels=DOWN | labels)))
+    assert len((await summary(house))["incidents"]) == int(shown)
+
+
+async def test_the_worst_of_several_counts(opened: Opened) -> None:
+    house = await opened(published)
+    await house.world.post(notification(alert("IntegrationDown", labels=DOWN), group="a"))
+    await house.world.post(notification(alert("ApiDown", labels={"service": "elsewhere"}), group="b"))
+    said = await summary(house)
+    assert said["status"]["indicator"] == "critical"
+    assert said["components"][0]["status"] == "partial_outage"
+    assert [i["name"] for i in said["incidents"]] != []
+    assert {i["name"] for i in said["incidents"]} == {"API: partial outage", "Stratum AI: major outage"}
+
+
+SECRETS = (
+    "db-17.internal.example",
+    "acme-corp",
+    "alice",
+    "10.0.0.7",
+    "<script>",
+    "HighErrorRate",
+    "{service}",
+    "INC-2026",
+)
+
+
+async def test_no_text_of_an_alert_and_no_person_can_reach_it(opened: Opened) -> None:
+    house = await opened(published)
+    text = " ".join(SECRETS)
+    labels = {"service": "api", "tenant": "acme-corp", "scope": "all_users", "instance": text, "title": text, text: "x"}
+    notes = {"summary": text, "description": text, "error_rate": "61%", "status": text}
+    await house.world.post(notification(alert(labels=labels, annotations=notes), receiver=text, group=text))
+    assert len((await summary(house))["incidents"]) == 1
+    for client in (house.client, house.status):
+        for path in ("/status", SUMMARY):
+            async with client.get(path) as response:
+                said = await response.text()
+                assert not [secret for secret in SECRETS if secret in said]
+
+
+async def test_without_components_there_is_one_the_service(opened: Opened) -> None:
+    house = await opened(lambda config: config.model_copy(update={"status_page": type(config.status_page)()}))
+    await house.world.post(notification(alert("ApiDown", labels={"service": "whatever"})))
+    said = await summary(house)
+    assert [(c["name"], c["status"]) for c in said["components"]] == [("Stratum AI", "major_outage")]
+
+
+async def test_the_public_listener_serves_nothing_else(house: House) -> None:
+    for path, status in (("/", 200), ("/status", 200), (SUMMARY, 200), ("/metrics", 404), ("/api/v1/incidents", 404),
+                         ("/healthz", 404), ("/incidents/INC-1", 404), ("/webhooks/alertmanager", 404)):  # fmt: skip
+        async with house.status.get(path, allow_redirects=False) as response:
+            assert response.status == status, path
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_it_may_be_cached_and_read_from_any_page(house: House) -> None:
+    async with house.client.get(SUMMARY) as response:
+        assert response.headers["Cache-Control"] == "public, max-age=15"
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
