@@ -51,11 +51,12 @@ def simulate(
 
 
 def dry_run(config: Config, notification: Any, now: datetime) -> dict[str, Any]:
-    """Return what would happen if nothing were known yet: one entry for each incident, as JSON."""
+    """Return what would happen if nothing were known yet, as JSON: `incidents` has an entry for each."""
     from receiver.assembly import make_channels, make_setting
     from receiver.channels.base import Http
     from receiver.incident.lifecycle import on_notification
     from receiver.incident.verdict import View
+    from receiver.model.base import rfc3339
     from receiver.pipeline.intake import judged
 
     setting = make_setting(config, make_channels(config, Http()))
@@ -66,7 +67,9 @@ def dry_run(config: Config, notification: Any, now: datetime) -> dict[str, Any]:
         if verdict.incident is not None:
             entry |= _opened(config, setting, verdict, now)
         made.append(entry)
-    return {"at": now.isoformat(), "incidents": made}
+    # As in the webhook's answer: when labels split a notification, the most severe incident speaks for it.
+    foremost = min(made, key=lambda entry: str(entry.get("severity", "SEV-9")), default={})
+    return {"at": rfc3339(now), **foremost, "incidents": made}
 
 
 def _opened(config: Config, setting: Setting, verdict: Verdict, now: datetime) -> dict[str, Any]:
