@@ -90,7 +90,18 @@ if writes then
     end
     if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
   end
-  names_from(p .. 'owner', freed, h.n.freed)
+  -- Another incident may own an alert that this one has too: its end here takes it from nobody else.
+  local ours = {}
+  for i = freed, freed + h.n.freed - 1, STEP do
+    local last = math.min(i + STEP, freed + h.n.freed) - 1
+    local owned = redis.call('HMGET', p .. 'owner', unpack(ARGV, i, last))
+    for j = i, last do
+      if owned[j - i + 1] == h.uid then ours[#ours + 1] = ARGV[j] end
+    end
+  end
+  for i = 1, #ours, STEP do
+    redis.call('HDEL', p .. 'owner', unpack(ours, i, math.min(i + STEP - 1, #ours)))
+  end
   for _, pair in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. pair[1], h.uid, 'EX', h.ttl) end
   for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
     redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
