@@ -24,6 +24,9 @@ from receiver.web.routes import build, build_status
 IDLE_LIMIT = 30.0
 """Seconds that a connection may be silent, or take for its headers (reliability S16)."""
 
+NOT_YET = ("escalations", "audiences", "storm", "maintenance", "verification", "reviews", "heartbeat")
+"""Sections that are read and checked, and that nothing acts on in this version: said at every start."""
+
 log = structlog.get_logger("receiver")
 
 
@@ -123,6 +126,7 @@ def _greet(service: Service) -> None:
         channels=sorted(replica.setting.channels),
         config=config.file or "default",
     )
+    log.info("not_acted_on_yet", sections=NOT_YET)
     for name, why in config.off.items():
         log.warning("channel_off", channel=name, why=why)
 
