@@ -16,6 +16,7 @@ from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
 from receiver.pipeline.setting import Setting
+from receiver.policies import listener, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
@@ -29,7 +30,7 @@ def make_channels(config: Config, http: Http) -> dict[str, Channel[Any]]:
 
 def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Setting:
     """Return the setting in force for `config` with its complete channels."""
-    incidents = config.incidents
+    incidents, storm = config.incidents, config.ingest.storm
     informs = tuple(Destination(channel=name, address=c.address()) for name, c in channels.items() if c.informs)
     policy = Policy(
         namespace=config.redis.namespace,
@@ -39,6 +40,12 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,
         reopen_within=incidents.reopen_within,
+        zone=config.service.timezone,
+        calm_for=incidents.monitor_for,
+        visible=visibility(incidents.customer_visible),
+        listeners=tuple(listener(audience) for audience in config.audiences),
+        windows=windows_of(config.maintenance),
+        storm=(storm.incidents, storm.within),
     )
     watchdog = config.ingest.watchdog
     base = config.service.public_url

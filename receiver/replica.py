@@ -11,13 +11,17 @@ from receiver.assembly import make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
+from receiver.incident.timing import HAND_OVER, STORM
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
+from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.storm import Storm
 from receiver.pipeline.work import Work
+from receiver.store.board import Board
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Due
 from receiver.store.embedded import EmbeddedStore
@@ -59,8 +63,13 @@ class Replica:
             self.metrics,
             self.work.committed,
         )
+        self.respond = Respond(lambda: self.setting, self.incidents, self.intake, self.metrics)
+        self.board = Board(self.connection)
         self.outage = Outage(lambda: self.setting, self.intake, self.mirror, self.clock, self.metrics)
         self.work.attach(self.intake, self.outage)
+        self.work.asking[HAND_OVER] = self.respond.hand_over
+        storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
+        self.work.asking[STORM] = storm.look
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open_store(self) -> None:

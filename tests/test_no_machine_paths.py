@@ -30,7 +30,7 @@ def committed() -> Iterator[Path]:
         folders = path.relative_to(ROOT).parts[:-1]
         hidden = any(name.startswith(".") and name not in KEPT for name in folders)
         generated = any(name in SKIPPED or name.endswith(".egg-info") for name in folders)
-        if path.is_file() and not hidden and not generated:
+        if path.is_file() and path.name != ".git" and not hidden and not generated:
             yield path
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from receiver.incident.directory import Directory
+from receiver.incident.directory import Directory, UnknownName
+from receiver.incident.planning import plan_of
 from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
+from receiver.model.plan import Plan, SeverityPlan
+from receiver.model.policy import CustomerVisible
 from receiver.model.severity import Severity
 
 KEY_LIMIT = 255
@@ -32,11 +36,50 @@ class Policy:
     monitor_for: timedelta
     auto_resolve: bool
     reopen_within: timedelta
+    zone: str = "UTC"
+    """The zone of business hours."""
+    calm_for: timedelta = timedelta(minutes=15)
+    """How long every firing alert is milder before a lower severity is proposed."""
+    visible: Callable[[Mapping[str, str], str | None], bool | None] = lambda labels, scope: None
+    """(labels, scope) -> whether customers see it; None: nothing says so."""
+    listeners: tuple[Listener, ...] = ()
+    """Who else hears of some incidents (`audiences`)."""
+    windows: Callable[[Mapping[str, str], datetime], tuple[str, datetime] | None] = lambda labels, now: None
+    """(labels, now) -> name and end of the maintenance window that an alert falls into; None: of none."""
+    storm: tuple[int, timedelta] | None = None
+    """More new incidents than this within that time are a storm."""
+    tickets: tuple[Destination, ...] = ()
+    """Where tickets are made."""
+    verify_every: timedelta | None = None
+    """How often the checks of `verification` run while an incident is watched; None: there are none."""
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The policy as an incident that opens now keeps it."""
+        return plan_of(self.directory, self.zone)
+
+    def called(self, incident: Incident) -> SeverityPlan:
+        """Return what the incident's severity asks for: by the plan it opened under, else by the one in force."""
+        kept = incident.called
+        return kept if kept is not None else self.plan.severities[incident.severity]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An entry of `audiences`, its matchers compiled."""
+
+    severities: tuple[Severity, ...]
+    matches: Callable[[Mapping[str, str]], bool]
+    when: CustomerVisible | None
+    notify: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Unreached:
-    """Somebody who was to be paged and is not, and why: `already_paged`, `unreachable` or `nobody`."""
+    """Somebody who was to be called and is not, and why.
+
+    `already_paged`, `unreachable`, `nobody`, or `unknown_contact` where a reload has removed the contact.
+    """
 
     contact: str
     person: str | None
@@ -57,9 +100,36 @@ def episode_of(starts: Iterable[datetime]) -> int:
     return min((to_ms(moment) for moment in starts), default=0)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A contact that is to be paged: its people, and who stands in when none of them can be reached."""
+
+    contact: str
+    people: tuple[str, ...]
+    standing_in: tuple[str, ...] = ()
+    missing: str | None = None
+    """Why there are no people: `nobody` or `unknown_contact`."""
+
+
+def asked(policy: Policy, contacts: Iterable[str], now: datetime, fallback: Iterable[str] = ()) -> list[Asked]:
+    """Return who is meant by `contacts` at `now`.
+
+    One that the configuration has no more gives way to `fallback`, the contacts of the severity.
+    """
+    found = []
+    for contact in contacts:
+        people, gone = people_of(policy, contact, now)
+        standing_in = backup_of(policy, contact, now)
+        if gone:
+            standing_in = tuple(p for other in fallback for p in people_of(policy, other, now)[0])
+        missing = None if people else "unknown_contact" if gone else "nobody"
+        found.append(Asked(contact, people, standing_in, missing))
+    return found
+
+
 def pages(
     policy: Policy,
-    contacts: Iterable[str],
+    wanted: Iterable[Asked],
     *,
     key: str,
     episode: int,
@@ -68,57 +138,89 @@ def pages(
     step: str,
     now: datetime,
 ) -> tuple[list[Page], list[Unreached]]:
-    """Return the pages that `contacts` call for now, and who is passed over.
+    """Return the pages that are called for now, and who is passed over.
 
     `paged` are the pages made so far: nobody is rung twice in one ring.
     """
     rung = {page.person for page in paged if page.ring == ring}
     made: list[Page] = []
     passed: list[Unreached] = []
-    for contact in contacts:
-        people = policy.directory.people_of(contact, now)
-        if not people:
-            passed.append(Unreached(contact, None, "nobody"))
+
+    def call(contact: str, people: Iterable[str]) -> bool:
+        reached = False
         for person in people:
+            roads = _roads(policy, person)
             if person in rung:
                 passed.append(Unreached(contact, person, "already_paged"))
-                continue
-            roads = _roads(policy, person)
-            if not roads:
+            elif not roads:
                 passed.append(Unreached(contact, person, "unreachable"))
                 continue
-            rung.add(person)
-            made.extend(
-                Page(
-                    key=page_key(policy.namespace, key, episode, person, ring),
-                    channel=channel,
-                    person=person,
-                    contact=contact,
-                    address=address,
-                    step=step,
-                    ring=ring,
-                    at=now,
-                )
-                for channel, address in roads
-            )
+            else:
+                rung.add(person)
+                frozen = page_key(policy.namespace, key, episode, person, ring)
+                made.extend(
+                    Page(
+                        key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
+                        ring=ring, at=now,
+                    )
+                    for channel, address in roads
+                )  # fmt: skip
+            reached = True
+        return reached
+
+    for one in wanted:
+        if one.missing:
+            passed.append(Unreached(one.contact, None, one.missing))
+        if not call(one.contact, one.people):
+            call(one.contact, one.standing_in)
     return made, passed
 
 
+def people_of(policy: Policy, contact: str, now: datetime) -> tuple[tuple[str, ...], bool]:
+    """Return the people of `contact` at `now`, and whether the configuration has no such contact (any more)."""
+    try:
+        return policy.directory.people_of(contact, now), False
+    except UnknownName:
+        return (), True
+
+
+def backup_of(policy: Policy, contact: str, now: datetime) -> tuple[str, ...]:
+    """Return the people who back `contact` up at `now`; nobody where there is no such contact or backup."""
+    try:
+        return policy.directory.backup_of(contact, now)
+    except UnknownName:
+        return ()
+
+
 def _roads(policy: Policy, person: str) -> list[tuple[str, str]]:
-    card = policy.directory.person(person)
+    try:
+        card = policy.directory.person(person)
+    except UnknownName:
+        return []
     found = ((channel, card.address(channel, kind)) for channel, kind in policy.pagers)
     return [(channel, address) for channel, address in found if address]
 
 
-def informed(policy: Policy, severity: Severity, incident: Incident, now: datetime) -> tuple[str, ...]:
-    """Return the people whom `severity` informs (never the pager) and who have not heard of it yet."""
-    known = set(incident.notified) | {page.person for page in incident.pages}
+def informed(policy: Policy, contacts: Iterable[str], incident: Incident, now: datetime) -> tuple[str, ...]:
+    """Return the people of `contacts` and of the audiences (never the pager) who have not heard of it yet."""
+    known = set(incident.notified) | {page.person for page in incident.pages if page.ring == incident.ring}
     people: dict[str, None] = {}
-    for contact in policy.directory.severity(severity).notify:
-        people.update(
-            dict.fromkeys(person for person in policy.directory.people_of(contact, now) if person not in known)
-        )
+    for contact in (*contacts, *_listening(policy, incident)):
+        found, _ = people_of(policy, contact, now)
+        people.update(dict.fromkeys(person for person in found if person not in known))
     return tuple(people)
+
+
+def _listening(policy: Policy, incident: Incident) -> list[str]:
+    visible = policy.visible(incident.labels, incident.decision.scope)
+    return [
+        contact
+        for listener in policy.listeners
+        if incident.severity in listener.severities
+        and listener.matches(incident.labels)
+        and (listener.when is None or visible is True)
+        for contact in listener.notify
+    ]
 
 
 def destination(page: Page) -> Destination:

@@ -11,13 +11,15 @@ from receiver.incident.journal import Draft
 from receiver.incident.membership import LEAVES_AFTER, fired, sender, tombs, worst_of
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
+from receiver.incident.shelter import leave_shelter
+from receiver.incident.storm import release
 from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Kind
 from receiver.model.incident import AlertRecord, Incident, Page, State
-from receiver.model.severity import Decision
+from receiver.model.severity import Decision, Severity
 
 _QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
 
@@ -44,23 +46,11 @@ class Change:
         gone = self._leaving()
         records = {name: r for name, r in {**self.before, **self.changed}.items() if name not in gone}
         counts = counts_of(self.draft.incident, records, len(gone)) | {"partial": self._partial()}
-        outcome, reason = Outcome.UPDATED, "updated"
-        if joined:
-            counts["keys"] = [*self.draft.incident.keys, self.part.key]
-            self.draft.add(Kind.JOINED, "fingerprints_held", "another group of the same alerts joined", counts)
-        if state.over:
-            outcome, reason = Outcome.REOPENED, "reopened"
-            self._reopen(counts)
-        elif state is State.MONITORING and self.live:
-            reason = "refired"
-            text = f"{counts['firing']} alerts fire again"
-            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(self.draft.incident)))
-        elif fresh or ended:
-            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
-        elif counts["partial"] != list(self.draft.incident.partial) or gone:
-            self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
+        outcome, reason = self._moved(state, fresh, ended, gone, counts, joined)
         adopt(self.draft, adopted)
         raised = self._raise()
+        if self.live:
+            leave_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
         if self.part.truncated and ended and not counts["firing"]:
             text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
             self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
@@ -83,6 +73,34 @@ class Change:
             pointers={self.part.key: self.view.pointer},
             untomb=[a.fingerprint for a in self.live if a.fingerprint in self.view.tombs],
         )
+
+    def _moved(
+        self,
+        state: State,
+        fresh: Sequence[Alert],
+        ended: Sequence[Alert],
+        gone: Sequence[str],
+        counts: dict[str, Any],
+        joined: bool,
+    ) -> tuple[Outcome, str]:
+        outcome, reason = Outcome.UPDATED, "updated"
+        if joined:
+            counts["keys"] = [*self.draft.incident.keys, self.part.key]
+            self.draft.add(Kind.JOINED, "fingerprints_held", "another group of the same alerts joined", counts)
+        if state.over:
+            outcome, reason = Outcome.REOPENED, "reopened"
+            self._reopen(counts)
+        elif state is State.MONITORING and self.live:
+            reason = "refired"
+            text = f"{counts['firing']} alerts fire again"
+            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(self.draft.incident)))
+            if not any(page.ring == self.draft.incident.ring for page in self.draft.incident.pages):
+                summon(self.draft, self.policy, "refired")
+        elif fresh or ended:
+            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
+        elif counts["partial"] != list(self.draft.incident.partial) or gone:
+            self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
+        return outcome, reason
 
     def _members(self) -> tuple[list[Alert], list[Alert]]:
         fresh: list[Alert] = []
@@ -160,6 +178,8 @@ class Change:
         self.draft.add(
             Kind.SEVERITY_RAISED, "severity_raised", text, {"decision": decision.model_dump(mode="json")}, to
         )
+        if decision.severity is Severity.SEV1:
+            release(self.draft, self.policy, "severity_raised")
 
     def _watch(self) -> None:
         minutes = self.policy.monitor_for.total_seconds() / 60

@@ -42,6 +42,12 @@ class Directory:
         backup = self._contact(contact).backup
         return self._reach(backup, now) if backup else ()
 
+    def answers_within(self, contact: str) -> float | None:
+        """Return the seconds within which the schedule of `contact` is to answer; None: as the severity says."""
+        target = self.contacts.get(contact)
+        schedule = self.schedules.get(target.schedule) if target and target.schedule else None
+        return schedule.respond_within.total_seconds() if schedule and schedule.respond_within else None
+
     def person(self, key: str) -> Person:
         """Return the person of that key. Raises UnknownName."""
         if key not in self.people:

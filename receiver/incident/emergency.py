@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from receiver.incident.audience import Policy, episode_of, pages
+from receiver.incident.audience import Policy, asked, episode_of, pages
 from receiver.incident.verdict import Part
 from receiver.model.incident import Incident, Page, State
 from receiver.model.severity import Severity, worst
@@ -38,7 +38,7 @@ def emergency_pages(
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
     made, _ = pages(
         policy,
-        policy.directory.severity(severity).page,
+        asked(policy, policy.directory.severity(severity).page, now),
         key=key,
         episode=episode,
         ring=ring,

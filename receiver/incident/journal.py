@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from receiver.model.event import Actor, Destination, Event, Kind
-from receiver.model.incident import Incident, Page, State
-from receiver.model.severity import Decision
+from receiver.incident.effects import EFFECTS
+from receiver.model.event import Actor, ActorKind, Destination, Event, Kind
+from receiver.model.incident import Incident, State
+from receiver.model.plan import Reach
+from receiver.model.severity import Severity
 
-COUNTED = ("firing", "resolved", "left", "names", "partial", "keys")
+COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
 """Fields that any event may carry anew in its data: how many alerts, their names, which groups are cut."""
+PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
+"""Doors behind which people are: what they do is work on the incident."""
 
 
 def apply(incident: Incident | None, event: Event) -> Incident:
@@ -23,44 +27,38 @@ def apply(incident: Incident | None, event: Event) -> Incident:
         if name in event.data:
             value = event.data[name]
             change[name] = tuple(value) if isinstance(value, list | tuple) else value
-    change |= _moved(incident, event)
-    return incident.model_copy(update=change)
+    if change.get("worst"):
+        change["worst"] = Severity(change["worst"])
+    if "reached" in event.data:
+        change["reached"] = (*incident.reached, *(Reach.model_validate(item) for item in event.data["reached"]))
+    effect = EFFECTS.get(event.kind)
+    if effect is not None:
+        change |= effect(incident, event)
+    after = incident.model_copy(update=change)
+    change = _calm(incident, after, event) | _lease(after, event)
+    return after.model_copy(update=change) if change else after
 
 
-def _moved(incident: Incident, event: Event) -> dict[str, Any]:
-    match event.kind:
-        case Kind.SEVERITY_RAISED:
-            decision = Decision.model_validate(event.data["decision"])
-            return {"severity": decision.severity, "decision": decision}
-        case Kind.PAGE | Kind.EMERGENCY_PAGED:
-            return {"pages": (*incident.pages, Page.model_validate(event.data["page"]))}
-        case Kind.NOTIFY:
-            return {"notified": (*incident.notified, *event.data["people"])}
-        case Kind.MONITORING:
-            return {"state": State.MONITORING, "resume": incident.state, "monitoring_at": event.at}
-        case Kind.REFIRED:
-            return {"state": incident.resume or State.OPEN, "resume": None, "monitoring_at": None, "proposed": False}
-        case Kind.RESOLUTION_PROPOSED:
-            return {"proposed": True}
-        case Kind.RESOLVED:
-            return {"state": State.RESOLVED, "resume": None, "resolved_at": event.at}
-        case Kind.REOPENED:
-            return {
-                "state": State.OPEN,
-                "resume": None,
-                "monitoring_at": None,
-                "resolved_at": None,
-                "acknowledged_at": None,
-                "identified_at": None,
-                "mitigated_at": None,
-                "closed_at": None,
-                "ring": incident.ring + 1,
-                "reopened": incident.reopened + 1,
-                "notified": (),
-                "proposed": False,
-            }
-        case _:
-            return {}
+def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
+    # Alerts that are all milder than the incident start the clock of a proposal; anything else stops it.
+    milder = after.worst is not None and after.firing > 0 and after.severity.worse_than(after.worst)
+    if not milder or after.by_hand or after.state.over:
+        return {"calm_since": None, "milder": None} if after.calm_since is not None else {}
+    if after.calm_since is None or after.worst is not before.worst:
+        return {"calm_since": event.at, "milder": None}
+    return {}
+
+
+def _lease(after: Incident, event: Event) -> dict[str, Any]:
+    # An acknowledgement is renewed by any work on the incident.
+    if after.state not in (State.ACKNOWLEDGED, State.IDENTIFIED):
+        return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
+    if event.actor.kind not in PEOPLE:
+        return {}
+    called = after.called
+    if called is None or called.lease is None:
+        return {"acknowledged_until": None}
+    return {"acknowledged_until": event.at + timedelta(seconds=called.lease)}
 
 
 def replay(events: Iterable[Event]) -> Incident | None:

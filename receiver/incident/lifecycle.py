@@ -10,12 +10,15 @@ from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended, fired, sender, tombs, worst_of
+from receiver.incident.shelter import take_shelter
+from receiver.incident.storm import joins, shelter_in_storm
 from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Kind
 from receiver.model.incident import Incident, Page, State
+from receiver.model.plan import Ladder
 
 REPLAY = timedelta(hours=1)
 """An end is remembered this long against a late or replayed beginning (reliability W3)."""
@@ -123,6 +126,8 @@ def _open(
         service=alert.labels.get("service") or None,
         labels=shared,
         annotations=dict(alert.annotations),
+        plan=policy.plan,
+        ladder=Ladder(since=now),
         decision=decision,
         opened_at=now,
         started_at=min(a.starts_at for a in live),
@@ -139,10 +144,15 @@ def _open(
         policy.informs,
     )
     adopt(draft, adopted)
+    reason = "opened"
+    if joins(view, policy, decision.severity) and not adopted:
+        reason = shelter_in_storm(draft, view.storm)
+    elif take_shelter(draft, policy, [a.labels for a in live]):
+        reason = "maintenance"
     summon(draft, policy, "opened")
     return Verdict(
         Outcome.OPENED,
-        "opened",
+        reason,
         draft.incident,
         draft.events,
         records,

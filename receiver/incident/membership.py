@@ -14,7 +14,7 @@ from receiver.model.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import AlertRecord, Incident
-from receiver.model.severity import Decision
+from receiver.model.severity import Decision, worst
 
 NAMES = 20
 """How many names an event or a message carries; the rest is a count (architecture.md, Many alerts)."""
@@ -65,7 +65,13 @@ def counts(incident: Incident | None, records: Mapping[str, AlertRecord], gone: 
     firing = [record for record in records.values() if record.firing]
     names = list(dict.fromkeys(record.name for record in firing))[:NAMES]
     left = (incident.left if incident else 0) + gone
-    return {"firing": len(firing), "resolved": len(records) - len(firing), "left": left, "names": names}
+    return {
+        "firing": len(firing),
+        "resolved": len(records) - len(firing),
+        "left": left,
+        "names": names,
+        "worst": worst(record.severity for record in firing),
+    }
 
 
 def sender(part: Part) -> Actor:

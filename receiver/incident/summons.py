@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from receiver.incident.audience import Policy, destination, informed, pages
+from receiver.incident.audience import Asked, Policy, asked, destination, informed, pages, people_of
+from receiver.incident.hours import later
 from receiver.incident.journal import Draft
 from receiver.model.event import Kind
 from receiver.model.incident import Page
+from receiver.model.plan import Reach, Way
+
+FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_ended")
+"""Why people are called when it is new to them, and not only once more."""
 
 
 def adopt(draft: Draft, adopted: Sequence[Page]) -> None:
@@ -25,9 +31,36 @@ def adopt(draft: Draft, adopted: Sequence[Page]) -> None:
 
 
 def summon(draft: Draft, policy: Policy, step: str) -> None:
-    """Page and inform whom the incident's severity calls for, and say who is passed over and why."""
+    """Page and inform whom the incident's severity calls for, and say who is passed over and why.
+
+    Nobody is called for an incident that is held (part of a storm, or of a maintenance window).
+    """
     incident = draft.incident
-    wanted = policy.directory.severity(incident.severity).page
+    if incident.held is not None:
+        return
+    called = policy.called(incident)
+    ring_up(draft, policy, called.page, step, called.respond)
+    tell(draft, policy, called.notify, step, called.respond)
+    if called.all_hands:
+        _gather(draft, policy, step)
+    if called.ticket and step in FRESH:
+        where = "a ticket is made" if policy.tickets else "no channel makes tickets: it stands in the queue"
+        draft.add(Kind.TICKET, step, where, to=policy.tickets or policy.informs)
+
+
+def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respond: float | None = None) -> int:
+    """Page `contacts`, say who is passed over, and return how many are reached, now or before.
+
+    `respond`: seconds within which each is to answer before its backup is reached; None: nobody waits for an answer.
+    """
+    plan = policy.called(draft.incident)
+    wanted = asked(policy, dict.fromkeys(contacts), draft.now, plan.page)
+    return ring_people(draft, policy, wanted, step, respond)
+
+
+def ring_people(draft: Draft, policy: Policy, wanted: Sequence[Asked], step: str, respond: float | None = None) -> int:
+    """Page whom `wanted` names; see `ring_up`."""
+    incident = draft.incident
     made, passed = pages(
         policy,
         wanted,
@@ -38,20 +71,51 @@ def summon(draft: Draft, policy: Policy, step: str) -> None:
         step=step,
         now=draft.now,
     )
+    waited = {reach.contact for reach in incident.reached if reach.way is Way.PAGE}
     for page in made:
-        draft.add(
-            Kind.PAGE,
-            step,
-            f"{page.person} is paged for {page.contact}",
-            {"page": page.model_dump(mode="json")},
-            (destination(page),),
-        )
+        data: dict[str, Any] = {"page": page.model_dump(mode="json")}
+        if respond is not None and page.contact not in waited:
+            waited.add(page.contact)
+            data["reached"] = [_reach(policy, draft, page.contact, Way.PAGE, respond)]
+        draft.add(Kind.PAGE, step, f"{page.person} is paged for {page.contact}", data, (destination(page),))
     for one in passed:
         who = one.person or "nobody"
         text = f"{who} of {one.contact} is not paged: {one.reason.replace('_', ' ')}"
-        loud = one.reason != "already_paged"
-        data = {"contact": one.contact, "person": one.person}
-        draft.add(Kind.PAGE_PASSED, one.reason, text, data, policy.informs if loud else ())
-    people = informed(policy, incident.severity, draft.incident, draft.now)
+        where = {"contact": one.contact, "person": one.person}
+        draft.add(Kind.PAGE_PASSED, one.reason, text, where, policy.informs if one.reason != "already_paged" else ())
+    return len(made) + sum(one.reason == "already_paged" for one in passed)
+
+
+def tell(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respond: float | None = None) -> int:
+    """Inform `contacts` and the audiences, never by pager, and return how many people hear of it now."""
+    incident = draft.incident
+    contacts = tuple(dict.fromkeys(contacts))
+    people = informed(policy, contacts, incident, draft.now)
+    waited = {reach.contact for reach in incident.reached}
+    reached = []
+    if respond is not None:
+        found = set(people)
+        for contact in contacts:
+            if contact not in waited and found.intersection(people_of(policy, contact, draft.now)[0]):
+                reached.append(_reach(policy, draft, contact, Way.NOTIFY, respond))
     if people:
-        draft.add(Kind.NOTIFY, step, f"informed: {', '.join(people)}", {"people": list(people)}, policy.informs)
+        data = {"people": list(people)} | ({"reached": reached} if reached else {})
+        draft.add(Kind.NOTIFY, step, f"informed: {', '.join(people)}", data, policy.informs)
+    return len(people)
+
+
+def _reach(policy: Policy, draft: Draft, contact: str, way: Way, respond: float) -> dict[str, Any]:
+    incident = draft.incident
+    plan = policy.called(incident)
+    seconds = policy.directory.answers_within(contact) or respond
+    due = later(draft.now, seconds, plan.hours, incident.plan.zone)
+    return Reach(contact=contact, way=way, at=draft.now, due=due, ring=incident.ring).model_dump(mode="json")
+
+
+def _gather(draft: Draft, policy: Policy, step: str) -> None:
+    # All hands: everybody of the schedules (the seed's "all-hands until resolved").
+    people = sorted({person for schedule in policy.directory.schedules.values() for person in schedule.people})
+    known = set(draft.incident.notified)
+    fresh = [person for person in people if person not in known]
+    if people and step in FRESH:
+        draft.add(Kind.ALL_HANDS, step, f"all hands: {', '.join(people)}", {"people": fresh}, policy.informs)

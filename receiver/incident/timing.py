@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.audience import HOLD, Policy, pagers_of
+from receiver.incident.audience import HOLD, Policy
+from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
 from receiver.incident.journal import Draft
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident, State
+from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
+from receiver.incident.shelter import look_again, shelter_due
+from receiver.incident.verification import end_watch, verify_due, watch_ends
+from receiver.model.event import Actor, ActorKind
+from receiver.model.incident import Incident
 
 MONITOR = "monitor"
 """Name of the timer that ends the monitoring window."""
+VERIFY = "verify"
+STORM = "storm"
+HAND_OVER = "hand_over"
+
+Due = Callable[[Incident, Policy], datetime | None]
+Act = Callable[[Draft, Policy], None]
+
+
+def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
+    # With checks the end of the watch is theirs to say (VERIFY).
+    return watch_ends(incident, policy) if policy.verify_every is None else None
+
+
+def _storm_due(incident: Incident, policy: Policy) -> datetime | None:
+    return incident.opened_at if incident.storm and not incident.state.over else None
+
+
+def _hand_over_due(incident: Incident, policy: Policy) -> datetime | None:
+    return incident.closed_at if incident.merged else None
+
+
+_TIMERS: dict[str, tuple[Due, Act | None]] = {
+    MONITOR: (_watched_enough, end_watch),
+    VERIFY: (verify_due, None),
+    STORM: (_storm_due, None),
+    HAND_OVER: (_hand_over_due, None),
+    "escalate": (step_due, climb),
+    "answer": (lambda incident, policy: answer_due(incident), miss),
+    "lapse": (lambda incident, policy: lapse_due(incident), lapse),
+    "remind": (reminder_due, remind),
+    "calm": (calm_due, propose_lower),
+    "shelter": (lambda incident, policy: shelter_due(incident), look_again),
+}
+"""Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.
+
+Without the second, the pipeline asks somebody first (Work.asking)."""
 
 
 def timers(incident: Incident, policy: Policy) -> dict[str, datetime | None]:
-    """Return when each of the incident's timers is due, None for those that are not: set anew by every commit."""
-    watching = incident.state is State.MONITORING and incident.monitoring_at is not None
-    # Once proposed, or with alerts that nobody can see, a person resolves it.
-    asked = not watching or incident.partial or incident.proposed
-    return {MONITOR: None if asked or incident.monitoring_at is None else incident.monitoring_at + policy.monitor_for}
+    """Return when each of the incident's timers is due, None for those that are not."""
+    return {name: due(incident, policy) for name, (due, _) in _TIMERS.items()}
 
 
 def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Draft | None:
     """Return the events of a timer that is due, or None when the state has moved on and it has nothing to say."""
-    due = timers(incident, policy).get(name)
-    if due is None or now < due:
+    when, act = _TIMERS.get(name, (None, None))
+    due = when(incident, policy) if when is not None else None
+    if due is None or now < due or act is None:
         return None
     draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=name), now)
-    if policy.auto_resolve:
-        text = f"no alert fired for {policy.monitor_for.total_seconds() / 60:g} min"
-        draft.add(Kind.RESOLVED, "monitored", text, to=(*policy.informs, *pagers_of(incident)))
-    else:
-        draft.add(Kind.RESOLUTION_PROPOSED, "monitored", "quiet long enough: resolve it?", to=policy.informs)
-    return draft
+    act(draft, policy)
+    return draft if draft.events else None
 
 
 def held_until(now: datetime) -> datetime:

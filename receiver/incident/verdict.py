@@ -53,6 +53,10 @@ class View:
     owners: Mapping[str, str]
     tombs: Mapping[str, int]
     held: Sequence[Alert] = ()
+    recent: int = 0
+    """How many incidents have opened within the storm's time."""
+    storm: str = ""
+    """The uid of the storm that is going on, or ""."""
 
 
 @dataclass

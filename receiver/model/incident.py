@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.base import Frozen
+from receiver.model.plan import Ladder, Plan, Reach, SeverityPlan
 from receiver.model.severity import Decision, Severity
+from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
 
 
 class State(StrEnum):
@@ -116,6 +118,65 @@ class Incident(Frozen):
     pages: tuple[Page, ...] = ()
     notified: tuple[str, ...] = ()
     """People informed (never paged), by name."""
+    plan: Plan = Plan()
+    """The policy that was in force when it opened."""
+    ladder: Ladder = Ladder()
+    reached: tuple[Reach, ...] = ()
+    """The contacts called first in this ring, and by when each is to answer."""
+    severity_at: datetime | None = None
+    """Since when it has its severity; None: since it opened."""
+    by_hand: bool = False
+    """Whether a person set its severity: then it falls by nobody's proposal."""
+    worst: Severity | None = None
+    """The severity of its worst firing alert; None: none fires, or nobody said."""
+    calm_since: datetime | None = None
+    """Since when every firing alert is milder than the incident."""
+    milder: Severity | None = None
+    """The lower severity that was proposed since then; None: nothing was proposed."""
+    hushed_at: datetime | None = None
+    """The last acknowledgement: pages made until then are answered, later ones ring."""
+    acknowledged_by: str | None = None
+    acknowledged_until: datetime | None = None
+    """The acknowledgement is a lease until then."""
+    updated_at: datetime | None = None
+    """The last status update or note to the public."""
+    reminded_at: datetime | None = None
+    flaps: int = 0
+    """How often it fired again after it had seemed over."""
+    held: str | None = None
+    """Why nobody is paged for it: `storm`, or `maintenance: NAME`."""
+    held_until: datetime | None = None
+    """When what is held is looked at again; None: when its parent says so."""
+    storm: bool = False
+    """Whether it stands for a storm of incidents."""
+    held_back: int = 0
+    """How many incidents are part of this storm."""
+    storm_ended_at: datetime | None = None
+    parent: str | None = None
+    """The uid of the incident that it was merged into, or of the storm that it is part of."""
+    merged: bool = False
+    absorbed: tuple[str, ...] = ()
+    """Uids of incidents that were merged into it."""
+    declared: bool = False
+    """Whether a person opened it, without an alert."""
+    upstream: dict[str, int] = {}
+    """How many of its alerts Alertmanager holds back there: silenced, inhibited."""
+    silences: tuple[str, ...] = ()
+    """Ids of silences made upstream for it, expired when it is resolved."""
+    unasked: tuple[str, ...] = ()
+    """Names of checks that could not be asked in this monitoring window."""
+    failing: tuple[str, ...] = ()
+    """Names of checks that have taken it out of its watch; once they are good it is watched again."""
+    failed_at: datetime | None = None
+    summary: str | None = None
+    cause: str | None = None
+    impact: str | None = None
+    resolution: str | None = None
+    checklist: tuple[Tick, ...] = ()
+    actions: tuple[ActionItem, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    updates: tuple[StatusUpdate, ...] = ()
+    stopwatch: Stopwatch | None = None
     roles: Roles = Roles()
     links: dict[str, str] = {}
     drill: bool = False
@@ -131,6 +192,11 @@ class Incident(Frozen):
     def phase(self) -> Phase:
         """The part of the process that its state belongs to."""
         return PHASE_OF[self.state]
+
+    @property
+    def called(self) -> SeverityPlan | None:
+        """What its severity asks for, by the policy it opened under; None for an incident from before plans."""
+        return self.plan.severities.get(self.severity)
 
     @property
     def label(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,14 +12,16 @@ import orjson
 
 from receiver.incident.audience import destination
 from receiver.incident.lifecycle import on_notification
+from receiver.incident.storm import KEY, open_storm
 from receiver.incident.timing import held_until, timers
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
 from receiver.model.base import to_ms
-from receiver.model.event import Destination, Event, Kind
+from receiver.model.event import Destination, Event
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Decision, Severity
+from receiver.pipeline.counting import count_events
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.setting import Setting
 from receiver.store.connection import Connection, Contended
@@ -127,7 +130,8 @@ class Intake:
             return
         part = released(group, text, setting)
         for _ in range(TRIES):
-            known = await self.incidents.known(part.key, group, [alert.fingerprint for alert in part.alerts])
+            names = [alert.fingerprint for alert in part.alerts]
+            known = await self.incidents.known(part.key, group, names, self._since(setting, now))
             if known.held != text:
                 return  # a notification changed it meanwhile: its timer comes back with what is held now
             verdict = on_notification(part, _view(known), setting.policy, new_uid(), now)
@@ -143,8 +147,12 @@ class Intake:
     ) -> Said:
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         for _ in range(TRIES):
-            known = await self.incidents.known(part.key, part.group, firing)
+            known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now))
             verdict = on_notification(part, _view(known), setting.policy, new_uid(), now, [page for page, _ in adopted])
+            if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
+                # The storm comes first; then this one is decided again, as a part of it.
+                await self.open_storm(verdict.incident, known.recent, setting, now)
+                continue
             try:
                 about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
                 done = await self.commit(
@@ -166,6 +174,12 @@ class Intake:
             return Said(incident.id, incident.severity, verdict.outcome, verdict.reason)
         raise Contended("others were faster each time")
 
+    async def open_storm(self, first: Incident, recent: int, setting: Setting, now: datetime) -> None:
+        """Open the incident that stands for a storm; another replica may have been faster."""
+        verdict = open_storm(new_uid(), first.severity, recent, setting.policy, now)
+        with suppress(Stale):
+            await self.commit(verdict, setting, now)
+
     async def commit(
         self,
         verdict: Verdict,
@@ -177,8 +191,15 @@ class Intake:
         turn: tuple[str, int] | None = None,
         about: Incident | None = None,
         adopted: Sequence[tuple[Page, bool]] = (),
+        once: str | None = None,
+        what: str = "",
+        into: str = "",
+        unpoint: Sequence[str] = (),
     ) -> Committed:
-        """Write a verdict and start what it owes. Raises Stale or StoreAway."""
+        """Write a verdict and start what it owes. Raises Stale, Repeated or StoreAway.
+
+        `once`: a door's key against repetition, with `what` to recognise it by; `into`, `unpoint`: see store Change.
+        """
         incident = verdict.incident
         change = Change(
             incident=incident,
@@ -198,6 +219,11 @@ class Intake:
             timers=_timers(incident, setting) if incident else {},
             held=[(part.group, _held(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
             unheld=[part.group] if part and not verdict.held else (),
+            once=[once] if once else (),
+            what=what,
+            storm=_storm_guard(verdict, setting, now, adopted),
+            into=into,
+            unpoint=unpoint,
         )
         done = await self.incidents.commit(
             change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
@@ -207,6 +233,10 @@ class Intake:
         if done.leased:
             self.deliver(done)
         return done
+
+    def _since(self, setting: Setting, now: datetime) -> int:
+        storm = setting.policy.storm
+        return to_ms(now - storm[1]) if storm else to_ms(now)
 
     def _count(self, verdict: Verdict, part: Part, now: datetime) -> None:
         incident = verdict.incident
@@ -226,15 +256,6 @@ class Intake:
                 late = (now - incident.started_at).total_seconds()
                 self.metrics.detect.labels(incident.severity).observe(max(0.0, late))
         count_events(self.metrics, incident, verdict.events)
-
-
-def count_events(metrics: Metrics, incident: Incident, events: Sequence[Event]) -> None:
-    """Count what a commit's events mean for the metrics."""
-    for event in events:
-        if event.kind in (Kind.PAGE, Kind.EMERGENCY_PAGED):
-            metrics.pages.labels(event.data["page"]["contact"], incident.severity).inc()
-        elif event.kind is Kind.RESOLVED:
-            metrics.resolve.labels(incident.severity).observe((event.at - incident.opened_at).total_seconds())
 
 
 def rows(
@@ -306,7 +327,21 @@ def _group(notification: Notification, key: str) -> str:
 
 def _view(known: Known) -> View:
     held = [Alert.model_validate(item) for item in orjson.loads(known.held)["alerts"]] if known.held else []
-    return View(known.pointer, known.incident, known.records, known.owners, known.tombs, held)
+    return View(
+        known.pointer, known.incident, known.records, known.owners, known.tombs, held, known.recent, known.storm
+    )
+
+
+def _storm_guard(
+    verdict: Verdict, setting: Setting, now: datetime, adopted: Sequence[tuple[Page, bool]]
+) -> tuple[int, int] | None:
+    # Of many openings at once no more than the limit may page by themselves: the commit counts again.
+    storm, incident = setting.policy.storm, verdict.incident
+    if storm is None or incident is None or incident.version or adopted or incident.held or incident.declared:
+        return None
+    if incident.severity is Severity.SEV1 or incident.key == KEY:
+        return None
+    return storm[0], to_ms(now - storm[1])
 
 
 def _again(last: Seen) -> Said:

@@ -21,9 +21,11 @@ def page_action(page: Page, incident: Incident) -> Action:
     """Return what the vendor should have heard last of `page`, as the incident stands now."""
     if page.ring != incident.ring or incident.state.over:
         return Action.RESOLVE
-    if incident.state is State.OPEN:
-        return Action.TRIGGER
-    return Action.ACKNOWLEDGE
+    # An acknowledgement answers the pages that were made until then; a later one (a raised severity, a step of the
+    # escalation) rings, whatever the incident's state.
+    if incident.state is State.MONITORING or (incident.hushed_at is not None and page.at <= incident.hushed_at):
+        return Action.ACKNOWLEDGE
+    return Action.TRIGGER
 
 
 def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetime) -> Notice | None:

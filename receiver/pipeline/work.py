@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
 
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.audience import destination, pages
+from receiver.incident.audience import Asked, backup_of
 from receiver.incident.journal import Draft
+from receiver.incident.summons import ring_people
 from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident
+from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
-from receiver.pipeline.intake import Intake, count_events
+from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
@@ -62,6 +66,10 @@ class Work:
         self.outage: Outage
         self._loaded = False
         self._timing = False
+        self.asking: dict[str, Callable[[str, datetime], Awaitable[None]]] = {}
+        """Timers of an incident that ask somebody before they decide, by name: given its uid and now."""
+        self.clockwork: dict[str, Callable[[datetime], Awaitable[datetime | None]]] = {}
+        """Timers of the service itself (member `sys NAME`): each returns when it is due again, None for never."""
 
     def attach(self, intake: Intake, outage: Outage) -> None:
         """Make the intake and the outage known to the loop."""
@@ -214,10 +222,28 @@ class Work:
                 first, second = member.split(" ", 1)
                 if first == "held":
                     await self.intake.release(second, self.clock.now())
+                elif first == "sys":
+                    await self._system(member, second)
+                elif second in self.asking:
+                    self.spawn(second, partial(self.asking[second], first, self.clock.now()))
                 else:
                     await self._timer(member, first, second)
         finally:
             self._timing = False
+
+    async def _system(self, member: str, name: str) -> None:
+        if name not in self.clockwork:
+            await self.due.drop_timer(member)
+            return
+
+        async def act() -> None:
+            again = await self.clockwork[name](self.clock.now())
+            if again is None:
+                await self.due.drop_timer(member)
+            else:
+                await self.due.later(member, to_ms(again))
+
+        self.spawn(name, act)
 
     async def _timer(self, member: str, uid: str, name: str) -> None:
         setting = self.setting()
@@ -253,17 +279,7 @@ class Work:
         draft.add(
             Kind.PAGE_FAILED, reason, text, {"person": page.person, "contact": page.contact}, setting.policy.informs
         )
-        made, _ = pages(
-            setting.policy,
-            setting.policy.directory.backup_of(page.contact, now),
-            key=incident.key,
-            episode=incident.episode,
-            ring=incident.ring,
-            paged=incident.pages,
-            step="backup",
-            now=now,
-        )
-        for extra in made:
-            said = f"{extra.person} is paged instead of {page.person}"
-            draft.add(Kind.PAGE, "backup", said, {"page": extra.model_dump(mode="json")}, (destination(extra),))
+        backup = backup_of(setting.policy, page.contact, now)
+        if backup:
+            ring_people(draft, setting.policy, [Asked(page.contact, backup)], "backup")
         await self._commit(draft, setting)

@@ -127,6 +127,16 @@ class Due:
         async with self.connection.guarded() as client:
             await client.zrem(self.keys.due(TIMERS), member)
 
+    async def later(self, member: str, at_ms: int) -> None:
+        """Let a timer come back then."""
+        async with self.connection.guarded() as client:
+            await client.zadd(self.keys.due(TIMERS), {member: at_ms})
+
+    async def seed(self, member: str, at_ms: int) -> None:
+        """Set a timer that is not there yet."""
+        async with self.connection.guarded() as client:
+            await client.zadd(self.keys.due(TIMERS), {member: at_ms}, nx=True)
+
     async def claim(self, lane: str, now_ms: int, most: int) -> list[Claimed]:
         """Lease at most `most` due rows of `lane` and return them."""
         token = secrets.token_hex(8)

@@ -22,6 +22,18 @@ class Stale(Exception):
     """Somebody else committed first: decide again on fresh state."""
 
 
+class Repeated(Exception):
+    """A door has taken this before, under the same key: nothing was written now."""
+
+    def __init__(self, uid: str, number: str, version: int, what: str) -> None:
+        """`what` is the text that was kept with it the first time."""
+        super().__init__(f"taken before, by {number}")
+        self.uid = uid
+        self.id = number
+        self.version = version
+        self.what = what
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a group's last durable notification led to."""
@@ -49,6 +61,10 @@ class Known:
     """The notification that is held for the group, as JSON, or ""."""
     turn: int
     """How many commits there were about this key: checked again by the commit."""
+    recent: int = 0
+    """How many incidents have opened since the moment that was asked about."""
+    storm: str = ""
+    """The uid of the storm that is open, or ""."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,15 @@ class Change:
     """Members of the timer lane and when (ms); 0 takes one away."""
     held: Sequence[tuple[str, str, int]] = ()
     unheld: Sequence[str] = ()
+    once: Sequence[str] = ()
+    """Keys of a door against repetition; `what` is kept under them for 7 days."""
+    what: str = ""
+    storm: tuple[int, int] | None = None
+    """For a new incident: it is stale once so many have opened since that ms."""
+    into: str = ""
+    """Where a merged incident's keys and owners lead from now on."""
+    unpoint: Sequence[str] = ()
+    """Correlation keys that lead to this incident no longer."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +174,13 @@ class Incidents:
             values = await client.mget([self.keys.seen(group) for group in groups])
         return [Seen(*value.split("|", 3)) if value else None for value in values]
 
-    async def known(self, key: str, group: str, firing: Sequence[str]) -> Known:
-        """Return what is known about a correlation key, a group and the fingerprints that fire, in one round trip."""
-        own, uid, state, version, number, flat, owners, tombs, held, turn = await self.connection.run(
-            LOAD, [self.keys.named(f"key:{key}")], [self.keys.prefix, group, key, len(firing), *firing]
+    async def known(self, key: str, group: str, firing: Sequence[str], since_ms: int = 0) -> Known:
+        """Return what is known about a correlation key, a group and the fingerprints that fire, in one round trip.
+
+        `since_ms`: openings from then on are counted as recent.
+        """
+        own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm = await self.connection.run(
+            LOAD, [self.keys.named(f"key:{key}")], [self.keys.prefix, group, key, len(firing), *firing, since_ms]
         )
         incident = None
         records: dict[str, AlertRecord] = {}
@@ -168,6 +196,8 @@ class Incidents:
             tombs={name: int(tomb) for name, tomb in zip(firing, tombs, strict=True) if tomb},
             held=held,
             turn=turn,
+            recent=recent,
+            storm=storm,
         )
 
     async def commit(self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str]) -> Committed:
@@ -210,6 +240,13 @@ class Incidents:
             "timers": list(change.timers.items()),
             "held": list(change.held),
             "unheld": list(change.unheld),
+            "once": list(change.once),
+            "what": change.what,
+            "storm": list(change.storm or ()),
+            "into": change.into,
+            "unpoint": list(change.unpoint),
+            "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
+            "apart": (incident.parent or "") if incident and not incident.merged else "",
             "n": {
                 "events": len(change.events),
                 "alerts": len(change.records),
@@ -231,6 +268,8 @@ class Incidents:
             args.extend((name, owner))
         args.extend(change.freed)
         reply = await self.connection.write(COMMIT, [self.keys.incident(header["uid"])], args)  # type: ignore[arg-type]
+        if reply[0] == "repeated":
+            raise Repeated(*orjson.loads(reply[1]))
         if reply[0] != "ok":
             raise Stale(reply[0])
         done = incident.model_copy(update={"id": reply[1], "version": int(reply[2])}) if incident else None
@@ -257,6 +296,17 @@ class Incidents:
         """Return how many commits there were."""
         async with self.connection.guarded() as client:
             return int(await client.get(self.keys.named("commits")) or 0)
+
+    async def children(self, uid: str) -> dict[str, int]:
+        """Return the incidents that the storm `uid` holds back, with the rank of each one's severity."""
+        async with self.connection.guarded() as client:
+            rows = await client.hgetall(self.keys.named(f"children:{uid}"))
+        return {name: int(rank) for name, rank in rows.items()}
+
+    async def opened_since(self, since_ms: int) -> int:
+        """Return how many incidents have opened since then."""
+        async with self.connection.guarded() as client:
+            return int(await client.zcount(self.keys.named("index"), since_ms, "+inf"))
 
     async def uid_of(self, number: str) -> str | None:
         """Return the uid of `INC-2026-0001`, or None."""

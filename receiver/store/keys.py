@@ -22,6 +22,10 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `op:<operation>` | string reply | 1 hour | commit: a repeated operation gets its first answer |
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
 | `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory |
+| `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: what a door took is not taken again |
+| `children:<uid>` | hash uid -> rank | history | commit: what a storm holds back, and how severe each is |
+| `board` | hash kind/id -> JSON | until taken away | board: overrides, maintenance windows, hand-overs |
+| `board:rev` | counter | for ever | board: one more with each change |
 | `held` | hash group -> held notification | 60 s | commit: firing again with the startsAt of its own end |
 | `dead` | hash member -> letter | until replayed or dropped | complete |
 | `watchdog` | string ms | for ever | intake: the last heartbeat |

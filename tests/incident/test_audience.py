@@ -13,6 +13,7 @@ from receiver.incident.audience import (
     KEY_LIMIT,
     Policy,
     Unreached,
+    asked,
     destination,
     episode_of,
     informed,
@@ -20,17 +21,19 @@ from receiver.incident.audience import (
     pagers_of,
     pages,
 )
-from receiver.incident.directory import UnknownName
 from receiver.model.incident import Page
 from receiver.model.oncall import Person
-from receiver.model.severity import Severity
 from tests.incident.given import DIRECTORY, KEYS, NOW, POLICY, Store, alert, part, policy
+
+FALLBACK = ("lead",)
+"""The contacts of the severity: they are called where a reload has removed one."""
 
 
 def called(
     *contacts: str, ring: int = 1, paged: tuple[Page, ...] = (), now: datetime = NOW, rules: Policy = POLICY
 ) -> tuple[list[Page], list[Unreached]]:
-    return pages(rules, contacts, key="key", episode=7, ring=ring, paged=paged, step="opened", now=now)
+    wanted = asked(rules, contacts, now, FALLBACK)
+    return pages(rules, wanted, key="key", episode=7, ring=ring, paged=paged, step="opened", now=now)
 
 
 def test_a_page_is_frozen_with_person_address_and_key() -> None:
@@ -67,7 +70,15 @@ def test_who_has_no_address_is_named() -> None:
 
 
 def test_without_any_pager_nobody_is_reached() -> None:
-    assert called("on-call", rules=policy(pagers=())) == ([], [Unreached("on-call", "alice", "unreachable")])
+    everybody = [Unreached("on-call", "alice", "unreachable"), Unreached("on-call", "bob", "unreachable")]
+    assert called("on-call", rules=policy(pagers=())) == ([], everybody)
+
+
+def test_the_backup_stands_in_for_somebody_who_cannot_be_reached() -> None:
+    people = {**DIRECTORY.people, "alice": Person(name="Alice")}
+    made, passed = called("on-call", rules=policy(directory=replace(DIRECTORY, people=people)))
+    assert [(page.person, page.contact) for page in made] == [("bob", "on-call")]
+    assert passed == [Unreached("on-call", "alice", "unreachable")]
 
 
 def test_with_two_pagers_one_person_rings_on_both_under_one_key() -> None:
@@ -81,9 +92,10 @@ def test_with_two_pagers_one_person_rings_on_both_under_one_key() -> None:
     assert len({destination(page) for page in made}) == 2
 
 
-def test_a_contact_that_a_reload_removed_is_an_error_with_its_name() -> None:
-    with pytest.raises(UnknownName, match="gone"):
-        called("gone")
+def test_a_contact_that_a_reload_removed_gives_way_to_those_of_the_severity() -> None:
+    made, passed = called("gone")
+    assert [(page.person, page.contact) for page in made] == [("lead", "gone")]
+    assert passed == [Unreached("gone", None, "unknown_contact")]
 
 
 def test_the_address_of_a_page_is_no_part_of_where_it_goes() -> None:
@@ -123,10 +135,10 @@ def test_who_was_paged_or_told_is_not_told_again() -> None:
     store = Store()
     store.tell(part(alert("A")), NOW)
     incident = store.incidents["uid0"]
-    assert informed(POLICY, Severity.SEV2, incident, NOW) == ()
-    assert informed(POLICY, Severity.SEV1, incident, NOW) == ("boss", "cto")
-    assert informed(POLICY, Severity.SEV3, incident, NOW) == ()
-    assert informed(POLICY, Severity.SEV3, incident, NOW + timedelta(days=7)) == ("bob",)
+    assert informed(POLICY, ("lead",), incident, NOW) == ()
+    assert informed(POLICY, ("executives",), incident, NOW) == ("boss", "cto")
+    assert informed(POLICY, ("on-call",), incident, NOW) == ()
+    assert informed(POLICY, ("on-call",), incident, NOW + timedelta(days=7)) == ("bob",)
 
 
 def test_a_resolve_goes_to_every_key_of_every_ring() -> None:

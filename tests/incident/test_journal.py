@@ -8,6 +8,7 @@ from receiver.incident.journal import Draft, apply, replay
 from receiver.incident.timing import on_timer
 from receiver.model.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident import Incident, State
+from receiver.model.plan import Ladder
 from tests.incident.given import NOW, Store, alert, at, decision, part, policy
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
@@ -20,6 +21,10 @@ def opened() -> Incident:
     store = Store()
     store.tell(part(alert("A")), NOW)
     return store.incidents["uid0"]
+
+
+STOOD = Ladder(spent=60.0)
+"""The escalation's clock, stopped a minute after the opening."""
 
 
 def after(incident: Incident, *kinds: Kind, **data: object) -> Incident:
@@ -73,12 +78,15 @@ def test_events_are_numbered_on_from_the_last(opened: Incident) -> None:
         (Kind.PAGE_PASSED, {"contact": "x", "person": None}, {}),
         (Kind.PARTIAL_VIEW, {}, {}),
         (Kind.NOTIFY, {"people": ["cto"]}, {"notified": ("lead", "cto")}),
-        (Kind.MONITORING, {}, {"state": State.MONITORING, "resume": State.OPEN, "monitoring_at": at(60)}),
-        (Kind.RESOLVED, {}, {"state": State.RESOLVED, "resolved_at": at(60)}),
+        (Kind.MONITORING, {}, {"state": State.MONITORING, "resume": State.OPEN, "monitoring_at": at(60),
+         "ladder": STOOD}),
+        (Kind.RESOLVED, {}, {"state": State.RESOLVED, "resolved_at": at(60), "ladder": STOOD}),
         (Kind.RESOLUTION_PROPOSED, {}, {"proposed": True}),
-        (Kind.SEVERITY_RAISED, {"decision": WORSE.model_dump(mode="json")}, {"severity": "SEV-1", "decision": WORSE}),
-        (Kind.REFIRED, {}, {"state": State.OPEN, "resume": None, "monitoring_at": None}),
-        (Kind.REOPENED, {}, {"state": State.OPEN, "ring": 2, "reopened": 1, "notified": ()}),
+        (Kind.SEVERITY_RAISED, {"decision": WORSE.model_dump(mode="json")}, {"severity": "SEV-1", "decision": WORSE,
+         "severity_at": at(60), "ladder": Ladder(since=at(60)), "calm_since": at(60)}),
+        (Kind.REFIRED, {}, {"state": State.OPEN, "resume": None, "monitoring_at": None, "flaps": 1}),
+        (Kind.REOPENED, {}, {"state": State.OPEN, "ring": 2, "reopened": 1, "notified": (), "flaps": 1,
+         "reached": (), "severity_at": at(60), "ladder": Ladder(since=at(60))}),
     ],
 )  # fmt: skip
 def test_what_each_event_changes(

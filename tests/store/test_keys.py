@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 import redis
 
+from receiver.model.command import Declare
+from receiver.model.event import Actor, ActorKind
+from receiver.model.severity import Severity
 from receiver.store import keys
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
+ACTOR = Actor(kind=ActorKind.API, name="alice")
 TYPES = {"string": "string", "counter": "string", "hash": "hash", "list": "list", "zset": "zset"}
 
 
@@ -49,6 +53,13 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
     await world.post(notification(alert("ApiDown"), alert("DataLag", firing=False)))
     await world.post(notification(alert("Late", firing=False), group="late"))
+    await world.one.board.put("override", "one", {"person": "alice"})
+    declared = await world.one.respond.declare(
+        Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
+    )
+    assert declared.events
+    for number in range(25):
+        await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
     await world.one.due.refuse({"at": "now"}, 0, [])
     await world.one.due.probe()
     await world.one.connection.confirm()
@@ -81,7 +92,9 @@ async def test_what_lives_for_a_while_has_an_end(world: World) -> None:
     await busy(world)
     client: Any = redis.Redis.from_url(world.store, decode_responses=True)
     read, prefix = table(), world.one.connection.keys.prefix
-    eternal = re.compile(r"owner|held|dead|refused|ids|index|open|changed|due:.+")  # their members end, or are few
+    eternal = re.compile(
+        r"owner|held|dead|refused|ids|index|open|changed|due:.+|board"
+    )  # their members end, or are few
     for key in client.scan_iter():
         name = key.removeprefix(prefix)
         lifetime = next(life for pattern, (_, life) in read.items() if re.fullmatch(pattern, name))

@@ -10,11 +10,15 @@
 --          tombs = [[fingerprint, ms], ...], untomb = [fingerprint, ...],
 --          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries], ...], timers = [[member, ms or 0], ...],
 --          held = [[group, JSON, ms], ...], unheld = [group, ...],
+--          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
+--          storm = [most, since ms] or [] (a new incident is stale once so many have opened since),
+--          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
+--          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
 --          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
--- reply    {"ok", id, version, leased members...} | {"stale"} | {"owner", fingerprint}
+-- reply    {"ok", id, version, leased members...} | {"stale"} | {"owner", fingerprint} | {"repeated", what}
 --
 -- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
 local h = cjson.decode(ARGV[1])
@@ -22,11 +26,20 @@ local p = h.prefix
 local known = redis.call('GET', p .. 'op:' .. h.op)
 if known then return cjson.decode(known) end
 
+for _, key in ipairs(h.once) do
+  local what = redis.call('GET', p .. 'once:' .. key)
+  if what then return {'repeated', what} end
+end
+
 local here = KEYS[1]
+local target = h.into ~= '' and h.into or h.uid
 local writes = ARGV[2] ~= ''
 if writes then
   local version = tonumber(redis.call('HGET', here, 'version') or '0')
   if version ~= h.version then return {'stale'} end
+  if version == 0 and #h.storm > 0 and redis.call('ZCOUNT', p .. 'index', h.storm[2], '+inf') >= h.storm[1] then
+    return {'stale'}
+  end
 end
 if #h.turn > 0 and tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') ~= h.turn[2] then return {'stale'} end
 for _, pair in ipairs(h.keys) do
@@ -86,7 +99,7 @@ if writes then
   for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
     local put = {}
     for j = i, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1, 2 do
-      if ARGV[j + 1] == '' then put[#put + 1] = ARGV[j]; put[#put + 1] = h.uid end
+      if ARGV[j + 1] == '' or h.into ~= '' then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
     end
     if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
   end
@@ -102,7 +115,14 @@ if writes then
   for i = 1, #ours, STEP do
     redis.call('HDEL', p .. 'owner', unpack(ours, i, math.min(i + STEP - 1, #ours)))
   end
-  for _, pair in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. pair[1], h.uid, 'EX', h.ttl) end
+  for _, pair in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. pair[1], target, 'EX', h.ttl) end
+  for _, key in ipairs(h.unpoint) do
+    if redis.call('GET', p .. 'key:' .. key) == h.uid then redis.call('DEL', p .. 'key:' .. key) end
+  end
+  if #h.parent > 0 then
+    redis.call('HSET', p .. 'children:' .. h.parent[1], h.uid, h.parent[2])
+    redis.call('EXPIRE', p .. 'children:' .. h.parent[1], h.ttl)
+  elseif h.apart ~= '' then redis.call('HDEL', p .. 'children:' .. h.apart, h.uid) end
   for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
     redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
   end
@@ -138,6 +158,9 @@ if writes then
   end
 end
 
+for _, key in ipairs(h.once) do
+  redis.call('SET', p .. 'once:' .. key, cjson.encode({h.uid, id, version, h.what}), 'EX', 604800)
+end
 if #h.turn > 0 then redis.call('SET', p .. 'turn:' .. h.turn[1], h.turn[2] + 1, 'EX', 2592000) end
 for _, pair in ipairs(h.tombs) do redis.call('SET', p .. 'tomb:' .. pair[1], pair[2], 'EX', 3600) end
 for _, name in ipairs(h.untomb) do redis.call('DEL', p .. 'tomb:' .. name) end

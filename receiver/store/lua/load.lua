@@ -2,10 +2,11 @@
 -- Read all that a decision about one correlation key needs, at one moment.
 --
 -- KEYS[1]  key:<correlation>
--- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints...
+-- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints..., and last the ms since which
+--          openings are counted
 -- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
---           turn: raised by every commit about this key}
+--           turn: raised by every commit about this key, how many incidents opened since, uid of the open storm or ""}
 -- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
 -- fingerprint, that one.
 local p = ARGV[1]
@@ -28,9 +29,13 @@ local one = count > 0 and owners[1] or ''
 for i = 2, count do if owners[i] ~= one then one = '' end end
 local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0')
 local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
+local recent = redis.call('ZCOUNT', p .. 'index', ARGV[count + 5], '+inf')
+local storm = redis.call('GET', p .. 'key:storm') or ''
 local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
 if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) then uid = one end
-if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn} end
+if storm ~= '' and not open(storm) then storm = '' end
+if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm} end
 local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id')
-if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn} end
-return {own, uid, inc[1], tonumber(inc[2]), inc[3], redis.call('HGETALL', p .. 'alerts:' .. uid), owners, tombs, held, turn}
+if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm} end
+local records = redis.call('HGETALL', p .. 'alerts:' .. uid)
+return {own, uid, inc[1], tonumber(inc[2]), inc[3], records, owners, tombs, held, turn, recent, storm}

@@ -1,0 +1,275 @@
+"""What each kind of event does to the state: a table, so that a reader finds a kind's effect at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from receiver.model.event import Event, Kind
+from receiver.model.incident import Incident, Page, Roles, State
+from receiver.model.plan import Ladder
+from receiver.model.policy import Until
+from receiver.model.severity import Decision, Severity
+from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
+
+Effect = Callable[[Incident, Event], dict[str, Any]]
+"""(state before, event) -> the fields that change."""
+
+
+def _stops(incident: Incident) -> bool:
+    """Return whether an acknowledgement stops the escalation of `incident`."""
+    called = incident.called
+    return called is None or called.until is Until.ACKNOWLEDGED
+
+
+def _restarted(incident: Incident, event: Event) -> dict[str, Any]:
+    decision = Decision.model_validate(event.data["decision"])
+    after = incident.model_copy(update={"severity": decision.severity})
+    quiet = after.state is State.MONITORING or after.state.over or after.held is not None
+    taken = after.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(after)
+    ladder = Ladder(since=None if quiet or taken else event.at)
+    return {"severity": decision.severity, "decision": decision, "severity_at": event.at, "ladder": ladder}
+
+
+def _raised(incident: Incident, event: Event) -> dict[str, Any]:
+    return {**_restarted(incident, event), "by_hand": False}
+
+
+def _set(incident: Incident, event: Event) -> dict[str, Any]:
+    return {**_restarted(incident, event), "by_hand": True}
+
+
+def _paged(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"pages": (*incident.pages, Page.model_validate(event.data["page"]))}
+
+
+def _told(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"notified": (*incident.notified, *event.data["people"])}
+
+
+def _taken(incident: Incident, event: Event) -> dict[str, Any]:
+    ladder = incident.ladder.paused(event.at) if _stops(incident) else incident.ladder
+    return {
+        "acknowledged_at": incident.acknowledged_at or event.at,
+        "acknowledged_by": event.data.get("by") or event.actor.name,
+        "hushed_at": event.at,
+        "ladder": ladder,
+    }
+
+
+def _acknowledged(incident: Incident, event: Event) -> dict[str, Any]:
+    state = State.ACKNOWLEDGED if incident.state is State.OPEN else incident.state
+    return {**_taken(incident, event), "state": state}
+
+
+def _identified(incident: Incident, event: Event) -> dict[str, Any]:
+    return {**_taken(incident, event), "state": State.IDENTIFIED, "identified_at": event.at}
+
+
+def _lapsed(incident: Incident, event: Event) -> dict[str, Any]:
+    return {
+        "state": State.OPEN,
+        "ring": incident.ring + 1,
+        "hushed_at": None,
+        "acknowledged_by": None,
+        "acknowledged_until": None,
+        "reached": (),
+        "ladder": incident.ladder.running(event.at),
+    }
+
+
+def _watched(incident: Incident, event: Event) -> dict[str, Any]:
+    mitigated = event.at if event.data.get("mitigated") else incident.mitigated_at
+    return {
+        "state": State.MONITORING,
+        "resume": incident.resume if incident.state is State.MONITORING else incident.state,
+        "monitoring_at": event.at,
+        "mitigated_at": mitigated,
+        "ladder": incident.ladder.paused(event.at),
+        "unasked": (),
+        "failing": (),
+        "failed_at": None,
+        "proposed": False,
+    }
+
+
+def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
+    state = incident.resume or State.OPEN
+    stays = state is not State.OPEN and _stops(incident)
+    ladder = incident.ladder if stays or incident.held else incident.ladder.running(event.at)
+    # The time to answer stood still with the escalation.
+    stood = event.at - incident.monitoring_at if incident.monitoring_at else timedelta()
+    reached = tuple(r.model_copy(update={"due": r.due + stood}) if r.due else r for r in incident.reached)
+    return {
+        "state": state,
+        "resume": None,
+        "monitoring_at": None,
+        "mitigated_at": None,
+        "proposed": False,
+        "ladder": ladder,
+        "reached": reached,
+        "flaps": incident.flaps + (event.kind is Kind.REFIRED),
+    }
+
+
+def _unverified(incident: Incident, event: Event) -> dict[str, Any]:
+    return {**_fallen_back(incident, event), "failing": tuple(event.data["checks"]), "failed_at": event.at}
+
+
+def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
+    return {
+        "state": State.RESOLVED,
+        "resume": None,
+        "resolved_at": event.at,
+        "ladder": incident.ladder.paused(event.at),
+        "held": None,
+        "held_until": None,
+        "failing": (),
+        "proposed": False,
+    }
+
+
+def _closed(incident: Incident, event: Event) -> dict[str, Any]:
+    return {
+        "state": State.CLOSED,
+        "resume": None,
+        "closed_at": event.at,
+        "resolved_at": incident.resolved_at or event.at,
+        "ladder": incident.ladder.paused(event.at),
+        "held": None,
+        "held_until": None,
+    }
+
+
+def _merged(incident: Incident, event: Event) -> dict[str, Any]:
+    return {**_closed(incident, event), "parent": event.data["into"], "merged": True}
+
+
+def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
+    return {
+        "state": State.OPEN,
+        "resume": None,
+        "monitoring_at": None,
+        "resolved_at": None,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "hushed_at": None,
+        "identified_at": None,
+        "mitigated_at": None,
+        "closed_at": None,
+        "ring": incident.ring + 1,
+        "reopened": incident.reopened + 1,
+        "flaps": incident.flaps + 1,
+        "notified": (),
+        "reached": (),
+        "proposed": False,
+        "severity_at": event.at,
+        "updated_at": None,
+        "reminded_at": None,
+        "ladder": Ladder(since=event.at),
+    }
+
+
+def _escalated(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"ladder": incident.ladder.model_copy(update={"step": event.data["step"]})}
+
+
+def _breached(incident: Incident, event: Event) -> dict[str, Any]:
+    late = set(event.data["contacts"])
+    return {
+        "reached": tuple(
+            reach.model_copy(update={"due": None}) if reach.contact in late else reach for reach in incident.reached
+        )
+    }
+
+
+def _assigned(incident: Incident, event: Event) -> dict[str, Any]:
+    return {
+        "roles": Roles.model_validate({**incident.roles.model_dump(), event.data["field"]: event.data.get("person")})
+    }
+
+
+def _ticked(incident: Incident, event: Event) -> dict[str, Any]:
+    others = tuple(tick for tick in incident.checklist if tick.item != event.data["item"])
+    if event.data["done"]:
+        others = (*others, Tick(item=event.data["item"], by=event.data["by"], at=event.at))
+    return {"checklist": tuple(sorted(others, key=lambda tick: tick.item))}
+
+
+def _promised(incident: Incident, event: Event) -> dict[str, Any]:
+    item = ActionItem.model_validate(event.data["action"])
+    others = tuple(known for known in incident.actions if known.n != item.n)
+    return {"actions": tuple(sorted((*others, item), key=lambda known: known.n))}
+
+
+def _chosen(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"mitigations": (*incident.mitigations, Mitigation.model_validate(event.data["mitigation"]))}
+
+
+def _updated(incident: Incident, event: Event) -> dict[str, Any]:
+    update = StatusUpdate.model_validate(event.data["update"])
+    others = tuple(known for known in incident.updates if known.n != update.n)
+    return {"updates": tuple(sorted((*others, update), key=lambda known: known.n)), "updated_at": event.at}
+
+
+def _released(incident: Incident, event: Event) -> dict[str, Any]:
+    waits = incident.state in (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
+    ladder = Ladder(since=event.at if waits else None)
+    return {"held": None, "held_until": None, "severity_at": event.at, "ladder": ladder}
+
+
+def _held(incident: Incident, event: Event) -> dict[str, Any]:
+    return {
+        "held": event.data["held"],
+        "held_until": datetime.fromisoformat(event.data["until"]) if event.data.get("until") else None,
+        "parent": event.data.get("parent", incident.parent),
+        "ladder": Ladder(),
+    }
+
+
+EFFECTS: dict[Kind, Effect] = {
+    Kind.SEVERITY_RAISED: _raised,
+    Kind.SEVERITY_SET: _set,
+    Kind.SEVERITY_PROPOSED: lambda incident, event: {"milder": Severity(event.data["severity"])},
+    Kind.PAGE: _paged,
+    Kind.EMERGENCY_PAGED: _paged,
+    Kind.NOTIFY: _told,
+    Kind.ACKNOWLEDGED: _acknowledged,
+    Kind.ACKNOWLEDGEMENT_LAPSED: _lapsed,
+    Kind.IDENTIFIED: _identified,
+    Kind.MONITORING: _watched,
+    Kind.REFIRED: _fallen_back,
+    Kind.VERIFICATION_FAILED: _unverified,
+    Kind.CHECK_UNKNOWN: lambda incident, event: {"unasked": (*incident.unasked, *event.data["checks"])},
+    Kind.RESOLUTION_PROPOSED: lambda incident, event: {"proposed": True},
+    Kind.RESOLVED: _resolved,
+    Kind.CLOSED: _closed,
+    Kind.MERGED: _merged,
+    Kind.ABSORBED: lambda incident, event: {"absorbed": (*incident.absorbed, event.data["child"])},
+    Kind.REOPENED: _reopened,
+    Kind.ESCALATED: _escalated,
+    Kind.STEP_PASSED: _escalated,
+    Kind.RESPONSE_BREACHED: _breached,
+    Kind.REMINDER: lambda incident, event: {"reminded_at": event.at},
+    Kind.ROLE: _assigned,
+    Kind.EDITED: lambda incident, event: dict(event.data["changed"]),
+    Kind.CHECKLIST: _ticked,
+    Kind.ACTION_ADDED: _promised,
+    Kind.ACTION_CHANGED: _promised,
+    Kind.MITIGATION: _chosen,
+    Kind.TIMER_STARTED: lambda incident, event: {"stopwatch": Stopwatch(started_at=event.at)},
+    Kind.TIMER_STOPPED: lambda incident, event: {
+        "stopwatch": incident.stopwatch.model_copy(update={"stopped_at": event.at}) if incident.stopwatch else None
+    },
+    Kind.STATUS_UPDATE: _updated,
+    Kind.STATUS_APPROVED: _updated,
+    Kind.SILENCED: lambda incident, event: {"silences": tuple(event.data["silences"])},
+    Kind.UPSTREAM: lambda incident, event: {"upstream": dict(event.data["upstream"])},
+    Kind.STORM_JOINED: _held,
+    Kind.STORM_COUNTED: lambda incident, event: {"held_back": event.data["held_back"]},
+    Kind.STORM_ENDED: lambda incident, event: {"storm_ended_at": event.at},
+    Kind.RELEASED: _released,
+    Kind.MAINTENANCE: _held,
+    Kind.MAINTENANCE_ENDED: _released,
+}

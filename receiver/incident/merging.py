@@ -1,0 +1,102 @@
+"""Two incidents that are one: the child ends, its alerts and keys go to the parent. Pure.
+
+The child's commit lets its keys and the owners of its alerts lead to the parent at once; the parent takes the alerts
+over in a commit of its own, which a timer of the child repeats until it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.illegal import Illegal
+from receiver.incident.journal import Draft
+from receiver.incident.membership import counts
+from receiver.incident.summons import summon
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.model.alert import Alert
+from receiver.model.base import from_ms
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import AlertRecord, Incident
+from receiver.model.severity import Decision
+
+
+def merge(
+    child: Incident,
+    parent: Incident,
+    records: Mapping[str, AlertRecord],
+    policy: Policy,
+    actor: Actor,
+    now: datetime,
+) -> Verdict | None:
+    """Return the end of `child`, or None when it was merged into `parent` before. Raises Illegal."""
+    if child.uid == parent.uid:
+        raise Illegal(child, "merge", "an incident cannot be merged into itself")
+    if child.merged and child.parent == parent.uid:
+        return None
+    if child.state.over:
+        raise Illegal(child, "merge", f"it is {child.state}")
+    if parent.state.over:
+        raise Illegal(parent, "merge into", f"it is {parent.state}: reopen it first", ("reopen",))
+    if child.storm or parent.storm:
+        raise Illegal(child, "merge", "a storm is not merged")
+    draft = Draft(child, actor, now)
+    data = {"into": parent.uid, "id": parent.id, "by": actor.name}
+    text = f"merged into {parent.id} by {actor.name}"
+    draft.add(Kind.MERGED, "merged", text, data, (*policy.informs, *pagers_of(child)))
+    firing = [name for name, record in records.items() if record.firing]
+    return Verdict(
+        Outcome.UPDATED,
+        "merged",
+        draft.incident,
+        draft.events,
+        owners=dict.fromkeys(firing, child.uid),
+        pointers=dict.fromkeys(child.keys, child.uid),
+    )
+
+
+def absorb(
+    parent: Incident,
+    child: Incident,
+    records: Mapping[str, AlertRecord],
+    theirs: Mapping[str, AlertRecord],
+    bodies: Mapping[str, Mapping[str, Any]],
+    policy: Policy,
+    now: datetime,
+) -> Verdict:
+    """Return how `parent` takes the alerts of `child` over; a worse severity is taken over as well."""
+    fresh = {name: record for name, record in theirs.items() if name not in records}
+    draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="merge"), now)
+    keys = list(dict.fromkeys((*parent.keys, *child.keys)))
+    data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}
+    text = f"{child.id} was merged into it with {len(fresh)} alerts"
+    draft.add(Kind.ABSORBED, "merged", text, data, policy.informs)
+    if child.severity.worse_than(parent.severity) and not parent.by_hand and not parent.state.over:
+        decision = Decision(severity=child.severity, rule="merge", reasons=(f"as severe as {child.id}",))
+        said = f"severity raised from {parent.severity} to {child.severity} by the merge"
+        told = (*policy.informs, *pagers_of(parent))
+        draft.add(Kind.SEVERITY_RAISED, "merged", said, {"decision": decision.model_dump(mode="json")}, told)
+        summon(draft, policy, "severity_raised")
+    return Verdict(
+        Outcome.UPDATED,
+        "merged",
+        draft.incident,
+        draft.events,
+        records=fresh,
+        bodies={name: _alert(name, fresh[name], bodies[name]) for name in fresh if name in bodies},
+    )
+
+
+def _alert(name: str, record: AlertRecord, body: Mapping[str, Any]) -> Alert:
+    return Alert.model_validate(
+        {
+            "status": "firing" if record.firing else "resolved",
+            "labels": body.get("labels", {}),
+            "annotations": body.get("annotations", {}),
+            "starts_at": from_ms(record.starts_ms),
+            "generator_url": body.get("generator_url", ""),
+            "fingerprint": name,
+        }
+    )

@@ -1,0 +1,62 @@
+"""Maintenance windows: nobody is paged inside one, and what still fires at its end is looked at again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from receiver.incident.audience import Policy
+from receiver.incident.journal import Draft
+from receiver.incident.summons import summon
+from receiver.model.base import rfc3339
+from receiver.model.event import Kind
+from receiver.model.incident import Incident
+
+WINDOW = "maintenance: "
+"""How `held` begins for an incident in a maintenance window; the window's name follows."""
+
+
+def sheltered(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime) -> tuple[str, datetime] | None:
+    """Return name and end of the maintenance window that holds alerts of these labels; None unless all are in one."""
+    found = [policy.windows(labels, now) for labels in alerts]
+    windows = [window for window in found if window is not None]
+    return min(windows, key=lambda window: window[1]) if windows and len(windows) == len(found) else None
+
+
+def take_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> bool:
+    """Hold the pages of an incident whose alerts all fall into maintenance windows, and return whether they do."""
+    window = sheltered(policy, alerts, draft.now)
+    if window is None:
+        return False
+    name, until = window
+    text = f"in the maintenance window {name} until {rfc3339(until)}: nobody is paged"
+    data = {"held": f"{WINDOW}{name}", "until": rfc3339(until)}
+    draft.add(Kind.MAINTENANCE, "maintenance", text, data, policy.informs)
+    return True
+
+
+def leave_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
+    """An alert fires that no window holds: the whole incident calls people now."""
+    incident = draft.incident
+    if not (incident.held or "").startswith(WINDOW) or sheltered(policy, alerts, draft.now) is not None:
+        return
+    text = "an alert fires that the maintenance window does not hold"
+    draft.add(Kind.MAINTENANCE_ENDED, "alert_outside", text, to=policy.informs)
+    summon(draft, policy, "maintenance_ended")
+
+
+def shelter_due(incident: Incident) -> datetime | None:
+    """Return when a held incident is looked at again; None for one that is not held, or by no window."""
+    return incident.held_until if incident.held and not incident.state.over else None
+
+
+def look_again(draft: Draft, policy: Policy) -> None:
+    """The window is over: what still needs people calls them now; another window may hold it further."""
+    incident = draft.incident
+    if take_shelter(draft, policy, [incident.labels]):
+        return
+    name = (incident.held or "").removeprefix(WINDOW)
+    still = f"{incident.firing} alerts fire still" if incident.firing else "no alert fires any more"
+    draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
+    if incident.firing or incident.declared:
+        summon(draft, policy, "maintenance_ended")

@@ -1,0 +1,97 @@
+"""A storm: so many incidents at once that each one's pages would only be noise. Pure.
+
+Above `storm.incidents` new ones within `storm.within` there is one storm incident, paged once; the later ones are part
+of it and page nobody, SEV-1 excepted, which is never held back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from receiver.incident.audience import Policy
+from receiver.incident.journal import Draft
+from receiver.incident.summons import summon
+from receiver.incident.verdict import Outcome, Verdict, View
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import Incident
+from receiver.model.plan import Ladder
+from receiver.model.severity import Decision, Severity
+
+KEY = "storm"
+"""The correlation key of a storm: at most one is open."""
+HELD = "storm"
+LOOK = timedelta(seconds=5)
+"""How often a storm counts what has joined it."""
+NAMED = 20
+"""How many of the incidents that were held back are named; the rest is a count."""
+
+
+def joins(view: View, policy: Policy, severity: Severity) -> bool:
+    """Return whether an incident of `severity` that opens now is part of a storm."""
+    if policy.storm is None or severity is Severity.SEV1:
+        return False
+    return view.recent >= policy.storm[0]
+
+
+def shelter_in_storm(draft: Draft, storm: str) -> str:
+    """Make the incident part of the storm, and return the reason."""
+    data = {"held": HELD, "parent": storm}
+    draft.add(Kind.STORM_JOINED, "storm_joined", "part of a storm: nobody is paged for it alone", data)
+    return "storm_joined"
+
+
+def release(draft: Draft, policy: Policy, step: str) -> None:
+    """Let an incident out of the storm: it calls people by itself from now on."""
+    if draft.incident.held != HELD:
+        return
+    draft.add(Kind.RELEASED, "released", "no longer held back by the storm", to=policy.informs)
+    summon(draft, policy, step)
+
+
+def open_storm(uid: str, severity: Severity, recent: int, policy: Policy, now: datetime) -> Verdict:
+    """Return the opening of a storm incident as severe as the one that made it a storm."""
+    within = policy.storm[1] if policy.storm else timedelta()
+    draft = Draft(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    why = f"{recent} incidents opened within {within.total_seconds():g} s"
+    incident = Incident(
+        uid=uid,
+        key=KEY,
+        keys=(KEY,),
+        episode=round(now.timestamp() * 1000),
+        title=f"Storm: {why}",
+        severity=severity,
+        decision=Decision(severity=severity, rule="storm", reasons=(why,)),
+        opened_at=now,
+        started_at=now,
+        plan=policy.plan,
+        ladder=Ladder(since=now),
+        storm=True,
+    )
+    data = {"incident": incident.model_dump(mode="json"), "alerts": []}
+    draft.add(Kind.OPENED, "storm", f"{severity} storm: {why}", data, policy.informs)
+    summon(draft, policy, "opened")
+    return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: ""})
+
+
+def count_in(
+    storm: Incident, joined: int, names: list[str], worst: Severity | None, over: bool, policy: Policy, now: datetime
+) -> Draft | None:
+    """Return what a look at the storm says: how many are part of it, a worse severity, its end; None: nothing new.
+
+    `joined`: incidents that are part of it, `names` those of at most 20; `over`: too few have opened lately.
+    """
+    draft = Draft(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    if joined != storm.held_back:
+        text = f"{joined} incidents are part of it"
+        draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined}, policy.informs)
+    if worst is not None and worst.worse_than(storm.severity):
+        decision = Decision(severity=worst, rule="storm", reasons=("as severe as the worst that joined",))
+        data = {"decision": decision.model_dump(mode="json")}
+        text = f"severity raised from {storm.severity} to {worst}: an incident that severe has joined"
+        draft.add(Kind.SEVERITY_RAISED, "severity_raised", text, data, policy.informs)
+        summon(draft, policy, "severity_raised")
+    if over and storm.storm_ended_at is None:
+        more = f" and {joined - len(names)} more" if joined > len(names) else ""
+        text = f"the storm has ended; {joined} incidents were held back: {', '.join(names)}{more}"
+        draft.add(Kind.STORM_ENDED, "storm_ended", text, {"held_back": joined, "incidents": names}, policy.informs)
+    return draft if draft.events else None

@@ -1,0 +1,72 @@
+"""Whether the fix is verified: checks while the incident is watched. Pure; the asking is in pipeline/verify.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.journal import Draft
+from receiver.model.check import CheckResult
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import Incident, State
+
+
+def verify_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when the checks are to be asked; None when there are none, or nothing is watched."""
+    if policy.verify_every is None or incident.state.over or incident.partial or incident.proposed:
+        return None
+    if incident.state is State.MONITORING:
+        return incident.monitoring_at
+    return incident.failed_at if incident.failing and not incident.firing else None
+
+
+def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
+    """Return when the incident has been watched long enough; None while it is not watched."""
+    watching = incident.state is State.MONITORING and incident.monitoring_at is not None
+    # Once proposed, or with alerts that nobody can see, a person resolves it.
+    if not watching or incident.partial or incident.proposed or incident.monitoring_at is None:
+        return None
+    return incident.monitoring_at + policy.monitor_for
+
+
+def end_watch(draft: Draft, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
+    """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to."""
+    minutes = policy.monitor_for.total_seconds() / 60
+    said = "; ".join(f"{check.name}: {check.detail}" for check in checks)
+    text = f"no alert fired for {minutes:g} min" + (f"; {said}" if said else "")
+    if draft.incident.firing:
+        # Somebody said that it is mitigated, and the alerts still fire: only people can know.
+        text = f"watched for {minutes:g} min, but {draft.incident.firing} alerts still fire: resolve it?"
+    data = {"checks": [check.model_dump() for check in checks]}
+    if policy.auto_resolve and not draft.incident.firing:
+        draft.add(Kind.RESOLVED, "monitored", text, data, (*policy.informs, *pagers_of(draft.incident)))
+    else:
+        draft.add(Kind.RESOLUTION_PROPOSED, "monitored", f"{text} - resolve it?", data, policy.informs)
+
+
+def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy, now: datetime) -> Draft:
+    """Return what the checks say now: nothing, a relapse, a new watch, or the end of this one."""
+    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="verification"), now)
+    bad = [check for check in checks if check.ok is False]
+    unasked = [check for check in checks if check.ok is None and check.name not in incident.unasked]
+    if unasked:
+        text = f"cannot be checked: {_words(unasked)}"
+        draft.add(Kind.CHECK_UNKNOWN, "unknown", text, {"checks": [c.name for c in unasked]}, policy.informs)
+    everywhere = (*policy.informs, *pagers_of(incident))
+    if incident.state is State.MONITORING:
+        ends = watch_ends(incident, policy)
+        if bad:
+            text = f"not fixed: {_words(bad)}"
+            data = {"checks": [check.name for check in bad]}
+            draft.add(Kind.VERIFICATION_FAILED, "check_failed", text, data, everywhere)
+        elif ends is not None and now >= ends:
+            end_watch(draft, policy, checks)
+    elif incident.failing and not bad and not incident.firing:
+        text = f"the checks are good again; watched for {policy.monitor_for.total_seconds() / 60:g} min"
+        draft.add(Kind.MONITORING, "checks_recovered", text, to=everywhere)
+    return draft
+
+
+def _words(checks: Sequence[CheckResult]) -> str:
+    return "; ".join(f"{check.name}: {check.detail}" for check in checks)

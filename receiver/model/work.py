@@ -1,0 +1,195 @@
+"""The work on an incident: what people tick, decide, promise and say."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from receiver.model.base import Frozen
+
+
+class Role(StrEnum):
+    """The seed's roles, by the words of the slash command."""
+
+    IC = "ic"
+    TECH = "tech"
+    COMMS = "comms"
+    SCRIBE = "scribe"
+
+    @property
+    def field(self) -> str:
+        """The name in an incident's `roles` (surfaces.md)."""
+        return ROLE_FIELDS[self]
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """How people call it."""
+        return ROLE_TITLES[self]
+
+    @property
+    def duties(self) -> tuple[str, ...]:
+        """What it is there for (the seed's Roles and Responsibilities)."""
+        return DUTIES[self]
+
+
+ROLE_FIELDS = {
+    Role.IC: "incident_commander",
+    Role.TECH: "technical_lead",
+    Role.COMMS: "communications_lead",
+    Role.SCRIBE: "scribe",
+}
+ROLE_TITLES = {
+    Role.IC: "Incident Commander",
+    Role.TECH: "Technical Lead",
+    Role.COMMS: "Communications Lead",
+    Role.SCRIBE: "Scribe",
+}
+DUTIES = {
+    Role.IC: (
+        "Coordinates response efforts",
+        "Makes decisions on mitigation strategy",
+        "Manages communication",
+        "Delegates tasks",
+        "Declares incident resolved",
+    ),
+    Role.TECH: (
+        "Leads technical investigation",
+        "Proposes and implements fixes",
+        "Coordinates with IC on approach",
+        "Documents technical details",
+    ),
+    Role.COMMS: (
+        "Updates status page",
+        "Drafts customer communications",
+        "Manages internal updates",
+        "Coordinates with support team",
+    ),
+    Role.SCRIBE: (
+        "Documents timeline",
+        "Records decisions made",
+        "Captures action items",
+        "Prepares post-mortem draft",
+    ),
+}
+
+CHECKLIST = (
+    "Review alert details and metrics",
+    "Check recent deployments (< 24h)",
+    "Review recent changes (config, infra)",
+    "Check external dependencies",
+    "Examine error logs",
+    "Identify affected scope (users, tenants, features)",
+)
+"""The seed's investigation checklist; items are numbered from 1."""
+
+
+class Option(Frozen):
+    """A way to mitigate, and what it costs (the seed's mitigation options)."""
+
+    name: str
+    """The word of the slash command."""
+    title: str
+    risk: str
+    time: str
+    effectiveness: str
+
+
+OPTIONS = (
+    Option(
+        name="rollback",
+        title="Rollback deployment",
+        risk="Low",
+        time="5 min",
+        effectiveness="High if deploy-related",
+    ),
+    Option(name="scale", title="Scale up resources", risk="Low", time="10 min", effectiveness="Medium"),
+    Option(
+        name="circuit-breaker",
+        title="Enable circuit breaker",
+        risk="Medium",
+        time="2 min",
+        effectiveness="High for external deps",
+    ),
+    Option(
+        name="feature-flag",
+        title="Feature flag disable",
+        risk="Low",
+        time="1 min",
+        effectiveness="High for feature-specific",
+    ),
+    Option(
+        name="failover", title="Database failover", risk="Medium", time="15 min", effectiveness="High for DB issues"
+    ),
+)
+
+
+class Tick(Frozen):
+    """An item of the checklist that somebody has done."""
+
+    item: int
+    """Its number, from 1."""
+    by: str
+    at: datetime
+
+
+class ActionStatus(StrEnum):
+    """Where an action item stands."""
+
+    OPEN = "open"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class ActionItem(Frozen):
+    """Something promised, with an owner and a day."""
+
+    n: int
+    title: str
+    owner: str
+    due: date | None = None
+    status: ActionStatus = ActionStatus.OPEN
+    by: str
+    at: datetime
+    done_at: datetime | None = None
+
+
+class Mitigation(Frozen):
+    """A mitigation that was chosen."""
+
+    n: int
+    option: str
+    """A name of OPTIONS, or free text."""
+    text: str
+    by: str
+    at: datetime
+
+
+class UpdateStatus(StrEnum):
+    """What a status update says of the incident (the seed's templates)."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class StatusUpdate(Frozen):
+    """What the public is told, or would be once it is approved."""
+
+    n: int
+    status: UpdateStatus
+    text: str
+    components: tuple[str, ...] = ()
+    next_update: datetime | None = None
+    by: str
+    at: datetime
+    approved_by: str | None = None
+    published_at: datetime | None = None
+    """None: a draft."""
+
+
+class Stopwatch(Frozen):
+    """The incident's timer, started and stopped by hand."""
+
+    started_at: datetime
+    stopped_at: datetime | None = None

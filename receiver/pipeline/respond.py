@@ -1,0 +1,198 @@
+"""A human command in: load, decide, commit. The same way for every door: API, Slack, PagerDuty, console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from receiver.incident.commands import on_command
+from receiver.incident.declaration import declare
+from receiver.incident.illegal import Illegal
+from receiver.incident.merging import absorb, merge
+from receiver.incident.timing import HAND_OVER
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.metrics import Metrics
+from receiver.model.command import Command, Declare
+from receiver.model.event import Actor, Event
+from receiver.model.incident import Incident
+from receiver.pipeline.counting import count_events
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.setting import Setting
+from receiver.store.connection import Contended
+from receiver.store.incidents import Incidents, Repeated, Stale, new_uid
+
+TRIES = 12
+"""Decisions made anew when others commit first."""
+
+log = structlog.get_logger("receiver.respond")
+
+
+class Unknown(LookupError):
+    """There is no such incident."""
+
+
+class Changed(Exception):
+    """The incident is not at the version that the caller has seen (If-Match)."""
+
+    def __init__(self, incident: Incident) -> None:
+        """`incident` is how it stands now."""
+        super().__init__(f"{incident.label} is at version {incident.version}")
+        self.incident = incident
+
+
+class Reused(Exception):
+    """The key against repetition was used before, for something else."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    incident: Incident
+    """As it stands now."""
+    events: tuple[Event, ...]
+    """What was written; none when the command changed nothing."""
+    repeated: bool = False
+    """True when the door has taken this before: nothing was written now."""
+
+
+class Respond:
+    """The way of a command into the store."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, metrics: Metrics) -> None:
+        """Commits go through the intake's `commit`, as everything does."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.metrics = metrics
+
+    async def act(
+        self,
+        number: str,
+        command: Command,
+        actor: Actor,
+        now: datetime,
+        *,
+        expected: int | None = None,
+        once: str | None = None,
+        what: str = "",
+        origin: str | None = None,
+    ) -> Done:
+        """Do `command` to the incident `number` (INC-2026-0001, or its uid) and return what became of it.
+
+        `expected`: the version that the caller has seen. `once`: a key against repetition, kept for 7 days with
+        `what`. `origin`: the page key that the command came from, which is not told of it again.
+        Raises Unknown, Illegal, Changed, Reused, StoreAway.
+        """
+        for _ in range(TRIES):
+            incident = await self.find(number)
+            if expected is not None and incident.version != expected:
+                raise Changed(incident)
+            setting = self.setting()
+            draft = on_command(command, incident, setting.policy, actor, now, origin)
+            if not draft.events:
+                return Done(incident, ())
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            try:
+                done = await self._commit(verdict, setting, now, once, what)
+            except Stale:
+                continue
+            except Repeated as before:
+                return await self._before(before, what)
+            log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
+            return Done(done, tuple(draft.events))
+        raise Contended("others were faster each time")
+
+    async def declare(
+        self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
+    ) -> Done:
+        """Open an incident by hand and return it. Raises Reused, StoreAway."""
+        setting = self.setting()
+        draft = declare(request, new_uid(), setting.policy, actor, now)
+        key = draft.incident.key
+        verdict = Verdict(Outcome.OPENED, "declared", draft.incident, draft.events, pointers={key: ""})
+        try:
+            done = await self._commit(verdict, setting, now, once, what)
+        except Repeated as before:
+            return await self._before(before, what)
+        if not done.drill:
+            self.metrics.opened.labels(done.severity, self.metrics.service(done.service)).inc()
+        log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
+        return Done(done, tuple(draft.events))
+
+    async def merge(
+        self,
+        number: str,
+        into: str,
+        actor: Actor,
+        now: datetime,
+        *,
+        expected: int | None = None,
+        once: str | None = None,
+        what: str = "",
+    ) -> Done:
+        """Merge `number` into another incident, and return the other one. Raises as `act` does."""
+        for _ in range(TRIES):
+            child, parent = await self.find(number), await self.find(into)
+            if expected is not None and child.version != expected:
+                raise Changed(child)
+            setting = self.setting()
+            records = await self.incidents.records(child.uid)
+            verdict = merge(child, parent, records, setting.policy, actor, now)
+            if verdict is None:
+                return Done(parent, ())
+            try:
+                await self._commit(verdict, setting, now, once, what, into=parent.uid)
+            except Stale:
+                continue
+            except Repeated as before:
+                return await self._before(before, what)
+            await self.hand_over(child.uid, now)
+            return Done(await self.find(parent.uid), tuple(verdict.events))
+        raise Contended("others were faster each time")
+
+    async def hand_over(self, uid: str, now: datetime) -> None:
+        """Give the alerts of a merged incident to the one that it was merged into; once is enough. Raises StoreAway."""
+        for _ in range(TRIES):
+            child = await self.incidents.incident(uid)
+            parent = await self.incidents.incident(child.parent) if child and child.parent else None
+            if child is None or parent is None or child.uid in parent.absorbed:
+                await self.intake.due.drop_timer(f"{uid} {HAND_OVER}")
+                return
+            records = await self.incidents.records(parent.uid)
+            theirs = await self.incidents.records(child.uid)
+            setting = self.setting()
+            verdict = absorb(
+                parent, child, records, theirs, await self.incidents.bodies(child.uid), setting.policy, now
+            )
+            with suppress(Stale):
+                await self._commit(verdict, setting, now)
+        raise Contended("others were faster each time")
+
+    async def find(self, number: str) -> Incident:
+        """Return the incident of that id or uid. Raises Unknown, StoreAway."""
+        uid = await self.incidents.uid_of(number)
+        incident = await self.incidents.incident(uid or number)
+        if incident is None:
+            raise Unknown(f"no incident is called {number}")
+        return incident
+
+    async def _commit(
+        self, verdict: Verdict, setting: Setting, now: datetime, once: str | None = None, what: str = "", into: str = ""
+    ) -> Incident:
+        done = await self.intake.commit(verdict, setting, now, once=once, what=what, into=into)
+        assert done.incident is not None  # noqa: S101  (every command writes an incident)
+        count_events(self.metrics, done.incident, verdict.events)
+        return done.incident
+
+    async def _before(self, before: Repeated, what: str) -> Done:
+        if before.what != what:
+            raise Reused("this key was used before, for something else")
+        return Done(await self.find(before.uid), (), repeated=True)
+
+
+__all__ = ["Changed", "Done", "Illegal", "Respond", "Reused", "Unknown"]

@@ -1,0 +1,50 @@
+"""A look at a storm now and then: what has joined it, and whether it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from receiver.incident.storm import KEY, LOOK, NAMED, count_in
+from receiver.incident.timing import STORM
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.model.base import to_ms
+from receiver.model.event import Kind
+from receiver.model.severity import Severity
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.setting import Setting
+from receiver.store.due import Due
+from receiver.store.incidents import Incidents, Stale
+
+
+class Storm:
+    """The timer of storm incidents."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, due: Due, intake: Intake) -> None:
+        """Counts come from the store, so that replicas agree."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.intake = intake
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Count what is part of the storm `uid`, and say what is new. Raises StoreAway."""
+        member = f"{uid} {STORM}"
+        setting = self.setting()
+        incident, limit = await self.incidents.incident(uid), setting.policy.storm
+        if incident is None or incident.state.over or limit is None or incident.storm_ended_at is not None:
+            await self.due.drop_timer(member)
+            return
+        children = await self.incidents.children(uid)
+        worst = Severity(f"SEV-{min(children.values())}") if children else None
+        over = await self.incidents.opened_since(to_ms(now - limit[1])) < limit[0]
+        names = [child.id for child in await self.incidents.many(list(children)[:NAMED])] if over else []
+        draft = count_in(incident, len(children), names, worst, over, setting.policy, now)
+        if draft is not None:
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            ended = any(event.kind is Kind.STORM_ENDED for event in draft.events)
+            try:
+                await self.intake.commit(verdict, setting, now, unpoint=[KEY] if ended else ())
+            except Stale:
+                return  # looked at again when the lease has passed
+        await self.due.later(member, to_ms(now + LOOK))

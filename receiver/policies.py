@@ -1,0 +1,51 @@
+"""Parts of the configuration -> what decisions ask: who listens, what customers see, which windows hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from receiver.config.outlook import Maintenance
+from receiver.config.sections import CustomerVisibility
+from receiver.incident.audience import Listener
+from receiver.incident.visibility import visible
+from receiver.incident.windows import Held, Window, holding
+from receiver.model.policy import Audience
+from receiver.triage.matchers import parse_matcher
+
+
+def matching(matchers: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
+    """Return what tells whether labels match all of `matchers`, which are compiled once."""
+    compiled = [parse_matcher(text) for text in matchers]
+    return lambda labels: all(matcher.matches(labels) for matcher in compiled)
+
+
+def listener(audience: Audience) -> Listener:
+    """Return an entry of `audiences`, compiled."""
+    return Listener(
+        severities=audience.severities,
+        matches=matching(audience.matchers),
+        when=audience.when,
+        notify=audience.notify,
+    )
+
+
+def visibility(settings: CustomerVisibility) -> Callable[[Mapping[str, str], str | None], bool | None]:
+    """Return what tells whether customers see an incident of these labels and this scope."""
+    return lambda labels, scope: visible(labels, scope, settings.label, settings.scopes)
+
+
+def recurring(settings: Maintenance) -> Window:
+    """Return the window of an entry of `maintenance`."""
+    return Window(
+        name=settings.name,
+        weekly=settings.weekly,
+        lasts=settings.lasts.total_seconds(),
+        zone=settings.timezone,
+        components=settings.components,
+    )
+
+
+def windows_of(settings: Sequence[Maintenance], more: Sequence[tuple[Window, Sequence[str]]] = ()) -> Held:
+    """Return what holds alerts: the enabled entries of the configuration, and `more` with their matchers."""
+    known = [(recurring(one), one.matchers) for one in settings if one.enabled]
+    return holding([(window, matching(matchers)) for window, matchers in (*known, *more)])
