@@ -50,6 +50,8 @@ class Service:
             connection=replica.connection,
             state=self.state,
             setting=lambda: replica.setting,
+            respond=replica.respond,
+            calls=replica.calls,
             work=replica.work,
         )
         self.ports: list[int] = []

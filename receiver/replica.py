@@ -14,6 +14,7 @@ from receiver.config import Config
 from receiver.incident.timing import HAND_OVER, STORM
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
+from receiver.pipeline.calls import Calls
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
@@ -64,6 +65,7 @@ class Replica:
             self.work.committed,
         )
         self.respond = Respond(lambda: self.setting, self.incidents, self.intake, self.metrics)
+        self.calls = Calls(lambda: self.setting, self.due)
         self.board = Board(self.connection)
         self.outage = Outage(lambda: self.setting, self.intake, self.mirror, self.clock, self.metrics)
         self.work.attach(self.intake, self.outage)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
@@ -12,6 +11,7 @@ from receiver.incident.escalation import WAITING, climb
 from receiver.incident.illegal import Illegal, require
 from receiver.incident.journal import Draft
 from receiver.incident.labour import LABOUR
+from receiver.incident.naming import known
 from receiver.incident.shelter import WINDOW
 from receiver.incident.summons import ring_up, summon
 from receiver.model.base import rfc3339
@@ -156,12 +156,7 @@ def _edit(draft: Draft, command: Edit, policy: Policy, origin: str | None) -> No
 
 def _page(draft: Draft, command: PageContact, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
-    name = command.contact.removeprefix("@")
-    if name not in policy.directory.contacts:
-        near = get_close_matches(name, policy.directory.contacts, 1)
-        known = ", ".join(sorted(policy.directory.contacts))
-        hint = f"did you mean {near[0]}?" if near else f"contacts are {known}"
-        raise Illegal(incident, "page", f"no contact is called {name} ({hint})")
+    name = known(command.contact, policy.directory.contacts, "contact")
     require(incident, "page", (*WAITING, State.MONITORING))
     draft.add(
         Kind.NOTE,

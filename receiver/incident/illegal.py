@@ -17,6 +17,10 @@ POSSIBLE: dict[State, tuple[str, ...]] = {
 """What moves an incident on from each state."""
 
 
+class Impossible(Exception):
+    """What was asked for cannot be done, whatever the state: a name that nobody has, nobody to reach."""
+
+
 class Illegal(Exception):
     """The command cannot be done now."""
 

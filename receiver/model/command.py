@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from receiver.model.base import Frozen
 from receiver.model.severity import Severity
 from receiver.model.work import ActionStatus, Role, UpdateStatus
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=300)]
 """A line of text, 1 to 300 characters."""
-Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=10_000)]
 """Text of up to 10,000 characters."""
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=100)]
 """A name of up to 100 characters."""
 
 
@@ -67,7 +67,7 @@ class Escalate(Command):
 
 
 class Edit(Command):
-    """Change what is said about it; at least one field."""
+    """Change what is said about it."""
 
     title: Line | None = None
     severity: Severity | None = None
@@ -77,14 +77,6 @@ class Edit(Command):
     resolution: Prose | None = None
     text: Prose | None = None
     """Why, when the severity changes."""
-
-    @model_validator(mode="after")
-    def _something(self) -> Edit:
-        if not self.model_dump(exclude_none=True, exclude={"text"}):
-            raise ValueError(
-                "nothing to change (give at least one of title, severity, summary, cause, impact, resolution)"
-            )
-        return self
 
 
 class AddNote(Command):
@@ -117,7 +109,7 @@ class AddAction(Command):
 
 
 class ChangeAction(Command):
-    """Change an action item; at least one field."""
+    """Change an action item."""
 
     n: int = Field(ge=1)
     status: ActionStatus | None = None

@@ -15,7 +15,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt
-from receiver.pipeline.notices import alert_lines, inform_notice, page_notice, plain
+from receiver.pipeline.notices import alert_lines, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.setting import Setting
 from receiver.store.due import Claimed, Due, Outcome
 from receiver.store.incidents import Incidents
@@ -75,10 +75,7 @@ class Deliver:
         self, row: Claimed, incident: Incident | None, channel: Channel[Any], setting: Setting, now: datetime
     ) -> Notice | None:
         if not row.uid:
-            text = str(row.memory.get("text", ""))
-            return Notice(
-                key=row.member, action=Action.TELL, address=row.to.address, text=text, repeat=row.tries > 1, now=now
-            )
+            return stray_notice(row, now)
         if incident is None:
             return None
         if row.to.paging:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from receiver.metrics import Metrics
 from receiver.model.incident import Incident, State
@@ -17,6 +17,8 @@ class Mirror:
         self.metrics = metrics
         self.after = 0
         """The last commit that was seen."""
+        self.listeners: list[Callable[[Incident], None]] = []
+        """Told of every newer snapshot."""
         self._by_uid: dict[str, Incident] = {}
         self._by_key: dict[str, Incident] = {}
 
@@ -27,6 +29,8 @@ class Mirror:
             if known is not None and known.version >= incident.version:
                 continue
             self._by_uid[incident.uid] = incident
+            for listener in self.listeners:
+                listener(incident)
             for key in incident.keys:
                 other = self._by_key.get(key)
                 if other is None or other.uid == incident.uid or other.opened_at <= incident.opened_at:

@@ -77,6 +77,19 @@ def inform_notice(
     )
 
 
+def stray_notice(row: Claimed, now: datetime) -> Notice | None:
+    """Return what a row without an incident owes: a message about the service itself, or a stray page."""
+    text, again = str(row.memory.get("text", "")), row.tries > 1
+    if "page" not in row.memory:
+        return Notice(key=row.member, action=Action.TELL, address=row.to.address, text=text, repeat=again, now=now)
+    if row.memory.get("sent"):
+        return None
+    page = Page.model_validate(row.memory["page"])
+    return Notice(
+        key=page.key, action=Action.TRIGGER, address=page.address, text=text, page=page, repeat=again, now=now
+    )
+
+
 def _notice(
     row: Claimed, incident: Incident, setting: Setting, now: datetime, action: Action, address: str, **more: Any
 ) -> Notice:

@@ -11,7 +11,7 @@ import structlog
 
 from receiver.incident.commands import on_command
 from receiver.incident.declaration import declare
-from receiver.incident.illegal import Illegal
+from receiver.incident.illegal import Illegal, Impossible
 from receiver.incident.merging import absorb, merge
 from receiver.incident.timing import HAND_OVER
 from receiver.incident.verdict import Outcome, Verdict
@@ -86,7 +86,7 @@ class Respond:
 
         `expected`: the version that the caller has seen. `once`: a key against repetition, kept for 7 days with
         `what`. `origin`: the page key that the command came from, which is not told of it again.
-        Raises Unknown, Illegal, Changed, Reused, StoreAway.
+        Raises Unknown, Illegal, Impossible, Changed, Reused, StoreAway.
         """
         for _ in range(TRIES):
             incident = await self.find(number)
@@ -195,4 +195,4 @@ class Respond:
         return Done(await self.find(before.uid), (), repeated=True)
 
 
-__all__ = ["Changed", "Done", "Illegal", "Respond", "Reused", "Unknown"]
+__all__ = ["Changed", "Done", "Illegal", "Impossible", "Respond", "Reused", "Unknown"]

@@ -18,6 +18,7 @@ CLAIM = Script("claim")
 COMPLETE = Script("complete")
 REFUSE = Script("refuse")
 FREE = Script("free")
+OWE = Script("owe")
 
 
 class Outcome(StrEnum):
@@ -258,6 +259,18 @@ class Due:
         for member, lane, to, memory in rows:
             args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory)))
         return bool(await self.connection.write(REFUSE, [self.keys.named("refused")], args))
+
+    async def owe(
+        self, rows: Sequence[tuple[str, str, Destination, dict[str, Any]]], now_ms: int, once: str | None = None
+    ) -> bool:
+        """Make rows that belong to no incident, durably, and return whether they are new.
+
+        `once`: a door's key against repetition, kept for 7 days.
+        """
+        args: list[Any] = [self.keys.prefix, now_ms, once or ""]
+        for member, lane, to, memory in rows:
+            args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory)))
+        return bool(await self.connection.write(OWE, [self.keys.named("commits")], args))
 
     async def dead_letters(self) -> dict[str, dict[str, Any]]:
         """Return the deliveries that gave up, by member."""

@@ -12,7 +12,8 @@ from receiver.web.auth import Gate
 from receiver.web.errors import answer
 from receiver.web.keys import Doors
 from receiver.web.query import no_query, read_filters
-from receiver.web.reading import by_id, page_of
+from receiver.web.reading import by_id, in_queue, page_of
+from receiver.web.respond_api import incident_answer
 from receiver.web.shapes import alert_items, event_shape, incident_shape, listed
 
 
@@ -27,7 +28,11 @@ class Api:
     async def incidents(self, request: web.Request) -> web.Response:
         """`GET /api/v1/incidents`: newest first, with filters and a cursor."""
         self.gate.admit(request, Scope.READ)
-        found, following = await page_of(self.doors.incidents, read_filters(request))
+        filters = read_filters(request)
+        if filters.queue:
+            found = in_queue(await self.doors.incidents.listing(open_only=True, most=10_000), filters)
+            return answer(listed([self._shape(incident) for incident in found]))
+        found, following = await page_of(self.doors.incidents, filters)
         items = [self._shape(incident) for incident in found]
         return answer(listed(items, str(following) if following else None))
 
@@ -39,7 +44,10 @@ class Api:
         records = await self.doors.incidents.records(incident.uid)
         bodies = await self.doors.incidents.bodies(incident.uid)
         receipts = await self.doors.incidents.receipts(incident.uid)
-        return answer(self._shape(incident, alerts=alert_items(records, bodies), receipts=receipts))
+        tag = f'"{incident.version}"'
+        if request.headers.get("If-None-Match") in (tag, f"W/{tag}"):
+            return web.Response(status=304, headers={"ETag": tag})
+        return incident_answer(self.doors, incident, alerts=alert_items(records, bodies), receipts=receipts)
 
     async def timeline(self, request: web.Request) -> web.Response:
         """`GET /api/v1/incidents/{id}/timeline`: the log, oldest first."""

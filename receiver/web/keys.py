@@ -10,9 +10,11 @@ from aiohttp import web
 from receiver.clock import Clock
 from receiver.config import Config
 from receiver.metrics import Metrics
+from receiver.pipeline.calls import Calls
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
+from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.work import Work
 from receiver.store.connection import Connection
@@ -46,6 +48,8 @@ class Doors:
     state: ServiceState
     setting: Callable[[], Setting]
     """The configuration in force, as the conductors have it."""
+    respond: Respond
+    calls: Calls
     work: Work
     """The loop, for its last beat."""
 

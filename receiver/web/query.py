@@ -43,6 +43,7 @@ class Filters:
     severities: frozenset[Severity]
     services: frozenset[str]
     open: bool | None
+    queue: bool
     limit: int
     after: Place | None
 
@@ -61,12 +62,14 @@ def read_filters(request: web.Request) -> Filters:
 
     `state`, `severity` and `service` may stand there several times: any of them.
     """
-    errors = _unknown(request, ("state", "severity", "service", "open", "limit", "cursor"))
+    errors = _unknown(request, ("state", "severity", "service", "open", "queue", "limit", "cursor"))
     states = _words(request, "state", [state.value for state in State], errors)
     severities = _words(request, "severity", [severity.value for severity in Severity], errors)
-    given = {name: request.query.getall(name, []) for name in ("open", "limit", "cursor")}
+    given = {name: request.query.getall(name, []) for name in ("open", "queue", "limit", "cursor")}
     errors += [_error(name, "may stand here once") for name, values in given.items() if len(values) > 1]
-    opened, limit, cursor = (values[0] if values else None for values in given.values())
+    opened, queue, limit, cursor = (values[0] if values else None for values in given.values())
+    if queue not in (None, "true"):
+        errors.append(_error("queue", "write true"))
     if opened not in (None, "true", "false"):
         errors.append(_error("open", "write true or false"))
     if limit is not None and not (_NUMBER.fullmatch(limit) and 1 <= int(limit) <= MOST):
@@ -77,7 +80,8 @@ def read_filters(request: web.Request) -> Filters:
     _raise(errors)
     return Filters(
         states=frozenset(State(word) for word in states), severities=frozenset(Severity(word) for word in severities),
-        services=frozenset(request.query.getall("service", [])), open=None if opened is None else opened == "true",
+        services=frozenset(request.query.getall("service", [])), queue=queue is not None,
+        open=True if queue else None if opened is None else opened == "true",
         limit=int(limit) if limit else USUAL, after=Place(int(place[1]), place[2]) if place else None,
     )  # fmt: skip
 

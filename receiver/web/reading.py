@@ -46,3 +46,20 @@ async def by_id(incidents: Incidents, number: str) -> Incident:
         if incident is not None:
             return incident
     raise Refusal(404, "unknown_incident", "there is no such incident")
+
+
+def in_queue(incidents: list[Incident], filters: Filters) -> list[Incident]:
+    """Return the incident queue: open ones of a severity that is tracked there.
+
+    Those that nobody owns come first, then the oldest first.
+    """
+    found = [
+        one
+        for one in incidents
+        if filters.keep(one) and one.called is not None and (one.called.queue or one.called.ticket)
+    ]
+
+    def owned(incident: Incident) -> bool:
+        return incident.roles.incident_commander is not None or incident.acknowledged_by is not None
+
+    return sorted(found, key=lambda one: (owned(one), one.opened_at, one.uid))[: filters.limit]

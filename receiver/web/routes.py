@@ -10,9 +10,13 @@ from receiver.web.body import expect
 from receiver.web.console import Console
 from receiver.web.errors import harden, refusals
 from receiver.web.keys import DOORS, Doors
+from receiver.web.openapi import describe
+from receiver.web.operations import incident_operations, offer
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
+from receiver.web.respond_api import RespondApi
 from receiver.web.status_page import StatusPage
+from receiver.web.stream import Stream
 from receiver.web.webhooks import Webhooks
 
 HANDLER_ARGS = {"auto_decompress": False}
@@ -31,10 +35,10 @@ def build(doors: Doors) -> web.Application:
     get("/healthz", probes.healthz)
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)
-    get("/api/v1/incidents", api.incidents)
-    get("/api/v1/incidents/{id}", api.incident)
-    get("/api/v1/incidents/{id}/timeline", api.timeline)
-    get("/api/v1/dead-letters", api.dead_letters)
+    stream = Stream(doors, gate)
+    offer(app, incident_operations(api, RespondApi(doors, gate), stream))
+    app.on_shutdown.append(stream.end)
+    get("/api/openapi.json", describe)
     get("/", console.incidents)
     get("/incidents/{id}", console.incident)
     get("/status", status.page)

@@ -10,6 +10,7 @@ from receiver.model.base import from_ms, rfc3339
 from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident, Page
 from receiver.model.notice import Action, Link
+from receiver.model.work import CHECKLIST
 from receiver.pipeline.notices import page_action
 
 KEPT_BACK = ("address", "key")
@@ -41,12 +42,46 @@ def incident_shape(
         "alerts": counts, "truncated": bool(incident.partial),
         "decision": incident.decision.model_dump(mode="json", exclude={"measured"}),
         "roles": incident.roles.model_dump(mode="json"), "pages": [_page(page, incident) for page in incident.pages],
-        "checklist": [], "actions": [], "links": {**known, "console": url} if url else known, "drill": incident.drill,
+        **_work(incident), "links": {**known, "console": url} if url else known, "drill": incident.drill,
         "version": incident.version,
     }  # fmt: skip
     if receipts is not None:
         shape["receipts"] = list(receipts)
     return shape
+
+
+def _work(incident: Incident) -> dict[str, Any]:
+    done = {tick.item: tick for tick in incident.checklist}
+    watch = incident.stopwatch
+    return {
+        "summary": incident.summary, "cause": incident.cause, "impact": incident.impact,
+        "resolution": incident.resolution, "acknowledged_by": incident.acknowledged_by,
+        "acknowledged_until": moment(incident.acknowledged_until), "flaps": incident.flaps,
+        "reopened": incident.reopened, "held": incident.held, "upstream": incident.upstream,
+        "checklist": [
+            {"item": number, "text": text, "done": number in done,
+             "by": done[number].by if number in done else None,
+             "at": moment(done[number].at) if number in done else None}
+            for number, text in enumerate(CHECKLIST, 1)
+        ],
+        "actions": [
+            {"n": item.n, "title": item.title, "owner": item.owner, "due": item.due.isoformat() if item.due else None,
+             "status": item.status, "at": rfc3339(item.at), "done_at": moment(item.done_at)}
+            for item in incident.actions
+        ],
+        "mitigations": [
+            {"n": one.n, "option": one.option, "text": one.text, "by": one.by, "at": rfc3339(one.at)}
+            for one in incident.mitigations
+        ],
+        "status_updates": [
+            {"n": one.n, "status": one.status, "text": one.text, "components": list(one.components),
+             "next_update": moment(one.next_update), "by": one.by, "at": rfc3339(one.at),
+             "approved_by": one.approved_by, "published_at": moment(one.published_at)}
+            for one in incident.updates
+        ],
+        "timer": {"started_at": rfc3339(watch.started_at), "stopped_at": moment(watch.stopped_at)} if watch else None,
+        "escalation": {"step": incident.ladder.step, "running": incident.ladder.since is not None},
+    }  # fmt: skip
 
 
 def _page(page: Page, incident: Incident) -> dict[str, Any]:

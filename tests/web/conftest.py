@@ -34,6 +34,7 @@ class House:
             config=change(replica.config), intake=replica.intake, outage=replica.outage, incidents=replica.incidents,
             due=replica.due, mirror=replica.mirror, metrics=replica.metrics, clock=replica.clock,
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
+            respond=replica.respond, calls=replica.calls,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))
         self.status: Client = TestClient(TestServer(build_status(self.doors)))

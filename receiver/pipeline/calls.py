@@ -1,0 +1,53 @@
+"""Pages outside any incident: somebody wants somebody."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from receiver.incident.audience import asked, destination, pages
+from receiver.incident.illegal import Impossible
+from receiver.incident.naming import known
+from receiver.model.base import to_ms
+from receiver.model.event import Actor
+from receiver.model.incident import Page
+from receiver.pipeline.setting import Setting
+from receiver.store.due import Due
+from receiver.store.incidents import new_uid
+
+
+class Calls:
+    """The way of a page that belongs to no incident into the store."""
+
+    def __init__(self, setting: Callable[[], Setting], due: Due) -> None:
+        """The work loop sends what is owed."""
+        self.setting = setting
+        self.due = due
+
+    async def page(
+        self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None
+    ) -> Sequence[Page]:
+        """Page `contact`, and return the pages once they are durable; who has called stands in the text.
+
+        `once`: a key against repetition; the same pages are returned, and nobody rings again.
+        Raises Impossible with the nearest name where there is no such contact, or nobody who can be reached.
+        """
+        policy = self.setting().policy
+        name = known(contact, policy.directory.contacts, "contact")
+        uid = hashlib.sha256(once.encode()).hexdigest()[:24] if once else new_uid()
+        key = f"call:{uid}"
+        made, passed = pages(
+            policy, asked(policy, (name,), now), key=key, episode=0, ring=1, paged=(), step="called", now=now
+        )
+        if not made:
+            why = ", ".join(sorted({one.reason.replace("_", " ") for one in passed})) or "nobody"
+            raise Impossible(f"nobody of {name} can be paged: {why}")
+        said = f"{text} (from {actor.name})"
+        rows = [
+            (f"- {page.channel} {page.key}", f"{page.channel}!", destination(page),
+             {"text": said, "page": page.model_dump(mode="json")})
+            for page in made
+        ]  # fmt: skip
+        await self.due.owe(rows, to_ms(now), once)
+        return made

@@ -1,0 +1,210 @@
+"""The bodies of requests under `/api/v1` (surfaces.md, Shapes in JSON), and the command that each one means."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import Field, StrictBool
+
+from receiver.model.base import Frozen
+from receiver.model.command import (
+    Acknowledge,
+    AddAction,
+    AddNote,
+    Assign,
+    ChangeAction,
+    CheckOff,
+    Choose,
+    Close,
+    Command,
+    Declare,
+    Edit,
+    Escalate,
+    Identify,
+    Line,
+    Mitigate,
+    Name,
+    PageContact,
+    Prose,
+    Reopen,
+    Resolve,
+    RunTimer,
+    UpdateStatusPage,
+)
+from receiver.model.severity import Severity
+from receiver.model.work import ActionStatus, Role, UpdateStatus
+
+
+class Body(Frozen):
+    """What every request may say: who does it; default: the token's name."""
+
+    by: Name | None = Field(None, description="Who does it; default: the name of the token.")
+
+
+class LifecycleBody(Body):
+    """A move of the incident, and why."""
+
+    text: Prose | None = Field(None, description="Why, for the timeline.")
+
+
+class CloseBody(LifecycleBody):
+    """The end of the work; `force` closes what is not resolved, and needs `text`."""
+
+    force: StrictBool = Field(False, description="Close it although it is not resolved; needs `text`.")
+
+
+class DeclareBody(Body):
+    """An incident that nobody's alert has opened."""
+
+    title: Line = Field(description="What is wrong, in a line.")
+    severity: Severity
+    service: Name | None = None
+    summary: Prose | None = None
+    drill: StrictBool = Field(False, description="An exercise: it is marked everywhere and counts in no figure.")
+
+    def request(self) -> Declare:
+        """Return the command."""
+        return Declare(**self.model_dump(exclude={"by"}))
+
+
+class PatchBody(Body):
+    """What is said about the incident; a field that is left out, or null, stays."""
+
+    title: Line | None = None
+    severity: Severity | None = None
+    summary: Prose | None = None
+    cause: Prose | None = None
+    impact: Prose | None = None
+    resolution: Prose | None = None
+    text: Prose | None = Field(None, description="Why, when the severity changes.")
+
+    def command(self) -> Command:
+        """Return the command."""
+        return Edit(**self.model_dump(exclude={"by"}))
+
+
+class MergeBody(Body):
+    """The incident that this one is part of."""
+
+    into: Name = Field(description="Its id, such as INC-2026-0001.")
+
+
+class NoteBody(Body):
+    """A line for the timeline."""
+
+    text: Prose
+    at: datetime | None = Field(None, description="When it happened, if that was earlier (RFC 3339).")
+
+    def command(self) -> Command:
+        """Return the command."""
+        return AddNote(text=self.text, at=self.at)
+
+
+class RoleBody(Body):
+    """Who has a role; null takes it away."""
+
+    role: Role
+    person: Name | None
+
+    def command(self) -> Command:
+        """Return the command."""
+        return Assign(role=self.role, person=self.person)
+
+
+class UpdateBody(Body):
+    """How it stands, for the public; the incident moves forward to it."""
+
+    status: UpdateStatus
+    text: Prose
+    components: tuple[Name, ...] | None = Field(None, max_length=100)
+    next_update: datetime | None = Field(None, description="When the next one is promised (RFC 3339).")
+    publish: StrictBool | None = Field(
+        None, description="true: at once; false: a draft; left out: as the severity says."
+    )
+
+    def command(self) -> Command:
+        """Return the command."""
+        return UpdateStatusPage(**self.model_dump(exclude={"by"}))
+
+
+class ChecklistBody(Body):
+    """An item of the investigation checklist."""
+
+    item: int = Field(ge=1, le=100, description="Its number, from 1.")
+    done: StrictBool = True
+
+    def command(self) -> Command:
+        """Return the command."""
+        return CheckOff(item=self.item, done=self.done)
+
+
+class ActionBody(Body):
+    """Something promised."""
+
+    title: Line
+    owner: Name
+    due: date | None = None
+
+    def command(self) -> Command:
+        """Return the command."""
+        return AddAction(title=self.title, owner=self.owner, due=self.due)
+
+
+class ActionPatch(Body):
+    """What changes about an action item; a field that is left out, or null, stays."""
+
+    status: ActionStatus | None = None
+    title: Line | None = None
+    owner: Name | None = None
+    due: date | None = None
+
+    def command(self, n: int) -> Command:
+        """Return the command for action item `n`."""
+        return ChangeAction(n=n, **self.model_dump(exclude={"by"}, exclude_none=True))
+
+
+class MitigationBody(Body):
+    """The option chosen."""
+
+    option: Name = Field(
+        description="rollback, scale, circuit-breaker, feature-flag, failover, or one of your own in a word."
+    )
+    text: Prose | None = None
+
+    def command(self) -> Command:
+        """Return the command."""
+        return Choose(option=self.option, text=self.text)
+
+
+class PageBody(Body):
+    """A contact who is to be paged."""
+
+    contact: Name = Field(description="A key of `contacts`, with or without @.")
+    text: Prose
+
+    def command(self) -> Command:
+        """Return the command."""
+        return PageContact(contact=self.contact, text=self.text)
+
+
+class TimerBody(Body):
+    """The incident's timer."""
+
+    action: Literal["start", "stop"]
+
+    def command(self) -> Command:
+        """Return the command."""
+        return RunTimer(action=self.action)
+
+
+LIFECYCLE: dict[str, type[Command]] = {
+    "acknowledge": Acknowledge,
+    "identify": Identify,
+    "mitigate": Mitigate,
+    "resolve": Resolve,
+    "close": Close,
+    "reopen": Reopen,
+    "escalate": Escalate,
+}
+"""The last word of a lifecycle path, and its command."""

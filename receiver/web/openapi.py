@@ -1,0 +1,117 @@
+"""The API's own description: OpenAPI 3.1, made of the table of operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from pydantic.json_schema import models_json_schema
+
+from receiver import __version__
+from receiver.web.errors import answer
+from receiver.web.operations import OPERATIONS, Operation, Parameter
+from receiver.web.schemas import SCHEMAS
+
+ALWAYS = (400, 401, 403, 503)
+"""Refusals that every operation may answer with."""
+_PLACE = re.compile(r"\{(\w+)\}")
+_SAID = {
+    400: "The request is not understood; `errors` names every mistake.",
+    401: "A token is needed that is known here.",
+    403: "The token lacks the scope.",
+    404: "There is no such incident, contact or item.",
+    409: "The incident's state does not allow it (`errors` says what is possible), or the key was used before.",
+    412: "It is not at the version in If-Match.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    503: "The store is away, or this replica is ending; nothing was changed.",
+}
+
+
+def document(operations: Sequence[Operation], title: str = "receiver", server: str | None = None) -> dict[str, Any]:
+    """Return the OpenAPI document of `operations`."""
+    models = {one.body for one in operations if one.body is not None}
+    named = sorted(models, key=lambda model: model.__name__)
+    _, bodies = models_json_schema(
+        [(model, "validation") for model in named], ref_template="#/components/schemas/{model}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    made: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": __version__,
+            "summary": "Incidents: read them, work on them, review them.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**bodies.get("$defs", {}), **SCHEMAS},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+    if server:
+        made["servers"] = [{"url": server}]
+    return made
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "operationId": one.name,
+        "summary": one.summary,
+        "description": f"Needs a token with the scope `{one.scope.value}`.",
+        "tags": [one.path.split("/")[3]],
+        "parameters": [_place(name) for name in _PLACE.findall(one.path)] + [_parameter(item) for item in one.query],
+        "responses": {str(one.status): _good(one)},
+    }
+    if one.guarded:
+        made["parameters"] += [_header("Idempotency-Key", "The same request again under this key is done once.")]
+        if "{id}" in one.path:
+            made["description"] += " With If-Match and the ETag that was seen it is done only if nothing has changed."
+    if one.body is not None:
+        schema = {"$ref": f"#/components/schemas/{one.body.__name__}"}
+        made["requestBody"] = {"required": not one.optional, "content": {"application/json": {"schema": schema}}}
+    refuses = {*ALWAYS, *one.refuses, *((413, 415) if one.body is not None else ()), *((409,) if one.guarded else ())}
+    for status in sorted(refuses):
+        made["responses"][str(status)] = {
+            "description": _SAID[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return made
+
+
+def _good(one: Operation) -> dict[str, Any]:
+    made: dict[str, Any] = {"description": HTTPStatus(one.status).phrase}
+    if one.answer:
+        made["content"] = {one.kind: {"schema": {"$ref": f"#/components/schemas/{one.answer}"}}}
+    elif one.kind != "application/json":
+        made["content"] = {one.kind: {"schema": {"type": "string"}}}
+    return made
+
+
+def _place(name: str) -> dict[str, Any]:
+    whole = {"type": "integer", "minimum": 1, "maximum": 999999}
+    text = {"type": "string", "minLength": 1, "maxLength": 100}
+    return {"name": name, "in": "path", "required": True, "schema": whole if name == "n" else text}
+
+
+def _parameter(item: Parameter) -> dict[str, Any]:
+    schema = {"type": "array", "items": item.schema} if item.many else item.schema
+    return {"name": item.name, "in": "query", "description": item.text, "schema": schema}
+
+
+def _header(name: str, text: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": "^[!-~]{1,255}$"}
+    return {"name": name, "in": "header", "description": text, "schema": schema}
+
+
+async def describe(request: web.Request) -> web.Response:
+    """`GET /api/openapi.json`: the document, for anybody."""
+    known: list[Operation] = request.app[OPERATIONS]
+    return answer(document(known))

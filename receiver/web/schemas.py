@@ -1,0 +1,124 @@
+"""The schemas of answers in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+def _maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+WORDS: Schema = {"type": "array", "items": TEXT}
+BAG: Schema = {"type": "object", "additionalProperties": TEXT}
+SEVERITY: Schema = {"type": "string", "enum": ["SEV-1", "SEV-2", "SEV-3", "SEV-4"]}
+
+
+def _object(required: Schema, optional: Schema | None = None, *, more: bool = False) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": more,
+    }
+
+
+def _list(name: str) -> Schema:
+    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+    return _object({"items": items, "next": _maybe(TEXT)})
+
+
+def _array(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+ALERT = _object(
+    {
+        "fingerprint": TEXT, "status": {"type": "string", "enum": ["firing", "resolved"]}, "labels": BAG,
+        "annotations": BAG, "starts_at": TIME, "ends_at": _maybe(TIME),
+    }
+)  # fmt: skip
+DECISION = _object(
+    {
+        "severity": SEVERITY, "rule": TEXT, "reasons": WORDS, "scope": _maybe(TEXT), "capped_by": _maybe(TEXT),
+        "rules_hash": TEXT, "next_worse": _maybe(TEXT),
+    },
+    more=True,
+)  # fmt: skip
+PAGE = _object(
+    {
+        "contact": TEXT, "person": TEXT, "step": TEXT, "channel": TEXT, "at": TIME,
+        "status": {"type": "string", "enum": ["triggered", "acknowledged", "resolved"]},
+    }
+)  # fmt: skip
+ROLES = ("incident_commander", "technical_lead", "communications_lead", "scribe")
+INCIDENT = _object(
+    {
+        "id": TEXT, "title": TEXT, "severity": SEVERITY,
+        "state": {
+            "type": "string",
+            "enum": ["open", "acknowledged", "identified", "monitoring", "resolved", "closed"],
+        },
+        "phase": {"type": "string", "enum": ["detect", "triage", "respond", "resolve", "review"]},
+        "service": _maybe(TEXT), "labels": BAG, "opened_at": TIME, "acknowledged_at": _maybe(TIME),
+        "identified_at": _maybe(TIME), "mitigated_at": _maybe(TIME), "resolved_at": _maybe(TIME),
+        "closed_at": _maybe(TIME),
+        "alerts": _object({"firing": WHOLE, "resolved": WHOLE}, {"items": _array(ALERT)}),
+        "decision": DECISION, "roles": _object({name: _maybe(TEXT) for name in ROLES}), "pages": _array(PAGE),
+        "checklist": _array(
+            _object(
+                {"item": WHOLE, "text": TEXT, "done": {"type": "boolean"}, "by": _maybe(TEXT), "at": _maybe(TIME)}
+            )
+        ),
+        "actions": _array(
+            _object(
+                {
+                    "n": WHOLE, "title": TEXT, "owner": TEXT, "due": _maybe({"type": "string", "format": "date"}),
+                    "status": {"type": "string", "enum": ["open", "done", "dropped"]},
+                },
+                more=True,
+            )
+        ),
+        "links": BAG, "drill": {"type": "boolean"}, "version": WHOLE,
+    },
+    {"receipts": _array({"type": "object"})},
+    more=True,
+)  # fmt: skip
+EVENT = _object(
+    {
+        "seq": WHOLE, "at": TIME, "kind": TEXT,
+        "actor": _object(
+            {
+                "kind": {
+                    "type": "string",
+                    "enum": ["alertmanager", "person", "timer", "pagerduty", "slack", "api"],
+                },
+                "name": TEXT,
+            }
+        ),
+        "reason": TEXT, "text": TEXT, "data": {"type": "object"},
+    }
+)  # fmt: skip
+PROBLEM = _object(
+    {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
+    {"errors": _array(_object({"path": TEXT, "message": TEXT}))},
+)
+CALLED = _object({"contact": TEXT, "person": TEXT, "channel": TEXT})
+
+SCHEMAS: dict[str, Schema] = {
+    "Incident": INCIDENT,
+    "IncidentList": _list("Incident"),
+    "Event": EVENT,
+    "EventList": _list("Event"),
+    "Letter": _object({"id": TEXT}, more=True),
+    "LetterList": _list("Letter"),
+    "Pages": _object({"pages": _array(CALLED)}),
+    "Problem": PROBLEM,
+    "Thing": _object({}, more=True),
+}
+"""By the names that operations use; `Thing` is an object that no schema tells more of."""

@@ -1,0 +1,45 @@
+"""The API's own description is whole, and the scopes hold that it tells of."""
+
+from __future__ import annotations
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from receiver.config.sections import Scope
+from receiver.web.operations import OPERATIONS
+from receiver.web.routes import build
+from tests.web.conftest import Opened
+
+
+async def test_the_document_is_valid_and_complete(opened: Opened) -> None:
+    house = await opened()
+    status, made = await house.get("/api/openapi.json", headers={})
+    assert (status, made["openapi"]) == (200, "3.1.0")
+    app = build(house.doors)
+    routed = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.resource.canonical.startswith("/api/v1") and route.method != "HEAD"
+    }
+    told = {(method.upper(), path) for path, item in made["paths"].items() for method in item}
+    assert routed == told
+    names = [item["operationId"] for path in made["paths"].values() for item in path.values()]
+    assert len(set(names)) == len(names)
+    for schema in made["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+async def test_each_operation_is_refused_to_whoever_lacks_its_scope(opened: Opened, scope: Scope) -> None:
+    house = await opened()
+    known = build(house.doors)[OPERATIONS]
+    holds = {"ingest": {Scope.INGEST}, "metrics": {Scope.METRICS}, "read": {Scope.READ, Scope.RESPOND},
+             "respond": {Scope.READ, Scope.RESPOND}, "admin": set(Scope)}[scope]  # fmt: skip
+    token = {"ingest": "am-token", "metrics": "none", "read": "respond-token", "respond": "respond-token",
+             "admin": "admin-token"}[scope]  # fmt: skip
+    for one in known:
+        if one.scope in holds:
+            continue
+        path = one.path.replace("{id}", "INC-1").replace("{n}", "1")
+        async with house.client.request(one.method, path, headers={"Authorization": f"Bearer {token}"}) as response:
+            assert response.status in (401, 403), (one.name, response.status)
