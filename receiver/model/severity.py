@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
 
 from receiver.model.base import Frozen
 
@@ -31,6 +35,19 @@ def worst(severities: Iterable[Severity]) -> Severity | None:
     return min(severities, key=lambda severity: severity.rank, default=None)
 
 
+def _read(value: object) -> object:
+    # null is what an infinity became where it was written as a JSON number, which has none.
+    return math.inf if value is None or value == "+Inf" else value
+
+
+def _write(value: float) -> float | str:
+    return "+Inf" if math.isinf(value) else value
+
+
+Measured = Annotated[float, BeforeValidator(_read), PlainSerializer(_write, when_used="json")]
+"""A quantity in its base unit; in JSON an infinite one is the text `+Inf`, as Prometheus writes it."""
+
+
 class Decision(Frozen):
     """Why an alert, or an incident, has its severity (surfaces.md, `decision`)."""
 
@@ -40,9 +57,12 @@ class Decision(Frozen):
     reasons: tuple[str, ...] = ()
     """Each condition with the measured value against its threshold, as `error_rate 7.3% > 5%`."""
     scope: str | None = None
+    scope_from: str | None = None
+    """Where the scope was read: `label scope`, `annotation scope`, `label tenant`, `2 tenants counted in label tenant`;
+    `none` when nothing said it; None when no rule looked."""
     capped_by: str | None = None
     rules_hash: str = ""
     next_worse: str | None = None
     """What would have made it one step worse, in words."""
-    measured: dict[str, float] = {}
+    measured: dict[str, Measured] = {}
     """The measurements that were read, in their base unit (ratio, seconds, factor)."""
