@@ -15,6 +15,8 @@ from aiohttp import web
 
 from receiver.config import Config
 from receiver.config.address import split_listen
+from receiver.config.reloaded import Reloaded
+from receiver.reload import Reloader
 from receiver.replica import Replica
 from receiver.store.embedded import EmbeddedStore
 from receiver.store.lock import EmbeddedStoreError
@@ -33,13 +35,14 @@ log = structlog.get_logger("receiver")
 class Service:
     """A replica, and the addresses at which it listens."""
 
-    def __init__(self, replica: Replica) -> None:
-        """Put doors before `replica`; nothing listens yet."""
+    def __init__(self, replica: Replica, source: Callable[[], Config] | None = None) -> None:
+        """Put doors before `replica`; nothing listens yet. `source` reads the configuration anew."""
         self.replica = replica
+        self.reloader = Reloader(replica, source or (lambda: replica.config))
         self.config = replica.config
         self.state = ServiceState()
         self.doors = Doors(
-            config=replica.config,
+            configured=lambda: replica.config,
             intake=replica.intake,
             outage=replica.outage,
             incidents=replica.incidents,
@@ -53,6 +56,7 @@ class Service:
             respond=replica.respond,
             calls=replica.calls,
             work=replica.work,
+            reload=self.reloader.reload,
         )
         self.ports: list[int] = []
         self._runners: list[web.AppRunner] = []
@@ -107,6 +111,14 @@ async def run(service: Service) -> None:
         log.info("stopping", signal=number.name)
         ended.set()
 
+    reloads: set[asyncio.Task[Reloaded]] = set()
+
+    def again() -> None:
+        task = asyncio.create_task(service.reloader.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, again)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     await service.start()
@@ -133,8 +145,15 @@ def _greet(service: Service) -> None:
         log.warning("channel_off", channel=name, why=why)
 
 
-def serve(config: Config, runner: Callable[[Service], Awaitable[None]] = run) -> int:
-    """Run one replica until it is told to end. Returns the exit code: 0, or 1 when it cannot start."""
+def serve(
+    config: Config,
+    runner: Callable[[Service], Awaitable[None]] = run,
+    source: Callable[[], Config] | None = None,
+) -> int:
+    """Run one replica until it is told to end. Returns the exit code: 0, or 1 when it cannot start.
+
+    `source` reads the configuration anew, for a reload; without it a reload changes nothing.
+    """
     embedded: EmbeddedStore | None = None
     url = config.redis.url.get_secret_value()
     try:
@@ -142,7 +161,7 @@ def serve(config: Config, runner: Callable[[Service], Awaitable[None]] = run) ->
             embedded = EmbeddedStore(Path(config.redis.data_dir))
             url = embedded.start()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            loop.run(_serve(config, url, embedded, runner))
+            loop.run(_serve(config, url, embedded, runner, source))
     except EmbeddedStoreError as error:
         log.error("cannot_start", why=str(error))
         return 1
@@ -156,9 +175,13 @@ def serve(config: Config, runner: Callable[[Service], Awaitable[None]] = run) ->
 
 
 async def _serve(
-    config: Config, url: str, embedded: EmbeddedStore | None, runner: Callable[[Service], Awaitable[None]]
+    config: Config,
+    url: str,
+    embedded: EmbeddedStore | None,
+    runner: Callable[[Service], Awaitable[None]],
+    source: Callable[[], Config] | None,
 ) -> None:
-    service = Service(Replica(config, url=url, embedded=embedded))
+    service = Service(Replica(config, url=url, embedded=embedded), source)
     # A notification of ten thousand alerts makes a hundred thousand objects, none of them garbage: looking for garbage
     # all the while doubles the time to read it.
     gc.freeze()

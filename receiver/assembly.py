@@ -28,6 +28,11 @@ def make_channels(config: Config, http: Http) -> dict[str, Channel[Any]]:
     return {name: channel for name, channel in made.items() if channel.missing() is None}
 
 
+def alike(one: Channel[Any], other: Channel[Any]) -> bool:
+    """Return whether two channels are of one kind with the same settings, secrets included."""
+    return type(one) is type(other) and one.settings == other.settings
+
+
 def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Setting:
     """Return the setting in force for `config` with its complete channels."""
     incidents, storm = config.incidents, config.ingest.storm

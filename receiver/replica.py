@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from receiver.assembly import make_channels, make_setting
+from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
@@ -73,6 +73,20 @@ class Replica:
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
         self.work.asking[STORM] = storm.look
         self._tasks: list[asyncio.Task[None]] = []
+
+    def apply(self, config: Config) -> None:
+        """Let `config` take effect, whole; what is under way ends by the setting that it began with.
+
+        A channel whose settings have not changed stays as it is, with what it has learnt. The lane of one that is gone
+        is served until it is empty: what it owed is parked with the reason, and a page finds its backup.
+        """
+        before = self.setting.channels
+        made = make_channels(config, self.http)
+        same = {name: before[name] for name, new in made.items() if name in before and alike(before[name], new)}
+        self.config = config
+        self.setting = make_setting(config, {**made, **same})
+        self.incidents.history_s = round(config.incidents.history.total_seconds())
+        self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
 
     async def open_store(self) -> None:
         """Look at the store and fill the mirror; a store that is away is said, and is no reason not to start."""

@@ -32,8 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policies": {"model", "triage", "incident", "config"},
     "assembly": {"policies"} | ROOMS | GAUGES | {"pipeline"},
     "replica": ROOMS | GAUGES | {"pipeline", "assembly"},
-    "app": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica"},
-    "cli": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica", "app"},
+    "reload": GAUGES | {"replica"},
+    "app": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica", "reload"},
+    "cli": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica", "reload", "app"},
     "__main__": {"cli"},
 }
 PURE = ("model", "triage", "incident", "review")

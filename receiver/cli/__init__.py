@@ -47,16 +47,17 @@ def serve(
     from receiver.config import ConfigError, load
     from receiver.log import configure
 
-    overrides = {"server.listen": listen, "redis.url": redis}
+    given = {"server.listen": listen, "redis.url": redis}
+    overrides = {name: text for name, text in given.items() if text}
     try:
-        loaded = load(config, os.environ, overrides={name: text for name, text in overrides.items() if text})
+        loaded = load(config, os.environ, overrides=overrides)
     except ConfigError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
     writer = configure(Clock().now, level=os.environ.get("RECEIVER_LOG_LEVEL", "info"))
     try:
-        code = run(loaded)
+        code = run(loaded, source=lambda: load(config, os.environ, overrides=overrides))
     finally:
         writer.close()
     raise typer.Exit(code)

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -36,14 +36,28 @@ LOCAL = Caller("local", frozenset(Scope))
 class Gate:
     """The tokens of the configuration, hashed once. Empty means off, never open (surfaces.md, Decided)."""
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        """A token that is empty matches nothing, but it says that somebody wanted this closed."""
-        self.closed = bool(tokens)
-        self._known = [
-            (_hash(token.token.get_secret_value()), Caller(token.name, frozenset(token.scopes)))
-            for token in tokens
-            if token.token.get_secret_value().strip()
-        ]
+    def __init__(self, tokens: Callable[[], Sequence[Token]]) -> None:
+        """`tokens` are those in force: a reload replaces them."""
+        self._tokens = tokens
+        self._read: Sequence[Token] | None = None
+        self._hashed: list[tuple[bytes, Caller]] = []
+
+    @property
+    def closed(self) -> bool:
+        """Whether a token is needed. One that is empty matches nothing, but says that somebody wanted this closed."""
+        return bool(self._tokens())
+
+    @property
+    def _known(self) -> list[tuple[bytes, Caller]]:
+        tokens = self._tokens()
+        if tokens is not self._read:
+            self._hashed = [
+                (_hash(token.token.get_secret_value()), Caller(token.name, frozenset(token.scopes)))
+                for token in tokens
+                if token.token.get_secret_value().strip()
+            ]
+            self._read = tokens
+        return self._hashed
 
     def guards(self, scope: Scope) -> bool:
         """Return whether some token that can match has `scope`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from receiver.clock import Clock
 from receiver.config import Config
+from receiver.config.reloaded import Reloaded
 from receiver.metrics import Metrics
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.intake import Intake
@@ -36,7 +37,7 @@ class ServiceState:
 class Doors:
     """Everything behind the doors of one replica."""
 
-    config: Config
+    configured: Callable[[], Config]
     intake: Intake
     outage: Outage
     incidents: Incidents
@@ -52,6 +53,13 @@ class Doors:
     calls: Calls
     work: Work
     """The loop, for its last beat."""
+    reload: Callable[[], Awaitable[Reloaded]]
+    """Reads the configuration anew."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force: a reload replaces it."""
+        return self.configured()
 
 
 DOORS = web.AppKey("doors", Doors)

@@ -14,6 +14,7 @@ from receiver.web.openapi import describe
 from receiver.web.operations import incident_operations, offer
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
+from receiver.web.reloading import Reloading
 from receiver.web.respond_api import RespondApi
 from receiver.web.status_page import StatusPage
 from receiver.web.stream import Stream
@@ -26,7 +27,7 @@ HANDLER_ARGS = {"auto_decompress": False}
 def build(doors: Doors) -> web.Application:
     """Return the application behind `server.listen`, with every door."""
     app = _application(doors)
-    gate, pages = Gate(doors.config.auth.tokens), Pages()
+    gate, pages = Gate(lambda: doors.config.auth.tokens), Pages()
     webhooks, probes, api = Webhooks(doors, gate), Probes(doors, gate), Api(doors, gate)
     console, status = Console(doors, gate, pages), StatusPage(doors, pages)
     add, get = app.router.add_post, app.router.add_get
@@ -39,6 +40,8 @@ def build(doors: Doors) -> web.Application:
     offer(app, incident_operations(api, RespondApi(doors, gate), stream))
     app.on_shutdown.append(stream.end)
     get("/api/openapi.json", describe)
+    for method in ("POST", "PUT"):
+        app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)
     get("/", console.incidents)
     get("/incidents/{id}", console.incident)
     get("/status", status.page)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from receiver.config import Config
 from receiver.model.base import rfc3339
 from receiver.model.public import PublicComponent, PublicIncident, PublicPage
 from receiver.pipeline.publicity import Publicity
@@ -22,10 +23,11 @@ class StatusPage:
     """`/status` and its JSON. What it shows is a PublicPage and nothing else."""
 
     def __init__(self, doors: Doors, pages: Pages) -> None:
-        """Read the components once."""
+        """The components are read once for each configuration."""
         self.doors = doors
         self.pages = pages
-        self.publicity = Publicity(doors.config)
+        self._read: Config | None = None
+        self._publicity: Publicity | None = None
 
     async def page(self, request: web.Request) -> web.Response:
         """`/status`, for people."""
@@ -40,7 +42,10 @@ class StatusPage:
         return response
 
     def _page(self) -> PublicPage:
-        return self.publicity.page(self.doors.mirror.open(), self.doors.clock.now())
+        if self._publicity is None or self._read is not self.doors.config:
+            self._read = self.doors.config
+            self._publicity = Publicity(self._read)
+        return self._publicity.page(self.doors.mirror.open(), self.doors.clock.now())
 
 
 def summary_shape(page: PublicPage) -> dict[str, Any]:

@@ -257,3 +257,40 @@ async def test_a_silenced_alert_is_not_a_resolved_one(house: House) -> None:
     (incident,) = await house.incidents()
     assert (incident["state"], incident["alerts"]["firing"], incident["alerts"]["resolved"]) == ("open", 1, 1)
     assert len(house.pager.open()) == 2
+
+
+async def test_a_hangup_reloads_and_a_bad_file_changes_nothing(house: House) -> None:
+    await house.open()
+    config = house.folder / "receiver.yaml"
+    content = yaml.safe_load(config.read_text("utf-8"))
+
+    async def loaded() -> dict[str, float]:
+        async with aiohttp.ClientSession() as client, client.get(f"{house.url}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith("receiver_config_last")}
+
+    before = await loaded()
+    config.write_text("channels: [", "utf-8")
+    house.service.signal(signal.SIGHUP)
+
+    async def is_bad() -> bool:
+        return (await loaded())["receiver_config_last_reload_successful"] == 0
+
+    await until(is_bad, "a reload that failed")
+    content["auth"]["tokens"].append({"name": "late", "token": "a-token-that-came-later", "scopes": ["read"]})
+    config.write_text(yaml.safe_dump(content), "utf-8")
+    house.service.signal(signal.SIGHUP)
+
+    async def is_good() -> bool:
+        return (await loaded())["receiver_config_last_reload_successful"] == 1
+
+    await until(is_good, "a reload that is good")
+    after = await loaded()
+    name = "receiver_config_last_reload_timestamp_seconds"
+    assert after[name] > before[name]
+    headers = {"Authorization": "Bearer a-token-that-came-later"}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{house.url}/api/v1/incidents", headers=headers) as answer,
+    ):
+        assert answer.status == 200

@@ -9,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.config import Config
+from receiver.reload import Reloader
 from receiver.web.keys import Doors, ServiceState
 from receiver.web.routes import build, build_status
 from tests.stories.world import World
@@ -30,14 +31,21 @@ class House:
         replica = world.one
         self.replica = replica
         self.state = ServiceState(ready=True)
+        replica.config = change(replica.config)
+        self.source: Callable[[], Config] = lambda: replica.config
+        self.reloader = Reloader(replica, self._read)
         self.doors = Doors(
-            config=change(replica.config), intake=replica.intake, outage=replica.outage, incidents=replica.incidents,
+            configured=lambda: replica.config, intake=replica.intake, outage=replica.outage,
+            incidents=replica.incidents,
             due=replica.due, mirror=replica.mirror, metrics=replica.metrics, clock=replica.clock,
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
-            respond=replica.respond, calls=replica.calls,
+            respond=replica.respond, calls=replica.calls, reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))
         self.status: Client = TestClient(TestServer(build_status(self.doors)))
+
+    def _read(self) -> Config:
+        return self.source()
 
     async def post(self, body: bytes | str, **headers: str) -> tuple[int, dict[str, Any]]:
         """Post a body as Alertmanager does; return status and answer."""
