@@ -8,7 +8,7 @@ from receiver.channels import discover
 from receiver.config.address import is_loopback, split_listen
 from receiver.config.draft import Draft, listed
 from receiver.config.problems import Path, Problem, one_of
-from receiver.model.oncall import Person
+from receiver.model.oncall import Line, Person, Rota, Schedule
 from receiver.model.severity import Severity
 from receiver.triage.matchers import MatcherError, parse_matcher
 
@@ -97,8 +97,20 @@ def _of_people(draft: Draft) -> Iterator[Reference]:
             for where, person in listed((*path, "people"), target.people):
                 yield where, "people", person
     for name, schedule in draft.sections.schedules.items():
-        for where, person in listed(("schedules", name, "people"), schedule.people):
-            yield where, "people", person
+        yield from _of_schedule(("schedules", name), schedule)
+
+
+def _of_schedule(path: Path, schedule: Schedule) -> Iterator[Reference]:
+    lines: list[tuple[Path, Line]] = [(path, schedule)]
+    lines += [((*path, "layers", index), layer) for index, layer in enumerate(schedule.layers)]
+    for place, line in lines:
+        rotas: list[tuple[Path, Rota]] = [(place, line)]
+        rotas += [((*place, "rotations", index), change) for index, change in enumerate(line.rotations)]
+        for where, rota in rotas:
+            for spot, person in listed((*where, "people"), rota.people):
+                yield spot, "people", person
+    for index, planned in enumerate(schedule.overrides):
+        yield (*path, "overrides", index, "person"), "people", planned.person
 
 
 def _of_channels(draft: Draft) -> Iterator[Reference]:
@@ -119,7 +131,7 @@ def _addresses(draft: Draft) -> Iterator[Problem]:
             if road in roads or road in Person.model_fields:
                 continue
             path = ("people", key, road)
-            hint = one_of(road, roads | {"name", "timezone"})
+            hint = one_of(road, roads | {"name", "timezone", "vacations"})
             yield draft.document.problem(path, "no channel has this name or kind", hint, at_key=True)
 
 

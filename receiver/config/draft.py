@@ -75,7 +75,7 @@ class Draft:
             return ()
         if target.schedule is not None:
             schedule = self.sections.schedules.get(target.schedule)
-            return schedule.people if schedule else ()
+            return schedule.everybody if schedule else ()
         return target.people or ((target.person,) if target.person else ())
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from receiver.incident.schedule import Shift, on_call
-from receiver.model.oncall import Contact, Person, Schedule, Target
+from receiver.incident.schedule import Roster, Shift
+from receiver.model.oncall import Contact, Override, Person, Schedule, Target
 from receiver.model.policy import Audience, Escalation, SeveritySettings
 from receiver.model.severity import Severity
 
@@ -32,6 +33,8 @@ class Directory:
     severities: Mapping[Severity, SeveritySettings]
     escalations: Mapping[str, Escalation]
     audiences: tuple[Audience, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    """Those that were made while the service ran."""
 
     def people_of(self, contact: str, now: datetime) -> tuple[str, ...]:
         """Return the keys of the people whom `contact` means at `now`. Raises UnknownName."""
@@ -70,10 +73,21 @@ class Directory:
         return self.escalations[name]
 
     def shift(self, schedule: str, now: datetime) -> Shift:
-        """Return who is on call at `now`. Raises UnknownName."""
+        """Return who is on call at `now`: perhaps nobody. Raises UnknownName."""
+        return self.roster(schedule).at(now)
+
+    def roster(self, schedule: str) -> Roster:
+        """Return the schedule with everybody's vacations and overrides. Raises UnknownName."""
         if schedule not in self.schedules:
             raise UnknownName("schedule", schedule)
-        return on_call(self.schedules[schedule], now)
+        if schedule not in self._rosters:
+            made = [one for one in self.overrides if one.schedule == schedule]
+            self._rosters[schedule] = Roster(self.schedules[schedule], self.people, made)
+        return self._rosters[schedule]
+
+    @cached_property
+    def _rosters(self) -> dict[str, Roster]:
+        return {}
 
     def _contact(self, name: str) -> Contact:
         if name not in self.contacts:
@@ -82,5 +96,6 @@ class Directory:
 
     def _reach(self, target: Target, now: datetime) -> tuple[str, ...]:
         if target.schedule is not None:
-            return (self.shift(target.schedule, now).person,)
+            person = self.shift(target.schedule, now).person
+            return () if person is None else (person,)
         return tuple(dict.fromkeys(target.people or (target.person or "",)))

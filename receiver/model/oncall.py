@@ -6,54 +6,44 @@ against each other by receiver.config, which knows where in the file they stand.
 
 from __future__ import annotations
 
-import re
-from datetime import date, time, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from receiver.model.base import Frozen
+from receiver.model.rota import DAYS as DAYS
+from receiver.model.rota import Change as Change
+from receiver.model.rota import Hours as Hours
+from receiver.model.rota import Layer as Layer
+from receiver.model.rota import Line as Line
+from receiver.model.rota import Rota as Rota
+from receiver.model.rota import Rotation as Rotation
+from receiver.model.rota import check_weekly as check_weekly
+from receiver.model.rota import parse_handoff as parse_handoff
 from receiver.model.settings import Settings
-from receiver.model.units import PositiveDuration, ZoneName, parse_clock
-
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-SHORTEST_SHIFT = timedelta(hours=1)
-"""A clock change moves by an hour at most (today's zones): shorter shifts could end before they begin."""
-
-_WHEN = re.compile(r"(?:([A-Za-z]+) +)?(\S+)")
-
-
-def parse_handoff(text: str) -> tuple[int | None, time]:
-    """Return weekday (0 is Monday, None without one) and wall-clock time of `Monday 09:00` or `09:00`.
-
-    Raises ValueError for everything else.
-    """
-    match = _WHEN.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("not a moment of the week (write a day and a time, such as 'Monday 09:00')")
-    if match[1] is None:
-        return None, parse_clock(match[2])
-    days = [index for index, day in enumerate(DAYS) if match[1].lower() in (day, day[:3])]
-    if not days:
-        raise ValueError("no such day (write Monday to Sunday and a time, such as 'Monday 09:00')")
-    return days[0], parse_clock(match[2])
-
-
-def check_handoff(text: str) -> str:
-    """Return `text` when parse_handoff reads it; raises ValueError otherwise."""
-    parse_handoff(text)
-    return text
-
-
-def check_weekly(text: str) -> str:
-    """Return `text` when it is a day and a time (`Sunday 03:00`); raises ValueError otherwise."""
-    if parse_handoff(text)[0] is None:
-        raise ValueError("the day is missing (write a day and a time, such as 'Sunday 03:00')")
-    return text
+from receiver.model.units import PositiveDuration, ZoneName
+from receiver.model.wallclock import When, check_span
 
 
 def _none_without(value: Any) -> Any:
     return None if value == "" else value
+
+
+class Vacation(Settings):
+    """A time in which somebody is away."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: When = Field(alias="from")
+    """The day or time from which on."""
+    until: When
+    """When it ends; a day is included."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        check_span(self.from_, self.until)
+        return self
 
 
 class Person(Settings):
@@ -65,7 +55,9 @@ class Person(Settings):
     name: str = Field(min_length=1)
     """How messages call this person."""
     timezone: Annotated[ZoneName | None, BeforeValidator(_none_without)] = None
-    """Where this person's clock is, for what they are shown; none: that of `service.timezone`."""
+    """Where this person's clock is, for what they are shown and for `vacations`; none: that of `service.timezone`."""
+    vacations: tuple[Vacation, ...] = ()
+    """When this person is away: the next of a rotation takes over. Without `timezone` on the schedule's clocks."""
     addresses: dict[str, SecretStr] = {}
     """Address by name or kind of a channel. Secret: for a pager it is a routing key."""
 
@@ -110,57 +102,67 @@ class Contact(Target):
     """Who is paged when this contact has not acknowledged within `respond_within`."""
 
 
-class Rotation(StrEnum):
-    """How long a shift is."""
+class Planned(Settings):
+    """Somebody takes over from whoever would be on call, planned in the configuration."""
 
-    DAILY = "daily"
-    WEEKLY = "weekly"
-    CUSTOM = "custom"
+    model_config = ConfigDict(populate_by_name=True)
+
+    person: str
+    """A key of `people`."""
+    from_: When = Field(alias="from")
+    """The day or time from which on; without an offset on the clocks of the schedule's `timezone`."""
+    until: When
+    """When it ends; a day is included."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        check_span(self.from_, self.until)
+        return self
 
 
-class Schedule(Settings):
-    """Who is on call when. The hand-off keeps its wall-clock time across daylight-saving changes."""
+class Override(Frozen):
+    """Somebody takes over from whoever would be on call: asked for while the service ran. Times are in UTC."""
 
-    rotation: Rotation = Rotation.WEEKLY
-    """How long a shift is; `custom` takes it from `length`."""
-    length: PositiveDuration | None = None
-    """With `rotation: custom`: a shift's length in wall-clock time, at least 1h."""
-    handoff: Annotated[str, AfterValidator(check_handoff)] = ""
-    """When a shift ends, as `Monday 09:00` (weekly) or `09:00` (daily); left out: Monday 09:00, or 09:00."""
-    timezone: ZoneName = "UTC"
-    """The zone of `handoff` and `starts`."""
-    starts: date = date(2024, 1, 1)
-    """The day on which, or in the shift of which, the first of `people` begins."""
-    people: tuple[str, ...] = Field(min_length=1)
-    """Keys of `people`, in the order of their shifts."""
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: str
+    schedule: str
+    """A key of `schedules`."""
+    person: str
+    """A key of `people`."""
+    from_: datetime = Field(alias="from")
+    until: datetime
+    by: str
+    """Who asked for it."""
+    made_at: datetime
+    """When: of two that hold at once the later one counts."""
+
+
+class Schedule(Line):
+    """Who is on call when: rotations over each other, then overrides."""
+
+    layers: tuple[Layer, ...] = ()
+    """More rotations; where several hold, the last one counts."""
+    overrides: tuple[Planned, ...] = ()
+    """Who takes over from whom for a while; the last one counts, and those made by command before all."""
     handoff_channel: str | None = None
     """A key of `channels`: where the hand-off is told."""
     respond_within: PositiveDuration | None = None
     """How soon whoever is on call here is to answer; none: as the severity says."""
 
-    @property
-    def shift(self) -> timedelta:
-        """Length of a shift in wall-clock time."""
-        if self.rotation is Rotation.CUSTOM and self.length is not None:
-            return self.length
-        return timedelta(days=1 if self.rotation is Rotation.DAILY else 7)
+    @model_validator(mode="before")
+    @classmethod
+    def _zone(cls, value: Any) -> Any:
+        # A layer is in the zone of its schedule, unless it names its own.
+        if not isinstance(value, dict) or not isinstance(value.get("layers"), list | tuple) or "timezone" not in value:
+            return value
+        zone = {"timezone": value["timezone"]}
+        layers = [{**zone, **layer} if isinstance(layer, dict) else layer for layer in value["layers"]]
+        return {**value, "layers": layers}
 
     @property
-    def moment(self) -> tuple[int | None, time]:
-        """Weekday (None: any day) and wall-clock time of the hand-off."""
-        if self.handoff:
-            return parse_handoff(self.handoff)
-        return (0 if self.rotation is Rotation.WEEKLY else None), time(9)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        day, _ = self.moment
-        if self.rotation is Rotation.WEEKLY and day is None:
-            raise ValueError("a weekly rotation needs the day of its handoff (write handoff: 'Monday 09:00')")
-        if self.rotation is Rotation.DAILY and day is not None:
-            raise ValueError("a daily rotation hands off every day (write handoff: '09:00')")
-        if (self.rotation is Rotation.CUSTOM) != (self.length is not None):
-            raise ValueError("length and rotation: custom belong together (write both or neither)")
-        if self.shift < SHORTEST_SHIFT:
-            raise ValueError("a shift of less than an hour (write length: 1h or more)")
-        return self
+    def everybody(self) -> tuple[str, ...]:
+        """Everybody who may be on call here at some time, each once."""
+        lines: tuple[Line, ...] = (self, *self.layers)
+        found = [person for line in lines for rota in (line, *line.rotations) for person in rota.people]
+        return tuple(dict.fromkeys([*found, *(planned.person for planned in self.overrides)]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.incident.schedule import hand_off, on_call
+from receiver.incident.schedule import Roster, hand_off, on_call
 from receiver.model.oncall import Rotation, Schedule
 
 TEAM = ("alice", "bob", "carol")
@@ -38,7 +38,7 @@ def test_the_reference_schedule(now: str, person: str, since: str, until: str, f
 @pytest.mark.parametrize("now", ["2026-11-02T08:59:59Z", "2026-10-01T00:00:00Z", "1971-01-01T00:00:00Z"])
 def test_before_it_starts_the_first_person_stands_in(now: str) -> None:
     shift = on_call(PRIMARY, at(now))
-    assert (shift.person, shift.since, shift.until, shift.next) == ("alice", None, at("2026-11-09T09:00:00Z"), "bob")
+    assert (shift.person, shift.since, shift.until, shift.next) == ("alice", None, at("2026-11-02T09:00:00Z"), "alice")
 
 
 def test_a_start_between_hand_offs_falls_into_the_first_persons_shift() -> None:
@@ -121,16 +121,12 @@ def schedules(draw: st.DrawFn) -> Schedule:
 def test_every_moment_lies_in_its_shift_and_shifts_follow_each_other(schedule: Schedule, now: datetime) -> None:
     shift = on_call(schedule, now)
     assert now < shift.until
-    assert shift.since is None or shift.since <= now
     if shift.since is not None:
+        assert shift.since <= now
         assert on_call(schedule, shift.since) == shift
-        before = on_call(schedule, shift.since - timedelta(microseconds=1))
-        assert before.until == shift.since or before.since is None
+        assert on_call(schedule, shift.since - timedelta(microseconds=1)).until == shift.since
     after = on_call(schedule, shift.until)
-    # A custom shift may fall wholly into the hour that the clocks skip; it is then nobody's.
-    if schedule.shift > timedelta(hours=1):
-        assert after.person == shift.next
-    assert after.since == shift.until
+    assert (after.since, after.person) == (shift.until, shift.next)
 
 
 @given(schedules(), st.integers(0, 3000))
@@ -140,9 +136,31 @@ def test_a_hand_off_happens_once_at_its_wall_clock_time_or_at_the_skip(schedule:
     assert hand_off(schedule, turn + 1) >= moment
     zone = ZoneInfo(schedule.timezone)
     _, clock = schedule.moment
-    wall = moment.astimezone(zone)
+    wall = moment.astimezone(zone).replace(tzinfo=None)
     expected = datetime.combine(date.min, clock) + (turn * schedule.shift) % timedelta(days=1)
     if wall.time() != expected.time():
         before = (moment - timedelta(seconds=1)).astimezone(zone)
-        assert wall.utcoffset() != before.utcoffset(), "only a change of clocks moves a hand-off"
-        assert before.time() < wall.time() or wall.time().hour == 0
+        assert moment.astimezone(zone).utcoffset() != before.utcoffset(), "only a change of clocks moves a hand-off"
+        assert before.replace(tzinfo=None) < wall - timedelta(minutes=10), "and only one that skips"
+
+
+def test_a_schedule_remembers_nothing_that_changes_its_answers() -> None:
+    schedule = Schedule(
+        rotation=Rotation.DAILY, handoff="09:00", starts=date(2026, 11, 2), people=TEAM, timezone="Europe/Berlin"
+    )
+    roster = Roster(schedule)
+    moments = [at("2026-10-20T00:00:00Z") + timedelta(hours=number * 7) for number in range(400)]
+    alone = [on_call(schedule, moment) for moment in moments]
+    assert [roster.at(moment) for moment in reversed(moments)] == alone[::-1]
+    assert [roster.at(moment) for moment in moments] == alone
+    assert list(roster.shifts(moments[0], moments[-1])) == list(dict.fromkeys(alone))
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.incident.schedule.KEPT", 5)
+    schedule = Schedule(rotation=Rotation.DAILY, handoff="09:00", starts=date(2026, 11, 2), people=TEAM)
+    roster = Roster(schedule)
+    for day in range(40):
+        moment = at("2026-10-20T10:00:00Z") + timedelta(days=day * 3 % 40)
+        assert roster.at(moment) == on_call(schedule, moment)
+        assert len(roster._known) == len(roster._starts) <= 5

@@ -1,0 +1,94 @@
+"""Wall-clock time: what a clock on a wall of some zone shows, and when that is.
+
+A time that the clocks skip is the moment of the skip; a time that comes twice is its first coming. So each is there
+once, and a later time on the wall never lies before an earlier one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator
+
+FIRST, LAST = date(1970, 1, 1), date(2199, 12, 31)
+"""Days outside are slips, and arithmetic with them would leave what a datetime can hold."""
+
+_WHEN = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(Z|[+-]\d{2}:\d{2})?)?")
+_WRITE = "write a day such as 2026-12-24, or a time such as 2026-12-24T09:00 or 2026-12-24T09:00:00Z"
+
+
+def instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment, in UTC, at which clocks in `zone` show `wall` (without a zone) for the first time."""
+    before = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if before.astimezone(zone).replace(tzinfo=None) == wall:
+        return before
+    # The clocks skip `wall`. Read with the offset after the skip it lies before it, and the other way round.
+    low, high = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), before
+    new = high.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        if middle.astimezone(zone).utcoffset() == new:
+            high = middle
+        else:
+            low = middle
+    return high.replace(microsecond=0)
+
+
+def check_day(day: date) -> date:
+    """Return `day` when it is of our time. Raises ValueError otherwise."""
+    if not FIRST <= day <= LAST:
+        raise ValueError(f"not a day between {FIRST} and {LAST} (write year-month-day, such as 2026-11-02)")
+    return day
+
+
+def check_when(value: object) -> str:
+    """Return the text of a day or a time; parse_when reads it. Raises ValueError for everything else."""
+    text = value.isoformat() if isinstance(value, date) else value
+    match = _WHEN.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"neither a day nor a time ({_WRITE})")
+    try:
+        check_day(date.fromisoformat(match[1]))
+        if match[2]:
+            datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or ''}")
+    except ValueError as error:
+        raise ValueError(str(error) if "(" in str(error) else f"no such day or time ({_WRITE})") from None
+    return match[0]
+
+
+def parse_when(text: str, zone: ZoneInfo, *, ends: bool = False) -> datetime:
+    """Return the moment, in UTC, of what check_when let pass; without an offset it is on the clocks of `zone`.
+
+    A day alone is its beginning, and with `ends` its end, so that a span of days includes its last one.
+    """
+    if len(text) == len("2026-12-24"):
+        midnight = datetime.combine(date.fromisoformat(text), time())
+        return instant(midnight + timedelta(days=1 if ends else 0), zone)
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else instant(moment, zone)
+
+
+def check_span(begins: str, ends: str) -> None:
+    """Raise ValueError unless `ends` lies behind `begins`."""
+    utc = ZoneInfo("UTC")
+    # Where one of them names its offset and the other does not, what they are is known only with their zone.
+    mixed = _offset(begins) != _offset(ends)
+    slack = timedelta(hours=26) if mixed else timedelta()
+    if parse_when(ends, utc, ends=True) + slack <= parse_when(begins, utc):
+        raise ValueError("it ends before it begins (write an `until` that is later than `from`)")
+
+
+def _offset(text: str) -> bool:
+    match = _WHEN.fullmatch(text)
+    return bool(match and match[3])
+
+
+def _when(value: Any) -> Any:
+    return check_when(value)
+
+
+When = Annotated[str, BeforeValidator(_when)]
+"""A day (`2026-12-24`), or a time with or without an offset (`2026-12-24T09:00`)."""
