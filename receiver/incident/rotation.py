@@ -6,6 +6,7 @@ time that the clocks skip happens at the moment of the skip; at a time that come
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,8 @@ NEAR = timedelta(days=15)
 REACH = NEAR.days + 3
 BLOCK, BLOCKS = 32, 128
 """Days of which the hours are worked out at once, and how many such blocks are kept."""
+KEPT = 4096
+"""Hand-offs that are remembered, so that what a caller asks for cannot fill the memory."""
 
 Away = Callable[[str, datetime], bool]
 """(person, moment) -> whether that person is on vacation."""
@@ -52,11 +55,17 @@ class Wheel:
         self._first = datetime.combine(rota.starts, clock) - timedelta(days=back)
         week = tuple(Day)
         self._hours = [(frozenset(week.index(day) for day in hours.days), hours.from_, hours.to) for hours in rota.only]
-        self._blocks: dict[int, list[tuple[datetime, datetime]]] = {}
+        self._begins: dict[int, datetime] = {}
+        self._blocks: dict[int, list[datetime]] = {}
 
     def begins(self, number: int) -> datetime:
         """Return the moment, in UTC, at which turn `number` begins."""
-        return instant(self._first + number * self.shift, self.zone)
+        found = self._begins.get(number)
+        if found is None:
+            if len(self._begins) >= KEPT:
+                self._begins.clear()
+            found = self._begins[number] = instant(self._first + number * self.shift, self.zone)
+        return found
 
     def number(self, now: datetime) -> int:
         """Return the number of the turn that holds at `now`: it has begun, and the next has not."""
@@ -71,7 +80,7 @@ class Wheel:
 
     def counts(self, now: datetime) -> bool:
         """Return whether it counts at `now`."""
-        return not self._hours or any(begins <= now < ends for begins, ends in self._open_hours(now))
+        return not self._hours or bisect_right(self._open_hours(now), now) % 2 == 1
 
     def edges(self, now: datetime) -> tuple[datetime | None, datetime]:
         """Return the last moment, not later than `now`, and the first later one, at which it may change hands.
@@ -79,17 +88,20 @@ class Wheel:
         The first is None before the rotation starts.
         """
         number = self.number(now)
-        before = [self.begins(number)] if number >= 0 else []
-        after = [self.begins(max(number + 1, 0))]
-        for edge in (edge for span in self._open_hours(now) for edge in span):
-            if abs(edge - now) < NEAR:
-                (before if edge <= now else after).append(edge)
-        return max(before, default=None), min(after)
-
-    def _open_hours(self, now: datetime) -> list[tuple[datetime, datetime]]:
-        # The hours around `now` in which it counts, adjoining ones as one, in order. Kept, for the next who asks.
+        before = self.begins(number) if number >= 0 else None
+        after = self.begins(max(number + 1, 0))
         if not self._hours:
-            return []
+            return before, after
+        hours = self._open_hours(now)
+        place = bisect_right(hours, now)
+        if place and now - hours[place - 1] < NEAR:
+            before = hours[place - 1] if before is None else max(before, hours[place - 1])
+        if place < len(hours) and hours[place] - now < NEAR:
+            after = min(after, hours[place])
+        return before, after
+
+    def _open_hours(self, now: datetime) -> list[datetime]:
+        # The moments around `now` at which its hours begin, end, begin ... Kept, for the next who asks.
         block = now.astimezone(self.zone).toordinal() // BLOCK
         if block not in self._blocks:
             if len(self._blocks) >= BLOCKS:
@@ -97,13 +109,13 @@ class Wheel:
             self._blocks[block] = self._merged(block * BLOCK - REACH, (block + 1) * BLOCK + REACH)
         return self._blocks[block]
 
-    def _merged(self, first: int, last: int) -> list[tuple[datetime, datetime]]:
-        found: list[tuple[datetime, datetime]] = []
+    def _merged(self, first: int, last: int) -> list[datetime]:
+        found: list[datetime] = []
         for begins, ends in sorted(self._spans(first, last)):
-            if found and begins <= found[-1][1]:
-                found[-1] = (found[-1][0], max(ends, found[-1][1]))
+            if found and begins <= found[-1]:
+                found[-1] = max(ends, found[-1])
             elif begins < ends:  # the clocks may skip all of it
-                found.append((begins, ends))
+                found += (begins, ends)
         return found
 
     def _spans(self, first: int, last: int) -> Iterator[tuple[datetime, datetime]]:

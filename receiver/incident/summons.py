@@ -114,7 +114,7 @@ def _reach(policy: Policy, draft: Draft, contact: str, way: Way, respond: float)
 
 def _gather(draft: Draft, policy: Policy, step: str) -> None:
     # All hands: everybody of the schedules (the seed's "all-hands until resolved").
-    people = sorted({person for schedule in policy.directory.schedules.values() for person in schedule.people})
+    people = sorted({person for schedule in policy.directory.schedules.values() for person in schedule.everybody})
     known = set(draft.incident.notified)
     fresh = [person for person in people if person not in known]
     if people and step in FRESH:
