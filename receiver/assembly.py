@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from string import Formatter
 from typing import Any
 
@@ -15,10 +15,13 @@ from receiver.incident.links import links_of
 from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
-from receiver.pipeline.setting import Setting
+from receiver.pipeline.setting import CheckAsked, Setting
 from receiver.policies import listener, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
+
+CHECK_EVERY = timedelta(seconds=10)
+"""How often the checks of `verification` run while an incident is watched (the seed's `watch -n 10`)."""
 
 
 def make_channels(config: Config, http: Http) -> dict[str, Channel[Any]]:
@@ -51,6 +54,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         listeners=tuple(listener(audience) for audience in config.audiences),
         windows=windows_of(config.maintenance),
         storm=(storm.incidents, storm.within),
+        verify_every=CHECK_EVERY if config.verification.checks else None,
     )
     watchdog = config.ingest.watchdog
     base = config.service.public_url
@@ -76,6 +80,19 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         emergency_paging=incidents.emergency_paging,
         mention=mention,
         links=links,
+        checks=tuple(
+            CheckAsked(
+                name=check.name,
+                http=check.http,
+                expect_status=check.expect_status,
+                promql=check.promql,
+                below=check.below,
+                above=check.above,
+            )
+            for check in config.verification.checks
+        ),
+        prometheus=config.verification.prometheus_url,
+        alertmanagers=config.ingest.alertmanagers,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )
 

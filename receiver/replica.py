@@ -11,7 +11,7 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import HAND_OVER, STORM
+from receiver.incident.timing import HAND_OVER, STORM, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.calls import Calls
@@ -21,7 +21,9 @@ from receiver.pipeline.outage import Outage
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.storm import Storm
+from receiver.pipeline.verify import Verify
 from receiver.pipeline.work import Work
+from receiver.sources.asking import Asking
 from receiver.store.board import Board
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Due
@@ -72,6 +74,9 @@ class Replica:
         self.work.asking[HAND_OVER] = self.respond.hand_over
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
         self.work.asking[STORM] = storm.look
+        self.asking = Asking()
+        self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
+        self.work.asking[VERIFY] = self.verify.look
         self._tasks: list[asyncio.Task[None]] = []
 
     def apply(self, config: Config) -> None:
@@ -129,4 +134,5 @@ class Replica:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.http.close()
+        await self.asking.close()
         await self.connection.close()

@@ -15,6 +15,18 @@ from receiver.triage.rules import RuleSet
 
 
 @dataclass(frozen=True)
+class CheckAsked:
+    """One check of `verification`: an address to get, or a query with its bounds."""
+
+    name: str
+    http: str | None = None
+    expect_status: int = 200
+    promql: str | None = None
+    below: float | None = None
+    above: float | None = None
+
+
+@dataclass(frozen=True)
 class Setting:
     """Everything that a decision or a delivery reads of the configuration."""
 
@@ -34,6 +46,12 @@ class Setting:
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
     notes: tuple[str, ...] = field(default=())
+    checks: tuple[CheckAsked, ...] = ()
+    """What must hold while an incident is watched."""
+    prometheus: str | None = None
+    """Where queries are asked; None: nowhere."""
+    alertmanagers: tuple[str, ...] = ()
+    """Those that are asked what is true there; several are one cluster."""
 
     @property
     def lanes(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from receiver.incident.journal import replay
 from receiver.model.alert import fingerprint, parse_notification
 from receiver.pipeline.intake import Answer
 from receiver.replica import Replica
+from receiver.sources.asking import Asking, Said, SourceError
 from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Site
 from tests.fakes.slack import TOKEN
 
@@ -78,6 +80,29 @@ def notification(*alerts: dict[str, Any], group: str = "api", truncated: int = 0
     ).encode()
 
 
+class Outside(Asking):
+    """What is asked beyond the vendors: nothing answers, unless a story says what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, Said] = {}
+        """By what the address begins with."""
+        self.asked: list[str] = []
+
+    async def get(self, url: str, params: Mapping[str, str] | None = None, limit: float | None = None) -> Said:
+        return await self._say(url)
+
+    async def send(self, method: str, url: str, body: Any = None, limit: float | None = None) -> Said:
+        return await self._say(url)
+
+    async def _say(self, url: str) -> Said:
+        self.asked.append(url)
+        for begin, said in self.answers.items():
+            if url.startswith(begin):
+                return said
+        raise SourceError("connection", "nobody answers in this story")
+
+
 class World:
     """Given a configuration: post, push the clock, look at what the vendors got."""
 
@@ -87,6 +112,7 @@ class World:
         self.pagerduty, self.slack, self.hook = FakePagerDuty(), FakeSlack(), FakeHook()
         self.site = Site(self.pagerduty, self.slack, self.hook)
         self.replicas: list[Replica] = []
+        self.outside = Outside()
 
     async def open(self, replicas: int = 1, **env: str) -> World:
         """Start the vendors and that many replicas."""
@@ -98,6 +124,7 @@ class World:
     async def replica(self, **env: str) -> Replica:
         """Start one more replica."""
         made = Replica(reference(self.site.url, **env), url=self.store, clock=self.clock)
+        made.verify.asking = self.outside
         await made.open_store()
         self.replicas.append(made)
         return made

@@ -1,0 +1,86 @@
+"""Whether the fix is verified: checks while an incident is watched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receiver.model.incident import State
+from receiver.sources.asking import Said
+from tests.stories.world import World, alert, notification
+
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
+HEALTH, PROMETHEUS = "https://api.stratum.ai/health", "http://prometheus:9090/api/v1/query"
+
+
+def rate(value: str) -> Said:
+    body = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"%s"]}]}}'
+    return Said(200, (body % value).encode())
+
+
+async def watched(world: World, health: int = 200, errors: str = "0.01") -> None:
+    await world.open()
+    world.outside.answers = {HEALTH: Said(health, b""), PROMETHEUS: rate(errors)}
+    await world.post(notification(alert(**HIGH)))
+    await world.post(notification(alert(firing=False, **HIGH)))
+
+
+async def state(world: World) -> State:
+    (incident,) = await world.incidents()
+    found: State = incident.state
+    return found
+
+
+async def texts(world: World, kind: str) -> list[str]:
+    (incident,) = await world.incidents()
+    return [event.text for event in await world.one.incidents.events(incident.uid) if event.kind == kind]
+
+
+async def test_all_good_for_the_whole_time_resolves_and_says_what_was_measured(world: World) -> None:
+    await watched(world)
+    await world.forward("14m")
+    assert await state(world) is State.MONITORING
+    await world.forward("2m")
+    assert await state(world) is State.RESOLVED
+    (said,) = await texts(world, "resolved")
+    assert "health: answers 200" in said
+    assert "5xx rate: 0.01, to be < 0.05" in said
+
+
+async def test_one_bad_answer_takes_it_back_and_is_said(world: World) -> None:
+    await watched(world)
+    await world.forward("5m")
+    world.outside.answers[PROMETHEUS] = rate("0.09")
+    await world.forward("1m")
+    assert await state(world) is State.OPEN
+    assert await texts(world, "verification_failed") == ["not fixed: 5xx rate: 0.09, to be < 0.05"]
+    world.outside.answers[PROMETHEUS] = rate("0.02")
+    await world.forward("1m")
+    assert await state(world) is State.MONITORING
+    await world.forward("14m")
+    assert await state(world) is State.MONITORING, "the window begins anew"
+    await world.forward("2m")
+    assert await state(world) is State.RESOLVED
+
+
+async def test_a_health_address_that_answers_badly_holds_it_open(world: World) -> None:
+    await watched(world, health=503)
+    await world.forward("30m")
+    assert await state(world) is not State.RESOLVED
+    assert (await texts(world, "verification_failed"))[0] == "not fixed: health: answers 503, expected 200"
+
+
+async def test_what_cannot_be_asked_is_said_once_and_holds_nothing_up(world: World) -> None:
+    await watched(world)
+    world.outside.answers = {}
+    await world.forward("16m")
+    assert await state(world) is State.RESOLVED
+    said = await texts(world, "check_unknown")
+    assert len(said) == 1
+    assert "nobody answers" in said[0]
+
+
+async def test_two_replicas_end_the_watch_once(world: World) -> None:
+    await watched(world)
+    await world.replica()
+    await world.forward("16m")
+    assert len(await texts(world, "resolved")) == 1
