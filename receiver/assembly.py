@@ -15,6 +15,7 @@ from receiver.incident.links import links_of
 from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
+from receiver.model.severity import Severity
 from receiver.pipeline.setting import CheckAsked, Setting
 from receiver.policies import listener, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
@@ -80,6 +81,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         emergency_paging=incidents.emergency_paging,
         mention=mention,
         links=links,
+        silent_after=watchdog.silent_after if watchdog else None,
+        silence_is=watchdog.severity if watchdog else Severity.SEV2,
         checks=tuple(
             CheckAsked(
                 name=check.name,

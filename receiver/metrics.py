@@ -71,6 +71,10 @@ class Metrics:
             "receiver_severity_unknowns", "What a severity was decided without", ["kind"], registry=r
         )
         self.overdue = Gauge("receiver_overdue_work", "Due rows that are later than a lease", registry=r)
+        self.overdue_oldest = Gauge(
+            "receiver_overdue_oldest_timestamp_seconds", "When the oldest overdue row was due; 0: none", registry=r
+        )
+        self.unattended = Gauge("receiver_unattended_incidents", "Open incidents whose escalation is late", registry=r)
         self.loop_errors = Counter("receiver_loop_errors", "Steps of the work loop that failed", ["step"], registry=r)
         Info("receiver_build", "This build", registry=r).info({"version": __version__})
         self._services: set[str] = set()

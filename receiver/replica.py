@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 
 import structlog
 
@@ -14,6 +15,7 @@ from receiver.config import Config
 from receiver.incident.timing import HAND_OVER, STORM, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
+from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
@@ -22,6 +24,8 @@ from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.storm import Storm
 from receiver.pipeline.verify import Verify
+from receiver.pipeline.watchdog import NAME as WATCHDOG
+from receiver.pipeline.watchdog import Watchdog
 from receiver.pipeline.work import Work
 from receiver.sources.asking import Asking
 from receiver.store.board import Board
@@ -70,14 +74,25 @@ class Replica:
         self.calls = Calls(lambda: self.setting, self.due)
         self.board = Board(self.connection)
         self.outage = Outage(lambda: self.setting, self.intake, self.mirror, self.clock, self.metrics)
+        self.outage.came_back = self._able_again
         self.work.attach(self.intake, self.outage)
         self.work.asking[HAND_OVER] = self.respond.hand_over
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
         self.work.asking[STORM] = storm.look
+        self.able_since = self.clock.now()
+        self.watchdog = Watchdog(
+            lambda: self.setting, self.incidents, self.due, self.intake, self.metrics, lambda: self.able_since
+        )
+        self.intake.beaten = self.watchdog.beaten
+        self.work.clockwork[WATCHDOG] = self.watchdog.look
+        self.auditor = Auditor(lambda: self.setting, self.incidents, self.due, self.clock, self.metrics)
         self.asking = Asking()
         self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[VERIFY] = self.verify.look
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _able_again(self, now: datetime) -> None:
+        self.able_since = now
 
     def apply(self, config: Config) -> None:
         """Let `config` take effect, whole; what is under way ends by the setting that it began with.
@@ -113,6 +128,7 @@ class Replica:
     def run(self) -> None:
         """Start the loop, and the watch over an embedded store."""
         self._tasks.append(asyncio.create_task(self.work.run()))
+        self._tasks.append(asyncio.create_task(self.auditor.run()))
         if self.embedded is not None:
             self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
 

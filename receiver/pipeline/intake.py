@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +79,8 @@ class Intake:
         self.mirror = mirror
         self.metrics = metrics
         self.deliver = deliver
+        self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
+        """Told of each heartbeat."""
 
     async def accept(
         self,
@@ -98,6 +100,7 @@ class Intake:
         if heartbeat:
             await self.due.heartbeat(to_ms(now))
             self.metrics.watchdog.set(now.timestamp())
+            await self.beaten(now)
         if not alive:
             return IGNORED
         members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
@@ -256,6 +259,10 @@ class Intake:
                 late = (now - incident.started_at).total_seconds()
                 self.metrics.detect.labels(incident.severity).observe(max(0.0, late))
         count_events(self.metrics, incident, verdict.events)
+
+
+async def _nothing(now: datetime) -> None:
+    return None
 
 
 def rows(

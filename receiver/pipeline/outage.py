@@ -63,6 +63,8 @@ class Outage:
         self.mirror = mirror
         self.clock = clock
         self.metrics = metrics
+        self.came_back: Callable[[datetime], None] = lambda now: None
+        """Told when the store is back."""
         self.since: float | None = None
         """Monotonic seconds since when it is away; None while it answers."""
         self._kept: dict[str, _Kept] = {}
@@ -166,4 +168,5 @@ class Outage:
         away = timedelta(seconds=self.clock.monotonic() - self.since) if self.since is not None else timedelta()
         self.since = None
         self.metrics.store_up.set(1)
+        self.came_back(now)
         log.info("store_back", away_seconds=round(away.total_seconds(), 1))

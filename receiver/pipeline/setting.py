@@ -10,6 +10,7 @@ from receiver.channels.base import Channel
 from receiver.incident.audience import Policy
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
+from receiver.model.severity import Severity
 from receiver.triage.matchers import Matcher
 from receiver.triage.rules import RuleSet
 
@@ -46,6 +47,10 @@ class Setting:
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
     notes: tuple[str, ...] = field(default=())
+    silent_after: timedelta | None = None
+    """How long the Watchdog may be silent; None: it is not watched."""
+    silence_is: Severity = Severity.SEV2
+    """The severity of its silence."""
     checks: tuple[CheckAsked, ...] = ()
     """What must hold while an incident is watched."""
     prometheus: str | None = None

@@ -212,6 +212,22 @@ class Due:
         )
         return reply
 
+    async def late(self, before_ms: int) -> tuple[int, int | None]:
+        """Return how many rows of all lanes were due before then and are not done, and when the oldest was due."""
+        count, oldest = 0, None
+        lanes = (TIMERS, *self.lanes)
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for lane in lanes:
+                pipe.zcount(self.keys.due(lane), "-inf", before_ms)
+                pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
+            found = await pipe.execute()
+        for late, first in zip(found[::2], found[1::2], strict=True):
+            count += late
+            if late:
+                oldest = int(first[0][1]) if oldest is None else min(oldest, int(first[0][1]))
+        return count, oldest
+
     async def held(self, group: str) -> str | None:
         """Return the notification that is held for `group`, as JSON."""
         async with self.connection.guarded() as client:

@@ -1,0 +1,50 @@
+"""The dead man's switch: the alert that always fires has fallen silent, or is heard of again. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.journal import Draft
+from receiver.incident.summons import summon
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import Incident
+from receiver.model.plan import Ladder
+from receiver.model.severity import Decision, Severity
+
+KEY = "watchdog"
+"""The correlation key of the incident: at most one is open."""
+
+
+def silent(uid: str, last: datetime, severity: Severity, policy: Policy, pointer: str, now: datetime) -> Verdict:
+    """Return the incident that says that nothing was heard since `last`; `pointer` is what the key leads to so far."""
+    minutes = (now - last).total_seconds() / 60
+    why = f"the Watchdog alert was last heard of at {rfc3339(last)}, {minutes:.0f} min ago"
+    draft = Draft(None, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
+    incident = Incident(
+        uid=uid,
+        key=KEY,
+        keys=(KEY,),
+        episode=to_ms(now),
+        title="Alerting is silent: alerts may not reach anybody",
+        severity=severity,
+        decision=Decision(severity=severity, rule="watchdog", reasons=(why,)),
+        opened_at=now,
+        started_at=last,
+        plan=policy.plan,
+        ladder=Ladder(since=now),
+    )
+    data = {"incident": incident.model_dump(mode="json"), "alerts": []}
+    draft.add(Kind.OPENED, "watchdog_silent", f"{severity}: {why}", data, policy.informs)
+    summon(draft, policy, "opened")
+    return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={KEY: pointer})
+
+
+def heard(incident: Incident, policy: Policy, now: datetime) -> Draft:
+    """Return the end of that incident: the alert has come in again."""
+    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
+    to = (*policy.informs, *pagers_of(incident))
+    draft.add(Kind.RESOLVED, "watchdog_heard", "the Watchdog alert is heard of again", to=to)
+    return draft

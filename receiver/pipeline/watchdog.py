@@ -1,0 +1,87 @@
+"""The timer of the dead man's switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.incident.watchdog import KEY, heard, silent
+from receiver.metrics import Metrics
+from receiver.model.base import from_ms, to_ms
+from receiver.pipeline.counting import count_events
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.setting import Setting
+from receiver.store.due import Due
+from receiver.store.incidents import Incidents, Stale, new_uid
+
+NAME = "watchdog"
+LOOK = timedelta(seconds=10)
+"""How often it is looked whether the alert has come back."""
+
+log = structlog.get_logger("receiver.watchdog")
+
+
+class Watchdog:
+    """It is armed by the first notification of the Watchdog alert (`ingest.watchdog`)."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        due: Due,
+        intake: Intake,
+        metrics: Metrics,
+        able_since: Callable[[], datetime],
+    ) -> None:
+        """`able_since`: since when this replica could hear of anything: its own absence is nobody's silence."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.intake = intake
+        self.metrics = metrics
+        self.able_since = able_since
+
+    async def look(self, now: datetime) -> datetime | None:
+        """Open or resolve what is to be, and return when to look again; None when nothing is watched."""
+        setting = self.setting()
+        last_ms = await self.due.watchdog_ms()
+        if setting.silent_after is None or last_ms is None:
+            return None
+        last = from_ms(last_ms)
+        self.metrics.watchdog.set(last.timestamp())
+        known = await self.incidents.known(KEY, KEY, [])
+        incident = known.incident
+        is_open = incident is not None and not incident.state.over
+        ends = max(last, self.able_since()) + setting.silent_after
+        if now < ends:
+            if is_open and incident is not None and last > incident.opened_at:
+                draft = heard(incident, setting.policy, now)
+                await self._commit(Verdict(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now)
+                log.info("watchdog_heard", incident=incident.id)
+                return ends
+            return min(ends, now + LOOK) if is_open else ends
+        if not is_open:
+            verdict = silent(new_uid(), last, setting.silence_is, setting.policy, known.pointer, now)
+            await self._commit(verdict, now, turn=(KEY, known.turn))
+            log.error("watchdog_silent", last=last.isoformat())
+        return now + LOOK
+
+    async def beaten(self, now: datetime) -> None:
+        """The alert was heard of: arm the timer, or end what its silence has opened."""
+        setting = self.setting()
+        if setting.silent_after is None:
+            return
+        await self.due.seed(f"sys {NAME}", to_ms(now + setting.silent_after))
+
+    async def _commit(self, verdict: Verdict, now: datetime, turn: tuple[str, int] | None = None) -> None:
+        try:
+            done = await self.intake.commit(verdict, self.setting(), now, turn=turn)
+        except Stale:
+            return  # another replica was faster, or somebody works on it: looked at again
+        if done.incident is not None:
+            if verdict.outcome is Outcome.OPENED:
+                self.metrics.opened.labels(done.incident.severity, self.metrics.service(None)).inc()
+            count_events(self.metrics, done.incident, verdict.events)

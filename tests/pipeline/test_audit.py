@@ -1,0 +1,45 @@
+"""The auditor complains about what is late, and about nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import World, alert, notification
+
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
+
+
+@pytest.fixture
+async def world(store_url: str) -> AsyncIterator[World]:
+    made = World(store_url)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_what_happens_in_time_is_no_finding(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(**HIGH)))
+    await world.forward("20m")
+    found = await world.one.auditor.look(world.clock.now())
+    assert (found.overdue, found.oldest, found.unattended) == (0, None, ())
+
+
+async def test_a_loop_that_stands_still_is_found(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(**HIGH)))
+    world.clock.forward(timedelta(minutes=17))
+    found = await world.one.auditor.look(world.clock.now())
+    assert found.unattended == ("INC-2026-0001",)
+    assert found.overdue >= 1
+    assert found.oldest is not None
+    sample = world.one.metrics.registry.get_sample_value
+    assert sample("receiver_unattended_incidents") == 1
+    assert (sample("receiver_overdue_work") or 0) >= 1
+    await world.quiet()
+    assert (await world.one.auditor.look(world.clock.now())).unattended == ()
