@@ -55,6 +55,7 @@ class Service:
             setting=lambda: replica.setting,
             respond=replica.respond,
             calls=replica.calls,
+            silencing=replica.silencing,
             work=replica.work,
             reload=self.reloader.reload,
         )

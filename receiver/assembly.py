@@ -16,7 +16,7 @@ from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
 from receiver.model.severity import Severity
-from receiver.pipeline.setting import CheckAsked, Setting
+from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
 from receiver.policies import listener, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
@@ -57,7 +57,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         storm=(storm.incidents, storm.within),
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
-    watchdog = config.ingest.watchdog
+    watchdog, rhythm = config.ingest.watchdog, config.ingest.reconcile
     base = config.service.public_url
 
     def mention(person: str, channel: str) -> Mention:
@@ -96,6 +96,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         ),
         prometheus=config.verification.prometheus_url,
         alertmanagers=config.ingest.alertmanagers,
+        reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )
 

@@ -12,7 +12,7 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import HAND_OVER, STORM, VERIFY
+from receiver.incident.timing import HAND_OVER, STORM, UNSILENCE, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.audit import Auditor
@@ -20,8 +20,11 @@ from receiver.pipeline.calls import Calls
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
+from receiver.pipeline.reconcile import NAME as RECONCILE
+from receiver.pipeline.reconcile import Reconcile
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.storm import Storm
 from receiver.pipeline.verify import Verify
 from receiver.pipeline.watchdog import NAME as WATCHDOG
@@ -89,6 +92,10 @@ class Replica:
         self.asking = Asking()
         self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[VERIFY] = self.verify.look
+        self.reconcile = Reconcile(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
+        self.work.clockwork[RECONCILE] = self.reconcile.look
+        self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
+        self.work.asking[UNSILENCE] = self.silencing.end
         self._tasks: list[asyncio.Task[None]] = []
 
     def _able_again(self, now: datetime) -> None:

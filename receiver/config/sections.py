@@ -169,6 +169,17 @@ class Storm(Settings):
     """... opened within this time: later ones join one storm incident, paged once."""
 
 
+class Reconcile(Settings):
+    """How Alertmanager is asked what is true there."""
+
+    every: PositiveDuration = timedelta(seconds=30)
+    """How often."""
+    forgotten_after: PositiveDuration = timedelta(minutes=10)
+    """What it has not known for so long is over; longer than its restart needs to hear of everything again."""
+    unheard_after: PositiveDuration = timedelta(minutes=6)
+    """What has fired there for so long and never came in opens its incident; longer than group_interval."""
+
+
 class Ingest(Settings):
     """What comes in."""
 
@@ -176,6 +187,8 @@ class Ingest(Settings):
     """Addresses that are asked what is true there, and for silences."""
     watchdog: Watchdog | None = Watchdog()
     """The dead man's switch, armed by its first notification; null: off."""
+    reconcile: Reconcile = Reconcile()
+    """How `alertmanagers` are asked."""
     storm: Storm = Storm()
     """When later incidents join one."""
 

@@ -228,6 +228,12 @@ def _held(incident: Incident, event: Event) -> dict[str, Any]:
     }
 
 
+def _reconciled(incident: Incident, event: Event) -> dict[str, Any]:
+    counts = dict(event.data["upstream"])
+    since = incident.unknown_since if incident.upstream.get("unknown") else event.at
+    return {"upstream": counts, "unknown_since": since if counts.get("unknown") else None}
+
+
 EFFECTS: dict[Kind, Effect] = {
     Kind.SEVERITY_RAISED: _raised,
     Kind.SEVERITY_SET: _set,
@@ -265,7 +271,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.STATUS_UPDATE: _updated,
     Kind.STATUS_APPROVED: _updated,
     Kind.SILENCED: lambda incident, event: {"silences": tuple(event.data["silences"])},
-    Kind.UPSTREAM: lambda incident, event: {"upstream": dict(event.data["upstream"])},
+    Kind.UPSTREAM: _reconciled,
     Kind.STORM_JOINED: _held,
     Kind.STORM_COUNTED: lambda incident, event: {"held_back": event.data["held_back"]},
     Kind.STORM_ENDED: lambda incident, event: {"storm_ended_at": event.at},

@@ -19,6 +19,7 @@ from receiver.model.command import (
     CheckOff,
     Choose,
     Command,
+    RecordSilence,
     RunTimer,
     UpdateStatusPage,
 )
@@ -189,6 +190,14 @@ def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
     draft.add(Kind.STATUS_APPROVED, "approved", text, data, policy.informs)
 
 
+def _silenced(draft: Draft, command: RecordSilence, policy: Policy) -> None:
+    if command.id in draft.incident.silences:
+        return
+    text = f"silenced in Alertmanager until {rfc3339(command.until)} by {draft.actor.name}"
+    data = {"silences": [*draft.incident.silences, command.id], "until": rfc3339(command.until)}
+    draft.add(Kind.SILENCED, "silenced", f"{text}: {command.text}" if command.text else text, data, policy.informs)
+
+
 def _room(draft: Draft, what: str, count: int) -> None:
     if count >= MOST:
         raise Illegal(draft.incident, what, f"there are {MOST} already")
@@ -204,5 +213,6 @@ LABOUR: dict[type[Command], Callable[[Draft, Any, Policy], None]] = {
     RunTimer: _timer,
     UpdateStatusPage: _update,
     ApproveUpdate: _approve,
+    RecordSilence: _silenced,
 }
 """Each command of this page, and what it writes."""

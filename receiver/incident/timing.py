@@ -19,6 +19,7 @@ MONITOR = "monitor"
 VERIFY = "verify"
 STORM = "storm"
 HAND_OVER = "hand_over"
+UNSILENCE = "unsilence"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Draft, Policy], None]
@@ -37,11 +38,17 @@ def _hand_over_due(incident: Incident, policy: Policy) -> datetime | None:
     return incident.closed_at if incident.merged else None
 
 
+def _unsilence_due(incident: Incident, policy: Policy) -> datetime | None:
+    ended = incident.closed_at or incident.resolved_at
+    return ended if incident.state.over and incident.silences else None
+
+
 _TIMERS: dict[str, tuple[Due, Act | None]] = {
     MONITOR: (_watched_enough, end_watch),
     VERIFY: (verify_due, None),
     STORM: (_storm_due, None),
     HAND_OVER: (_hand_over_due, None),
+    UNSILENCE: (_unsilence_due, None),
     "escalate": (step_due, climb),
     "answer": (lambda incident, policy: answer_due(incident), miss),
     "lapse": (lambda incident, policy: lapse_due(incident), lapse),

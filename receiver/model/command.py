@@ -155,6 +155,14 @@ class ApproveUpdate(Command):
     n: int = Field(ge=1)
 
 
+class RecordSilence(Command):
+    """A silence was made upstream for this incident."""
+
+    id: Name
+    until: datetime
+    text: Prose | None = None
+
+
 class Declare(Frozen):
     """Open an incident by hand."""
 

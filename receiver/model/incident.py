@@ -161,6 +161,8 @@ class Incident(Frozen):
     """Whether a person opened it, without an alert."""
     upstream: dict[str, int] = {}
     """How many of its alerts Alertmanager holds back there: silenced, inhibited."""
+    unknown_since: datetime | None = None
+    """Since when Alertmanager has not known some of its firing alerts."""
     silences: tuple[str, ...] = ()
     """Ids of silences made upstream for it, expired when it is resolved."""
     unasked: tuple[str, ...] = ()

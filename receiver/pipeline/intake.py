@@ -29,6 +29,8 @@ from receiver.store.due import Due
 from receiver.store.incidents import Change, Committed, Incidents, Known, Row, Seen, Stale, new_uid
 from receiver.triage.correlate import digest, split
 
+RECEIVERS = 100
+"""Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
 TRIES = 12
 """Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
 
@@ -79,6 +81,7 @@ class Intake:
         self.mirror = mirror
         self.metrics = metrics
         self.deliver = deliver
+        self._heard: set[str] = set()
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -103,6 +106,9 @@ class Intake:
             await self.beaten(now)
         if not alive:
             return IGNORED
+        if notification.receiver not in self._heard and len(self._heard) < RECEIVERS:
+            await self.incidents.heard_as(notification.receiver[:200])
+            self._heard.add(notification.receiver)
         members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
         groups = [_group(notification, key) for key in members]
         texts = [_digest(notification, alerts, setting) for alerts in members.values()]
@@ -123,6 +129,10 @@ class Intake:
             await self.connection.confirm()
             self.metrics.duplicates.inc()
         return Answer(tuple(said))
+
+    async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:
+        """Take something said of an incident's alerts that came in by another way than a notification."""
+        return await self._decide(part, "", setting, now, ())
 
     async def release(self, group: str, now: datetime) -> None:
         """Let go what was held for `group`: it still fires, so it counts."""

@@ -16,6 +16,15 @@ from receiver.triage.rules import RuleSet
 
 
 @dataclass(frozen=True)
+class Rhythm:
+    """How Alertmanager is asked what is true there (`ingest.reconcile`)."""
+
+    every: timedelta
+    forgotten_after: timedelta
+    unheard_after: timedelta
+
+
+@dataclass(frozen=True)
 class CheckAsked:
     """One check of `verification`: an address to get, or a query with its bounds."""
 
@@ -55,8 +64,14 @@ class Setting:
     """What must hold while an incident is watched."""
     prometheus: str | None = None
     """Where queries are asked; None: nowhere."""
+    reconcile: Rhythm | None = None
+    """How they are asked; None: not at all."""
     alertmanagers: tuple[str, ...] = ()
     """Those that are asked what is true there; several are one cluster."""
+
+    def beats(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert of these labels is the Watchdog."""
+        return bool(self.watchdog) and all(matcher.matches(labels) for matcher in self.watchdog)
 
     @property
     def lanes(self) -> tuple[str, ...]:

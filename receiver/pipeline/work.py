@@ -163,6 +163,8 @@ class Work:
         watchdog = await self.due.watchdog_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
+        for name in self.clockwork:
+            await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
         self._loaded = True
         self.metrics.store_up.set(1)
 

@@ -308,6 +308,24 @@ class Incidents:
         async with self.connection.guarded() as client:
             return int(await client.zcount(self.keys.named("index"), since_ms, "+inf"))
 
+    async def owners(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the uid of the open incident that holds each fingerprint, "" where none does."""
+        if not names:
+            return {}
+        async with self.connection.guarded() as client:
+            found = await client.hmget(self.keys.named("owner"), list(names))
+        return {name: owner or "" for name, owner in zip(names, found, strict=True)}
+
+    async def heard_as(self, receiver: str) -> None:
+        """Keep the name of an Alertmanager receiver that leads here."""
+        async with self.connection.guarded() as client:
+            await client.sadd(self.keys.named("receivers"), receiver)
+
+    async def receivers(self) -> set[str]:
+        """Return the names of the Alertmanager receivers that lead here."""
+        async with self.connection.guarded() as client:
+            return set(await client.smembers(self.keys.named("receivers")))
+
     async def uid_of(self, number: str) -> str | None:
         """Return the uid of `INC-2026-0001`, or None."""
         async with self.connection.guarded() as client:

@@ -29,6 +29,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `held` | hash group -> held notification | 60 s | commit: firing again with the startsAt of its own end |
 | `dead` | hash member -> letter | until replayed or dropped | complete |
 | `watchdog` | string ms | for ever | intake: the last heartbeat |
+| `receivers` | set | for ever | intake: names of Alertmanager's receivers that lead here |
 | `refused` | list | newest 100 | refuse: heads of bodies that could not be taken |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
@@ -186,6 +186,13 @@ class PageBody(Body):
     def command(self) -> Command:
         """Return the command."""
         return PageContact(contact=self.contact, text=self.text)
+
+
+class SilenceBody(Body):
+    """A silence in Alertmanager of alerts with the incident's labels."""
+
+    duration: Annotated[int, Field(ge=60, le=7 * 86400)] = Field(description="Seconds, from a minute to a week.")
+    text: Prose | None = None
 
 
 class TimerBody(Body):

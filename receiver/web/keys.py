@@ -17,6 +17,7 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.work import Work
 from receiver.store.connection import Connection
 from receiver.store.due import Due
@@ -51,6 +52,7 @@ class Doors:
     """The configuration in force, as the conductors have it."""
     respond: Respond
     calls: Calls
+    silencing: Silencing
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

@@ -27,6 +27,7 @@ _SAID = {
     412: "It is not at the version in If-Match.",
     413: "The body is too large.",
     415: "The body is not application/json.",
+    502: "Alertmanager did not answer, or none is configured; nothing was changed.",
     503: "The store is away, or this replica is ending; nothing was changed.",
 }
 

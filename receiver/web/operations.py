@@ -117,6 +117,7 @@ def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[O
         ("actions", b.ActionBody, respond.actions, "Promise an action item."),
         ("mitigations", b.MitigationBody, respond.mitigations, "Choose a mitigation."),
         ("pages", b.PageBody, respond.pages, "Page somebody else into the incident."),
+        ("silence", b.SilenceBody, respond.silence, "Silence its alerts in Alertmanager; ends with the incident."),
         ("timer", b.TimerBody, respond.timer, "Start or stop the timer."),
     ]
     return [
@@ -137,7 +138,8 @@ def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[O
         Operation("POST", f"{INCIDENT}/merge", do, "It is part of another one, which is the answer.", respond.merge,
                   "Incident", b.MergeBody, refuses=conflict),
         *(
-            Operation("POST", f"{INCIDENT}/{path}", do, text, handler, "Incident", body, refuses=conflict)
+            Operation("POST", f"{INCIDENT}/{path}", do, text, handler, "Incident", body,
+                      refuses=(*conflict, 502) if path == "silence" else conflict)
             for path, body, handler, text in work
         ),
         Operation("POST", f"{INCIDENT}/status-updates/{{n}}/approve", do, "Let a draft out.", respond.approve,

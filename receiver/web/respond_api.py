@@ -12,6 +12,7 @@ from receiver.model.command import ApproveUpdate, Command
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident
 from receiver.pipeline.respond import Changed, Done, Illegal, Impossible, Reused, Unknown
+from receiver.pipeline.silencing import Unanswered
 from receiver.web.auth import Gate
 from receiver.web.bodies import (
     LIFECYCLE,
@@ -28,6 +29,7 @@ from receiver.web.bodies import (
     PageBody,
     PatchBody,
     RoleBody,
+    SilenceBody,
     TimerBody,
     UpdateBody,
 )
@@ -120,6 +122,13 @@ class RespondApi:
         """`POST .../timer`."""
         return await self._do(request, TimerBody)
 
+    async def silence(self, request: web.Request) -> web.Response:
+        """`POST .../silence`: a silence upstream from the incident's labels; it ends with the incident."""
+        given, actor, _, _ = await self._given(request, SilenceBody)
+        now, number = self.doors.clock.now(), request.match_info["id"]
+        acting = self.doors.silencing.silence(number, given.duration, given.text, actor, now)
+        return self._answer(await _told(acting))
+
     async def call(self, request: web.Request) -> web.Response:
         """`POST /api/v1/pages`: page a contact outside any incident."""
         given, actor, once, _ = await self._given(request, PageBody)
@@ -185,6 +194,8 @@ async def _told(acting: Awaitable[Result]) -> Result:
         raise Refusal(409, "illegal", str(illegal), errors=possible) from None
     except Impossible as impossible:
         raise Refusal(404, "impossible", str(impossible)) from None
+    except Unanswered as unanswered:
+        raise Refusal(502, "upstream", str(unanswered)) from None
     except Changed as changed:
         version = changed.incident.version
         tag = {"ETag": f'"{version}"'}

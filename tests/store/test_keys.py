@@ -17,7 +17,7 @@ from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
 ACTOR = Actor(kind=ActorKind.API, name="alice")
-TYPES = {"string": "string", "counter": "string", "hash": "hash", "list": "list", "zset": "zset"}
+TYPES = {"string": "string", "counter": "string", "hash": "hash", "list": "list", "zset": "zset", "set": "set"}
 
 
 def table() -> dict[str, tuple[str, str]]:

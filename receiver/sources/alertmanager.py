@@ -1,0 +1,193 @@
+"""Alertmanager's API v2: what fires there, in which groups, and silences (contracts: alertmanager, section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from receiver.model.base import rfc3339
+from receiver.sources.asking import Asking, Said, SourceError
+
+LIMIT = 5.0
+"""Seconds: ten thousand alerts take their time."""
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One alert as Alertmanager has it."""
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    generator_url: str
+    receivers: tuple[str, ...]
+    silenced: bool
+    inhibited: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group, as a receiver would be notified of it."""
+
+    receiver: str
+    labels: Mapping[str, str]
+    alerts: tuple[Upstream, ...]
+
+
+class Alertmanager:
+    """One cluster of Alertmanagers: what one does not answer, another may."""
+
+    def __init__(self, asking: Asking, urls: Sequence[str]) -> None:
+        """`urls` are where they answer, without `/api`."""
+        self.asking = asking
+        self.urls = tuple(url.rstrip("/") for url in urls)
+
+    async def alerts(self) -> dict[str, Upstream]:
+        """Return every alert that any of them knows, silenced and inhibited ones too, by fingerprint.
+
+        Raises SourceError unless at least one answers.
+        """
+        found: dict[str, Upstream] = {}
+        for said in await self._all("/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true"):
+            for item in _listed(said):
+                alert = _alert(item)
+                known = found.get(alert.fingerprint)
+                # Where one holds it back and another does not, it is not held back.
+                if known is None or (known.silenced or known.inhibited):
+                    found[alert.fingerprint] = alert
+        return found
+
+    async def groups(self) -> list[Group]:
+        """Return every group, as the first that answers has it. Raises SourceError."""
+        (said, *_) = await self._all("/api/v2/alerts/groups?active=true&silenced=true&inhibited=true", first=True)
+        return [
+            Group(
+                receiver=str(item.get("receiver", {}).get("name", "")),
+                labels=_texts(item.get("labels")),
+                alerts=tuple(_alert(alert) for alert in item.get("alerts", [])),
+            )
+            for item in _listed(said)
+        ]
+
+    async def started_at(self) -> datetime:
+        """Return when the one that started last did: what it has forgotten since, it may hear of again.
+
+        Raises SourceError.
+        """
+        moments = []
+        for said in await self._all("/api/v2/status"):
+            body = said.json()
+            try:
+                moments.append(_moment(body["uptime"]))
+            except (KeyError, TypeError):
+                raise SourceError("bad_answer", "Alertmanager does not say since when it runs") from None
+        return max(moments)
+
+    async def silence(
+        self, matchers: Mapping[str, str], starts: datetime, ends: datetime, by: str, comment: str, token: str
+    ) -> str:
+        """Return the id of a silence of alerts with exactly these labels, made unless there is one like it.
+
+        `token` is a word of `comment` that no other silence has: there is no key against repetition, so it is looked
+        for first. Raises SourceError.
+        """
+        for item in _listed((await self._all("/api/v2/silences", first=True))[0]):
+            state = item.get("status", {}).get("state") if isinstance(item.get("status"), dict) else None
+            if state == "active" and token in str(item.get("comment", "")).split():
+                return str(item["id"])
+        body = {
+            "matchers": [
+                {"name": name, "value": value, "isRegex": False, "isEqual": True}
+                for name, value in sorted(matchers.items())
+            ],
+            "startsAt": rfc3339(starts),
+            "endsAt": rfc3339(ends),
+            "createdBy": by,
+            "comment": comment,
+        }
+        error = SourceError("connection", "no Alertmanager is configured")
+        for url in self.urls:
+            try:
+                said = await self.asking.send("POST", f"{url}/api/v2/silences", body, LIMIT)
+                if said.status == 200:
+                    return str(said.json()["silenceID"])
+                error = SourceError("status", f"Alertmanager answered {said.status} to a silence")
+            except (KeyError, TypeError):
+                error = SourceError("bad_answer", "Alertmanager did not say the silence's id")
+            except SourceError as failed:
+                error = failed
+        raise error
+
+    async def expire(self, number: str) -> None:
+        """Let a silence end now; one that is not known any more has ended. Raises SourceError."""
+        error = SourceError("connection", "no Alertmanager is configured")
+        for url in self.urls:
+            try:
+                said = await self.asking.send("DELETE", f"{url}/api/v2/silence/{quote(number, safe='')}", None, LIMIT)
+            except SourceError as failed:
+                error = failed
+                continue
+            # An unknown id is a 500 in 0.25 and a 404 in newer ones; an expired one says so in a 500 as well.
+            if said.status in (200, 404, 500):
+                return
+            error = SourceError("status", f"Alertmanager answered {said.status} to the end of a silence")
+        raise error
+
+    async def _all(self, path: str, *, first: bool = False) -> list[Said]:
+        found: list[Said] = []
+        error = SourceError("connection", "no Alertmanager is configured")
+        for url in self.urls:
+            try:
+                said = await self.asking.get(f"{url}{path}", limit=LIMIT)
+            except SourceError as failed:
+                error = failed
+                continue
+            if said.status != 200:
+                error = SourceError("status", f"Alertmanager answered {said.status}")
+                continue
+            found.append(said)
+            if first:
+                break
+        if not found:
+            raise error
+        return found
+
+
+def _listed(said: Said) -> Iterable[dict[str, Any]]:
+    body = said.json()
+    if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
+        raise SourceError("bad_answer", "Alertmanager answered in a form that is not known")
+    return body
+
+
+def _alert(item: Mapping[str, Any]) -> Upstream:
+    status = item.get("status") if isinstance(item.get("status"), dict) else {}
+    try:
+        return Upstream(
+            fingerprint=str(item["fingerprint"]),
+            labels=_texts(item["labels"]),
+            annotations=_texts(item.get("annotations")),
+            starts_at=_moment(item["startsAt"]),
+            generator_url=str(item.get("generatorURL", "")),
+            receivers=tuple(str(one.get("name", "")) for one in item.get("receivers") or ()),
+            silenced=bool((status or {}).get("silencedBy")),
+            inhibited=bool((status or {}).get("inhibitedBy")),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise SourceError("bad_answer", "Alertmanager answered in a form that is not known") from None
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise SourceError("bad_answer", "Alertmanager wrote a time that cannot be read") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
