@@ -61,7 +61,8 @@ def fires(name: str, **labels: str) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     return [
         {
-            "labels": {"alertname": name, "service": "api", **labels}, "annotations": {"error_rate": "7%"} if "Error" in name else {},
+            "labels": {"alertname": name, "service": "api", **labels},
+            "annotations": {"error_rate": "7%"} if "Error" in name else {},
             "startsAt": (now - timedelta(minutes=1)).isoformat(), "endsAt": (now + timedelta(hours=1)).isoformat(),
         }
     ]  # fmt: skip
