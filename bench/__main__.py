@@ -18,7 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import oncall
+from bench import oncall, rules
 from receiver.model.alert import fingerprint
 
 ROUNDS = 3
@@ -163,4 +163,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    rules.main()
     asyncio.run(main())

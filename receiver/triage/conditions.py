@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -41,6 +42,22 @@ class Condition:
         value = values.get(self.name)
         return value is not None and COMPARISONS[self.comparison](value, self.threshold)
 
+    def met(self) -> float | None:
+        """Return the value closest to the threshold with which it holds; None where none is known.
+
+        For `scope` it may be a rank that no word has: that is the caller's to see.
+        """
+        if self.comparison in (">=", "<=", "=="):
+            return self.threshold
+        if self.comparison == "!=":
+            return None
+        up = self.comparison == ">"
+        if self.unit is None:
+            return self.threshold + (1 if up else -1)
+        if self.threshold == (math.inf if up else 0.0):
+            return None
+        return math.nextafter(self.threshold, math.inf if up else 0.0)
+
     def reason(self, values: Mapping[str, float], scope: str | None) -> str:
         """Return the sentence of a condition that holds: `error_rate 7.3% > 5%`, `scope is single_tenant`."""
         if self.unit is None:
@@ -50,7 +67,7 @@ class Condition:
         shown = written(value, self.unit)
         if value != self.threshold and shown == written(self.threshold, self.unit):
             # Rounded, 5.00001% > 5% would read as 5% > 5%.
-            shown = written(value, self.unit, 15)
+            shown = written(value, self.unit, 0)
         return f"{self.name} {shown} {self.comparison} {self.right}"
 
     def __str__(self) -> str:

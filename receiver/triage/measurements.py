@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,6 +33,10 @@ _SECONDS_IN: Mapping[str, Decimal] = {
 """The units of Go's durations, and those of Prometheus above an hour (a year has 365 days)."""
 _PART = re.compile(rf"({_NUMBER})\s*(ns|us|µs|μs|ms|s|m|h|d|w|y)\s*")
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+
+
+_EXACT = Context(prec=400, traps=[])
+"""Enough digits for every sum of parts within 64 characters that any float can tell from another."""
 
 
 class Unit(StrEnum):
@@ -84,7 +88,7 @@ def parse_quantity(text: str, unit: Unit) -> float:
 
 def _number(text: str, shift: int = 0) -> float:
     # Through Decimal, so that "7.3%" and "0.073" are the same float and a threshold is met exactly.
-    return float(Decimal(text).scaleb(shift))
+    return float(_EXACT.scaleb(Decimal(text), Decimal(shift)))
 
 
 def _ratio(body: str, shown: str) -> float:
@@ -106,7 +110,7 @@ def _seconds(body: str, shown: str) -> float:
         part = _PART.match(body, position)
         if part is None:
             raise Unreadable(f"{shown} is not a duration")
-        total += Decimal(part[1]) * _SECONDS_IN[part[2]]
+        total = _EXACT.add(total, _EXACT.multiply(Decimal(part[1]), _SECONDS_IN[part[2]]))
         position = part.end()
     return float(total)
 
@@ -121,12 +125,21 @@ _READERS = {Unit.RATIO: _ratio, Unit.SECONDS: _seconds, Unit.FACTOR: _factor}
 
 
 def written(value: float, unit: Unit, digits: int = 4) -> str:
-    """Return a quantity as people write it: `7.3%`, `6.2s`, `1.6x`; rounded to about `digits` digits."""
+    """Return a quantity as people write it: `7.3%`, `6.2s`, `1.6x`; rounded to about `digits` digits, 0 for exactly."""
     if math.isinf(value):
         return "+Inf"
-    scaled = value * 100 if unit is Unit.RATIO else value
-    number = f"{scaled:.{digits}g}" if 1e-4 <= scaled < 10**digits or not scaled else f"{scaled:.15g}"
+    # The shortest text that reads back as this float, shifted by hand: a multiplication would round once more.
+    exact = _EXACT.scaleb(Decimal(repr(value)), Decimal(2 if unit is Unit.RATIO else 0))
+    plain = not exact or Decimal("1e-4") <= exact < 10**digits
+    number = f"{float(exact):.{digits}g}" if digits and plain else _shortest(exact)
     return number + {Unit.RATIO: "%", Unit.SECONDS: "s", Unit.FACTOR: "x"}[unit]
+
+
+def _shortest(exact: Decimal) -> str:
+    text = f"{exact:f}"
+    if len(text) > 24:
+        return f"{exact.normalize(_EXACT):e}".replace("e+", "e")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class MeasurementSettings(Frozen):

@@ -14,10 +14,12 @@ from receiver.model.alert import Alert
 from receiver.model.severity import Decision, Severity
 from receiver.triage.conditions import SCOPE
 from receiver.triage.foreign import quoted
+from receiver.triage.index import RuleIndex
 from receiver.triage.measurements import Measurement
-from receiver.triage.rule import Facts, Near, Rule, RuleIndex
+from receiver.triage.rule import Facts, Rule
 from receiver.triage.rules_file import OTHERWISE, OtherwiseSettings, RulesSettings
 from receiver.triage.scope import Scope
+from receiver.triage.worse import Chosen, limited, next_worse
 
 __all__ = ["OTHERWISE", "Decided", "RuleSet", "RulesSettings", "Unknown", "verdict"]
 
@@ -60,7 +62,7 @@ class RuleSet:
         read = {matcher.name for source in sources for matcher in source.alerts}
         read |= {source.name for source in sources if not source.annotation}
         read |= {name for rule in rules for name in rule.labels} | {settings.otherwise.label}
-        self._labels_read = tuple(sorted(read | {settings.scope.tenant_label or settings.otherwise.label}))
+        self._labels_read = frozenset(read | {settings.scope.tenant_label or settings.otherwise.label})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,10 +78,11 @@ class RuleSet:
         tenants = self._scope.tenants(alerts)
         # In a storm thousands of alerts look alike to the rules: what is decided once need not be decided again.
         known: dict[tuple[object, ...], Decided] = {}
+        read = self._labels_read
         decisions = []
         for alert in alerts:
             labels = alert.labels
-            seen = (*[labels.get(name) for name in self._labels_read], self._texts(alert))
+            seen = (*[pair for pair in labels.items() if pair[0] in read], self._texts(alert))
             decided = known.get(seen)
             if decided is None:
                 decided = known[seen] = self._decided(alert, tenants)
@@ -119,24 +122,23 @@ class RuleSet:
             unknowns += unknown
         else:
             severity, reasons = winner.severity, winner.reasons(facts)
-        cap, _ = self._capping.judge(facts)
-        capped = cap is not None and severity.worse_than(cap.severity)
-        next_worse: str | None = None
-        rule = OTHERWISE if winner is None else winner.name
-        if capped and cap is not None:
-            reasons.append(f"at most {cap.severity.value}: {', '.join(cap.reasons(facts)) or cap.name}")
-            next_worse = f"{rule} ({severity.value}) if the cap {cap.name} did not hold"
-            severity = cap.severity
-        else:
-            next_worse = _next_worse(near, severity, cap, facts)
+        caps = self._capping.holding(facts)
+        final = limited(severity, caps)
+        # The strictest comes first.
+        cap = caps[0] if final is not severity else None
+        if cap is not None:
+            reasons.append(f"at most {final.value}: {', '.join(cap.reasons(facts)) or cap.name}")
+        chosen = Chosen(winner, severity)
+        nearest = next_worse(chosen, near, caps, facts, self._capping, self._scope.ranks, self._otherwise)
         decision = Decision(
-            severity=severity,
-            rule=rule,
+            severity=final,
+            rule=OTHERWISE if winner is None else winner.name,
             reasons=(*reasons, *(item.text for item in unknowns)),
             scope=reach.word,
-            capped_by=cap.name if capped and cap is not None else None,
+            scope_from=reach.origin,
+            capped_by=cap.name if cap is not None else None,
             rules_hash=self.hash,
-            next_worse=next_worse,
+            next_worse=nearest,
             measured=measured,
         )
         return Decided(decision, tuple(unknowns))
@@ -154,27 +156,6 @@ def _by_label(
         text = f"{settings.label}={quoted(given)} is not in the map: fallback"
         return settings.fallback, ["no rule held"], [Unknown("severity", text)]
     return level, [f"no rule held: {settings.label}={quoted(given)} means {level.value}"], []
-
-
-def _next_worse(near: Iterable[Near], severity: Severity, cap: Rule | None, facts: Facts) -> str | None:
-    """Return which rule of a worse severity lacks one condition only, in words; None when there is none.
-
-    The nearest is the one that is worse by the least. A rule that the cap in force would bring down to the same
-    severity does not count.
-    """
-    if cap is not None and not cap.severity.worse_than(severity):
-        return None
-    rank = severity.rank
-    # What this alert does not measure says nothing about how near it is; a scope can always be given.
-    values = facts.values
-    worse = [
-        item for item in near if item.rule.rank < rank and (item.lacking.unit is None or item.lacking.name in values)
-    ]
-    if not worse:
-        return None
-    # `near` is in the rules' own order, which decides between equals: max keeps the first.
-    rule, lacking = max(worse, key=lambda item: item.rule.rank)
-    return f"{rule.name} ({rule.severity.value}) if {lacking}"
 
 
 def verdict(decisions: Iterable[Decision]) -> Decision | None:
@@ -196,6 +177,7 @@ def _standing(decision: Decision) -> tuple[object, ...]:
         -len(measured),
         measured,
         decision.scope or "",
+        decision.scope_from or "",
         decision.reasons,
         decision.next_worse or "",
         decision.capped_by or "",

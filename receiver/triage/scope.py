@@ -63,6 +63,8 @@ class ScopeReading(NamedTuple):
     """What is known of one alert's reach."""
 
     word: str | None
+    origin: str = "none"
+    """Where the word comes from: a label, an annotation, or counting; `none` without one."""
     unknown: tuple[str, ...] = ()
     """What stood where a scope was looked for, in words, and is none."""
 
@@ -81,6 +83,11 @@ class Scope:
     def rank(self, word: str) -> float:
         """Return how wide a word of the order reaches: the widest is the greatest. Raises KeyError for another."""
         return self._ranks[word]
+
+    @property
+    def ranks(self) -> frozenset[float]:
+        """The rank of every word."""
+        return frozenset(self._ranks.values())
 
     def tenants(self, alerts: Iterable[Alert]) -> frozenset[str]:
         """Return the distinct tenants among these alerts, which are the firing ones of a notification."""
@@ -102,16 +109,18 @@ class Scope:
                 continue
             word = self._words.get(text.strip().casefold())
             if word is not None:
-                return ScopeReading(word, unknown)
+                return ScopeReading(word, f"{'annotation' if source.annotation else 'label'} {source.name}", unknown)
             unknown += (f"scope unknown: {quoted(text.strip())} is none of {', '.join(self.order)}"[:400],)
         if unknown or self._tenant is None:
-            return ScopeReading(None, unknown)
+            return ScopeReading(None, unknown=unknown)
         tenant = alert.labels.get(self._tenant, "").strip()
         if not tenant:
             return ScopeReading(None)
         if tenant.casefold() in self._everyone:
-            return ScopeReading(ALL_USERS)
-        return ScopeReading(MANY_USERS if len(tenants) > 1 else SINGLE_TENANT)
+            return ScopeReading(ALL_USERS, f"label {self._tenant}")
+        many = len(tenants) > 1
+        counted = f"{len(tenants) if many else 1} tenant{'s' if many else ''} counted in label {self._tenant}"
+        return ScopeReading(MANY_USERS if many else SINGLE_TENANT, counted)
 
 
 def rank_of(order: tuple[str, ...]) -> dict[str, float]:
