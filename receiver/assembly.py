@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from string import Formatter
 from typing import Any
@@ -16,8 +17,9 @@ from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
 from receiver.model.severity import Severity
+from receiver.pipeline.posted import NOTHING, Documents, overrides_of
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
-from receiver.policies import listener, visibility, windows_of
+from receiver.policies import listener, recurring, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
@@ -37,13 +39,13 @@ def alike(one: Channel[Any], other: Channel[Any]) -> bool:
     return type(one) is type(other) and one.settings == other.settings
 
 
-def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Setting:
-    """Return the setting in force for `config` with its complete channels."""
+def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: Documents = NOTHING) -> Setting:
+    """Return the setting in force for `config` with its complete channels and what is `posted` on the board."""
     incidents, storm = config.incidents, config.ingest.storm
     informs = tuple(Destination(channel=name, address=c.address()) for name, c in channels.items() if c.informs)
     policy = Policy(
         namespace=config.redis.namespace,
-        directory=config.directory,
+        directory=replace(config.directory, overrides=overrides_of(posted)),
         pagers=tuple((name, channel.kind) for name, channel in channels.items() if channel.paging),
         informs=informs,
         monitor_for=incidents.monitor_for,
@@ -97,6 +99,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]]) -> Settin
         prometheus=config.verification.prometheus_url,
         alertmanagers=config.ingest.alertmanagers,
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
+        maintenance=tuple(recurring(one) for one in config.maintenance if one.enabled),
+        edition=config.hash,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )
 

@@ -17,9 +17,12 @@ from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
+from receiver.pipeline.duty import HANDOFF, Duty
+from receiver.pipeline.handover import HandOver
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
+from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.reconcile import NAME as RECONCILE
 from receiver.pipeline.reconcile import Reconcile
 from receiver.pipeline.respond import Respond
@@ -96,6 +99,11 @@ class Replica:
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
         self.work.asking[UNSILENCE] = self.silencing.end
+        self.posted: Documents = NOTHING
+        self.work.read_board = self.read_board
+        self.duty = Duty(lambda: self.setting, self.board, self.due, self.read_board)
+        handover = HandOver(lambda: self.setting, self.duty, self.board, self.due, self.incidents)
+        self.work.clockwork[HANDOFF] = handover.hand_off
         self._tasks: list[asyncio.Task[None]] = []
 
     def _able_again(self, now: datetime) -> None:
@@ -111,9 +119,15 @@ class Replica:
         made = make_channels(config, self.http)
         same = {name: before[name] for name, new in made.items() if name in before and alike(before[name], new)}
         self.config = config
-        self.setting = make_setting(config, {**made, **same})
+        self.setting = make_setting(config, {**made, **same}, self.posted)
         self.incidents.history_s = round(config.incidents.history.total_seconds())
         self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
+
+    async def read_board(self) -> int:
+        """Take over what people have put up at run time, and return the board's revision. Raises StoreAway."""
+        revision, self.posted = await self.board.read()
+        self.setting = make_setting(self.config, self.setting.channels, self.posted)
+        return revision
 
     async def open_store(self) -> None:
         """Look at the store and fill the mirror; a store that is away is said, and is no reason not to start."""

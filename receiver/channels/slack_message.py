@@ -90,7 +90,9 @@ def message(notice: Notice) -> list[dict[str, Any]]:
     """Return the blocks of the message that is kept up to date, or of a message without an incident."""
     incident = notice.incident
     if incident is None:
-        return [_section(clean(notice.text, SECTION_LIMIT, lines=True) or "message", SECTION_LIMIT, "notice_text")]
+        text = clean(notice.text, SECTION_LIMIT, lines=True) or "message"
+        told = [_section(text, SECTION_LIMIT, "notice_text")]
+        return [*told, _mrkdwn(_mentions(notice.mentions), "notice_people")] if notice.mentions else told
     title = clean(incident.title, HEADER_LIMIT)
     blocks: list[dict[str, Any]] = [
         {

@@ -75,7 +75,7 @@ class Deliver:
         self, row: Claimed, incident: Incident | None, channel: Channel[Any], setting: Setting, now: datetime
     ) -> Notice | None:
         if not row.uid:
-            return stray_notice(row, now)
+            return stray_notice(row, setting, now)
         if incident is None:
             return None
         if row.to.paging:

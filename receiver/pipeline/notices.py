@@ -77,11 +77,20 @@ def inform_notice(
     )
 
 
-def stray_notice(row: Claimed, now: datetime) -> Notice | None:
+def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None:
     """Return what a row without an incident owes: a message about the service itself, or a stray page."""
     text, again = str(row.memory.get("text", "")), row.tries > 1
     if "page" not in row.memory:
-        return Notice(key=row.member, action=Action.TELL, address=row.to.address, text=text, repeat=again, now=now)
+        people = tuple(setting.mention(str(one), row.to.channel) for one in row.memory.get("mentions", ()))
+        return Notice(
+            key=row.member,
+            action=Action.TELL,
+            address=row.to.address,
+            text=text,
+            mentions=people,
+            repeat=again,
+            now=now,
+        )
     if row.memory.get("sent"):
         return None
     page = Page.model_validate(row.memory["page"])

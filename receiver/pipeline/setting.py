@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from receiver.channels.base import Channel
 from receiver.incident.audience import Policy
+from receiver.incident.windows import Window
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
 from receiver.model.severity import Severity
@@ -55,6 +56,10 @@ class Setting:
     """(person, channel) -> how that channel calls the person."""
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
+    maintenance: tuple[Window, ...] = ()
+    """Every maintenance window that may hold alerts."""
+    edition: str = ""
+    """The hash of the configuration."""
     notes: tuple[str, ...] = field(default=())
     silent_after: timedelta | None = None
     """How long the Watchdog may be silent; None: it is not watched."""

@@ -70,6 +70,9 @@ class Work:
         """Timers of an incident that ask somebody before they decide, by name: given its uid and now."""
         self.clockwork: dict[str, Callable[[datetime], Awaitable[datetime | None]]] = {}
         """Timers of the service itself (member `sys NAME`): each returns when it is due again, None for never."""
+        self.read_board: Callable[[], Awaitable[int]] | None = None
+        """Takes over what stands on the board, and returns its revision."""
+        self._board = 0
 
     def attach(self, intake: Intake, outage: Outage) -> None:
         """Make the intake and the outage known to the loop."""
@@ -134,8 +137,7 @@ class Work:
             log.error("store_lost_memory", commits=beat.commits, known=self.mirror.after)
             self._loaded = False
             return
-        if beat.changed:
-            await self._follow(beat)
+        await self._follow(beat)
         for lane in beat.due:
             if lane == TIMERS:
                 if not self._timing:
@@ -169,6 +171,10 @@ class Work:
         self.metrics.store_up.set(1)
 
     async def _follow(self, beat: Beat) -> None:
+        if beat.board != self._board and self.read_board is not None:
+            self._board = await self.read_board()
+        if not beat.changed:
+            return
         known = {incident.uid: incident.version for incident in self.mirror.open()}
         fresh = [uid for uid, _ in beat.changed]
         self.mirror.take(await self.incidents.many(fresh))

@@ -64,6 +64,8 @@ class Beat:
     dead: int
     commits: int
     """How many commits there were; fewer than before: the store has lost its memory."""
+    board: int = 0
+    """The revision of the board."""
 
 
 class Due:
@@ -90,11 +92,12 @@ class Due:
             )
             pipe.hlen(self.keys.named("dead"))
             pipe.get(self.keys.named("commits"))
+            pipe.get(self.keys.named("board:rev"))
             for lane in lanes:
                 pipe.zcard(self.keys.due(lane))
                 pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
                 pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
-            (seconds, micro), changed, dead, commits, *rest = await pipe.execute()
+            (seconds, micro), changed, dead, commits, board, *rest = await pipe.execute()
         due: dict[str, int] = {}
         depth, oldest, overdue = 0, None, 0
         for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
@@ -114,6 +117,7 @@ class Due:
             overdue=overdue,
             dead=dead,
             commits=int(commits or 0),
+            board=int(board or 0),
         )
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:

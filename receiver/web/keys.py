@@ -12,6 +12,7 @@ from receiver.config import Config
 from receiver.config.reloaded import Reloaded
 from receiver.metrics import Metrics
 from receiver.pipeline.calls import Calls
+from receiver.pipeline.duty import Duty
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
@@ -53,6 +54,7 @@ class Doors:
     respond: Respond
     calls: Calls
     silencing: Silencing
+    duty: Duty
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

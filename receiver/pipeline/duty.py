@@ -1,0 +1,166 @@
+"""Duty: overrides, and hand-offs that are accepted, on their way into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from receiver.incident.handoff import HandOff, taken_over
+from receiver.incident.naming import known
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.event import Actor
+from receiver.model.oncall import Override
+from receiver.pipeline.posted import ACCEPTED, OVERRIDE, Documents
+from receiver.pipeline.respond import Reused
+from receiver.pipeline.setting import Setting
+from receiver.store.board import Board
+from receiver.store.due import Due
+from receiver.store.incidents import new_uid
+
+HANDOFF = "handoff"
+"""The name of the timer that looks after hand-offs (pipeline/handover.py)."""
+GRACE = timedelta(minutes=1)
+"""How far in the past an override may begin: whoever writes "now" is a little late."""
+LONGEST = timedelta(days=400)
+"""How long an override may last."""
+
+log = structlog.get_logger("receiver.duty")
+
+
+class Unfit(ValueError):
+    """What was asked for does not fit; `path` is the field."""
+
+    def __init__(self, path: str, message: str) -> None:
+        """`message` says what would be right."""
+        super().__init__(message)
+        self.path = path
+
+
+class Past(Exception):
+    """It lies in the past, and past shifts never change; or there is nothing to be done about it now."""
+
+
+class NoOverride(LookupError):
+    """There is no such override."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A hand-off that somebody has accepted."""
+
+    handing: HandOff
+    by: str
+    at: datetime
+
+
+class Duty:
+    """What changes who is on call, and who has taken over."""
+
+    def __init__(
+        self, setting: Callable[[], Setting], board: Board, due: Due, reread: Callable[[], Awaitable[int]]
+    ) -> None:
+        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        self.setting = setting
+        self.board = board
+        self.due = due
+        self.reread = reread
+
+    async def override(
+        self, schedule: str, person: str, begins: datetime | None, until: datetime, actor: Actor, now: datetime,
+        *, once: str | None = None,
+    ) -> Override:  # fmt: skip
+        """Let `person` take over `schedule`, from `begins` (None: now) until `until`; return it once it is durable.
+
+        `once`: a key against repetition; what it made the first time is returned.
+        Raises Impossible for a name that nobody has, Unfit for times that cannot be, Reused, BoardFull, StoreAway.
+        """
+        directory = self.setting().policy.directory
+        made = Override(
+            id=hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16],
+            schedule=known(schedule, directory.schedules, "schedule"),
+            person=known(person, directory.people, "person"),
+            from_=max(begins or now, now).astimezone(UTC),
+            until=until.astimezone(UTC),
+            by=actor.name,
+            made_at=now,
+        )
+        if not once or made.id not in {one.id for one in directory.overrides}:
+            if begins is not None and begins < now - GRACE:
+                raise Unfit("from", "it lies in the past, and past shifts never change (leave it out for now)")
+            if made.until <= made.from_:
+                raise Unfit("until", "it ends before it begins (write a time later than `from`, and than now)")
+            if made.until - made.from_ > LONGEST:
+                raise Unfit("until", f"longer than {LONGEST.days} days (write the change into the configuration)")
+            await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
+            await self._moved(now)
+            log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
+        found = next(one for one in self.setting().policy.directory.overrides if one.id == made.id)
+        if (found.schedule, found.person) != (made.schedule, made.person) or (begins and found.from_ < begins):
+            raise Reused("it was used before, for another override")
+        return found
+
+    async def lift(self, number: str, actor: Actor, now: datetime) -> Override:
+        """End an override: one that holds ends now, one to come never begins. Return it as it was, or is.
+
+        Raises NoOverride, Past for one that is over, StoreAway.
+        """
+        overrides = {one.id: one for one in self.setting().policy.directory.overrides}
+        found = overrides.get(number)
+        if found is None:
+            raise NoOverride("there is no such override")
+        if found.until <= now:
+            raise Past("this override is over, and past shifts never change")
+        if found.from_ < now:
+            found = found.model_copy(update={"until": now})
+            await self.board.put(OVERRIDE, number, _document(found))
+        else:
+            await self.board.take(OVERRIDE, number)
+        await self._moved(now)
+        log.info("override_lifted", schedule=found.schedule, id=found.id, by=actor.name)
+        return found
+
+    async def _moved(self, now: datetime) -> None:
+        await self.reread()
+        # Somebody may have taken over by this: there is a hand-off to be told.
+        await self.due.later(f"sys {HANDOFF}", to_ms(now))
+
+    async def accept(self, schedule: str, actor: Actor, now: datetime) -> Accepted:
+        """Accept the hand-off with which the present shift of `schedule` began; the first to accept it counts.
+
+        Raises Impossible for an unknown schedule, Past when nobody has taken over, BoardFull, StoreAway.
+        """
+        handing = self.handing(schedule, now)
+        if handing is None:
+            raise Past("nobody has taken this schedule over, so there is nothing to accept")
+        document = {"by": actor.name, "at": rfc3339(now)}
+        if await self.board.put(ACCEPTED, handing.key, document, only_new=True):
+            log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)
+        _, documents = await self.board.read()
+        found = self.accepted(handing, documents)
+        assert found is not None  # noqa: S101  (it was put there, by us or by somebody before)
+        await self.reread()
+        return found
+
+    def handing(self, schedule: str, now: datetime) -> HandOff | None:
+        """Return the hand-off with which the present shift of `schedule` began, None when nobody took over.
+
+        Raises Impossible for an unknown schedule.
+        """
+        directory = self.setting().policy.directory
+        name = known(schedule, directory.schedules, "schedule")
+        roster = directory.roster(name)
+        return taken_over(name, roster, roster.at(now))
+
+    def accepted(self, handing: HandOff, documents: Documents) -> Accepted | None:
+        """Return who has accepted `handing`, None when nobody has."""
+        document = documents.get(ACCEPTED, {}).get(handing.key)
+        return Accepted(handing, str(document["by"]), datetime.fromisoformat(document["at"])) if document else None
+
+
+def _document(one: Override) -> dict[str, Any]:
+    return one.model_dump(mode="json", by_alias=True, exclude={"id"})

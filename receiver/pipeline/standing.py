@@ -1,0 +1,59 @@
+"""What there is to be handed over, gathered for the checklist of a hand-off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from receiver.incident.handoff import LOOK_BACK, HandOff, Standing, Upkeep
+from receiver.incident.preflight import missing
+from receiver.model.incident import AlertRecord, Incident
+from receiver.model.work import ActionStatus
+from receiver.pipeline.setting import Setting
+from receiver.store.incidents import Incidents
+
+OPEN, NEWEST = 500, 500
+"""Incidents that are looked at: open ones, and the newest of all for action items."""
+LISTED = 100
+"""Incidents whose alerts are counted."""
+
+
+async def standing(
+    incidents: Incidents, setting: Setting, handing: HandOff, changed: bool | None, now: datetime
+) -> Standing:
+    """Return what stands open now; drills are left out. Raises StoreAway."""
+    running = [one for one in await incidents.listing(open_only=True, most=OPEN) if not one.drill]
+    newest = [one for one in await incidents.listing(most=NEWEST) if not one.drill]
+    fresh = {one.uid: one for one in (*running, *newest) if _has_news(one, now)}
+    recent: dict[str, list[AlertRecord]] = {}
+    for uid in list(fresh)[:LISTED]:
+        recent[uid] = list((await incidents.records(uid)).values())
+    promised = [
+        (one.label, item)
+        for one in {one.uid: one for one in (*running, *newest)}.values()
+        for item in one.actions
+        if item.status is ActionStatus.OPEN
+    ]
+    card = setting.policy.directory.people.get(handing.incoming)
+    return Standing(
+        open=running,
+        recent=recent,
+        promised=promised,
+        upkeep=_upkeep(setting, handing, now),
+        unreachable=missing(card, setting.policy.pagers),
+        changed=changed,
+    )
+
+
+def _has_news(one: Incident, now: datetime) -> bool:
+    return not one.state.over or max(one.opened_at, one.resolved_at or one.opened_at) >= now - LOOK_BACK
+
+
+def _upkeep(setting: Setting, handing: HandOff, now: datetime) -> list[Upkeep]:
+    found = []
+    for window in setting.maintenance:
+        begins = window.next(now)
+        if window.holds(now) is not None:
+            found.append(Upkeep(window.name, None))
+        elif begins is not None and begins < handing.until:
+            found.append(Upkeep(window.name, begins))
+    return sorted(found, key=lambda one: one.begins or now)

@@ -1,0 +1,172 @@
+"""At the time of the rotation the checklist is told to whoever takes over, and must be accepted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from receiver.incident.illegal import Impossible
+from receiver.model.event import Actor, ActorKind
+from receiver.pipeline.duty import NoOverride, Past, Unfit
+from receiver.pipeline.respond import Reused
+from tests.stories.world import PushedClock, World, alert, notification
+
+BOSS = Actor(kind=ActorKind.API, name="boss")
+HANDOFF = datetime(2026, 11, 23, 9, tzinfo=UTC)
+"""Carol hands over to Alice, in the reference."""
+
+
+def told(world: World) -> list[str]:
+    """Return the texts of the messages without an incident, in order."""
+    return [text for text in map(_text, world.slack.messages) if "On-call hand-off" in text]
+
+
+def _text(message: dict[str, Any]) -> str:
+    return "\n".join(block["text"]["text"] for block in message.get("blocks", ()) if "text" in block)
+
+
+@pytest.fixture
+async def early(world: World) -> World:
+    """A world some minutes before the hand-off, with two replicas."""
+    world.clock = PushedClock(HANDOFF - timedelta(minutes=2))
+    return await world.open(2)
+
+
+async def test_the_hand_off_is_told_once_with_what_there_is_to_know(early: World) -> None:
+    await early.post(notification(alert("ApiDown", labels={"service": "api"}), group="a"))
+    assert told(early) == []
+    await early.forward("3m")
+    (text,) = told(early)
+    assert text.startswith("On-call hand-off: Alice takes over primary from Carol, until Mon 2026-11-30 09:00 UTC.")
+    for said in ("INC-2026-0001 SEV-1 open: ApiDown", "ApiDown: 1 firing, 0 resolved", "Alice has an address on every"):
+        assert said in text
+    assert text.endswith("<@U0ALICE>")
+    await early.forward("30m")
+    assert len(told(early)) == 1
+
+
+async def test_nobody_accepts_and_both_are_reminded_once(early: World) -> None:
+    await early.forward("70m")
+    _, second = told(early)
+    assert "not accepted yet" in second
+    assert second.endswith("<@U0ALICE>, <@U0CAROL>")
+    await early.forward("70m")
+    assert len(told(early)) == 2
+
+
+async def test_an_accepted_hand_off_is_not_reminded_of(early: World) -> None:
+    await early.forward("3m")
+    accepted = await early.one.duty.accept("primary", BOSS, early.clock.now())
+    assert (accepted.by, accepted.handing.incoming, accepted.handing.outgoing) == ("boss", "alice", "carol")
+    early.clock.forward("1m")
+    again = await early.replicas[1].duty.accept("@primary", Actor(kind=ActorKind.SLACK, name="bob"), early.clock.now())
+    assert (again.by, again.at) == (accepted.by, accepted.at), "the first counts"
+    await early.forward("70m")
+    assert len(told(early)) == 1
+
+
+async def test_a_service_that_starts_later_still_tells_and_much_later_does_not(world: World) -> None:
+    world.clock = PushedClock(HANDOFF + timedelta(hours=3))
+    await world.open()
+    await world.quiet()
+    assert len(told(world)) == 1
+    world.clock.forward(timedelta(days=7, hours=6))
+    await world.quiet()
+    assert len(told(world)) == 1
+
+
+async def test_nothing_is_lost_when_the_replica_dies_while_it_tells(
+    early: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: object, **__: object) -> bool:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(early.one.board, "put", dies)
+    await early.forward("5m")
+    assert len(told(early)) == 1
+
+
+async def test_an_override_counts_at_once_and_everywhere(early: World) -> None:
+    now = early.clock.now()
+    made = await early.one.duty.override("primary", "@bob", None, now + timedelta(hours=2), BOSS, now)
+    assert (made.person, made.from_, made.by) == ("bob", now, "boss")
+    assert early.one.setting.policy.directory.people_of("on-call", now) == ("bob",)
+    await early.quiet()
+    assert early.replicas[1].setting.policy.directory.people_of("on-call", now) == ("bob",)
+    await early.post(notification(alert("ApiDown")))
+    assert early.rung()[0] == "bob"
+    await early.forward("3m")
+    (text,) = told(early)
+    assert text.startswith("On-call hand-off: Bob takes over primary from Carol, until Mon 2026-11-23 10:58 UTC.")
+    ended = await early.replicas[1].duty.lift(made.id, BOSS, early.clock.now())
+    assert ended.until == early.clock.now()
+    await early.quiet()
+    assert "Alice takes over primary from Bob" in told(early)[1]
+    assert early.one.setting.policy.directory.people_of("on-call", now) == ("bob",), "the past stays"
+    with pytest.raises(Past):
+        await early.one.duty.lift(made.id, BOSS, early.clock.now())
+
+
+async def test_an_override_to_come_can_be_taken_back(early: World) -> None:
+    now = early.clock.now()
+    begins = now + timedelta(days=1)
+    made = await early.one.duty.override("primary", "bob", begins, begins + timedelta(days=1), BOSS, now)
+    await early.one.duty.lift(made.id, BOSS, now)
+    assert early.one.setting.policy.directory.overrides == ()
+    with pytest.raises(NoOverride):
+        await early.one.duty.lift(made.id, BOSS, now)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "person", "begins", "lasts", "error", "said"),
+    [
+        ("primry", "bob", 0, 1, Impossible, "did you mean primary"),
+        ("primary", "bobb", 0, 1, Impossible, "did you mean bob"),
+        ("primary", "bob", -1, 1, Unfit, "past shifts never change"),
+        ("primary", "bob", 2, -1, Unfit, "later than `from`"),
+        ("primary", "bob", -0.001, -1, Unfit, "later than `from`"),
+        ("primary", "bob", 1, 24 * 401, Unfit, "longer than 400 days"),
+    ],
+)
+async def test_an_override_that_cannot_be_changes_nothing(
+    early: World, schedule: str, person: str, begins: float, lasts: float, error: type[Exception], said: str
+) -> None:
+    now = early.clock.now()
+    start = now + timedelta(hours=begins)
+    with pytest.raises(error, match=said):
+        await early.one.duty.override(schedule, person, start, start + timedelta(hours=lasts), BOSS, now)
+    assert (await early.one.board.read())[1].get("override", {}) == {}
+
+
+async def test_the_same_key_makes_one_override(early: World) -> None:
+    now, until = early.clock.now(), early.clock.now() + timedelta(hours=1)
+    made = await early.one.duty.override("primary", "bob", None, until, BOSS, now, once="k")
+    early.clock.forward("2m")
+    now = early.clock.now()
+    assert await early.replicas[1].duty.override("primary", "bob", None, until, BOSS, now, once="k") == made
+    with pytest.raises(Reused):
+        await early.one.duty.override("primary", "alice", None, until, BOSS, now, once="k")
+    assert len(early.one.setting.policy.directory.overrides) == 1
+
+
+async def test_what_is_long_over_leaves_the_board(early: World) -> None:
+    now = early.clock.now()
+    await early.one.duty.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
+    early.clock.forward(timedelta(days=401))
+    await early.quiet()
+    assert (await early.one.board.read())[1].get("override", {}) == {}
+
+
+async def test_nobody_has_taken_over_where_one_person_goes_on(early: World) -> None:
+    with pytest.raises(Impossible, match="did you mean secondary"):
+        await early.one.duty.accept("secondry", BOSS, early.clock.now())
+    assert early.one.duty.handing("secondary", early.clock.now()) is not None
+
+
+async def test_a_document_that_cannot_be_read_is_passed_over(early: World) -> None:
+    await early.one.board.put("override", "bad", {"person": 1})
+    now = early.clock.now()
+    made = await early.one.duty.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
+    assert early.one.setting.policy.directory.overrides == (made,)
