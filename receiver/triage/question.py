@@ -1,0 +1,108 @@
+"""A measurement that is asked for: a PromQL query with places for labels of the alert.
+
+A label's text is foreign: it may stand inside a quoted string of the query only, where it is escaped, and where the
+string is a regular expression it is escaped for that too. So no label can change what is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+LONGEST = 10_000
+"""Characters of a query; what labels make longer is not asked."""
+_PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
+
+
+class _Piece(NamedTuple):
+    text: str
+    label: str
+    regex: bool
+    quote: str
+
+
+class BadQuestion(ValueError):
+    """The query cannot be used; the text says what would be right."""
+
+
+class Question:
+    """A query ready to be filled in."""
+
+    def __init__(self, promql: str) -> None:
+        """Raises BadQuestion for a place outside of a quoted string, or one that is no label."""
+        if not promql.strip():
+            raise BadQuestion("an empty query (write PromQL, such as sum(rate(errors_total[5m])))")
+        self.promql = promql
+        self._pieces = tuple(_pieces(promql))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it needs, each once."""
+        return tuple(dict.fromkeys(piece.label for piece in self._pieces if piece.label))
+
+    def ask(self, labels: Mapping[str, str]) -> str | None:
+        """Return the query for an alert of these labels; None when it lacks one of those that are needed."""
+        parts = []
+        for piece in self._pieces:
+            parts.append(piece.text)
+            if piece.label:
+                value = labels.get(piece.label, "")
+                if not value:
+                    return None
+                parts.append(_escaped(_SPECIAL.sub(r"\\\1", value) if piece.regex else value, piece.quote))
+        query = "".join(parts)
+        return query if len(query) <= LONGEST else None
+
+
+def _pieces(promql: str) -> list[_Piece]:
+    quotes = _strings(promql)
+    pieces: list[_Piece] = []
+    position = 0
+    for match in _PLACE.finditer(promql):
+        inside = next((one for one in quotes if one[0] < match.start() and match.end() <= one[1]), None)
+        if inside is None:
+            raise BadQuestion(f'{match[0]} stands outside of quotes (write it as in service="{{{{ {match[1]} }}}}")')
+        if promql[inside[0]] == "`":
+            raise BadQuestion(f"{match[0]} stands in backquotes, where nothing can be escaped (write double quotes)")
+        before = promql[: inside[0]].rstrip()
+        pieces.append(_Piece(promql[position : match.start()], match[1], before.endswith(("=~", "!~")), promql[inside[0]]))
+        position = match.end()
+    rest = promql[position:]
+    left = _PLACE.sub("", promql)
+    if "{{" in left or "}}" in left:
+        raise BadQuestion("a {{ }} that is no label (write the name of a label alone, such as {{ service }})")
+    return [*pieces, _Piece(rest, "", False, "")]
+
+
+def _strings(promql: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    start, position = -1, 0
+    while position < len(promql):
+        letter = promql[position]
+        if start < 0:
+            if letter in "\"'`":
+                start = position
+            elif letter == "#":
+                end = promql.find("\n", position)
+                position = len(promql) if end < 0 else end
+        elif letter == "\\" and promql[start] != "`":
+            position += 1
+        elif letter == promql[start]:
+            found.append((start, position))
+            start = -1
+        position += 1
+    if start >= 0:
+        raise BadQuestion("a quote that is not closed")
+    return found
+
+
+def _escaped(value: str, quote: str) -> str:
+    # Prometheus reads strings as Go does: only the quote that is open may be escaped.
+    escaped = value.replace("\\", "\\\\").replace(quote, f"\\{quote}")
+    return "".join(letter if letter.isprintable() else _coded(ord(letter)) for letter in escaped)
+
+
+def _coded(point: int) -> str:
+    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
