@@ -41,6 +41,7 @@ def alike(one: Channel[Any], other: Channel[Any]) -> bool:
 
 def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: Documents = NOTHING) -> Setting:
     """Return the setting in force for `config` with its complete channels and what is `posted` on the board."""
+    rules = RuleSet(config.rules)
     incidents, storm = config.incidents, config.ingest.storm
     informs = tuple(Destination(channel=name, address=c.address()) for name, c in channels.items() if c.informs)
     policy = Policy(
@@ -57,6 +58,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         listeners=tuple(listener(audience) for audience in config.audiences),
         windows=windows_of(config.maintenance),
         storm=(storm.incidents, storm.within),
+        measures=rules.asks,
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
     watchdog, rhythm = config.ingest.watchdog, config.ingest.reconcile
@@ -72,7 +74,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         return links_of(config.links, incident.labels, incident.annotations, incident.started_at, ended, now)
 
     return Setting(
-        rules=RuleSet(config.rules),
+        rules=rules,
         policy=policy,
         channels=channels,
         correlate_by=incidents.correlate_by,

@@ -86,7 +86,7 @@ class Metrics:
             self.breaches.labels(severity)
         for outcome in ("opened", "updated", "duplicate", "resolved", "reopened", "ignored", "refused", "unavailable"):
             self.webhooks.labels("alertmanager", outcome)
-        for kind in ("measurement", "scope", "severity"):
+        for kind in ("measurement", "scope", "severity", "query"):
             self.unknowns.labels(kind)
 
     def _human(self, name: str, text: str) -> Histogram:

@@ -12,7 +12,7 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import HAND_OVER, STORM, UNSILENCE, VERIFY
+from receiver.incident.timing import HAND_OVER, MEASURE, STORM, UNSILENCE, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.audit import Auditor
@@ -20,6 +20,7 @@ from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import HANDOFF, Duty
 from receiver.pipeline.handover import HandOver
 from receiver.pipeline.intake import Intake
+from receiver.pipeline.measure import Measure
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.posted import NOTHING, Documents
@@ -95,6 +96,9 @@ class Replica:
         self.asking = Asking()
         self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[VERIFY] = self.verify.look
+        self.measure = Measure(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
+        self.work.asking[MEASURE] = self.measure.look
+        self.intake.measured = self.measure.known
         self.reconcile = Reconcile(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)

@@ -53,6 +53,9 @@ class Policy:
     verify_every: timedelta | None = None
     """How often the checks of `verification` run while an incident is watched; None: there are none."""
 
+    measures: bool = False
+    """Whether some measurement is asked for by a query."""
+
     @cached_property
     def plan(self) -> Plan:
         """The policy as an incident that opens now keeps it."""

@@ -272,6 +272,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.STATUS_APPROVED: _updated,
     Kind.SILENCED: lambda incident, event: {"silences": tuple(event.data["silences"])},
     Kind.UPSTREAM: _reconciled,
+    Kind.MEASURED: lambda incident, event: {"unmeasured": (*incident.unmeasured, *event.data.get("failed", ()))},
     Kind.STORM_JOINED: _held,
     Kind.STORM_COUNTED: lambda incident, event: {"held_back": event.data["held_back"]},
     Kind.STORM_ENDED: lambda incident, event: {"storm_ended_at": event.at},

@@ -13,6 +13,7 @@ from receiver.incident.shelter import look_again, shelter_due
 from receiver.incident.verification import end_watch, verify_due, watch_ends
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident
+from receiver.model.severity import Severity
 
 MONITOR = "monitor"
 """Name of the timer that ends the monitoring window."""
@@ -20,6 +21,7 @@ VERIFY = "verify"
 STORM = "storm"
 HAND_OVER = "hand_over"
 UNSILENCE = "unsilence"
+MEASURE = "measure"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Draft, Policy], None]
@@ -43,12 +45,20 @@ def _unsilence_due(incident: Incident, policy: Policy) -> datetime | None:
     return ended if incident.state.over and incident.silences else None
 
 
+def measure_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when queries are to be asked about an incident; None when there are none, or nothing can rise."""
+    if not policy.measures or incident.state.over or not incident.firing or incident.severity is Severity.SEV1:
+        return None
+    return incident.opened_at
+
+
 _TIMERS: dict[str, tuple[Due, Act | None]] = {
     MONITOR: (_watched_enough, end_watch),
     VERIFY: (verify_due, None),
     STORM: (_storm_due, None),
     HAND_OVER: (_hand_over_due, None),
     UNSILENCE: (_unsilence_due, None),
+    MEASURE: (measure_due, None),
     "escalate": (step_due, climb),
     "answer": (lambda incident, policy: answer_due(incident), miss),
     "lapse": (lambda incident, policy: lapse_due(incident), lapse),

@@ -167,6 +167,8 @@ class Incident(Frozen):
     """Ids of silences made upstream for it, expired when it is resolved."""
     unasked: tuple[str, ...] = ()
     """Names of checks that could not be asked in this monitoring window."""
+    unmeasured: tuple[str, ...] = ()
+    """Queries that could not be asked, with why: each is said once."""
     failing: tuple[str, ...] = ()
     """Names of checks that have taken it out of its watch; once they are good it is watched again."""
     failed_at: datetime | None = None

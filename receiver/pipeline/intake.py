@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
 from receiver.store.incidents import Change, Committed, Incidents, Known, Row, Seen, Stale, new_uid
 from receiver.triage.correlate import digest, split
+from receiver.triage.rules import Answers
 
 RECEIVERS = 100
 """Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
@@ -82,6 +83,8 @@ class Intake:
         self.metrics = metrics
         self.deliver = deliver
         self._heard: set[str] = set()
+        self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
+        """What queries have said of alerts lately, by fingerprint and measurement."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -117,7 +120,8 @@ class Intake:
             seen = await self.incidents.seen(groups)
         fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
         # Only what is new needs a decision: a duplicate costs one read and no rule.
-        parts = parts_of(notification, alive, setting, released=released) if any(fresh) else []
+        asked = self.measured(alive, now) if any(fresh) else None
+        parts = parts_of(notification, alive, setting, released=released, asked=asked) if any(fresh) else []
         said = []
         for index, last in enumerate(seen):
             if last is not None and not fresh[index]:
@@ -308,11 +312,16 @@ def judged(notification: Notification, setting: Setting) -> list[Part]:
 
 
 def parts_of(
-    notification: Notification, alerts: Sequence[Alert], setting: Setting, *, released: bool = False
+    notification: Notification,
+    alerts: Sequence[Alert],
+    setting: Setting,
+    *,
+    released: bool = False,
+    asked: Mapping[str, Answers] | None = None,
 ) -> list[Part]:
     """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
     firing = [alert for alert in alerts if alert.firing]
-    decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing), strict=True)}
+    decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing, asked), strict=True)}
     return [
         Part(
             key=key,

@@ -10,14 +10,16 @@ import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from receiver.model.alert import Alert
 from receiver.model.base import Frozen
 from receiver.triage.field import Source, SourceSettings, compile_sources
 from receiver.triage.foreign import quoted
+from receiver.triage.matchers import MatcherText, parse_matcher
+from receiver.triage.question import Question
 
 _LONGEST = 64
 """Characters of a quantity: what is longer is prose."""
@@ -147,9 +149,16 @@ class MeasurementSettings(Frozen):
 
     unit: Unit = Field(description="`ratio`, `seconds` or `factor`: how texts are read and thresholds are written")
     sources: tuple[SourceSettings, ...] = Field(
+        (),
         alias="from",
         description="Fields of an alert; the first that is present and can be read is used",
     )
+    promql: str | None = Field(
+        None,
+        description="A query of Prometheus in the unit's base, asked where no field says it; `{{ label }}` within "
+        "quotes stands for a label of the alert",
+    )
+    alerts: tuple[MatcherText, ...] = Field((), description="Alerts that `promql` is asked for; none: all")
 
     @field_validator("sources")
     @classmethod
@@ -158,6 +167,21 @@ class MeasurementSettings(Frozen):
         if not sources:
             raise ValueError("give at least one source, as in [annotations.error_rate]")
         return sources
+
+    @field_validator("promql")
+    @classmethod
+    def _asked(cls, promql: str | None) -> str | None:
+        if promql is not None:
+            Question(promql)
+        return promql
+
+    @model_validator(mode="after")
+    def _read_somewhere(self) -> Self:
+        if not self.sources and self.promql is None:
+            raise ValueError("a measurement without a source (write from: [annotations.error_rate], or promql)")
+        if self.alerts and self.promql is None:
+            raise ValueError("alerts says what promql is asked for (write promql, or limit a source by its own alerts)")
+        return self
 
 
 class Reading(NamedTuple):
@@ -179,6 +203,14 @@ class Measurement:
         self.name = name
         self.unit = settings.unit
         self.sources: tuple[Source, ...] = compile_sources(settings.sources)
+        self.question = Question(settings.promql) if settings.promql is not None else None
+        self._asked_for = tuple(parse_matcher(text) for text in settings.alerts)
+
+    def ask(self, alert: Alert) -> str | None:
+        """Return the query whose value this measurement is for `alert`; None where there is nothing to ask."""
+        if self.question is None or not all(matcher.matches(alert.labels) for matcher in self._asked_for):
+            return None
+        return self.question.ask(alert.labels)
 
     def read(self, alert: Alert) -> Reading:
         """Return the value of the first source that is present and can be read, and what could not be."""

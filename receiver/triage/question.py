@@ -66,8 +66,8 @@ def _pieces(promql: str) -> list[_Piece]:
             raise BadQuestion(f'{match[0]} stands outside of quotes (write it as in service="{{{{ {match[1]} }}}}")')
         if promql[inside[0]] == "`":
             raise BadQuestion(f"{match[0]} stands in backquotes, where nothing can be escaped (write double quotes)")
-        before = promql[: inside[0]].rstrip()
-        pieces.append(_Piece(promql[position : match.start()], match[1], before.endswith(("=~", "!~")), promql[inside[0]]))
+        regex = promql[: inside[0]].rstrip().endswith(("=~", "!~"))
+        pieces.append(_Piece(promql[position : match.start()], match[1], regex, promql[inside[0]]))
         position = match.end()
     rest = promql[position:]
     left = _PLACE.sub("", promql)

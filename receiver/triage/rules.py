@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from receiver.model.alert import Alert
@@ -24,11 +24,16 @@ from receiver.triage.worse import Chosen, limited, next_worse
 __all__ = ["OTHERWISE", "Decided", "RuleSet", "RulesSettings", "Unknown", "verdict"]
 
 
+Answers = Mapping[str, float | str]
+"""What queries have said for one alert, by measurement; a text says why one has not."""
+NOTHING: Answers = {}
+
+
 class Unknown(NamedTuple):
     """Something that an alert said and that the rules could not use (`severity_unknowns_total{kind}`)."""
 
     kind: str
-    """`measurement`, `scope` or `severity`: few and fixed, fit for a metric's label."""
+    """`measurement`, `scope`, `severity` or `query`: few and fixed, fit for a metric's label."""
     text: str
 
 
@@ -73,8 +78,25 @@ class RuleSet:
         """Return a decision for each of `alerts`, in their order: the firing ones of one notification."""
         return [decided.decision for decided in self.examine(alerts)]
 
-    def examine(self, alerts: Sequence[Alert]) -> list[Decided]:
-        """Return the same as `decide`, each with what was unreadable or unknown, for the log and the metric."""
+    @property
+    def asks(self) -> bool:
+        """Whether some measurement is asked for by a query."""
+        return any(measurement.question is not None for measurement in self._measurements)
+
+    def questions(self, alert: Alert) -> dict[str, str]:
+        """Return the queries that are to be asked for `alert`, by measurement: what none of its fields says."""
+        found: dict[str, str] = {}
+        for measurement in self._measurements:
+            query = measurement.ask(alert)
+            if query is not None and measurement.read(alert).value is None:
+                found[measurement.name] = query
+        return found
+
+    def examine(self, alerts: Sequence[Alert], asked: Mapping[str, Answers] | None = None) -> list[Decided]:
+        """Return the same as `decide`, each with what was unreadable or unknown, for the log and the metric.
+
+        `asked`: what queries have said, by fingerprint and measurement; a text says why one has not.
+        """
         tenants = self._scope.tenants(alerts)
         # In a storm thousands of alerts look alike to the rules: what is decided once need not be decided again.
         known: dict[tuple[object, ...], Decided] = {}
@@ -82,10 +104,11 @@ class RuleSet:
         decisions = []
         for alert in alerts:
             labels = alert.labels
-            seen = (*[pair for pair in labels.items() if pair[0] in read], self._texts(alert))
+            said = asked.get(alert.fingerprint, NOTHING) if asked else NOTHING
+            seen = (*[pair for pair in labels.items() if pair[0] in read], self._texts(alert), *said.items())
             decided = known.get(seen)
             if decided is None:
-                decided = known[seen] = self._decided(alert, tenants)
+                decided = known[seen] = self._decided(alert, tenants, said)
             decisions.append(decided)
         return decisions
 
@@ -101,13 +124,18 @@ class RuleSet:
             return self._nothing_read
         return tuple([source.read(alert) for source in self._annotations])
 
-    def _decided(self, alert: Alert, tenants: frozenset[str]) -> Decided:
+    def _decided(self, alert: Alert, tenants: frozenset[str], said: Answers) -> Decided:
         values: dict[str, float] = {}
         unknowns: list[Unknown] = []
         for measurement in self._measurements:
             reading = measurement.read(alert)
             if reading.value is not None:
                 values[measurement.name] = reading.value
+            elif (answer := said.get(measurement.name)) is not None:
+                if isinstance(answer, str):
+                    unknowns.append(Unknown("query", f"{measurement.name} could not be asked: {answer}"))
+                else:
+                    values[measurement.name] = answer
             unknowns += [Unknown("measurement", text) for text in reading.unreadable]
         measured = dict(values)
         reach = self._scope.read(alert, tenants)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from receiver.model.incident import State
@@ -13,8 +14,8 @@ HEALTH, PROMETHEUS = "https://api.stratum.ai/health", "http://prometheus:9090/ap
 
 
 def rate(value: str) -> Said:
-    body = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"%s"]}]}}'
-    return Said(200, (body % value).encode())
+    series = [{"metric": {}, "value": [1, value]}]
+    return Said(200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode())
 
 
 async def watched(world: World, health: int = 200, errors: str = "0.01") -> None:

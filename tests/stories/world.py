@@ -124,7 +124,7 @@ class World:
     async def replica(self, **env: str) -> Replica:
         """Start one more replica."""
         made = Replica(reference(self.site.url, **env), url=self.store, clock=self.clock)
-        made.verify.asking = self.outside
+        made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
         await made.open_store()
         self.replicas.append(made)
         return made
