@@ -113,6 +113,19 @@ def test_a_dry_run_says_why_who_when_and_what(root: Path, tmp_path: Path) -> Non
         assert said in words
 
 
+def test_a_dry_run_shows_the_whole_decision(root: Path, tmp_path: Path) -> None:
+    body = notification(alert("IntegrationDown", labels={"tenant": "acme"}))
+    decision = json.loads(simulated(root, tmp_path, body, "--format", "json").output)["decision"]
+    assert decision["scope_from"] == "1 tenant counted in label tenant"
+    assert simulated(root, tmp_path, body).output.splitlines()[1:6] == [
+        '  because   integration-down: alertname="IntegrationDown"; at most SEV-3: scope is single_tenant',
+        "  scope     single_tenant (1 tenant counted in label tenant)",
+        "  capped by single-tenant",
+        "  worse     integration-down (SEV-2) if the cap single-tenant did not hold",
+        f"  rules     {decision['rules_hash']}",
+    ]
+
+
 def test_what_is_no_notification_cannot_be_simulated(root: Path, tmp_path: Path) -> None:
     assert simulated(root, tmp_path, b"[]").exit_code == 1
     assert receiver("simulate", tmp_path / "none.json").exit_code == 1

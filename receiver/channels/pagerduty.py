@@ -13,7 +13,7 @@ from receiver.channels.text import HIDDEN, clean, cut, href
 from receiver.model.base import rfc3339
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, AlertLine, Notice, Receipt
-from receiver.model.severity import Severity
+from receiver.model.severity import Decision, Severity
 
 ROUTING_KEY_LENGTH = 32
 SUMMARY_LIMIT = 1024
@@ -148,6 +148,7 @@ def _details(notice: Notice, incident: Incident) -> dict[str, Any]:
         "rule": clean(decision.rule, 200),
         "reasons": [clean(reason, 500) for reason in decision.reasons[:ALERT_LIMIT]],
         "scope": clean(decision.scope or "unknown", 200),
+        **{name: clean(text, 500) for name, text in _more(decision) if text},
         "firing": incident.firing,
         "resolved": incident.resolved,
         "alerts": [_alert(line) for line in notice.alerts[:ALERT_LIMIT]],
@@ -155,6 +156,15 @@ def _details(notice: Notice, incident: Incident) -> dict[str, Any]:
     if notice.page:
         details["paged_as"] = clean(f"{notice.page.contact} ({notice.page.step})", 200)
     return details
+
+
+def _more(decision: Decision) -> tuple[tuple[str, str | None], ...]:
+    return (
+        ("scope_from", decision.scope_from),
+        ("capped_by", decision.capped_by),
+        ("next_worse", decision.next_worse),
+        ("rules_hash", decision.rules_hash),
+    )
 
 
 def _alert(line: AlertLine) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.channels.text import clean, href
+from receiver.channels.text import clean, cut, href
 from receiver.model.event import Event
 from receiver.model.incident import Incident
 from receiver.model.notice import AlertLine, Link, Mention, Notice
@@ -21,7 +21,8 @@ HEADER_LIMIT = 150
 TEXT_LIMIT = 300
 SECTION_LIMIT = 3000
 FIELD_LIMIT = 150
-WHY_LIMIT = 1000
+WHY_LIMIT = 1400
+"""Of which the reasons have 800, so that what follows them is never cut off."""
 FIRING_LIMIT = 2600
 PEOPLE_LIMIT = 500
 LINKS_LIMIT = 2400
@@ -189,7 +190,14 @@ def _why(incident: Incident) -> str:
     text = f"Why {decision.severity.value}: rule {clean(decision.rule, 150)}"
     if decision.reasons:
         text += " (" + "; ".join(clean(reason, 200) for reason in decision.reasons) + ")"
-    return text + (f", capped by {clean(decision.capped_by, 150)}" if decision.capped_by else "")
+    lines = [cut(text, 800) + (f", capped by {clean(decision.capped_by, 150)}" if decision.capped_by else "")]
+    if decision.reach:
+        lines.append(f"Scope: {clean(decision.reach, 150)}")
+    if decision.next_worse:
+        lines.append(f"Worse: {clean(decision.next_worse, 200)}")
+    if decision.rules_hash:
+        lines.append(f"Rules: {clean(decision.rules_hash, 40)}")
+    return "\n".join(lines)
 
 
 def _firing(incident: Incident, alerts: Sequence[AlertLine]) -> str:

@@ -150,7 +150,7 @@ def _incident(notice: Notice, incident: Incident) -> dict[str, Any]:
         "labels": incident.labels,
         **{name: rfc3339(moment) if moment else None for name, moment in moments.items()},
         "alerts": {"firing": incident.firing, "resolved": incident.resolved, "items": _alerts(notice)},
-        "decision": incident.decision.model_dump(mode="json", exclude={"measured"}),
+        "decision": incident.decision.model_dump(mode="json"),
         "roles": incident.roles.model_dump(mode="json"),
         "pages": [
             {

@@ -11,6 +11,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import typer
 
+from receiver.cli.decision import decision_lines
+
 LIMIT = 10.0
 """Seconds that the service may take to answer."""
 UNREACHED = 3
@@ -145,10 +147,9 @@ def show_incident(
     if form == "json":
         typer.echo(json.dumps({**incident, "timeline": timeline}, ensure_ascii=False))
         return
-    decision = incident["decision"]
     lines = [
         f"{incident['id']}  {incident['severity']}  {incident['state']}  {incident['title']}",
-        f"rule       {decision['rule']}: {'; '.join(decision['reasons'])}",
+        *(f"{what:<10} {text}" for what, text in decision_lines(incident["decision"])),
         f"alerts     {incident['alerts']['firing']} firing, {incident['alerts']['resolved']} resolved",
     ]
     events = timeline["items"] if isinstance(timeline, dict) else timeline

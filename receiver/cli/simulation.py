@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from receiver.cli.decision import decision_lines
+
 if TYPE_CHECKING:
     from receiver.config import Config
     from receiver.incident.verdict import Verdict
@@ -125,14 +127,11 @@ def _words(outcome: dict[str, Any]) -> str:
         if "severity" not in entry:
             lines.append(f"{entry['outcome']} ({entry['reason']})")
             continue
-        decision = entry["decision"]
         lines += [
             f"{entry['severity']}  {entry['title']}",
-            f"  because   {decision['rule']}: {'; '.join(decision['reasons'])}",
+            *(f"  {what:<9} {text}" for what, text in decision_lines(entry["decision"])),
             f"  key       {entry['dedup_key']}",
         ]
-        if decision["next_worse"]:
-            lines.append(f"  worse if  {decision['next_worse']}")
         lines += [
             f"  page      at minute {page['minute']:g}: {page['person']} ({page['contact']})" for page in entry["pages"]
         ]

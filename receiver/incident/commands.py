@@ -142,6 +142,7 @@ def _edit(draft: Draft, command: Edit, policy: Policy, origin: str | None) -> No
         rule="person",
         reasons=(why,),
         scope=incident.decision.scope,
+        scope_from=incident.decision.scope_from,
         rules_hash=incident.decision.rules_hash,
         measured=incident.decision.measured,
     )

@@ -41,7 +41,8 @@ def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datet
     draft = Draft(None, actor, now)
     drill = " as a drill" if request.drill else ""
     text = f"{request.severity} declared{drill} by {actor.name}: {request.title}"
-    data = {"incident": incident.model_dump(mode="json"), "alerts": []}
+    shown = incident.model_dump(mode="json")
+    data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "declared", text, data, policy.informs)
     summon(draft, policy, "opened")
     return draft

@@ -140,7 +140,11 @@ def _open(
         Kind.OPENED,
         "opened",
         f"{decision.severity} by {decision.rule}: {why}",
-        {"incident": incident.model_dump(mode="json"), "alerts": totals["names"]},
+        {
+            "incident": incident.model_dump(mode="json"),
+            "decision": decision.model_dump(mode="json"),
+            "alerts": totals["names"],
+        },
         policy.informs,
     )
     adopt(draft, adopted)

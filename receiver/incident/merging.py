@@ -20,7 +20,6 @@ from receiver.model.alert import Alert
 from receiver.model.base import from_ms
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import AlertRecord, Incident
-from receiver.model.severity import Decision
 
 
 def merge(
@@ -74,7 +73,8 @@ def absorb(
     text = f"{child.id} was merged into it with {len(fresh)} alerts"
     draft.add(Kind.ABSORBED, "merged", text, data, policy.informs)
     if child.severity.worse_than(parent.severity) and not parent.by_hand and not parent.state.over:
-        decision = Decision(severity=child.severity, rule="merge", reasons=(f"as severe as {child.id}",))
+        reasons = (f"as severe as {child.id} by {child.decision.rule}", *child.decision.reasons)
+        decision = child.decision.model_copy(update={"severity": child.severity, "rule": "merge", "reasons": reasons})
         said = f"severity raised from {parent.severity} to {child.severity} by the merge"
         told = (*policy.informs, *pagers_of(parent))
         draft.add(Kind.SEVERITY_RAISED, "merged", said, {"decision": decision.model_dump(mode="json")}, told)

@@ -67,7 +67,8 @@ def open_storm(uid: str, severity: Severity, recent: int, policy: Policy, now: d
         ladder=Ladder(since=now),
         storm=True,
     )
-    data = {"incident": incident.model_dump(mode="json"), "alerts": []}
+    shown = incident.model_dump(mode="json")
+    data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "storm", f"{severity} storm: {why}", data, policy.informs)
     summon(draft, policy, "opened")
     return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: ""})

@@ -36,7 +36,8 @@ def silent(uid: str, last: datetime, severity: Severity, policy: Policy, pointer
         plan=policy.plan,
         ladder=Ladder(since=now),
     )
-    data = {"incident": incident.model_dump(mode="json"), "alerts": []}
+    shown = incident.model_dump(mode="json")
+    data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "watchdog_silent", f"{severity}: {why}", data, policy.informs)
     summon(draft, policy, "opened")
     return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={KEY: pointer})

@@ -66,3 +66,10 @@ class Decision(Frozen):
     """What would have made it one step worse, in words."""
     measured: dict[str, Measured] = {}
     """The measurements that were read, in their base unit (ratio, seconds, factor)."""
+
+    @property
+    def reach(self) -> str | None:
+        """The scope and where it was read, for people; None when no rule looked for one."""
+        if self.scope is None:
+            return "unknown" if self.scope_from else None
+        return f"{self.scope} ({self.scope_from})" if self.scope_from else self.scope

@@ -15,6 +15,11 @@ TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 WORDS: Schema = {"type": "array", "items": TEXT}
+MEASURED: Schema = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [{"type": "number"}, {"const": "+Inf"}]},
+    "description": "In base units: a ratio, seconds or a factor",
+}
 BAG: Schema = {"type": "object", "additionalProperties": TEXT}
 SEVERITY: Schema = {"type": "string", "enum": ["SEV-1", "SEV-2", "SEV-3", "SEV-4"]}
 
@@ -45,8 +50,8 @@ ALERT = _object(
 )  # fmt: skip
 DECISION = _object(
     {
-        "severity": SEVERITY, "rule": TEXT, "reasons": WORDS, "scope": _maybe(TEXT), "capped_by": _maybe(TEXT),
-        "rules_hash": TEXT, "next_worse": _maybe(TEXT),
+        "severity": SEVERITY, "rule": TEXT, "reasons": WORDS, "scope": _maybe(TEXT), "scope_from": _maybe(TEXT),
+        "capped_by": _maybe(TEXT), "rules_hash": TEXT, "next_worse": _maybe(TEXT), "measured": MEASURED,
     },
     more=True,
 )  # fmt: skip

@@ -40,7 +40,7 @@ def incident_shape(
         "mitigated_at": moment(incident.mitigated_at), "monitoring_at": moment(incident.monitoring_at),
         "resolved_at": moment(incident.resolved_at), "closed_at": moment(incident.closed_at),
         "alerts": counts, "truncated": bool(incident.partial),
-        "decision": incident.decision.model_dump(mode="json", exclude={"measured"}),
+        "decision": incident.decision.model_dump(mode="json"),
         "roles": incident.roles.model_dump(mode="json"), "pages": [_page(page, incident) for page in incident.pages],
         **_work(incident), "links": {**known, "console": url} if url else known, "drill": incident.drill,
         "version": incident.version,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from receiver.channels.slack_message import escape, flat, link, mention, message, reply, summary
 from receiver.model.notice import Link, Mention
+from receiver.model.severity import Decision, Severity
 from tests.channels.notices import HOSTILE, alert, event, hostile, incident, notice, tell
 from tests.fakes.slack import mistakes, texts
 
@@ -48,7 +49,7 @@ def test_the_message_in_full() -> None:
         {
             "type": "section",
             "block_id": "incident_why",
-            "text": plain("Why SEV-1: rule errors-for-everyone (error_rate 61% &gt; 50%)"),
+            "text": plain("Why SEV-1: rule errors-for-everyone (error_rate 61% &gt; 50%)\nScope: all_users"),
         },
         {
             "type": "section",
@@ -74,6 +75,33 @@ def test_the_message_in_full() -> None:
         },
     ]
     assert summary(notice()) == "[SEV-1] HighErrorRate: Error rate 12% on checkout-api (INC-2026-0042) is open"
+
+
+def test_the_whole_decision_is_told_and_no_reason_pushes_the_rest_out() -> None:
+    decision = Decision(
+        severity=Severity.SEV3,
+        rule="high-error-rate",
+        reasons=("error_rate 7.3% > 5%", "at most SEV-3: scope is single_tenant"),
+        scope="single_tenant",
+        scope_from="1 tenant counted in label tenant",
+        capped_by="single-tenant",
+        rules_hash="bc5dc1dcfa2bd947",
+        next_worse="high-error-rate (SEV-2) if the cap single-tenant did not hold",
+    )
+
+    def why(decision: Decision) -> list[str]:
+        text = block(message(notice(incident=incident(decision=decision))), "incident_why")["text"]["text"]
+        return str(text).split("\n")
+
+    assert why(decision) == [
+        "Why SEV-3: rule high-error-rate (error_rate 7.3% &gt; 5%; at most SEV-3: scope is single_tenant), capped by"
+        " single-tenant",
+        "Scope: single_tenant (1 tenant counted in label tenant)",
+        "Worse: high-error-rate (SEV-2) if the cap single-tenant did not hold",
+        "Rules: bc5dc1dcfa2bd947",
+    ]
+    assert why(decision.model_copy(update={"reasons": ("x" * 200,) * 30}))[1:] == why(decision)[1:]
+    assert len(why(Decision(severity=Severity.SEV1, rule="person", reasons=("declared by alice",)))) == 1
 
 
 def test_more_alerts_than_are_shown_are_counted() -> None:

@@ -45,6 +45,29 @@ def test_distinct_tenants_are_counted_for_the_alerts_that_carry_one() -> None:
     assert _words(acme, _alert({"tenant": "globex", "scope": "internal"})) == ["many_users", "internal"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "annotations", "origin"),
+    [
+        ({"scope": "all_users"}, {}, "label scope"),
+        ({"scope": "galaxy"}, {"scope": "all_users"}, "annotation scope"),
+        ({"tenant": "all"}, {}, "label tenant"),
+        ({"tenant": "acme"}, {}, "1 tenant counted in label tenant"),
+        ({"scope": "galaxy", "tenant": "acme"}, {}, "none"),
+        ({}, {}, "none"),
+    ],
+)
+def test_where_a_scope_comes_from(labels: dict[str, str], annotations: dict[str, str], origin: str) -> None:
+    scope = Scope(ScopeSettings())
+    one = _alert(labels, annotations)
+    assert scope.read(one, scope.tenants([one])).origin == origin
+
+
+def test_how_many_tenants_were_counted_is_said() -> None:
+    scope = Scope(ScopeSettings())
+    alerts = [_alert({"tenant": name}) for name in ("acme", "globex", "initech", "acme")]
+    assert scope.read(alerts[0], scope.tenants(alerts)).origin == "3 tenants counted in label tenant"
+
+
 def test_without_a_tenant_label_nothing_is_counted() -> None:
     assert _words(_alert({"tenant": "acme"}), _alert({"tenant": "all"}), tenant_label=None) == [None, None]
 
