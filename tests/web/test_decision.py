@@ -109,3 +109,22 @@ async def test_on_the_terminal(house: House) -> None:
         f"worse      {CAPPED}",
         f"rules      {decision['rules_hash']}",
     ]
+
+
+async def test_a_merge_keeps_the_reasons_of_what_it_took_over(house: House) -> None:
+    await shown(house, capped=True)
+    worse = alert(labels={"scope": "all_users"}, annotations={"error_rate": "61%"})
+    await house.world.post(notification(worse, group="other"))
+    headers = {"Authorization": "Bearer respond-token"}
+    path = "/api/v1/incidents/INC-2026-0002/merge"
+    async with house.client.post(path, json={"into": "INC-2026-0001"}, headers=headers) as response:
+        assert response.status == 200
+    _, incident = await house.get("/api/v1/incidents/INC-2026-0001")
+    decision = incident["decision"]
+    assert (incident["severity"], decision["rule"], decision["scope"]) == ("SEV-1", "merge", "all_users")
+    assert decision["reasons"] == [
+        "as severe as INC-2026-0002 by errors-for-everyone",
+        "error_rate 61% > 50%",
+        "scope is all_users",
+    ]
+    assert decision["measured"] == {"error_rate": 0.61}
