@@ -27,6 +27,7 @@ from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.reconcile import NAME as RECONCILE
 from receiver.pipeline.reconcile import Reconcile
 from receiver.pipeline.respond import Respond
+from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.storm import Storm
@@ -105,8 +106,9 @@ class Replica:
         self.work.asking[UNSILENCE] = self.silencing.end
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
-        self.duty = Duty(lambda: self.setting, self.board, self.due, self.read_board)
-        handover = HandOver(lambda: self.setting, self.duty, self.board, self.due, self.incidents)
+        self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
+        self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
+        handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents)
         self.work.clockwork[HANDOFF] = handover.hand_off
         self._tasks: list[asyncio.Task[None]] = []
 

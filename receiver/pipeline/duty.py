@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from receiver.incident.handoff import HandOff, taken_over
 from receiver.incident.naming import known
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Actor
 from receiver.model.oncall import Override
-from receiver.pipeline.posted import ACCEPTED, OVERRIDE, Documents
+from receiver.pipeline.posted import ACCEPTED, OVERRIDE
 from receiver.pipeline.respond import Reused
-from receiver.pipeline.setting import Setting
+from receiver.pipeline.schedules import Accepted, Schedules
 from receiver.store.board import Board
 from receiver.store.due import Due
 from receiver.store.incidents import new_uid
@@ -49,23 +47,18 @@ class NoOverride(LookupError):
     """There is no such override."""
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """A hand-off that somebody has accepted."""
-
-    handing: HandOff
-    by: str
-    at: datetime
-
-
 class Duty:
     """What changes who is on call, and who has taken over."""
 
     def __init__(
-        self, setting: Callable[[], Setting], board: Board, due: Due, reread: Callable[[], Awaitable[int]]
+        self,
+        schedules: Schedules,
+        board: Board,
+        due: Due,
+        reread: Callable[[], Awaitable[int]],
     ) -> None:
         """`reread` takes over what stands on the board, so that an answer already knows of it."""
-        self.setting = setting
+        self.schedules = schedules
         self.board = board
         self.due = due
         self.reread = reread
@@ -79,7 +72,7 @@ class Duty:
         `once`: a key against repetition; what it made the first time is returned.
         Raises Impossible for a name that nobody has, Unfit for times that cannot be, Reused, BoardFull, StoreAway.
         """
-        directory = self.setting().policy.directory
+        directory = self.schedules.directory
         made = Override(
             id=hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16],
             schedule=known(schedule, directory.schedules, "schedule"),
@@ -99,7 +92,7 @@ class Duty:
             await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
             await self._moved(now)
             log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
-        found = next(one for one in self.setting().policy.directory.overrides if one.id == made.id)
+        found = next(one for one in self.schedules.directory.overrides if one.id == made.id)
         if (found.schedule, found.person) != (made.schedule, made.person) or (begins and found.from_ < begins):
             raise Reused("it was used before, for another override")
         return found
@@ -109,7 +102,7 @@ class Duty:
 
         Raises NoOverride, Past for one that is over, StoreAway.
         """
-        overrides = {one.id: one for one in self.setting().policy.directory.overrides}
+        overrides = {one.id: one for one in self.schedules.directory.overrides}
         found = overrides.get(number)
         if found is None:
             raise NoOverride("there is no such override")
@@ -134,32 +127,16 @@ class Duty:
 
         Raises Impossible for an unknown schedule, Past when nobody has taken over, BoardFull, StoreAway.
         """
-        handing = self.handing(schedule, now)
+        handing = self.schedules.handing(schedule, now)
         if handing is None:
             raise Past("nobody has taken this schedule over, so there is nothing to accept")
         document = {"by": actor.name, "at": rfc3339(now)}
         if await self.board.put(ACCEPTED, handing.key, document, only_new=True):
             log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)
-        _, documents = await self.board.read()
-        found = self.accepted(handing, documents)
-        assert found is not None  # noqa: S101  (it was put there, by us or by somebody before)
         await self.reread()
+        found = self.schedules.accepted(handing)
+        assert found is not None  # noqa: S101  (it was put there, by us or by somebody before)
         return found
-
-    def handing(self, schedule: str, now: datetime) -> HandOff | None:
-        """Return the hand-off with which the present shift of `schedule` began, None when nobody took over.
-
-        Raises Impossible for an unknown schedule.
-        """
-        directory = self.setting().policy.directory
-        name = known(schedule, directory.schedules, "schedule")
-        roster = directory.roster(name)
-        return taken_over(name, roster, roster.at(now))
-
-    def accepted(self, handing: HandOff, documents: Documents) -> Accepted | None:
-        """Return who has accepted `handing`, None when nobody has."""
-        document = documents.get(ACCEPTED, {}).get(handing.key)
-        return Accepted(handing, str(document["by"]), datetime.fromisoformat(document["at"])) if document else None
 
 
 def _document(one: Override) -> dict[str, Any]:

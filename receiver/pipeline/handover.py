@@ -11,8 +11,8 @@ import structlog
 from receiver.incident.handoff import ACCEPT_WITHIN, HandOff, reminder, text_of
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Destination
-from receiver.pipeline.duty import Duty
 from receiver.pipeline.posted import ACCEPTED, HANDED_OFF, OVERRIDE, Documents
+from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.standing import standing
 from receiver.store.board import Board
@@ -33,11 +33,11 @@ class HandOver:
     """Tells people of hand-offs."""
 
     def __init__(
-        self, setting: Callable[[], Setting], duty: Duty, board: Board, due: Due, incidents: Incidents
+        self, setting: Callable[[], Setting], schedules: Schedules, board: Board, due: Due, incidents: Incidents
     ) -> None:
         """The work loop calls `hand_off` when it is due, and sends what is owed."""
         self.setting = setting
-        self.duty = duty
+        self.schedules = schedules
         self.board = board
         self.due = due
         self.incidents = incidents
@@ -52,11 +52,11 @@ class HandOver:
                 continue
             to = Destination(channel=channel.name, address=channel.address())
             again = min(again, directory.roster(name).at(now).until)
-            handing = self.duty.handing(name, now)
+            handing = self.schedules.handing(name, now)
             if handing is None:
                 continue
             told_at = await self._told(handing, to, documents, now)
-            if told_at is None or self.duty.accepted(handing, documents) is not None:
+            if told_at is None or self.schedules.accepted(handing, documents) is not None:
                 continue
             remind_at = told_at + (schedule.respond_within or ACCEPT_WITHIN)
             if now < remind_at:
@@ -76,7 +76,7 @@ class HandOver:
         setting = self.setting()
         edition = last.get("edition")
         changed = None if edition is None else edition != setting.edition
-        said = text_of(handing, await standing(self.incidents, setting, handing, changed, now), self._names())
+        said = text_of(handing, await standing(self.incidents, setting, handing, changed, now), self.schedules.people)
         memory = {"text": said, "mentions": [handing.incoming]}
         if await self._owe(f"handoff {handing.key}", to, memory, now):
             log.info("handoff_told", schedule=handing.schedule, person=handing.incoming)
@@ -86,16 +86,13 @@ class HandOver:
 
     async def _remind(self, handing: HandOff, to: Destination, now: datetime) -> None:
         people = [one for one in (handing.incoming, handing.outgoing) if one]
-        memory = {"text": reminder(handing, self._names()), "mentions": people}
+        memory = {"text": reminder(handing, self.schedules.people), "mentions": people}
         if await self._owe(f"handoff-reminder {handing.key}", to, memory, now):
             log.info("handoff_reminded", schedule=handing.schedule, person=handing.incoming)
 
     async def _owe(self, once: str, to: Destination, memory: Mapping[str, Any], now: datetime) -> bool:
         member = f"- {to.channel} {once}"
         return await self.due.owe([(member, to.channel, to, dict(memory))], to_ms(now), once)
-
-    def _names(self) -> dict[str, str]:
-        return {key: person.name for key, person in self.setting().policy.directory.people.items()}
 
     async def _tidy(self, documents: Documents, now: datetime) -> None:
         for kind, field in ((OVERRIDE, "until"), (ACCEPTED, "at")):

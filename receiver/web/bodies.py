@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictBool
 
 from receiver.model.base import Frozen
 from receiver.model.command import (
@@ -33,6 +33,7 @@ from receiver.model.command import (
     UpdateStatusPage,
 )
 from receiver.model.severity import Severity
+from receiver.model.wallclock import check_day
 from receiver.model.work import ActionStatus, Role, UpdateStatus
 
 
@@ -193,6 +194,26 @@ class SilenceBody(Body):
 
     duration: Annotated[int, Field(ge=60, le=7 * 86400)] = Field(description="Seconds, from a minute to a week.")
     text: Prose | None = None
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    check_day(moment.date())
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+"""A time with its offset, as RFC 3339 writes it."""
+
+
+class OverrideBody(Body):
+    """Somebody takes over a schedule for a while."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schedule: Name = Field(description="A key of `schedules`.")
+    person: Name = Field(description="A key of `people`, with or without @.")
+    from_: Moment | None = Field(None, alias="from", description="From when on; left out: from now on.")
+    until: Moment = Field(description="Until when.")
 
 
 class TimerBody(Body):

@@ -58,7 +58,7 @@ class Operation:
     def name(self) -> str:
         """A name that no other operation has."""
         words = [word for word in self.path.replace("{", "").replace("}", "").split("/")[3:] if word]
-        return "_".join((self.method.lower(), *words)).replace("-", "_")
+        return "_".join((self.method.lower(), *words)).replace("-", "_").replace(".", "_")
 
 
 OPERATIONS = web.AppKey("operations", list[Operation])

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from receiver.model.base import to_ms
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
+from receiver.model.wallclock import check_when, parse_when
 from receiver.web.errors import Refusal
 
 MOST = 500
 USUAL = 100
+_SPACED = re.compile(r":[0-9]{2} [0-9]{2}:[0-9]{2}$")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f]{1,64})")
 
@@ -89,6 +93,24 @@ def read_filters(request: web.Request) -> Filters:
 def no_query(request: web.Request) -> None:
     """Raise Refusal (400) when the request has any parameter: this door knows none."""
     _raise(_unknown(request, ()))
+
+
+def read_once(request: web.Request, *names: str) -> dict[str, str]:
+    """Return the parameters `names` that the request has. Raises Refusal (400) for others, and for one given twice."""
+    errors = _unknown(request, names)
+    errors += [_error(name, "may stand here once") for name in names if len(request.query.getall(name, [])) > 1]
+    _raise(errors)
+    return {name: request.query[name] for name in names if name in request.query}
+
+
+def read_moment(name: str, text: str) -> datetime:
+    """Return the moment, in UTC, of a parameter; without an offset it is in UTC. Raises Refusal (400)."""
+    try:
+        # A plus that nobody has encoded arrives as a space.
+        return parse_when(check_when(text.replace(" ", "+") if _SPACED.search(text) else text), ZoneInfo("UTC"))
+    except ValueError as error:
+        _raise([_error(name, str(error))])
+        raise
 
 
 def _words(request: web.Request, name: str, known: list[str], errors: list[dict[str, str]]) -> list[str]:

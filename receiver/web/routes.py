@@ -10,6 +10,8 @@ from receiver.web.body import expect
 from receiver.web.console import Console
 from receiver.web.errors import harden, refusals
 from receiver.web.keys import DOORS, Doors
+from receiver.web.oncall_api import OnCallApi, oncall_operations
+from receiver.web.oncall_page import OnCallPage
 from receiver.web.openapi import describe
 from receiver.web.operations import incident_operations, offer
 from receiver.web.pages import Pages
@@ -38,12 +40,14 @@ def build(doors: Doors) -> web.Application:
     get("/metrics", probes.metrics)
     stream = Stream(doors, gate)
     offer(app, incident_operations(api, RespondApi(doors, gate), stream))
+    offer(app, oncall_operations(OnCallApi(doors, gate)))
     app.on_shutdown.append(stream.end)
     get("/api/openapi.json", describe)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)
     get("/", console.incidents)
     get("/incidents/{id}", console.incident)
+    get("/oncall", OnCallPage(doors, gate, pages).page)
     get("/status", status.page)
     get("/status/api/v2/summary.json", status.summary)
     return app

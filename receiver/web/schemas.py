@@ -115,6 +115,24 @@ PROBLEM = _object(
 )
 CALLED = _object({"contact": TEXT, "person": TEXT, "channel": TEXT})
 
+SHIFT = _object(
+    {
+        "person": _maybe(TEXT), "name": _maybe(TEXT), "since": _maybe(TIME), "until": TIME, "next": _maybe(TEXT),
+        "reason": {"type": "string", "enum": ["rotation", "cover", "override", "nobody"]},
+    },
+    {"accepted": _maybe(_object({"by": TEXT, "at": TIME}))},
+)  # fmt: skip
+OVERRIDE = _object(
+    {"id": TEXT, "schedule": TEXT, "person": TEXT, "from": TIME, "until": TIME, "by": TEXT, "made_at": TIME}
+)
+PREFLIGHT = _object(
+    {
+        "good": {"type": "boolean"}, "from": TIME, "until": TIME,
+        "unreachable": _array(_object({"person": TEXT, "name": TEXT, "called_as": WORDS})),
+        "gaps": _array(_object({"schedule": TEXT, "from": TIME, "until": TIME})),
+    }
+)  # fmt: skip
+
 SCHEMAS: dict[str, Schema] = {
     "Incident": INCIDENT,
     "IncidentList": _list("Incident"),
@@ -123,6 +141,15 @@ SCHEMAS: dict[str, Schema] = {
     "Letter": _object({"id": TEXT}, more=True),
     "LetterList": _list("Letter"),
     "Pages": _object({"pages": _array(CALLED)}),
+    "Shift": SHIFT,
+    "ShiftList": _list("Shift"),
+    "OnCall": _object(
+        {"schedules": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Shift"}}}
+    ),
+    "Override": OVERRIDE,
+    "OverrideList": _list("Override"),
+    "Accepted": _object({"schedule": TEXT, "person": TEXT, "since": TIME, "by": TEXT, "at": TIME}),
+    "Preflight": PREFLIGHT,
     "Problem": PROBLEM,
     "Thing": _object({}, more=True),
 }

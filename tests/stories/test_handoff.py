@@ -162,7 +162,7 @@ async def test_what_is_long_over_leaves_the_board(early: World) -> None:
 async def test_nobody_has_taken_over_where_one_person_goes_on(early: World) -> None:
     with pytest.raises(Impossible, match="did you mean secondary"):
         await early.one.duty.accept("secondry", BOSS, early.clock.now())
-    assert early.one.duty.handing("secondary", early.clock.now()) is not None
+    assert early.one.schedules.handing("secondary", early.clock.now()) is not None
 
 
 async def test_a_document_that_cannot_be_read_is_passed_over(early: World) -> None:
