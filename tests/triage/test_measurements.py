@@ -120,6 +120,11 @@ def test_writes(value: float, unit: str, text: str) -> None:
     assert written(value, Unit(unit)) == text
 
 
+@given(st.floats(min_value=0, max_value=1e300, allow_nan=False), st.sampled_from(Unit))
+def test_what_is_written_exactly_reads_back(value: float, unit: Unit) -> None:
+    assert parse_quantity(written(value, unit, 0), unit) == value
+
+
 def _alert(labels: dict[str, str], annotations: dict[str, str]) -> Alert:
     return Alert(status=AlertStatus.FIRING, labels=labels, annotations=annotations)
 

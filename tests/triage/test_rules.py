@@ -43,6 +43,8 @@ def test_reasons_carry_measured_values() -> None:
 
     assert decide(REFERENCE, alert(alertname="IntegrationDown")).reasons == ('alertname="IntegrationDown"',)
     assert decide(REFERENCE, alert({"error_rate": "5.00001%"})).reasons == ("error_rate 5.00001% > 5%",)
+    just_over = decide(REFERENCE, alert({"error_rate": "0.05000000000000001"}))
+    assert just_over.reasons == ("error_rate 5.000000000000001% > 5%",)
     outage = decide(REFERENCE, alert(alertname="ApiDown", environment="production"))
     assert outage.reasons == ('alertname="ApiDown"', 'environment!~"staging|dev"')
 
