@@ -12,6 +12,7 @@ import typer
 from receiver import __version__
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.files import check_config, test_rules
+from receiver.cli.responding import openapi, page, timeline
 from receiver.cli.simulation import simulate
 
 app = typer.Typer(
@@ -22,6 +23,9 @@ app.command("check-config")(check_config)
 app.command("test-rules")(test_rules)
 app.command("simulate")(simulate)
 app.command("send-alert")(send_alert)
+app.command("page")(page)
+app.command("timeline")(timeline)
+app.command("openapi")(openapi)
 app.add_typer(incidents, name="incident")
 
 

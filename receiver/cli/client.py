@@ -22,7 +22,7 @@ Token = Annotated[str, typer.Option("--token", envvar="RECEIVER_TOKEN", help="It
 AsJson = Annotated[str, typer.Option("--format", help="text or json.")]
 HERE = "http://127.0.0.1:8080"
 
-incidents = typer.Typer(no_args_is_help=True, help="Look at incidents.")
+incidents = typer.Typer(no_args_is_help=True, help="Look at incidents, and work on them.")
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -30,7 +30,7 @@ class _NoRedirect(HTTPRedirectHandler):
         """Follow nothing: a token goes where it was meant to, or nowhere."""
 
 
-def ask(url: str, path: str, token: str, body: Any = None) -> Any:
+def ask(url: str, path: str, token: str, body: Any = None, method: str | None = None) -> Any:
     """Return the answer's JSON. Ends the command with 3 when nobody answers, and with 1 when the answer is no."""
     if not url.startswith(("http://", "https://")):
         typer.echo(f"{url}: not an http or https URL (write {HERE})", err=True)
@@ -39,7 +39,7 @@ def ask(url: str, path: str, token: str, body: Any = None) -> Any:
     if token:
         headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
-    request = Request(url.rstrip("/") + path, data, headers)  # noqa: S310  (checked above)
+    request = Request(url.rstrip("/") + path, data, headers, method=method)  # noqa: S310  (checked above)
     try:
         with build_opener(_NoRedirect).open(request, timeout=LIMIT) as answer:
             return json.load(answer)
@@ -109,12 +109,20 @@ def send_alert(
 def list_incidents(
     open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
     severity: Annotated[str, typer.Option("--severity", help="SEV-1 .. SEV-4.")] = "",
+    state: Annotated[str, typer.Option("--state", help="open, acknowledged, identified, monitoring ...")] = "",
+    service: Annotated[str, typer.Option("--service", help="Only of this service.")] = "",
+    queue: Annotated[bool, typer.Option("--queue", help="The queue: unowned first, then the oldest first.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many at most.")] = 100,
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
     """List incidents, newest first."""
-    query = {name: text for name, text in (("open", "true" if open_only else ""), ("severity", severity)) if text}
+    given = {
+        "open": "true" if open_only else "", "severity": severity, "state": state, "service": service,
+        "queue": "true" if queue else "", "limit": str(limit),
+    }  # fmt: skip
+    query = {name: text for name, text in given.items() if text}
     page = ask(url, f"/api/v1/incidents{'?' + urlencode(query) if query else ''}", token)
     if form == "json":
         typer.echo(json.dumps(page, ensure_ascii=False))
@@ -127,11 +135,11 @@ def list_incidents(
 
         table = Table("id", "severity", "state", "opened", "service", "title")
         for row in rows:
-            table.add_row(*(Text(_plain(cell)) for cell in row))
+            table.add_row(*(Text(plain(cell)) for cell in row))
         Console().print(table)
         return
     for row in rows:
-        typer.echo("\t".join(_plain(cell) for cell in row))
+        typer.echo("\t".join(plain(cell) for cell in row))
 
 
 @incidents.command("show")
@@ -157,9 +165,10 @@ def show_incident(
     lines += [f"receipt    {r['at']} {r['channel']} {r['action']} {r['outcome']}" for r in incident["receipts"]]
     lines += [f"{e['at']}  {e['kind']}: {e['text']}" for e in events]
     for line in lines:
-        typer.echo(_plain(line))
+        typer.echo(plain(line))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return `text` with nothing in it that acts on a terminal."""
     # A label's text reaches a terminal here: no escape sequence of it may act.
     return "".join(c if c.isprintable() else " " for c in text)

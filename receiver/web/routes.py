@@ -13,7 +13,7 @@ from receiver.web.keys import DOORS, Doors
 from receiver.web.oncall_api import OnCallApi, oncall_operations
 from receiver.web.oncall_page import OnCallPage
 from receiver.web.openapi import describe
-from receiver.web.operations import incident_operations, offer
+from receiver.web.operations import Operation, incident_operations, offer
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
@@ -30,7 +30,7 @@ def build(doors: Doors) -> web.Application:
     """Return the application behind `server.listen`, with every door."""
     app = _application(doors)
     gate, pages = Gate(lambda: doors.config.auth.tokens), Pages()
-    webhooks, probes, api = Webhooks(doors, gate), Probes(doors, gate), Api(doors, gate)
+    webhooks, probes = Webhooks(doors, gate), Probes(doors, gate)
     console, status = Console(doors, gate, pages), StatusPage(doors, pages)
     add, get = app.router.add_post, app.router.add_get
     for path in ("/webhooks/alertmanager", "/webhooks/alertmanager/"):
@@ -39,8 +39,8 @@ def build(doors: Doors) -> web.Application:
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)
     stream = Stream(doors, gate)
-    offer(app, incident_operations(api, RespondApi(doors, gate), stream))
-    offer(app, oncall_operations(OnCallApi(doors, gate)))
+    doors.mirror.listeners.append(stream.changed)
+    offer(app, operations_of(doors, gate, stream))
     app.on_shutdown.append(stream.end)
     get("/api/openapi.json", describe)
     for method in ("POST", "PUT"):
@@ -51,6 +51,14 @@ def build(doors: Doors) -> web.Application:
     get("/status", status.page)
     get("/status/api/v2/summary.json", status.summary)
     return app
+
+
+def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
+    """Return every operation of the API."""
+    return [
+        *incident_operations(Api(doors, gate), RespondApi(doors, gate), stream),
+        *oncall_operations(OnCallApi(doors, gate)),
+    ]
 
 
 def build_status(doors: Doors) -> web.Application:

@@ -32,9 +32,9 @@ class Stream:
         self.doors = doors
         self.gate = gate
         self._waiting: set[asyncio.Queue[Incident | None]] = set()
-        doors.mirror.listeners.append(self._changed)
 
-    def _changed(self, incident: Incident) -> None:
+    def changed(self, incident: Incident) -> None:
+        """Tell every listener; one that is too far behind is cut off."""
         for queue in list(self._waiting):
             try:
                 queue.put_nowait(incident)

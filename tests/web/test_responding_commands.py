@@ -1,0 +1,110 @@
+"""The commands of responders against the doors: what a person types, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from receiver.cli import app
+from tests.stories.world import alert, notification
+from tests.web.conftest import House, Opened
+
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
+INC = "INC-2026-0001"
+
+
+class Typed:
+    """Types commands at a house."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    async def __call__(self, *words: str, token: str = "respond-token") -> Result:
+        env = {"RECEIVER_URL": str(self.house.client.make_url("/")), "RECEIVER_TOKEN": token}
+        result = await asyncio.to_thread(CliRunner().invoke, app, list(words), env=env)
+        await self.house.world.quiet()
+        return result
+
+
+@pytest.fixture
+async def typed(opened: Opened) -> Typed:
+    house = await opened()
+    await house.post(notification(alert(**HIGH)))
+    await house.world.quiet()
+    return Typed(house)
+
+
+async def test_a_whole_incident_by_commands(typed: Typed) -> None:
+    steps = [
+        (("incident", "ack", INC, "--by", "alice"), "acknowledged"),
+        (("incident", "role", INC, "ic", "alice"), "acknowledged"),
+        (("incident", "note", INC, "looking at the deploy"), "acknowledged"),
+        (("incident", "severity", INC, "1", "--text", "it is everybody"), "SEV-1"),
+        (("incident", "mitigate", INC, "rollback", "back to 41"), "acknowledged"),
+        (("incident", "action", INC, "Add a canary", "--owner", "bob", "--due", "2026-12-01"), "acknowledged"),
+        (("incident", "timer", INC, "start"), "acknowledged"),
+        (("incident", "status", INC, "identified", "A bad deployment"), "identified"),
+        (("incident", "mitigated", INC), "monitoring"),
+        (("incident", "resolve", INC, "--text", "all good"), "resolved"),
+        (("incident", "close", INC), "closed"),
+        (("incident", "reopen", INC), "open"),
+        (("incident", "escalate", INC), "open"),
+        (("incident", "close", INC, "--force", "--text", "a false alarm"), "closed"),
+    ]
+    for words, said in steps:
+        result = await typed(*words)
+        assert result.exit_code == 0, (words, result.output)
+        assert said in result.output, words
+
+
+async def test_the_checklist_is_shown_and_ticked(typed: Typed) -> None:
+    assert (await typed("incident", "checklist", INC)).output.startswith("1. [ ] Review alert details")
+    result = await typed("incident", "checklist", INC, "2", "--by", "carol")
+    assert "2. [x] Check recent deployments (< 24h)  (carol" in result.output
+
+
+async def test_an_incident_is_declared_merged_and_listed(typed: Typed) -> None:
+    made = await typed("incident", "create", "Checkout is slow", "--severity", "3", "--format", "json")
+    # The service logs to the same output here.
+    number = next(json.loads(line)["id"] for line in made.output.splitlines() if line.startswith('{"id"'))
+    assert number == "INC-2026-0002"
+    assert number in (await typed("incident", "list", "--queue")).output
+    assert INC not in (await typed("incident", "list", "--queue")).output
+    merged = await typed("incident", "merge", number, INC)
+    assert merged.output.startswith(INC)
+
+
+async def test_somebody_is_paged(typed: Typed) -> None:
+    assert (await typed("page", "@backend-oncall", "SEV-2: API errors")).output == (
+        "paged alice (backend-oncall) on pager\n"
+    )
+    assert (await typed("page", "@cto", "look", "--incident", INC)).exit_code == 0
+    assert typed.house.world.rung()[-1] == "cto"
+
+
+async def test_the_timeline_is_a_table(typed: Typed) -> None:
+    text = (await typed("timeline", INC)).output
+    assert text.startswith("## Incident Timeline\n\n**Incident ID**: INC-2026-0001")
+    assert "| 14:02 | SEV-2 by high-error-rate" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [(("incident", "close", INC), 1, "409"), (("incident", "ack", "INC-9"), 1, "404"),
+     (("incident", "severity", INC, "5"), 2, "no severity"), (("incident", "silence", INC, "long"), 2, "no duration"),
+     (("page", "@nobody-oncall", "x"), 1, "backend-oncall"), (("incident", "silence", INC, "2h"), 3, "502")],
+)  # fmt: skip
+async def test_what_cannot_be_is_said_with_its_code(typed: Typed, words: tuple[str, ...], code: int, said: str) -> None:
+    result = await typed(*words)
+    assert result.exit_code == code, result.output
+    assert said in result.output
+
+
+def test_the_document_is_printed_without_a_service() -> None:
+    result = CliRunner().invoke(app, ["openapi"])
+    assert result.exit_code == 0
+    assert "/api/v1/incidents/{id}/acknowledge" in json.loads(result.output)["paths"]
