@@ -12,6 +12,7 @@ import typer
 from receiver import __version__
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.files import check_config, test_rules
+from receiver.cli.oncall import oncall
 from receiver.cli.responding import openapi, page, timeline
 from receiver.cli.simulation import simulate
 
@@ -27,6 +28,7 @@ app.command("page")(page)
 app.command("timeline")(timeline)
 app.command("openapi")(openapi)
 app.add_typer(incidents, name="incident")
+app.add_typer(oncall, name="oncall")
 
 
 @app.callback(invoke_without_command=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -32,23 +33,33 @@ class _NoRedirect(HTTPRedirectHandler):
 
 def ask(url: str, path: str, token: str, body: Any = None, method: str | None = None) -> Any:
     """Return the answer's JSON. Ends the command with 3 when nobody answers, and with 1 when the answer is no."""
+    try:
+        return json.loads(fetch(url, path, token, body, method))
+    except ValueError as error:
+        typer.echo(f"{url}: its answer is not JSON ({error})", err=True)
+        raise typer.Exit(UNREACHED) from None
+
+
+def fetch(url: str, path: str, token: str, body: Any = None, method: str | None = None) -> bytes:
+    """Return the answer as it is; `body` is sent as JSON. Ends the command with 3 when nobody answers, 1 for a no."""
     if not url.startswith(("http://", "https://")):
         typer.echo(f"{url}: not an http or https URL (write {HERE})", err=True)
         raise typer.Exit(2)
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
     request = Request(url.rstrip("/") + path, data, headers, method=method)  # noqa: S310  (checked above)
     try:
         with build_opener(_NoRedirect).open(request, timeout=LIMIT) as answer:
-            return json.load(answer)
+            read: bytes = answer.read()
+            return read
     except HTTPError as error:
         try:
             detail = json.load(error).get("detail", error.reason)
         except (ValueError, AttributeError):
             detail = error.reason
-        typer.echo(f"{error.code}: {detail}", err=True)
+        typer.echo(f"{error.code}: {plain(str(detail))}", err=True)
         raise typer.Exit(UNREACHED if error.code >= 500 else 1) from None
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
@@ -128,18 +139,7 @@ def list_incidents(
         typer.echo(json.dumps(page, ensure_ascii=False))
         return
     rows = [(i["id"], i["severity"], i["state"], i["opened_at"], i["service"] or "", i["title"]) for i in page["items"]]
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("id", "severity", "state", "opened", "service", "title")
-        for row in rows:
-            table.add_row(*(Text(plain(cell)) for cell in row))
-        Console().print(table)
-        return
-    for row in rows:
-        typer.echo("\t".join(plain(cell) for cell in row))
+    table(("id", "severity", "state", "opened", "service", "title"), rows)
 
 
 @incidents.command("show")
@@ -168,7 +168,22 @@ def show_incident(
         typer.echo(plain(line))
 
 
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows: as a table for people on a terminal, and else with tabs between the cells, without a head."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            typer.echo("\t".join(plain(cell) for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*columns)
+    for row in rows:
+        made.add_row(*(Text(plain(cell)) for cell in row))
+    Console().print(made)
+
+
 def plain(text: str) -> str:
-    """Return `text` with nothing in it that acts on a terminal."""
-    # A label's text reaches a terminal here: no escape sequence of it may act.
+    """Return foreign text so that no escape sequence of it acts on a terminal."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -29,6 +29,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _words(draft)
     yield from _paging(draft)
     yield from _doors(draft)
+    yield from _handoffs(draft)
 
 
 def notes(draft: Draft) -> Iterator[Problem]:
@@ -186,6 +187,17 @@ def _paging(draft: Draft) -> Iterator[Problem]:
     for name in sorted(needed & draft.off.keys()):
         message = f"pages need this channel, and it is off: {draft.off[name]}"
         yield document.problem(("channels", name), message, "complete it, or page by another one", at_key=True)
+
+
+def _handoffs(draft: Draft) -> Iterator[Problem]:
+    kinds = discover()
+    for name, schedule in draft.sections.schedules.items():
+        told = draft.sections.channels.get(schedule.handoff_channel or "")
+        if told is not None and not kinds[told.kind].informs:
+            path: Path = ("schedules", name, "handoff_channel")
+            able = sorted(kind for kind, channel in kinds.items() if channel.informs)
+            message = f"a channel of kind {told.kind} takes no messages"
+            yield draft.document.problem(path, message, f"name one of kind {', '.join(able)}")
 
 
 def _doors(draft: Draft) -> Iterator[Problem]:

@@ -105,6 +105,13 @@ def test_a_mistake_is_told_with_what_would_be_right(added: str, column: int, beg
     assert any(line.startswith(start) and holds in line for line in found), (start, found)
 
 
+def test_a_hand_off_is_told_where_messages_are_taken() -> None:
+    text = SMALL.replace("people: [ann]}", "people: [ann], handoff_channel: pager}") + "  pager: {kind: pagerduty}\n"
+    (found,) = [line for line in problems_of(text) if "handoff_channel" in line]
+    assert found.startswith("r.yaml:15:45: schedules.primary.handoff_channel: a channel of kind pagerduty takes no")
+    assert "slack" in found
+
+
 @pytest.mark.parametrize(
     ("added", "begins", "holds"),
     [
