@@ -56,6 +56,7 @@ class Service:
             respond=replica.respond,
             calls=replica.calls,
             silencing=replica.silencing,
+            upkeep=replica.upkeep,
             duty=replica.duty,
             work=replica.work,
             reload=self.reloader.reload,

@@ -17,7 +17,7 @@ from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
 from receiver.model.severity import Severity
-from receiver.pipeline.posted import NOTHING, Documents, overrides_of
+from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_windows
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
 from receiver.policies import listener, recurring, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
@@ -42,6 +42,7 @@ def alike(one: Channel[Any], other: Channel[Any]) -> bool:
 def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: Documents = NOTHING) -> Setting:
     """Return the setting in force for `config` with its complete channels and what is `posted` on the board."""
     rules = RuleSet(config.rules)
+    maintenance = (*(recurring(one) for one in config.maintenance if one.enabled), *posted_windows(posted))
     incidents, storm = config.incidents, config.ingest.storm
     informs = tuple(Destination(channel=name, address=c.address()) for name, c in channels.items() if c.informs)
     policy = Policy(
@@ -56,7 +57,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         calm_for=incidents.monitor_for,
         visible=visibility(incidents.customer_visible),
         listeners=tuple(listener(audience) for audience in config.audiences),
-        windows=windows_of(config.maintenance),
+        windows=windows_of(maintenance),
         storm=(storm.incidents, storm.within),
         measures=rules.asks,
         verify_every=CHECK_EVERY if config.verification.checks else None,
@@ -101,7 +102,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         prometheus=config.verification.prometheus_url,
         alertmanagers=config.ingest.alertmanagers,
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
-        maintenance=tuple(recurring(one) for one in config.maintenance if one.enabled),
+        maintenance=maintenance,
         edition=config.hash,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )

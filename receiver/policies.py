@@ -42,10 +42,10 @@ def recurring(settings: Maintenance) -> Window:
         lasts=settings.lasts.total_seconds(),
         zone=settings.timezone,
         components=settings.components,
+        matchers=settings.matchers,
     )
 
 
-def windows_of(settings: Sequence[Maintenance], more: Sequence[tuple[Window, Sequence[str]]] = ()) -> Held:
-    """Return what holds alerts: the enabled entries of the configuration, and `more` with their matchers."""
-    known = [(recurring(one), one.matchers) for one in settings if one.enabled]
-    return holding([(window, matching(matchers)) for window, matchers in (*known, *more)])
+def windows_of(windows: Sequence[Window]) -> Held:
+    """Return what holds alerts."""
+    return holding([(window, matching(window.matchers)) for window in windows])

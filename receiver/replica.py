@@ -31,6 +31,7 @@ from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.storm import Storm
+from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
 from receiver.pipeline.watchdog import NAME as WATCHDOG
 from receiver.pipeline.watchdog import Watchdog
@@ -106,6 +107,9 @@ class Replica:
         self.work.asking[UNSILENCE] = self.silencing.end
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
+        self.upkeep = Upkeep(
+            lambda: self.setting, self.board, self.read_board, self.mirror, self.incidents, self.intake
+        )
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
         handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents)

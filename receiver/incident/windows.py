@@ -13,7 +13,11 @@ from receiver.model.oncall import parse_handoff
 class Window(Frozen):
     """A time in which some alerts page nobody: once, or every week."""
 
+    id: str = ""
+    """Of one that was put up while the service ran; "" for those of the configuration."""
     name: str
+    matchers: tuple[str, ...] = ()
+    by: str = ""
     starts: datetime | None = None
     """Of a single window."""
     ends: datetime | None = None

@@ -59,6 +59,17 @@ class PublicIncident(Frozen):
     monitoring_at: datetime | None = None
 
 
+class PublicMaintenance(Frozen):
+    """Scheduled maintenance, as the public hears of it: which components, and when."""
+
+    id: str
+    title: str
+    components: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    active: bool
+
+
 class PublicPage(Frozen):
     """The whole status page."""
 
@@ -71,4 +82,6 @@ class PublicPage(Frozen):
     components: tuple[PublicComponent, ...]
     incidents: tuple[PublicIncident, ...] = ()
     """The newest first."""
+    maintenance: tuple[PublicMaintenance, ...] = ()
+    """What goes on, and what comes in the next 14 days, the earliest first."""
     updated_at: datetime

@@ -8,7 +8,9 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from receiver.incident.windows import Window
 from receiver.model.oncall import Override
+from receiver.triage.matchers import parse_matcher
 
 Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By kind and id."""
@@ -19,6 +21,9 @@ ACCEPTED = "accepted"
 """Who has accepted a hand-off, by its key."""
 HANDED_OFF = "handed-off"
 """What the configuration was at the last hand-off of a schedule, by its name."""
+
+WINDOWS = "maintenance"
+"""Maintenance windows, by their id."""
 
 log = structlog.get_logger("receiver.board")
 
@@ -32,3 +37,17 @@ def overrides_of(documents: Documents) -> tuple[Override, ...]:
         except ValidationError as error:
             log.error("board_unreadable", kind=OVERRIDE, id=key[:100], fields=[one["loc"] for one in error.errors()])
     return tuple(found)
+
+
+def posted_windows(documents: Documents) -> tuple[Window, ...]:
+    """Return every maintenance window that was put up while the service ran, past ones included."""
+    found = []
+    for key, document in documents.get(WINDOWS, {}).items():
+        try:
+            window = Window.model_validate({**document, "id": key})
+            for text in window.matchers:
+                parse_matcher(text)
+            found.append(window)
+        except ValueError:
+            log.error("board_unreadable", kind=WINDOWS, id=key[:100])
+    return tuple(sorted(found, key=lambda window: window.id))

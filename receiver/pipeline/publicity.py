@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from receiver.config import Config
+from receiver.incident.windows import Window
 from receiver.model.incident import Incident, State
 from receiver.model.policy import Publish
-from receiver.model.public import Condition, Impact, Progress, PublicComponent, PublicIncident, PublicPage
+from receiver.model.public import (
+    Condition,
+    Impact,
+    Progress,
+    PublicComponent,
+    PublicIncident,
+    PublicMaintenance,
+    PublicPage,
+)
 from receiver.model.severity import Severity
 from receiver.triage.matchers import Matcher, parse_matcher
 
@@ -34,6 +43,9 @@ _SUMMARY = {
 _BADNESS = tuple(Condition)
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
+AHEAD = timedelta(days=14)
+"""How far ahead scheduled maintenance is shown."""
+
 
 class Publicity:
     """The status page of a configuration."""
@@ -47,7 +59,7 @@ class Publicity:
             for c in page.components
         ] or [(PublicComponent(id="service", name=config.service.name), ())]
 
-    def page(self, incidents: Iterable[Incident], now: datetime) -> PublicPage:
+    def page(self, incidents: Iterable[Incident], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
         """Return the page as `incidents` make it at `now`; what is over, a drill, or nobody's business is left out."""
         told = sorted((i for i in incidents if self.tells(i)), key=lambda i: (i.opened_at, i.uid), reverse=True)
         condition = {component.id: Condition.OPERATIONAL for component, _ in self._components}
@@ -63,10 +75,37 @@ class Publicity:
         return PublicPage(
             name=self._config.service.name, title=self._config.status_page.title, url=f"{base}/status" if base else "",
             impact=impact, summary=_SUMMARY[impact], incidents=tuple(shown), updated_at=now,
+            maintenance=self._maintenance(windows, now),
             components=tuple(
                 component.model_copy(update={"condition": condition[component.id]}) for component, _ in self._components
             ),
         )  # fmt: skip
+
+    def _maintenance(self, windows: Iterable[Window], now: datetime) -> tuple[PublicMaintenance, ...]:
+        # Its name is for us: the public hears of components that it knows, and of times.
+        names = {component.id: component.name for component, _ in self._components}
+        found = []
+        for window in windows:
+            touched = tuple(name for name in window.components if name in names)
+            ends, begins = window.holds(now), window.next(now)
+            if not touched or (ends is None and (begins is None or begins - now > AHEAD)):
+                continue
+            starts = now if ends is not None else begins
+            if ends is not None and window.starts is not None:
+                starts = window.starts
+            elif ends is not None:
+                starts = ends - timedelta(seconds=window.lasts)
+            if starts is None:
+                continue
+            over = ends or window.ends or starts + timedelta(seconds=window.lasts)
+            key = hashlib.sha256(f"maintenance/{window.id or window.name}/{starts.timestamp():.0f}".encode())
+            found.append(
+                PublicMaintenance(
+                    id=key.hexdigest()[:12], title=f"Scheduled maintenance: {', '.join(names[one] for one in touched)}",
+                    components=touched, starts_at=starts, ends_at=over, active=ends is not None,
+                )
+            )  # fmt: skip
+        return tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
 
     def tells(self, incident: Incident) -> bool:
         """Return whether the public hears of `incident` by itself, by the policy of its severity.

@@ -216,6 +216,27 @@ class OverrideBody(Body):
     until: Moment = Field(description="Until when.")
 
 
+class MaintenanceBody(Body):
+    """A window: once (`from`, `until`), or every week (`weekly`, `for`)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: Line
+    matchers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)] = Field(
+        description='As in the configuration: service="db".'
+    )
+    from_: Moment | None = Field(None, alias="from", description="Of a single one; left out: now.")
+    until: Moment | None = Field(None, description="Of a single one.")
+    weekly: Line | None = Field(None, description="Of a recurring one: Sunday 03:00.")
+    lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
+        None, alias="for", description="Of a recurring one: seconds."
+    )
+    timezone: Name = Field("UTC", description="Of a recurring one.")
+    components: Annotated[tuple[Name, ...], Field(max_length=100)] = Field(
+        (), description="Components of the status page that it concerns."
+    )
+
+
 class TimerBody(Body):
     """The incident's timer."""
 

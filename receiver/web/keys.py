@@ -19,6 +19,7 @@ from receiver.pipeline.outage import Outage
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
+from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.work import Work
 from receiver.store.connection import Connection
 from receiver.store.due import Due
@@ -54,6 +55,7 @@ class Doors:
     respond: Respond
     calls: Calls
     silencing: Silencing
+    upkeep: Upkeep
     duty: Duty
     work: Work
     """The loop, for its last beat."""

@@ -20,6 +20,7 @@ from receiver.web.reloading import Reloading
 from receiver.web.respond_api import RespondApi
 from receiver.web.status_page import StatusPage
 from receiver.web.stream import Stream
+from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
 from receiver.web.webhooks import Webhooks
 
 HANDLER_ARGS = {"auto_decompress": False}
@@ -58,6 +59,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
     return [
         *incident_operations(Api(doors, gate), RespondApi(doors, gate), stream),
         *oncall_operations(OnCallApi(doors, gate)),
+        *upkeep_operations(UpkeepApi(doors, gate)),
     ]
 
 

@@ -150,6 +150,8 @@ SCHEMAS: dict[str, Schema] = {
     "OverrideList": _list("Override"),
     "Accepted": _object({"schedule": TEXT, "person": TEXT, "since": TIME, "by": TEXT, "at": TIME}),
     "Preflight": PREFLIGHT,
+    "Window": _object({"id": _maybe(TEXT), "name": TEXT, "matchers": WORDS, "active": {"type": "boolean"}}, more=True),
+    "WindowList": _list("Window"),
     "Problem": PROBLEM,
     "Thing": _object({}, more=True),
 }

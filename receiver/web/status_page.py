@@ -9,7 +9,7 @@ from aiohttp import web
 
 from receiver.config import Config
 from receiver.model.base import rfc3339
-from receiver.model.public import PublicComponent, PublicIncident, PublicPage
+from receiver.model.public import PublicComponent, PublicIncident, PublicMaintenance, PublicPage
 from receiver.pipeline.publicity import Publicity
 from receiver.web.errors import answer
 from receiver.web.keys import Doors
@@ -45,7 +45,7 @@ class StatusPage:
         if self._publicity is None or self._read is not self.doors.config:
             self._read = self.doors.config
             self._publicity = Publicity(self._read)
-        return self._publicity.page(self.doors.mirror.open(), self.doors.clock.now())
+        return self._publicity.page(self.doors.mirror.open(), self.doors.clock.now(), self.doors.setting().maintenance)
 
 
 def summary_shape(page: PublicPage) -> dict[str, Any]:
@@ -57,9 +57,19 @@ def summary_shape(page: PublicPage) -> dict[str, Any]:
         "page": {"id": here, "name": page.name, "url": page.url, "time_zone": "Etc/UTC", "updated_at": now},
         "components": list(components.values()),
         "incidents": [_incident(incident, here, page.url, components) for incident in page.incidents],
-        "scheduled_maintenances": [],
+        "scheduled_maintenances": [_maintenance(one, here, page.url, components) for one in page.maintenance],
         "status": {"indicator": page.impact, "description": page.summary},
     }
+
+
+def _maintenance(one: PublicMaintenance, page: str, url: str, components: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    starts, ends = rfc3339(one.starts_at), rfc3339(one.ends_at)
+    return {
+        "id": one.id, "page_id": page, "name": one.title, "status": "in_progress" if one.active else "scheduled",
+        "impact": "maintenance", "created_at": starts, "updated_at": starts, "monitoring_at": None,
+        "resolved_at": None, "shortlink": url, "scheduled_for": starts, "scheduled_until": ends,
+        "incident_updates": [], "components": [components[name] for name in one.components],
+    }  # fmt: skip
 
 
 def _component(component: PublicComponent, page: str, now: str, position: int) -> dict[str, Any]:

@@ -39,7 +39,8 @@ class House:
             incidents=replica.incidents,
             due=replica.due, mirror=replica.mirror, metrics=replica.metrics, clock=replica.clock,
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
-            respond=replica.respond, calls=replica.calls, silencing=replica.silencing, duty=replica.duty,
+            respond=replica.respond, calls=replica.calls, silencing=replica.silencing, upkeep=replica.upkeep,
+            duty=replica.duty,
             reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))

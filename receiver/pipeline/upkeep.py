@@ -1,0 +1,168 @@
+"""Maintenance windows: those of the configuration, and those that people put up while the service runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from receiver.incident.illegal import Impossible
+from receiver.incident.journal import Draft
+from receiver.incident.shelter import WINDOW, look_again
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.incident.windows import Window
+from receiver.model.event import Actor
+from receiver.model.oncall import check_weekly
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.posted import WINDOWS
+from receiver.pipeline.setting import Setting
+from receiver.store.board import Board
+from receiver.store.incidents import Incidents, Stale, new_uid
+from receiver.triage.matchers import parse_matcher
+
+LONGEST = timedelta(days=30)
+"""How long a window may last: more is no maintenance."""
+FORGOTTEN = timedelta(days=30)
+"""How long after its end a single window is kept on the board."""
+
+log = structlog.get_logger("receiver.maintenance")
+
+
+class NoWindow(LookupError):
+    """There is no such window, or it stands in the configuration."""
+
+
+class Upkeep:
+    """What puts windows up and takes them down."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        board: Board,
+        reread: Callable[[], Awaitable[int]],
+        mirror: Mirror,
+        incidents: Incidents,
+        intake: Intake,
+    ) -> None:
+        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        self.setting = setting
+        self.board = board
+        self.reread = reread
+        self.mirror = mirror
+        self.incidents = incidents
+        self.intake = intake
+
+    def windows(self) -> Sequence[Window]:
+        """Return every window, those of the configuration first."""
+        return self.setting().maintenance
+
+    async def add(self, window: Window, actor: Actor, now: datetime, *, once: str | None = None) -> Window:
+        """Put a window up and return it once it is durable. `once`: a key against repetition.
+
+        Raises Impossible for times that cannot be, BoardFull, StoreAway.
+        """
+        lasts = timedelta(seconds=window.lasts)
+        if window.starts is not None and window.ends is not None:
+            lasts = window.ends - window.starts
+            if window.ends <= now:
+                raise Impossible("until: it ends before it begins to count (write a time later than now)")
+        if not timedelta() < lasts <= LONGEST:
+            raise Impossible(f"a window lasts at least a moment and at most {LONGEST.days} days")
+        number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
+        made = window.model_copy(update={"id": number, "by": actor.name})
+        for old in self.windows():
+            if old.id and old.ends is not None and old.ends + FORGOTTEN < now:
+                await self.board.take(WINDOWS, old.id)
+        await self.board.put(WINDOWS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True)
+        await self.reread()
+        log.info("maintenance", window=made.name, id=number, by=actor.name)
+        return next(one for one in self.windows() if one.id == number)
+
+    async def remove(self, number: str, actor: Actor, now: datetime) -> Window:
+        """Take a window down: what it held calls people now. Return it as it was. Raises NoWindow, StoreAway."""
+        found = next((one for one in self.windows() if one.id == number), None)
+        if found is None:
+            raise NoWindow("there is no such window here (those of the configuration are changed there)")
+        await self.board.take(WINDOWS, number)
+        await self.reread()
+        log.info("maintenance_removed", window=found.name, id=number, by=actor.name)
+        for known in self.mirror.open():
+            if known.held == f"{WINDOW}{found.name}":
+                await self._release(known.uid, actor, now)
+        return found
+
+    async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
+        for _ in range(3):
+            incident = await self.incidents.incident(uid)
+            if incident is None or incident.held is None or incident.state.over:
+                return
+            draft = Draft(incident, actor, now)
+            look_again(draft, self.setting().policy)
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            try:
+                await self.intake.commit(verdict, self.setting(), now)
+            except Stale:
+                continue
+            return
+
+
+def window_of(given: Mapping[str, Any], now: datetime) -> Window:
+    """Return the window that a request asks for. Raises Impossible with the field and what would be right."""
+    for text in given["matchers"]:
+        try:
+            parse_matcher(text)
+        except ValueError as error:
+            raise Impossible(f"matchers: {error}") from None
+    recurring = given.get("weekly") is not None
+    if recurring == (given.get("until") is not None) or recurring != (given.get("lasts") is not None):
+        raise Impossible("write either until (and from), or weekly and for")
+    if recurring:
+        if given.get("from_") is not None:
+            raise Impossible("from: a weekly window has none (write weekly: 'Sunday 03:00')")
+        try:
+            check_weekly(given["weekly"])
+            ZoneInfo(given["timezone"])
+        except (ValueError, KeyError, OSError) as error:
+            why = f"weekly: {error}" if isinstance(error, ValueError) else "timezone: no such zone"
+            raise Impossible(why) from None
+    return Window(
+        name=given["name"],
+        matchers=tuple(given["matchers"]),
+        starts=None if recurring else given.get("from_") or now,
+        ends=given.get("until"),
+        weekly=given.get("weekly"),
+        lasts=float(given.get("lasts") or 0),
+        zone=given["timezone"],
+        components=tuple(given["components"]),
+    )
+
+
+def shape(window: Window, now: datetime) -> dict[str, Any]:
+    """Return a window as the API shows it."""
+    ends = window.holds(now)
+    begins = window.next(now)
+    return {
+        "id": window.id or None,
+        "name": window.name,
+        "matchers": list(window.matchers),
+        "components": list(window.components),
+        "from": _text(window.starts),
+        "until": _text(window.ends),
+        "weekly": window.weekly,
+        "for": window.lasts or None,
+        "timezone": window.zone,
+        "by": window.by or None,
+        "source": "api" if window.id else "config",
+        "active": ends is not None,
+        "ends_at": _text(ends),
+        "next_at": _text(begins),
+    }
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
