@@ -57,7 +57,7 @@ def test_every_mistake_has_its_place(tmp_path: Path) -> None:
     file.write_text("service: {nam: x}\nseverities: {}\nchannels: {chat: {kind: slak}}\n")
     result = receiver("check-config", file)
     assert result.exit_code == 1
-    lines = [line for line in result.output.splitlines() if not line.endswith("[warning]")]
+    lines = [line for line in result.output.splitlines() if not line.endswith("[warning]") and line[0] != " "]
     assert len(lines) >= 2
     assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", line) for line in lines)
     rows = json.loads(receiver("check-config", file, "--format", "json").output)["problems"]

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from receiver import __version__
+from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
-from receiver.cli.files import check_config, test_rules
+from receiver.cli.files import test_rules
 from receiver.cli.oncall import oncall
 from receiver.cli.responding import openapi, page, timeline
 from receiver.cli.simulation import simulate

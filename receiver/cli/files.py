@@ -1,58 +1,14 @@
-"""Commands about files: check-config and test-rules."""
+"""Commands about files: test-rules."""
 
 from __future__ import annotations
 
-import json
 import os
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from receiver.config import Problem
-
 Files = Annotated[list[Path], typer.Argument(metavar="F...", help="Files.")]
-
-
-class Form(StrEnum):
-    """How problems are written."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-
-
-def check_config(
-    files: Files,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as mistakes.")] = False,
-    form: Annotated[Form, typer.Option("--format", help="How to write problems.")] = Form.TEXT,
-) -> None:
-    """Find every mistake in configurations, severity rules and rule tests."""
-    from receiver.config import check_files
-
-    problems, notes = check_files(files, os.environ)
-    marked = [("error", problem) for problem in problems] + [("warning", note) for note in notes]
-    if form is Form.JSON:
-        rows = [{"level": level, **vars(problem)} for level, problem in marked]
-        typer.echo(json.dumps({"problems": rows}, ensure_ascii=False))
-    else:
-        for level, problem in marked:
-            typer.echo(_github(level, problem) if form is Form.GITHUB else _text(level, problem))
-        if not marked and form is Form.TEXT:
-            typer.echo("\n".join(f"{file}: good" for file in files))
-    raise typer.Exit(1 if problems or (strict and notes) else 0)
-
-
-def _text(level: str, problem: Problem) -> str:
-    return str(problem) if level == "error" else f"{problem} [warning]"
-
-
-def _github(level: str, problem: Problem) -> str:
-    hint = f" ({problem.hint})" if problem.hint else ""
-    text = f"{problem.path}: {problem.message}{hint}".replace("%", "%25").replace("\n", "%0A").replace("\r", "%0D")
-    return f"::{level} file={problem.file},line={problem.line},col={problem.column}::{text}"
 
 
 def test_rules(files: Files) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -40,6 +40,8 @@ class Mark:
     """The key as it is written."""
     expanded: bool = False
     """Whether the value came from the environment."""
+    end: tuple[int, int] = (0, 0)
+    """Line and column just behind the value."""
 
 
 @dataclass
@@ -102,15 +104,20 @@ class _Reader:
         self.document = document
         self.expand = expand
         self.events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
+        self.seen: Any = None
+
+    def next(self) -> Any:
+        self.seen = next(self.events)
+        return self.seen
 
     def run(self) -> None:
-        next(self.events)
-        start = next(self.events)
+        self.next()
+        start = self.next()
         if isinstance(start, yaml.StreamEndEvent):
             return
-        self.document.value = self.node(next(self.events), (), None)
-        next(self.events)
-        more = next(self.events)
+        self.document.value = self.node(self.next(), (), None)
+        self.next()
+        more = self.next()
         if isinstance(more, yaml.DocumentStartEvent):
             self.say((), more, "a second document", "one file holds one document: remove the ---")
 
@@ -129,26 +136,32 @@ class _Reader:
             return None
         if event.tag is not None:
             self.say(path, event, "a tag", "tags are not taken: write the plain value, or put text in quotes")
+        value = self.content(event, path)
+        end = self.seen.end_mark
+        self.document.marks[path] = replace(self.document.marks[path], end=(end.line + 1, end.column + 1))
+        return value
+
+    def content(self, event: Any, path: Path) -> Any:
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, path)
         return self.sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self.mapping(path)
 
     def sequence(self, path: Path) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             items.append(self.node(event, (*path, len(items)), None))
         return items
 
     def mapping(self, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+        while not isinstance(key := self.next(), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
                 hint = "put text with braces or brackets in quotes"
                 raise _Unreadable(f"a key that is no text ({hint})", key.start_mark)
             inner = (*path, key.value)
             if key.value in found:
                 self.say(inner, key, "this key is here twice", "keep one of them")
-            found[key.value] = self.node(next(self.events), inner, key, key.value)
+            found[key.value] = self.node(self.next(), inner, key, key.value)
         return found
 
     def scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:
@@ -161,8 +174,7 @@ class _Reader:
                 return text
             if expanded != text:
                 # What the environment says is text, whatever it looks like: a token of digits stays a token.
-                mark = self.document.marks[path]
-                self.document.marks[path] = Mark(mark.line, mark.column, mark.key_line, mark.key_column, mark.key, True)
+                self.document.marks[path] = replace(self.document.marks[path], expanded=True)
                 return expanded
         return _plain(text) if event.style is None else text
 

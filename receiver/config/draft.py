@@ -70,7 +70,10 @@ class Draft:
 
     def members(self, contact: str) -> tuple[str, ...]:
         """Return everybody whom `contact` may mean at some time, without its backup."""
-        target: Target | None = self.sections.contacts.get(contact)
+        return self.meant(self.sections.contacts.get(contact))
+
+    def meant(self, target: Target | None) -> tuple[str, ...]:
+        """Return everybody whom `target` may mean at some time."""
         if target is None:
             return ()
         if target.schedule is not None:

@@ -2,46 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path as FilePath
 
+from receiver.config import unwise, upstream
 from receiver.config.document import Document, read
-from receiver.config.loading import load_text, read_file
+from receiver.config.draft import Draft
+from receiver.config.loading import read_file, reading_of
 from receiver.config.problems import ConfigError, Problem
-from receiver.config.rules import read_rules
+from receiver.config.rules import PACKAGED, read_rules
 from receiver.config.validation import validate
 from receiver.triage.rule_tests import RuleTests
 from receiver.triage.rules_file import RulesSettings
 
 
-def check_files(paths: Iterable[FilePath], env: Mapping[str, str]) -> tuple[list[Problem], list[Problem]]:
+@dataclass
+class _Found:
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+
+
+def check_files(
+    paths: Iterable[FilePath],
+    env: Mapping[str, str],
+    *,
+    now: datetime | None = None,
+    alertmanager: FilePath | None = None,
+) -> tuple[list[Problem], list[Problem]]:
     """Return every problem of these files, and what is valid but unwise; each once, in order.
 
     A file with `tests` is a file of rule tests, one with keys of severity rules only is that, and any other is a
     configuration, whose severity rules are checked along with it.
+
+    Args:
+        paths: the files.
+        env: the environment that `${NAME}` reads.
+        now: from when on schedules are looked at; without it only what is wrong is looked for, and what is off.
+        alertmanager: Alertmanager's file, compared with the configurations, or with the default when there is none.
     """
-    problems: list[Problem] = []
-    notes: list[Problem] = []
+    found = _Found()
     for path in paths:
-        try:
-            notes += _check(path, env)
-        except ConfigError as error:
-            problems += error.problems
-    return sorted(set(problems)), sorted(set(notes))
+        _guarded(_check, path, env, now, found)
+    if alertmanager is not None:
+        _guarded(_compare, alertmanager, env, now, found)
+    return sorted(set(found.problems)), sorted(set(found.notes))
 
 
-def _check(path: FilePath, env: Mapping[str, str]) -> Iterable[Problem]:
+def _guarded(check: _Check, path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+    try:
+        check(path, env, now, found)
+    except ConfigError as error:
+        found.problems += error.problems
+
+
+def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
     text, name = read_file(path), str(path)
     document = read(text, name)
     keys = set(document.value) if isinstance(document.value, dict) else set()
     if "tests" in keys:
         _check_tests(document, path)
-        return ()
-    if keys and keys <= set(RulesSettings.model_fields):
-        _, problems, _ = read_rules(text, name)
-        _raise(problems)
-        return ()
-    return load_text(text, name, env, path.parent).notes
+    elif keys and keys <= set(RulesSettings.model_fields):
+        rules, problems, document = read_rules(text, name)
+        found.problems += problems
+        if rules is not None and now is not None:
+            found.notes += unwise.in_rules(rules, document)
+    else:
+        _check_config(text, path, env, now, found)
+
+
+def _check_config(text: str, path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+    reading = reading_of(text, str(path), env, path.parent)
+    found.problems += reading.mistakes
+    found.notes += reading.notes
+    if reading.draft is not None:
+        found.drafts.append(reading.draft)
+        # What is unwise between sections can only be told when they are right.
+        if now is not None and not reading.mistakes:
+            found.notes += unwise.in_config(reading.draft, now)
+    if now is not None and reading.rules is not None and reading.rules_document is not None:
+        found.notes += unwise.in_rules(reading.rules, reading.rules_document)
 
 
 def _check_tests(document: Document, path: FilePath) -> None:
@@ -55,6 +97,22 @@ def _check_tests(document: Document, path: FilePath) -> None:
         except ConfigError as error:
             problems = [document.problem(("rules",), error.problems[0].message, "a path relative to this file")]
         _raise(problems)
+
+
+def _compare(path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+    routing = upstream.read(read_file(path), str(path))
+    drafts = found.drafts
+    if not drafts:
+        default = PACKAGED / "receiver.yaml"
+        reading = reading_of(read_file(default), str(default), env, PACKAGED)
+        drafts = [reading.draft] if reading.draft else []
+    for draft in drafts:
+        problems, notes = upstream.compare(routing, draft)
+        found.problems += problems
+        found.notes += notes
+
+
+_Check = Callable[[FilePath, Mapping[str, str], datetime | None, _Found], None]
 
 
 def _raise(problems: list[Problem]) -> None:

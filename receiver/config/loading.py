@@ -32,6 +32,13 @@ def load_text(
 
     Raises ConfigError with every mistake.
     """
+    return reading_of(text, name, env, base, overrides).config()
+
+
+def reading_of(
+    text: str, name: str, env: Mapping[str, str], base: FilePath, overrides: Mapping[str, str] | None = None
+) -> Reading:
+    """Return what can be understood of the configuration in `text`, with every mistake and note."""
     environment = Environment(env)
     document = read(text, name, environment.expand)
     given = dict(overrides or {})
@@ -42,7 +49,7 @@ def load_text(
     for path, variable in environment.missing:
         hint = f"set it, or write ${{{variable}:-}} if that is meant"
         reading.notes.append(document.problem(path, f"{variable} is not set and reads as empty", hint))
-    return reading.config()
+    return reading
 
 
 def read_file(path: FilePath) -> str:

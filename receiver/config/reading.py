@@ -35,6 +35,8 @@ class Reading:
         self.notes: list[Problem] = []
         self.parts: dict[str, Any] = {}
         self.rules: RulesSettings | None = None
+        self.rules_document: Document | None = None
+        self.draft: Draft | None = None
         self.off: dict[str, str] = {}
         self.hash = ""
 
@@ -97,23 +99,32 @@ class Reading:
 
     def together(self, raw: dict[str, Any]) -> None:
         """Read the rules, and check what the sections say of each other."""
-        self.rules, problems, rules = load_rules(self.parts.get("severity_rules"), self.document, self.base)
+        named = self.parts.get("severity_rules")
+        self.rules, problems, self.rules_document = load_rules(named, self.document, self.base)
         self.problems += problems
         self.parts["severities"] = {**_severities(self.document), **self.parts.get("severities", {})}
-        draft = Draft(self.document, raw, Sections.model_construct(**{"channels": {}, **self.parts}), self.rules)
+        draft = self.draft = Draft(
+            self.document, raw, Sections.model_construct(**{"channels": {}, **self.parts}), self.rules
+        )
         self.problems += checks.problems(draft)
         self.notes += checks.notes(draft)
         self.off = draft.off
+        rules = None if self.rules_document is None else self.rules_document.value
         content = json.dumps([raw, rules], sort_keys=True, default=str)
         self.hash = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:HASH_DIGITS]
 
-    def config(self) -> Config:
-        """Return the configuration. Raises ConfigError when anything was wrong."""
+    @property
+    def mistakes(self) -> list[Problem]:
+        """Everything that was wrong."""
         places = {(problem.line, problem.column) for problem in self.document.problems}
         # What YAML already refused is not told a second time for the value that is missing there.
         later = [problem for problem in self.problems if (problem.line, problem.column) not in places]
-        if self.rules is None or later or self.document.problems:
-            raise ConfigError([*self.document.problems, *later])
+        return [*self.document.problems, *later]
+
+    def config(self) -> Config:
+        """Return the configuration. Raises ConfigError when anything was wrong."""
+        if self.rules is None or self.mistakes:
+            raise ConfigError(self.mistakes)
         notes = tuple(sorted(set(self.notes)))
         file = self.document.file
         return Config(**self.parts, rules=self.rules, notes=notes, off=self.off, hash=self.hash, file=file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path as FilePath
-from typing import Any
 
 from receiver.config.document import Document, read
 from receiver.config.problems import Problem
@@ -15,20 +14,20 @@ PACKAGED = FilePath(str(files("receiver"))) / "data"
 """Where the files of the default are."""
 
 
-def read_rules(text: str, name: str) -> tuple[RulesSettings | None, list[Problem], Any]:
-    """Return the rules in `text`, every problem, and the plain value. `name` is how messages call the file."""
+def read_rules(text: str, name: str) -> tuple[RulesSettings | None, list[Problem], Document]:
+    """Return the rules in `text`, every problem, and the document. `name` is how messages call the file."""
     document = read(text, name)
     if document.value is None and not document.problems:
         document.value = {}
     if document.problems:
-        return None, document.problems, document.value
+        return None, document.problems, document
     rules, problems = validate(RulesSettings, document.value, document)
-    return rules, problems, document.value
+    return rules, problems, document
 
 
 def load_rules(
     named: str | None, document: Document, base: FilePath
-) -> tuple[RulesSettings | None, list[Problem], Any]:
+) -> tuple[RulesSettings | None, list[Problem], Document | None]:
     """Return the rules that `severity_rules: named` means; without a name, those that ship with the service."""
     path = PACKAGED / "severity-rules.yaml" if named is None else base / named
     try:

@@ -1,0 +1,105 @@
+"""How Alertmanager knocks: its webhooks that lead to this service, and whether they would be let in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from receiver.config.draft import Draft
+from receiver.config.problems import Path, Problem, nearest
+from receiver.config.sections import Scope
+from receiver.config.upstream.routing import Routing, truth
+
+DOOR = "/webhooks/alertmanager"
+"""Where notifications are taken (surfaces.md, HTTP)."""
+
+
+def webhooks(routing: Routing) -> dict[str, list[Path]]:
+    """Return the webhooks that lead to this service, by name of their receiver; an address in a file may lead here."""
+    found: dict[str, list[Path]] = {}
+    for name, path in routing.receivers.items():
+        for place in _configs(routing, path):
+            url = routing.value((*place, "url"))
+            if _path(url) == DOOR or (url is None and routing.value((*place, "url_file"))):
+                found.setdefault(name, []).append(place)
+    return found
+
+
+def near(routing: Routing) -> Iterator[tuple[Path, str]]:
+    """Yield the webhooks that nearly lead to this service: where their address stands, and its path."""
+    for path in routing.receivers.values():
+        for place in _configs(routing, path):
+            said = _path(routing.value((*place, "url")))
+            if said and said != DOOR and nearest(said, [DOOR]):
+                yield (*place, "url"), said
+
+
+def unwise(routing: Routing, place: Path) -> Iterator[Problem]:
+    """Yield what is unwise about one webhook."""
+    document = routing.document
+    if not truth(routing.value((*place, "send_resolved")), default=True):
+        said = "nobody tells when an alert ends: incidents stay open"
+        yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or leave it out")
+    most = routing.value((*place, "max_alerts"))
+    if str(most or "0").strip() not in ("", "0"):
+        said = f"alerts of a group beyond {most} are left out, and so are their severity, their tenants and their end"
+        yield document.problem((*place, "max_alerts"), said, "leave it out: ten thousand alerts are taken at once")
+
+
+def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
+    """Yield why this service would refuse what the webhook sends."""
+    document, tokens = routing.document, draft.sections.auth.tokens
+    if not tokens:
+        return
+    settings = (*place, "http_config")
+    if routing.value(settings) is None and routing.value(("global", "http_config")) is not None:
+        settings = ("global", "http_config")
+    where, sent = _credentials(routing, settings, place)
+    if where is None:
+        hint = "write http_config: {authorization: {credentials_file: PATH}} with a token whose scope is ingest"
+        yield document.problem(place, "no token goes with it: every notification is answered 401", hint)
+        return
+    taken = {token.token.get_secret_value() for token in tokens if Scope.INGEST in token.scopes} - {""}
+    if not any(Scope.INGEST in token.scopes for token in tokens):
+        said = "no token under auth.tokens has the scope ingest: every notification is answered 403"
+        yield document.problem(where, said, "give one to Alertmanager")
+    elif sent is not None and taken and sent not in taken:
+        said = "no token under auth.tokens with the scope ingest is this one: every notification is answered 401"
+        yield document.problem(where, said, "write the same token in both files")
+
+
+def _configs(routing: Routing, path: Path) -> Iterator[Path]:
+    entries = routing.value((*path, "webhook_configs"))
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield (*path, "webhook_configs", index)
+
+
+def _path(url: Any) -> str | None:
+    if not isinstance(url, str):
+        return None
+    try:
+        return urlsplit(url).path.rstrip("/")
+    except ValueError:
+        return None
+
+
+def _credentials(routing: Routing, settings: Path, place: Path) -> tuple[Path | None, str | None]:
+    """Return where the credentials stand, and what they are; None when they stand in a file of their own."""
+    for keys in (("authorization", "credentials"), ("basic_auth", "password"), ("bearer_token",)):
+        inner: Path = (*settings, *keys)
+        if routing.value(inner) is not None:
+            return inner, str(routing.value(inner))
+        in_file: Path = (*inner[:-1], f"{inner[-1]}_file")
+        if routing.value(in_file) is not None:
+            return in_file, None
+    # Other ways (headers of its own, OAuth 2, a proxy's) may carry it: what they send is not known here.
+    for key in ("http_headers", "oauth2"):
+        if routing.value((*settings, key)) is not None:
+            return (*settings, key), None
+    url = routing.value((*place, "url"))
+    password = urlsplit(url).password if isinstance(url, str) and "@" in url else None
+    if password is not None or url is None:
+        return (*place, "url"), unquote(password) if password is not None else None
+    return None, None
