@@ -15,6 +15,7 @@ from receiver.cli.client import incidents, send_alert
 from receiver.cli.files import test_rules
 from receiver.cli.oncall import oncall
 from receiver.cli.responding import openapi, page, timeline
+from receiver.cli.schema import config_schema
 from receiver.cli.simulation import simulate
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     help="From an Alertmanager webhook to a reviewed incident.",
 )  # fmt: skip
 app.command("check-config")(check_config)
+app.command("config-schema")(config_schema)
 app.command("test-rules")(test_rules)
 app.command("simulate")(simulate)
 app.command("send-alert")(send_alert)

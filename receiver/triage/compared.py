@@ -138,8 +138,10 @@ def _written(path: Place, matcher: Matcher) -> str:
 
 
 def _given(sources: Sequence[SourceSettings], demand: Demand, settings: RulesSettings, name: str) -> bool:
-    # Another way to measure than a field of the alert is not looked into.
-    if settings.measurements[name].model_fields_set - {"unit", "sources"}:
+    measurement = settings.measurements[name]
+    if measurement.promql is not None and not exclude(
+        [*demand.labels, *(parse_matcher(text) for text in measurement.alerts)]
+    ):
         return True
     for source in sources:
         asked = [parse_matcher(text) for text in source.alerts]
