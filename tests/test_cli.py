@@ -103,7 +103,7 @@ def test_a_dry_run_says_why_who_when_and_what(root: Path, tmp_path: Path) -> Non
     (incident,) = json.loads(result.output)["incidents"]
     assert (incident["severity"], incident["decision"]["rule"]) == ("SEV-2", "high-error-rate")
     rung = [(page["minute"], page["person"]) for page in incident["pages"]]
-    assert rung == [(0, "alice"), (15, "eng-lead"), (30, "vp-eng")]
+    assert rung == [(0, "alice"), (15, "eng-lead"), (15, "bob"), (30, "vp-eng")]
     assert incident["until"] == "acknowledged"
     assert {message["channel"] for message in incident["messages"]} == {"pager", "chat"}
     assert "xoxb-secret" not in result.output

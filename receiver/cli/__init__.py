@@ -12,9 +12,9 @@ import typer
 from receiver import __version__
 from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
-from receiver.cli.files import test_rules
 from receiver.cli.oncall import oncall
 from receiver.cli.responding import openapi, page, timeline
+from receiver.cli.rule_testing import test_rules
 from receiver.cli.schema import config_schema
 from receiver.cli.simulation import simulate
 

@@ -75,23 +75,23 @@ def dry_run(config: Config, notification: Any, now: datetime) -> dict[str, Any]:
 
 
 def _opened(config: Config, setting: Setting, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    from receiver.incident.forecast import forecast
+    from receiver.model.plan import Way
+
     incident = verdict.incident
     assert incident is not None  # noqa: S101  (the caller looked)
-    directory = config.directory
+    calls = forecast(incident, tuple(verdict.events), setting.policy)
     pages = [
-        {"minute": 0, "step": page.step, "contact": page.contact, "person": page.person, "channel": page.channel}
-        for page in incident.pages
-    ]
-    escalation = directory.escalation(incident.severity)
-    for step in escalation.steps if escalation else ():
-        pages += [
-            {"minute": step.after.total_seconds() / 60, "step": "escalation", "contact": contact, "person": person}
-            for contact in step.page
-            for person in directory.people_of(contact, now + step.after)
-        ]
+        {"minute": call.minute, "step": call.step, "contact": call.contact, "person": call.person,
+         "channel": call.channel}
+        for call in calls if call.way is Way.PAGE
+    ]  # fmt: skip
+    told = [{"minute": call.minute, "person": call.person} for call in calls if call.way is Way.NOTIFY]
+    escalation = config.directory.escalation(incident.severity)
     return {
         "severity": incident.severity, "title": incident.title, "service": incident.service,
         "decision": incident.decision.model_dump(mode="json"), "pages": pages, "notified": list(incident.notified),
+        "told": told,
         "until": str(escalation.until) if escalation else None, "messages": _messages(setting, verdict, now),
     }  # fmt: skip
 

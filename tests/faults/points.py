@@ -37,6 +37,11 @@ def _by_pager(channel: Any, *_: Any) -> bool:
     return bool(channel.paging)
 
 
+def _of_an_incident(members: Any) -> bool:
+    # The service's own timers are due at its very start.
+    return any(not member.startswith("sys ") for member in members)
+
+
 def _rows_of_pages(result: Any) -> bool:
     return any(row.to.paging for row in result)
 
@@ -109,7 +114,7 @@ POINTS: dict[str, Callable[[Bomb], None]] = {
     "after_vendor_answer": lambda bomb: bomb.after(Channel, "send", counts=_by_pager),
     "before_recorded": lambda bomb: bomb.before(Due, "complete", counts=_of_a_page),
     "after_recorded": lambda bomb: bomb.after(Due, "complete", counts=_of_a_page),
-    "timer_claimed": lambda bomb: bomb.after(Due, "claim_timers", result_counts=bool),
+    "timer_claimed": lambda bomb: bomb.after(Due, "claim_timers", result_counts=_of_an_incident),
     "at_claim": lambda bomb: bomb.after(Due, "claim", result_counts=_rows_of_pages),
 }
 """Every named moment, in the order of a page's life."""
