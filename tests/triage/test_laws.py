@@ -199,6 +199,7 @@ def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
     if step.startswith("severity="):
         labels["severity"] = step.removeprefix("severity=").split(" or ")[0].strip('"')
         return decide(made, alert.model_copy(update={"labels": labels}))
+    reached: dict[str, float] = {}
     for part in step.split(" and "):
         name, comparison, right = part.split(" ")
         if name == "scope":
@@ -207,5 +208,8 @@ def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
         else:
             value = parse_quantity(right, UNITS[name])
             value *= {">": 1.000001, "<": 0.999999}.get(comparison, 1.0)
+            # A rule may ask twice about one measurement: what has been reached must hold on.
+            furthest = {">": max, ">=": max, "<": min, "<=": min}.get(comparison)
+            value = reached[name] = furthest(value, reached.get(name, value)) if furthest else value
             annotations[name] = f"{value!r}" if UNITS[name] is not Unit.RATIO else f"{value * 100!r}%"
     return decide(made, alert.model_copy(update={"labels": labels, "annotations": annotations}))
