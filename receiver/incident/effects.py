@@ -41,7 +41,8 @@ def _set(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _paged(incident: Incident, event: Event) -> dict[str, Any]:
-    return {"pages": (*incident.pages, Page.model_validate(event.data["page"]))}
+    page = Page.model_validate(event.data["page"]).model_copy(update={"seq": event.seq})
+    return {"pages": (*incident.pages, page)}
 
 
 def _told(incident: Incident, event: Event) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _taken(incident: Incident, event: Event) -> dict[str, Any]:
     return {
         "acknowledged_at": incident.acknowledged_at or event.at,
         "acknowledged_by": event.data.get("by") or event.actor.name,
-        "hushed_at": event.at,
+        "hushed": event.seq,
         "ladder": ladder,
     }
 
@@ -71,7 +72,7 @@ def _lapsed(incident: Incident, event: Event) -> dict[str, Any]:
     return {
         "state": State.OPEN,
         "ring": incident.ring + 1,
-        "hushed_at": None,
+        "hushed": 0,
         "acknowledged_by": None,
         "acknowledged_until": None,
         "reached": (),
@@ -154,7 +155,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "resolved_at": None,
         "acknowledged_at": None,
         "acknowledged_by": None,
-        "hushed_at": None,
+        "hushed": 0,
         "identified_at": None,
         "mitigated_at": None,
         "closed_at": None,

@@ -81,11 +81,10 @@ def answer_due(incident: Incident) -> datetime | None:
 
 
 def _unanswered(incident: Incident) -> list[Reach]:
-    hushed = incident.hushed_at
     return [
         reach
         for reach in incident.reached
-        if reach.due is not None and reach.ring == incident.ring and (hushed is None or reach.at > hushed)
+        if reach.due is not None and reach.ring == incident.ring and reach.seq > incident.hushed
     ]
 
 

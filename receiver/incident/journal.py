@@ -30,7 +30,8 @@ def apply(incident: Incident | None, event: Event) -> Incident:
     if change.get("worst"):
         change["worst"] = Severity(change["worst"])
     if "reached" in event.data:
-        change["reached"] = (*incident.reached, *(Reach.model_validate(item) for item in event.data["reached"]))
+        fresh = (Reach.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["reached"])
+        change["reached"] = (*incident.reached, *fresh)
     effect = EFFECTS.get(event.kind)
     if effect is not None:
         change |= effect(incident, event)

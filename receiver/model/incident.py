@@ -65,6 +65,8 @@ class Page(Frozen):
     """What called for it: `opened`, `severity_raised`, `reopened`, `backup`, `emergency` ..."""
     ring: int
     at: datetime
+    seq: int = 0
+    """Sequence number of the event that made it."""
 
 
 class Roles(Frozen):
@@ -133,8 +135,8 @@ class Incident(Frozen):
     """Since when every firing alert is milder than the incident."""
     milder: Severity | None = None
     """The lower severity that was proposed since then; None: nothing was proposed."""
-    hushed_at: datetime | None = None
-    """The last acknowledgement: pages made until then are answered, later ones ring."""
+    hushed: int = 0
+    """Sequence number of the last acknowledgement: pages made before it are answered, later ones ring."""
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
     """The acknowledgement is a lease until then."""

@@ -75,6 +75,8 @@ class Reach(Frozen):
     contact: str
     way: Way
     at: datetime
+    seq: int = 0
+    """Sequence number of the event that called it."""
     due: datetime | None
     """When its backup is reached; None: it has been, or there is nothing to wait for."""
     ring: int

@@ -23,7 +23,7 @@ def page_action(page: Page, incident: Incident) -> Action:
         return Action.RESOLVE
     # An acknowledgement answers the pages that were made until then; a later one (a raised severity, a step of the
     # escalation) rings, whatever the incident's state.
-    if incident.state is State.MONITORING or (incident.hushed_at is not None and page.at <= incident.hushed_at):
+    if incident.state is State.MONITORING or page.seq < incident.hushed:
         return Action.ACKNOWLEDGE
     return Action.TRIGGER
 
