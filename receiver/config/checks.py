@@ -22,7 +22,8 @@ Reference = tuple[Path, str, str]
 def problems(draft: Draft) -> Iterator[Problem]:
     """Yield what is wrong between the sections."""
     for path, section, name in [*_of_policies(draft), *_of_people(draft), *_of_channels(draft)]:
-        if name not in draft.names(section):
+        # A section that could not be read at all is told once, not for every name in it.
+        if name not in draft.names(section) and isinstance(draft.raw.get(section, {}), dict):
             message = f"no {_SINGULAR[section]} is called {name!r:.60}"
             yield draft.document.problem(path, message, one_of(name, draft.names(section)))
     yield from _addresses(draft)
@@ -126,14 +127,17 @@ def _of_channels(draft: Draft) -> Iterator[Reference]:
 def _addresses(draft: Draft) -> Iterator[Problem]:
     # Read from what was written: a misspelt `name` is an address too, and the person is not right without it.
     people = draft.raw.get("people")
-    roads = {*draft.names("channels"), *discover()}
-    for key, written in people.items() if isinstance(people, dict) else ():
-        for road in written if isinstance(written, dict) else ():
-            if road in roads or road in Person.model_fields:
-                continue
-            path = ("people", key, road)
-            hint = one_of(road, roads | {"name", "timezone", "vacations"})
-            yield draft.document.problem(path, "no channel has this name or kind", hint, at_key=True)
+    known = {*draft.names("channels"), *discover(), "name", "timezone", "vacations"}
+    for key in people if isinstance(people, dict) else ():
+        for road in _misspelt(draft, key):
+            hint = one_of(road, known)
+            yield draft.document.problem(("people", key, road), "no channel has this name or kind", hint, at_key=True)
+
+
+def _misspelt(draft: Draft, person: str) -> list[str]:
+    written = draft.raw.get("people", {}).get(person)
+    roads = {*draft.names("channels"), *discover(), *Person.model_fields}
+    return [road for road in written if road not in roads] if isinstance(written, dict) else []
 
 
 def _words(draft: Draft) -> Iterator[Problem]:
@@ -152,9 +156,11 @@ def _words(draft: Draft) -> Iterator[Problem]:
             if scope not in scopes and "customer_visible" in draft.raw["incidents"]:
                 message = f"the severity rules know no scope {scope!r:.60}"
                 yield document.problem(where, message, one_of(scope, scopes))
+    # A page with a mistake of its own has components, but they are not known.
+    known = "status_page" not in draft.raw or "status_page" in sections.model_fields_set
     components = {component.id for component in sections.status_page.components}
     for index, window in enumerate(sections.maintenance):
-        for where, component in listed(("maintenance", index, "components"), window.components):
+        for where, component in listed(("maintenance", index, "components"), window.components if known else ()):
             if component not in components:
                 message = f"the status page has no component {component!r:.60}"
                 yield document.problem(where, message, one_of(component, components))
@@ -179,7 +185,7 @@ def _paging(draft: Draft) -> Iterator[Problem]:
             )
             if all(road in draft.off for road in roads):
                 needed.update(roads)
-            if person is not None and not roads and key not in told:
+            if person is not None and not roads and key not in told and not _misspelt(draft, key):
                 told.add(key)
                 hint = f"write {min(draft.pagers)}: ADDRESS"
                 message = f"contact {contact!r:.60} pages this person, who has no address on a channel that rings"

@@ -83,15 +83,24 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = " ".join(part for part in (error.context, error.problem) if part)
-        # `{token: ${TOKEN}}` is the slip that the ${NAME} form invites.
-        hint = "put ${NAME} in quotes between { and }" if said.endswith("but got '{'") else ""
-        document.problems.append(Problem(file, line, column, "", f"not YAML: {said}", hint))
+        document.problems.append(Problem(file, line, column, "", f"not YAML: {said}", _hint(said)))
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         hint = "remove the control character"
         document.problems.append(Problem(file, line, column, "", "a character that YAML does not allow", hint))
     return document
+
+
+def _hint(said: str) -> str:
+    # `{token: ${TOKEN}}` is the slip that the ${NAME} form invites.
+    if said.endswith("but got '{'"):
+        return "put ${NAME} in quotes between { and }"
+    if "'\\t'" in said:
+        return "indent with spaces"
+    if "while parsing a flow" in said:
+        return "put text with brackets, braces, commas or question marks in quotes"
+    return "put text with special characters in quotes" if "cannot start any token" in said else ""
 
 
 class _Unreadable(yaml.MarkedYAMLError):

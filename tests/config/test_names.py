@@ -4,57 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.config import ConfigError
-from receiver.config.document import read
-from tests.config.sample import ENV, REFERENCE, SMALL, problems_of, text_of
-
-Key = tuple[int, int, str, tuple[str | int, ...]]
-
-LOADS_PER_DEPTH = 14
-"""Neighbours are misspelt in different loads: one wrong key may hide its siblings (`kind`), never other entries."""
-
-
-def _keys() -> list[list[Key]]:
-    by_depth: dict[int, list[Key]] = {}
-    for path, mark in read(REFERENCE, "r.yaml").marks.items():
-        if mark.key and not _free(path):
-            by_depth.setdefault(len(path), []).append((mark.key_line, mark.key_column, mark.key, path))
-    return [keys[start::LOADS_PER_DEPTH] for keys in by_depth.values() for start in range(LOADS_PER_DEPTH)]
-
-
-def _free(path: tuple[str | int, ...]) -> bool:
-    # Keys that the user chooses: misspelt, they are other names.
-    chosen = ("escalations", "contacts", "people", "schedules", "channels")
-    return (
-        (len(path) == 2 and path[0] in chosen)
-        or path[:3] == ("channels", "status", "components") != path
-        or path[:3] == ("links", "github", "repositories") != path
-    )
-
-
-@pytest.mark.parametrize("keys", [keys for keys in _keys() if keys], ids=lambda keys: keys[0][2])
-def test_a_misspelt_key_is_told_at_its_line_and_column(keys: list[Key]) -> None:
-    lines = REFERENCE.split("\n")
-    shift: dict[int, int] = {}
-    places = {}
-    for line, column, key, path in sorted(keys):
-        start = column - 1 + shift.get(line, 0)
-        before, after = lines[line - 1][:start], lines[line - 1][start:]
-        assert after.startswith(key)
-        lines[line - 1] = before + key + "q" + after.removeprefix(key)
-        shift[line] = shift.get(line, 0) + 1
-        places[line, start + 1] = (key, path)
-    with pytest.raises(ConfigError) as caught:
-        text_of("\n".join(lines), ENV)
-    told = {(problem.line, problem.column): problem for problem in caught.value.problems}
-    for place, (key, path) in places.items():
-        assert place in told, path
-        assert key in told[place].hint, str(told[place])
-
-
-def test_the_reference_has_its_keys_misspelt_one_by_one() -> None:
-    assert sum(len(keys) for keys in _keys()) > 250
-
+from tests.config.sample import SMALL, problems_of
 
 MISTAKES = [
     # (what is replaced in SMALL, by what, the beginning of the message, a part of the rest)
