@@ -65,6 +65,29 @@ def test_every_mistake_has_its_place(tmp_path: Path) -> None:
     assert receiver("check-config", file, "--format", "github").output.startswith("::error file=")
 
 
+def test_the_line_is_shown_with_a_caret_and_a_warning_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules:\n  - {name: 5% more, severity: SEV-2, matchers: ['a=\"x\"', 'a=\"y\"']}\n")
+    shown = receiver("check-config", file)
+    said, line, caret, last = shown.output.splitlines()
+    assert said == f'{file}:2:58: rules[0].matchers[1]: never holds: a="x" and a="y" [warning]'
+    assert line[caret.index("^") :] == "'a=\"y\"']}"
+    assert (shown.exit_code, last) == (0, f"{file}: good, 1 warning")
+    strict = receiver("check-config", file, "--strict", "--format", "json")
+    assert (strict.exit_code, json.loads(strict.output)["problems"][0]["level"]) == (1, "warning")
+    file.write_text("otherwise: {map: {100%: SEV-9}}\n")
+    marked = receiver("check-config", file, "--format", "github").output
+    assert marked.startswith(f"::error file={file},line=1,col=26::otherwise.map.100%25: no such value")
+
+
+def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "alertmanager.yml"
+    file.write_text("route: {receiver: a, group_by: [alertname]}\nreceivers: [{name: a}]\n")
+    result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
+    assert result.exit_code == 1
+    assert f"{file}:2:1: receivers: no receiver posts to this service" in result.output
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     result = receiver("check-config", tmp_path / "none.yaml")
     assert result.exit_code == 1

@@ -39,7 +39,7 @@ def unwise(routing: Routing, place: Path) -> Iterator[Problem]:
     """Yield what is unwise about one webhook."""
     document = routing.document
     if not truth(routing.value((*place, "send_resolved")), default=True):
-        said = "nobody tells when an alert ends: incidents stay open"
+        said = "nobody tells when an alert ends: its incident stays open"
         yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or leave it out")
     most = routing.value((*place, "max_alerts"))
     if str(most or "0").strip() not in ("", "0"):
