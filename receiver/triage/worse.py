@@ -66,7 +66,7 @@ def next_worse(
             said = " and ".join(str(condition) for condition in item.lacking)
             order = (-level.rank, 0, len(item.lacking), place)
             steps.append((order, f"{item.rule.name} ({level.value}) if {said}"))
-    if chosen.rule is None and (words := _worse_words(otherwise, final, caps)):
+    if chosen.rule is None and (words := _worse_words(otherwise, final, facts, capping)):
         level, listed = words
         steps.append(((-level.rank, 1, 0, 0), f"{OTHERWISE} ({level.value}) if {otherwise.label}={listed}"))
     return min(steps, default=(None, None))[1]
@@ -85,9 +85,15 @@ def _changed(item: Near, facts: Facts, ranks: frozenset[float]) -> Facts | None:
     return None if item.rule.missing(values) else Facts(facts.labels, values, None)
 
 
-def _worse_words(otherwise: OtherwiseSettings, final: Severity, caps: list[Rule]) -> tuple[Severity, str] | None:
+def _worse_words(
+    otherwise: OtherwiseSettings, final: Severity, facts: Facts, capping: RuleIndex
+) -> tuple[Severity, str] | None:
     """Return the smallest step that the severity label could have made, and the words that make it."""
-    reached: Mapping[str, Severity] = {word: limited(level, caps) for word, level in otherwise.words.items()}
+    reached: Mapping[str, Severity] = {
+        # A cap may ask for the severity label itself, so each word has caps of its own.
+        word: limited(level, capping.holding(facts._replace(labels={**facts.labels, otherwise.label: word})))
+        for word, level in otherwise.words.items()
+    }
     worse = [level for level in reached.values() if level.worse_than(final)]
     if not worse:
         return None

@@ -109,11 +109,11 @@ async def test_a_sev1_goes_on_until_it_is_resolved_but_asks_no_backup(world: Wor
     await world.forward("2m")
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.forward("20m")
-    assert world.rung() == ["alice", "eng-lead", "vp-eng"]
+    assert sorted(world.rung()) == ["alice", "eng-lead", "vp-eng"]
     assert [key.split("/")[-2] for key in world.sent("acknowledge")] == ["alice", "eng-lead"]
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
     await world.forward("60m")
-    assert world.rung() == ["alice", "eng-lead", "vp-eng"]
+    assert sorted(world.rung()) == ["alice", "eng-lead", "vp-eng"]
     assert world.pagerduty.open() == []
 
 
@@ -140,7 +140,7 @@ async def test_a_raised_severity_restarts_it_and_pages_nobody_twice(world: World
     await world.forward("10m")
     await world.one.respond.act("INC-2026-0001", Edit(severity=Severity.SEV1), ALICE, world.clock.now())
     await world.forward("1m")
-    assert world.rung() == ["alice", "eng-lead"]
+    assert sorted(world.rung()) == ["alice", "eng-lead"]
     await world.forward("13m")
     assert "vp-eng" not in world.rung()
     await world.forward("2m")
@@ -153,7 +153,7 @@ async def test_a_raise_rings_those_who_were_not_paged_although_it_is_acknowledge
     await world.post(notification(alert("Broken", **HIGH)))
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.post(notification(alert("Broken", **HIGH), alert("ApiDown")))
-    assert world.rung() == ["alice", "eng-lead"]
+    assert sorted(world.rung()) == ["alice", "eng-lead"]
     assert (await the(world)).state is State.ACKNOWLEDGED
 
 
