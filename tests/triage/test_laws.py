@@ -16,7 +16,8 @@ from receiver.triage.measurements import Unit, parse_quantity
 from receiver.triage.rule import Facts, Rule
 from receiver.triage.rules import RuleSet, RulesSettings, verdict
 from receiver.triage.scope import rank_of
-from tests.triage.given import ALERTS, CAPS, DOCUMENT, REFERENCE, WIDENING, alert, decide, named, rules, ruleset
+from tests.triage import given as table
+from tests.triage.given import ALERTS, CAPS, DOCUMENT, REFERENCE, WIDENING, decide, named, rules, ruleset
 
 ORDER = tuple(DOCUMENT["scope"]["order"])
 UNITS = {name: Unit(item["unit"]) for name, item in DOCUMENT["measurements"].items()}
@@ -173,7 +174,7 @@ def _parts(text: str) -> list[str]:
 
 
 @given(st.lists(rules(), max_size=6), st.lists(rules("at_most"), max_size=3), ALERTS)
-@example([], [{"at_most": "SEV-3", "when": [], "matchers": ['severity=~"[cC]ritical"'], "unless": []}], alert())
+@example([], [{"at_most": "SEV-3", "when": [], "matchers": ['severity=~"[cC]ritical"'], "unless": []}], table.alert())
 @settings(deadline=None, max_examples=200)
 def test_what_would_have_been_worse_is(raising: list[dict[str, Any]], caps: list[dict[str, Any]], alert: Alert) -> None:
     for made in (REFERENCE, ruleset(*named(raising), *named(caps, "cap"))):
