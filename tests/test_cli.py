@@ -77,7 +77,7 @@ def test_the_line_is_shown_with_a_caret_and_a_warning_is_no_mistake(tmp_path: Pa
     assert (strict.exit_code, json.loads(strict.output)["problems"][0]["level"]) == (1, "warning")
     file.write_text("otherwise: {map: {100%: SEV-9}}\n")
     marked = receiver("check-config", file, "--format", "github").output
-    assert marked.startswith(f"::error file={file},line=1,col=26::otherwise.map.100%25: no such value")
+    assert marked.startswith(f"::error file={file},line=1,col=25::otherwise.map.100%25: no such value")
 
 
 def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:

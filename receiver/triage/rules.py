@@ -157,7 +157,9 @@ class RuleSet:
         if cap is not None:
             reasons.append(f"at most {final.value}: {', '.join(cap.reasons(facts)) or cap.name}")
         chosen = Chosen(winner, severity)
-        nearest = next_worse(chosen, near, caps, facts, self._capping, self._scope.ranks, self._otherwise)
+        nearest = next_worse(
+            chosen, near, caps, facts, self._raising, self._capping, self._scope.ranks, self._otherwise
+        )
         decision = Decision(
             severity=final,
             rule=OTHERWISE if winner is None else winner.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from receiver.model.severity import Severity
@@ -33,6 +33,7 @@ def next_worse(
     near: Iterable[Near],
     caps: list[Rule],
     facts: Facts,
+    raising: RuleIndex,
     capping: RuleIndex,
     ranks: frozenset[float],
     otherwise: OtherwiseSettings,
@@ -44,6 +45,7 @@ def next_worse(
         near: worse rules that lack conditions only on a scope or on what was measured.
         caps: those that hold.
         facts: of the alert.
+        raising: every rule that raises: one may ask for the severity label.
         capping: every cap: with another scope or measurement others may hold.
         ranks: those that a scope can have.
         otherwise: the severity label and what it may say.
@@ -66,7 +68,7 @@ def next_worse(
             said = " and ".join(str(condition) for condition in item.lacking)
             order = (-level.rank, 0, len(item.lacking), place)
             steps.append((order, f"{item.rule.name} ({level.value}) if {said}"))
-    if chosen.rule is None and (words := _worse_words(otherwise, final, facts, capping)):
+    if chosen.rule is None and (words := _worse_words(otherwise, final, facts, raising, capping)):
         level, listed = words
         steps.append(((-level.rank, 1, 0, 0), f"{OTHERWISE} ({level.value}) if {otherwise.label}={listed}"))
     return min(steps, default=(None, None))[1]
@@ -86,14 +88,15 @@ def _changed(item: Near, facts: Facts, ranks: frozenset[float]) -> Facts | None:
 
 
 def _worse_words(
-    otherwise: OtherwiseSettings, final: Severity, facts: Facts, capping: RuleIndex
+    otherwise: OtherwiseSettings, final: Severity, facts: Facts, raising: RuleIndex, capping: RuleIndex
 ) -> tuple[Severity, str] | None:
     """Return the smallest step that the severity label could have made, and the words that make it."""
-    reached: Mapping[str, Severity] = {
-        # A cap may ask for the severity label itself, so each word has caps of its own.
-        word: limited(level, capping.holding(facts._replace(labels={**facts.labels, otherwise.label: word})))
-        for word, level in otherwise.words.items()
-    }
+    reached: dict[str, Severity] = {}
+    for word, level in otherwise.words.items():
+        # A rule or a cap may ask for the severity label itself, so each word is tried with all of them.
+        said = facts._replace(labels={**facts.labels, otherwise.label: word})
+        if raising.judge(said)[0] is None:
+            reached[word] = limited(level, capping.holding(said))
     worse = [level for level in reached.values() if level.worse_than(final)]
     if not worse:
         return None

@@ -174,6 +174,7 @@ def _parts(text: str) -> list[str]:
 
 
 @given(st.lists(rules(), max_size=6), st.lists(rules("at_most"), max_size=3), ALERTS)
+@example([{"severity": "SEV-3", "when": [], "matchers": ['severity="critical"'], "unless": []}], [], table.alert())
 @example([], [{"at_most": "SEV-3", "when": [], "matchers": ['severity=~"[cC]ritical"'], "unless": []}], table.alert())
 @settings(deadline=None, max_examples=200)
 def test_what_would_have_been_worse_is(raising: list[dict[str, Any]], caps: list[dict[str, Any]], alert: Alert) -> None:
