@@ -58,6 +58,7 @@ class Service:
             silencing=replica.silencing,
             upkeep=replica.upkeep,
             duty=replica.duty,
+            unknowns=replica.unknowns,
             work=replica.work,
             reload=self.reloader.reload,
         )

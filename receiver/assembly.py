@@ -79,6 +79,9 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         policy=policy,
         channels=channels,
         correlate_by=incidents.correlate_by,
+        components=tuple(
+            tuple(parse_matcher(text) for text in component.matchers) for component in config.status_page.components
+        ),
         watchdog=tuple(parse_matcher(text) for text in watchdog.matchers) if watchdog else (),
         id_parts=lambda now: id_parts(incidents.id, now),
         lease=config.redis.lease,

@@ -31,6 +31,7 @@ from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.storm import Storm
+from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
 from receiver.pipeline.watchdog import NAME as WATCHDOG
@@ -43,6 +44,7 @@ from receiver.store.due import Due
 from receiver.store.embedded import EmbeddedStore
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
+from receiver.store.unknowns import UnknownsList
 
 WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
@@ -79,6 +81,8 @@ class Replica:
             self.metrics,
             self.work.committed,
         )
+        self.unknowns = Unknowns(UnknownsList(self.connection))
+        self.intake.unsure = self.unknowns.note
         self.respond = Respond(lambda: self.setting, self.incidents, self.intake, self.metrics)
         self.calls = Calls(lambda: self.setting, self.due)
         self.board = Board(self.connection)
@@ -160,6 +164,7 @@ class Replica:
         """Start the loop, and the watch over an embedded store."""
         self._tasks.append(asyncio.create_task(self.work.run()))
         self._tasks.append(asyncio.create_task(self.auditor.run()))
+        self._tasks.append(asyncio.create_task(self.unknowns.run()))
         if self.embedded is not None:
             self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
 
@@ -180,6 +185,7 @@ class Replica:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.unknowns.flush()
         await self.http.close()
         await self.asking.close()
         await self.connection.close()

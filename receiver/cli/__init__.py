@@ -15,6 +15,7 @@ from receiver.cli.client import incidents, send_alert
 from receiver.cli.oncall import oncall
 from receiver.cli.responding import openapi, page, timeline
 from receiver.cli.rule_testing import test_rules
+from receiver.cli.rules import rules
 from receiver.cli.schema import config_schema
 from receiver.cli.simulation import simulate
 
@@ -32,6 +33,7 @@ app.command("timeline")(timeline)
 app.command("openapi")(openapi)
 app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
+app.add_typer(rules, name="rules")
 
 
 @app.callback(invoke_without_command=True)

@@ -10,6 +10,7 @@ from receiver.model.alert import Alert
 from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident
 from receiver.model.severity import Decision
+from receiver.model.unknown import Unsure
 
 
 class Outcome(StrEnum):
@@ -37,8 +38,8 @@ class Part:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     """Those that all alerts of the notification share."""
-    unknowns: Sequence[str] = ()
-    """Kinds of what the rules could not read, one for each time."""
+    unknowns: Sequence[Unsure] = ()
+    """What the rules could not use, one for each time."""
     released: bool = False
     """True when a hold has ended, or an emergency was paged: nothing is held again."""
 

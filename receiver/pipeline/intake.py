@@ -21,6 +21,7 @@ from receiver.model.base import to_ms
 from receiver.model.event import Destination, Event
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Decision, Severity
+from receiver.model.unknown import Unsure
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.setting import Setting
@@ -28,7 +29,8 @@ from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
 from receiver.store.incidents import Change, Committed, Incidents, Known, Row, Seen, Stale, new_uid
 from receiver.triage.correlate import digest, split
-from receiver.triage.rules import Answers
+from receiver.triage.foreign import quoted
+from receiver.triage.rules import Answers, Unknown
 
 RECEIVERS = 100
 """Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
@@ -85,6 +87,8 @@ class Intake:
         self._heard: set[str] = set()
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
         """What queries have said of alerts lately, by fingerprint and measurement."""
+        self.unsure: Callable[[Sequence[Unsure], str | None, datetime], None] = lambda unsure, incident, now: None
+        """Told of what a severity was decided without."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -153,10 +157,10 @@ class Intake:
                 return  # a notification changed it meanwhile: its timer comes back with what is held now
             verdict = on_notification(part, _view(known), setting.policy, new_uid(), now)
             try:
-                await self.commit(verdict, setting, now, part=part, turn=(part.key, known.turn))
+                done = await self.commit(verdict, setting, now, part=part, turn=(part.key, known.turn))
             except Stale:
                 continue
-            self._count(verdict, part, now)
+            self._count(verdict, part, now, done.incident)
             return
 
     async def _decide(
@@ -184,7 +188,7 @@ class Intake:
                 )
             except Stale:
                 continue
-            self._count(verdict, part, now)
+            self._count(verdict, part, now, done.incident or about)
             incident = done.incident or about
             if incident is None or verdict.outcome is Outcome.IGNORED:
                 return Said(None, None, Outcome.IGNORED, verdict.reason)
@@ -255,13 +259,15 @@ class Intake:
         storm = setting.policy.storm
         return to_ms(now - storm[1]) if storm else to_ms(now)
 
-    def _count(self, verdict: Verdict, part: Part, now: datetime) -> None:
+    def _count(self, verdict: Verdict, part: Part, now: datetime, written: Incident | None) -> None:
         incident = verdict.incident
         for decision in part.decisions.values():
             self.metrics.alerts.labels("firing", decision.severity).inc()
             self.metrics.rule_hits.labels(decision.rule, decision.severity).inc()
-        for kind in part.unknowns:
-            self.metrics.unknowns.labels(kind).inc()
+        for one in part.unknowns:
+            self.metrics.unknowns.labels(one.kind).inc()
+        if part.unknowns:
+            self.unsure(part.unknowns, written.id if written else None, now)
         if incident is None:
             return
         for alert in part.alerts:
@@ -330,7 +336,7 @@ def parts_of(
             truncated=notification.truncated,
             alerts=members,
             decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
-            unknowns=[u.kind for a in members if a.firing for u in decided[a.fingerprint].unknowns],
+            unknowns=[u for a in members if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
             labels=notification.common_labels,
             annotations=notification.common_annotations,
             released=released,
@@ -339,6 +345,17 @@ def parts_of(
             notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
         ).items()
     ]
+
+
+def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
+    name, where = alert.labels.get("alertname", ""), alert.generator_url
+    found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
+    service = alert.labels.get("service")
+    if service and setting.components:
+        known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
+        if not known:
+            found.append(Unsure(name, "service", f"no component knows the service {quoted(service)}", where))
+    return found
 
 
 def _digest(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:

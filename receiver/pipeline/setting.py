@@ -60,6 +60,8 @@ class Setting:
     """Every maintenance window that may hold alerts."""
     edition: str = ""
     """The hash of the configuration."""
+    components: tuple[tuple[Matcher, ...], ...] = ()
+    """What each component of the status page is known by; none: services are not looked up there."""
     notes: tuple[str, ...] = field(default=())
     silent_after: timedelta | None = None
     """How long the Watchdog may be silent; None: it is not watched."""

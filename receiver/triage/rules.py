@@ -33,7 +33,7 @@ class Unknown(NamedTuple):
     """Something that an alert said and that the rules could not use (`severity_unknowns_total{kind}`)."""
 
     kind: str
-    """`measurement`, `scope`, `severity` or `query`: few and fixed, fit for a metric's label."""
+    """One of `receiver.model.unknown.KINDS` but `service`: few and fixed, fit for a metric's label."""
     text: str
 
 
@@ -58,6 +58,8 @@ class RuleSet:
         rules = [Rule(item, units, settings.scope.order) for item in settings.rules]
         self._raising = RuleIndex(rule for rule in rules if not rule.caps)
         self._capping = RuleIndex(rule for rule in rules if rule.caps)
+        self._asking = RuleIndex(rule for rule in rules if not rule.caps and rule.matchers and rule.measured)
+        self._everything = {measurement.name: 0.0 for measurement in measurements}
         self._otherwise = settings.otherwise
         self._words = {word.strip().casefold(): level for word, level in settings.otherwise.words.items()}
         sources = [source for item in measurements for source in item.sources] + list(self._scope.sources)
@@ -171,7 +173,25 @@ class RuleSet:
             next_worse=nearest,
             measured=measured,
         )
-        return Decided(decision, tuple(unknowns))
+        return Decided(decision, (*unknowns, *self._missing(alert, measured, unknowns)))
+
+    def _missing(self, alert: Alert, measured: Mapping[str, float], unknowns: Sequence[Unknown]) -> list[Unknown]:
+        """Return what is asked of this alert in particular and not said: by a rule's matchers, or by a source's.
+
+        A rule without matchers asks everybody and so nobody: that an alert about a disk has no error rate is no fault.
+        """
+        wanted: dict[str, str] = {}
+        for rule in self._asking.candidates(Facts(alert.labels, self._everything, None)):
+            if rule.concerns(alert.labels):
+                wanted |= {name: f"the rule {rule.name} asks for it" for name in rule.measured if name != SCOPE}
+        for measurement in self._measurements:
+            for source in measurement.sources:
+                if source.alerts and all(matcher.matches(alert.labels) for matcher in source.alerts):
+                    wanted.setdefault(measurement.name, f"{source.text} is where it is read from")
+        told = {item.text.split(" ", 1)[0] for item in unknowns if item.kind in ("measurement", "query")}
+        asked = {item.name for item in self._measurements if item.name in wanted and item.ask(alert) is not None}
+        lacking = sorted(wanted.keys() - measured.keys() - told - asked)
+        return [Unknown("missing", f"{name} missing: {wanted[name]}") for name in lacking]
 
 
 def _by_label(

@@ -19,6 +19,7 @@ from receiver.pipeline.outage import Outage
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
+from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.work import Work
 from receiver.store.connection import Connection
@@ -57,6 +58,7 @@ class Doors:
     silencing: Silencing
     upkeep: Upkeep
     duty: Duty
+    unknowns: Unknowns
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

@@ -18,6 +18,7 @@ from receiver.web.pages import Pages
 from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
 from receiver.web.respond_api import RespondApi
+from receiver.web.rules_api import RulesApi, rules_operations
 from receiver.web.status_page import StatusPage
 from receiver.web.stream import Stream
 from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
@@ -60,6 +61,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
         *incident_operations(Api(doors, gate), RespondApi(doors, gate), stream),
         *oncall_operations(OnCallApi(doors, gate)),
         *upkeep_operations(UpkeepApi(doors, gate)),
+        *rules_operations(RulesApi(doors, gate)),
     ]
 
 

@@ -152,6 +152,20 @@ SCHEMAS: dict[str, Schema] = {
     "Preflight": PREFLIGHT,
     "Window": _object({"id": _maybe(TEXT), "name": TEXT, "matchers": WORDS, "active": {"type": "boolean"}}, more=True),
     "WindowList": _list("Window"),
+    "Unknown": _object(
+        {
+            "alertname": TEXT,
+            "kind": TEXT,
+            "text": TEXT,
+            "generator_url": TEXT,
+            "incident": _maybe(TEXT),
+            "count": WHOLE,
+            "first": TIME,
+            "last": TIME,
+            "fix": TEXT,
+        }
+    ),
+    "UnknownList": _list("Unknown"),
     "Problem": PROBLEM,
     "Thing": _object({}, more=True),
 }

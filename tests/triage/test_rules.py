@@ -122,3 +122,20 @@ def test_the_verdict_is_the_worst_alerts() -> None:
     assert (chosen.severity, chosen.rule) == (Severity.SEV1, "outage")
     assert verdict([]) is None
     assert verdict(decisions[::-1]) == chosen
+
+
+def test_a_measurement_that_a_rule_asks_of_this_alert_in_particular_is_missing() -> None:
+    rule = {"name": "slow", "severity": "SEV-2", "when": ["latency > 5s"], "matchers": ['alertname="Slow"']}
+    made = ruleset(rule)
+    (asked,) = made.examine([alert(alertname="Slow")])
+    assert [(item.kind, item.text) for item in asked.unknowns] == [
+        ("missing", "latency missing: the rule slow asks for it")
+    ]
+    assert not any("missing" in reason for reason in asked.decision.reasons)
+    (said,) = made.examine([alert({"latency": "1s"}, alertname="Slow")])
+    (unreadable,) = made.examine([alert({"latency": "x"}, alertname="Slow")])
+    (other,) = made.examine([alert(alertname="Disk")])
+    assert said.unknowns == other.unknowns == ()
+    assert [item.kind for item in unreadable.unknowns] == ["measurement"]
+    everybody = ruleset({"name": "slow", "severity": "SEV-2", "when": ["latency > 5s"]})
+    assert everybody.examine([alert(alertname="Disk")])[0].unknowns == ()

@@ -41,6 +41,7 @@ class House:
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
             respond=replica.respond, calls=replica.calls, silencing=replica.silencing, upkeep=replica.upkeep,
             duty=replica.duty,
+            unknowns=replica.unknowns,
             reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))

@@ -1,0 +1,37 @@
+"""What a severity had to be decided without, as people are told of it: which alert rule to mend, and how."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+KINDS = ("measurement", "missing", "scope", "severity", "service", "query")
+"""Few and fixed: fit for a metric's label (`severity_unknowns_total{kind}`)."""
+_REMEDY = {
+    "measurement": "write it in the alert rule as a number with its unit, as in 7.3%, 6.2s or 1.6x",
+    "missing": "add it to the alert rule's annotations, as the rules file says in `measurements`",
+    "scope": "give the alert rule a scope that the rules file knows in `scope.order`",
+    "severity": "give the alert rule a severity that `otherwise.map` knows, or add the word there",
+    "service": "mend the label service of the alert rule, or give it a component in `status_page.components`",
+    "query": "look at the query in `measurements`, and whether Prometheus answers it",
+}
+
+
+class Unsure(NamedTuple):
+    """One thing about one alert that the rules could not use."""
+
+    alertname: str
+    kind: str
+    text: str
+    """Why, in words; foreign text in it is quoted."""
+    generator_url: str
+    """Where the sender says that the alert rule is: text to show, never an address to ask."""
+
+    @property
+    def about(self) -> str:
+        """What it is about: the same alert rule is listed once for each, however its values vary."""
+        return self.text.split(" ", 1)[0] if self.kind in ("measurement", "missing", "query") else self.kind
+
+
+def remedy(kind: str) -> str:
+    """Return what would be right, for one of `KINDS`."""
+    return _REMEDY[kind]

@@ -1,0 +1,71 @@
+"""What a severity was decided without is counted and listed, with the alert rule to mend."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from receiver.model.unknown import KINDS, Unsure, remedy
+from receiver.pipeline.unknowns import Unknowns
+from receiver.store.unknowns import MOST
+from tests.stories.world import START, World, alert, notification
+
+
+@pytest.fixture
+async def world(store_url: str) -> AsyncIterator[World]:
+    made = World(store_url)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_each_is_listed_once_with_its_count_and_an_example(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Odd", labels={"severity": "odd"}), group="one"))
+    await world.post(notification(alert("Odd", labels={"severity": "odder"}), group="two"))
+    await world.post(notification(alert("HighErrorRate", annotations={"error_rate": "7,3"}), group="three"))
+    found = {item["kind"]: item for item in await world.one.unknowns.listing()}
+    odd = found["severity"]
+    assert (odd["alertname"], odd["count"]) == ("Odd", 2)
+    assert odd["incident"].startswith("INC-2026-")
+    assert "odder" in odd["text"]
+    assert odd["generator_url"] == "http://prometheus.example.com/graph?g0.expr=up"
+    assert odd["fix"] == remedy("severity")
+    assert found["measurement"]["text"].startswith("error_rate unreadable: ")
+
+
+async def test_a_duplicate_counts_nothing_and_what_is_well_said_is_not_listed(world: World) -> None:
+    await world.open()
+    said = notification(alert("HighErrorRate", labels={"severity": "critical"}, annotations={"error_rate": "7.3%"}))
+    await world.post(said)
+    await world.post(said)
+    kinds = [item["kind"] for item in await world.one.unknowns.listing()]
+    assert set(kinds) <= {"service"}
+
+
+async def test_those_seen_longest_ago_leave(world: World) -> None:
+    await world.open()
+    for number in range(MOST):
+        world.one.unknowns.note([Unsure(f"A{number}", "severity", "text", "")], None, START)
+    await world.one.unknowns.flush()
+    world.clock.tick(60)
+    world.one.unknowns.note([Unsure("New", "severity", "text", "")], "INC-1", world.clock.now())
+    found = await world.one.unknowns.listing()
+    assert len(found) == MOST
+    assert (found[0]["alertname"], found[0]["incident"]) == ("New", "INC-1")
+
+
+async def test_two_replicas_count_together(world: World) -> None:
+    await world.open()
+    other = Unknowns(world.one.unknowns.store)
+    for one in (world.one.unknowns, other):
+        one.note([Unsure("A", "missing", "latency missing: x", "")], None, START)
+        await one.flush()
+    (item,) = await other.listing()
+    assert (item["count"], item["kind"]) == (2, "missing")
+
+
+def test_every_kind_has_its_remedy() -> None:
+    assert all(remedy(kind) for kind in KINDS)
