@@ -12,6 +12,7 @@ import redis
 from receiver.model.command import Declare
 from receiver.model.event import Actor, ActorKind
 from receiver.model.severity import Severity
+from receiver.model.unknown import Unsure
 from receiver.store import keys
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
@@ -53,6 +54,8 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
     await world.post(notification(alert("ApiDown"), alert("DataLag", firing=False)))
     await world.post(notification(alert("Late", firing=False), group="late"))
+    world.one.unknowns.note([Unsure("ApiDown", "severity", "text", "")], None, world.clock.now())
+    await world.one.unknowns.flush()
     await world.one.board.put("override", "one", {"person": "alice"})
     declared = await world.one.respond.declare(
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
