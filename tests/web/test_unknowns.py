@@ -19,16 +19,15 @@ def test_the_command_names_the_alert_rule_and_what_would_be_right(
         "generator_url": "http://p.example.com/graph", "incident": "INC-2026-0001", "first": "2026-11-23T14:00:00Z",
         "last": "2026-11-23T14:05:00Z", "fix": remedy("severity"),
     }  # fmt: skip
-    monkeypatch.setattr(
-        sys.modules["receiver.cli.rules"], "ask", lambda url, path, token: {"items": [item], "next": None}
-    )
-    sys.modules["receiver.cli.rules"].unknowns()
+    room = sys.modules["receiver.cli.rules"]  # `receiver.cli.rules` is the group of commands of the same name
+    monkeypatch.setattr(room, "ask", lambda url, path, token: {"items": [item], "next": None})
+    room.unknowns()
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "3x, last 2026-11-23T14:05:00Z  INC-2026-0001" in said
     assert f"to mend: {remedy('severity')}" in said
-    monkeypatch.setattr(sys.modules["receiver.cli.rules"], "ask", lambda url, path, token: {"items": [], "next": None})
-    sys.modules["receiver.cli.rules"].unknowns()
+    monkeypatch.setattr(room, "ask", lambda url, path, token: {"items": [], "next": None})
+    room.unknowns()
     assert capsys.readouterr().out.startswith("nothing: ")
 
 
