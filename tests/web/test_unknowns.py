@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from importlib import import_module
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_the_command_names_the_alert_rule_and_what_would_be_right(
         "generator_url": "http://p.example.com/graph", "incident": "INC-2026-0001", "first": "2026-11-23T14:00:00Z",
         "last": "2026-11-23T14:05:00Z", "fix": remedy("severity"),
     }  # fmt: skip
-    room = sys.modules["receiver.cli.rules"]  # `receiver.cli.rules` is the group of commands of the same name
+    room = import_module("receiver.cli.rules")  # `receiver.cli.rules` is the group of commands of the same name
     monkeypatch.setattr(room, "ask", lambda url, path, token: {"items": [item], "next": None})
     room.unknowns()
     said = capsys.readouterr().out
