@@ -59,6 +59,7 @@ class Service:
             upkeep=replica.upkeep,
             duty=replica.duty,
             unknowns=replica.unknowns,
+            history=replica.history,
             work=replica.work,
             reload=self.reloader.reload,
         )

@@ -62,7 +62,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         measures=rules.asks,
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
-    watchdog, rhythm = config.ingest.watchdog, config.ingest.reconcile
+    watchdog, rhythm, kept = config.ingest.watchdog, config.ingest.reconcile, config.ingest.history
     base = config.service.public_url
 
     def mention(person: str, channel: str) -> Mention:
@@ -105,6 +105,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         prometheus=config.verification.prometheus_url,
         alertmanagers=config.ingest.alertmanagers,
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
+        history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
         edition=config.hash,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,

@@ -19,6 +19,7 @@ from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import HANDOFF, Duty
 from receiver.pipeline.handover import HandOver
+from receiver.pipeline.history import History
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.measure import Measure
 from receiver.pipeline.mirror import Mirror
@@ -42,6 +43,7 @@ from receiver.store.board import Board
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Due
 from receiver.store.embedded import EmbeddedStore
+from receiver.store.history import HistoryList
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
 from receiver.store.unknowns import UnknownsList
@@ -83,6 +85,8 @@ class Replica:
         )
         self.unknowns = Unknowns(UnknownsList(self.connection))
         self.intake.unsure = self.unknowns.note
+        self.history = History(lambda: self.setting, HistoryList(self.connection))
+        self.intake.kept = self.history.keep
         self.respond = Respond(lambda: self.setting, self.incidents, self.intake, self.metrics)
         self.calls = Calls(lambda: self.setting, self.due)
         self.board = Board(self.connection)
@@ -165,6 +169,7 @@ class Replica:
         self._tasks.append(asyncio.create_task(self.work.run()))
         self._tasks.append(asyncio.create_task(self.auditor.run()))
         self._tasks.append(asyncio.create_task(self.unknowns.run()))
+        self._tasks.append(asyncio.create_task(self.history.run()))
         if self.embedded is not None:
             self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
 
@@ -186,6 +191,7 @@ class Replica:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.unknowns.flush()
+        await self.history.flush()
         await self.http.close()
         await self.asking.close()
         await self.connection.close()

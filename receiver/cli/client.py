@@ -67,7 +67,8 @@ def fetch(url: str, path: str, token: str, body: Any = None, method: str | None 
         raise typer.Exit(UNREACHED) from None
 
 
-def _pairs(texts: list[str], what: str) -> dict[str, str]:
+def pairs(texts: list[str], what: str) -> dict[str, str]:
+    """Return what `name=value` texts say, by name. Ends the command with 2 for another one."""
     found = {}
     for text in texts:
         name, mark, value = text.partition("=")
@@ -94,8 +95,8 @@ def send_alert(
     from receiver.model.base import rfc3339
 
     now = rfc3339(Clock().now())
-    labels = {"alertname": alertname, **_pairs(label, "label")}
-    notes = _pairs(annotation, "annotation")
+    labels = {"alertname": alertname, **pairs(label, "label")}
+    notes = pairs(annotation, "annotation")
     status = "resolved" if resolve else "firing"
     group = json.dumps(alertname)
     answer = ask(

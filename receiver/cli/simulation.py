@@ -1,4 +1,4 @@
-"""`receiver simulate`: what a notification would do, with nothing stored and nothing sent."""
+"""`receiver simulate`: what notifications or alert rules would do, with nothing stored and nothing sent."""
 
 from __future__ import annotations
 
@@ -6,29 +6,54 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from receiver.cli.client import UNREACHED, plain
 from receiver.cli.decision import decision_lines
 
 if TYPE_CHECKING:
     from receiver.config import Config
-    from receiver.incident.verdict import Verdict
-    from receiver.pipeline.setting import Setting
+
+Payload = Annotated[
+    Path | None, typer.Argument(metavar="PAYLOAD.json", help="A captured body of Alertmanager's webhook.")
+]
 
 
 def simulate(
-    payload: Annotated[Path, typer.Argument(metavar="PAYLOAD.json", help="A captured body of Alertmanager's webhook.")],
+    payload: Payload = None,
     config: Annotated[Path | None, typer.Option("--config", help="Configuration; without one: the default.")] = None,
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="As if it were then (RFC 3339); default now.")] = "",
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    alertmanager: Annotated[
+        str, typer.Option("--alertmanager", metavar="URL", help="A running Alertmanager: what its alerts would do.")
+    ] = "",
+    receiver: Annotated[
+        str, typer.Option("--receiver", metavar="NAME", help="Only what Alertmanager sends to this receiver.")
+    ] = "",
+    rules: Annotated[
+        Path | None,
+        typer.Option("--prometheus-rules", metavar="F", help="Alert rules: which severity each would get."),
+    ] = None,
+    severity_rules: Annotated[
+        Path | None, typer.Option("--rules", metavar="F", help="Severity rules; default: the configuration's.")
+    ] = None,
+    label: Annotated[
+        list[str], typer.Option("--label", metavar="K=V", help="A label that the series would have; may be repeated.")
+    ] = [],  # noqa: B006
 ) -> None:
     """Dry run: severity and why, deduplication key, who is paged when, and what each channel would send."""
     from receiver.clock import Clock
     from receiver.config import ConfigError, load
-    from receiver.model.alert import BadNotification, parse_notification
+    from receiver.config.loading import load_rules_file
 
+    if [payload is not None, bool(alertmanager), rules is not None].count(True) != 1:
+        typer.echo("write one of: PAYLOAD.json, --alertmanager URL, --prometheus-rules F", err=True)
+        raise typer.Exit(2)
+    if form not in ("text", "json"):
+        typer.echo(f"{form}: no such format (write text or json)", err=True)
+        raise typer.Exit(2)
     try:
         now = datetime.fromisoformat(at) if at else Clock().now()
     except ValueError:
@@ -36,92 +61,115 @@ def simulate(
         raise typer.Exit(2) from None
     now = now.replace(tzinfo=now.tzinfo or UTC).astimezone(UTC)
     try:
-        notification = parse_notification(payload.read_bytes())
         loaded = load(config, os.environ)
+        if severity_rules is not None:
+            loaded = loaded.model_copy(update={"rules": load_rules_file(severity_rules)})
+    except ConfigError as error:
+        _refuse(error)
+    if payload is not None:
+        outcome = _of_payload(loaded, payload, now)
+        words = _words(outcome)
+    elif rules is not None:
+        from receiver.cli.client import pairs
+
+        outcome = _of_rules(loaded, rules, pairs(label, "label"))
+        words = _rules_words(outcome)
+    else:
+        outcome = _of_alertmanager(loaded, alertmanager, receiver, now)
+        words = _groups_words(outcome)
+    typer.echo(json.dumps(outcome, ensure_ascii=False, indent=2) if form == "json" else words)
+
+
+def _refuse(error: Any) -> NoReturn:
+    for problem in error.problems:
+        typer.echo(str(problem), err=True)
+    raise typer.Exit(1) from None
+
+
+def _of_payload(config: Config, payload: Path, now: datetime) -> dict[str, Any]:
+    from receiver.model.alert import BadNotification, parse_notification
+    from receiver.pipeline.rehearsal import dry_run
+
+    try:
+        notification = parse_notification(payload.read_bytes())
     except OSError as error:
         typer.echo(f"{payload}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     except BadNotification as error:
         typer.echo(f"{payload}: {error.detail}", err=True)
         raise typer.Exit(1) from None
+    return dry_run(_setting(config), notification, now)
+
+
+def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> dict[str, Any]:
+    import asyncio
+
+    from receiver.pipeline.rehearsal import dry_run, notified
+    from receiver.sources.alertmanager import Alertmanager, Group
+    from receiver.sources.asking import Asking, SourceError
+
+    if not url.startswith(("http://", "https://")):
+        typer.echo(f"{plain(url)}: not an http or https URL (write http://127.0.0.1:9093)", err=True)
+        raise typer.Exit(2)
+
+    async def ask() -> list[Group]:
+        asking = Asking()
+        try:
+            return await Alertmanager(asking, [url]).groups()
+        finally:
+            await asking.close()
+
+    try:
+        found = asyncio.run(ask())
+    except SourceError as error:
+        typer.echo(f"{plain(url)} cannot be asked: {error}", err=True)
+        raise typer.Exit(UNREACHED) from None
+    setting = _setting(config)
+    groups = []
+    for group in found:
+        if receiver and group.receiver != receiver:
+            continue
+        said, quiet = notified(group)
+        entry = {"receiver": group.receiver, "labels": dict(group.labels), "silenced": quiet}
+        groups.append({**entry, **(dry_run(setting, said, now) if said is not None else {"incidents": []})})
+    return {"groups": groups}
+
+
+def _of_rules(config: Config, file: Path, labels: dict[str, str]) -> dict[str, Any]:
+    from receiver.config import ConfigError
+    from receiver.config.loading import read_file
+    from receiver.config.upstream.alert_rules import alert_rules
+    from receiver.triage.rules import RuleSet
+    from receiver.triage.spectrum import spectrum
+
+    ruleset = RuleSet(config.rules)
+    try:
+        found = alert_rules(read_file(file), str(file))
     except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from None
-    outcome = dry_run(loaded, notification, now)
-    typer.echo(json.dumps(outcome, ensure_ascii=False, indent=2) if form == "json" else _words(outcome))
+        _refuse(error)
+    items = []
+    for rule in found:
+        seen = spectrum(ruleset, {**labels, **rule.labels, "alertname": rule.name}, rule.annotations)
+        possible = [{**one.decision.model_dump(mode="json"), "from_value": one.value} for one in seen.possible]
+        items.append(
+            {"alert": rule.name, "group": rule.group, "line": rule.line, "possible": possible,
+             "unknown": list(seen.unknown)}
+        )  # fmt: skip
+    return {"rules_hash": ruleset.hash, "alerts": items}
 
 
-def dry_run(config: Config, notification: Any, now: datetime) -> dict[str, Any]:
-    """Return what would happen if nothing were known yet, as JSON: `incidents` has an entry for each."""
+def _setting(config: Config) -> Any:
     from receiver.assembly import make_channels, make_setting
     from receiver.channels.base import Http
-    from receiver.incident.lifecycle import on_notification
-    from receiver.incident.verdict import View
-    from receiver.model.base import rfc3339
-    from receiver.pipeline.intake import judged
 
-    setting = make_setting(config, make_channels(config, Http()))
-    made = []
-    for part in judged(notification, setting):
-        verdict = on_notification(part, View("", None, {}, {}, {}), setting.policy, "simulated", now)
-        entry: dict[str, Any] = {"outcome": verdict.outcome, "reason": verdict.reason, "dedup_key": part.key}
-        if verdict.incident is not None:
-            entry |= _opened(config, setting, verdict, now)
-        made.append(entry)
-    # As in the webhook's answer: when labels split a notification, the most severe incident speaks for it.
-    foremost = min(made, key=lambda entry: str(entry.get("severity", "SEV-9")), default={})
-    return {"at": rfc3339(now), **foremost, "incidents": made}
-
-
-def _opened(config: Config, setting: Setting, verdict: Verdict, now: datetime) -> dict[str, Any]:
-    from receiver.incident.forecast import forecast
-    from receiver.model.plan import Way
-
-    incident = verdict.incident
-    assert incident is not None  # noqa: S101  (the caller looked)
-    calls = forecast(incident, tuple(verdict.events), setting.policy)
-    pages = [
-        {"minute": call.minute, "step": call.step, "contact": call.contact, "person": call.person,
-         "channel": call.channel}
-        for call in calls if call.way is Way.PAGE
-    ]  # fmt: skip
-    told = [{"minute": call.minute, "person": call.person} for call in calls if call.way is Way.NOTIFY]
-    escalation = config.directory.escalation(incident.severity)
-    return {
-        "severity": incident.severity, "title": incident.title, "service": incident.service,
-        "decision": incident.decision.model_dump(mode="json"), "pages": pages, "notified": list(incident.notified),
-        "told": told,
-        "until": str(escalation.until) if escalation else None, "messages": _messages(setting, verdict, now),
-    }  # fmt: skip
-
-
-def _messages(setting: Setting, verdict: Verdict, now: datetime) -> list[dict[str, Any]]:
-    from receiver.model.base import to_ms
-    from receiver.pipeline.intake import rows
-    from receiver.pipeline.notices import alert_lines, inform_notice, page_notice
-    from receiver.store.due import Claimed
-
-    incident = verdict.incident
-    assert incident is not None  # noqa: S101
-    bodies = {name: {"labels": a.labels, "annotations": a.annotations} for name, a in verdict.bodies.items()}
-    lines = alert_lines(verdict.records, bodies)
-    messages = []
-    for row in rows(incident, verdict.events, setting):
-        claimed = Claimed(row.member, "", incident.uid, row.to, 0, row.last, 1, 0, to_ms(now), {})
-        if row.to.paging:
-            notice = page_notice(claimed, incident, setting, now)
-            notice = notice.model_copy(update={"alerts": tuple(lines)}) if notice else None
-        else:
-            notice = inform_notice(claimed, incident, verdict.events, lines, setting, now)
-        if notice is not None:
-            requests = setting.channels[row.to.channel].preview(notice)
-            to = notice.page.person if notice.page else row.to.address
-            messages.append({"channel": row.to.channel, "to": to, "requests": requests})
-    return messages
+    return make_setting(config, make_channels(config, Http()))
 
 
 def _words(outcome: dict[str, Any]) -> str:
+    return _lines(_entries(outcome)) or "ignored (no alerts)"
+
+
+def _entries(outcome: dict[str, Any]) -> list[str]:
     lines = []
     for entry in outcome["incidents"]:
         if "severity" not in entry:
@@ -142,4 +190,29 @@ def _words(outcome: dict[str, Any]) -> str:
         for message in entry["messages"]:
             lines.append(f"  send      {message['channel']} to {message['to']}")
             lines += [f"            {json.dumps(request, ensure_ascii=False)}" for request in message["requests"]]
-    return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines) or "ignored (no alerts)"
+    return lines
+
+
+def _groups_words(outcome: dict[str, Any]) -> str:
+    lines = []
+    for group in outcome["groups"]:
+        named = ", ".join(f"{name}={value}" for name, value in sorted(group["labels"].items()))
+        quiet = f", {group['silenced']} held back by a silence or an inhibition" if group["silenced"] else ""
+        lines += [f"to {group['receiver']}: {{{named}}}{quiet}", *(f"  {line}" for line in _entries(group))]
+    return _lines(lines) or "nothing fires there"
+
+
+def _rules_words(outcome: dict[str, Any]) -> str:
+    lines = []
+    for item in outcome["alerts"]:
+        for number, one in enumerate(item["possible"]):
+            name = item["alert"] if not number else ""
+            value = f" from {one['from_value']:g} on" if one["from_value"] else ""
+            lines.append(f"{name:<32} {one['severity']}  by {one['rule']}{value}: {'; '.join(one['reasons'])}")
+        if item["unknown"]:
+            lines.append(f"{'':<32} not known before it fires: {', '.join(item['unknown'])}")
+    return _lines(lines) or "no alert rules"
+
+
+def _lines(lines: list[str]) -> str:
+    return "\n".join(plain(line) for line in lines)

@@ -9,8 +9,9 @@ from receiver.config.document import read
 from receiver.config.environment import Environment
 from receiver.config.problems import ConfigError, Problem
 from receiver.config.reading import Reading
-from receiver.config.rules import PACKAGED
+from receiver.config.rules import PACKAGED, read_rules
 from receiver.config.whole import Config
+from receiver.triage.rules_file import RulesSettings
 
 DATA_DIR = "RECEIVER_DATA_DIR"
 
@@ -62,3 +63,11 @@ def read_file(path: FilePath) -> str:
         said = f"the file cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
         hint = "check path and permissions"
     raise ConfigError([Problem(str(path), 1, 1, "", said, hint)])
+
+
+def load_rules_file(path: FilePath) -> RulesSettings:
+    """Return the severity rules in the file `path`. Raises ConfigError with every problem."""
+    settings, problems, _ = read_rules(read_file(path), str(path))
+    if settings is None or problems:
+        raise ConfigError(problems)
+    return settings

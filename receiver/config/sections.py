@@ -180,6 +180,15 @@ class Reconcile(Settings):
     """What has fired there for so long and never came in opens its incident; longer than group_interval."""
 
 
+class History(Settings):
+    """Notifications that are kept, so that new rules can be tried on them."""
+
+    keep: Duration = timedelta(days=30)
+    """How long; 0s: none are kept."""
+    size: Size = 64 * 1024 * 1024
+    """How much of the store they may take, compressed; the oldest leave."""
+
+
 class Ingest(Settings):
     """What comes in."""
 
@@ -191,6 +200,8 @@ class Ingest(Settings):
     """How `alertmanagers` are asked."""
     storm: Storm = Storm()
     """When later incidents join one."""
+    history: History = History()
+    """Notifications that are kept for `receiver rules diff`."""
 
 
 class CustomerVisibility(Settings):

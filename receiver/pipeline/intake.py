@@ -89,6 +89,8 @@ class Intake:
         """What queries have said of alerts lately, by fingerprint and measurement."""
         self.unsure: Callable[[Sequence[Unsure], str | None, datetime], None] = lambda unsure, incident, now: None
         """Told of what a severity was decided without."""
+        self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
+        """Told of each notification that brought something new."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -133,6 +135,8 @@ class Intake:
             else:
                 part = parts[index]
                 said.append(await self._decide(part, texts[index], setting, now, (adopted or {}).get(part.key, ())))
+        if any(fresh):
+            self.kept(notification, now)
         if any(one.outcome is Outcome.DUPLICATE for one in said):
             await self.connection.confirm()
             self.metrics.duplicates.inc()

@@ -73,6 +73,8 @@ class Setting:
     """Where queries are asked; None: nowhere."""
     reconcile: Rhythm | None = None
     """How they are asked; None: not at all."""
+    history: tuple[timedelta, int] | None = None
+    """How long and how much of what came in is kept, in bytes; None: nothing."""
     alertmanagers: tuple[str, ...] = ()
     """Those that are asked what is true there; several are one cluster."""
 

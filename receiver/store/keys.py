@@ -31,6 +31,9 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `watchdog` | string ms | for ever | intake: the last heartbeat |
 | `receivers` | set | for ever | intake: names of Alertmanager's receivers that lead here |
 | `refused` | list | newest 100 | refuse: heads of bodies that could not be taken |
+| `history` | zset of places | ingest.history | keep: batches of notifications, the oldest first |
+| `history:texts` | hash place -> batch | ingest.history | keep: compressed notifications |
+| `history:size` | counter | ingest.history | keep: bytes of the texts |
 | `unknowns` | hash field -> entry | for ever | note: what severities were decided without |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |

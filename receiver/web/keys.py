@@ -13,6 +13,7 @@ from receiver.config.reloaded import Reloaded
 from receiver.metrics import Metrics
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import Duty
+from receiver.pipeline.history import History
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
@@ -59,6 +60,7 @@ class Doors:
     upkeep: Upkeep
     duty: Duty
     unknowns: Unknowns
+    history: History
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

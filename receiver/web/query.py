@@ -20,6 +20,7 @@ MOST = 500
 USUAL = 100
 _SPACED = re.compile(r":[0-9]{2} [0-9]{2}:[0-9]{2}$")
 _NUMBER = re.compile(r"[0-9]{1,4}")
+_PLACE = re.compile(r"[0-9]{15}-[0-9a-f]{12}")
 _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f]{1,64})")
 
 
@@ -111,6 +112,13 @@ def read_moment(name: str, text: str) -> datetime:
     except ValueError as error:
         _raise([_error(name, str(error))])
         raise
+
+
+def read_place(text: str | None) -> str:
+    """Return the cursor of the history, "" without one. Raises Refusal (400)."""
+    if text is not None and not _PLACE.fullmatch(text):
+        _raise([_error("cursor", "write what `next` of the page before said")])
+    return text or ""
 
 
 def _words(request: web.Request, name: str, known: list[str], errors: list[dict[str, str]]) -> list[str]:

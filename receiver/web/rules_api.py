@@ -1,23 +1,40 @@
-"""The API, version 1: the severity rules at work."""
+"""The API, version 1: the severity rules at work, and what they would do."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import orjson
 from aiohttp import web
+from pydantic import AwareDatetime, Field
 
 from receiver.config.sections import Scope
+from receiver.model.alert import BadNotification, Notification, parse_notification
+from receiver.model.base import Frozen
+from receiver.pipeline.rehearsal import dry_run
+from receiver.web import body
 from receiver.web.auth import Gate
-from receiver.web.errors import answer
+from receiver.web.conditional import check
+from receiver.web.errors import Refusal, answer
 from receiver.web.keys import Doors
-from receiver.web.operations import Operation
-from receiver.web.query import no_query
+from receiver.web.operations import Operation, Parameter
+from receiver.web.query import no_query, read_moment, read_once, read_place
 from receiver.web.shapes import listed
 
 
+class SimulateBody(Frozen):
+    """A notification as Alertmanager posts it, and perhaps when; or the notification by itself."""
+
+    payload: dict[str, Any] = Field(description="The body of a notification, webhook payload version 4.")
+    at: AwareDatetime | None = Field(None, description="As if it came then; left out: now.")
+
+
 class RulesApi:
-    """The doors at `/api/v1/rules`."""
+    """The doors at `/api/v1/rules`, and the dry run."""
 
     def __init__(self, doors: Doors, gate: Gate) -> None:
-        """Take what has been counted."""
+        """Take what has been counted and kept."""
         self.doors = doors
         self.gate = gate
 
@@ -27,8 +44,55 @@ class RulesApi:
         no_query(request)
         return answer(listed(await self.doors.unknowns.listing()))
 
+    async def history(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/rules/history`: the notifications that were kept, oldest first."""
+        self.gate.admit(request, Scope.READ)
+        given = read_once(request, "since", "cursor")
+        since = read_moment("since", given["since"]) if "since" in given else None
+        items, following = await self.doors.history.page(since, read_place(given.get("cursor")))
+        return answer(listed(items, following))
+
+    async def simulate(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/simulate`: what a notification would do if nothing were known yet; nothing is sent."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        most = self.doors.config.server.max_body
+        body.check_head(request, most)
+        raw = await body.read_body(request, most)
+        # As for the webhook, text that UTF-8 cannot carry is replaced by the parser of notifications.
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            value = None
+        at = None
+        if isinstance(value, dict) and ("payload" in value or "at" in value):
+            given = check(SimulateBody, value)
+            raw, at = orjson.dumps(given.payload), given.at
+        setting, now = self.doors.setting(), at or self.doors.clock.now()
+        return answer(await asyncio.to_thread(lambda: dry_run(setting, _parsed(raw), now)))
+
+
+def _parsed(raw: bytes) -> Notification:
+    try:
+        return parse_notification(raw)
+    except BadNotification as bad:
+        raise Refusal(400, "bad_notification", bad.detail, errors=bad.errors) from None
+
 
 def rules_operations(api: RulesApi) -> list[Operation]:
     """Return what can be asked about the severity rules."""
-    path = "/api/v1/rules/unknowns"
-    return [Operation("GET", path, Scope.READ, "What severities were decided without.", api.unknowns, "UnknownList")]
+    read = Scope.READ
+    since = Parameter("since", "Only what came since (RFC 3339).", {"type": "string", "format": "date-time"})
+    cursor = Parameter(
+        "cursor",
+        "What `next` of the page before said.",
+        {"type": "string", "pattern": "^[0-9]{15}-[0-9a-f]{12}$"},
+    )
+    return [
+        Operation("GET", "/api/v1/rules/unknowns", read, "What severities were decided without.", api.unknowns,
+                  "UnknownList"),
+        Operation("GET", "/api/v1/rules/history", read, "Notifications that were kept, oldest first.", api.history,
+                  "KeptList", query=(since, cursor)),
+        Operation("POST", "/api/v1/simulate", read, "What a notification would do; nothing is stored or sent.",
+                  api.simulate, "Thing", SimulateBody),
+    ]  # fmt: skip

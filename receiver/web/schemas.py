@@ -166,6 +166,8 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "UnknownList": _list("Unknown"),
+    "Kept": _object({"at": TIME, "notification": {"type": "object"}}),
+    "KeptList": _list("Kept"),
     "Problem": PROBLEM,
     "Thing": _object({}, more=True),
 }

@@ -56,6 +56,7 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("Late", firing=False), group="late"))
     world.one.unknowns.note([Unsure("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()
+    await world.one.history.flush()
     await world.one.board.put("override", "one", {"person": "alice"})
     declared = await world.one.respond.declare(
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"

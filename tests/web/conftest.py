@@ -42,6 +42,7 @@ class House:
             respond=replica.respond, calls=replica.calls, silencing=replica.silencing, upkeep=replica.upkeep,
             duty=replica.duty,
             unknowns=replica.unknowns,
+            history=replica.history,
             reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))

@@ -1,0 +1,115 @@
+"""What came in is kept, off the webhook's way, so that new rules can be tried on what really happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from receiver.model.alert import Notification
+from receiver.model.base import rfc3339, to_ms
+from receiver.pipeline.setting import Setting
+from receiver.store.connection import StoreAway
+from receiver.store.history import HistoryList, packed
+
+EVERY = 5.0
+"""Seconds between two writes: a crash may lose what came in since from the history, and from nowhere else."""
+MOST_WAITING = 20_000
+"""Alerts that wait for the next write at most; what comes in beyond that is not kept, and that is said."""
+BATCH = 2_000
+"""Alerts of a batch, more or less."""
+
+log = structlog.get_logger("receiver.history")
+Came = tuple[datetime, Notification]
+
+
+class History:
+    """What one replica took, on its way to the store."""
+
+    def __init__(self, setting: Callable[[], Setting], store: HistoryList) -> None:
+        """Nothing is written before `flush`."""
+        self.setting = setting
+        self.store = store
+        self._waiting: list[Came] = []
+        self._alerts = 0
+        self._lost = 0
+
+    def keep(self, notification: Notification, now: datetime) -> None:
+        """Keep a notification that was taken; a repetition of what is known is not given here."""
+        if self.setting().history is None:
+            return
+        if self._alerts + len(notification.alerts) > MOST_WAITING:
+            self._lost += 1
+            return
+        self._alerts += len(notification.alerts)
+        self._waiting.append((now, notification))
+
+    async def flush(self) -> None:
+        """Write what waits; where the store is away it goes on waiting."""
+        limits = self.setting().history
+        waiting, alerts, self._waiting, self._alerts = self._waiting, self._alerts, [], 0
+        if self._lost:
+            log.warning("history_incomplete", notifications=self._lost)
+            self._lost = 0
+        if limits is None or not waiting:
+            return
+        keep, most = limits
+        # Ten thousand alerts take a while to write down: other requests are answered meanwhile.
+        batches = await asyncio.to_thread(_batches, waiting)
+        try:
+            await self.store.keep(batches, to_ms(waiting[-1][0]), round(keep.total_seconds() * 1000), most)
+        except StoreAway as away:
+            self._waiting, self._alerts = waiting + self._waiting, alerts + self._alerts
+            log.debug("history_waits", reason=str(away))
+
+    async def page(self, since: datetime | None, after: str) -> tuple[list[dict[str, Any]], str | None]:
+        """Return what was kept since a time, or after a place, oldest first, and where the next page begins.
+
+        Each with `at`, when it came, and `notification`, as Alertmanager writes it. Raises StoreAway.
+        """
+        if not after:
+            await self.flush()
+        batches, more = await self.store.read(to_ms(since) if since else 0, after)
+        found = await asyncio.to_thread(lambda: [one for batch in batches for one in _lines(batch.lines)])
+        edge = rfc3339(since) if since else ""
+        # A batch stands where its last notification came: its first ones may be older.
+        return [one for one in found if one["at"] >= edge], batches[-1].place if more else None
+
+    async def run(self) -> None:
+        """Write every 5 s, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.flush()
+
+
+def written(notification: Notification) -> dict[str, Any]:
+    """Return a notification as Alertmanager writes it: parsed again, it is the same."""
+    made = notification.model_dump(mode="json", by_alias=True)
+    # The name came through regexp quoting, and is read so again.
+    made["receiver"] = made["receiver"].replace("\\", "\\\\")
+    for alert in made["alerts"]:
+        alert["generatorURL"] = alert.pop("generator_url")
+    return made
+
+
+def _batches(waiting: list[Came]) -> list[tuple[int, str]]:
+    made: list[tuple[int, str]] = []
+    lines: list[bytes] = []
+    alerts = 0
+    for at, notification in waiting:
+        lines.append(orjson.dumps({"at": rfc3339(at), "notification": written(notification)}))
+        alerts += max(1, len(notification.alerts))
+        if alerts >= BATCH:
+            made.append((to_ms(at), packed(lines)))
+            lines, alerts = [], 0
+    if lines:
+        made.append((to_ms(waiting[-1][0]), packed(lines)))
+    return made
+
+
+def _lines(text: bytes) -> Iterator[dict[str, Any]]:
+    return (orjson.loads(line) for line in text.split(b"\n") if line)

@@ -1,0 +1,43 @@
+"""Alert rules out of a Prometheus rules file."""
+
+from __future__ import annotations
+
+import pytest
+
+from receiver.config.problems import ConfigError
+from receiver.config.upstream.alert_rules import alert_rules
+
+FILE = """groups:
+  - name: api
+    rules:
+      - record: api:errors
+        expr: sum(x)
+      - alert: HighErrorRate
+        expr: api:errors > 0.05
+        labels: {severity: critical, tier: 1}
+        annotations: {error_rate: '{{ $value }}'}
+"""
+
+
+def test_alerts_are_read_and_recordings_left_out() -> None:
+    (rule,) = alert_rules(FILE, "rules.yml")
+    assert (rule.name, rule.group, rule.line) == ("HighErrorRate", "api", 6)
+    assert rule.labels == {"severity": "critical", "tier": "1"}
+    assert rule.annotations == {"error_rate": "{{ $value }}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("route: {}", "rules.yml:1:1: no rules file of Prometheus (it has groups:, each with rules:)"),
+        ("groups: [{name: a}]", "rules.yml:1:10: groups[0]: a group without rules (write rules: and a list)"),
+        ("groups: [{rules: [{expr: up}]}]", "neither an alert nor a recording rule (write alert: and a name)"),
+        ("groups: [{rules: [{alert: A, labels: [x]}]}]", "labels that are no texts by name (write name: text)"),
+        ("groups: [", "not YAML"),
+    ],
+)
+def test_what_is_no_rules_file_is_said_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        alert_rules(text, "rules.yml")
+    assert said in str(caught.value.problems[0])
+    assert str(caught.value.problems[0]).startswith("rules.yml:1:")
