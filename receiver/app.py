@@ -56,6 +56,7 @@ class Service:
             respond=replica.respond,
             calls=replica.calls,
             silencing=replica.silencing,
+            splitting=replica.splitting,
             upkeep=replica.upkeep,
             duty=replica.duty,
             unknowns=replica.unknowns,

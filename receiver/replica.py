@@ -12,7 +12,7 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import HAND_OVER, MEASURE, STORM, UNSILENCE, VERIFY
+from receiver.incident.timing import HAND_OVER, LEAVE, MEASURE, STORM, UNSILENCE, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.audit import Auditor
@@ -31,6 +31,7 @@ from receiver.pipeline.respond import Respond
 from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
+from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.storm import Storm
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
@@ -88,6 +89,8 @@ class Replica:
         self.history = History(lambda: self.setting, HistoryList(self.connection))
         self.intake.kept = self.history.keep
         self.respond = Respond(lambda: self.setting, self.incidents, self.intake, self.metrics)
+        self.splitting = Splitting(lambda: self.setting, self.incidents, self.intake, self.respond)
+        self.work.asking[LEAVE] = self.splitting.leave
         self.calls = Calls(lambda: self.setting, self.due)
         self.board = Board(self.connection)
         self.outage = Outage(lambda: self.setting, self.intake, self.mirror, self.clock, self.metrics)

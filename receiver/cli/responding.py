@@ -225,6 +225,17 @@ def merge(
     do(url, token, number, "merge", {"into": into, "by": by}, form)
 
 
+@incidents.command("split")
+def split(
+    number: Number,
+    fingerprints: Annotated[list[str], typer.Argument(metavar="FINGERPRINT...", help="Which of its alerts.")],
+    title: Annotated[str, typer.Option("--title", help="Of the new one; default: of its worst alert.")] = "",
+    by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Make some of its alerts another incident."""
+    do(url, token, number, "split", {"fingerprints": fingerprints, "title": title, "by": by}, form)
+
+
 @incidents.command("silence")
 def silence(
     number: Number,

@@ -253,6 +253,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.RESOLVED: _resolved,
     Kind.CLOSED: _closed,
     Kind.MERGED: _merged,
+    Kind.SPLIT: lambda incident, event: {"departed": (*incident.departed, event.data["child"])},
     Kind.ABSORBED: lambda incident, event: {"absorbed": (*incident.absorbed, event.data["child"])},
     Kind.REOPENED: _reopened,
     Kind.ESCALATED: _escalated,

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from receiver.model.incident import Incident, State
 
 POSSIBLE: dict[State, tuple[str, ...]] = {
-    State.OPEN: ("acknowledge", "identify", "mitigate", "resolve", "escalate", "merge"),
-    State.ACKNOWLEDGED: ("acknowledge", "identify", "mitigate", "resolve", "escalate", "merge"),
-    State.IDENTIFIED: ("acknowledge", "mitigate", "resolve", "escalate", "merge"),
-    State.MONITORING: ("acknowledge", "resolve", "merge"),
+    State.OPEN: ("acknowledge", "identify", "mitigate", "resolve", "escalate", "merge", "split"),
+    State.ACKNOWLEDGED: ("acknowledge", "identify", "mitigate", "resolve", "escalate", "merge", "split"),
+    State.IDENTIFIED: ("acknowledge", "mitigate", "resolve", "escalate", "merge", "split"),
+    State.MONITORING: ("acknowledge", "resolve", "merge", "split"),
     State.RESOLVED: ("close", "reopen"),
     State.CLOSED: ("reopen",),
 }

@@ -20,6 +20,7 @@ MONITOR = "monitor"
 VERIFY = "verify"
 STORM = "storm"
 HAND_OVER = "hand_over"
+LEAVE = "leave"
 UNSILENCE = "unsilence"
 MEASURE = "measure"
 
@@ -40,6 +41,10 @@ def _hand_over_due(incident: Incident, policy: Policy) -> datetime | None:
     return incident.closed_at if incident.merged else None
 
 
+def _leave_due(incident: Incident, policy: Policy) -> datetime | None:
+    return incident.opened_at if incident.split_from else None
+
+
 def _unsilence_due(incident: Incident, policy: Policy) -> datetime | None:
     ended = incident.closed_at or incident.resolved_at
     return ended if incident.state.over and incident.silences else None
@@ -57,6 +62,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     VERIFY: (verify_due, None),
     STORM: (_storm_due, None),
     HAND_OVER: (_hand_over_due, None),
+    LEAVE: (_leave_due, None),
     UNSILENCE: (_unsilence_due, None),
     MEASURE: (measure_due, None),
     "escalate": (step_due, climb),

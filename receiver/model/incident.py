@@ -159,6 +159,10 @@ class Incident(Frozen):
     merged: bool = False
     absorbed: tuple[str, ...] = ()
     """Uids of incidents that were merged into it."""
+    split_from: str | None = None
+    """The uid of the incident that it was split from: its alerts come here whatever group tells of them."""
+    departed: tuple[str, ...] = ()
+    """Uids of incidents that were split from it."""
     declared: bool = False
     """Whether a person opened it, without an alert."""
     upstream: dict[str, int] = {}

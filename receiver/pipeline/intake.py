@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -134,7 +134,7 @@ class Intake:
                 said.append(_again(last))
             else:
                 part = parts[index]
-                said.append(await self._decide(part, texts[index], setting, now, (adopted or {}).get(part.key, ())))
+                said += await self._decide(part, texts[index], setting, now, (adopted or {}).get(part.key, ()))
         if any(fresh):
             self.kept(notification, now)
         if any(one.outcome is Outcome.DUPLICATE for one in said):
@@ -144,7 +144,8 @@ class Intake:
 
     async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:
         """Take something said of an incident's alerts that came in by another way than a notification."""
-        return await self._decide(part, "", setting, now, ())
+        (first, *_) = await self._decide(part, "", setting, now, ())
+        return first
 
     async def release(self, group: str, now: datetime) -> None:
         """Let go what was held for `group`: it still fires, so it counts."""
@@ -169,10 +170,19 @@ class Intake:
 
     async def _decide(
         self, part: Part, text: str, setting: Setting, now: datetime, adopted: Sequence[tuple[Page, bool]]
-    ) -> Said:
+    ) -> list[Said]:
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
+        ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
         for _ in range(TRIES):
-            known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now))
+            known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
+            away = {name: key for name, key in known.apart.items() if key != part.key}
+            if away:
+                # What was split off first: once the rest is written, a repetition of the group is a duplicate.
+                said = []
+                for one in divided(part, away):
+                    rest = one.key == part.key
+                    said += await self._decide(one, text if rest else "", setting, now, adopted if rest else ())
+                return said
             verdict = on_notification(part, _view(known), setting.policy, new_uid(), now, [page for page, _ in adopted])
             if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
                 # The storm comes first; then this one is decided again, as a part of it.
@@ -195,8 +205,8 @@ class Intake:
             self._count(verdict, part, now, done.incident or about)
             incident = done.incident or about
             if incident is None or verdict.outcome is Outcome.IGNORED:
-                return Said(None, None, Outcome.IGNORED, verdict.reason)
-            return Said(incident.id, incident.severity, verdict.outcome, verdict.reason)
+                return [Said(None, None, Outcome.IGNORED, verdict.reason)]
+            return [Said(incident.id, incident.severity, verdict.outcome, verdict.reason)]
         raise Contended("others were faster each time")
 
     async def open_storm(self, first: Incident, recent: int, setting: Setting, now: datetime) -> None:
@@ -351,6 +361,20 @@ def parts_of(
     ]
 
 
+def divided(part: Part, away: Mapping[str, str]) -> list[Part]:
+    """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any."""
+    made = []
+    for key in (*dict.fromkeys(away.values()), part.key):
+        alerts = [alert for alert in part.alerts if away.get(alert.fingerprint, part.key) == key]
+        if not alerts:
+            continue
+        names = {alert.fingerprint for alert in alerts}
+        group = part.group if key == part.key else hashlib.sha256(f"{part.group} {key}".encode()).hexdigest()[:32]
+        decisions = {name: one for name, one in part.decisions.items() if name in names}
+        made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions))
+    return made
+
+
 def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
     name, where = alert.labels.get("alertname", ""), alert.generator_url
     found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
@@ -384,7 +408,9 @@ def _storm_guard(
 ) -> tuple[int, int] | None:
     # Of many openings at once no more than the limit may page by themselves: the commit counts again.
     storm, incident = setting.policy.storm, verdict.incident
-    if storm is None or incident is None or incident.version or adopted or incident.held or incident.declared:
+    if storm is None or incident is None or incident.version or adopted or incident.held:
+        return None
+    if incident.declared or incident.split_from:
         return None
     if incident.severity is Severity.SEV1 or incident.key == KEY:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -88,6 +88,8 @@ class Respond:
         `what`. `origin`: the page key that the command came from, which is not told of it again.
         Raises Unknown, Illegal, Impossible, Changed, Reused, StoreAway.
         """
+        if (same := await self.repeated(once, what)) is not None:
+            return same
         for _ in range(TRIES):
             incident = await self.find(number)
             if expected is not None and incident.version != expected:
@@ -98,11 +100,11 @@ class Respond:
                 return Done(incident, ())
             verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                done = await self._commit(verdict, setting, now, once, what)
+                done = await self.write(verdict, setting, now, once, what)
             except Stale:
                 continue
             except Repeated as before:
-                return await self._before(before, what)
+                return await self.before(before, what)
             log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
             return Done(done, tuple(draft.events))
         raise Contended("others were faster each time")
@@ -116,9 +118,9 @@ class Respond:
         key = draft.incident.key
         verdict = Verdict(Outcome.OPENED, "declared", draft.incident, draft.events, pointers={key: ""})
         try:
-            done = await self._commit(verdict, setting, now, once, what)
+            done = await self.write(verdict, setting, now, once, what)
         except Repeated as before:
-            return await self._before(before, what)
+            return await self.before(before, what)
         if not done.drill:
             self.metrics.opened.labels(done.severity, self.metrics.service(done.service)).inc()
         log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
@@ -136,6 +138,8 @@ class Respond:
         what: str = "",
     ) -> Done:
         """Merge `number` into another incident, and return the other one. Raises as `act` does."""
+        if (same := await self.repeated(once, what)) is not None:
+            return replace(same, incident=await self.find(same.incident.parent or same.incident.uid))
         for _ in range(TRIES):
             child, parent = await self.find(number), await self.find(into)
             if expected is not None and child.version != expected:
@@ -146,11 +150,11 @@ class Respond:
             if verdict is None:
                 return Done(parent, ())
             try:
-                await self._commit(verdict, setting, now, once, what, into=parent.uid)
+                await self.write(verdict, setting, now, once, what, into=parent.uid)
             except Stale:
                 continue
             except Repeated as before:
-                return await self._before(before, what)
+                return await self.before(before, what)
             await self.hand_over(child.uid, now)
             return Done(await self.find(parent.uid), tuple(verdict.events))
         raise Contended("others were faster each time")
@@ -170,7 +174,7 @@ class Respond:
                 parent, child, records, theirs, await self.incidents.bodies(child.uid), setting.policy, now
             )
             with suppress(Stale):
-                await self._commit(verdict, setting, now)
+                await self.write(verdict, setting, now)
         raise Contended("others were faster each time")
 
     async def find(self, number: str) -> Incident:
@@ -181,15 +185,25 @@ class Respond:
             raise Unknown(f"no incident is called {number}")
         return incident
 
-    async def _commit(
+    async def repeated(self, once: str | None, what: str) -> Done | None:
+        """Return what was done under the key `once` before, or None.
+
+        Asked first: what was done has changed version and state, and would be refused the second time. Raises Reused.
+        """
+        found = await self.incidents.taken(once) if once else None
+        return await self.before(found, what) if found is not None else None
+
+    async def write(
         self, verdict: Verdict, setting: Setting, now: datetime, once: str | None = None, what: str = "", into: str = ""
     ) -> Incident:
+        """Commit a verdict about an incident and return the incident. Raises Stale, Repeated, StoreAway."""
         done = await self.intake.commit(verdict, setting, now, once=once, what=what, into=into)
         assert done.incident is not None  # noqa: S101  (every command writes an incident)
         count_events(self.metrics, done.incident, verdict.events)
         return done.incident
 
-    async def _before(self, before: Repeated, what: str) -> Done:
+    async def before(self, before: Repeated, what: str) -> Done:
+        """Return what a door has done under its key before. Raises Reused when that was something else."""
         if before.what != what:
             raise Reused("this key was used before, for something else")
         return Done(await self.find(before.uid), (), repeated=True)

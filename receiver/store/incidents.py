@@ -65,6 +65,8 @@ class Known:
     """How many incidents have opened since the moment that was asked about."""
     storm: str = ""
     """The uid of the storm that is open, or ""."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints that a person has split off, and the correlation key where each belongs now."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +176,20 @@ class Incidents:
             values = await client.mget([self.keys.seen(group) for group in groups])
         return [Seen(*value.split("|", 3)) if value else None for value in values]
 
-    async def known(self, key: str, group: str, firing: Sequence[str], since_ms: int = 0) -> Known:
+    async def known(
+        self, key: str, group: str, firing: Sequence[str], since_ms: int = 0, ended: Sequence[str] = ()
+    ) -> Known:
         """Return what is known about a correlation key, a group and the fingerprints that fire, in one round trip.
 
-        `since_ms`: openings from then on are counted as recent.
+        `since_ms`: openings from then on are counted as recent. `ended`: fingerprints that have ended; where they were
+        split off is known too.
         """
-        own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm = await self.connection.run(
-            LOAD, [self.keys.named(f"key:{key}")], [self.keys.prefix, group, key, len(firing), *firing, since_ms]
+        said = await self.connection.run(
+            LOAD,
+            [self.keys.named(f"key:{key}")],
+            [self.keys.prefix, group, key, len(firing), *firing, since_ms, len(ended), *ended],
         )
+        own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm, apart = said
         incident = None
         records: dict[str, AlertRecord] = {}
         if uid:
@@ -198,6 +206,7 @@ class Incidents:
             turn=turn,
             recent=recent,
             storm=storm,
+            apart=dict(zip(apart[::2], apart[1::2], strict=True)),
         )
 
     async def commit(self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str]) -> Committed:
@@ -245,6 +254,7 @@ class Incidents:
             "storm": list(change.storm or ()),
             "into": change.into,
             "unpoint": list(change.unpoint),
+            "split": incident.key if incident and incident.split_from else "",
             "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
             "apart": (incident.parent or "") if incident and not incident.merged else "",
             "n": {
@@ -274,6 +284,12 @@ class Incidents:
             raise Stale(reply[0])
         done = incident.model_copy(update={"id": reply[1], "version": int(reply[2])}) if incident else None
         return Committed(incident=done, leased=tuple(reply[3:]), token=token)
+
+    async def taken(self, once: str) -> Repeated | None:
+        """Return what a door has taken under its key against repetition, or None."""
+        async with self.connection.guarded() as client:
+            text = await client.get(self.keys.named(f"once:{once}"))
+        return Repeated(*orjson.loads(text)) if text else None
 
     async def incident(self, uid: str) -> Incident | None:
         """Return the snapshot of `uid`, or None."""

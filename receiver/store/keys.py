@@ -13,6 +13,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `bodies:<uid>` | hash fingerprint -> body | history | commit: labels and annotations |
 | `receipts:<uid>` | list | history | complete: what vendors answered; addresses nobody, raises no version |
 | `owner` | hash fingerprint -> uid | while it fires | commit: which open incident holds a firing alert |
+| `apart` | hash fingerprint -> uid and key | history | commit: alerts that were split off |
 | `tomb:<fingerprint>` | string startsAt ms | 1 hour | commit: an end that was seen without its beginning |
 | `ids` | hash id -> uid | history | commit |
 | `index`, `open` | zset uid by opened at | history; while open | commit |

@@ -91,6 +91,13 @@ class MergeBody(Body):
     into: Name = Field(description="Its id, such as INC-2026-0001.")
 
 
+class SplitBody(Body):
+    """The alerts that are another incident."""
+
+    fingerprints: tuple[Name, ...] = Field(min_length=1, max_length=1000, description="Of its alerts.")
+    title: Name | None = Field(None, description="Of the new incident; left out: of its worst alert.")
+
+
 class NoteBody(Body):
     """A line for the timeline."""
 

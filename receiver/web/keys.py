@@ -20,6 +20,7 @@ from receiver.pipeline.outage import Outage
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
+from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.work import Work
@@ -57,6 +58,7 @@ class Doors:
     respond: Respond
     calls: Calls
     silencing: Silencing
+    splitting: Splitting
     upkeep: Upkeep
     duty: Duty
     unknowns: Unknowns

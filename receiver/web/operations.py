@@ -137,6 +137,8 @@ def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[O
                   "Incident", b.CloseBody, optional=True, refuses=conflict),
         Operation("POST", f"{INCIDENT}/merge", do, "It is part of another one, which is the answer.", respond.merge,
                   "Incident", b.MergeBody, refuses=conflict),
+        Operation("POST", f"{INCIDENT}/split", do, "Some of its alerts are another incident, which is the answer.",
+                  respond.split, "Incident", b.SplitBody, refuses=conflict),
         *(
             Operation("POST", f"{INCIDENT}/{path}", do, text, handler, "Incident", body,
                       refuses=(*conflict, 502) if path == "silence" else conflict)

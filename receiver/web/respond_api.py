@@ -30,6 +30,7 @@ from receiver.web.bodies import (
     PatchBody,
     RoleBody,
     SilenceBody,
+    SplitBody,
     TimerBody,
     UpdateBody,
 )
@@ -78,6 +79,16 @@ class RespondApi:
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
         acting = self.doors.respond.merge(number, given.into, actor, now, expected=expected, once=once, what=what)
+        return self._answer(await _told(acting))
+
+    async def split(self, request: web.Request) -> web.Response:
+        """`POST .../split`: some of its alerts are another incident, which is the answer."""
+        given, actor, once, what = await self._given(request, SplitBody)
+        number, now = request.match_info["id"], self.doors.clock.now()
+        expected = seen_version(request)
+        acting = self.doors.splitting.split(
+            number, given.fingerprints, given.title, actor, now, expected=expected, once=once, what=what
+        )
         return self._answer(await _told(acting))
 
     async def notes(self, request: web.Request) -> web.Response:

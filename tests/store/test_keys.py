@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from receiver.model.alert import fingerprint
 from receiver.model.command import Declare
 from receiver.model.event import Actor, ActorKind
 from receiver.model.severity import Severity
@@ -62,6 +63,10 @@ async def busy(world: World) -> None:
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
     )
     assert declared.events
+    splitting = notification(alert("AuthOne"), alert("AuthTwo"), group="split")
+    answer = await world.post(splitting)
+    apart = fingerprint({"alertname": "AuthTwo", "service": "api"})
+    await world.one.splitting.split(answer.foremost.incident or "", [apart], None, ACTOR, world.clock.now())
     for number in range(25):
         await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
     await world.one.due.refuse({"at": "now"}, 0, [])

@@ -41,6 +41,7 @@ class House:
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
             respond=replica.respond, calls=replica.calls, silencing=replica.silencing, upkeep=replica.upkeep,
             duty=replica.duty,
+            splitting=replica.splitting,
             unknowns=replica.unknowns,
             history=replica.history,
             reload=self.reloader.reload,

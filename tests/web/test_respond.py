@@ -215,3 +215,26 @@ async def test_changes_are_told_live(house: House) -> None:
         while b"\n\ndata" not in read and b'"state":"acknowledged"' not in read:
             read += await response.content.readany()
     assert b"event: incident\nid: INC-2026-0001." in read
+
+
+async def test_some_alerts_are_split_off(house: House) -> None:
+    await house.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
+    await house.world.quiet()
+    _, whole = await house.get("/api/v1/incidents/INC-2026-0002")
+    name = next(a["fingerprint"] for a in whole["alerts"]["items"] if a["labels"]["alertname"] == "LoginDown")
+    path = "/incidents/INC-2026-0002/split"
+    status, made = await do(house, path, {"fingerprints": [name], "title": "Logins"})
+    assert (status, made["id"], made["title"], made["alerts"]["firing"]) == (200, "INC-2026-0003", "Logins", 1)
+    assert (await house.get("/api/v1/incidents/INC-2026-0002"))[1]["alerts"]["firing"] == 1
+    assert (await do(house, path, {"fingerprints": [name]}))[0] == 404
+    assert (await do(house, path, {"fingerprints": []}))[0] == 400
+    assert (await do(house, path, {"fingerprints": [name], "into": "x"}))[0] == 400
+
+
+async def test_a_request_again_is_answered_as_done_whatever_has_changed_since(house: House) -> None:
+    again = {"Idempotency-Key": "one", "If-Match": '"1"'}
+    path = f"{INC}/resolve"
+    assert (await do(house, path, {}, **again))[0] == 200
+    status, found = await do(house, path, {}, **again)
+    assert (status, found["state"]) == (200, "resolved")
+    assert (await do(house, f"{INC}/reopen", {}, **again))[0] == 409

@@ -13,6 +13,7 @@
 --          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
 --          storm = [most, since ms] or [] (a new incident is stale once so many have opened since),
 --          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
+--          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
@@ -94,12 +95,26 @@ if writes then
   for i = events, events + h.n.events - 1 do redis.call('RPUSH', log, ARGV[i]) end
   pairs_to(p .. 'alerts:' .. h.uid, alerts, h.n.alerts)
   pairs_to(p .. 'bodies:' .. h.uid, bodies, h.n.bodies)
+  -- What is split off is taken from whoever holds it, and comes back here until this incident is over.
+  local takes = h.split ~= '' and h.version == 0
+  if takes then
+    for i = owners, owners + h.n.owners * 2 - 1, 2 do
+      redis.call('HSET', p .. 'apart', ARGV[i], h.uid .. ' ' .. h.split)
+    end
+    redis.call('EXPIRE', p .. 'apart', h.ttl)
+  elseif h.split ~= '' and not h.open then
+    for _, name in ipairs(redis.call('HKEYS', p .. 'alerts:' .. h.uid)) do
+      local there = redis.call('HGET', p .. 'apart', name)
+      local held = redis.call('HGET', p .. 'owner', name) == h.uid
+      if not held and there == h.uid .. ' ' .. h.split then redis.call('HDEL', p .. 'apart', name) end
+    end
+  end
   names_from(p .. 'alerts:' .. h.uid, gone, h.n.gone)
   names_from(p .. 'bodies:' .. h.uid, gone, h.n.gone)
   for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
     local put = {}
     for j = i, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1, 2 do
-      if ARGV[j + 1] == '' or h.into ~= '' then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
+      if ARGV[j + 1] == '' or h.into ~= '' or takes then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
     end
     if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
   end

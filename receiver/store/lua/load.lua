@@ -2,11 +2,12 @@
 -- Read all that a decision about one correlation key needs, at one moment.
 --
 -- KEYS[1]  key:<correlation>
--- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints..., and last the ms since which
---          openings are counted
+-- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints..., the ms since which openings
+--          are counted, count of ended fingerprints, those fingerprints...
 -- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
---           turn: raised by every commit about this key, how many incidents opened since, uid of the open storm or ""}
+--           turn: raised by every commit about this key, how many incidents opened since, uid of the open storm or "",
+--           flat fingerprint, correlation key of those that were split off}
 -- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
 -- fingerprint, that one.
 local p = ARGV[1]
@@ -34,8 +35,29 @@ local storm = redis.call('GET', p .. 'key:storm') or ''
 local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
 if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) then uid = one end
 if storm ~= '' and not open(storm) then storm = '' end
-if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm} end
+-- An alert that was split off belongs there as long as that incident lives, or holds it although a person closed it.
+local apart = {}
+if redis.call('EXISTS', p .. 'apart') == 1 then
+  local function look(first, last)
+    for i = first, last, STEP do
+      local stop = math.min(i + STEP - 1, last)
+      local where = redis.call('HMGET', p .. 'apart', unpack(ARGV, i, stop))
+      for j = i, stop do
+        local there = where[j - i + 1]
+        if there then
+          local home, key = there:match('^(%S+) (.*)$')
+          if open(home) or redis.call('HGET', p .. 'owner', ARGV[j]) == home then
+            apart[#apart + 1] = ARGV[j]; apart[#apart + 1] = key
+          end
+        end
+      end
+    end
+  end
+  look(5, count + 4)
+  look(count + 7, count + 6 + tonumber(ARGV[count + 6]))
+end
+if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart} end
 local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id')
-if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm} end
+if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart} end
 local records = redis.call('HGETALL', p .. 'alerts:' .. uid)
-return {own, uid, inc[1], tonumber(inc[2]), inc[3], records, owners, tombs, held, turn, recent, storm}
+return {own, uid, inc[1], tonumber(inc[2]), inc[3], records, owners, tombs, held, turn, recent, storm, apart}
