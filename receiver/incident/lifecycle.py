@@ -107,6 +107,13 @@ def _title(alert: Alert, part: Part) -> str:
     return title if len(title) <= 300 else title[:299] + "…"
 
 
+def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
+    # Two incidents of one key never share a page key: the late resolve of the one would end the page of the other, and
+    # an alert that has fired all the while has its old startsAt.
+    episode, before = episode_of(a.starts_at for a in live), view.incident
+    return max(episode, before.episode + 1) if before is not None and before.key == part.key else episode
+
+
 def _open(
     part: Part, view: View, policy: Policy, uid: str, now: datetime, live: Sequence[Alert], adopted: Sequence[Page]
 ) -> Verdict:
@@ -120,7 +127,7 @@ def _open(
         uid=uid,
         key=part.key,
         keys=(part.key,),
-        episode=episode_of(a.starts_at for a in live),
+        episode=_episode(part, view, live),
         title=_title(alert, part),
         severity=decision.severity,
         service=alert.labels.get("service") or None,

@@ -107,6 +107,8 @@ class Deliver:
         memory.pop("spoiled", None)
         if row.to.paging:
             memory["sent"] = notice.action
+            if notice.action is Action.TRIGGER or row.memory.get("sent") == Action.TRIGGER:
+                memory["rung"] = True
         said = max([row.last, *(event.seq for event in notice.events)])
         kept = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning)
         await self.due.complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)

@@ -41,7 +41,9 @@ def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetim
         return None
     action = page_action(page, incident)
     sent = row.memory.get("sent")
-    if sent == action or (action is Action.TRIGGER and sent is not None):
+    # A replica that died may have rung or not: an acknowledgement sent on that chance does not say that it has.
+    rung = bool(row.memory.get("rung")) or sent == Action.TRIGGER
+    if sent == action or (action is Action.TRIGGER and rung):
         return None
     if sent == Action.RESOLVE or (sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1):
         return None

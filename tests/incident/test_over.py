@@ -49,6 +49,15 @@ def test_long_after_another_incident_opens_with_its_own_page_key(resolved: Store
     assert first.pages[0].key != second.pages[0].key
 
 
+def test_with_an_old_beginning_it_has_its_own_page_key_too(opened: Store) -> None:
+    before = {page.key for page in only(opened).pages}
+    close(opened)
+    opened.tell(part(A, alert("C", starts=0)), at(120))
+    first, second = opened.incidents.values()
+    assert second.episode == first.episode + 1
+    assert not before & {page.key for page in second.pages}
+
+
 def test_a_late_end_after_it_is_over_changes_nothing(resolved: Store) -> None:
     verdict = resolved.tell(part(A_ENDS), at(1000))
     assert (verdict.outcome, verdict.incident, verdict.tombs) == (Outcome.IGNORED, None, {})

@@ -1,0 +1,33 @@
+"""A page that was claimed by a replica that died, and overtaken before anybody else took it up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from receiver.model.alert import parse_notification
+from receiver.model.incident import State
+from tests.stories.world import World, alert, notification
+
+HIGH = {"annotations": {"error_rate": "7.3%"}}
+
+
+async def test_firing_again_it_rings_whom_the_dead_replica_had_not(world: World) -> None:
+    await world.open(replicas=2)
+    first, second = world.replicas
+    await first.intake.accept(parse_notification(notification(alert(**HIGH))), world.clock.now())
+    for task in first.work._tasks:
+        task.cancel()
+    world.replicas = [second]
+    await world.post(notification(alert(firing=False, **HIGH)))
+    await world.forward("15s")
+    assert world.sent() == []
+    assert len(world.sent("acknowledge")) == 1, "it may have rung: nobody knows"
+    await world.post(notification(alert(starts="2026-11-23T14:03:00Z", **HIGH)))
+    assert (await world.incidents())[0].state is State.OPEN
+    assert world.rung() == ["alice"]
+    await world.post(notification(alert(firing=False, starts="2026-11-23T14:03:00Z", **HIGH)))
+    await world.post(notification(alert(starts="2026-11-23T14:04:00Z", **HIGH)))
+    world.clock.forward(timedelta(seconds=30))
+    await world.quiet()
+    assert world.rung() == ["alice"], "once is enough"
+    await first.close()
