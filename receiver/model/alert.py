@@ -140,6 +140,11 @@ class Notification(_Foreign):
             values[name] = cut(values[name])
 
 
+def receiver_as_sent(name: str) -> str:
+    """Return a receiver's name as a notification carries it, so that reading it gives `name` again."""
+    return name.replace("\\", "\\\\")
+
+
 def parse_notification(body: bytes) -> Notification:
     """Return the notification in `body`.
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
-from receiver.model.alert import Notification
+from receiver.model.alert import Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.setting import Setting
 from receiver.store.connection import StoreAway
@@ -37,6 +37,7 @@ class History:
         self._waiting: list[Came] = []
         self._alerts = 0
         self._lost = 0
+        self._writing = asyncio.Lock()
 
     def keep(self, notification: Notification, now: datetime) -> None:
         """Keep a notification that was taken; a repetition of what is known is not given here."""
@@ -49,22 +50,24 @@ class History:
         self._waiting.append((now, notification))
 
     async def flush(self) -> None:
-        """Write what waits; where the store is away it goes on waiting."""
-        limits = self.setting().history
-        waiting, alerts, self._waiting, self._alerts = self._waiting, self._alerts, [], 0
-        if self._lost:
-            log.warning("history_incomplete", notifications=self._lost)
-            self._lost = 0
-        if limits is None or not waiting:
-            return
-        keep, most = limits
-        # Ten thousand alerts take a while to write down: other requests are answered meanwhile.
-        batches = await asyncio.to_thread(_batches, waiting)
-        try:
-            await self.store.keep(batches, to_ms(waiting[-1][0]), round(keep.total_seconds() * 1000), most)
-        except StoreAway as away:
-            self._waiting, self._alerts = waiting + self._waiting, alerts + self._alerts
-            log.debug("history_waits", reason=str(away))
+        """Write what waits; where the store is away, or this is ended in the middle, it goes on waiting."""
+        async with self._writing:
+            limits, waiting = self.setting().history, list(self._waiting)
+            if self._lost:
+                log.warning("history_incomplete", notifications=self._lost)
+                self._lost = 0
+            if limits is not None and waiting:
+                keep, most = limits
+                # Ten thousand alerts take a while to write down: other requests are answered meanwhile.
+                batches = await asyncio.to_thread(_batches, waiting)
+                try:
+                    await self.store.keep(batches, to_ms(waiting[-1][0]), round(keep.total_seconds() * 1000), most)
+                except StoreAway as away:
+                    log.debug("history_waits", reason=str(away))
+                    return
+            # What came in meanwhile stands behind it.
+            del self._waiting[: len(waiting)]
+            self._alerts -= sum(len(notification.alerts) for _, notification in waiting)
 
     async def page(self, since: datetime | None, after: str) -> tuple[list[dict[str, Any]], str | None]:
         """Return what was kept since a time, or after a place, oldest first, and where the next page begins.
@@ -89,8 +92,7 @@ class History:
 def written(notification: Notification) -> dict[str, Any]:
     """Return a notification as Alertmanager writes it: parsed again, it is the same."""
     made = notification.model_dump(mode="json", by_alias=True)
-    # The name came through regexp quoting, and is read so again.
-    made["receiver"] = made["receiver"].replace("\\", "\\\\")
+    made["receiver"] = receiver_as_sent(notification.receiver)
     for alert in made["alerts"]:
         alert["generatorURL"] = alert.pop("generator_url")
     return made

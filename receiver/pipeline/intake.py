@@ -363,7 +363,7 @@ def parts_of(
 
 def divided(part: Part, away: Mapping[str, str]) -> list[Part]:
     """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any."""
-    made = []
+    made: list[Part] = []
     for key in (*dict.fromkeys(away.values()), part.key):
         alerts = [alert for alert in part.alerts if away.get(alert.fingerprint, part.key) == key]
         if not alerts:
@@ -371,7 +371,9 @@ def divided(part: Part, away: Mapping[str, str]) -> list[Part]:
         names = {alert.fingerprint for alert in alerts}
         group = part.group if key == part.key else hashlib.sha256(f"{part.group} {key}".encode()).hexdigest()[:32]
         decisions = {name: one for name, one in part.decisions.items() if name in names}
-        made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions))
+        # What the rules could not use is told once, however many parts there are.
+        unknowns = () if made else part.unknowns
+        made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions, unknowns=unknowns))
     return made
 
 

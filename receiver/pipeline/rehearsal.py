@@ -11,7 +11,7 @@ from receiver.incident.forecast import forecast
 from receiver.incident.hindsight import Hindsight, difference
 from receiver.incident.lifecycle import on_notification
 from receiver.incident.verdict import Verdict, View
-from receiver.model.alert import Notification
+from receiver.model.alert import Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.plan import Way
 from receiver.pipeline.intake import judged, rows
@@ -67,7 +67,7 @@ def notified(group: Group) -> tuple[Notification | None, int]:
     key = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(group.labels.items()))
     said = Notification.model_validate(
         {
-            "version": "4", "groupKey": f"{{}}:{{{key}}}", "receiver": group.receiver.replace("\\", "\\\\"),
+            "version": "4", "groupKey": f"{{}}:{{{key}}}", "receiver": receiver_as_sent(group.receiver),
             "status": "firing", "alerts": alerts, "groupLabels": dict(group.labels),
             "commonLabels": _shared([one["labels"] for one in alerts]),
             "commonAnnotations": _shared([one["annotations"] for one in alerts]),

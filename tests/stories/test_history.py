@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,6 @@ from tests.stories.world import ROOT, START, World, alert, notification, referen
 from tests.triage.given import ALERTS, DOCUMENT
 
 SAMPLES = sorted((ROOT / "tests" / "samples").glob("alertmanager-*.json"))
-
-
-@pytest.fixture
-async def world(store_url: str) -> AsyncIterator[World]:
-    made = World(store_url)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
@@ -192,3 +183,28 @@ def test_the_same_rules_never_differ(steps: list[tuple[Any, int, int]]) -> None:
     found = tried(said, rules())
     assert found["changed"] == []
     assert found["pages"]["more"] == found["pages"]["fewer"] == 0
+
+
+async def test_ended_in_the_middle_of_a_write_it_is_written_at_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    await world.post(notification(alert()))
+    keep, begun = HistoryList.keep, asyncio.Event()
+
+    async def slow(*given: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(HistoryList, "keep", slow)
+    writing = asyncio.create_task(world.one.history.flush())
+    await begun.wait()
+    writing.cancel()
+    monkeypatch.setattr(HistoryList, "keep", keep)
+    assert len(await kept(world)) == 1
+
+
+def test_a_receiver_of_any_name_reads_as_the_same() -> None:
+    said = parse_notification(notification(alert(), receiver=r"a\\b\.c"))
+    assert said.receiver == r"a\b.c"
+    assert parse_notification(json.dumps(written(said)).encode()) == said

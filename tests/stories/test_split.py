@@ -186,3 +186,12 @@ async def test_two_replicas_split_the_same_alert_once(world: World) -> None:
     with pytest.raises(Impossible):
         await world.replicas[1].splitting.split("INC-2026-0001", [finger("B")], None, ALICE, world.clock.now())
     assert len(await world.incidents()) == 2
+
+
+async def test_what_the_rules_could_not_use_is_counted_once_for_all_parts(world: World) -> None:
+    await opened(world)
+    await split(world, "B")
+    odd = alert("D", labels={"severity": "odd"})
+    await world.post(notification(*(alert(name, **HIGH) for name in "AC"), alert("B", firing=False, **HIGH), odd))
+    found = [one for one in await world.one.unknowns.listing() if one["kind"] == "severity"]
+    assert [(one["alertname"], one["count"]) for one in found] == [("D", 1)]

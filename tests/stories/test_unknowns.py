@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import pytest
 
 from receiver.model.unknown import KINDS, Unsure, remedy
 from receiver.pipeline.unknowns import Unknowns
 from receiver.store.unknowns import MOST
 from tests.stories.world import START, World, alert, notification
-
-
-@pytest.fixture
-async def world(store_url: str) -> AsyncIterator[World]:
-    made = World(store_url)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 async def test_each_is_listed_once_with_its_count_and_an_example(world: World) -> None:
