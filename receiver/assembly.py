@@ -44,12 +44,18 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
     rules = RuleSet(config.rules)
     maintenance = (*(recurring(one) for one in config.maintenance if one.enabled), *posted_windows(posted))
     incidents, storm = config.incidents, config.ingest.storm
-    informs = tuple(Destination(channel=name, address=c.address()) for name, c in channels.items() if c.informs)
+
+    def where(kind: str) -> tuple[Destination, ...]:
+        return tuple(Destination(channel=n, address=c.address()) for n, c in channels.items() if getattr(c, kind))
+
     policy = Policy(
         namespace=config.redis.namespace,
         directory=replace(config.directory, overrides=overrides_of(posted)),
         pagers=tuple((name, channel.kind) for name, channel in channels.items() if channel.paging),
-        informs=informs,
+        informs=where("informs"),
+        tickets=where("tickets"),
+        public=where("publishes"),
+        letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,
         reopen_within=incidents.reopen_within,

@@ -85,6 +85,12 @@ class Channel(ABC, Generic[S]):
     """Can ring a person."""
     informs: ClassVar[bool] = False
     """Takes messages about an incident."""
+    tickets: ClassVar[bool] = False
+    """Makes tickets: of incidents whose severity asks for one, and of action items."""
+    publishes: ClassVar[bool] = False
+    """Tells the public: takes status updates that were let out."""
+    personal: ClassVar[bool] = False
+    """Writes to each person at their own address."""
     built: ClassVar[bool] = True
     """False for a kind whose settings are known, but which cannot send yet."""
 
@@ -114,6 +120,11 @@ class Channel(ABC, Generic[S]):
     async def deliver(self, notice: Notice) -> Receipt:
         """Hand `notice` to the vendor; called by `send`, which checked that it can. Raises DeliveryError."""
 
+    @classmethod
+    def tells(cls) -> bool:
+        """Return whether it takes anything that is not a page."""
+        return cls.informs or cls.tickets or cls.publishes or cls.personal
+
     async def send(self, notice: Notice) -> Receipt:
         """Return the vendor's receipt for `notice`.
 
@@ -123,7 +134,7 @@ class Channel(ABC, Generic[S]):
         lacking = self.missing()
         if lacking is not None:
             raise DeliveryError("refused" if self.built else "not_built", f"{self.name}: {lacking}", permanent=True)
-        if not (self.paging if notice.action in PAGING else self.informs):
+        if not (self.paging if notice.action in PAGING else self.tells()):
             detail = f"{self.name} cannot {notice.action.value}"
             raise DeliveryError("refused", detail, permanent=True)
         try:

@@ -50,6 +50,10 @@ class Policy:
     """More new incidents than this within that time are a storm."""
     tickets: tuple[Destination, ...] = ()
     """Where tickets are made."""
+    public: tuple[Destination, ...] = ()
+    """Where status updates go once they are let out, beside the built-in page."""
+    letters: tuple[tuple[str, str], ...] = ()
+    """Name and kind of the channels that write to each person at their own address."""
     verify_every: timedelta | None = None
     """How often the checks of `verification` run while an incident is watched; None: there are none."""
 
@@ -224,6 +228,21 @@ def _listening(policy: Policy, incident: Incident) -> list[str]:
         and (listener.when is None or visible is True)
         for contact in listener.notify
     ]
+
+
+def letters(policy: Policy, people: Iterable[str]) -> tuple[Destination, ...]:
+    """Return where `people` are written to, one destination an address; who has no address there is left out."""
+    found: dict[Destination, None] = {}
+    for person in people:
+        try:
+            card = policy.directory.person(person)
+        except UnknownName:
+            continue
+        for channel, kind in policy.letters:
+            address = card.address(channel, kind)
+            if address:
+                found[Destination(channel=channel, address=address)] = None
+    return tuple(found)
 
 
 def destination(page: Page) -> Destination:
