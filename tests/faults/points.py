@@ -15,6 +15,7 @@ from typing import Any
 
 from receiver.channels.base import Channel
 from receiver.channels.http import Http
+from receiver.model.event import ActorKind
 from receiver.pipeline.intake import Intake
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents
@@ -40,6 +41,10 @@ def _by_pager(channel: Any, *_: Any) -> bool:
 def _of_an_incident(members: Any) -> bool:
     # The service's own timers are due at its very start.
     return any(not member.startswith("sys ") for member in members)
+
+
+def _by_a_timer(_: Any, verdict: Any, *__: Any) -> bool:
+    return bool(verdict.events) and verdict.events[-1].actor.kind is ActorKind.TIMER
 
 
 def _rows_of_pages(result: Any) -> bool:
@@ -115,6 +120,8 @@ POINTS: dict[str, Callable[[Bomb], None]] = {
     "before_recorded": lambda bomb: bomb.before(Due, "complete", counts=_of_a_page),
     "after_recorded": lambda bomb: bomb.after(Due, "complete", counts=_of_a_page),
     "timer_claimed": lambda bomb: bomb.after(Due, "claim_timers", result_counts=_of_an_incident),
+    "before_step": lambda bomb: bomb.before(Intake, "commit", counts=_by_a_timer),
+    "after_step": lambda bomb: bomb.after(Intake, "commit", counts=_by_a_timer),
     "at_claim": lambda bomb: bomb.after(Due, "claim", result_counts=_rows_of_pages),
 }
 """Every named moment, in the order of a page's life."""

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ ENV = {
 }
 
 
+Change = Callable[[dict[str, Any]], None]
+"""What a test has otherwise in the configuration."""
+
+
 class Stage:
     """One store (None: each service has its embedded one), one set of vendors, some services that share a namespace."""
 
@@ -51,9 +55,13 @@ class Stage:
         self._took: list[dict[str, Any]] = []
         self._rung: dict[str, list[dict[str, Any]]] = {}
         self._looked_at = 0
+        self._change: Change | None = None
 
-    async def open(self, services: int = 1, *, redis: Mapping[str, str] = QUICK, start: bool = True) -> Stage:
-        """Write the configurations and start that many services."""
+    async def open(
+        self, services: int = 1, *, redis: Mapping[str, str] = QUICK, start: bool = True, change: Change | None = None
+    ) -> Stage:
+        """Write the configurations, each as `change` leaves it, and start that many services."""
+        self._change = change
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "config" / "severity-rules.yaml", self.folder)
         for number in range(services):
@@ -79,6 +87,8 @@ class Stage:
         content["verification"] = {"checks": []}
         # Always the same person, whatever week it is.
         content["contacts"]["on-call"] = {"person": "alice"}
+        if self._change is not None:
+            self._change(content)
         path = self.folder / f"service-{number}.yaml"
         path.write_text(yaml.safe_dump(content), "utf-8")
         return path
@@ -187,10 +197,20 @@ class Stage:
 
     async def get(self, path: str, number: int = 0) -> Any:
         """Return what the API answers."""
+        return await self._ask("GET", path, number)
+
+    async def post(self, path: str, body: Any = None, number: int = 0) -> Any:
+        """Do something through the API, and return what it answers."""
+        return await self._ask("POST", path, number, body)
+
+    async def _ask(self, method: str, path: str, number: int, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {READ_TOKEN}"}
         url = self.services[number].url + path
-        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
-            assert answer.status == 200, await answer.text()
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(method, url, json=body) as answer,
+        ):
+            assert answer.status in (200, 201), await answer.text()
             return await answer.json()
 
     async def incidents(self, number: int = 0) -> list[dict[str, Any]]:

@@ -21,9 +21,13 @@ SWEEP = {
     "before_recorded": 3,
     "after_recorded": 3,
     "timer_claimed": 1,
+    "before_step": 1,  # resolved, when everything was quiet for long enough
+    "after_step": 1,
     "at_claim": 3,
 }
 """How often each moment comes in the life of one incident with one page: each time is one run."""
+OF_A_TIMER = ("timer_claimed", "before_step", "after_step")
+"""Moments that come only once the alert has ended."""
 AT_ONCE = 4
 """Runs beside each other: most of a run is waiting for a lease."""
 ACTS = ("trigger", "acknowledge", "resolve")
@@ -47,7 +51,7 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         probe = made.sender.probe()
         await made.sender.deliver(probe)
         await made.paged(probe)
-        if nth == 1 and point != "timer_claimed":
+        if nth == 1 and point not in OF_A_TIMER:
             await until(watching.done, f"{point}:{nth} to be reached", 30)
             await until(lambda: made.owes(0), "what the dead one owed", 30)
         await made.sender.deliver(probe, firing=False)
