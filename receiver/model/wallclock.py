@@ -37,6 +37,10 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     return high.replace(microsecond=0)
 
 
+YEARS = "^(19[7-9][0-9]|2[01][0-9]{2})-"
+"""The same as a pattern, for descriptions."""
+
+
 def check_day(day: date) -> date:
     """Return `day` when it is of our time. Raises ValueError otherwise."""
     if not FIRST <= day <= LAST:

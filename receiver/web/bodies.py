@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, JsonValue, StrictBool
 
 from receiver.model.base import Frozen
 from receiver.model.command import (
@@ -33,8 +33,28 @@ from receiver.model.command import (
     UpdateStatusPage,
 )
 from receiver.model.severity import Severity
-from receiver.model.wallclock import check_day
+from receiver.model.wallclock import YEARS, check_day
 from receiver.model.work import ActionStatus, Role, UpdateStatus
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    check_day(moment.date())
+    return moment
+
+
+def _written(value: object) -> object:
+    if not isinstance(value, (str, datetime)):
+        raise ValueError("not a time (write it as RFC 3339 does, such as 2026-11-02T09:00:00Z)")
+    return value
+
+
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_written), AfterValidator(_of_our_time), Field(json_schema_extra={"pattern": YEARS})
+]
+"""A time with its offset, as RFC 3339 writes it."""
+
+
+NONE: JsonValue = {"type": "null"}
 
 
 class Body(Frozen):
@@ -203,15 +223,6 @@ class SilenceBody(Body):
     text: Prose | None = None
 
 
-def _of_our_time(moment: datetime) -> datetime:
-    check_day(moment.date())
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
-"""A time with its offset, as RFC 3339 writes it."""
-
-
 class OverrideBody(Body):
     """Somebody takes over a schedule for a while."""
 
@@ -223,13 +234,24 @@ class OverrideBody(Body):
     until: Moment = Field(description="Until when.")
 
 
+Matcher = Annotated[Line, Field(json_schema_extra={"pattern": "^[a-zA-Z_][a-zA-Z0-9_]* *(=~|!~|!=|=) *."})]
+"""A matcher in text; whether its expression can be read shows when it is."""
+ONE_OR_OTHER: list[JsonValue] = [
+    {"required": ["until"], "properties": {"until": {"type": "string"}, "weekly": NONE, "for": NONE}},
+    {
+        "required": ["weekly", "for"],
+        "properties": {"weekly": {"type": "string"}, "for": {"type": "integer"}, "from": NONE, "until": NONE},
+    },
+]
+
+
 class MaintenanceBody(Body):
     """A window: once (`from`, `until`), or every week (`weekly`, `for`)."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
 
     name: Line
-    matchers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)] = Field(
+    matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
         description='As in the configuration: service="db".'
     )
     from_: Moment | None = Field(None, alias="from", description="Of a single one; left out: now.")

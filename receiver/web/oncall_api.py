@@ -25,6 +25,7 @@ from receiver.web.keys import Doors
 from receiver.web.oncall_shapes import override_shape, preflight_shape, shift_shape
 from receiver.web.operations import Operation, Parameter
 from receiver.web.query import no_query, read_moment, read_once
+from receiver.web.schemas import WHEN
 from receiver.web.shapes import listed
 
 DAYS = 14
@@ -156,7 +157,7 @@ def _telling() -> Iterator[None]:
         raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None
 
 
-AT = Parameter("at", "A time (RFC 3339); left out: now.", {"type": "string", "format": "date-time"})
+AT = Parameter("at", "A time (RFC 3339); left out: now.", WHEN)
 OVERRIDES, SCHEDULE = "/api/v1/oncall/overrides", "/api/v1/oncall/{schedule}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from receiver.config.sections import Scope
 from receiver.model.alert import BadNotification, Notification, parse_notification
@@ -15,19 +15,23 @@ from receiver.model.base import Frozen
 from receiver.pipeline.rehearsal import dry_run
 from receiver.web import body
 from receiver.web.auth import Gate
+from receiver.web.bodies import Moment
 from receiver.web.conditional import check
 from receiver.web.errors import Refusal, answer
 from receiver.web.keys import Doors
 from receiver.web.operations import Operation, Parameter
 from receiver.web.query import no_query, read_moment, read_once, read_place
+from receiver.web.schemas import NOTIFICATION, WHEN
 from receiver.web.shapes import listed
 
 
 class SimulateBody(Frozen):
     """A notification as Alertmanager posts it, and perhaps when; or the notification by itself."""
 
-    payload: dict[str, Any] = Field(description="The body of a notification, webhook payload version 4.")
-    at: AwareDatetime | None = Field(None, description="As if it came then; left out: now.")
+    payload: dict[str, Any] = Field(
+        description="The body of a notification, webhook payload version 4.", json_schema_extra=NOTIFICATION
+    )
+    at: Moment | None = Field(None, description="As if it came then; left out: now.")
 
 
 class RulesApi:
@@ -82,7 +86,7 @@ def _parsed(raw: bytes) -> Notification:
 def rules_operations(api: RulesApi) -> list[Operation]:
     """Return what can be asked about the severity rules."""
     read = Scope.READ
-    since = Parameter("since", "Only what came since (RFC 3339).", {"type": "string", "format": "date-time"})
+    since = Parameter("since", "Only what came since (RFC 3339).", WHEN)
     cursor = Parameter(
         "cursor",
         "What `next` of the page before said.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from receiver.model.wallclock import YEARS
+
 Schema = dict[str, Any]
 
 
@@ -14,6 +16,8 @@ def _maybe(schema: Schema) -> Schema:
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}
 TIME: Schema = {"type": "string", "format": "date-time"}
+WHEN: Schema = {**TIME, "pattern": YEARS}
+"""A time in a request."""
 WORDS: Schema = {"type": "array", "items": TEXT}
 MEASURED: Schema = {
     "type": "object",
@@ -132,6 +136,38 @@ PREFLIGHT = _object(
         "gaps": _array(_object({"schedule": TEXT, "from": TIME, "until": TIME})),
     }
 )  # fmt: skip
+
+WORTH: Schema = {"anyOf": [{"type": "object", "additionalProperties": {"type": "string"}}, {"type": "null"}]}
+NOTIFICATION: Schema = {
+    "type": "object",
+    "required": ["version", "groupKey", "receiver", "status", "alerts"],
+    "properties": {
+        "version": {"const": "4"},
+        "groupKey": {"type": "string", "minLength": 1},
+        "receiver": {"type": "string"},
+        "status": {"type": "string", "enum": ["firing", "resolved"]},
+        "alerts": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["status", "labels"],
+                "properties": {
+                    "status": {"type": "string", "enum": ["firing", "resolved"]},
+                    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "annotations": WORTH,
+                    "generatorURL": {"type": "string"},
+                    "fingerprint": {"type": "string"},
+                },
+            },
+        },
+        "groupLabels": WORTH,
+        "commonLabels": WORTH,
+        "commonAnnotations": WORTH,
+        "externalURL": {"type": "string"},
+        "truncatedAlerts": {"type": "integer", "minimum": 0},
+    },
+}
+"""What Alertmanager posts (contracts: alertmanager, the payload); it may say more."""
 
 SCHEMAS: dict[str, Schema] = {
     "Incident": INCIDENT,
