@@ -26,7 +26,7 @@ from receiver.web.routes import build, build_status
 IDLE_LIMIT = 30.0
 """Seconds that a connection may be silent, or take for its headers (reliability S16)."""
 
-NOT_YET = ("reviews", "heartbeat")
+NOT_YET = ("reviews",)
 """Sections that are read and checked, and that nothing acts on in this version: said at every start."""
 
 log = structlog.get_logger("receiver")

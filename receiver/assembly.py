@@ -113,6 +113,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
+        heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
         edition=config.hash,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )

@@ -19,6 +19,8 @@ from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import HANDOFF, Duty
 from receiver.pipeline.handover import HandOver
+from receiver.pipeline.heartbeat import NAME as HEARTBEAT
+from receiver.pipeline.heartbeat import Heartbeat
 from receiver.pipeline.history import History
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.measure import Measure
@@ -116,6 +118,8 @@ class Replica:
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
         self.work.asking[UNSILENCE] = self.silencing.end
+        self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look)
+        self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
         self.upkeep = Upkeep(
@@ -143,6 +147,7 @@ class Replica:
         self.setting = make_setting(config, {**made, **same}, self.posted)
         self.incidents.history_s = round(config.incidents.history.total_seconds())
         self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
+        self.work.renew()
 
     async def read_board(self) -> int:
         """Take over what people have put up at run time, and return the board's revision. Raises StoreAway."""

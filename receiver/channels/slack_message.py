@@ -180,6 +180,8 @@ def _facts(incident: Incident) -> list[dict[str, Any]]:
         f"Service: {clean(incident.service or 'unknown', FIELD_LIMIT)}",
         f"Alerts: {incident.firing} firing, {incident.resolved} resolved",
     ]
+    if incident.flaps:
+        facts.append(f"Fired again: {incident.flaps} times" if incident.flaps > 1 else "Fired again: once")
     if incident.drill:
         facts.append("This is a drill")
     return [_plain(fact, FIELD_LIMIT) for fact in facts]

@@ -56,6 +56,8 @@ class Setting:
     """(person, channel) -> how that channel calls the person."""
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
+    heartbeat: tuple[str, timedelta] | None = None
+    """Where the heartbeat goes, and how often; None: nowhere."""
     maintenance: tuple[Window, ...] = ()
     """Every maintenance window that may hold alerts."""
     edition: str = ""

@@ -78,6 +78,10 @@ class Work:
         """Make the intake and the outage known to the loop."""
         self.intake, self.outage = intake, outage
 
+    def renew(self) -> None:
+        """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
+        self._loaded = False
+
     async def run(self) -> None:
         """Beat until `stop`."""
         while not self._stopping.is_set():

@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.test_process import House
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+CONFIG = str(Path(__file__).with_name("schemathesis.toml"))
 COMMAND = "from schemathesis.cli import schemathesis; schemathesis()"
 SECONDS = os.environ.get("CONTRACT_SECONDS", "30")
 
@@ -29,7 +30,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def asked(house: House, *more: str) -> tuple[int, str]:
     """Return exit code and report of the generator."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", COMMAND, "--config-file", str(Path(__file__).with_name("schemathesis.toml")), "run", f"{house.url}/api/openapi.json", "--no-color", "-n", "6",
+        sys.executable, "-c", COMMAND, "--config-file", CONFIG, "run", f"{house.url}/api/openapi.json",
+        "--no-color", "-n", "6",
         "--phases", "examples,coverage,fuzzing", "--exclude-path", "/api/v1/events", "--continue-on-failure",
         "--max-time", SECONDS, *more,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=house.folder,

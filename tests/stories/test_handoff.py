@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.incident.illegal import Impossible
+from receiver.incident.windows import Window
 from receiver.model.event import Actor, ActorKind
 from receiver.pipeline.duty import NoOverride, Past, Unfit
 from receiver.pipeline.respond import Reused
@@ -45,6 +46,15 @@ async def test_the_hand_off_is_told_once_with_what_there_is_to_know(early: World
     assert text.endswith("<@U0ALICE>")
     await early.forward("30m")
     assert len(told(early)) == 1
+
+
+async def test_a_window_that_was_put_up_meanwhile_is_in_the_checklist(early: World) -> None:
+    begins = HANDOFF + timedelta(days=2)
+    window = Window(name="cable work", matchers=('service="db"',), starts=begins, ends=begins + timedelta(hours=1))
+    await early.one.upkeep.add(window, BOSS, early.clock.now())
+    await early.forward("3m")
+    (text,) = told(early)
+    assert "cable work" in text
 
 
 async def test_nobody_accepts_and_both_are_reminded_once(early: World) -> None:

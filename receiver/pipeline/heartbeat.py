@@ -1,0 +1,55 @@
+"""A beat outside while paging works: whoever waits for it there rings when it stops (`heartbeat` of the configuration).
+
+It is a timer of the store, so that it says that the store answers and some replica's loop turns; and it is held back
+while what is owed does not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import structlog
+
+from receiver.pipeline.audit import Finding
+from receiver.pipeline.setting import Setting
+from receiver.sources.asking import Asking, SourceError
+
+NAME = "heartbeat"
+LIMIT = 5.0
+"""Seconds for one beat."""
+
+log = structlog.get_logger("receiver.heartbeat")
+
+
+class Heartbeat:
+    """Beats when the work loop says that it is time."""
+
+    def __init__(
+        self, setting: Callable[[], Setting], asking: Asking, look: Callable[[datetime], Awaitable[Finding]]
+    ) -> None:
+        """`look` says what is late."""
+        self.setting = setting
+        self.asking = asking
+        self.look = look
+
+    async def beat(self, now: datetime) -> datetime | None:
+        """Beat if all is well, and return when the next one is due; None: it is off. Raises StoreAway."""
+        asked = self.setting().heartbeat
+        if asked is None:
+            return None
+        url, every = asked
+        finding = await self.look(now)
+        if finding.overdue or finding.unattended:
+            log.error("heartbeat_held_back", rows=finding.overdue, unattended=len(finding.unattended))
+            return now + every
+        host = urlsplit(url).hostname
+        try:
+            said = await self.asking.get(url, limit=LIMIT)
+        except SourceError as error:
+            log.warning("heartbeat_failed", host=host, reason=error.reason)
+        else:
+            if not 200 <= said.status < 300:
+                log.warning("heartbeat_failed", host=host, reason=f"answered {said.status}")
+        return now + every
