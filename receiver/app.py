@@ -61,6 +61,7 @@ class Service:
             duty=replica.duty,
             unknowns=replica.unknowns,
             history=replica.history,
+            pager_news=replica.pager_news,
             work=replica.work,
             reload=self.reloader.reload,
         )

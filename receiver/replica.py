@@ -26,6 +26,7 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.measure import Measure
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
+from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.reconcile import NAME as RECONCILE
 from receiver.pipeline.reconcile import Reconcile
@@ -120,6 +121,7 @@ class Replica:
         self.work.asking[UNSILENCE] = self.silencing.end
         self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look)
         self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
+        self.pager_news = PagerNews(lambda: self.setting, self.mirror, self.incidents, self.respond, self.asking)
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
         self.upkeep = Upkeep(

@@ -22,6 +22,11 @@ BODY_LIMIT = 512_000
 """Bytes; "512 KB" read the strict way, as Alertmanager's own sender does."""
 ALERT_LIMIT = 20
 LINK_LIMIT = 20
+REST = {
+    "https://events.pagerduty.com": "https://api.pagerduty.com",
+    "https://events.eu.pagerduty.com": "https://api.eu.pagerduty.com",
+}
+"""Which REST API belongs to which Events API (pagerduty.md, sections 1 and 3; the one of the EU unverified)."""
 SEVERITIES = {
     Severity.SEV1: "critical",
     Severity.SEV2: "error",
@@ -42,6 +47,20 @@ class PagerDutySettings(ChannelSettings):
         SecretStr(""), description="Secret of the webhook subscription; several, comma-separated, while it is rotated."
     )
     api_token: SecretStr = Field(SecretStr(""), description="REST API token, to map PagerDuty's incidents to ours.")
+    rest_url: BaseUrl = Field(
+        "", description="Where the REST API is; left out: the host that belongs to `api_url`, or `api_url` itself."
+    )
+
+    @property
+    def secrets_in(self) -> tuple[bytes, ...]:
+        """The secrets that a webhook may be signed with; none: webhooks are off."""
+        parts = (part.strip() for part in self.webhook_secret.get_secret_value().split(","))
+        return tuple(part.encode() for part in parts if part)
+
+    @property
+    def rest(self) -> str:
+        """Where the REST API is."""
+        return self.rest_url or REST.get(self.api_url, self.api_url)
 
 
 class PagerDuty(Channel[PagerDutySettings]):
@@ -115,7 +134,7 @@ def _payload(notice: Notice) -> dict[str, Any]:
         text = clean(notice.text, SUMMARY_LIMIT) or "page"
         return {"summary": text, "source": "receiver", "severity": "critical"}
     content: dict[str, Any] = {
-        "summary": _summary(incident),
+        "summary": summary_of(incident),
         "source": _source(incident),
         "severity": SEVERITIES[incident.severity],
         "timestamp": rfc3339(incident.opened_at),
@@ -128,7 +147,8 @@ def _payload(notice: Notice) -> dict[str, Any]:
     return content
 
 
-def _summary(incident: Incident) -> str:
+def summary_of(incident: Incident) -> str:
+    """Return the title of a page: what it is, between its severity and its id."""
     # The title is cut, never the severity before it nor the id behind it.
     head, tail = f"[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
     title = clean(incident.title, SUMMARY_LIMIT) or "incident"

@@ -85,9 +85,15 @@ class Asking:
         self.limit = limit
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, url: str, params: Mapping[str, str] | None = None, limit: float | None = None) -> Said:
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
         """Return the answer to a GET, whatever its status. Raises SourceError."""
-        return await self._ask("GET", url, limit or self.limit, params=params)
+        return await self._ask("GET", url, limit or self.limit, params=params, headers=headers)
 
     async def send(self, method: str, url: str, body: Any = None, limit: float | None = None) -> Said:
         """Return the answer to a request with a JSON body. Raises SourceError."""

@@ -17,6 +17,7 @@ from receiver.pipeline.history import History
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
+from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
@@ -57,6 +58,7 @@ class Doors:
     """The configuration in force, as the conductors have it."""
     respond: Respond
     calls: Calls
+    pager_news: PagerNews
     silencing: Silencing
     splitting: Splitting
     upkeep: Upkeep

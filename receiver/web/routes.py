@@ -14,6 +14,7 @@ from receiver.web.oncall_api import OnCallApi, oncall_operations
 from receiver.web.oncall_page import OnCallPage
 from receiver.web.openapi import describe
 from receiver.web.operations import Operation, incident_operations, offer
+from receiver.web.pagerduty import PagerDutyDoor
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
@@ -37,6 +38,9 @@ def build(doors: Doors) -> web.Application:
     add, get = app.router.add_post, app.router.add_get
     for path in ("/webhooks/alertmanager", "/webhooks/alertmanager/"):
         add(path, webhooks.alertmanager, expect_handler=expect)
+    pagerduty = PagerDutyDoor(doors)
+    for path in ("/webhooks/pagerduty", "/webhooks/pagerduty/"):
+        add(path, pagerduty.webhook, expect_handler=expect)
     get("/healthz", probes.healthz)
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)

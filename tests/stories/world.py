@@ -89,7 +89,13 @@ class Outside(Asking):
         """By what the address begins with."""
         self.asked: list[str] = []
 
-    async def get(self, url: str, params: Mapping[str, str] | None = None, limit: float | None = None) -> Said:
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
         return await self._say(url)
 
     async def send(self, method: str, url: str, body: Any = None, limit: float | None = None) -> Said:

@@ -44,6 +44,7 @@ class House:
             splitting=replica.splitting,
             unknowns=replica.unknowns,
             history=replica.history,
+            pager_news=replica.pager_news,
             reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))

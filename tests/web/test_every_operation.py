@@ -74,7 +74,13 @@ DAY: list[Step] = [
 class Upstream(Asking):
     """An Alertmanager that takes every silence."""
 
-    async def get(self, url: str, params: Mapping[str, str] | None = None, limit: float | None = None) -> Said:
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
         return Said(200, b"[]")
 
     async def send(self, method: str, url: str, body: Any = None, limit: float | None = None) -> Said:

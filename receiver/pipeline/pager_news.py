@@ -1,0 +1,160 @@
+"""What people do in PagerDuty becomes a command here, once, and is not sent back to the page that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.channels.pagerduty import PagerDuty, summary_of
+from receiver.model.command import Acknowledge, AddNote, Command, Resolve
+from receiver.model.event import Actor, ActorKind
+from receiver.model.incident import Incident, Page
+from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.respond import Illegal, Respond
+from receiver.pipeline.setting import Setting
+from receiver.sources.asking import Asking, SourceError
+from receiver.sources.pagerduty import Rest, Told, read
+from receiver.store.incidents import Incidents
+
+OLD = timedelta(days=6)
+"""An event that happened longer ago is no news: PagerDuty tries for 48 h, and ours are remembered for 7 days."""
+
+log = structlog.get_logger("receiver.pagerduty")
+
+
+@dataclass(frozen=True)
+class News:
+    """What became of a webhook."""
+
+    outcome: str
+    """`updated`, `duplicate` or `ignored`."""
+    reason: str
+    incident: str | None = None
+
+
+class Unheard(Exception):
+    """PagerDuty did not say which alerts an incident of its has: it is to send the webhook again."""
+
+
+class PagerNews:
+    """The way of a webhook of PagerDuty to the incident that it is about."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        mirror: Mirror,
+        incidents: Incidents,
+        respond: Respond,
+        asking: Asking,
+    ) -> None:
+        """`asking` is for the REST API, where a token for it is configured."""
+        self.setting = setting
+        self.mirror = mirror
+        self.incidents = incidents
+        self.respond = respond
+        self.asking = asking
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """What webhooks may be signed with; nothing: none are taken."""
+        channels = self.setting().channels.values()
+        return tuple(secret for one in channels if isinstance(one, PagerDuty) for secret in one.settings.secrets_in)
+
+    async def take(self, raw: bytes, now: datetime) -> News:
+        """Do what a webhook asks for. Raises StoreAway, and Unheard when PagerDuty is to tell more and does not."""
+        try:
+            return await self._do(read(raw), now)
+        except ValueError as error:
+            # There will be no better copy of it; refused, it would count against us at PagerDuty.
+            return News("ignored", str(error))
+        except SourceError as error:
+            raise Unheard(error.reason) from None
+
+    async def _do(self, told: Told, now: datetime) -> News:
+        if told.at is not None and now - told.at > OLD:
+            return News("ignored", "too_old")
+        command = command_of(told, now)
+        if command is None:
+            return News("ignored", "not_for_us")
+        if told.who is None:
+            # Our own call to its Events API comes back as done by nobody.
+            return News("ignored", "echo")
+        found = await self._find(told)
+        if found is None:
+            return News("ignored", "no_page_of_ours")
+        incident, page = found
+        if page.ring != incident.ring:
+            return News("ignored", "an_earlier_page", incident.id)
+        actor = Actor(kind=ActorKind.PAGERDUTY, name=told.who)
+        try:
+            done = await self.respond.act(
+                incident.uid, command, actor, now, once=f"pagerduty {told.id}", what=told.kind, origin=page.key
+            )
+        except Illegal as illegal:
+            log.info("pagerduty_too_late", incident=incident.id, kind=told.kind, reason=str(illegal))
+            return News("ignored", "not_possible", incident.id)
+        if done.repeated:
+            return News("duplicate", "seen_before", done.incident.id)
+        return News("updated" if done.events else "duplicate", told.kind.rpartition(".")[2], done.incident.id)
+
+    async def _find(self, told: Told) -> tuple[Incident, Page] | None:
+        # Only what this service has paged through PagerDuty is its business, whatever a title says.
+        names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
+        known = self.mirror.open()
+        found = holder(known, {told.key}, names) if told.key else None
+        if found is None and told.key:
+            known = await self.incidents.listing(open_only=True, most=10_000)
+            found = holder(known, {told.key}, names)
+        if found is not None or not told.incident:
+            return found
+        # Where PagerDuty has grouped alerts the incident's key is empty, or not ours: its alerts have ours.
+        for channel in names.values():
+            token = channel.settings.api_token.get_secret_value()
+            if token:
+                keys = await Rest(self.asking, channel.settings.rest, token).keys(told.incident)
+                found = holder(known, set(keys), names)
+                if found is not None:
+                    return found
+        return _titled(known, told.title, names) if not told.key else None
+
+
+def command_of(told: Told, now: datetime) -> Command | None:
+    """Return what a webhook asks for; None: nothing that is done here. Pure."""
+    kind = told.kind.removeprefix("incident.")
+    if kind == "acknowledged":
+        return Acknowledge(text="in PagerDuty")
+    if kind == "resolved":
+        return Resolve(text="in PagerDuty")
+    text = {
+        "annotated": told.text,
+        "status_update_published": f"status update in PagerDuty: {told.text}" if told.text else "",
+        "unacknowledged": "not acknowledged any more in PagerDuty",
+        "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
+        "delegated": f"delegated in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
+    }.get(kind, "")
+    if not text.strip():
+        return None
+    return AddNote(text=text, at=min(told.at, now) if told.at else None)
+
+
+def holder(incidents: Iterable[Incident], keys: set[str], channels: Iterable[str]) -> tuple[Incident, Page] | None:
+    """Return the incident that has made the page of one of `keys` through one of `channels`, and that page. Pure."""
+    through = set(channels)
+    for incident in incidents:
+        for page in incident.pages:
+            if page.key in keys and page.channel in through:
+                return incident, page
+    return None
+
+
+def _titled(incidents: Iterable[Incident], title: str, channels: Iterable[str]) -> tuple[Incident, Page] | None:
+    # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is.
+    through = set(channels)
+    for incident in incidents:
+        if title and incident.id and title == summary_of(incident):
+            page = next((page for page in reversed(incident.pages) if page.channel in through), None)
+            return (incident, page) if page is not None else None
+    return None

@@ -1,0 +1,119 @@
+"""What PagerDuty tells: a webhook read, and which alerts an incident there has (contracts: pagerduty, 2 and 3)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from receiver.sources.asking import Asking, SourceError
+
+TEXT_LIMIT = 4000
+NAME_LIMIT = 100
+LIMIT = 2.0
+"""Seconds for one question: the webhook that asks it is to be answered within five."""
+MACHINES = ("integration", "service", "rule", "automation")
+"""Words in the type of an agent that is no person: what they do is an echo, or was done by nobody."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One webhook."""
+
+    id: str
+    """Of the event: the same on every retry, and signed, which the header `X-Webhook-Id` is not."""
+    kind: str
+    """Such as `incident.acknowledged`."""
+    at: datetime | None
+    who: str | None
+    """The person who did it; None: it was done by automation, our own call included."""
+    incident: str
+    """PagerDuty's id of its incident; "" where it names none."""
+    key: str
+    """Its `incident_key`, which is our page key unless alerts were grouped."""
+    title: str
+    text: str
+    """Of a note or a status update."""
+    assignees: tuple[str, ...]
+
+
+def read(body: bytes) -> Told:
+    """Return what a webhook says. Raises ValueError when it is not one."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ValueError("the body is not JSON") from None
+    event = value.get("event") if isinstance(value, dict) else None
+    if not isinstance(event, dict) or not isinstance(event.get("event_type"), str):
+        raise ValueError("the body is no webhook, version 3: it has no event.event_type")
+    data = _object(event.get("data"))
+    incident = data if data.get("type") in (None, "incident") else _object(data.get("incident"))
+    assignees = data.get("assignees")
+    return Told(
+        id=_text(event.get("id"), 200) or hashlib.sha256(body).hexdigest(),
+        kind=event["event_type"][:NAME_LIMIT],
+        at=_moment(event.get("occurred_at")),
+        who=_person(event.get("agent")),
+        incident=_text(incident.get("id"), NAME_LIMIT),
+        key=_text(data.get("incident_key"), 300),
+        title=_text(data.get("title"), 2000),
+        text=_text(data.get("content") or data.get("message"), TEXT_LIMIT),
+        assignees=tuple(
+            name for one in (assignees if isinstance(assignees, list) else ())[:10] if (name := _person(one))
+        ),
+    )
+
+
+class Rest:
+    """The REST API of one account."""
+
+    def __init__(self, asking: Asking, url: str, token: str) -> None:
+        """`url` without path; `token` is the account's."""
+        self.asking = asking
+        self.url = url
+        self._token = token
+
+    async def keys(self, incident: str) -> tuple[str, ...]:
+        """Return the deduplication keys of the alerts of an incident there. Raises SourceError."""
+        headers = {
+            "Authorization": f"Token token={self._token}",
+            "Accept": "application/vnd.pagerduty+json;version=2",
+        }
+        url = f"{self.url}/incidents/{quote(incident, safe='')}/alerts"
+        said = await self.asking.get(url, {"limit": "100"}, limit=LIMIT, headers=headers)
+        if said.status == 404:
+            return ()
+        if said.status != 200:
+            raise SourceError("status", f"PagerDuty answered {said.status}")
+        alerts = _object(said.json()).get("alerts")
+        found = (_object(one).get("alert_key") for one in (alerts if isinstance(alerts, list) else ()))
+        return tuple(key for key in found if isinstance(key, str) and key)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any, limit: int) -> str:
+    return value[:limit] if isinstance(value, str) else ""
+
+
+def _person(agent: Any) -> str | None:
+    agent = _object(agent)
+    kind = _text(agent.get("type"), NAME_LIMIT)
+    if not agent or any(word in kind for word in MACHINES):
+        return None
+    name = "".join(c if c.isprintable() else " " for c in _text(agent.get("summary"), NAME_LIMIT)).strip()
+    return name or _text(agent.get("id"), NAME_LIMIT) or "somebody"
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
