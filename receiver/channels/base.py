@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from receiver.channels.http import Http, Reply, raise_for
 from receiver.channels.text import HIDDEN
 from receiver.model.base import Frozen
 from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.ticket import Ticket
 
 __all__ = [
     "REASONS",
@@ -124,6 +127,10 @@ class Channel(ABC, Generic[S]):
     def tells(cls) -> bool:
         """Return whether it takes anything that is not a page."""
         return cls.informs or cls.tickets or cls.publishes or cls.personal
+
+    async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
+        """Return the tickets of ours that changed at the vendor since then, oldest first. Raises DeliveryError."""
+        return ()
 
     async def send(self, notice: Notice) -> Receipt:
         """Return the vendor's receipt for `notice`.

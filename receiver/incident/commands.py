@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,11 +38,13 @@ def on_command(
 ) -> Draft:
     """Return the events of `command`; none when it changes nothing (it has been done already).
 
-    `origin` is the key of the page that it came from: it is not sent back there. Raises Illegal with the reason and
+    `origin` is the key of the page, or the name of the ticket channel, that it came from: it is not sent back there. Raises Illegal with the reason and
     what is possible instead.
     """
-    draft = Draft(incident, actor, now)
+    draft = Draft(incident, actor, now, origin)
     kind = type(command)
+    if any(to.channel == origin for to in policy.tickets):
+        policy = replace(policy, tickets=tuple(to for to in policy.tickets if to.channel != origin))
     if kind in _COMMANDS:
         _COMMANDS[kind](draft, command, policy, origin)
     else:

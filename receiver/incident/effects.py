@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from receiver.model.event import Event, Kind
+from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
 from receiver.model.plan import Ladder
 from receiver.model.policy import Until
@@ -235,6 +235,11 @@ def _reconciled(incident: Incident, event: Event) -> dict[str, Any]:
     return {"upstream": counts, "unknown_since": since if counts.get("unknown") else None}
 
 
+def _ticketed(incident: Incident, event: Event) -> dict[str, Any]:
+    made = (Destination.model_validate(place) for place in event.data.get("tickets", ()))
+    return {"ticketed": tuple(dict.fromkeys((*incident.ticketed, *made)))}
+
+
 EFFECTS: dict[Kind, Effect] = {
     Kind.SEVERITY_RAISED: _raised,
     Kind.SEVERITY_SET: _set,
@@ -242,6 +247,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.PAGE: _paged,
     Kind.EMERGENCY_PAGED: _paged,
     Kind.NOTIFY: _told,
+    Kind.TICKET: _ticketed,
     Kind.ACKNOWLEDGED: _acknowledged,
     Kind.ACKNOWLEDGEMENT_LAPSED: _lapsed,
     Kind.IDENTIFIED: _identified,

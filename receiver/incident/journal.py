@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.incident.effects import EFFECTS
+from receiver.incident.following import followers
 from receiver.model.event import Actor, ActorKind, Destination, Event, Kind
 from receiver.model.incident import Incident, State
 from receiver.model.plan import Reach
@@ -73,11 +74,15 @@ def replay(events: Iterable[Event]) -> Incident | None:
 class Draft:
     """Events of one decision, and the state as it becomes with each."""
 
-    def __init__(self, incident: Incident | None, actor: Actor, now: datetime) -> None:
-        """`incident` is the state that is known; None when one is being opened."""
+    def __init__(self, incident: Incident | None, actor: Actor, now: datetime, origin: str | None = None) -> None:
+        """`incident` is the state that is known; None when one is being opened.
+
+        `origin`: the channel that it came from, whose ticket is not told of it again.
+        """
         self._incident = incident
         self.actor = actor
         self.now = now
+        self.origin = origin
         self.events: list[Event] = []
 
     @property
@@ -102,4 +107,5 @@ class Draft:
             to=tuple(to),
         )
         self._incident = apply(self._incident, event)
-        self.events.append(event)
+        more = followers(self._incident, event, self.origin)
+        self.events.append(event.model_copy(update={"to": (*event.to, *more)}) if more else event)

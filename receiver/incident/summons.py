@@ -45,7 +45,8 @@ def summon(draft: Draft, policy: Policy, step: str) -> None:
         _gather(draft, policy, step)
     if called.ticket and step in FRESH:
         where = "a ticket is made" if policy.tickets else "no channel makes tickets: it stands in the queue"
-        draft.add(Kind.TICKET, step, where, to=policy.tickets or policy.informs)
+        data = {"tickets": [to.model_dump(mode="json") for to in policy.tickets]}
+        draft.add(Kind.TICKET, step, where, data, policy.tickets or policy.informs)
 
 
 def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respond: float | None = None) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.base import Frozen
+from receiver.model.event import Destination
 from receiver.model.plan import Ladder, Plan, Reach, SeverityPlan
 from receiver.model.severity import Decision, Severity
 from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
@@ -186,6 +187,8 @@ class Incident(Frozen):
     actions: tuple[ActionItem, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     updates: tuple[StatusUpdate, ...] = ()
+    ticketed: tuple[Destination, ...] = ()
+    """Where tickets of it were made: they follow it."""
     stopwatch: Stopwatch | None = None
     roles: Roles = Roles()
     links: dict[str, str] = {}

@@ -54,6 +54,8 @@ class Notice(Frozen):
     alerts: tuple[AlertLine, ...] = ()
     """At most 20 of the firing alerts."""
     mentions: tuple[Mention, ...] = ()
+    accounts: dict[str, str] = {}
+    """How the channel calls the owners of the action items in `events`, by their name here; only who is known there."""
     paged: tuple[str, ...] = ()
     """Names of the people whom this incident has paged."""
     links: tuple[Link, ...] = ()

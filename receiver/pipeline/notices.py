@@ -76,7 +76,14 @@ def inform_notice(
         events=fresh,
         alerts=tuple(alerts),
         mentions=tuple(setting.mention(person, row.to.channel) for person in dict.fromkeys(people)),
+        accounts=_accounts(fresh, row, setting),
     )
+
+
+def _accounts(events: Sequence[Event], row: Claimed, setting: Setting) -> dict[str, str]:
+    owners = {e.data["action"]["owner"] for e in events if e.kind in (Kind.ACTION_ADDED, Kind.ACTION_CHANGED)}
+    known = {owner: setting.mention(owner, row.to.channel).address for owner in sorted(owners)}
+    return {owner: address for owner, address in known.items() if address}
 
 
 def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None:

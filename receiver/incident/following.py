@@ -1,0 +1,30 @@
+"""Who follows an incident beside those who are told of everything: its tickets. Pure."""
+
+from __future__ import annotations
+
+from receiver.model.event import Destination, Event, Kind
+from receiver.model.incident import Incident
+
+TICKET_HEARS = frozenset(
+    {
+        Kind.ACKNOWLEDGED,
+        Kind.RESOLVED,
+        Kind.CLOSED,
+        Kind.MERGED,
+        Kind.REOPENED,
+        Kind.SEVERITY_RAISED,
+        Kind.SEVERITY_SET,
+        Kind.EDITED,
+    }
+)
+"""What changes a ticket; the rest stands in the timeline, and would only drown it."""
+
+
+def followers(incident: Incident, event: Event, origin: str | None = None) -> tuple[Destination, ...]:
+    """Return where `event` goes beside its own addressees, by the state after it.
+
+    `origin`: the channel that it came from, which is not told of it again.
+    """
+    if event.kind not in TICKET_HEARS:
+        return ()
+    return tuple(to for to in incident.ticketed if to not in event.to and to.channel != origin)

@@ -1,0 +1,29 @@
+"""A ticket as its vendor shows it: of an incident, or of one of its action items."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from receiver.model.base import Frozen
+
+
+class Progress(StrEnum):
+    """How far a ticket is: the categories under which every workflow has its states (contracts: jira, section 4)."""
+
+    NEW = "new"
+    BEGUN = "indeterminate"
+    DONE = "done"
+
+
+class Ticket(Frozen):
+    """One ticket of ours."""
+
+    key: str
+    """What the vendor calls it."""
+    uid: str
+    """The uid of its incident."""
+    action: int | None = None
+    """The number of its action item; None: it is the incident's own."""
+    progress: Progress
+    account: str | None = None
+    """Whom it is assigned to, as the vendor identifies people."""
