@@ -58,7 +58,7 @@ class Http:
         return await self.post(url, encode(body), {**content, **(headers or {})})
 
     async def send_json(self, method: str, url: str, body: object, headers: Mapping[str, str] | None = None) -> Reply:
-        """Return the answer to `body` sent as JSON by `method` (PUT, PATCH). Raises DeliveryError when there is none."""
+        """Return the answer to `body` sent as JSON by `method`, as PUT or PATCH. Raises DeliveryError without one."""
         content = {"Content-Type": "application/json; charset=utf-8"}
         return await self._request(method, url, {**content, **(headers or {})}, data=encode(body))
 

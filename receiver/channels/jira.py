@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 
 from receiver.channels import jira_ticket as ticket
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
-from receiver.channels.jira_api import Body, JiraApi, category, quoted
+from receiver.channels.jira_api import Body, Gone, JiraApi, category, quoted
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt
@@ -170,15 +170,13 @@ class Jira(Channel[JiraSettings]):
         else:
             try:
                 warnings.append(await self._tell(notice, incident, memory))
-            except DeliveryError as error:
-                if not _gone(error):
-                    raise
+            except Gone:
                 # Somebody deleted it, and meant it: it is not made again.
                 memory["gone"] = True
                 return [f"jira: {memory['issue']} is gone"]
             memory["said"] = last
         reopened = any(event.kind is Kind.REOPENED for event in notice.events)
-        if wanted != moved and (wanted is not Progress.NEW or reopened) or reopened:
+        if reopened or wanted not in (moved, Progress.NEW):
             ways = (wanted, Progress.BEGUN) if wanted is Progress.NEW else (wanted,)
             warnings.append(await self._api.move(memory["issue"], ways, notice.now))
             memory["moved"] = wanted.value
@@ -213,9 +211,7 @@ class Jira(Channel[JiraSettings]):
             if (fresh and wanted is Progress.DONE) or ticket.restated(notice.events, item.n):
                 ways = (wanted, Progress.BEGUN) if wanted is Progress.NEW else (wanted,)
                 warnings.append(await self._api.move(key, ways, now))
-        except DeliveryError as error:
-            if not _gone(error):
-                raise
+        except Gone:
             warnings.append(f"jira: {key} is gone")
         return [warning for warning in warnings if warning]
 
@@ -265,10 +261,6 @@ class Jira(Channel[JiraSettings]):
 def _whole(notice: Notice) -> bool:
     # Action items of an incident without a ticket of its own get theirs alone.
     return not notice.events or any(event.kind not in ticket.ITEMS for event in notice.events)
-
-
-def _gone(error: DeliveryError) -> bool:
-    return error.reason == "client_error" and error.detail.startswith(("answered 404", "answered 410"))
 
 
 def _ticket(issue: Body) -> Ticket | None:

@@ -21,6 +21,10 @@ FIELDS = ("status", "labels", "assignee", "summary")
 Body = dict[str, Any]
 
 
+class Gone(DeliveryError):
+    """There is no such issue, or this account may not see it."""
+
+
 class JiraApi:
     """One site, one account."""
 
@@ -84,8 +88,7 @@ class JiraApi:
         """Return all text of the newest comments of an issue, whatever its form."""
         query = {"maxResults": str(PAGE), "orderBy": "-created"}
         answer = await self._get(f"/issue/{quote(key, safe='')}/comment", query, now)
-        found = answer.get("comments")
-        return "\n".join(_flat(one.get("body")) for one in found if isinstance(one, dict)) if _list(found) else ""
+        return "\n".join(_flat(one.get("body")) for one in _objects(answer.get("comments")))
 
     async def move(self, key: str, wanted: Sequence[Progress], now: datetime) -> str | None:
         """Take an issue to the first category of `wanted` that its workflow offers; return a warning when it cannot.
@@ -93,12 +96,14 @@ class JiraApi:
         Ids and names differ per workflow, state and language: only the category is asked for.
         """
         path = f"/issue/{quote(key, safe='')}"
-        offered = (await self._get(f"{path}/transitions", {}, now)).get("transitions")
+        offered = _objects((await self._get(f"{path}/transitions", {}, now)).get("transitions"))
         for progress in wanted:
-            for one in offered if _list(offered) else []:
-                to = one.get("to") if isinstance(one, dict) else None
+            for one in offered:
+                to = one.get("to")
                 if isinstance(to, dict) and category(to) is progress:
-                    reply = await self._send("POST", f"{path}/transitions", {"transition": {"id": str(one["id"])}}, now)
+                    reply = await self._send(
+                        "POST", f"{path}/transitions", {"transition": {"id": str(one.get("id"))}}, now
+                    )
                     if reply.status == 400:
                         return f"jira: {key} could not be moved to {progress}: its transition asks for more fields"
                     raise_for(reply, now, self.secrets)
@@ -121,8 +126,7 @@ class JiraApi:
                 token = answer.get("nextPageToken") if isinstance(answer.get("nextPageToken"), str) else None
             else:
                 answer = await self._ask("/search", {**body, "startAt": len(found)}, now)
-            issues = answer.get("issues")
-            page = [one for one in issues if isinstance(one, dict)] if _list(issues) else []
+            page = _objects(answer.get("issues"))
             found += page
             more = token is not None if self.cloud else len(page) == PAGE
             if not (page and more):
@@ -149,6 +153,11 @@ class JiraApi:
             except DeliveryError as error:
                 self._quiet = now + timedelta(seconds=error.retry_after) if error.retry_after else None
                 raise
+        if reply.status in (404, 410):
+            try:
+                raise_for(reply, now, self.secrets)
+            except DeliveryError as error:
+                raise Gone(error.reason, error.detail, permanent=True) from None
         return reply
 
     def _keep_quiet(self, now: datetime) -> None:
@@ -189,8 +198,8 @@ def _refused(reply: Reply, optional: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in optional if isinstance(errors, dict) and name in errors)
 
 
-def _list(value: object) -> bool:
-    return isinstance(value, list)
+def _objects(value: object) -> list[Body]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _flat(body: object) -> str:

@@ -38,8 +38,8 @@ def on_command(
 ) -> Draft:
     """Return the events of `command`; none when it changes nothing (it has been done already).
 
-    `origin` is the key of the page, or the name of the ticket channel, that it came from: it is not sent back there. Raises Illegal with the reason and
-    what is possible instead.
+    `origin` is the key of the page, or the name of the ticket channel, that it came from: it is not sent back there.
+    Raises Illegal with the reason and what is possible instead.
     """
     draft = Draft(incident, actor, now, origin)
     kind = type(command)

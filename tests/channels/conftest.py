@@ -10,13 +10,15 @@ import pytest
 
 from receiver.channels.base import Channel
 from receiver.channels.http import Http
+from receiver.channels.jira import Jira, JiraSettings
 from receiver.channels.log import Log, LogSettings
 from receiver.channels.pagerduty import PagerDuty, PagerDutySettings
 from receiver.channels.slack import Slack, SlackSettings
 from receiver.channels.webhook import Webhook, WebhookSettings
 from receiver.model.notice import Action, Notice
 from tests.channels.notices import ROUTING_KEY, notice
-from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.fakes import FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.fakes import jira as fake_jira
 from tests.fakes.slack import TOKEN
 
 HOOK_SECRET = "hook-secret-7f21"
@@ -44,16 +46,23 @@ async def http() -> AsyncIterator[Http]:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET))
+    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET), FakeJira())
     await site.start()
     yield site
     await site.stop()
     assert site.mistakes() == []
 
 
+def jira_settings(site: Site, **changes: Any) -> JiraSettings:
+    """Return the settings of a project at the fake."""
+    values = {"api_url": site.url, "project": "OPS", "user": fake_jira.USER, "token": fake_jira.TOKEN}
+    return JiraSettings.model_validate({**values, **changes})
+
+
 def wire(kind: str, site: Site, http: Http) -> Wired:
     """Return the channel of this kind, set up against the fakes of `site`."""
-    pagerduty, slack, hook = site.vendors
+    fakes = {vendor.name: vendor for vendor in site.vendors}
+    pagerduty, slack, hook = fakes["pagerduty"], fakes["slack"], fakes["hook"]
     if kind == "pagerduty":
         pager = PagerDuty("pager", PagerDutySettings(api_url=site.url), http)
         return Wired(pager, pagerduty, site, notice(Action.TRIGGER), (ROUTING_KEY,))
@@ -66,6 +75,10 @@ def wire(kind: str, site: Site, http: Http) -> Wired:
         url = f"{site.url}/hook?token=path-secret-33"
         sender = Webhook("hook", WebhookSettings(url=url, secret=HOOK_SECRET), http)
         return Wired(sender, hook, site, notice(), (HOOK_SECRET, "path-secret-33", ROUTING_KEY))
+    if kind == "jira":
+        made = Jira("tickets", jira_settings(site), http)
+        secrets = (fake_jira.TOKEN, made._api.secrets[1], ROUTING_KEY)
+        return Wired(made, fakes["jira"], site, notice(address="OPS"), secrets)
     if kind == "log":
         return Wired(Log("log", LogSettings(), http), hook, site, notice(Action.TRIGGER), (ROUTING_KEY,))
     raise AssertionError(f"the contract test knows no fake for {kind!r}: add one here")
@@ -84,3 +97,8 @@ def pager(site: Site, http: Http) -> Wired:
 @pytest.fixture
 def hook(site: Site, http: Http) -> Wired:
     return wire("webhook", site, http)
+
+
+@pytest.fixture
+def jira(site: Site, http: Http) -> Wired:
+    return wire("jira", site, http)

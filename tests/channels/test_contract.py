@@ -18,7 +18,7 @@ from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, wire
 from tests.channels.notices import HOSTILE, NOW, hostile, notice
-from tests.fakes import Answer, FakeHook, FakePagerDuty, FakeSlack, Site
+from tests.fakes import Answer, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
 
 BUILT = sorted(kind for kind, channel in discover().items() if channel.built)
 REMOTE = [kind for kind in BUILT if kind != "log"]
@@ -60,6 +60,8 @@ def seen(wired: Wired) -> int:
         return vendor.rung
     if isinstance(vendor, FakeSlack):
         return len(vendor.messages)
+    if isinstance(vendor, FakeJira):
+        return len(vendor.issues)
     assert isinstance(vendor, FakeHook)
     return len(vendor.events)
 
@@ -203,7 +205,7 @@ async def test_every_channel_shows_what_it_would_send_and_no_secret(every: Wired
 @pytest.mark.parametrize("text", [HOSTILE, "x" * 1_000_000, "&<>" * 300_000, "*`_~" * 1000, "", "\n" * 5000])
 async def test_hostile_text_is_delivered_harmless(every: Wired, text: str) -> None:
     every.channel.preview(hostile(every.notice.action, text))
-    await every.channel.send(hostile(every.notice.action, text))
+    await every.channel.send(hostile(every.notice.action, text, address=every.notice.address))
     assert all(entry["errors"] == [] for entry in every.vendor.received)
 
 
@@ -226,10 +228,12 @@ async def test_an_action_is_done_or_refused_for_good(every: Wired, action: Actio
         Action.TRIGGER: every.channel.paging,
         Action.ACKNOWLEDGE: every.channel.paging,
         Action.RESOLVE: every.channel.paging,
-        Action.INFORM: every.channel.informs,
+        Action.INFORM: every.channel.informs or every.channel.tickets,
         Action.TELL: every.channel.informs,
     }
     asked = notice(action, text="something")
+    if action is every.notice.action:
+        asked = asked.model_copy(update={"address": every.notice.address})
     if able[action]:
         await every.channel.send(asked)
         return

@@ -41,7 +41,7 @@ REFERENCE: list[dict[str, Any]] = [
         "api_url": "https://example.atlassian.net",
         "project": "OPS",
         "issue_type": "Incident",
-        "user": "",
+        "user": "bot@example.com",
         "token": "s3cr3t-1",
     },
     {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.fakes.hook import FakeHook
+from tests.fakes.jira import FakeJira
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.fakes.vendor import Answer, Ledger, Site, Vendor
 
-__all__ = ["Answer", "FakeHook", "FakePagerDuty", "FakeSlack", "Ledger", "Site", "Vendor"]
+__all__ = ["Answer", "FakeHook", "FakeJira", "FakePagerDuty", "FakeSlack", "Ledger", "Site", "Vendor"]
