@@ -36,6 +36,8 @@ from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.storm import Storm
+from receiver.pipeline.tickets import NAME as TICKETS
+from receiver.pipeline.tickets import Tickets
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
@@ -50,6 +52,7 @@ from receiver.store.embedded import EmbeddedStore
 from receiver.store.history import HistoryList
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
+from receiver.store.tickets import TicketsSeen
 from receiver.store.unknowns import UnknownsList
 
 WATCH = 0.5
@@ -122,6 +125,9 @@ class Replica:
         self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look)
         self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
         self.pager_news = PagerNews(lambda: self.setting, self.mirror, self.incidents, self.respond, self.asking)
+        seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
+        self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
+        self.work.clockwork[TICKETS] = self.tickets.look
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
         self.upkeep = Upkeep(

@@ -37,6 +37,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `history:size` | counter | ingest.history | keep: bytes of the texts |
 | `unknowns` | hash field -> entry | for ever | note: what severities were decided without |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
+| `ticket:<name>` | string JSON | history | tickets: how a ticket was last seen at its vendor |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |
 """
 

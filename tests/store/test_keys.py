@@ -13,6 +13,7 @@ from receiver.model.alert import fingerprint
 from receiver.model.command import Declare
 from receiver.model.event import Actor, ActorKind
 from receiver.model.severity import Severity
+from receiver.model.ticket import Progress, Ticket
 from receiver.model.unknown import Unsure
 from receiver.store import keys
 from tests.fakes import Answer
@@ -70,6 +71,7 @@ async def busy(world: World) -> None:
     for number in range(25):
         await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
     await world.one.due.refuse({"at": "now"}, 0, [])
+    await world.one.tickets.seen.seen("tickets", Ticket(key="OPS-1", uid="x", progress=Progress.NEW))
     await world.one.due.probe()
     await world.one.connection.confirm()
 

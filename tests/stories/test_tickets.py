@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from receiver.model.command import AddAction, ChangeAction, Edit, Resolve
-from receiver.model.event import Actor, ActorKind
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import State
 from receiver.model.severity import Severity
 from receiver.model.work import ActionStatus
 from tests.fakes import Answer
@@ -17,9 +18,10 @@ LOW: dict[str, Any] = {"name": "DashboardSlow", "labels": {"severity": "info"}}
 
 
 async def opened(world: World, *answers: Answer) -> World:
-    world.jira.script.extend(answers)
     await world.site.start()
     await world.replica(JIRA_URL=world.site.url, JIRA_USER=USER, JIRA_TOKEN=TOKEN)
+    await world.quiet()
+    world.jira.script.extend(answers)
     return world
 
 
@@ -71,3 +73,73 @@ async def test_action_items_become_issues(world: World) -> None:
     await act(world, ChangeAction(n=1, status=ActionStatus.DONE))
     found = {issue["fields"]["summary"][:12]: issue["progress"] for issue in world.jira.issues.values()}
     assert found == {"Add an index": "done", "Write it dow": "new"}
+
+
+async def test_what_is_closed_in_jira_is_done_here_and_not_sent_back(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(annotations={"error_rate": "12%"})))
+    await act(world, AddAction(title="Add an index", owner="alice"))
+    world.jira.touch("OPS-1", "done")
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert incident.actions[0].status is ActionStatus.DONE
+    log = [e for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.ACTION_CHANGED]
+    assert [(e.actor.kind, e.actor.name) for e in log] == [(ActorKind.API, "jira")]
+    assert "tickets" not in {to.channel for to in log[0].to}
+    assert [entry["method"] for entry in world.jira.taken if not entry["path"].endswith("/jql")] == ["POST"]
+    await act(world, ChangeAction(n=1, status=ActionStatus.OPEN))
+    await world.forward("3m")
+    assert world.jira.issues["OPS-1"]["progress"] == "new", "taken up again here, and moved there"
+    (incident,) = await world.incidents()
+    assert incident.actions[0].status is ActionStatus.OPEN
+
+
+async def test_what_is_on_its_way_to_jira_is_not_taken_back_from_there(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(annotations={"error_rate": "12%"})))
+    await act(world, AddAction(title="Add an index", owner="alice"))
+    await act(world, ChangeAction(n=1, status=ActionStatus.DONE))
+    await world.forward("2m")
+    world.jira.script.extend(Answer(503) for _ in range(3))
+    await act(world, ChangeAction(n=1, status=ActionStatus.OPEN))
+    await world.forward("3m")
+    (incident,) = await world.incidents()
+    assert incident.actions[0].status is ActionStatus.OPEN
+    assert world.jira.issues["OPS-1"]["progress"] == "new"
+
+
+async def test_a_ticket_that_is_taken_and_done_in_jira_is_acknowledged_and_resolved_here(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(**LOW)))
+    world.jira.touch("OPS-1", "indeterminate")
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert (incident.state, incident.acknowledged_by) == (State.ACKNOWLEDGED, "jira")
+    world.jira.touch("OPS-1", "done")
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert incident.state is State.RESOLVED
+    assert world.jira.issues["OPS-1"]["comments"] == [], "what came from there is not told there"
+
+
+async def test_a_closed_ticket_does_not_end_an_incident_that_was_paged(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(**LOW)))
+    await act(world, Edit(severity=Severity.SEV2, text="worse"))
+    world.jira.touch("OPS-1", "done")
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert not incident.state.over
+    notes = [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.NOTE]
+    assert notes == ["OPS-1 is done; the incident goes on: resolve it if it is over"]
+
+
+async def test_jira_that_does_not_answer_is_asked_again(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(annotations={"error_rate": "12%"})))
+    await act(world, AddAction(title="Add an index", owner="alice"))
+    world.jira.touch("OPS-1", "done")
+    world.jira.script.extend(Answer(503) for _ in range(2))
+    await world.forward("4m")
+    (incident,) = await world.incidents()
+    assert incident.actions[0].status is ActionStatus.DONE

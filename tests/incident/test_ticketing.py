@@ -1,0 +1,82 @@
+"""What a change of a ticket means here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from receiver.incident.ticketing import from_ticket
+from receiver.model.command import Acknowledge, AddNote, ChangeAction, Command, Resolve
+from receiver.model.incident import State
+from receiver.model.severity import Severity
+from receiver.model.ticket import Progress, Ticket
+from receiver.model.work import ActionItem, ActionStatus
+from tests.channels.notices import NOW, incident
+from tests.incident.given import DIRECTORY, POLICY, severity
+
+LOW = severity().model_copy(update={"ticket": True})
+TICKETS = replace(POLICY, directory=replace(DIRECTORY, severities={**DIRECTORY.severities, Severity.SEV4: LOW}))
+
+
+def ticket(progress: Progress = Progress.NEW, **changes: Any) -> Ticket:
+    return Ticket(**{"key": "OPS-1", "uid": "uid-0001", "progress": progress, **changes})
+
+
+def meant(now: Ticket, before: Ticket | None = None, owner: str | None = None, **state: Any) -> Command | None:
+    known = {"severity": Severity.SEV4, **state}
+    return from_ticket(now, before, incident(**known), TICKETS, owner)
+
+
+def item(**changes: Any) -> ActionItem:
+    values: dict[str, Any] = {"n": 1, "title": "Add an index", "owner": "alice", "by": "bob", "at": NOW}
+    return ActionItem(**{**values, **changes})
+
+
+DONE, OPEN = ActionStatus.DONE, ActionStatus.OPEN
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "status", "expected"),
+    [
+        (None, Progress.DONE, OPEN, DONE),
+        (Progress.BEGUN, Progress.DONE, OPEN, DONE),
+        (Progress.DONE, Progress.DONE, OPEN, None),
+        (None, Progress.DONE, DONE, None),
+        (Progress.DONE, Progress.NEW, DONE, OPEN),
+        (Progress.DONE, Progress.BEGUN, ActionStatus.DROPPED, OPEN),
+        (None, Progress.BEGUN, DONE, None),
+        (Progress.NEW, Progress.BEGUN, OPEN, None),
+    ],
+)
+def test_the_status_of_an_action_item(
+    before: Progress | None, now: Progress, status: ActionStatus, expected: ActionStatus | None
+) -> None:
+    earlier = ticket(before, action=1) if before else None
+    found = meant(ticket(now, action=1), earlier, actions=(item(status=status),))
+    assert found == (ChangeAction(n=1, status=expected) if expected else None)
+
+
+def test_the_owner_of_an_action_item_is_whoever_is_known_there() -> None:
+    given = {"actions": (item(),)}
+    assert meant(ticket(action=1, account="acc-b"), owner="bob", **given) == ChangeAction(n=1, owner="bob")
+    assert meant(ticket(action=1, account="acc-a"), owner="alice", **given) is None
+    assert meant(ticket(action=1, account="acc-x"), owner=None, **given) is None
+    same = ticket(action=1, account="acc-b")
+    assert meant(same, same, owner="bob", **given) is None, "it was assigned here anew since"
+
+
+def test_an_action_item_that_there_is_not() -> None:
+    assert meant(ticket(Progress.DONE, action=7)) is None
+
+
+def test_the_ticket_of_an_incident() -> None:
+    assert isinstance(meant(ticket(Progress.DONE)), Resolve)
+    assert isinstance(meant(ticket(Progress.DONE), severity=Severity.SEV2), AddNote)
+    assert meant(ticket(Progress.DONE), state=State.CLOSED) is None
+    assert meant(ticket(Progress.DONE), ticket(Progress.DONE)) is None
+    assert isinstance(meant(ticket(Progress.BEGUN)), Acknowledge)
+    assert meant(ticket(Progress.BEGUN), ticket(Progress.BEGUN)) is None, "the acknowledgement has lapsed since"
+    assert meant(ticket(account="acc-a"), owner="alice") == Acknowledge(text="OPS-1 is taken (assigned to alice)")
+    assert meant(ticket(Progress.BEGUN), state=State.IDENTIFIED) is None
