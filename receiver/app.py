@@ -62,6 +62,9 @@ class Service:
             unknowns=replica.unknowns,
             history=replica.history,
             pager_news=replica.pager_news,
+            slack_desk=replica.slack_desk,
+            slack_commands=replica.slack_commands,
+            slack_clicks=replica.slack_clicks,
             work=replica.work,
             reload=self.reloader.reload,
         )

@@ -13,6 +13,7 @@ from receiver.channels.base import Channel, Http
 from receiver.config import Config
 from receiver.incident.audience import Policy
 from receiver.incident.links import links_of
+from receiver.incident.naming import number_pattern
 from receiver.model.event import Destination
 from receiver.model.incident import Incident
 from receiver.model.notice import Link, Mention
@@ -46,7 +47,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
     incidents, storm = config.incidents, config.ingest.storm
 
     def where(kind: str) -> tuple[Destination, ...]:
-        return tuple(Destination(channel=n, address=c.address()) for n, c in channels.items() if getattr(c, kind))
+        found = ((name, channel) for name, channel in channels.items() if getattr(channel, kind))
+        return tuple(Destination(channel=name, address=one) for name, c in found for one in c.addresses())
 
     policy = Policy(
         namespace=config.redis.namespace,
@@ -89,6 +91,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
             tuple(parse_matcher(text) for text in component.matchers) for component in config.status_page.components
         ),
         watchdog=tuple(parse_matcher(text) for text in watchdog.matchers) if watchdog else (),
+        number=number_pattern(incidents.id),
         id_parts=lambda now: id_parts(incidents.id, now),
         lease=config.redis.lease,
         deadline=config.redis.send_deadline,

@@ -34,6 +34,9 @@ from receiver.pipeline.respond import Respond
 from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
+from receiver.pipeline.slack_clicks import SlackClicks
+from receiver.pipeline.slack_commands import SlackCommands
+from receiver.pipeline.slack_desk import Desk
 from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.storm import Storm
 from receiver.pipeline.tickets import NAME as TICKETS
@@ -135,6 +138,9 @@ class Replica:
         )
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
+        self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
+        self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
+        self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)
         handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents)
         self.work.clockwork[HANDOFF] = handover.hand_off
         self._tasks: list[asyncio.Task[None]] = []

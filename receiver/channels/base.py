@@ -115,6 +115,10 @@ class Channel(ABC, Generic[S]):
     def address(self) -> str:
         """Return the address that is informed when nobody names one, as `#incidents`; never a secret."""
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return every address that hears of all incidents."""
+        return (self.address(),)
+
     @abstractmethod
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the requests that `send` would make, as JSON, with every secret replaced by `***`. Pure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from receiver.channels.text import clean, hide
 
@@ -48,6 +48,8 @@ class DeliveryError(Exception):
         self.permanent = permanent
         self.retry_after = retry_after
         self.ambiguous = ambiguous
+        self.progress: dict[str, Any] = {}
+        """What is to be remembered although it failed: steps that were taken before it did."""
         super().__init__(f"{reason}: {self.detail}")
 
     def conceal(self, secrets: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from receiver.channels import slack_message as message
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.slack_answer import FROZEN, GONE, SlackError
 from receiver.channels.slack_api import PAGE, Body, SlackApi
+from receiver.channels.slack_room import ADDRESS, SlackRoom, room_name
 from receiver.model.base import Frozen
 from receiver.model.event import Event
 from receiver.model.notice import Action, Mention, Notice, Receipt
@@ -59,6 +60,9 @@ class Slack(Channel[SlackSettings]):
         super().__init__(name, settings, http)
         self._api = SlackApi(settings.api_url, settings.bot_token, http)
         self._ids: dict[str, str] = {}
+        own = settings.incident_channels or IncidentChannels(severities=(), prefix="inc")
+        self._clickable = is_set(settings.signing_secret)
+        self._room = SlackRoom(self._api, own.severities, own.prefix, clickable=self._clickable)
 
     def missing(self) -> str | None:
         """Return which of `api_url`, `bot_token` and `channel` is empty, else None."""
@@ -72,17 +76,33 @@ class Slack(Channel[SlackSettings]):
         """Return the channel of the settings, by name or id as it stands there."""
         return self.settings.channel
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return the channel of the settings, and an incident's own where some get one."""
+        own = self.settings.incident_channels
+        return (self.address(), ADDRESS) if own is not None and own.severities else (self.address(),)
+
+    @property
+    def api(self) -> SlackApi:
+        """The Web API with this channel's token."""
+        return self._api
+
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the first post, or the edit and the thread reply where there is a message already."""
+        if notice.address == ADDRESS:
+            name = room_name(self._room.prefix, notice.incident) if notice.incident else ""
+            known = notice.memory.get("room") or not notice.incident or not self._room.wanted(notice.incident)
+            return [] if known else [self._api.request("conversations.create", {"name": name})]
         memory = _memory(notice)
         if memory is None:
-            return [self._api.request("chat.postMessage", first(notice, notice.address))]
+            return [self._api.request("chat.postMessage", first(notice, notice.address, clickable=self._clickable))]
         news = thread(notice, memory)
-        requests = [self._api.request("chat.update", update(notice, memory))]
+        requests = [self._api.request("chat.update", update(notice, memory, clickable=self._clickable))]
         return [*requests, self._api.request("chat.postMessage", news)] if news else requests
 
     async def deliver(self, notice: Notice) -> Receipt:
         """Post, or edit and reply. What an earlier attempt may have done is looked for before it is done again."""
+        if notice.address == ADDRESS:
+            return await self._room.keep(notice)
         memory = _memory(notice)
         if memory is None and notice.repeat:
             memory = await self._find(notice)
@@ -91,7 +111,7 @@ class Slack(Channel[SlackSettings]):
         if notice.action is Action.TELL:
             return Receipt(ref=memory["ts"])
         try:
-            await self._api.write("chat.update", update(notice, memory), notice.now)
+            await self._api.write("chat.update", update(notice, memory, clickable=self._clickable), notice.now)
         except SlackError as error:
             if error.code == GONE:
                 return await self._anew(notice)
@@ -106,7 +126,7 @@ class Slack(Channel[SlackSettings]):
 
     async def _first(self, notice: Notice) -> Receipt:
         place = notice.memory.get("channel") or self._ids.get(notice.address) or notice.address
-        told = await self._api.write("chat.postMessage", first(notice, place), notice.now)
+        told = await self._api.write("chat.postMessage", first(notice, place, clickable=self._clickable), notice.now)
         channel, stamp = told.get("channel"), told.get("ts")
         if not (isinstance(channel, str) and isinstance(stamp, str)):
             raise DeliveryError("bad_answer", "chat.postMessage answered without channel and ts", ambiguous=True)
@@ -166,24 +186,24 @@ class Slack(Channel[SlackSettings]):
         return None
 
 
-def first(notice: Notice, place: str) -> Body:
+def first(notice: Notice, place: str, *, clickable: bool = False) -> Body:
     """Return the body of the message that starts an incident's thread, or tells something by itself."""
     return {
         "channel": place,
         "text": message.summary(notice),
-        "blocks": message.message(notice),
+        "blocks": message.message(notice, clickable=clickable),
         "metadata": message.metadata(notice, **_told(notice, {})),
         **_INERT,
     }
 
 
-def update(notice: Notice, memory: dict[str, Any]) -> Body:
+def update(notice: Notice, memory: dict[str, Any], *, clickable: bool = False) -> Body:
     """Return the body of the edit; without metadata, so that the first post's stays."""
     return {
         "channel": memory["channel"],
         "ts": memory["ts"],
         "text": message.summary(notice),
-        "blocks": message.message(notice),
+        "blocks": message.message(notice, clickable=clickable),
         "parse": "none",
         "link_names": False,
     }
@@ -207,7 +227,7 @@ def thread(notice: Notice, memory: dict[str, Any]) -> Body | None:
     }
 
 
-_INERT: Body = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": False}
+_INERT: Body = message.INERT
 
 
 def _memory(notice: Notice) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from receiver.channels.text import clean, cut, href
 from receiver.model.event import Event
-from receiver.model.incident import Incident
+from receiver.model.incident import Incident, State
 from receiver.model.notice import AlertLine, Link, Mention, Notice
 
 HEADER_LIMIT = 150
@@ -33,8 +33,18 @@ MENTIONS_SHOWN = 20
 EVENT_TYPE = "receiver_incident"
 NOTICE_TYPE = "receiver_notice"
 
+INERT: dict[str, Any] = {
+    "unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": False,
+}  # fmt: skip
+"""What a post must say besides its text, so that nothing in it comes alive."""
+
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _GROUP = re.compile(r"S[A-Z0-9]+")
+BUTTONS = (
+    ("ack", "Acknowledge"), ("escalate", "Escalate"), ("take_ic", "Take IC"), ("resolve", "Resolve"),
+    ("update", "Status update"),
+)  # fmt: skip
+"""Action and label of what can be done to an incident that is not over."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # What formats inside a word or around one; an underscore in the middle of a word formats nothing and stays.
 _FORMATTING = re.compile(r"[*~`]|(?<![^\W_])_+|_+(?![^\W_])")
@@ -87,8 +97,11 @@ def summary(notice: Notice) -> str:
     return head + escape(flat(clean(incident.title, TEXT_LIMIT)), TEXT_LIMIT - len(head) - len(tail)) + tail
 
 
-def message(notice: Notice) -> list[dict[str, Any]]:
-    """Return the blocks of the message that is kept up to date, or of a message without an incident."""
+def message(notice: Notice, *, clickable: bool = False) -> list[dict[str, Any]]:
+    """Return the blocks of the message that is kept up to date, or of a message without an incident.
+
+    `clickable`: with buttons; without a signing secret nobody would hear of a click.
+    """
     incident = notice.incident
     if incident is None:
         text = clean(notice.text, SECTION_LIMIT, lines=True) or "message"
@@ -114,6 +127,8 @@ def message(notice: Notice) -> list[dict[str, Any]]:
     links = _links(notice)
     if links:
         blocks.append(_mrkdwn(links, "incident_links"))
+    if clickable:
+        blocks.append(buttons(incident))
     blocks.append(
         {
             "type": "context",
@@ -124,6 +139,25 @@ def message(notice: Notice) -> list[dict[str, Any]]:
         }
     )
     return blocks
+
+
+def buttons(incident: Incident) -> dict[str, Any]:
+    """Return the row of buttons: what a responder most often does, by the state (surfaces.md, Slash commands)."""
+    over = incident.state.over
+    shown = [("reopen", "Reopen"), ("close", "Close")] if over else list(BUTTONS)
+    if incident.state is State.CLOSED:
+        shown = shown[:1]
+    elements = [
+        {
+            "type": "button",
+            "action_id": f"incident_{name}",
+            "value": incident.id or incident.uid,
+            "text": {"type": "plain_text", "text": label, "emoji": False},
+            **({"style": "primary"} if name == "ack" and incident.state is State.OPEN else {}),
+        }
+        for name, label in shown
+    ]
+    return {"type": "actions", "block_id": "incident_actions", "elements": elements}
 
 
 def reply(events: Sequence[Event], mentions: Sequence[Mention]) -> tuple[str, list[dict[str, Any]]]:

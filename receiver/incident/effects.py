@@ -287,4 +287,5 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.RELEASED: _released,
     Kind.MAINTENANCE: _held,
     Kind.MAINTENANCE_ENDED: _released,
+    Kind.ROOM: lambda incident, event: {"rooms": {**incident.rooms, event.data["channel"]: event.data["id"]}},
 }

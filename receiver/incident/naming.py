@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
+from string import Formatter
 
 from receiver.incident.illegal import Impossible
+
+
+def number_pattern(form: str) -> re.Pattern[str]:
+    """Return what ids of the form `INC-{year}-{number:04d}` look like, in letters of either case."""
+    text = ""
+    for literal, name, _, _ in Formatter().parse(form):
+        text += re.escape(literal) + (r"[0-9]{1,12}" if name else "")
+    return re.compile(text, re.IGNORECASE)
 
 
 def known(text: str, names: Collection[str], what: str) -> str:

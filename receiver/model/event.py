@@ -82,6 +82,7 @@ class Kind(StrEnum):
     MAINTENANCE = "maintenance"
     MAINTENANCE_ENDED = "maintenance_ended"
     MEASURED = "measured"
+    ROOM = "room"
 
 
 class Destination(Frozen):

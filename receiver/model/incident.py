@@ -193,6 +193,8 @@ class Incident(Frozen):
     roles: Roles = Roles()
     links: dict[str, str] = {}
     drill: bool = False
+    rooms: dict[str, str] = {}
+    """Ids of the places that were made for it, by channel."""
     proposed: bool = False
     """Whether people were asked to resolve it (`auto_resolve: false`)."""
     reopened: int = 0

@@ -56,6 +56,8 @@ class Notice(Frozen):
     mentions: tuple[Mention, ...] = ()
     accounts: dict[str, str] = {}
     """How the channel calls the owners of the action items in `events`, by their name here; only who is known there."""
+    invited: tuple[Mention, ...] = ()
+    """Who belongs into a place of the incident's own: those who were paged, who have roles, all hands."""
     paged: tuple[str, ...] = ()
     """Names of the people whom this incident has paged."""
     links: tuple[Link, ...] = ()
@@ -78,6 +80,13 @@ class AlertLine(Frozen):
     fingerprint: str
 
 
+class Room(Frozen):
+    """A place of an incident's own in a channel, such as a Slack channel made for it."""
+
+    id: str
+    name: str
+
+
 class Receipt(Frozen):
     """What the vendor answered to a notice that it accepted."""
 
@@ -86,6 +95,10 @@ class Receipt(Frozen):
     memory: dict[str, Any] = {}
     """Kept for the next notice to the same destination."""
     warning: str | None = None
+    room: Room | None = None
+    """The incident's own place, once there is one."""
+    nothing: bool = False
+    """There was nothing to be said to this destination."""
 
 
 Notice.model_rebuild()

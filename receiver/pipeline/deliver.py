@@ -14,7 +14,7 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident import Incident
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.notice import Action, Notice, Receipt, Room
 from receiver.pipeline.notices import alert_lines, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.setting import Setting
 from receiver.store.due import Claimed, Due, Outcome
@@ -44,14 +44,19 @@ class Deliver:
         clock: Clock,
         metrics: Metrics,
         failed: Callable[[Claimed, Incident, str], Any],
+        roomed: Callable[[Incident, str, Room], Any],
     ) -> None:
-        """`failed` is awaited when a page was refused for good: somebody else has to be paged."""
+        """`failed` is awaited when a page was refused for good: somebody else has to be paged.
+
+        `roomed` is awaited when a channel has made a place for an incident.
+        """
         self.setting = setting
         self.incidents = incidents
         self.due = due
         self.clock = clock
         self.metrics = metrics
         self.failed = failed
+        self.roomed = roomed
 
     async def one(self, row: Claimed) -> None:
         """Send what `row` owes, and say in the store how it went. Raises StoreAway; the lease then runs out."""
@@ -98,7 +103,10 @@ class Deliver:
             self._observe(row, notice, error.reason, began)
             await self._again(row, notice, incident, error)
             return
-        self._observe(row, notice, "ok", began)
+        if not receipt.nothing:
+            self._observe(row, notice, "ok", began)
+        if receipt.room is not None and incident is not None and incident.rooms.get(row.to.channel) != receipt.room.id:
+            await self.roomed(incident, row.to.channel, receipt.room)
         await self._done(row, notice, receipt)
 
     async def _done(self, row: Claimed, notice: Notice, receipt: Receipt) -> None:
@@ -110,7 +118,8 @@ class Deliver:
             if notice.action is Action.TRIGGER or row.memory.get("sent") == Action.TRIGGER:
                 memory["rung"] = True
         said = max([row.last, *(event.seq for event in notice.events)])
-        kept = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning)
+        told = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning)
+        kept = None if receipt.nothing else told
         await self.due.complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
         if row.since_ms:
             self.metrics.lag.observe(max(0.0, now.timestamp() - row.since_ms / 1000))
@@ -127,9 +136,11 @@ class Deliver:
             wait = max(wait, min(error.retry_after, LONGEST_WAIT))
         again = to_ms(now) + round(wait * 1000)
         kept = self._receipt(row, notice, now, error.reason, detail=error.detail) if row.attempts < 3 else None
+        memory = {**row.memory, **error.progress} if error.progress else None
         await self.due.complete(
-            row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept
-        )
+            row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept,
+            memory=memory,
+        )  # fmt: skip
 
     async def _park(
         self, row: Claimed, notice: Notice | None, incident: Incident | None, reason: str, detail: str

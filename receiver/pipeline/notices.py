@@ -77,6 +77,7 @@ def inform_notice(
         alerts=tuple(alerts),
         mentions=tuple(setting.mention(person, row.to.channel) for person in dict.fromkeys(people)),
         accounts=_accounts(fresh, row, setting),
+        invited=tuple(setting.mention(person, row.to.channel) for person in _belonging(incident, fresh)),
     )
 
 
@@ -84,6 +85,15 @@ def _accounts(events: Sequence[Event], row: Claimed, setting: Setting) -> dict[s
     owners = {e.data["action"]["owner"] for e in events if e.kind in (Kind.ACTION_ADDED, Kind.ACTION_CHANGED)}
     known = {owner: setting.mention(owner, row.to.channel).address for owner in sorted(owners)}
     return {owner: address for owner, address in known.items() if address}
+
+
+def _belonging(incident: Incident, fresh: Sequence[Event]) -> list[str]:
+    # Executives and audiences are informed, and stay where they are.
+    people = [page.person for page in incident.pages]
+    people += [p for event in fresh if event.kind is Kind.ALL_HANDS for p in event.data["people"]]
+    people += [p for p in incident.roles.model_dump().values() if p]
+    people += [incident.acknowledged_by] if incident.acknowledged_by else []
+    return list(dict.fromkeys(people))
 
 
 def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -56,6 +57,8 @@ class Setting:
     """(person, channel) -> how that channel calls the person."""
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
+    number: re.Pattern[str] = re.compile(r"INC-[0-9]{4}-[0-9]{1,12}", re.IGNORECASE)
+    """What an incident's id looks like."""
     heartbeat: tuple[str, timedelta] | None = None
     """Where the heartbeat goes, and how often; None: nowhere."""
     maintenance: tuple[Window, ...] = ()

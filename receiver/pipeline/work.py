@@ -19,6 +19,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident
+from receiver.model.notice import Room
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.intake import Intake
@@ -57,7 +58,7 @@ class Work:
         self.mirror = mirror
         self.clock = clock
         self.metrics = metrics
-        self.deliver = Deliver(setting, incidents, due, clock, metrics, self.page_failed)
+        self.deliver = Deliver(setting, incidents, due, clock, metrics, self.page_failed, self.roomed)
         self.beat_at: float = clock.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: dict[str, int] = {}
@@ -278,6 +279,21 @@ class Work:
             log.info(
                 "incident", incident=done.incident.id, outcome=draft.events[-1].kind, reason=draft.events[-1].reason
             )
+
+    async def roomed(self, incident: Incident, channel: str, room: Room) -> None:
+        """Write down that a channel has made a place for an incident: commands from there are about it."""
+        setting = self.setting()
+        for _ in range(3):
+            draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="delivery"), self.clock.now())
+            text = f"{room.name} in {channel} is its own place"
+            draft.add(Kind.ROOM, "room", text, {"channel": channel, "id": room.id, "name": room.name})
+            verdict = Verdict(Outcome.UPDATED, "room", draft.incident, draft.events)
+            try:
+                await self.intake.commit(verdict, setting, self.clock.now())
+            except Stale:
+                incident = await self.incidents.incident(incident.uid) or incident
+                continue
+            return
 
     async def page_failed(self, row: Claimed, incident: Incident, reason: str) -> None:
         """A page was refused for good: say so where people read, and page the contact's backup."""

@@ -21,6 +21,9 @@ from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
+from receiver.pipeline.slack_clicks import SlackClicks
+from receiver.pipeline.slack_commands import SlackCommands
+from receiver.pipeline.slack_desk import Desk
 from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
@@ -59,6 +62,9 @@ class Doors:
     respond: Respond
     calls: Calls
     pager_news: PagerNews
+    slack_desk: Desk
+    slack_commands: SlackCommands
+    slack_clicks: SlackClicks
     silencing: Silencing
     splitting: Splitting
     upkeep: Upkeep

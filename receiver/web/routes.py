@@ -20,6 +20,7 @@ from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
 from receiver.web.respond_api import RespondApi
 from receiver.web.rules_api import RulesApi, rules_operations
+from receiver.web.slack import SlackDoor
 from receiver.web.status_page import StatusPage
 from receiver.web.stream import Stream
 from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
@@ -41,6 +42,10 @@ def build(doors: Doors) -> web.Application:
     pagerduty = PagerDutyDoor(doors)
     for path in ("/webhooks/pagerduty", "/webhooks/pagerduty/"):
         add(path, pagerduty.webhook, expect_handler=expect)
+    slack = SlackDoor(doors)
+    for name in ("commands", "interactions", "events"):
+        for path in (f"/slack/{name}", f"/slack/{name}/"):
+            add(path, getattr(slack, name), expect_handler=expect)
     get("/healthz", probes.healthz)
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)

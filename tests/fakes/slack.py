@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,11 @@ from aiohttp import web
 from tests.fakes.vendor import Ledger, Vendor
 
 TOKEN = "xoxb-fake-0123456789-secret"
-READS = ("conversations.history", "conversations.replies", "conversations.list")
-LIMITS = {"header": 150, "section": 3000, "context": 3000}
+READS = (
+    "conversations.history", "conversations.replies", "conversations.list", "auth.test", "usergroups.users.list",
+)  # fmt: skip
+BOT = "U0BOT"
+LIMITS = {"header": 150, "section": 3000, "context": 3000, "actions": 3000}
 Result = tuple[int, dict[str, Any], list[str]]
 
 
@@ -27,6 +31,10 @@ class FakeSlack(Vendor):
         self.token = token
         self.channels = {"incidents": "C0INCIDENTS", "general": "C0GENERAL"}
         self.messages: list[dict[str, Any]] = []
+        self.rooms: dict[str, dict[str, Any]] = {}
+        """Channels that were made, by id: name, creator, topic, pins, members, archived."""
+        self.views: list[dict[str, Any]] = []
+        self.groups: dict[str, list[str]] = {}
         self.refused: dict[str, str] = {}
         """A method and the error that it answers until it is taken out."""
         self.joined = True
@@ -37,8 +45,9 @@ class FakeSlack(Vendor):
 
     @property
     def parents(self) -> list[dict[str, Any]]:
-        """The messages that stand in a channel by themselves."""
-        return [message for message in self.messages if "thread_ts" not in message]
+        """The messages that stand in a channel by themselves, those of an incident's own channel left out."""
+        alone = [message for message in self.messages if "thread_ts" not in message]
+        return [message for message in alone if message["channel"] not in self.rooms]
 
     @property
     def replies(self) -> list[dict[str, Any]]:
@@ -72,6 +81,15 @@ class FakeSlack(Vendor):
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "conversations.list": self._list,
+            "conversations.create": self._create,
+            "conversations.invite": self._invite,
+            "conversations.setTopic": self._topic,
+            "conversations.archive": self._archive,
+            "conversations.unarchive": self._unarchive,
+            "pins.add": self._pin,
+            "views.open": self._view,
+            "auth.test": lambda _, __: (200, {"ok": True, "user_id": BOT}, []),
+            "usergroups.users.list": self._group,
         }.get(method)
         if act is None or not isinstance(arguments, dict):
             self.fail(f"unknown method {method}" if act is None else f"{method} without arguments")
@@ -90,6 +108,8 @@ class FakeSlack(Vendor):
         thread = message.get("thread_ts")
         if thread is not None and self._message(channel, thread) is None:
             return _no("thread_not_found")
+        if self.rooms.get(channel, {}).get("archived"):
+            return _no("is_archived")
         stamp = f"1795442540.{self._clock + 1:06d}"
         if keep:
             self._clock += 1
@@ -118,7 +138,9 @@ class FakeSlack(Vendor):
 
     def _history(self, query: dict[str, Any], keep: bool) -> Result:
         channel = self._channel(query.get("channel"), by_name=False)
-        found = [message for message in self.parents if message["channel"] == channel]
+        found = [one for one in self.messages if one["channel"] == channel and "thread_ts" not in one]
+        if "latest" in query:
+            found = [one for one in found if query.get("oldest", "0") <= one["ts"] <= query["latest"]]
         return _no("channel_not_found") if channel is None else self._page(query, found[::-1])
 
     def _replies(self, query: dict[str, Any], keep: bool) -> Result:
@@ -137,8 +159,89 @@ class FakeSlack(Vendor):
         answer = {"ok": True, "messages": page, "has_more": bool(more), "response_metadata": {"next_cursor": more}}
         return 200, answer, []
 
+    def _create(self, body: dict[str, Any], keep: bool) -> Result:
+        name = body.get("name", "")
+        if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
+            return _no("invalid_name_specials")
+        if name in self.channels:
+            return _no("name_taken")
+        number = f"C0ROOM{len(self.rooms) + 1:04d}"
+        if keep:
+            self.channels[name] = number
+            self.rooms[number] = {
+                "name": name, "creator": BOT, "topic": "", "pins": [], "members": [BOT], "archived": False,
+            }  # fmt: skip
+        return 200, {"ok": True, "channel": {"id": number, "name": name, "creator": BOT}}, []
+
+    def _invite(self, body: dict[str, Any], keep: bool) -> Result:
+        room, users = self.rooms.get(body.get("channel", "")), str(body.get("users", "")).split(",")
+        if room is None:
+            return _no("channel_not_found")
+        if len(users) > 100 or not all(re.fullmatch(r"[UW][A-Z0-9]+", user) for user in users):
+            return _no("invalid_arguments")
+        if set(users) <= set(room["members"]):
+            return _no("already_in_channel")
+        if keep:
+            room["members"] += [user for user in users if user not in room["members"]]
+        return 200, {"ok": True, "channel": {"id": body["channel"]}}, []
+
+    def _topic(self, body: dict[str, Any], keep: bool) -> Result:
+        room, topic = self.rooms.get(body.get("channel", "")), body.get("topic", "")
+        if room is None:
+            return _no("channel_not_found")
+        if len(topic) > 250:
+            return _no("too_long")
+        if keep:
+            room["topic"] = topic
+        return 200, {"ok": True}, []
+
+    def _archive(self, body: dict[str, Any], keep: bool) -> Result:
+        return self._put_away(body, keep, True, "already_archived")
+
+    def _unarchive(self, body: dict[str, Any], keep: bool) -> Result:
+        return self._put_away(body, keep, False, "not_archived")
+
+    def _put_away(self, body: dict[str, Any], keep: bool, away: bool, already: str) -> Result:
+        room = self.rooms.get(body.get("channel", ""))
+        if room is None:
+            return _no("channel_not_found")
+        if room["archived"] is away:
+            return _no(already)
+        if keep:
+            room["archived"] = away
+        return 200, {"ok": True}, []
+
+    def _pin(self, body: dict[str, Any], keep: bool) -> Result:
+        room = self.rooms.get(body.get("channel", ""))
+        if room is None or self._message(body["channel"], body.get("timestamp")) is None:
+            return _no("message_not_found" if room else "channel_not_found")
+        if body["timestamp"] in room["pins"]:
+            return _no("already_pinned")
+        if keep:
+            room["pins"].append(body["timestamp"])
+        return 200, {"ok": True}, []
+
+    def _view(self, body: dict[str, Any], keep: bool) -> Result:
+        view = body.get("view", {})
+        if not body.get("trigger_id"):
+            return _no("invalid_trigger_id")
+        long = [name for name in ("title", "submit", "close") if len(view.get(name, {}).get("text", "")) > 24]
+        if long or view.get("type") != "modal" or len(view.get("private_metadata", "")) > 3000:
+            return _no("invalid_arguments", f"{long}")
+        if keep:
+            self.views.append(view)
+        return 200, {"ok": True, "view": {"id": f"V{len(self.views)}"}}, []
+
+    def _group(self, query: dict[str, Any], keep: bool) -> Result:
+        users = self.groups.get(query.get("usergroup", ""))
+        return _no("no_such_subteam") if users is None else (200, {"ok": True, "users": users}, [])
+
     def _list(self, query: dict[str, Any], keep: bool) -> Result:
-        channels = [{"id": key, "name": name} for name, key in self.channels.items()]
+        channels = [
+            {"id": key, "name": name, "creator": self.rooms.get(key, {}).get("creator", "U0ADMIN")}
+            for name, key in self.channels.items()
+            if not self.rooms.get(key, {}).get("archived")
+        ]
         return 200, {"ok": True, "channels": channels, "response_metadata": {"next_cursor": ""}}, []
 
     def _channel(self, name: Any, *, by_name: bool) -> str | None:
@@ -196,10 +299,23 @@ def _block(block: dict[str, Any]) -> list[str]:
     fields = block.get("fields", [])
     if len(fields) > 10 or any(not 1 <= len(part["text"]) <= 2000 for part in fields):
         errors.append("fields: at most 10 of 2000 characters")
-    if len(block.get("elements", [])) > 10:
+    if len(block.get("elements", [])) > (25 if kind == "actions" else 10):
         errors.append("no more than 10 items allowed")
+    if kind == "actions":
+        errors += _actions(block)
     if kind == "section" and not parts and not fields:
         errors.append("a section needs text or fields")
+    return errors
+
+
+def _actions(block: dict[str, Any]) -> list[str]:
+    names = [element.get("action_id") for element in block.get("elements", [])]
+    errors = [] if names and len(set(names)) == len(names) else ["action_id must be there once each"]
+    for element in block.get("elements", []):
+        if element["type"] == "button" and (len(element["text"]["text"]) > 75 or len(element.get("value", "")) > 2000):
+            errors.append("a button's text has at most 75 characters")
+        if element.get("style", "primary") not in ("primary", "danger"):
+            errors.append("style: primary or danger")
     return errors
 
 

@@ -30,8 +30,11 @@ class PushedClock(FakeClock):
         return timedelta()
 
 
-def reference(site: str, **env: str) -> Config:
-    """Return the reference configuration with its vendors at the fakes."""
+def reference(site: str, *, rooms: bool = False, **env: str) -> Config:
+    """Return the reference configuration with its vendors at the fakes; incidents have no Slack channel of their own.
+
+    Most stories are not about those; `rooms` leaves them on.
+    """
     names = {
         "ALERTMANAGER_TOKEN": "am-token",
         "RESPONDER_TOKEN": "respond-token",
@@ -41,7 +44,10 @@ def reference(site: str, **env: str) -> Config:
         "SLACK_BOT_TOKEN": TOKEN,
         "SLACK_SIGNING_SECRET": "s" * 32,
     }
-    return load(ROOT / "config" / "receiver.yaml", {**names, **env})
+    made = load(ROOT / "config" / "receiver.yaml", {**names, **env})
+    chat = made.channels["chat"]
+    alone = chat if rooms else chat.model_copy(update={"incident_channels": None})
+    return made.model_copy(update={"channels": {**made.channels, "chat": alone}})
 
 
 def alert(
@@ -121,14 +127,14 @@ class World:
         self.replicas: list[Replica] = []
         self.outside = Outside()
 
-    async def open(self, replicas: int = 1, **env: str) -> World:
+    async def open(self, replicas: int = 1, **env: Any) -> World:
         """Start the vendors and that many replicas."""
         await self.site.start()
         for _ in range(replicas):
             await self.replica(**env)
         return self
 
-    async def replica(self, **env: str) -> Replica:
+    async def replica(self, **env: Any) -> Replica:
         """Start one more replica."""
         made = Replica(reference(self.site.url, **env), url=self.store, clock=self.clock)
         made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside

@@ -45,6 +45,9 @@ class House:
             unknowns=replica.unknowns,
             history=replica.history,
             pager_news=replica.pager_news,
+            slack_desk=replica.slack_desk,
+            slack_commands=replica.slack_commands,
+            slack_clicks=replica.slack_clicks,
             reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))
@@ -80,7 +83,7 @@ async def opened(store_url: str) -> AsyncIterator[Opened]:
     world = World(store_url)
     houses: list[House] = []
 
-    async def open_house(change: Callable[[Config], Config] = lambda config: config, **env: str) -> House:
+    async def open_house(change: Callable[[Config], Config] = lambda config: config, **env: Any) -> House:
         await world.open(**env)
         house = House(world, change)
         houses.append(house)

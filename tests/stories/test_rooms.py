@@ -1,0 +1,127 @@
+"""An incident's own Slack channel: made once, kept up to date, put away at the end; a limit there holds up nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from receiver.channels.slack_room import room_name
+from receiver.model.command import Assign, Close, Declare, Reopen, Resolve
+from receiver.model.event import Actor, ActorKind
+from receiver.model.severity import Severity
+from receiver.model.work import Role
+from tests.channels.notices import incident
+from tests.stories.world import World, alert, notification
+
+ALICE = Actor(kind=ActorKind.API, name="alice")
+ONE = "INC-2026-0001"
+
+
+def creations(world: World) -> int:
+    """Return how often a channel was asked for."""
+    return sum(entry["path"].endswith("conversations.create") for entry in world.slack.taken)
+
+
+def only(world: World) -> tuple[str, dict[str, Any]]:
+    """Return the one channel that was made, and its id."""
+    ((number, room),) = world.slack.rooms.items()
+    return number, room
+
+
+async def test_it_is_made_once_by_two_replicas_and_lives_with_the_incident(world: World) -> None:
+    await world.open(2, rooms=True)
+    await world.post(notification(alert("AuthFailing")))
+    number, room = only(world)
+    assert room["name"] == "inc-2026-0001-api-auth-failing"
+    assert room["topic"].startswith("[SEV-2] INC-2026-0001 AuthFailing")
+    assert "U0ALICE" in room["members"]
+    assert "U0VP" not in room["members"]
+    (opened,) = await world.incidents()
+    assert opened.rooms == {"chat": number}
+    await world.one.respond.act(ONE, Assign(role=Role.IC, person="bob"), ALICE, world.clock.now())
+    await world.quiet()
+    assert room["topic"].endswith("(IC: bob)")
+    assert "U0BOB" in room["members"]
+    said = [one for one in world.slack.messages if one["channel"] == number]
+    assert len(said[0]["blocks"]) > 3
+    assert "bob is Incident Commander" in str(said[-1])
+    for command in (Resolve(), Close()):
+        await world.one.respond.act(ONE, command, ALICE, world.clock.now())
+        await world.quiet()
+    assert room["archived"]
+    await world.one.respond.act(ONE, Reopen(), ALICE, world.clock.now())
+    await world.quiet()
+    assert not room["archived"]
+    assert creations(world) == 1
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_an_answer_that_was_lost_makes_no_second_one(world: World, made: bool) -> None:
+    await world.open(rooms=True)
+    real, lost = world.slack.act, [True]
+
+    def once(request: Any, body: Any, raw: bytes) -> Any:
+        if request.match_info["method"] == "conversations.create" and lost:
+            lost.clear()
+            if made:
+                real(request, body, raw)
+            return 500, {}, []
+        return real(request, body, raw)
+
+    world.slack.act = once  # type: ignore[method-assign]
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("1m")
+    number, room = only(world)
+    assert (await world.incidents())[0].rooms == {"chat": number}
+    assert len(room["pins"]) == 1
+
+
+async def test_a_name_that_somebody_else_has_is_left_to_them(world: World) -> None:
+    await world.open(rooms=True)
+    world.slack.channels["inc-2026-0001-api-auth-failing"] = "C0OTHER"
+    await world.post(notification(alert("AuthFailing")))
+    assert only(world)[1]["name"] == "inc-2026-0001-api-auth-failing-2"
+
+
+async def test_a_limit_on_channels_holds_up_no_message_and_no_page(world: World) -> None:
+    await world.open(rooms=True)
+    world.slack.refused["conversations.create"] = "ratelimited"
+    await world.post(notification(alert("AuthFailing")))
+    assert len(world.slack.parents) == 1
+    assert world.rung() == ["alice"]
+    assert world.slack.rooms == {}
+    del world.slack.refused["conversations.create"]
+    await world.forward("1m")
+    assert only(world)[1]["pins"]
+
+
+async def test_who_may_not_make_channels_informs_as_before(world: World) -> None:
+    await world.open(rooms=True)
+    world.slack.refused["conversations.create"] = "missing_scope"
+    await world.post(notification(alert("AuthFailing")))
+    assert len(world.slack.parents) == 1
+    letters = await world.one.due.dead_letters()
+    assert [letter["reason"] for letter in letters.values()] == ["auth"]
+
+
+async def test_a_mild_one_has_none_and_what_a_storm_holds_back_has_none(world: World) -> None:
+    await world.open(rooms=True)
+    mild = Declare(title="x", severity=Severity.SEV4)
+    await world.one.respond.declare(mild, ALICE, world.clock.now())
+    await world.quiet()
+    assert world.slack.rooms == {}
+    for number in range(30):
+        await world.post(notification(alert("AuthFailing", labels={"n": str(number)}), group=f"g{number}"))
+    await world.forward("30s")
+    held = [one for one in await world.incidents() if one.held]
+    assert len(held) >= 5
+    assert not any(one.rooms for one in held)
+
+
+@pytest.mark.parametrize("title", ["<!channel> <@U0VP>", "日本語", "a" * 500, "", "INC-9999-0001 #general @here"])
+def test_a_name_is_harmless_whatever_the_labels_say(title: str) -> None:
+    name = room_name("inc", incident(id="INC-2026-0042", title=title, names=(title,), service=title or None))
+    assert name.startswith("inc-2026-0042")
+    assert len(name) <= 76
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_")
