@@ -18,6 +18,8 @@ from receiver.model.base import to_ms
 from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import HANDOFF, Duty
+from receiver.pipeline.groups import NAME as GROUPS
+from receiver.pipeline.groups import Groups
 from receiver.pipeline.handover import HandOver
 from receiver.pipeline.heartbeat import NAME as HEARTBEAT
 from receiver.pipeline.heartbeat import Heartbeat
@@ -138,6 +140,7 @@ class Replica:
         )
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
+        self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
         self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)

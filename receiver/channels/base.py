@@ -94,6 +94,8 @@ class Channel(ABC, Generic[S]):
     """Tells the public: takes status updates that were let out."""
     personal: ClassVar[bool] = False
     """Writes to each person at their own address."""
+    groups: ClassVar[bool] = False
+    """Has user groups, whose members can be set."""
     built: ClassVar[bool] = True
     """False for a kind whose settings are known, but which cannot send yet."""
 
@@ -126,6 +128,10 @@ class Channel(ABC, Generic[S]):
     @abstractmethod
     async def deliver(self, notice: Notice) -> Receipt:
         """Hand `notice` to the vendor; called by `send`, which checked that it can. Raises DeliveryError."""
+
+    async def regroup(self, group: str, addresses: tuple[str, ...], now: datetime) -> None:
+        """Let the user group have those members and no others. Raises DeliveryError."""
+        raise DeliveryError("refused", f"{self.name} has no user groups", permanent=True)
 
     @classmethod
     def tells(cls) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
@@ -54,6 +55,7 @@ class Slack(Channel[SlackSettings]):
     kind: ClassVar[str] = "slack"
     Settings: ClassVar[type[ChannelSettings]] = SlackSettings
     informs: ClassVar[bool] = True
+    groups: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: SlackSettings, http: Http) -> None:
         """Begin without any channel's id known."""
@@ -80,6 +82,12 @@ class Slack(Channel[SlackSettings]):
         """Return the channel of the settings, and an incident's own where some get one."""
         own = self.settings.incident_channels
         return (self.address(), ADDRESS) if own is not None and own.severities else (self.address(),)
+
+    async def regroup(self, group: str, addresses: tuple[str, ...], now: datetime) -> None:
+        """Let the user group have those members and no others; Slack has no group without any."""
+        users = ",".join(one for one in addresses if message.USER.fullmatch(one))
+        if users:
+            await self._api.write("usergroups.users.update", {"usergroup": group, "users": users}, now)
 
     @property
     def api(self) -> SlackApi:

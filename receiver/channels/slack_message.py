@@ -38,7 +38,7 @@ INERT: dict[str, Any] = {
 }  # fmt: skip
 """What a post must say besides its text, so that nothing in it comes alive."""
 
-_USER = re.compile(r"[UW][A-Z0-9]+")
+USER = re.compile(r"[UW][A-Z0-9]+")
 _GROUP = re.compile(r"S[A-Z0-9]+")
 BUTTONS = (
     ("ack", "Acknowledge"), ("escalate", "Escalate"), ("take_ic", "Take IC"), ("resolve", "Resolve"),
@@ -71,7 +71,7 @@ def flat(text: str) -> str:
 def mention(person: Mention) -> str:
     """Return the live mention of a user or user group whose id has the right form; otherwise the name, inert."""
     address = person.address or ""
-    if _USER.fullmatch(address):
+    if USER.fullmatch(address):
         return f"<@{address}>"
     if _GROUP.fullmatch(address):
         return f"<!subteam^{address}>"

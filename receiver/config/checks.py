@@ -119,6 +119,8 @@ def _of_channels(draft: Draft) -> Iterator[Reference]:
     for name, schedule in draft.sections.schedules.items():
         if schedule.handoff_channel is not None:
             yield ("schedules", name, "handoff_channel"), "channels", schedule.handoff_channel
+        for channel in schedule.user_groups:
+            yield ("schedules", name, "user_groups", channel), "channels", channel
     monthly = draft.sections.reviews.monthly
     if monthly is not None:
         yield ("reviews", "monthly", "channel"), "channels", monthly.channel
@@ -204,6 +206,12 @@ def _handoffs(draft: Draft) -> Iterator[Problem]:
             able = sorted(kind for kind, channel in kinds.items() if channel.informs)
             message = f"a channel of kind {told.kind} takes no messages"
             yield draft.document.problem(path, message, f"name one of kind {', '.join(able)}")
+        for channel in schedule.user_groups:
+            settings = draft.sections.channels.get(channel)
+            if settings is not None and not kinds[settings.kind].groups:
+                where: Path = ("schedules", name, "user_groups", channel)
+                wrong = f"a channel of kind {settings.kind} has no user groups"
+                yield draft.document.problem(where, wrong, "name one of kind slack", at_key=True)
 
 
 def _doors(draft: Draft) -> Iterator[Problem]:

@@ -147,6 +147,8 @@ class Schedule(Line):
     """Who takes over from whom for a while; the last one counts, and those made by command before all."""
     handoff_channel: str | None = None
     """A key of `channels`: where the hand-off is told."""
+    user_groups: dict[str, str] = {}
+    """By key of `channels`: the user group there whose one member is always whoever is on call (Slack: `S...`)."""
     respond_within: PositiveDuration | None = None
     """How soon whoever is on call here is to answer; none: as the severity says."""
 

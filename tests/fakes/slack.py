@@ -88,6 +88,7 @@ class FakeSlack(Vendor):
             "conversations.unarchive": self._unarchive,
             "pins.add": self._pin,
             "views.open": self._view,
+            "usergroups.users.update": self._regroup,
             "auth.test": lambda _, __: (200, {"ok": True, "user_id": BOT}, []),
             "usergroups.users.list": self._group,
         }.get(method)
@@ -235,6 +236,16 @@ class FakeSlack(Vendor):
     def _group(self, query: dict[str, Any], keep: bool) -> Result:
         users = self.groups.get(query.get("usergroup", ""))
         return _no("no_such_subteam") if users is None else (200, {"ok": True, "users": users}, [])
+
+    def _regroup(self, body: dict[str, Any], keep: bool) -> Result:
+        users = [user for user in str(body.get("users", "")).split(",") if user]
+        if body.get("usergroup") not in self.groups:
+            return _no("no_such_subteam")
+        if not users or not all(re.fullmatch(r"[UW][A-Z0-9]+", user) for user in users):
+            return _no("no_users_provided")
+        if keep:
+            self.groups[body["usergroup"]] = users
+        return 200, {"ok": True}, []
 
     def _list(self, query: dict[str, Any], keep: bool) -> Result:
         channels = [
