@@ -57,6 +57,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         informs=where("informs"),
         tickets=where("tickets"),
         public=where("publishes"),
+        documents=where("documents"),
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,

@@ -92,6 +92,8 @@ class Channel(ABC, Generic[S]):
     """Makes tickets: of incidents whose severity asks for one, and of action items."""
     publishes: ClassVar[bool] = False
     """Tells the public: takes status updates that were let out."""
+    documents: ClassVar[bool] = False
+    """Keeps documents: post-mortems and reviews, as pages."""
     personal: ClassVar[bool] = False
     """Writes to each person at their own address."""
     groups: ClassVar[bool] = False
@@ -135,8 +137,15 @@ class Channel(ABC, Generic[S]):
 
     @classmethod
     def tells(cls) -> bool:
-        """Return whether it takes anything that is not a page."""
+        """Return whether it takes anything that is neither a page nor a document."""
         return cls.informs or cls.tickets or cls.publishes or cls.personal
+
+    @classmethod
+    def able(cls, action: Action) -> bool:
+        """Return whether it can do `action` at all."""
+        if action in PAGING:
+            return cls.paging
+        return cls.documents if action is Action.DOCUMENT else cls.tells()
 
     async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
         """Return the tickets of ours that changed at the vendor since then, oldest first. Raises DeliveryError."""
@@ -151,7 +160,7 @@ class Channel(ABC, Generic[S]):
         lacking = self.missing()
         if lacking is not None:
             raise DeliveryError("refused" if self.built else "not_built", f"{self.name}: {lacking}", permanent=True)
-        if not (self.paging if notice.action in PAGING else self.tells()):
+        if not self.able(notice.action):
             detail = f"{self.name} cannot {notice.action.value}"
             raise DeliveryError("refused", detail, permanent=True)
         try:

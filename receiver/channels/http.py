@@ -57,10 +57,12 @@ class Http:
         content = {"Content-Type": "application/json; charset=utf-8"}
         return await self.post(url, encode(body), {**content, **(headers or {})})
 
-    async def send_json(self, method: str, url: str, body: object, headers: Mapping[str, str] | None = None) -> Reply:
+    async def send_json(
+        self, method: str, url: str, body: object, headers: Mapping[str, str] | None = None, limit: int = BODY_LIMIT
+    ) -> Reply:
         """Return the answer to `body` sent as JSON by `method`, as PUT or PATCH. Raises DeliveryError without one."""
         content = {"Content-Type": "application/json; charset=utf-8"}
-        return await self._request(method, url, {**content, **(headers or {})}, data=encode(body))
+        return await self._request(method, url, {**content, **(headers or {})}, data=encode(body), limit=limit)
 
     async def post(self, url: str, data: bytes, headers: Mapping[str, str]) -> Reply:
         """Return the answer to the raw bytes `data`. Raises DeliveryError when there is none."""

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels import jira_ticket as ticket
+from receiver.channels.atlassian import Body, Gone
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
-from receiver.channels.jira_api import Body, Gone, JiraApi, category, quoted
+from receiver.channels.jira_api import JiraApi, category, quoted
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt
@@ -79,7 +80,7 @@ class Jira(Channel[JiraSettings]):
 
     def secrets(self, notice: Notice) -> tuple[str, ...]:
         """Return the token, and the form in which it is sent."""
-        return (*super().secrets(notice), *self._api.secrets)
+        return (*super().secrets(notice), *self._api.site.secrets)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return what would be made, changed and commented; where it would be moved to is asked of Jira first."""
@@ -88,19 +89,19 @@ class Jira(Channel[JiraSettings]):
             return []
         memory, requests = dict(notice.memory), []
         if _whole(notice) and not memory.get("issue"):
-            requests.append(self._api.shown("POST", "/issue", {"fields": self._fields(notice, incident)}))
+            requests.append(self._api.site.shown("POST", "/issue", {"fields": self._fields(notice, incident)}))
         elif _whole(notice):
             path = f"/issue/{memory['issue']}"
             changed = self._changed(incident, memory)
             news = ticket.news(notice.events, memory.get("said", 0))
-            requests += [self._api.shown("PUT", path, {"fields": changed})] if changed else []
+            requests += [self._api.site.shown("PUT", path, {"fields": changed})] if changed else []
             text = {"body": self._api.text(ticket.comment(news, incident))} if news else None
-            requests += [self._api.shown("POST", f"{path}/comment", text)] if text else []
+            requests += [self._api.site.shown("POST", f"{path}/comment", text)] if text else []
         for item in ticket.items(notice.events, incident):
             key = memory.get("actions", {}).get(str(item.n))
             fields = self._item_fields(item, notice, incident, memory.get("issue"), fresh=key is None)
             method, path = ("POST", "/issue") if key is None else ("PUT", f"/issue/{key}")
-            requests.append(self._api.shown(method, path, {"fields": fields}))
+            requests.append(self._api.site.shown(method, path, {"fields": fields}))
         return requests
 
     async def deliver(self, notice: Notice) -> Receipt:

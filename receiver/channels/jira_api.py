@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from receiver.channels.base import DeliveryError, Http, Reply, raise_for
+from receiver.channels.atlassian import Body, Site, objects
+from receiver.channels.base import DeliveryError, Http, Reply
 from receiver.channels.jira_text import Line, adf, wiki
-from receiver.channels.text import HIDDEN
 from receiver.model.ticket import Progress
 
 PAGE = 100
 PAGES = 5
-READ_BYTES = 4 * 1024 * 1024
 FIELDS = ("status", "labels", "assignee", "summary")
-
-Body = dict[str, Any]
-
-
-class Gone(DeliveryError):
-    """There is no such issue, or this account may not see it."""
 
 
 class JiraApi:
@@ -30,36 +22,21 @@ class JiraApi:
 
     def __init__(self, url: str, cloud: bool, user: str, token: str, http: Http) -> None:
         """`url` is the site's, without a version path; `user` is for the cloud alone."""
-        self.base = f"{url}/rest/api/{'3' if cloud else '2'}"
         self.cloud = cloud
-        self._http = http
-        self._token = token
-        self._basic = base64.b64encode(f"{user}:{token}".encode("utf-8", "replace")).decode()
-        self._quiet: datetime | None = None
+        self.site = Site(f"{url}/rest/api/{'3' if cloud else '2'}", cloud, user, token, http)
 
     def text(self, lines: Sequence[Line]) -> Body | str:
         """Return `lines` in the form that this flavour takes."""
         return adf(lines) if self.cloud else wiki(lines)
 
-    def shown(self, method: str, path: str, body: Body | None = None) -> Body:
-        """Return a request as a preview shows it, without the credential."""
-        way = "Basic" if self.cloud else "Bearer"
-        request: Body = {"method": method, "url": f"{self.base}{path}", "headers": {"Authorization": f"{way} {HIDDEN}"}}
-        return request if body is None else {**request, "body": body}
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every form of the credential: none may be shown."""
-        return (self._token, self._basic)
-
     async def create(self, fields: Body, optional: Sequence[str], now: datetime) -> tuple[str, str | None]:
         """Return the key of a new issue, and a warning when Jira takes it only without some `optional` field."""
-        reply = await self._send("POST", "/issue", {"fields": fields}, now)
+        reply = await self.site.send("POST", "/issue", {"fields": fields}, now)
         refused = _refused(reply, optional) if reply.status == 400 else ()
         if refused:
             fields = {name: value for name, value in fields.items() if name not in refused}
-            reply = await self._send("POST", "/issue", {"fields": fields}, now)
-        answer = self._read(reply, now)
+            reply = await self.site.send("POST", "/issue", {"fields": fields}, now)
+        answer = self.site.read(reply, now)
         key = answer.get("key")
         if not isinstance(key, str):
             raise DeliveryError("bad_answer", "Jira made an issue without a key", ambiguous=True)
@@ -68,27 +45,27 @@ class JiraApi:
     async def update(self, key: str, fields: Body, optional: Sequence[str], now: datetime) -> str | None:
         """Change fields of an issue; return a warning when some were refused."""
         path = f"/issue/{quote(key, safe='')}"
-        reply = await self._send("PUT", path, {"fields": fields}, now)
+        reply = await self.site.send("PUT", path, {"fields": fields}, now)
         refused = _refused(reply, optional) if reply.status == 400 else ()
         if refused:
             fields = {name: value for name, value in fields.items() if name not in refused}
             if fields:
-                reply = await self._send("PUT", path, {"fields": fields}, now)
-                raise_for(reply, now, self.secrets)
+                reply = await self.site.send("PUT", path, {"fields": fields}, now)
+                self.site.good(reply, now)
             return f"jira: {key} keeps its {', '.join(refused)}"
-        raise_for(reply, now, self.secrets)
+        self.site.good(reply, now)
         return None
 
     async def comment(self, key: str, lines: Sequence[Line], now: datetime) -> None:
         """Add a comment."""
-        reply = await self._send("POST", f"/issue/{quote(key, safe='')}/comment", {"body": self.text(lines)}, now)
-        self._read(reply, now)
+        reply = await self.site.send("POST", f"/issue/{quote(key, safe='')}/comment", {"body": self.text(lines)}, now)
+        self.site.read(reply, now)
 
     async def comments(self, key: str, now: datetime) -> str:
         """Return all text of the newest comments of an issue, whatever its form."""
         query = {"maxResults": str(PAGE), "orderBy": "-created"}
-        answer = await self._get(f"/issue/{quote(key, safe='')}/comment", query, now)
-        return "\n".join(_flat(one.get("body")) for one in _objects(answer.get("comments")))
+        answer = await self.site.get(f"/issue/{quote(key, safe='')}/comment", query, now)
+        return "\n".join(_flat(one.get("body")) for one in objects(answer.get("comments")))
 
     async def move(self, key: str, wanted: Sequence[Progress], now: datetime) -> str | None:
         """Take an issue to the first category of `wanted` that its workflow offers; return a warning when it cannot.
@@ -96,20 +73,20 @@ class JiraApi:
         Ids and names differ per workflow, state and language: only the category is asked for.
         """
         path = f"/issue/{quote(key, safe='')}"
-        offered = _objects((await self._get(f"{path}/transitions", {}, now)).get("transitions"))
+        offered = objects((await self.site.get(f"{path}/transitions", {}, now)).get("transitions"))
         for progress in wanted:
             for one in offered:
                 to = one.get("to")
                 if isinstance(to, dict) and category(to) is progress:
-                    reply = await self._send(
+                    reply = await self.site.send(
                         "POST", f"{path}/transitions", {"transition": {"id": str(one.get("id"))}}, now
                     )
                     if reply.status == 400:
                         return f"jira: {key} could not be moved to {progress}: its transition asks for more fields"
-                    raise_for(reply, now, self.secrets)
+                    self.site.good(reply, now)
                     return None
         # Not offered: it is there already, or its workflow does not allow it from here.
-        fields = (await self._get(path, {"fields": "status"}, now)).get("fields")
+        fields = (await self.site.get(path, {"fields": "status"}, now)).get("fields")
         status = fields.get("status") if isinstance(fields, dict) else None
         if isinstance(status, dict) and category(status) in wanted:
             return None
@@ -126,7 +103,7 @@ class JiraApi:
                 token = answer.get("nextPageToken") if isinstance(answer.get("nextPageToken"), str) else None
             else:
                 answer = await self._ask("/search", {**body, "startAt": len(found)}, now)
-            page = _objects(answer.get("issues"))
+            page = objects(answer.get("issues"))
             found += page
             more = token is not None if self.cloud else len(page) == PAGE
             if not (page and more):
@@ -134,50 +111,8 @@ class JiraApi:
         return found
 
     async def _ask(self, path: str, body: Body, now: datetime) -> Body:
-        reply = await self._send("POST", path, body, now)
-        return self._read(reply, now)
-
-    async def _get(self, path: str, query: Mapping[str, str], now: datetime) -> Body:
-        self._keep_quiet(now)
-        reply = await self._http.get(f"{self.base}{path}", self._headers(), query, READ_BYTES)
-        return self._read(self._heard(reply, now), now)
-
-    async def _send(self, method: str, path: str, body: Body, now: datetime) -> Reply:
-        self._keep_quiet(now)
-        return self._heard(await self._http.send_json(method, f"{self.base}{path}", body, self._headers()), now)
-
-    def _heard(self, reply: Reply, now: datetime) -> Reply:
-        if reply.status == 429:
-            try:
-                raise_for(reply, now, self.secrets)
-            except DeliveryError as error:
-                self._quiet = now + timedelta(seconds=error.retry_after) if error.retry_after else None
-                raise
-        if reply.status in (404, 410):
-            try:
-                raise_for(reply, now, self.secrets)
-            except DeliveryError as error:
-                raise Gone(error.reason, error.detail, permanent=True) from None
-        return reply
-
-    def _keep_quiet(self, now: datetime) -> None:
-        # Asking again too early makes the wait longer, for every ticket.
-        left = (self._quiet - now).total_seconds() if self._quiet else 0.0
-        if left > 0:
-            raise DeliveryError("rate_limited", "held back by Jira's limit", retry_after=left)
-
-    def _read(self, reply: Reply, now: datetime) -> Body:
-        raise_for(reply, now, self.secrets)
-        if isinstance(reply.json, dict):
-            return reply.json
-        # A page for people in place of JSON is the sign-in: the credential is not taken, or a proxy stands before it.
-        detail = f"answered {reply.status} without JSON: a sign-in page? (check user and token)"
-        raise DeliveryError("auth", detail, ambiguous=True)
-
-    def _headers(self) -> dict[str, str]:
-        credential = f"Basic {self._basic}" if self.cloud else f"Bearer {self._token}"
-        # Names are localised to the account; English keeps errors readable for whoever reads the log.
-        return {"Authorization": credential, "Accept": "application/json", "Accept-Language": "en"}
+        reply = await self.site.send("POST", path, body, now)
+        return self.site.read(reply, now)
 
 
 def category(status: Mapping[str, Any]) -> Progress | None:
@@ -196,10 +131,6 @@ def quoted(text: str) -> str:
 def _refused(reply: Reply, optional: Sequence[str]) -> tuple[str, ...]:
     errors = reply.json.get("errors") if isinstance(reply.json, dict) else None
     return tuple(name for name in optional if isinstance(errors, dict) and name in errors)
-
-
-def _objects(value: object) -> list[Body]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _flat(body: object) -> str:

@@ -52,6 +52,8 @@ class Policy:
     """Where tickets are made."""
     public: tuple[Destination, ...] = ()
     """Where status updates go once they are let out, beside the built-in page."""
+    documents: tuple[Destination, ...] = ()
+    """Where documents are kept as pages."""
     letters: tuple[tuple[str, str], ...] = ()
     """Name and kind of the channels that write to each person at their own address."""
     verify_every: timedelta | None = None

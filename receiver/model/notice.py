@@ -21,6 +21,8 @@ class Action(StrEnum):
     """Say how the incident stands now: a first message, or an edit and what is new."""
     TELL = "tell"
     """A message about the service itself, without an incident: only `text` is filled."""
+    DOCUMENT = "document"
+    """Publish a page, or bring it up to date: `document` is filled."""
 
 
 class Mention(Frozen):
@@ -35,6 +37,17 @@ class Link(Frozen):
 
     text: str
     href: str
+
+
+class Document(Frozen):
+    """A page as it is to stand: a post-mortem, a review."""
+
+    key: str
+    """Stable: by it the page is known again."""
+    title: str
+    """Names the incident or the month, so that no two documents share one."""
+    markdown: str
+    """Headings, paragraphs, lists, tables, code; foreign text in it is escaped by whoever wrote it."""
 
 
 class Notice(Frozen):
@@ -54,6 +67,7 @@ class Notice(Frozen):
     alerts: tuple[AlertLine, ...] = ()
     """At most 20 of the firing alerts."""
     mentions: tuple[Mention, ...] = ()
+    document: Document | None = None
     accounts: dict[str, str] = {}
     """How the channel calls the owners of the action items in `events`, by their name here; only who is known there."""
     invited: tuple[Mention, ...] = ()

@@ -15,7 +15,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt, Room
-from receiver.pipeline.notices import alert_lines, inform_notice, page_notice, plain, stray_notice
+from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.setting import Setting
 from receiver.store.due import Claimed, Due, Outcome
 from receiver.store.incidents import Incidents
@@ -88,6 +88,8 @@ class Deliver:
             if notice is None or notice.action is not Action.TRIGGER:
                 return notice
         else:
+            if channel.documents:
+                return document_notice(row, incident, await self.incidents.events(row.uid), setting, now)
             events = await self.incidents.events(row.uid, row.cursor)
             notice = inform_notice(row, incident, events, (), setting, now)
             if notice is None:

@@ -96,6 +96,20 @@ def _belonging(incident: Incident, fresh: Sequence[Event]) -> list[str]:
     return list(dict.fromkeys(people))
 
 
+def document_notice(
+    row: Claimed, incident: Incident, log: Sequence[Event], setting: Setting, now: datetime
+) -> Notice | None:
+    """Return the document as it is to stand now, by the whole `log`; None when there is none to be kept."""
+    document = setting.document(incident, log, now)
+    if document is None:
+        return None
+    key = f"{incident.uid}:{document.key}"
+    fresh = tuple(event for event in log if event.seq > row.cursor and row.to in event.to)
+    return _notice(
+        row, incident, setting, now, Action.DOCUMENT, row.to.address, key=key, document=document, events=fresh
+    )
+
+
 def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None:
     """Return what a row without an incident owes: a message about the service itself, or a stray page."""
     text, again = str(row.memory.get("text", "")), row.tries > 1

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from receiver.channels.base import Channel
 from receiver.incident.audience import Policy
 from receiver.incident.windows import Window
+from receiver.model.event import Event
 from receiver.model.incident import Incident
-from receiver.model.notice import Link, Mention
+from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.triage.matchers import Matcher
 from receiver.triage.rules import RuleSet
@@ -61,6 +62,8 @@ class Setting:
     """What an incident's id looks like."""
     heartbeat: tuple[str, timedelta] | None = None
     """Where the heartbeat goes, and how often; None: nowhere."""
+    document: Callable[[Incident, Sequence[Event], datetime], Document | None] = lambda incident, log, now: None
+    """(incident, its whole log, now) -> the page that is kept of it; None: none is."""
     maintenance: tuple[Window, ...] = ()
     """Every maintenance window that may hold alerts."""
     edition: str = ""

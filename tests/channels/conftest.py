@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.channels.base import Channel
+from receiver.channels.confluence import Confluence, ConfluenceSettings
 from receiver.channels.http import Http
 from receiver.channels.jira import Jira, JiraSettings
 from receiver.channels.log import Log, LogSettings
@@ -17,7 +18,7 @@ from receiver.channels.slack import Slack, SlackSettings
 from receiver.channels.webhook import Webhook, WebhookSettings
 from receiver.model.notice import Action, Notice
 from tests.channels.notices import ROUTING_KEY, notice
-from tests.fakes import FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.fakes import FakeConfluence, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site, Vendor
 from tests.fakes import jira as fake_jira
 from tests.fakes.slack import TOKEN
 
@@ -46,7 +47,7 @@ async def http() -> AsyncIterator[Http]:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET), FakeJira())
+    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET), FakeJira(), FakeConfluence())
     await site.start()
     yield site
     await site.stop()
@@ -57,6 +58,12 @@ def jira_settings(site: Site, **changes: Any) -> JiraSettings:
     """Return the settings of a project at the fake."""
     values = {"api_url": site.url, "project": "OPS", "user": fake_jira.USER, "token": fake_jira.TOKEN}
     return JiraSettings.model_validate({**values, **changes})
+
+
+def wiki_settings(site: Site, **changes: Any) -> ConfluenceSettings:
+    """Return the settings of a space at the fake: a server, for which the first call is the one that writes."""
+    values = {"flavor": "server", "api_url": site.url, "space": "OPS", "token": fake_jira.TOKEN}
+    return ConfluenceSettings.model_validate({**values, **changes})
 
 
 def wire(kind: str, site: Site, http: Http) -> Wired:
@@ -77,8 +84,11 @@ def wire(kind: str, site: Site, http: Http) -> Wired:
         return Wired(sender, hook, site, notice(), (HOOK_SECRET, "path-secret-33", ROUTING_KEY))
     if kind == "jira":
         made = Jira("tickets", jira_settings(site), http)
-        secrets = (fake_jira.TOKEN, made._api.secrets[1], ROUTING_KEY)
+        secrets = (fake_jira.TOKEN, made._api.site.secrets[1], ROUTING_KEY)
         return Wired(made, fakes["jira"], site, notice(address="OPS"), secrets)
+    if kind == "confluence":
+        wiki = Confluence("wiki", wiki_settings(site), http)
+        return Wired(wiki, fakes["confluence"], site, notice(Action.DOCUMENT, address="OPS"), (fake_jira.TOKEN,))
     if kind == "log":
         return Wired(Log("log", LogSettings(), http), hook, site, notice(Action.TRIGGER), (ROUTING_KEY,))
     raise AssertionError(f"the contract test knows no fake for {kind!r}: add one here")
@@ -102,3 +112,8 @@ def hook(site: Site, http: Http) -> Wired:
 @pytest.fixture
 def jira(site: Site, http: Http) -> Wired:
     return wire("jira", site, http)
+
+
+@pytest.fixture
+def wiki(site: Site, http: Http) -> Wired:
+    return wire("confluence", site, http)

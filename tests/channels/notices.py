@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.model.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident import Incident, Page, State
-from receiver.model.notice import Action, AlertLine, Link, Mention, Notice
+from receiver.model.notice import Action, AlertLine, Document, Link, Mention, Notice
 from receiver.model.severity import Decision, Severity
 
 NOW = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
@@ -95,9 +95,15 @@ def notice(action: Action = Action.INFORM, **changes: Any) -> Notice:
         "paged": ("Alice",),
         "links": (Link(text="Runbook", href="https://runbooks.example.com/HighErrorRate"),),
         "url": "https://incidents.example.com/incidents/INC-2026-0042",
+        "document": document() if action is Action.DOCUMENT else None,
         "now": NOW,
     }
     return Notice(**{**values, **changes})
+
+
+def document(**changes: Any) -> Document:
+    values = {"key": "uid-0001/postmortem", "title": "Post-mortem INC-2026-0042", "markdown": "# Summary\n\nIt broke."}
+    return Document(**{**values, **changes})
 
 
 def tell(text: str = "a delivery was parked", **changes: Any) -> Notice:
@@ -118,5 +124,7 @@ def hostile(action: Action = Action.INFORM, text: str = HOSTILE, **changes: Any)
         decision=Decision(severity=Severity.SEV1, rule="r", reasons=(text, text), scope=text),
     )
     lines = tuple(alert(n, name=text, summary=text, labels={text[:100]: text}) for n in range(20))
+    if action is Action.DOCUMENT:
+        changes = {"document": document(title=text, markdown=text), **changes}
     given = {"incident": bad, "alerts": lines, "paged": (text,), **changes}
     return notice(action, **given)

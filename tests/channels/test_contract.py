@@ -18,7 +18,7 @@ from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, wire
 from tests.channels.notices import HOSTILE, NOW, hostile, notice
-from tests.fakes import Answer, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
+from tests.fakes import Answer, FakeConfluence, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
 
 BUILT = sorted(kind for kind, channel in discover().items() if channel.built)
 REMOTE = [kind for kind in BUILT if kind != "log"]
@@ -60,6 +60,8 @@ def seen(wired: Wired) -> int:
         return vendor.rung
     if isinstance(vendor, FakeSlack):
         return len(vendor.messages)
+    if isinstance(vendor, FakeConfluence):
+        return len(vendor.pages)
     if isinstance(vendor, FakeJira):
         return len(vendor.issues)
     assert isinstance(vendor, FakeHook)
@@ -230,6 +232,7 @@ async def test_an_action_is_done_or_refused_for_good(every: Wired, action: Actio
         Action.RESOLVE: every.channel.paging,
         Action.INFORM: every.channel.informs or every.channel.tickets,
         Action.TELL: every.channel.informs,
+        Action.DOCUMENT: every.channel.documents,
     }
     asked = notice(action, text="something")
     if action is every.notice.action:

@@ -49,7 +49,7 @@ REFERENCE: list[dict[str, Any]] = [
         "flavor": "cloud",
         "api_url": "https://example.atlassian.net/wiki",
         "space": "OPS",
-        "user": "",
+        "user": "bot@example.com",
         "token": "s3cr3t-1",
     },
     {"kind": "email", "smtp_url": "smtp://user:s3cr3t-1@localhost:25", "from": "incidents@stratum.ai"},

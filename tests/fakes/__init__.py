@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.fakes.confluence import FakeConfluence
 from tests.fakes.hook import FakeHook
 from tests.fakes.jira import FakeJira
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.fakes.vendor import Answer, Ledger, Site, Vendor
 
-__all__ = ["Answer", "FakeHook", "FakeJira", "FakePagerDuty", "FakeSlack", "Ledger", "Site", "Vendor"]
+__all__ = ["Answer", "FakeConfluence", "FakeHook", "FakeJira", "FakePagerDuty", "FakeSlack", "Ledger", "Site", "Vendor"]
