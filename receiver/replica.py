@@ -43,6 +43,7 @@ from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.storm import Storm
 from receiver.pipeline.tickets import NAME as TICKETS
 from receiver.pipeline.tickets import Tickets
+from receiver.pipeline.trying import Trying
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
@@ -127,7 +128,7 @@ class Replica:
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
         self.work.asking[UNSILENCE] = self.silencing.end
-        self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look)
+        self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look, self.work.deliver.resting)
         self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
         self.pager_news = PagerNews(lambda: self.setting, self.mirror, self.incidents, self.respond, self.asking)
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
@@ -141,6 +142,7 @@ class Replica:
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
         self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look
+        self.trying = Trying(lambda: self.setting, self.work.deliver, lambda: self.config.off)
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
         self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)

@@ -16,6 +16,7 @@ from receiver.channels.http import Http, Reply, raise_for
 from receiver.channels.text import HIDDEN
 from receiver.model.base import Frozen
 from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.quota import Quota
 from receiver.model.ticket import Ticket
 
 __all__ = [
@@ -122,6 +123,10 @@ class Channel(ABC, Generic[S]):
     def addresses(self) -> tuple[str, ...]:
         """Return every address that hears of all incidents."""
         return (self.address(),)
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return the limits of the vendor that sending `notice` counts against; none are known. Pure."""
+        return ()
 
     @abstractmethod
     def preview(self, notice: Notice) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from receiver.channels.text import HIDDEN, clean, cut, href
 from receiver.model.base import rfc3339
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, AlertLine, Notice, Receipt
+from receiver.model.quota import Quota
 from receiver.model.severity import Decision, Severity
 
 ROUTING_KEY_LENGTH = 32
@@ -21,6 +22,8 @@ DEDUP_KEY_LIMIT = 255
 BODY_LIMIT = 512_000
 """Bytes; "512 KB" read the strict way, as Alertmanager's own sender does."""
 ALERT_LIMIT = 20
+BURST = 58
+"""With 60 a minute it is never more than 119 within a minute (pagerduty.md: about 120, sliding)."""
 LINK_LIMIT = 20
 REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
@@ -77,6 +80,12 @@ class PagerDuty(Channel[PagerDutySettings]):
     def address(self) -> str:
         """Return its name: a page always names its own address."""
         return self.name
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return the limit of its routing key: 120 events a minute; what ends a page leaves half to what begins one."""
+        key = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:16]
+        kept = 0 if notice.action is Action.TRIGGER else BURST / 2
+        return (Quota(name=key, per_minute=60, burst=BURST, kept=kept),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the one event that `send` would post, its routing key hidden."""
@@ -150,7 +159,8 @@ def _payload(notice: Notice) -> dict[str, Any]:
 def summary_of(incident: Incident) -> str:
     """Return the title of a page: what it is, between its severity and its id."""
     # The title is cut, never the severity before it nor the id behind it.
-    head, tail = f"[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
+    drill = "DRILL " if incident.drill else ""
+    head, tail = f"{drill}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
     title = clean(incident.title, SUMMARY_LIMIT) or "incident"
     return head + cut(title, SUMMARY_LIMIT - len(head) - len(tail)) + tail
 

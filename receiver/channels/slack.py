@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,7 @@ from receiver.channels.slack_room import ADDRESS, SlackRoom, room_name
 from receiver.model.base import Frozen
 from receiver.model.event import Event
 from receiver.model.notice import Action, Mention, Notice, Receipt
+from receiver.model.quota import Quota
 from receiver.model.severity import Severity
 
 MENTIONED_KEPT = 100
@@ -93,6 +95,23 @@ class Slack(Channel[SlackSettings]):
     def api(self) -> SlackApi:
         """The Web API with this channel's token."""
         return self._api
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return the limits of Slack that count: a message a second in one channel, edits and new channels a minute.
+
+        What calls somebody whose page is not through goes before all of them.
+        """
+        if notice.urgent:
+            return ()
+        if notice.address == ADDRESS:
+            if notice.memory.get("room"):
+                place = str(notice.memory["room"])
+                return (Quota(name=place, per_minute=55, burst=0), Quota(name="edits", per_minute=45, burst=5, kept=2))
+            wanted = notice.incident is not None and self._room.wanted(notice.incident)
+            return (Quota(name="rooms", per_minute=18, burst=2),) if wanted else ()
+        place = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:16]
+        posts = Quota(name=place, per_minute=55, burst=0)
+        return (posts, Quota(name="edits", per_minute=45, burst=5)) if _memory(notice) else (posts,)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the first post, or the edit and the thread reply where there is a message already."""
@@ -222,6 +241,7 @@ def thread(notice: Notice, memory: dict[str, Any]) -> Body | None:
     news = [event for event in notice.events if event.seq > _said(memory)]
     called = set(memory.get("mentioned", []))
     newly = [person for person in notice.mentions if _who(person) not in called]
+    newly += [person for person in notice.urgent if news and person not in newly]
     if not news and not newly:
         return None
     text, blocks = message.reply(news, newly)

@@ -93,7 +93,7 @@ def summary(notice: Notice) -> str:
     if incident is None:
         return escape(flat(clean(notice.text, SECTION_LIMIT)), SECTION_LIMIT) or "message"
     tail = f" ({incident.id}) is {incident.state.value}" if incident.id else f" is {incident.state.value}"
-    head = f"[{incident.severity.value}] "
+    head = f"{'DRILL ' if incident.drill else ''}[{incident.severity.value}] "
     return head + escape(flat(clean(incident.title, TEXT_LIMIT)), TEXT_LIMIT - len(head) - len(tail)) + tail
 
 
@@ -112,7 +112,7 @@ def message(notice: Notice, *, clickable: bool = False) -> list[dict[str, Any]]:
         {
             "type": "header",
             "block_id": "incident_header",
-            "text": _plain(f"{incident.severity.value} {title}", HEADER_LIMIT),
+            "text": _plain(f"{'DRILL ' if incident.drill else ''}{incident.severity.value} {title}", HEADER_LIMIT),
         },
         {"type": "section", "block_id": "incident_facts", "fields": _facts(incident)},
         _section(_why(incident), WHY_LIMIT, "incident_why"),

@@ -12,6 +12,7 @@ import typer
 from receiver import __version__
 from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
+from receiver.cli.deliveries import channels, drill, letters
 from receiver.cli.oncall import oncall
 from receiver.cli.responding import openapi, page, timeline
 from receiver.cli.rule_testing import test_rules
@@ -34,6 +35,9 @@ app.command("openapi")(openapi)
 app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
 app.add_typer(rules, name="rules")
+app.add_typer(letters, name="dead-letters")
+app.add_typer(channels, name="channels")
+app.command("drill")(drill)
 
 
 @app.callback(invoke_without_command=True)

@@ -287,5 +287,6 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.RELEASED: _released,
     Kind.MAINTENANCE: _held,
     Kind.MAINTENANCE_ENDED: _released,
+    Kind.SECOND_ROAD: lambda incident, event: {"detoured": (*incident.detoured, event.data["page"]["key"])},
     Kind.ROOM: lambda incident, event: {"rooms": {**incident.rooms, event.data["channel"]: event.data["id"]}},
 }

@@ -83,6 +83,7 @@ class Kind(StrEnum):
     MAINTENANCE_ENDED = "maintenance_ended"
     MEASURED = "measured"
     ROOM = "room"
+    SECOND_ROAD = "second_road"
 
 
 class Destination(Frozen):

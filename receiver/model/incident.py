@@ -193,6 +193,8 @@ class Incident(Frozen):
     roles: Roles = Roles()
     links: dict[str, str] = {}
     drill: bool = False
+    detoured: tuple[str, ...] = ()
+    """Keys of pages that took the second road, since their channel was away."""
     rooms: dict[str, str] = {}
     """Ids of the places that were made for it, by channel."""
     proposed: bool = False

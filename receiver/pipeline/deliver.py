@@ -5,20 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from receiver.channels.base import Channel, DeliveryError
 from receiver.clock import Clock
 from receiver.metrics import Metrics
-from receiver.model.base import rfc3339, to_ms
+from receiver.model.base import from_ms, rfc3339, to_ms
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt, Room
+from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.setting import Setting
 from receiver.store.due import Claimed, Due, Outcome
 from receiver.store.incidents import Incidents
+from receiver.store.pace import Pace
 
 PAGE_BACKOFF = 30.0
 """Seconds between attempts at a page, at most; there is no last one (architecture.md, Delivery)."""
@@ -30,7 +32,26 @@ LONGEST_WAIT = 900.0
 SPOILED = 5
 """Failures of our own making after which a row is parked."""
 
+SLOT = "slot"
+"""In a row's memory: its moment within the vendor's quota is drawn."""
+DETOUR_AFTER = 5.0
+"""Seconds after which a page that is not through takes the second road, at its second failure at the latest."""
+OK = Circuit()
+
 log = structlog.get_logger("receiver.delivery")
+
+
+class Aside(Protocol):
+    """Who is told of what happens beside a delivery."""
+
+    async def failed(self, row: Claimed, incident: Incident, reason: str) -> None:
+        """A page was refused for good: somebody else has to be paged."""
+
+    async def roomed(self, incident: Incident, channel: str, room: Room) -> None:
+        """A channel has made a place for an incident."""
+
+    async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
+        """A page is not through: its person is called by the second road, once."""
 
 
 class Deliver:
@@ -43,20 +64,19 @@ class Deliver:
         due: Due,
         clock: Clock,
         metrics: Metrics,
-        failed: Callable[[Claimed, Incident, str], Any],
-        roomed: Callable[[Incident, str, Room], Any],
+        aside: Aside,
+        pace: Pace,
     ) -> None:
-        """`failed` is awaited when a page was refused for good: somebody else has to be paged.
-
-        `roomed` is awaited when a channel has made a place for an incident.
-        """
+        """`aside`: who is told of what happens beside a delivery; `pace`: the quotas of vendors."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
         self.clock = clock
         self.metrics = metrics
-        self.failed = failed
-        self.roomed = roomed
+        self.aside = aside
+        self.pace = pace
+        self.circuits: dict[str, Circuit] = {}
+        """By channel: whether it is given a rest."""
 
     async def one(self, row: Claimed) -> None:
         """Send what `row` owes, and say in the store how it went. Raises StoreAway; the lease then runs out."""
@@ -74,7 +94,39 @@ class Deliver:
             return
         if row.attempts >= SPOILED - 2:
             notice = plain(notice) if row.memory.get("spoiled") else notice
-        await self._send(row, notice, incident, channel)
+        if not await self._held_back(row, notice, channel, now):
+            await self._send(row, notice, incident, channel)
+
+    def resting(self, setting: Setting) -> list[str]:
+        """Return the names of the channels that ring people and are given a rest."""
+        return [name for name, one in setting.channels.items() if one.paging and self.circuits.get(name, OK).open]
+
+    async def _held_back(self, row: Claimed, notice: Notice, channel: Channel[Any], now: datetime) -> bool:
+        # Put off without an attempt: while the vendor rests (a page never waits for that), or until its quota allows.
+        circuit, wait_ms, memory = self.circuits.get(row.to.channel, OK), 0, dict(row.memory)
+        if not row.to.paging and not circuit.lets(now) and circuit.until is not None:
+            wait_ms = to_ms(circuit.until) - to_ms(now) + random.randrange(1000)  # noqa: S311
+        elif not row.to.paging and circuit.open:
+            self.circuits[row.to.channel] = circuit.tried(now)
+        drawn = memory.pop(SLOT, None)
+        if not wait_ms and drawn is None:
+            quotas = channel.quotas(notice)
+            wait_ms = await self.pace.draw(row.to.channel, quotas, to_ms(now)) if quotas else 0
+            drawn = True if wait_ms else None
+        if not wait_ms:
+            return False
+        if drawn:
+            memory[SLOT] = True
+        again = to_ms(now) + wait_ms
+        await self.due.complete(row, Outcome.LATER, to_ms(now), again_ms=again, told_to_wait=True, memory=memory)
+        return True
+
+    def _learn(self, name: str, circuit: Circuit) -> None:
+        before = self.circuits.get(name, OK)
+        self.circuits[name] = circuit
+        if before.open is not circuit.open:
+            self.metrics.circuit.labels(name).set(int(circuit.open))
+            log.warning("circuit", channel=name, open=circuit.open)
 
     async def _notice(
         self, row: Claimed, incident: Incident | None, channel: Channel[Any], setting: Setting, now: datetime
@@ -103,18 +155,24 @@ class Deliver:
             receipt = await channel.send(notice)
         except DeliveryError as error:
             self._observe(row, notice, error.reason, began)
+            before = self.circuits.get(row.to.channel, OK)
+            self._learn(row.to.channel, before.bad(error.reason, self.clock.now()))
             await self._again(row, notice, incident, error)
+            await self._detour(row, notice, incident, error)
             return
+        if not receipt.nothing:
+            self._learn(row.to.channel, OK)
         if not receipt.nothing:
             self._observe(row, notice, "ok", began)
         if receipt.room is not None and incident is not None and incident.rooms.get(row.to.channel) != receipt.room.id:
-            await self.roomed(incident, row.to.channel, receipt.room)
+            await self.aside.roomed(incident, row.to.channel, receipt.room)
         await self._done(row, notice, receipt)
 
     async def _done(self, row: Claimed, notice: Notice, receipt: Receipt) -> None:
         now = self.clock.now()
         memory = {**row.memory, **receipt.memory}
         memory.pop("spoiled", None)
+        memory.pop(SLOT, None)
         if row.to.paging:
             memory["sent"] = notice.action
             if notice.action is Action.TRIGGER or row.memory.get("sent") == Action.TRIGGER:
@@ -138,11 +196,21 @@ class Deliver:
             wait = max(wait, min(error.retry_after, LONGEST_WAIT))
         again = to_ms(now) + round(wait * 1000)
         kept = self._receipt(row, notice, now, error.reason, detail=error.detail) if row.attempts < 3 else None
-        memory = {**row.memory, **error.progress} if error.progress else None
+        memory = {**row.memory, **error.progress}
+        memory.pop(SLOT, None)
         await self.due.complete(
             row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept,
             memory=memory,
         )  # fmt: skip
+
+    async def _detour(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
+        # Whoever is not reached within seconds is called another way; the page itself goes on being tried.
+        if notice.action is not Action.TRIGGER or error.permanent or notice.page is None:
+            return
+        waited = (self.clock.now() - from_ms(row.since_ms)).total_seconds() if row.since_ms else 0.0
+        away = self.circuits.get(row.to.channel, OK).open
+        if row.attempts >= 1 or away or waited >= DETOUR_AFTER or (error.retry_after or 0) > DETOUR_AFTER:
+            await self.aside.detour(incident, notice, error.reason)
 
     async def _park(
         self, row: Claimed, notice: Notice | None, incident: Incident | None, reason: str, detail: str
@@ -162,7 +230,7 @@ class Deliver:
         await self.due.complete(row, Outcome.PARKED, to_ms(now), receipt=kept, letter=letter)
         log.error("dead_letter", id=row.member, channel=row.to.channel, reason=reason, detail=detail)
         if row.to.paging and incident is not None and not incident.state.over:
-            await self.failed(row, incident, reason)
+            await self.aside.failed(row, incident, reason)
 
     async def spoiled(self, row: Claimed, error: BaseException) -> None:
         """A row failed for its own fault, not the vendor's: it comes back, plainer, and is parked the fifth time."""

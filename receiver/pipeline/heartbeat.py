@@ -27,9 +27,14 @@ class Heartbeat:
     """Beats when the work loop says that it is time."""
 
     def __init__(
-        self, setting: Callable[[], Setting], asking: Asking, look: Callable[[datetime], Awaitable[Finding]]
+        self,
+        setting: Callable[[], Setting],
+        asking: Asking,
+        look: Callable[[datetime], Awaitable[Finding]],
+        resting: Callable[[Setting], list[str]],
     ) -> None:
-        """`look` says what is late."""
+        """`look` says what is late, `resting` which channels that ring people are given a rest."""
+        self.resting = resting
         self.setting = setting
         self.asking = asking
         self.look = look
@@ -41,8 +46,10 @@ class Heartbeat:
             return None
         url, every = asked
         finding = await self.look(now)
-        if finding.overdue or finding.unattended:
-            log.error("heartbeat_held_back", rows=finding.overdue, unattended=len(finding.unattended))
+        resting = self.resting(self.setting())
+        if finding.overdue or finding.unattended or resting:
+            unattended = len(finding.unattended)
+            log.error("heartbeat_held_back", rows=finding.overdue, unattended=unattended, resting=resting)
             return now + every
         host = urlsplit(url).hostname
         try:

@@ -77,6 +77,11 @@ def inform_notice(
         alerts=tuple(alerts),
         mentions=tuple(setting.mention(person, row.to.channel) for person in dict.fromkeys(people)),
         accounts=_accounts(fresh, row, setting),
+        urgent=tuple(
+            setting.mention(event.data["page"]["person"], row.to.channel)
+            for event in fresh
+            if event.kind is Kind.SECOND_ROAD
+        ),
         invited=tuple(setting.mention(person, row.to.channel) for person in _belonging(incident, fresh)),
     )
 

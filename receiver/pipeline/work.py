@@ -10,16 +10,12 @@ from functools import partial
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.audience import Asked, backup_of
 from receiver.incident.journal import Draft
-from receiver.incident.summons import ring_people
 from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident
-from receiver.model.notice import Room
+from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.intake import Intake
@@ -30,6 +26,7 @@ from receiver.store.connection import StoreAway
 from receiver.store.due import Beat, Claimed, Due
 from receiver.store.incidents import Committed, Incidents, Stale
 from receiver.store.keys import TIMERS
+from receiver.store.pace import Pace
 
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
@@ -58,7 +55,8 @@ class Work:
         self.mirror = mirror
         self.clock = clock
         self.metrics = metrics
-        self.deliver = Deliver(setting, incidents, due, clock, metrics, self.page_failed, self.roomed)
+        self.beside = Beside(setting, incidents, due, clock, metrics, lambda: self.intake)
+        self.deliver = Deliver(setting, incidents, due, clock, metrics, self.beside, Pace(due.connection))
         self.beat_at: float = clock.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: dict[str, int] = {}
@@ -279,35 +277,3 @@ class Work:
             log.info(
                 "incident", incident=done.incident.id, outcome=draft.events[-1].kind, reason=draft.events[-1].reason
             )
-
-    async def roomed(self, incident: Incident, channel: str, room: Room) -> None:
-        """Write down that a channel has made a place for an incident: commands from there are about it."""
-        setting = self.setting()
-        for _ in range(3):
-            draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="delivery"), self.clock.now())
-            text = f"{room.name} in {channel} is its own place"
-            draft.add(Kind.ROOM, "room", text, {"channel": channel, "id": room.id, "name": room.name})
-            verdict = Verdict(Outcome.UPDATED, "room", draft.incident, draft.events)
-            try:
-                await self.intake.commit(verdict, setting, self.clock.now())
-            except Stale:
-                incident = await self.incidents.incident(incident.uid) or incident
-                continue
-            return
-
-    async def page_failed(self, row: Claimed, incident: Incident, reason: str) -> None:
-        """A page was refused for good: say so where people read, and page the contact's backup."""
-        setting = self.setting()
-        now = self.clock.now()
-        page = next((page for page in incident.pages if page.key == row.to.address), None)
-        if page is None or page.ring != incident.ring:
-            return
-        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="delivery"), now)
-        text = f"the page to {page.person} was refused for good ({reason})"
-        draft.add(
-            Kind.PAGE_FAILED, reason, text, {"person": page.person, "contact": page.contact}, setting.policy.informs
-        )
-        backup = backup_of(setting.policy, page.contact, now)
-        if backup:
-            ring_people(draft, setting.policy, [Asked(page.contact, backup)], "backup")
-        await self._commit(draft, setting)

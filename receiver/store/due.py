@@ -18,6 +18,7 @@ CLAIM = Script("claim")
 COMPLETE = Script("complete")
 REFUSE = Script("refuse")
 FREE = Script("free")
+REPLAY = Script("replay")
 OWE = Script("owe")
 
 
@@ -27,6 +28,8 @@ class Outcome(StrEnum):
     DONE = "done"
     AGAIN = "again"
     PARKED = "parked"
+    LATER = "later"
+    """Not tried at all: it counts as no attempt."""
 
 
 @dataclass(frozen=True)
@@ -291,6 +294,16 @@ class Due:
         for member, lane, to, memory in rows:
             args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory)))
         return bool(await self.connection.write(OWE, [self.keys.named("commits")], args))
+
+    async def replay(self, member: str, now_ms: int) -> bool:
+        """Let a delivery that gave up be tried again, durably; return whether there was one to try."""
+        keys = [self.keys.named("dead")]
+        return bool(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, now_ms, 1]))
+
+    async def forget(self, member: str) -> bool:
+        """Drop a delivery that gave up, durably; return whether there was one."""
+        keys = [self.keys.named("dead")]
+        return bool(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, 0, 0]))
 
     async def dead_letters(self) -> dict[str, dict[str, Any]]:
         """Return the deliveries that gave up, by member."""

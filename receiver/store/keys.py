@@ -36,6 +36,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `history:texts` | hash place -> batch | ingest.history | keep: compressed notifications |
 | `history:size` | counter | ingest.history | keep: bytes of the texts |
 | `unknowns` | hash field -> entry | for ever | note: what severities were decided without |
+| `pace:<quota>` | string ms | a minute after its use | pace: when a vendor's quota allows the next call |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `ticket:<name>` | string JSON | history | tickets: how a ticket was last seen at its vendor |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |

@@ -1,4 +1,4 @@
-"""The API, version 1: reading incidents, their timelines, and the deliveries that gave up."""
+"""The API, version 1: reading incidents and their timelines."""
 
 from __future__ import annotations
 
@@ -56,14 +56,6 @@ class Api:
         incident = await by_id(self.doors.incidents, request.match_info["id"])
         events = await self.doors.incidents.events(incident.uid)
         return answer(listed([event_shape(event) for event in events]))
-
-    async def dead_letters(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
-        self.gate.admit(request, Scope.ADMIN)
-        no_query(request)
-        letters = await self.doors.due.dead_letters()
-        items = [{"id": member, **letter} for member, letter in letters.items()]
-        return answer(listed(sorted(items, key=lambda letter: str(letter.get("at", "")), reverse=True)))
 
     def _shape(self, incident: Incident, **more: Any) -> dict[str, Any]:
         setting = self.doors.setting()

@@ -25,6 +25,7 @@ from receiver.pipeline.slack_clicks import SlackClicks
 from receiver.pipeline.slack_commands import SlackCommands
 from receiver.pipeline.slack_desk import Desk
 from receiver.pipeline.splitting import Splitting
+from receiver.pipeline.trying import Trying
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.work import Work
@@ -71,6 +72,7 @@ class Doors:
     duty: Duty
     unknowns: Unknowns
     history: History
+    trying: Trying
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

@@ -99,7 +99,7 @@ INCIDENT = "/api/v1/incidents/{id}"
 
 def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[Operation]:
     """Return what can be asked and done about incidents."""
-    read, do, admin = Scope.READ, Scope.RESPOND, Scope.ADMIN
+    read, do = Scope.READ, Scope.RESPOND
     conflict = (404, 409, 412)
     moves = {
         "acknowledge": "Take it on: nobody else is called, as its severity says.",
@@ -152,6 +152,5 @@ def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[O
                   refuses=(404,)),
         Operation("POST", "/api/v1/pages", do, "Page a contact outside any incident.", respond.call, "Pages",
                   b.PageBody, status=201, refuses=(404,)),
-        Operation("GET", "/api/v1/dead-letters", admin, "Deliveries that gave up.", api.dead_letters, "LetterList"),
         Operation("GET", "/api/v1/events", read, "What changes, live.", stream.events, "", kind="text/event-stream"),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from receiver.web.api import Api
 from receiver.web.auth import Gate
 from receiver.web.body import expect
 from receiver.web.console import Console
+from receiver.web.delivery_api import DeliveryApi, delivery_operations
 from receiver.web.errors import harden, refusals
 from receiver.web.keys import DOORS, Doors
 from receiver.web.oncall_api import OnCallApi, oncall_operations
@@ -71,6 +72,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
         *oncall_operations(OnCallApi(doors, gate)),
         *upkeep_operations(UpkeepApi(doors, gate)),
         *rules_operations(RulesApi(doors, gate)),
+        *delivery_operations(DeliveryApi(doors, gate)),
     ]
 
 

@@ -176,6 +176,18 @@ SCHEMAS: dict[str, Schema] = {
     "EventList": _list("Event"),
     "Letter": _object({"id": TEXT}, more=True),
     "LetterList": _list("Letter"),
+    "Channel": _object(
+        {
+            "name": TEXT,
+            "kind": _maybe(TEXT),
+            "uses": WORDS,
+            "on": {"type": "boolean"},
+            "why": _maybe(TEXT),
+            "resting": {"type": "boolean"},
+        }
+    ),
+    "ChannelList": _list("Channel"),
+    "Tried": _object({"channel": TEXT, "outcome": TEXT, "detail": TEXT, "ref": _maybe(TEXT)}),
     "Pages": _object({"pages": _array(CALLED)}),
     "Shift": SHIFT,
     "ShiftList": _list("Shift"),

@@ -12,10 +12,12 @@ import redis
 from receiver.model.alert import fingerprint
 from receiver.model.command import Declare
 from receiver.model.event import Actor, ActorKind
+from receiver.model.quota import Quota
 from receiver.model.severity import Severity
 from receiver.model.ticket import Progress, Ticket
 from receiver.model.unknown import Unsure
 from receiver.store import keys
+from receiver.store.pace import Pace
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
@@ -56,6 +58,7 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
     await world.post(notification(alert("ApiDown"), alert("DataLag", firing=False)))
     await world.post(notification(alert("Late", firing=False), group="late"))
+    await Pace(world.one.connection).draw("chat", [Quota(name="x", per_minute=60, burst=0)], 1)
     world.one.unknowns.note([Unsure("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()
     await world.one.history.flush()

@@ -115,6 +115,13 @@ class Outside(Asking):
         raise SourceError("connection", "nobody answers in this story")
 
 
+class Unhurried:
+    """Quotas that nothing reaches: a pushed clock stands still, and would never let a second message go."""
+
+    async def draw(self, channel: str, quotas: Any, now_ms: int) -> int:
+        return 0
+
+
 class World:
     """Given a configuration: post, push the clock, look at what the vendors got."""
 
@@ -134,9 +141,11 @@ class World:
             await self.replica(**env)
         return self
 
-    async def replica(self, **env: Any) -> Replica:
+    async def replica(self, *, paced: bool = False, **env: Any) -> Replica:
         """Start one more replica."""
         made = Replica(reference(self.site.url, **env), url=self.store, clock=self.clock)
+        if not paced:
+            made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
         made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
         await made.open_store()
         self.replicas.append(made)

@@ -45,6 +45,7 @@ class House:
             unknowns=replica.unknowns,
             history=replica.history,
             pager_news=replica.pager_news,
+            trying=replica.trying,
             slack_desk=replica.slack_desk,
             slack_commands=replica.slack_commands,
             slack_clicks=replica.slack_clicks,

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from receiver.store.connection import StoreAway
+from receiver.web.delivery_api import letter_id
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House
 
@@ -174,7 +175,10 @@ async def test_dead_letters_are_listed(house: House) -> None:
     connection = house.replica.connection
     await connection.client.hset(connection.keys.named("dead"), "u pager k", json.dumps(letter))
     status, page = await house.get("/api/v1/dead-letters", ADMIN)
-    assert (status, page) == (200, {"items": [{"id": "u pager k", **letter}], "next": None})
+    assert (status, page) == (
+        200,
+        {"items": [{"id": letter_id("u pager k"), "row": "u pager k", **letter}], "next": None},
+    )
 
 
 async def test_without_a_store_every_door_that_reads_it_says_503(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

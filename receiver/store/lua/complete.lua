@@ -2,7 +2,7 @@
 -- Say how the sending of one leased row ended. Draining goes on when memory is full.
 --
 -- KEYS[1]  row:<member>
--- ARGV     prefix, member, token, outcome (done | again | parked), now ms, seq said up to, memory JSON or "",
+-- ARGV     prefix, member, token, outcome (done | again | parked | later: not tried at all), now ms, seq said up to, memory JSON or "",
 --          receipt JSON or "", again at ms, 1 when the vendor asked to wait until then, letter JSON or ""
 -- reply    "done" | "more" (something new came meanwhile) | "again" | "parked" | "lost" (the lease was somebody else's by now)
 local p, member, outcome, now = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
@@ -26,6 +26,12 @@ if outcome == 'done' then
   end
   redis.call('ZREM', due, member)
   return 'done'
+end
+if outcome == 'later' then
+  redis.call('HINCRBY', KEYS[1], 'tries', -1)
+  if ARGV[10] == '1' then redis.call('HSET', KEYS[1], 'wait', ARGV[9]) end
+  redis.call('ZADD', due, tonumber(ARGV[9]), member)
+  return 'again'
 end
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 if outcome == 'again' then

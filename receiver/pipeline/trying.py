@@ -1,0 +1,118 @@
+"""A test through one channel, on somebody's word: what the vendor answers is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from receiver.channels.base import Channel, DeliveryError
+from receiver.incident.illegal import Impossible
+from receiver.incident.naming import known
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.event import Actor
+from receiver.model.incident import Page
+from receiver.model.notice import Action, Notice, Receipt
+from receiver.pipeline.deliver import OK, Deliver
+from receiver.pipeline.setting import Setting
+
+HINTS = {
+    "auth": "the credential is wrong, or lacks a right: look at it in the configuration",
+    "timeout": "nobody answered in time: is the address right, and may this service reach it?",
+    "connection": "there is no connection: is the address right, and may this service reach it?",
+    "client_error": "the vendor refuses the request: look at the address, the channel's name and its rights",
+    "rate_limited": "the vendor asks for patience: try again later",
+    "server_error": "the vendor is in trouble: try again later",
+    "bad_answer": "something else than the vendor answers there: look at the address",
+    "redirect": "the address leads elsewhere: write the address that it leads to",
+    "refused": "it was not sent: look at the address",
+}
+
+log = structlog.get_logger("receiver.channel")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How a test went."""
+
+    channel: str
+    outcome: str
+    """`ok`, or why not."""
+    detail: str
+    ref: str | None = None
+
+
+class Trying:
+    """Sends tests, and tells how channels do."""
+
+    def __init__(self, setting: Callable[[], Setting], deliver: Deliver, off: Callable[[], dict[str, str]]) -> None:
+        """`off` says which channels are off, and why."""
+        self.setting = setting
+        self.deliver = deliver
+        self.off = off
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Return every channel: its kind, what it is for, whether it is on, and whether it is given a rest."""
+        rows = []
+        for name, channel in sorted(self.setting().channels.items()):
+            flags = ("paging", "informs", "tickets", "publishes", "personal")
+            uses = [flag for flag in flags if getattr(channel, flag)]
+            resting = self.deliver.circuits.get(name, OK).open
+            rows.append({"name": name, "kind": channel.kind, "uses": uses, "on": True, "why": None, "resting": resting})
+        rows += [
+            {"name": name, "kind": None, "uses": [], "on": False, "why": why, "resting": False}
+            for name, why in sorted(self.off().items())
+        ]
+        return rows
+
+    async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> Tried:
+        """Send a message that says that it is a test; by a pager ring `person`, and end that at once.
+
+        Raises Impossible with what would be right.
+        """
+        setting = self.setting()
+        if name in self.off():
+            raise Impossible(f"channel {name} is off: {self.off()[name]}")
+        channel = setting.channels[known(name, setting.channels, "channel")]
+        address = self._address(channel, person, setting)
+        text = f"Test message, sent by {actor.name} at {rfc3339(now)}: nothing has happened."
+        try:
+            receipt = await self._send(channel, address, text, person, now, setting)
+        except DeliveryError as error:
+            hint = HINTS.get(error.reason, "")
+            log.warning("channel_test", channel=channel.name, outcome=error.reason)
+            return Tried(channel.name, error.reason, f"{error.detail}{f' ({hint})' if hint else ''}")
+        log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
+        return Tried(channel.name, "ok", receipt.warning or "the vendor has taken it", receipt.ref)
+
+    def _address(self, channel: Channel[Any], person: str | None, setting: Setting) -> str:
+        if channel.informs:
+            return channel.address()
+        if not (channel.paging or channel.personal):
+            raise Impossible(f"a test through {channel.name} would make something that stays: it has none")
+        if person is None:
+            raise Impossible(f"{channel.name} reaches people: say whom (write to: a key of people)")
+        people = setting.policy.directory.people
+        card = people[known(person, people, "person")]
+        address = card.address(channel.name, channel.kind)
+        if not address:
+            raise Impossible(f"{card.name} has no address on {channel.name}")
+        return address
+
+    async def _send(
+        self, channel: Channel[Any], address: str, text: str, person: str | None, now: datetime, setting: Setting
+    ) -> Receipt:
+        key = f"{setting.policy.namespace}/test/{channel.name}/{to_ms(now)}"
+        if channel.informs or channel.personal:
+            return await channel.send(Notice(key=key, action=Action.TELL, address=address, text=text, now=now))
+        page = Page(
+            key=key, channel=channel.name, person=(person or "").removeprefix("@"), contact="test", address=address,
+            step="test", ring=1, at=now,
+        )  # fmt: skip
+        begin = Notice(key=key, action=Action.TRIGGER, address=address, text=text, page=page, now=now)
+        receipt = await channel.send(begin)
+        await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
+        return receipt

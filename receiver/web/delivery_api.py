@@ -1,0 +1,135 @@
+"""The API, version 1: deliveries that gave up, and tests of channels."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+from pydantic import Field
+
+from receiver.config.sections import Scope
+from receiver.model.base import Frozen, to_ms
+from receiver.model.command import Name
+from receiver.model.event import Actor, ActorKind
+from receiver.pipeline.respond import Impossible
+from receiver.web.auth import Gate
+from receiver.web.conditional import read
+from receiver.web.errors import Refusal, answer
+from receiver.web.keys import Doors
+from receiver.web.operations import Operation
+from receiver.web.query import no_query
+from receiver.web.shapes import listed
+
+Letter = dict[str, Any]
+
+
+class ReplayBody(Frozen):
+    """Which deliveries are to be tried again."""
+
+    channel: Name | None = Field(None, description="Only those of this channel; left out: all.")
+
+
+class TestBody(Frozen):
+    """Who is to be reached by a test."""
+
+    __test__ = False
+    to: Name | None = Field(None, description="A key of `people`: needed for a pager and for mail.")
+
+
+def letter_id(member: str) -> str:
+    """Return the id of a dead letter: short, and fit for a path."""
+    return hashlib.sha256(member.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+class DeliveryApi:
+    """The doors at `/api/v1/dead-letters` and `/api/v1/channels`."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what knows of deliveries."""
+        self.doors = doors
+        self.gate = gate
+
+    async def letters(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        return answer(listed([letter for _, letter in await self._all()]))
+
+    async def replay(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/dead-letters/{id}/replay`: try it again; the newest state is what is sent."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        member, letter = await self._one(request)
+        await self.doors.due.replay(member, to_ms(self.doors.clock.now()))
+        return answer(letter)
+
+    async def replay_all(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/dead-letters/replay`: try all of them again, or all of a channel."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        given, _ = await read(request, ReplayBody, optional=True)
+        now, done = to_ms(self.doors.clock.now()), []
+        for member, letter in await self._all():
+            if given.channel in (None, letter.get("channel")) and await self.doors.due.replay(member, now):
+                done.append(letter)
+        return answer(listed(done))
+
+    async def drop(self, request: web.Request) -> web.Response:
+        """`DELETE /api/v1/dead-letters/{id}`: nobody wants it any more."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        member, letter = await self._one(request)
+        await self.doors.due.forget(member)
+        return answer(letter)
+
+    async def channels(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/channels`: every channel, whether it is on, and whether it is given a rest."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        return answer(listed(self.doors.trying.channels()))
+
+    async def test(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/channels/{name}/test`: a message that says that it is a test, and what the vendor answers."""
+        caller = self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        given, _ = await read(request, TestBody, optional=True)
+        actor = Actor(kind=ActorKind.API, name=caller.name)
+        name = request.match_info["name"]
+        try:
+            tried = await self.doors.trying.test(name, given.to, actor, self.doors.clock.now())
+        except Impossible as impossible:
+            raise Refusal(404, "impossible", str(impossible)) from None
+        return answer(asdict(tried))
+
+    async def _all(self) -> list[tuple[str, Letter]]:
+        letters = await self.doors.due.dead_letters()
+        found = [(member, {**letter, "id": letter_id(member), "row": member}) for member, letter in letters.items()]
+        return sorted(found, key=lambda pair: str(pair[1].get("at", "")), reverse=True)
+
+    async def _one(self, request: web.Request) -> tuple[str, Letter]:
+        wanted = request.match_info["id"]
+        for member, letter in await self._all():
+            if wanted in (letter["id"], member):
+                return member, letter
+        raise Refusal(404, "unknown", "there is no such dead letter")
+
+
+def delivery_operations(api: DeliveryApi) -> list[Operation]:
+    """Return what can be asked and done about deliveries and channels."""
+    path, admin = "/api/v1/dead-letters", Scope.ADMIN
+    return [
+        Operation("GET", path, admin, "Deliveries that gave up.", api.letters, "LetterList"),
+        Operation(
+            "POST", f"{path}/replay", admin, "Try all of them again, or all of a channel.", api.replay_all,
+            "LetterList", ReplayBody, optional=True,
+        ),
+        Operation("POST", f"{path}/{{id}}/replay", admin, "Try one again.", api.replay, "Letter", refuses=(404,)),
+        Operation("DELETE", f"{path}/{{id}}", admin, "Drop one.", api.drop, "Letter", refuses=(404,)),
+        Operation("GET", "/api/v1/channels", Scope.READ, "How channels do.", api.channels, "ChannelList"),
+        Operation(
+            "POST", "/api/v1/channels/{name}/test", admin, "Send a test through one channel.", api.test, "Tried",
+            TestBody, optional=True, refuses=(404,),
+        ),
+    ]  # fmt: skip

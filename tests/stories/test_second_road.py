@@ -1,0 +1,117 @@
+"""The pager is away: its person is called another way within seconds, once, and the page itself is made good."""
+
+from __future__ import annotations
+
+from receiver.model.command import Acknowledge
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.sources.asking import Said
+from tests.fakes import Answer
+from tests.stories.world import World, alert, notification
+
+ALICE = Actor(kind=ActorKind.API, name="alice")
+DOWN = Answer(status=503)
+
+
+async def detours(world: World) -> list[str]:
+    """Return what the log says of second roads, in order."""
+    (incident,) = await world.incidents()
+    return [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.SECOND_ROAD]
+
+
+def calls(world: World) -> list[str]:
+    """Return the messages in chat that say that the pager is away."""
+    found = [str(message["blocks"]) for message in world.slack.messages]
+    return [text for text in found if "cannot be reached" in text]
+
+
+def away(world: World, times: int = 200) -> None:
+    """Let the pager refuse everything for now."""
+    world.pagerduty.script.extend([DOWN] * times)
+
+
+async def test_chat_calls_whom_the_pager_does_not_once_and_the_page_is_made_good(world: World) -> None:
+    await world.open(2)
+    away(world)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("5s")
+    (said,) = await detours(world)
+    assert said.startswith("pager cannot be reached (server error): the page to alice for on-call goes by chat")
+    (message,) = calls(world)
+    assert "<@U0ALICE>" in message
+    await world.forward("5m")
+    assert len(await detours(world)) == len(calls(world)) == 1
+    assert world.pagerduty.rung == 0
+    world.pagerduty.script.clear()
+    await world.forward("1m")
+    assert world.rung() == ["alice"]
+
+
+async def test_acknowledged_meanwhile_nobody_is_rung_any_more(world: World) -> None:
+    await world.open()
+    away(world)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("10s")
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    world.pagerduty.script.clear()
+    await world.forward("2m")
+    assert world.pagerduty.rung == 0
+
+
+async def test_a_page_that_is_through_within_a_moment_takes_no_second_road(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.append(DOWN)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("10s")
+    assert world.rung() == ["alice"]
+    assert await detours(world) == []
+
+
+async def test_everybody_who_is_paged_is_called(world: World) -> None:
+    await world.open()
+    away(world)
+    await world.post(notification(alert("ApiDown")))
+    await world.forward("5s")
+    assert sorted(text.split("the page to ")[1].split()[0] for text in await detours(world)) == ["alice", "eng-lead"]
+    assert "<@U0LEAD>" in "".join(calls(world))
+
+
+async def test_a_page_outside_any_incident_too(world: World) -> None:
+    await world.open()
+    away(world)
+    await world.one.calls.page("backend-oncall", "come", ALICE, world.clock.now())
+    await world.forward("10s")
+    (message,) = calls(world)
+    assert "come (from alice)" in message
+    assert "<@U0ALICE>" in message
+
+
+async def test_the_circuit_opens_and_the_heartbeat_stops(world: World) -> None:
+    url = "https://beat.example.com/receiver"
+    world.outside.answers[url] = Said(200, b"")
+    await world.open(HEARTBEAT_URL=url)
+    world.one.heartbeat.asking = world.outside
+    away(world)
+    await world.post(notification(alert("ApiDown")))
+    await world.forward("30s")
+    assert world.one.metrics.registry.get_sample_value("receiver_circuit_open", {"channel": "pager"}) == 1
+    before = len(world.outside.asked)
+    await world.forward("3m")
+    assert len(world.outside.asked) == before
+    world.pagerduty.script.clear()
+    await world.forward("3m")
+    assert world.one.metrics.registry.get_sample_value("receiver_circuit_open", {"channel": "pager"}) == 0
+    assert len(world.outside.asked) > before
+
+
+async def test_a_vendor_that_is_away_is_not_hammered(world: World) -> None:
+    await world.open()
+    world.slack.script.extend([DOWN] * 500)
+    for number in range(15):
+        await world.post(notification(alert("AuthFailing", labels={"n": str(number)}), group=f"g{number}"))
+    before = len(world.slack.taken) + len([e for e in world.slack.ledger.entries if e["vendor"] == "slack"])
+    await world.forward("2m")
+    asked = len(world.slack.taken) + len([e for e in world.slack.ledger.entries if e["vendor"] == "slack"]) - before
+    assert asked <= 12, "one tries after each rest, the others wait"
+    world.slack.script.clear()
+    await world.forward("3m")
+    assert len(world.slack.parents) == 15

@@ -1,0 +1,132 @@
+"""Deliveries that gave up are listed, tried again and dropped; channels are tested; a drill counts nowhere."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from receiver.model.incident import State
+from tests.fakes import Answer
+from tests.stories.world import alert, notification
+from tests.web.conftest import ADMIN, READ, House
+from tests.web.test_commands import receiver
+
+INVALID = Answer(status=400, body={"status": "invalid event"})
+LETTERS = "/api/v1/dead-letters"
+
+
+@pytest.fixture
+async def parked(house: House) -> House:
+    """A house with an incident whose message in chat was refused for good."""
+    house.world.slack.refused["chat.postMessage"] = "channel_not_found"
+    await house.world.post(notification(alert("AuthFailing")))
+    return house
+
+
+async def test_a_letter_is_tried_again_with_the_newest_state(parked: House) -> None:
+    code, out, _ = await receiver(parked, "admin-token", "dead-letters", "list")
+    assert (code, out.count("\n")) == (0, 1)
+    number = out.split()[0]
+    assert "client_error: chat.postMessage answered channel_not_found" in out
+    code, out, _ = await receiver(parked, "admin-token", "dead-letters", "show", number)
+    assert f"id: {number}\n" in out
+    assert "incident: INC-2026-0001\n" in out
+    del parked.world.slack.refused["chat.postMessage"]
+    await parked.world.post(notification(alert("AuthFailing", firing=False)))
+    parked.world.slack.messages.clear()
+    code, out, _ = await receiver(parked, "admin-token", "dead-letters", "list")
+    assert out.startswith("none:"), "something new to say tries it again by itself"
+
+
+async def test_all_of_a_channel_or_one(parked: House) -> None:
+    await parked.world.post(notification(alert("AuthDown"), group="other"))
+    _, page = await parked.get(LETTERS, ADMIN)
+    first, second = (item["id"] for item in page["items"])
+    del parked.world.slack.refused["chat.postMessage"]
+    for words, code in (
+        (("replay",), 2),
+        (("replay", first, "--all"), 2),
+        (("replay", "nothing"), 1),
+        (("show", "no"), 1),
+    ):
+        assert (await receiver(parked, "admin-token", "dead-letters", *words))[0] == code
+    assert (await receiver(parked, "admin-token", "dead-letters", "drop", first))[1].startswith(f"dropped: {first}")
+    assert (await receiver(parked, "admin-token", "dead-letters", "drop", first))[0] == 1
+    assert (
+        "there was none" in (await receiver(parked, "admin-token", "dead-letters", "replay", "--channel", "pager"))[1]
+    )
+    code, out, _ = await receiver(parked, "admin-token", "dead-letters", "replay", "--channel", "chat")
+    assert (code, out.split()[2]) == (0, second)
+    await parked.world.quiet()
+    assert len(parked.world.slack.parents) == 1
+    assert (await parked.get(LETTERS, ADMIN))[1]["items"] == []
+    assert (await parked.get(LETTERS, READ))[0] == 403
+
+
+async def test_a_page_that_is_replayed_after_the_end_rings_nobody(house: House) -> None:
+    house.world.pagerduty.script.extend([INVALID])
+    await house.world.post(notification(alert("AuthFailing")))
+    rung = len(house.world.rung())
+    (letter,) = [one for one in (await house.get(LETTERS, ADMIN))[1]["items"] if one["channel"] == "pager"]
+    await house.world.post(notification(alert("AuthFailing", firing=False)))
+    await house.world.forward("16m")
+    assert [one.state for one in await house.world.incidents()] == [State.RESOLVED]
+    async with house.client.post(f"{LETTERS}/{letter['id']}/replay", headers=ADMIN) as response:
+        assert response.status in (200, 404)
+    await house.world.quiet()
+    assert len(house.world.rung()) == rung
+
+
+async def test_every_channel_says_how_it_does(house: House) -> None:
+    _, page = await house.get("/api/v1/channels")
+    found = {one["name"]: one for one in page["items"]}
+    assert (found["chat"]["on"], found["chat"]["uses"], found["pager"]["uses"]) == (True, ["informs"], ["paging"])
+    assert (found["hook"]["on"], found["hook"]["why"]) == (False, "url is empty")
+    code, out, _ = await receiver(house, "respond-token", "channels", "list")
+    assert code == 0
+    assert "chat  slack  on\n" in out
+
+
+async def test_a_test_is_sent_and_says_that_it_is_one(house: House) -> None:
+    code, out, _ = await receiver(house, "admin-token", "channels", "test", "chat")
+    assert (code, out.startswith("chat: ok: the vendor has taken it")) == (0, True)
+    assert "Test message, sent by admin" in str(house.world.slack.messages[-1])
+    code, out, _ = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "@alice")
+    assert code == 0
+    actions = [entry["body"]["event_action"] for entry in house.world.pagerduty.taken]
+    assert actions == ["trigger", "resolve"]
+    assert house.world.pagerduty.open() == []
+
+
+async def test_a_test_that_fails_says_what_would_be_right(house: House) -> None:
+    house.world.slack.refused["chat.postMessage"] = "invalid_auth"
+    code, out, _ = await receiver(house, "admin-token", "channels", "test", "chat")
+    assert code == 1
+    assert "chat: auth: " in out
+    assert "look at it in the configuration" in out
+    for words, why in (
+        (("pager",), "say whom"), (("pager", "--to", "nobody"), "no person is called nobody"),
+        (("chatt",), "did you mean chat?"), (("hook",), "is off: url is empty"),
+        (("pager", "--to", "legal"), "no address"),
+    ):  # fmt: skip
+        code, _, err = await receiver(house, "admin-token", "channels", "test", *words)
+        assert (code, why in err) == (1, True), (words, err)
+    assert (await receiver(house, "respond-token", "channels", "test", "chat"))[0] == 1
+
+
+async def test_a_drill_is_marked_everywhere_and_counted_nowhere(house: House) -> None:
+    code, out, _ = await receiver(house, "respond-token", "drill", "--severity", "1", "--format", "json")
+    assert (code, json.loads(out)["drill"]) == (0, True)
+    await house.world.quiet()
+    summaries = {entry["body"]["payload"]["summary"] for entry in house.world.pagerduty.taken}
+    assert summaries == {"DRILL [SEV-1] Drill: nothing is wrong (INC-2026-0001)"}
+    (message,) = house.world.slack.parents
+    assert message["blocks"][0]["text"]["text"].startswith("DRILL SEV-1")
+    assert message["text"].startswith("DRILL [SEV-1]")
+    for sample in house.doors.metrics.registry.collect():
+        for one in sample.samples:
+            if one.name in ("receiver_incidents_opened_total", "receiver_pages_total"):
+                assert one.value == 0
+    _, public = await house.get("/status/api/v2/summary.json")
+    assert public["incidents"] == []
