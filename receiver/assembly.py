@@ -9,7 +9,8 @@ from string import Formatter
 from typing import Any
 
 from receiver.channels import discover
-from receiver.channels.base import Channel, Http
+from receiver.channels.base import Channel, ChannelSettings, Http
+from receiver.channels.grafana import GrafanaSettings
 from receiver.config import Config
 from receiver.incident.audience import Policy
 from receiver.incident.links import links_of
@@ -31,8 +32,17 @@ CHECK_EVERY = timedelta(seconds=10)
 def make_channels(config: Config, http: Http) -> dict[str, Channel[Any]]:
     """Return every channel that is complete, by name; `config.off` says why the others are not here."""
     kinds = discover()
-    made = {name: kinds[settings.kind](name, settings, http) for name, settings in config.channels.items()}
+    wanted = {**_beside(config), **config.channels}
+    made = {name: kinds[settings.kind](name, settings, http) for name, settings in wanted.items()}
     return {name: channel for name, channel in made.items() if channel.missing() is None}
+
+
+def _beside(config: Config) -> dict[str, ChannelSettings]:
+    # Whoever names Grafana's token beside its links wants incidents marked there.
+    grafana = config.links.grafana
+    if grafana is None or not grafana.token.get_secret_value():
+        return {}
+    return {"grafana": GrafanaSettings(api_url=grafana.url, token=grafana.token)}
 
 
 def alike(one: Channel[Any], other: Channel[Any]) -> bool:
@@ -58,6 +68,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         tickets=where("tickets"),
         public=where("publishes"),
         documents=where("documents"),
+        marks=where("marks"),
+        repositories=dict(config.links.github.repositories) if config.links.github else {},
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,
@@ -118,6 +130,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
         heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
+        github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         edition=config.hash,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )

@@ -12,11 +12,12 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import HAND_OVER, LEAVE, MEASURE, STORM, UNSILENCE, VERIFY
+from receiver.incident.timing import CHANGES, HAND_OVER, LEAVE, MEASURE, STORM, UNSILENCE, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
+from receiver.pipeline.changes import RecentChanges
 from receiver.pipeline.duty import HANDOFF, Duty
 from receiver.pipeline.groups import NAME as GROUPS
 from receiver.pipeline.groups import Groups
@@ -124,6 +125,8 @@ class Replica:
         self.measure = Measure(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.asking[MEASURE] = self.measure.look
         self.intake.measured = self.measure.known
+        self.changes = RecentChanges(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
+        self.work.asking[CHANGES] = self.changes.look
         self.reconcile = Reconcile(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)

@@ -95,6 +95,8 @@ class Channel(ABC, Generic[S]):
     """Tells the public: takes status updates that were let out."""
     documents: ClassVar[bool] = False
     """Keeps documents: post-mortems and reviews, as pages."""
+    marks: ClassVar[bool] = False
+    """Marks the time of an incident."""
     personal: ClassVar[bool] = False
     """Writes to each person at their own address."""
     groups: ClassVar[bool] = False
@@ -143,7 +145,7 @@ class Channel(ABC, Generic[S]):
     @classmethod
     def tells(cls) -> bool:
         """Return whether it takes anything that is neither a page nor a document."""
-        return cls.informs or cls.tickets or cls.publishes or cls.personal
+        return cls.informs or cls.tickets or cls.marks or cls.publishes or cls.personal
 
     @classmethod
     def able(cls, action: Action) -> bool:

@@ -171,6 +171,8 @@ def checklist(
     for one in incident["checklist"]:
         who = f"  ({one['by']}, {one['at']})" if one["done"] else ""
         typer.echo(plain(f"{one['item']}. [{'x' if one['done'] else ' '}] {one['text']}{who}"))
+        if one.get("found"):
+            typer.echo(plain(f"       {one['found']}"))
 
 
 @incidents.command("mitigate")

@@ -57,6 +57,8 @@ class GrafanaLink(Settings):
     """Grafana's address."""
     datasource: str = "prometheus"
     """The data source there."""
+    token: SecretStr = SecretStr("")
+    """Of a service account that may write annotations: incidents are marked in the graphs; empty: they are not."""
 
 
 class LokiLink(Settings):

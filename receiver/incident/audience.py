@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -54,6 +54,10 @@ class Policy:
     """Where status updates go once they are let out, beside the built-in page."""
     documents: tuple[Destination, ...] = ()
     """Where documents are kept as pages."""
+    marks: tuple[Destination, ...] = ()
+    """Where the time of an incident is marked."""
+    repositories: Mapping[str, str] = field(default_factory=dict)
+    """The repository of each service that has one, where what was changed is asked for."""
     letters: tuple[tuple[str, str], ...] = ()
     """Name and kind of the channels that write to each person at their own address."""
     verify_every: timedelta | None = None
@@ -65,7 +69,7 @@ class Policy:
     @cached_property
     def plan(self) -> Plan:
         """The policy as an incident that opens now keeps it."""
-        return plan_of(self.directory, self.zone)
+        return plan_of(self.directory, self.zone, self.marks)
 
     def called(self, incident: Incident) -> SeverityPlan:
         """Return what the incident's severity asks for: by the plan it opened under, else by the one in force."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from receiver.model.change import Changes
 from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
 from receiver.model.plan import Ladder
@@ -248,6 +249,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.EMERGENCY_PAGED: _paged,
     Kind.NOTIFY: _told,
     Kind.TICKET: _ticketed,
+    Kind.CHANGES: lambda incident, event: {"changes": Changes.model_validate(event.data["changes"])},
     Kind.ACKNOWLEDGED: _acknowledged,
     Kind.ACKNOWLEDGEMENT_LAPSED: _lapsed,
     Kind.IDENTIFIED: _identified,

@@ -1,4 +1,4 @@
-"""Who follows an incident beside those who are told of everything: its tickets. Pure."""
+"""Who follows an incident beside those who are told of everything: its tickets, and marks of its time. Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ TICKET_HEARS = frozenset(
     }
 )
 """What changes a ticket; the rest stands in the timeline, and would only drown it."""
+MARK_HEARS = frozenset(
+    {
+        Kind.OPENED,
+        Kind.RESOLVED,
+        Kind.CLOSED,
+        Kind.MERGED,
+        Kind.REOPENED,
+        Kind.SEVERITY_RAISED,
+        Kind.SEVERITY_SET,
+        Kind.EDITED,
+    }
+)
+"""What a mark in a graph shows: when it began and ended, how severe it is, what it is called."""
 
 
 def followers(incident: Incident, event: Event, origin: str | None = None) -> tuple[Destination, ...]:
@@ -25,6 +38,6 @@ def followers(incident: Incident, event: Event, origin: str | None = None) -> tu
 
     `origin`: the channel that it came from, which is not told of it again.
     """
-    if event.kind not in TICKET_HEARS:
-        return ()
-    return tuple(to for to in incident.ticketed if to not in event.to and to.channel != origin)
+    tickets = incident.ticketed if event.kind in TICKET_HEARS else ()
+    marks = incident.plan.marks if event.kind in MARK_HEARS else ()
+    return tuple(to for to in (*tickets, *marks) if to not in event.to and to.channel != origin)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from receiver.incident.directory import Directory
+from receiver.model.event import Destination
 from receiver.model.plan import Hours, Plan, SeverityPlan, Step
 from receiver.model.policy import BusinessHours, Day, SeveritySettings, Until
 from receiver.model.severity import Severity
 
 
-def plan_of(directory: Directory, zone: str) -> Plan:
+def plan_of(directory: Directory, zone: str, marks: tuple[Destination, ...] = ()) -> Plan:
     """Return what each severity asks for; `zone` is that of business hours. Raises UnknownName."""
     return Plan(
         severities={
             severity: _of(directory, severity, settings) for severity, settings in directory.severities.items()
         },
         zone=zone,
+        marks=marks,
     )
 
 

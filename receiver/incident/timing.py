@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from receiver.incident.audience import HOLD, Policy
+from receiver.incident.changes import changes_due
 from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
 from receiver.incident.journal import Draft
 from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
@@ -23,6 +24,7 @@ HAND_OVER = "hand_over"
 LEAVE = "leave"
 UNSILENCE = "unsilence"
 MEASURE = "measure"
+CHANGES = "changes"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Draft, Policy], None]
@@ -65,6 +67,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     LEAVE: (_leave_due, None),
     UNSILENCE: (_unsilence_due, None),
     MEASURE: (measure_due, None),
+    CHANGES: (changes_due, None),
     "escalate": (step_due, climb),
     "answer": (lambda incident, policy: answer_due(incident), miss),
     "lapse": (lambda incident, policy: lapse_due(incident), lapse),

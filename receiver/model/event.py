@@ -82,6 +82,7 @@ class Kind(StrEnum):
     MAINTENANCE = "maintenance"
     MAINTENANCE_ENDED = "maintenance_ended"
     MEASURED = "measured"
+    CHANGES = "changes"
     ROOM = "room"
     SECOND_ROAD = "second_road"
 

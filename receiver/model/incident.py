@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.base import Frozen
+from receiver.model.change import Changes
 from receiver.model.event import Destination
 from receiver.model.plan import Ladder, Plan, Reach, SeverityPlan
 from receiver.model.severity import Decision, Severity
@@ -187,6 +188,8 @@ class Incident(Frozen):
     actions: tuple[ActionItem, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     updates: tuple[StatusUpdate, ...] = ()
+    changes: Changes | None = None
+    """What was deployed and released in the day before it; None: nobody was asked (yet)."""
     ticketed: tuple[Destination, ...] = ()
     """Where tickets of it were made: they follow it."""
     stopwatch: Stopwatch | None = None

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.base import Frozen
+from receiver.model.event import Destination
 from receiver.model.policy import CustomerVisible, Publish, Until
 from receiver.model.severity import Severity
 
@@ -67,6 +68,8 @@ class Plan(Frozen):
     severities: dict[Severity, SeverityPlan] = {}
     zone: str = "UTC"
     """The zone of business hours."""
+    marks: tuple[Destination, ...] = ()
+    """Where its time is marked, so that what was begun there is ended there."""
 
 
 class Reach(Frozen):

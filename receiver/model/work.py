@@ -81,6 +81,8 @@ CHECKLIST = (
     "Identify affected scope (users, tenants, features)",
 )
 """The seed's investigation checklist; items are numbered from 1."""
+DEPLOYMENTS = 2
+"""The number of the item about recent deployments."""
 
 
 class Option(Frozen):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pydantic import SecretStr
+
 from receiver.channels.base import Channel
 from receiver.incident.audience import Policy
 from receiver.incident.windows import Window
@@ -62,6 +64,8 @@ class Setting:
     """What an incident's id looks like."""
     heartbeat: tuple[str, timedelta] | None = None
     """Where the heartbeat goes, and how often; None: nowhere."""
+    github: tuple[str, SecretStr] | None = None
+    """Where what was changed is asked for, and the token to read with."""
     document: Callable[[Incident, Sequence[Event], datetime], Document | None] = lambda incident, log, now: None
     """(incident, its whole log, now) -> the page that is kept of it; None: none is."""
     maintenance: tuple[Window, ...] = ()

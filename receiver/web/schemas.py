@@ -81,7 +81,8 @@ INCIDENT = _object(
         "decision": DECISION, "roles": _object({name: _maybe(TEXT) for name in ROLES}), "pages": _array(PAGE),
         "checklist": _array(
             _object(
-                {"item": WHOLE, "text": TEXT, "done": {"type": "boolean"}, "by": _maybe(TEXT), "at": _maybe(TIME)}
+                {"item": WHOLE, "text": TEXT, "done": {"type": "boolean"}, "by": _maybe(TEXT), "at": _maybe(TIME),
+                 "found": _maybe(TEXT)}
             )
         ),
         "actions": _array(

@@ -10,7 +10,7 @@ from receiver.model.base import from_ms, rfc3339
 from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident, Page
 from receiver.model.notice import Action, Link
-from receiver.model.work import CHECKLIST
+from receiver.model.work import CHECKLIST, DEPLOYMENTS
 from receiver.pipeline.notices import page_action
 
 KEPT_BACK = ("address", "key")
@@ -61,7 +61,8 @@ def _work(incident: Incident) -> dict[str, Any]:
         "checklist": [
             {"item": number, "text": text, "done": number in done,
              "by": done[number].by if number in done else None,
-             "at": moment(done[number].at) if number in done else None}
+             "at": moment(done[number].at) if number in done else None,
+             "found": incident.changes.why if incident.changes and number == DEPLOYMENTS else None}
             for number, text in enumerate(CHECKLIST, 1)
         ],
         "actions": [
@@ -81,6 +82,7 @@ def _work(incident: Incident) -> dict[str, Any]:
         ],
         "timer": {"started_at": rfc3339(watch.started_at), "stopped_at": moment(watch.stopped_at)} if watch else None,
         "escalation": {"step": incident.ladder.step, "running": incident.ladder.since is not None},
+        "changes": incident.changes.model_dump(mode="json") if incident.changes else None,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from receiver.channels.base import Channel
 from receiver.channels.confluence import Confluence, ConfluenceSettings
+from receiver.channels.grafana import Grafana, GrafanaSettings
 from receiver.channels.http import Http
 from receiver.channels.jira import Jira, JiraSettings
 from receiver.channels.log import Log, LogSettings
@@ -18,7 +19,8 @@ from receiver.channels.slack import Slack, SlackSettings
 from receiver.channels.webhook import Webhook, WebhookSettings
 from receiver.model.notice import Action, Notice
 from tests.channels.notices import ROUTING_KEY, notice
-from tests.fakes import FakeConfluence, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.fakes import grafana as fake_grafana
 from tests.fakes import jira as fake_jira
 from tests.fakes.slack import TOKEN
 
@@ -47,7 +49,7 @@ async def http() -> AsyncIterator[Http]:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET), FakeJira(), FakeConfluence())
+    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET), FakeJira(), FakeConfluence(), FakeGrafana())
     await site.start()
     yield site
     await site.stop()
@@ -89,6 +91,9 @@ def wire(kind: str, site: Site, http: Http) -> Wired:
     if kind == "confluence":
         wiki = Confluence("wiki", wiki_settings(site), http)
         return Wired(wiki, fakes["confluence"], site, notice(Action.DOCUMENT, address="OPS"), (fake_jira.TOKEN,))
+    if kind == "grafana":
+        graphs = Grafana("graphs", GrafanaSettings(api_url=site.url, token=fake_grafana.TOKEN), http)
+        return Wired(graphs, fakes["grafana"], site, notice(), (fake_grafana.TOKEN, ROUTING_KEY))
     if kind == "log":
         return Wired(Log("log", LogSettings(), http), hook, site, notice(Action.TRIGGER), (ROUTING_KEY,))
     raise AssertionError(f"the contract test knows no fake for {kind!r}: add one here")
@@ -117,3 +122,8 @@ def jira(site: Site, http: Http) -> Wired:
 @pytest.fixture
 def wiki(site: Site, http: Http) -> Wired:
     return wire("confluence", site, http)
+
+
+@pytest.fixture
+def graphs(site: Site, http: Http) -> Wired:
+    return wire("grafana", site, http)

@@ -18,7 +18,7 @@ from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, wire
 from tests.channels.notices import HOSTILE, NOW, hostile, notice
-from tests.fakes import Answer, FakeConfluence, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
+from tests.fakes import Answer, FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
 
 BUILT = sorted(kind for kind, channel in discover().items() if channel.built)
 REMOTE = [kind for kind in BUILT if kind != "log"]
@@ -60,6 +60,8 @@ def seen(wired: Wired) -> int:
         return vendor.rung
     if isinstance(vendor, FakeSlack):
         return len(vendor.messages)
+    if isinstance(vendor, FakeGrafana):
+        return len(vendor.annotations)
     if isinstance(vendor, FakeConfluence):
         return len(vendor.pages)
     if isinstance(vendor, FakeJira):
@@ -72,6 +74,7 @@ def test_discover_finds_every_kind_of_the_reference() -> None:
     kinds = discover()
     assert set(kinds) == {
         "pagerduty", "slack", "webhook", "log", "statuspage", "jira", "confluence", "email", "apprise",
+        "grafana",
     }  # fmt: skip
     for kind, channel in kinds.items():
         assert issubclass(channel.Settings, Frozen)
@@ -230,7 +233,7 @@ async def test_an_action_is_done_or_refused_for_good(every: Wired, action: Actio
         Action.TRIGGER: every.channel.paging,
         Action.ACKNOWLEDGE: every.channel.paging,
         Action.RESOLVE: every.channel.paging,
-        Action.INFORM: every.channel.informs or every.channel.tickets,
+        Action.INFORM: every.channel.informs or every.channel.tickets or every.channel.marks,
         Action.TELL: every.channel.informs,
         Action.DOCUMENT: every.channel.documents,
     }

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from tests.fakes.confluence import FakeConfluence
+from tests.fakes.grafana import FakeGrafana
 from tests.fakes.hook import FakeHook
 from tests.fakes.jira import FakeJira
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.fakes.vendor import Answer, Ledger, Site, Vendor
 
-__all__ = ["Answer", "FakeConfluence", "FakeHook", "FakeJira", "FakePagerDuty", "FakeSlack", "Ledger", "Site", "Vendor"]
+__all__ = [
+    "Answer",
+    "FakeConfluence",
+    "FakeGrafana",
+    "FakeHook",
+    "FakeJira",
+    "FakePagerDuty",
+    "FakeSlack",
+    "Ledger",
+    "Site",
+    "Vendor",
+]

@@ -16,7 +16,7 @@ from receiver.model.alert import fingerprint, parse_notification
 from receiver.pipeline.intake import Answer
 from receiver.replica import Replica
 from receiver.sources.asking import Asking, Said, SourceError
-from tests.fakes import FakeConfluence, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
+from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
 from tests.fakes.slack import TOKEN
 
 START = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
@@ -129,8 +129,8 @@ class World:
         self.store = store
         self.clock = PushedClock(START)
         self.pagerduty, self.slack, self.hook = FakePagerDuty(), FakeSlack(), FakeHook()
-        self.jira, self.confluence = FakeJira(), FakeConfluence()
-        self.site = Site(self.pagerduty, self.slack, self.hook, self.jira, self.confluence)
+        self.jira, self.confluence, self.grafana = FakeJira(), FakeConfluence(), FakeGrafana()
+        self.site = Site(self.pagerduty, self.slack, self.hook, self.jira, self.confluence, self.grafana)
         self.replicas: list[Replica] = []
         self.outside = Outside()
 
@@ -147,6 +147,7 @@ class World:
         if not paced:
             made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
         made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
+        made.changes.asking = self.outside
         await made.open_store()
         self.replicas.append(made)
         return made

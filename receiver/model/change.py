@@ -1,0 +1,35 @@
+"""What was changed before an incident: deployments and releases, as GitHub tells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from receiver.model.base import Frozen
+
+
+class Change(Frozen):
+    """One deployment or release. Its texts are foreign."""
+
+    kind: Literal["deployment", "release"]
+    name: str
+    """What was deployed: a description or a ref; of a release its tag."""
+    at: datetime
+    by: str = ""
+    environment: str = ""
+    sha: str = ""
+    state: str = ""
+    """How a deployment ended, as `success`; empty: nobody said."""
+    url: str | None = None
+
+
+class Changes(Frozen):
+    """What a repository tells about the day before an incident."""
+
+    repository: str
+    items: tuple[Change, ...] = ()
+    """The newest first."""
+    likely: int | None = None
+    """Index of the one that most likely is the cause; None: none is."""
+    why: str
+    """Why that one, or why none."""

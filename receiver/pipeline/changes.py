@@ -1,0 +1,83 @@
+"""What was changed before an incident: GitHub is asked once for each, and what it says is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.changes import changes_due, on_changes, on_silence
+from receiver.incident.timing import CHANGES
+from receiver.incident.verdict import Outcome, Verdict
+from receiver.metrics import Metrics
+from receiver.model.base import to_ms
+from receiver.model.change import Change
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.setting import Setting
+from receiver.sources.asking import Asking, SourceError
+from receiver.sources.github import GitHub
+from receiver.store.incidents import Incidents, Stale
+
+FRESH = timedelta(seconds=60)
+"""How long an answer about a repository is used again."""
+AGAIN = timedelta(seconds=60)
+PATIENCE = timedelta(minutes=5)
+"""After so long without an answer it is said that nobody knows."""
+
+log = structlog.get_logger("receiver.changes")
+
+
+class RecentChanges:
+    """The timer of incidents whose service has a repository (`links.github`)."""
+
+    def __init__(
+        self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking, metrics: Metrics
+    ) -> None:
+        """Nothing is known yet."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.asking = asking
+        self.metrics = metrics
+        self._known: dict[str, tuple[datetime, Sequence[Change]]] = {}
+        self._one = asyncio.Lock()
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
+
+        Raises StoreAway.
+        """
+        member, setting = f"{uid} {CHANGES}", self.setting()
+        incident = await self.incidents.incident(uid)
+        if incident is None or setting.github is None or changes_due(incident, setting.policy) is None:
+            await self.intake.due.drop_timer(member)
+            return
+        repository = setting.policy.repositories[incident.service or ""]
+        try:
+            found = await self._ask(repository, setting, now)
+            draft = on_changes(incident, repository, found, setting.policy, now)
+        except SourceError as error:
+            self.metrics.loop_errors.labels(CHANGES).inc()
+            log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
+            if now - incident.opened_at < PATIENCE:
+                await self.intake.due.later(member, to_ms(now + AGAIN))
+                return
+            draft = on_silence(incident, repository, str(error), setting.policy, now)
+        verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+        try:
+            await self.intake.commit(verdict, setting, now)
+        except Stale:
+            return  # somebody changed it: asked again when the lease has passed, from what is known
+
+    async def _ask(self, repository: str, setting: Setting, now: datetime) -> Sequence[Change]:
+        async with self._one:
+            known = self._known.get(repository)
+            if known is not None and abs(now - known[0]) < FRESH:
+                return known[1]
+            assert setting.github is not None  # noqa: S101  (look has seen to it)
+            url, token = setting.github
+            found = await GitHub(self.asking, url, token.get_secret_value()).changes(repository)
+            self._known[repository] = (now, found)
+            return found
