@@ -67,6 +67,7 @@ def description(notice: Notice, incident: Incident) -> list[Line]:
     lines += [(Run("Service: ", strong=True), Run(incident.service))] if incident.service else []
     lines += [(Run("Scope: ", strong=True), Run(decision.scope))] if decision.scope else []
     lines += [(Run("Summary: ", strong=True), Run(incident.summary))] if incident.summary else []
+    lines += [(Run("Recent changes: ", strong=True), Run(incident.changes.why))] if incident.changes else []
     lines += [(Run("Since: ", strong=True), Run(rfc3339(incident.started_at)))]
     for alert in notice.alerts:
         lines.append(

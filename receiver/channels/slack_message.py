@@ -229,6 +229,8 @@ def _why(incident: Incident) -> str:
     lines = [cut(text, 800) + (f", capped by {clean(decision.capped_by, 150)}" if decision.capped_by else "")]
     if decision.reach:
         lines.append(f"Scope: {clean(decision.reach, 150)}")
+    if incident.changes is not None:
+        lines.append(f"Recent changes: {clean(incident.changes.why, 300)}")
     if decision.next_worse:
         lines.append(f"Worse: {clean(decision.next_worse, 200)}")
     if decision.rules_hash:

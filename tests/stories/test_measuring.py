@@ -110,11 +110,11 @@ async def test_an_alert_that_says_it_itself_is_not_asked_about(asked: World) -> 
     asked.outside.answers = {PROMETHEUS: rate("0.9")}
     await asked.post(notification(alert(annotations={"error_rate": "7%"})))
     await asked.forward("2m")
-    assert asked.outside.asked == []
+    assert PROMETHEUS not in asked.outside.asked
 
 
 async def test_one_question_for_many_alerts_and_incidents(asked: World) -> None:
     asked.outside.answers = {PROMETHEUS: rate("0.01")}
     for number in range(5):
         await asked.post(notification(alert("Slow", labels={"n": str(number)}), group=f"g{number}"))
-    assert len(asked.outside.asked) == 1
+    assert asked.outside.asked.count(PROMETHEUS) == 1

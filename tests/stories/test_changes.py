@@ -1,0 +1,93 @@
+"""What was deployed before an incident, and the mark in Grafana's graphs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import SecretStr
+
+from receiver.channels.grafana import Grafana, GrafanaSettings
+from receiver.model.command import Resolve
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.replica import Replica
+from receiver.sources.asking import Said
+from tests.fakes.grafana import TOKEN
+from tests.stories.world import World, alert, notification
+
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "12%"}}
+GITHUB = "https://api.github.com/repos/stratum/api"
+
+
+def deployed(at: str) -> Said:
+    one = {"id": 1, "ref": "main", "description": "v42", "environment": "production", "created_at": at}
+    return Said(200, json.dumps([one]).encode())
+
+
+async def told(world: World) -> list[str]:
+    (incident,) = await world.incidents()
+    return [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.CHANGES]
+
+
+async def test_what_was_deployed_is_told_once_with_the_likely_one_named(world: World) -> None:
+    await world.open()
+    world.outside.answers = {
+        f"{GITHUB}/deployments/1": Said(200, b'[{"state":"success"}]'),
+        f"{GITHUB}/deployments": deployed("2026-11-23T13:55:02Z"),
+        f"{GITHUB}/releases": Said(200, b"[]"),
+    }
+    await world.post(notification(alert(**HIGH)))
+    await world.forward("10m")
+    (text,) = await told(world)
+    assert text == ("stratum/api: likely deployment v42 (production success), 7 min before: the last before it began")
+    (incident,) = await world.incidents()
+    assert incident.changes.items[0].name == "v42"
+    assert len([url for url in world.outside.asked if url.startswith(GITHUB)]) == 3
+    assert any("v42" in str(entry["body"]) for entry in world.slack.taken), "where people read"
+
+
+async def test_github_that_does_not_answer_holds_nothing_up_and_is_said(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(**HIGH)))
+    assert world.rung(), "paged at once"
+    await world.forward("4m")
+    assert await told(world) == []
+    await world.forward("3m")
+    (text,) = await told(world)
+    assert text.startswith("stratum/api: recent changes are not known: ")
+    await world.forward("10m")
+    assert len(await told(world)) == 1
+
+
+async def test_a_service_without_a_repository_is_not_asked_about(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(labels={"service": "dashboard"}, **HIGH)))
+    await world.forward("10m")
+    assert not [url for url in world.outside.asked if "api.github.com" in url]
+
+
+def marking(replica: Replica, url: str) -> None:
+    """Let a replica mark incidents at the fake, as `links.grafana.token` does."""
+    links = replica.config.links
+    assert links.grafana is not None
+    grafana = links.grafana.model_copy(update={"url": url, "token": SecretStr(TOKEN)})
+    replica.apply(replica.config.model_copy(update={"links": links.model_copy(update={"grafana": grafana})}))
+
+
+async def test_the_time_of_an_incident_is_marked_once(world: World) -> None:
+    await world.open()
+    marking(world.one, world.site.url)
+    channel = world.one.setting.channels["grafana"]
+    assert isinstance(channel, Grafana)
+    assert isinstance(channel.settings, GrafanaSettings)
+    await world.post(notification(alert(**HIGH)))
+    (mark,) = world.grafana.annotations.values()
+    assert "timeEnd" not in mark
+    (incident,) = await world.incidents()
+    await world.forward("20m")
+    alice = Actor(kind=ActorKind.PERSON, name="alice")
+    await world.one.respond.act(incident.id, Resolve(), alice, world.clock.now())
+    await world.quiet()
+    (mark,) = world.grafana.annotations.values()
+    assert mark["timeEnd"] == round(world.clock.now().timestamp() * 1000)
+    assert incident.id in mark["text"]
