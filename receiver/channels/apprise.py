@@ -1,13 +1,40 @@
-"""Anything that Apprise speaks to: settings only."""
+"""Anything that Apprise speaks to: Teams, Mattermost, Telegram, and a hundred more, through the library.
+
+A service there knows neither edits nor threads: it hears of what matters only, in plain text in which nothing foreign
+is alive. The library says whether a service has taken a message, and not why it has not.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import asyncio
+import hashlib
+import logging
+import re
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from receiver.channels.base import ChannelSettings
-from receiver.channels.unbuilt import Unbuilt
+from receiver.channels.base import Channel, ChannelSettings, DeliveryError, is_set
+from receiver.channels.text import HIDDEN, clean
+from receiver.model.event import Event, Kind
+from receiver.model.notice import Action, Notice, Receipt
+
+MATTERS = frozenset(
+    {
+        Kind.OPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.REOPENED, Kind.MONITORING, Kind.RESOLVED,
+        Kind.STATUS_UPDATE, Kind.STATUS_APPROVED, Kind.SECOND_ROAD, Kind.PAGE_FAILED, Kind.STORM_ENDED,
+    }
+)  # fmt: skip
+TITLE_LIMIT = 200
+BODY_LIMIT = 1500
+"""Characters: the smallest of the chats takes 2,000."""
+DONE = "done"
+"""In the memory of a receipt: by a hash of each address, the last event that it was told of."""
+
+# Marks of markdown and HTML become others that look alike; a mention and a link get a character that breaks them.
+_DEAD = str.maketrans(
+    {"*": "\u2217", "`": "'", "~": "\u223c", "[": "(", "]": ")", "<": "\u2039", ">": "\u203a", "|": "\u00a6"}
+)
 
 
 class AppriseSettings(ChannelSettings):
@@ -16,9 +43,114 @@ class AppriseSettings(ChannelSettings):
     kind: Literal["apprise"] = "apprise"
     urls: tuple[SecretStr, ...] = Field((), description="Apprise URLs, one a destination; none: off.")
 
+    @field_validator("urls")
+    @classmethod
+    def _known(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, url in enumerate(value, 1):
+            if is_set(url) and _service(url.get_secret_value()) is None:
+                raise ValueError(f"address {number} is none that Apprise knows (expected such as mmosts://host/token)")
+        return value
 
-class Apprise(Unbuilt[AppriseSettings]):
+
+class Apprise(Channel[AppriseSettings]):
     """Hands messages to Apprise."""
 
     kind: ClassVar[str] = "apprise"
     Settings: ClassVar[type[ChannelSettings]] = AppriseSettings
+    informs: ClassVar[bool] = True
+
+    def missing(self) -> str | None:
+        """Return `urls` when there is none, else None."""
+        return None if self._urls() else "urls is empty"
+
+    def address(self) -> str:
+        """Return its name: the addresses are secrets."""
+        return self.name
+
+    def secrets(self, notice: Notice) -> tuple[str, ...]:
+        """Return every address, and every longer part of it."""
+        parts = [part for url in self._urls() for part in (url, *re.split(r"[/?&=#:@]+", url)[1:])]
+        return (*super().secrets(notice), *(part for part in parts if len(part) >= 6))
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the message to each service, of whose address the kind only is shown."""
+        if not _matters(notice):
+            return []
+        title, body = message(notice)
+        return [
+            {"apprise": f"{url.partition('://')[0]}://{HIDDEN}", "title": title, "body": body} for url in self._urls()
+        ]
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Send to every service that has not heard of it yet; those that failed are tried again, the others are not."""
+        if not _matters(notice):
+            return Receipt(nothing=True)
+        done = dict(notice.memory.get(DONE, {}))
+        last = max((event.seq for event in notice.events), default=1)
+        title, body = message(notice)
+        failed = []
+        for url in self._urls():
+            key = hashlib.sha256(url.encode()).hexdigest()[:16]
+            if done.get(key, 0) >= last and notice.action is Action.INFORM:
+                continue
+            # The library is one of threads; it has limits of its own for each service.
+            if await asyncio.to_thread(_notify, url, title, body):
+                done[key] = last
+            else:
+                failed.append(url.partition("://")[0])
+        memory = {DONE: done} if notice.action is Action.INFORM else {}
+        if failed:
+            detail = f"{len(failed)} of {len(self._urls())} services did not take it: {', '.join(failed)}"
+            error = DeliveryError("server_error", detail, ambiguous=True)
+            error.progress = memory
+            raise error
+        return Receipt(ref=notice.key, memory=memory)
+
+    def _urls(self) -> list[str]:
+        return [url.get_secret_value() for url in self.settings.urls if is_set(url)]
+
+
+def message(notice: Notice) -> tuple[str, str]:
+    """Return title and text for `notice`. Pure."""
+    incident = notice.incident
+    if incident is None:
+        return "Message", dead(clean(notice.text, BODY_LIMIT, lines=True))
+    drill = "DRILL " if incident.drill else ""
+    title = dead(f"{drill}[{incident.severity.value}] {clean(incident.title, 150)} ({incident.label})")
+    lines = [f"State: {incident.state.value}", f"Service: {clean(incident.service or 'unknown', 100)}"]
+    lines += [clean(event.text, 300) for event in notice.events if event.kind in MATTERS][-5:]
+    lines += [f"{clean(one.name, 80)}: {clean(one.summary, 150)}" for one in notice.alerts[:3]]
+    body = dead("\n".join(lines))[: BODY_LIMIT - 300]
+    # Our own address is the one link that works.
+    return title[:TITLE_LIMIT], f"{body}\n{notice.url}" if notice.url else body
+
+
+def dead(text: str) -> str:
+    """Return `text` in which nothing formats, links or mentions, whatever the chat."""
+    return text.translate(_DEAD).replace("@", "@\u200b").replace("://", ":\u200b//").replace("www.", "www\u200b.")
+
+
+def _matters(notice: Notice) -> bool:
+    def told(event: Event) -> bool:
+        return event.kind in MATTERS
+
+    return notice.action is Action.TELL or any(told(event) for event in notice.events)
+
+
+def _service(url: str) -> Any:
+    import apprise  # noqa: PLC0415  (a sixth of a second that nobody without it has to wait)
+
+    # It would write addresses into our log, and no plugin is read from anywhere.
+    logging.getLogger("apprise").disabled = True
+    return apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(plugin_paths=[]), suppress_exceptions=True)
+
+
+def _notify(url: str, title: str, body: str) -> bool:
+    import apprise  # noqa: PLC0415
+
+    service = _service(url)
+    if service is None:
+        return False
+    sender = apprise.Apprise(asset=service.asset)
+    sender.add(service)
+    return bool(sender.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT, interpret_escapes=False))

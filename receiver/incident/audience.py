@@ -247,7 +247,7 @@ def letters(policy: Policy, people: Iterable[str]) -> tuple[Destination, ...]:
         for channel, kind in policy.letters:
             address = card.address(channel, kind)
             if address:
-                found[Destination(channel=channel, address=address)] = None
+                found[Destination(channel=channel, address=address, personal=True)] = None
     return tuple(found)
 
 

@@ -47,7 +47,12 @@ def _paged(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _told(incident: Incident, event: Event) -> dict[str, Any]:
-    return {"notified": (*incident.notified, *event.data["people"])}
+    return {"notified": (*incident.notified, *event.data["people"]), **_written(incident, event)}
+
+
+def _written(incident: Incident, event: Event) -> dict[str, Any]:
+    fresh = [to for to in event.to if to.personal and to not in incident.written]
+    return {"written": (*incident.written, *fresh)} if fresh else {}
 
 
 def _taken(incident: Incident, event: Event) -> dict[str, Any]:
@@ -289,6 +294,10 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.RELEASED: _released,
     Kind.MAINTENANCE: _held,
     Kind.MAINTENANCE_ENDED: _released,
-    Kind.SECOND_ROAD: lambda incident, event: {"detoured": (*incident.detoured, event.data["page"]["key"])},
+    Kind.ALL_HANDS: _written,
+    Kind.SECOND_ROAD: lambda incident, event: {
+        "detoured": (*incident.detoured, event.data["page"]["key"]),
+        **_written(incident, event),
+    },
     Kind.ROOM: lambda incident, event: {"rooms": {**incident.rooms, event.data["channel"]: event.data["id"]}},
 }

@@ -1,4 +1,4 @@
-"""Who follows an incident beside those who are told of everything: its tickets, and marks of its time. Pure."""
+"""Who follows an incident beside those who are told of everything: tickets, marks, whoever was written to. Pure."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ MARK_HEARS = frozenset(
 """What a mark in a graph shows: when it began and ended, how severe it is, what it is called."""
 
 
+PERSON_HEARS = frozenset({Kind.RESOLVED, Kind.REOPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.MERGED})
+"""What somebody who was written to about it is written again for: mail is for what matters."""
+
+
 def followers(incident: Incident, event: Event, origin: str | None = None) -> tuple[Destination, ...]:
     """Return where `event` goes beside its own addressees, by the state after it.
 
@@ -40,4 +44,5 @@ def followers(incident: Incident, event: Event, origin: str | None = None) -> tu
     """
     tickets = incident.ticketed if event.kind in TICKET_HEARS else ()
     marks = incident.plan.marks if event.kind in MARK_HEARS else ()
-    return tuple(to for to in (*tickets, *marks) if to not in event.to and to.channel != origin)
+    people = incident.written if event.kind in PERSON_HEARS else ()
+    return tuple(to for to in (*tickets, *marks, *people) if to not in event.to and to.channel != origin)

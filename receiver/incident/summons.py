@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from receiver.incident.audience import Asked, Policy, asked, destination, informed, pages, people_of
+from receiver.incident.audience import Asked, Policy, asked, destination, informed, letters, pages, people_of
 from receiver.incident.hours import later
 from receiver.incident.journal import Draft
 from receiver.model.event import Kind
@@ -101,7 +101,8 @@ def tell(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respo
                 reached.append(_reach(policy, draft, contact, Way.NOTIFY, respond))
     if people:
         data = {"people": list(people)} | ({"reached": reached} if reached else {})
-        draft.add(Kind.NOTIFY, step, f"informed: {', '.join(people)}", data, policy.informs)
+        to = (*policy.informs, *letters(policy, people))
+        draft.add(Kind.NOTIFY, step, f"informed: {', '.join(people)}", data, to)
     return len(people)
 
 
@@ -119,4 +120,5 @@ def _gather(draft: Draft, policy: Policy, step: str) -> None:
     known = set(draft.incident.notified)
     fresh = [person for person in people if person not in known]
     if people and step in FRESH:
-        draft.add(Kind.ALL_HANDS, step, f"all hands: {', '.join(people)}", {"people": fresh}, policy.informs)
+        to = (*policy.informs, *letters(policy, fresh))
+        draft.add(Kind.ALL_HANDS, step, f"all hands: {', '.join(people)}", {"people": fresh}, to)

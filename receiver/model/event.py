@@ -96,6 +96,8 @@ class Destination(Frozen):
     channel: str
     address: str
     paging: bool = False
+    personal: bool = False
+    """Whether the address is a person's own, who hears of what matters and not of everything."""
 
 
 class Event(Frozen):

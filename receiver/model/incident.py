@@ -196,6 +196,8 @@ class Incident(Frozen):
     roles: Roles = Roles()
     links: dict[str, str] = {}
     drill: bool = False
+    written: tuple[Destination, ...] = ()
+    """Addresses of people who were written to about it."""
     detoured: tuple[str, ...] = ()
     """Keys of pages that took the second road, since their channel was away."""
     rooms: dict[str, str] = {}

@@ -53,7 +53,7 @@ REFERENCE: list[dict[str, Any]] = [
         "token": "s3cr3t-1",
     },
     {"kind": "email", "smtp_url": "smtp://user:s3cr3t-1@localhost:25", "from": "incidents@stratum.ai"},
-    {"kind": "apprise", "urls": ["tgram://s3cr3t-1/x"]},
+    {"kind": "apprise", "urls": ["json://localhost/s3cr3t-1"]},
     {"kind": "webhook", "url": "https://hooks.example.com/s3cr3t-1", "secret": "s3cr3t-2"},
     {"kind": "log"},
 ]

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from receiver.clock import FakeClock
 from receiver.config import Config, load
 from receiver.incident.journal import replay
@@ -31,7 +33,7 @@ class PushedClock(FakeClock):
 
 
 def reference(site: str, *, rooms: bool = False, **env: str) -> Config:
-    """Return the reference configuration with its vendors at the fakes; incidents have no Slack channel of their own.
+    """Return the reference configuration with its vendors at the fakes; no Slack channels of incidents, no mail.
 
     Most stories are not about those; `rooms` leaves them on.
     """
@@ -47,7 +49,10 @@ def reference(site: str, *, rooms: bool = False, **env: str) -> Config:
     made = load(ROOT / "config" / "receiver.yaml", {**names, **env})
     chat = made.channels["chat"]
     alone = chat if rooms else chat.model_copy(update={"incident_channels": None})
-    return made.model_copy(update={"channels": {**made.channels, "chat": alone}})
+    mail = made.channels["mail"]
+    if "SMTP_URL" not in env:
+        mail = mail.model_copy(update={"smtp_url": SecretStr("")})
+    return made.model_copy(update={"channels": {**made.channels, "chat": alone, "mail": mail}})
 
 
 def alert(

@@ -1,0 +1,110 @@
+"""Apprise: what matters goes to every service once, dead, and no address is seen anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import ValidationError
+
+from receiver.channels.apprise import Apprise, AppriseSettings, dead
+from receiver.channels.base import DeliveryError
+from receiver.channels.http import Http
+from receiver.model.event import Kind
+from tests.channels.notices import HOSTILE, event, incident, notice, tell
+
+SECRET = "apprise-secret-path"
+
+
+class Service:
+    """Takes what Apprise posts as JSON."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, dict[str, Any]]] = []
+        self.broken: set[str] = set()
+        self.port = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name in self.broken:
+            return web.Response(status=503)
+        self.taken.append((name, await request.json()))
+        return web.Response()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    made = Service()
+    app = web.Application()
+    app.router.add_post(f"/{SECRET}/{{name}}", made.take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.port = runner.addresses[0][1]
+    yield made
+    await runner.cleanup()
+
+
+def channel(service: Service, *names: str) -> Apprise:
+    """Return the channel with a service for each name."""
+    urls = [f"json://127.0.0.1:{service.port}/{SECRET}/{name}" for name in names]
+    return Apprise("anything", AppriseSettings.model_validate({"urls": urls}), Http(total=5))
+
+
+async def test_each_service_hears_of_it_in_plain_text(service: Service) -> None:
+    receipt = await channel(service, "one", "two").send(notice())
+    assert receipt.ref
+    assert [name for name, _ in service.taken] == ["one", "two"]
+    body = service.taken[0][1]
+    assert body["title"] == "(SEV-1) HighErrorRate: Error rate 12% on checkout-api (INC-2026-0042)"
+    assert body["message"].endswith("https://incidents.example.com/incidents/INC-2026-0042")
+
+
+async def test_only_those_that_failed_are_told_again(service: Service) -> None:
+    made = channel(service, "one", "two", "three")
+    service.broken = {"two"}
+    with pytest.raises(DeliveryError) as caught:
+        await made.send(notice())
+    error = caught.value
+    assert (error.reason, error.permanent, error.ambiguous) == ("server_error", False, True)
+    assert error.detail == "1 of 3 services did not take it: json"
+    assert SECRET not in f"{error!r} {made!r} {made.settings!r} {made.preview(notice())}"
+    service.broken.clear()
+    await made.send(notice(memory=error.progress, repeat=True))
+    assert [name for name, _ in service.taken] == ["one", "three", "two"]
+
+
+async def test_what_does_not_matter_is_not_sent(service: Service) -> None:
+    receipt = await channel(service, "one").send(notice(events=(event(2, "a note", Kind.NOTE),)))
+    assert receipt.nothing
+    await channel(service, "one").send(notice(events=(event(3, "resolved", Kind.RESOLVED),)))
+    await channel(service, "one").send(tell("a test"))
+    assert len(service.taken) == 2
+
+
+async def test_what_a_label_says_is_dead(service: Service) -> None:
+    await channel(service, "one").send(notice(incident=incident(title=HOSTILE, service=HOSTILE)))
+    whole = str(service.taken[0][1]["title"]) + str(service.taken[0][1]["message"])
+    for alive in ("<!channel>", "<@U1>", "@here", "https://evil", "*b*", "`c`", "\x1b"):
+        assert alive not in whole
+
+
+@pytest.mark.parametrize("text", ["[a](http://x)", "@everyone", "<b>", "www.evil.example", "~s~"])
+def test_marks_are_broken(text: str) -> None:
+    assert text not in dead(text)
+
+
+@pytest.mark.parametrize("url", ["nothing", "unknown-kind://x", "http://", "mailto://"])
+def test_an_address_that_apprise_does_not_know_is_refused_without_being_repeated(url: str) -> None:
+    secret = f"{url}{SECRET}" if "://" not in url else url
+    with pytest.raises(ValidationError) as caught:
+        AppriseSettings.model_validate({"urls": [secret]})
+    assert "address 1 is none that Apprise knows" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_without_any_it_is_off() -> None:
+    assert Apprise("x", AppriseSettings(), Http()).missing() == "urls is empty"
+    assert Apprise("x", AppriseSettings.model_validate({"urls": [""]}), Http()).missing() == "urls is empty"

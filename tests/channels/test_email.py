@@ -1,0 +1,190 @@
+"""Mail: to one person at a time, threaded by stable ids, harmless, and every answer of a server understood."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receiver.channels.base import DeliveryError
+from receiver.channels.email import Email, EmailSettings, server_of
+from receiver.channels.email_message import compose, mailbox
+from receiver.channels.http import Http
+from receiver.model.event import Kind
+from receiver.model.notice import Notice
+from tests.channels.notices import HOSTILE, event, incident, notice, tell
+from tests.fakes.smtp import FakeSmtp
+
+FROM = "incidents@incidents.example.com"
+TO = "vp-eng@example.com"
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeSmtp]:
+    made = FakeSmtp("robot", "mail-password-51")
+    await made.start()
+    yield made
+    await made.stop()
+    assert made.failures == []
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    made = Http(connect=0.3, total=0.6)
+    yield made
+    await made.close()
+
+
+def mail(server: FakeSmtp, http: Http, login: str = "") -> Email:
+    """Return the channel, its server the fake."""
+    url = f"smtp://{login}127.0.0.1:{server.port}?tls=never"
+    return Email("mail", EmailSettings.model_validate({"smtp_url": url, "from": FROM}), http)
+
+
+def told(**changes: object) -> Notice:
+    """Return what a person is written to about."""
+    return notice(**{"address": TO, **changes})
+
+
+async def failure(channel: Email, of: Notice) -> DeliveryError:
+    """Return why it could not be sent."""
+    with pytest.raises(DeliveryError) as caught:
+        await channel.send(of)
+    assert "mail-password-51" not in f"{caught.value!r} {caught.value} {channel!r} {channel.settings!r}"
+    return caught.value
+
+
+async def test_a_thread_of_three(server: FakeSmtp, http: Http) -> None:
+    channel = mail(server, http)
+    first = await channel.send(told())
+    news = (event(4, "severity raised", Kind.SEVERITY_RAISED),)
+    second = await channel.send(told(memory=first.memory, events=news))
+    done = (event(9, "resolved", Kind.RESOLVED),)
+    await channel.send(told(memory=second.memory, events=done, incident=incident(title="Another title now")))
+    opened, update, resolved = (message for _, _, message in server.mails)
+    subject = "INC-2026-0042 HighErrorRate: Error rate 12% on checkout-api (SEV-1)"
+    assert [str(one["Subject"]) for one in (opened, update, resolved)] == [subject, f"Re: {subject}", f"Re: {subject}"]
+    root = "<INC-2026-0042.open@incidents.example.com>"
+    assert str(opened["Message-ID"]) == root
+    assert opened["In-Reply-To"] is None
+    assert str(update["Message-ID"]) == "<INC-2026-0042.update.4@incidents.example.com>"
+    assert str(resolved["Message-ID"]) == "<INC-2026-0042.resolved.9@incidents.example.com>"
+    assert all(str(one["In-Reply-To"]) == str(one["References"]) == root for one in (update, resolved))
+    assert {(sender, *to) for sender, to, _ in server.mails} == {(FROM, TO)}
+    body = opened.get_body(("plain",))
+    assert body is not None
+    assert "Severity: SEV-1" in body.get_content()
+    assert [part.get_content_type() for part in opened.iter_parts()] == ["text/plain", "text/html"]
+
+
+async def test_the_same_notice_is_the_same_mail(server: FakeSmtp, http: Http) -> None:
+    for _ in range(3):
+        await mail(server, http).send(told())
+    assert len(server.seen) == 1
+
+
+async def test_what_a_label_says_is_dead_in_it(server: FakeSmtp, http: Http) -> None:
+    evil = incident(title=HOSTILE, service=HOSTILE, names=(HOSTILE,))
+    await mail(server, http).send(told(incident=evil, events=(event(1, HOSTILE),)))
+    ((_, _, message),) = server.mails
+    assert "X-Evil" not in message
+    assert str(message["To"]) == TO
+    page = message.get_body(("html",))
+    assert page is not None
+    content = page.get_content()
+    assert "<script" not in content
+    assert "evil.example|" not in content.replace("&lt;https://evil.example|", "")
+    assert 'href="https://evil.example' not in content
+
+
+async def test_a_mail_about_the_service_itself(server: FakeSmtp, http: Http) -> None:
+    await mail(server, http).send(tell("a test", address=TO))
+    ((_, _, message),) = server.mails
+    assert str(message["Subject"]) == "a test"
+
+
+async def test_it_logs_in(server: FakeSmtp, http: Http) -> None:
+    await mail(server, http, "robot:mail-password-51@").send(told())
+    assert len(server.mails) == 1
+    error = await failure(mail(server, http, "robot:wrong@"), told())
+    assert (error.reason, error.permanent) == ("auth", True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer", "reason", "permanent", "ambiguous"),
+    [
+        ("MAIL", "451 later", "server_error", False, False),
+        ("RCPT", "450 greylisted", "server_error", False, False),
+        ("RCPT", "550 no such user", "client_error", True, False),
+        ("RCPT", "553 relaying denied", "client_error", True, False),
+        (".", "452 full", "server_error", False, False),
+        (".", "554 policy", "client_error", True, False),
+        ("DATA", "421 going away", "server_error", False, False),
+        ("EHLO", "drop", "connection", False, False),
+        ("DATA", "drop", "connection", False, True),
+        (".", "drop", "connection", False, True),
+        (".", "drop after", "connection", False, True),
+        ("RCPT", "hang", "timeout", False, True),
+    ],
+)
+async def test_every_answer_is_understood(
+    server: FakeSmtp, http: Http, verb: str, answer: str, reason: str, permanent: bool, ambiguous: bool
+) -> None:
+    server.script[verb] = [answer, answer]
+    error = await failure(mail(server, http), told())
+    assert (error.reason, error.permanent, error.ambiguous) == (reason, permanent, ambiguous)
+
+
+async def test_what_was_too_much_goes_once_more_as_plain_text(server: FakeSmtp, http: Http) -> None:
+    server.script["."] = ["552 too large"]
+    await mail(server, http).send(told())
+    ((_, _, message),) = server.mails
+    assert message.get_content_type() == "text/plain"
+    assert str(message["Message-ID"]) == "<INC-2026-0042.open@incidents.example.com>"
+
+
+async def test_required_tls_that_is_not_offered_sends_nothing(server: FakeSmtp, http: Http) -> None:
+    url = f"smtp://127.0.0.1:{server.port}?tls=required"
+    channel = Email("mail", EmailSettings.model_validate({"smtp_url": url, "from": FROM}), http)
+    assert (await failure(channel, told())).permanent
+    assert server.mails == []
+
+
+async def test_nobody_listens(unused_tcp_port: int, http: Http) -> None:
+    settings = EmailSettings.model_validate({"smtp_url": f"smtp://127.0.0.1:{unused_tcp_port}", "from": FROM})
+    error = await failure(Email("mail", settings, http), told())
+    assert (error.reason, error.permanent, error.ambiguous) == ("connection", False, False)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nobody", "a@b@c", "a b@example.com", "a@example.com\r\nBcc: x@y", "<a@b>, c@d.e", "ä@example.com"]
+)
+async def test_what_is_no_address_gets_nothing(server: FakeSmtp, http: Http, address: str) -> None:
+    if mailbox(address) is None:
+        assert (await failure(mail(server, http), told(address=address))).permanent
+    assert server.mails == []
+
+
+def test_where_tls_is_required() -> None:
+    assert server_of("smtp://mail.example.com").port == 25
+    assert server_of("smtp://mail.example.com:25").start is None
+    assert server_of("smtp://mail.example.com:587").start is True
+    assert server_of("smtp://u:p%40@mail.example.com:25").password == "p@"
+    assert server_of("smtp://u:p@mail.example.com:25").start is True
+    assert (server_of("smtps://mail.example.com").port, server_of("smtps://mail.example.com").implicit) == (465, True)
+
+
+@given(title=st.text(), text=st.text())
+def test_no_text_breaks_a_mail(title: str, text: str) -> None:
+    made = compose(told(incident=incident(title=title), events=(event(1, text),)), FROM)
+    raw = made.as_bytes()
+    read = BytesParser(policy=policy.default).parsebytes(raw)
+    assert sorted(name.lower() for name in read) == sorted({name.lower() for name in read})
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+    assert raw.isascii()
