@@ -13,7 +13,7 @@ from receiver.channels.jira_text import Line, adf, wiki
 from receiver.model.ticket import Progress
 
 PAGE = 100
-PAGES = 5
+PAGES = 20
 FIELDS = ("status", "labels", "assignee", "summary")
 
 
@@ -93,7 +93,7 @@ class JiraApi:
         return f"jira: the workflow of {key} leads to no state of {wanted[0]} from here"
 
     async def search(self, jql: str, now: datetime) -> list[Body]:
-        """Return the issues that `jql` finds, at most 500, with the fields that tell whose each is and how far."""
+        """Return the issues that `jql` finds, at most 2,000, with the fields that tell whose each is and how far."""
         found: list[Body] = []
         token: str | None = None
         for _ in range(PAGES):

@@ -299,3 +299,15 @@ def test_a_preview_shows_every_request(jira: Wired) -> None:
         ("POST", "/issue"),
     ]
     assert shown[0]["headers"] == {"Authorization": "Basic ***"}
+
+
+@pytest.mark.parametrize("flavor", ["cloud", "server"])
+async def test_every_page_of_a_search_is_read(jira: Wired, flavor: str) -> None:
+    jira = server(jira) if flavor == "server" else jira
+    one = {"fields": {"labels": ["receiver", label("a" * 24)], "status": {"statusCategory": {"key": "new"}}}}
+    first = [{**one, "key": f"OPS-{n}"} for n in range(100)]
+    jira.vendor.script.append(Answer(200, body={"issues": first, "nextPageToken": "t"}))
+    jira.vendor.script.append(Answer(200, body={"issues": [{**one, "key": "OPS-100"}]}))
+    assert len(await jira.channel.changed(timedelta(minutes=1), NOW)) == 101
+    asked = jira.vendor.received[1]["body"]
+    assert asked.get("nextPageToken") == "t" or asked["startAt"] == 100
