@@ -21,7 +21,7 @@ from receiver.model.notice import Link, Mention
 from receiver.model.severity import Severity
 from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_windows
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
-from receiver.policies import listener, recurring, visibility, windows_of
+from receiver.policies import listener, recurring, touching, visibility, windows_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
@@ -70,6 +70,13 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         documents=where("documents"),
         marks=where("marks"),
         repositories=dict(config.links.github.repositories) if config.links.github else {},
+        support=tuple(
+            Destination(channel=name, address=config.service.support_email, personal=True)
+            for name, channel in channels.items()
+            if channel.personal and config.service.support_email
+        ),
+        components=touching(config.status_page.components),
+        product=config.service.name,
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from receiver.config.outlook import Maintenance
+from receiver.config.outlook import Component, Maintenance
 from receiver.config.sections import CustomerVisibility
 from receiver.incident.audience import Listener
 from receiver.incident.visibility import visible
@@ -32,6 +32,12 @@ def listener(audience: Audience) -> Listener:
 def visibility(settings: CustomerVisibility) -> Callable[[Mapping[str, str], str | None], bool | None]:
     """Return what tells whether customers see an incident of these labels and this scope."""
     return lambda labels, scope: visible(labels, scope, settings.label, settings.scopes)
+
+
+def touching(components: Sequence[Component]) -> Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]:
+    """Return what tells id and name of the components that labels belong to."""
+    known = [(one.id, one.name, matching(one.matchers)) for one in components]
+    return lambda labels: tuple((number, name) for number, name, matches in known if matches(labels))
 
 
 def recurring(settings: Maintenance) -> Window:

@@ -31,6 +31,7 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.posted import NOTHING, Documents
+from receiver.pipeline.publicity import Publicity
 from receiver.pipeline.reconcile import NAME as RECONCILE
 from receiver.pipeline.reconcile import Reconcile
 from receiver.pipeline.respond import Respond
@@ -145,6 +146,7 @@ class Replica:
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
         self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look
+        self.work.deliver.public = lambda one: Publicity(self.config).news(one, self.mirror.open())
         self.trying = Trying(lambda: self.setting, self.work.deliver, lambda: self.config.off)
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)

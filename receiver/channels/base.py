@@ -101,8 +101,6 @@ class Channel(ABC, Generic[S]):
     """Writes to each person at their own address."""
     groups: ClassVar[bool] = False
     """Has user groups, whose members can be set."""
-    built: ClassVar[bool] = True
-    """False for a kind whose settings are known, but which cannot send yet."""
 
     def __init__(self, name: str, settings: S, http: Http) -> None:
         """Take the key under `channels`, its settings, and the connections that all channels share."""
@@ -166,7 +164,7 @@ class Channel(ABC, Generic[S]):
         """
         lacking = self.missing()
         if lacking is not None:
-            raise DeliveryError("refused" if self.built else "not_built", f"{self.name}: {lacking}", permanent=True)
+            raise DeliveryError("refused", f"{self.name}: {lacking}", permanent=True)
         if not self.able(notice.action):
             detail = f"{self.name} cannot {notice.action.value}"
             raise DeliveryError("refused", detail, permanent=True)

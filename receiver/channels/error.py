@@ -19,7 +19,6 @@ Reason = Literal[
     "bad_answer",
     "redirect",
     "refused",
-    "not_built",
 ]
 """The closed set of words that a metric label may take."""
 

@@ -1,13 +1,27 @@
-"""Atlassian Statuspage: settings only."""
+"""Atlassian Statuspage (contracts/statuspage.md): updates that were let out, and how components are.
+
+All that it may know is in `Notice.public`, a model of its own: no label, host or person's name can get there.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from receiver.channels.base import BaseUrl, ChannelSettings
-from receiver.channels.unbuilt import Unbuilt
+from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, is_set, raise_for
+from receiver.channels.http import Reply
+from receiver.channels.text import HIDDEN, clean, cut
+from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.public import Impact, PublicNews, PublicUpdate
+from receiver.model.quota import Quota
+
+NAME_LIMIT = 255
+BODY_LIMIT = 25_000
+PAGE = 100
+PAGES = 3
+MARK = "incident_service"
+"""The object in a page's incident that says which of ours it is."""
 
 
 class StatuspageSettings(ChannelSettings):
@@ -20,10 +34,154 @@ class StatuspageSettings(ChannelSettings):
     components: dict[str, str] = Field(
         {}, description="Id of a component here (`status_page.components`) to its id at Statuspage."
     )
+    notify: bool = Field(True, description="Whether subscribers are written to about each update.")
 
 
-class Statuspage(Unbuilt[StatuspageSettings]):
-    """Mirrors the public status page."""
+class Statuspage(Channel[StatuspageSettings]):
+    """Mirrors the public status page.
+
+    The memory of its receipts: `id` of the incident there, `said` (the number of the last update that is there), and
+    `detached` once a person has deleted or ended it there.
+    """
 
     kind: ClassVar[str] = "statuspage"
     Settings: ClassVar[type[ChannelSettings]] = StatuspageSettings
+    publishes: ClassVar[bool] = True
+
+    def missing(self) -> str | None:
+        """Return which of `api_url`, `page_id` and `api_key` is empty, else None."""
+        if not self.settings.api_url:
+            return "api_url is empty"
+        if not self.settings.page_id:
+            return "page_id is empty"
+        return None if is_set(self.settings.api_key) else "api_key is empty"
+
+    def address(self) -> str:
+        """Return the id of the page."""
+        return self.settings.page_id
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return the limit of a key: one request a second; one delivery takes two (statuspage.md, section 1)."""
+        return (Quota(name="key", per_minute=28, burst=0),)
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the request that makes the incident, or adds the update."""
+        news = notice.public
+        if news is None or not news.incident.updates:
+            return []
+        known = notice.memory.get("id")
+        body = self._changed(news) if known else self._made(news)
+        headers = {"Authorization": f"OAuth {HIDDEN}"}
+        where = self._url(f"incidents/{known}" if known else "incidents")
+        return [{"method": "PATCH" if known else "POST", "url": where, "headers": headers, "body": body}]
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Make the incident once, or add what is new; what a person has ended there stays ended."""
+        news, memory = notice.public, dict(notice.memory)
+        if notice.action is not Action.INFORM:
+            detail = f"{self.name} tells the public of incidents, and of nothing else"
+            raise DeliveryError("refused", detail, permanent=True)
+        if news is None or not news.incident.updates or memory.get("detached"):
+            return Receipt(nothing=True, memory=memory)
+        newest = news.incident.updates[0]
+        if memory.get("id") is None:
+            found = await self._unresolved(notice, news) if notice.repeat else None
+            if found is None:
+                return await self._make(notice, news)
+            memory = {"id": found["id"], "said": newest.n if _says(found, newest) else 0}
+        if memory.get("said", 0) >= newest.n:
+            return Receipt(ref=memory["id"], memory=memory)
+        return await self._add(notice, news, newest, memory)
+
+    async def _make(self, notice: Notice, news: PublicNews) -> Receipt:
+        reply = await self._call("POST", "incidents", notice, self._made(news))
+        number = reply.json.get("id") if isinstance(reply.json, dict) else None
+        if not isinstance(number, str):
+            raise DeliveryError("bad_answer", "answered without the incident's id", ambiguous=True)
+        return Receipt(ref=number, memory={"id": number, "said": news.incident.updates[0].n})
+
+    async def _add(self, notice: Notice, news: PublicNews, newest: PublicUpdate, memory: dict[str, Any]) -> Receipt:
+        standing = await self._unresolved(notice, news)
+        if standing is None:
+            # Resolved or deleted there by a person: a later word of ours must not open it again.
+            return Receipt(ref=memory["id"], memory={**memory, "detached": True}, warning="it was ended on the page")
+        if not _says(standing, newest):
+            try:
+                await self._call("PATCH", f"incidents/{memory['id']}", notice, self._changed(news))
+            except DeliveryError as error:
+                if not error.detail.startswith("answered 404"):
+                    raise
+                return Receipt(
+                    ref=memory["id"], memory={**memory, "detached": True}, warning="it is gone from the page"
+                )
+        return Receipt(ref=memory["id"], memory={**memory, "said": newest.n})
+
+    async def _unresolved(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
+        # Found by our mark: a second incident would be told to every subscriber.
+        for number in range(1, PAGES + 1):
+            query = {"page": str(number), "per_page": str(PAGE)}
+            reply = await self.http.get(self._url("incidents/unresolved"), self._headers(), query, 4 * 1024 * 1024)
+            self._judge(reply, notice)
+            if not isinstance(reply.json, list):
+                raise DeliveryError("bad_answer", "answered without a list of incidents")
+            for one in reply.json:
+                marks = one.get("metadata") if isinstance(one, dict) else None
+                mark = marks.get(MARK) if isinstance(marks, dict) else None
+                if isinstance(mark, dict) and mark.get("incident_id") == news.incident.id and one.get("id"):
+                    return dict(one)
+            if len(reply.json) < PAGE:
+                return None
+        return None
+
+    def _made(self, news: PublicNews) -> dict[str, Any]:
+        one = news.incident
+        body = self._changed(news)["incident"]
+        impact = one.impact if one.impact is not Impact.NONE else Impact.MINOR
+        marked = {MARK: {"incident_id": one.id}}
+        return {
+            "incident": {
+                "name": cut(clean(one.title, NAME_LIMIT), NAME_LIMIT), **body, "impact_override": impact.value,
+                "metadata": marked,
+            }
+        }  # fmt: skip
+
+    def _changed(self, news: PublicNews) -> dict[str, Any]:
+        newest = news.incident.updates[0]
+        there = {name: self.settings.components[name] for name in news.incident.components
+                 if name in self.settings.components}  # fmt: skip
+        return {
+            "incident": {
+                "status": newest.progress.value,
+                "body": clean(newest.text, BODY_LIMIT, lines=True),
+                "component_ids": list(there.values()),
+                # Worst over all that is open: one incident's end makes nothing good that another still holds.
+                "components": {
+                    key: news.conditions[name].value for name, key in there.items() if name in news.conditions
+                },
+                "deliver_notifications": self.settings.notify,
+            }
+        }
+
+    async def _call(self, method: str, path: str, notice: Notice, body: dict[str, Any]) -> Reply:
+        reply = await self.http.send_json(method, self._url(path), body, self._headers())
+        self._judge(reply, notice)
+        return reply
+
+    def _judge(self, reply: Reply, notice: Notice) -> None:
+        # An older way to say that the quota is used up (statuspage.md, section 1).
+        status = 429 if reply.status == 420 else reply.status
+        fixed = Reply(status, reply.headers, reply.json, reply.text)
+        raise_for(fixed, notice.now, (self.settings.api_key.get_secret_value(),))
+
+    def _url(self, path: str) -> str:
+        return f"{self.settings.api_url}/v1/pages/{self.settings.page_id}/{path}"
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"OAuth {self.settings.api_key.get_secret_value()}"}
+
+
+def _says(found: dict[str, Any], update: PublicUpdate) -> bool:
+    updates = found.get("incident_updates")
+    newest = updates[0] if isinstance(updates, list) and updates and isinstance(updates[0], dict) else {}
+    said = clean(update.text, BODY_LIMIT, lines=True)
+    return newest.get("status") == update.progress.value and newest.get("body") == said

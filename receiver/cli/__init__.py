@@ -14,6 +14,7 @@ from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
 from receiver.cli.oncall import oncall
+from receiver.cli.public import public
 from receiver.cli.responding import openapi, page, timeline
 from receiver.cli.rule_testing import test_rules
 from receiver.cli.rules import rules
@@ -35,6 +36,7 @@ app.command("openapi")(openapi)
 app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
 app.add_typer(rules, name="rules")
+app.add_typer(public, name="status")
 app.add_typer(letters, name="dead-letters")
 app.add_typer(channels, name="channels")
 app.command("drill")(drill)

@@ -58,6 +58,12 @@ class Policy:
     """Where the time of an incident is marked."""
     repositories: Mapping[str, str] = field(default_factory=dict)
     """The repository of each service that has one, where what was changed is asked for."""
+    support: tuple[Destination, ...] = ()
+    """Who hears of each update that is let out: the support team."""
+    components: Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]] = lambda labels: ()
+    """(labels) -> id and name of the components of the status page that they belong to."""
+    product: str = "our service"
+    """What is named where no component is."""
     letters: tuple[tuple[str, str], ...] = ()
     """Name and kind of the channels that write to each person at their own address."""
     verify_every: timedelta | None = None

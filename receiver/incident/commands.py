@@ -13,6 +13,7 @@ from receiver.incident.illegal import Illegal, require
 from receiver.incident.journal import Draft
 from receiver.incident.labour import LABOUR
 from receiver.incident.naming import known
+from receiver.incident.publication import follow_up
 from receiver.incident.shelter import WINDOW
 from receiver.incident.summons import ring_up, summon
 from receiver.model.base import rfc3339
@@ -49,6 +50,8 @@ def on_command(
         _COMMANDS[kind](draft, command, policy, origin)
     else:
         LABOUR[kind](draft, command, policy)
+    if draft.events:
+        follow_up(draft, policy)
     return draft
 
 

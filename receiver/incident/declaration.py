@@ -6,6 +6,7 @@ from datetime import datetime
 
 from receiver.incident.audience import Policy
 from receiver.incident.journal import Draft
+from receiver.incident.publication import follow_up
 from receiver.incident.summons import summon
 from receiver.model.base import to_ms
 from receiver.model.command import Declare
@@ -45,4 +46,5 @@ def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datet
     data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "declared", text, data, policy.informs)
     summon(draft, policy, "opened")
+    follow_up(draft, policy)
     return draft

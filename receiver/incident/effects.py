@@ -217,7 +217,18 @@ def _chosen(incident: Incident, event: Event) -> dict[str, Any]:
 def _updated(incident: Incident, event: Event) -> dict[str, Any]:
     update = StatusUpdate.model_validate(event.data["update"])
     others = tuple(known for known in incident.updates if known.n != update.n)
-    return {"updates": tuple(sorted((*others, update), key=lambda known: known.n)), "updated_at": event.at}
+    change: dict[str, Any] = {"updates": tuple(sorted((*others, update), key=lambda known: known.n))}
+    # A draft of the service's own has told nobody anything: it puts off no reminder.
+    return change if update.template and update.published_at is None else {**change, "updated_at": event.at}
+
+
+def _reminded_of(incident: Incident, event: Event) -> dict[str, Any]:
+    late = set(event.data["updates"])
+    return {
+        "updates": tuple(
+            known.model_copy(update={"reminded": True}) if known.n in late else known for known in incident.updates
+        )
+    }
 
 
 def _released(incident: Incident, event: Event) -> dict[str, Any]:
@@ -299,5 +310,5 @@ EFFECTS: dict[Kind, Effect] = {
         "detoured": (*incident.detoured, event.data["page"]["key"]),
         **_written(incident, event),
     },
-    Kind.ROOM: lambda incident, event: {"rooms": {**incident.rooms, event.data["channel"]: event.data["id"]}},
+    Kind.STATUS_DUE: _reminded_of,
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.escalation import WAITING
 from receiver.incident.illegal import Illegal
 from receiver.incident.journal import Draft
+from receiver.incident.publication import addressees, components_of, number_of
 from receiver.model.base import rfc3339
 from receiver.model.command import (
     AddAction,
@@ -144,18 +146,24 @@ def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
     _room(draft, "update the status of", len(draft.incident.updates))
     plan = policy.called(draft.incident)
     publish = plan.publish is Publish.AUTO if command.publish is None else command.publish
+    publish = publish and not draft.incident.drill
     update = StatusUpdate(
-        n=len(draft.incident.updates) + 1,
+        n=number_of(draft.incident),
         status=command.status,
         text=command.text,
-        components=command.components or (),
+        components=components_of(draft.incident, policy) if command.components is None else command.components,
         next_update=command.next_update,
         by=draft.actor.name,
         at=draft.now,
         published_at=draft.now if publish else None,
+        cause=command.cause,
+        expected_resolution=command.expected_resolution,
+        deadline=None if publish or plan.publish_within is None else _by(draft, plan.publish_within),
+        round=draft.incident.reopened,
     )
     data = {"update": update.model_dump(mode="json")}
-    draft.add(Kind.STATUS_UPDATE, command.status, f"{command.status}: {command.text}", data, policy.informs)
+    text = f"{command.status}{'' if publish else f' (draft {update.n}, waits for approval)'}: {command.text}"
+    draft.add(Kind.STATUS_UPDATE, command.status, text, data, addressees(policy, update))
     _forward(draft, command.status, policy)
 
 
@@ -177,6 +185,12 @@ def _forward(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
         draft.add(Kind.RESOLVED, "status_update", f"resolved by {draft.actor.name}", who, to)
 
 
+def _by(draft: Draft, within: float) -> datetime:
+    # The deadline counts from when the incident got its severity; what is written later is due when it is written.
+    begun = draft.incident.severity_at or draft.incident.opened_at
+    return max(begun + timedelta(seconds=within), draft.now)
+
+
 def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
     known = next((update for update in draft.incident.updates if update.n == command.n), None)
     if known is None:
@@ -184,10 +198,12 @@ def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
         raise Illegal(draft.incident, f"approve update {command.n} of", have, ("status-updates",))
     if known.published_at is not None:
         return
+    if draft.incident.drill:
+        raise Illegal(draft.incident, f"publish update {command.n} of", "it is a drill: nothing of it is public")
     update = known.model_copy(update={"published_at": draft.now, "approved_by": draft.actor.name})
     data = {"update": update.model_dump(mode="json")}
     text = f"update {known.n} approved by {draft.actor.name}"
-    draft.add(Kind.STATUS_APPROVED, "approved", text, data, policy.informs)
+    draft.add(Kind.STATUS_APPROVED, "approved", text, data, addressees(policy, update))
 
 
 def _silenced(draft: Draft, command: RecordSilence, policy: Policy) -> None:

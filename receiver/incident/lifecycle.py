@@ -10,6 +10,7 @@ from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended, fired, sender, tombs, worst_of
+from receiver.incident.publication import follow_up
 from receiver.incident.shelter import take_shelter
 from receiver.incident.storm import joins, shelter_in_storm
 from receiver.incident.summons import adopt, summon
@@ -161,6 +162,7 @@ def _open(
     elif take_shelter(draft, policy, [a.labels for a in live]):
         reason = "maintenance"
     summon(draft, policy, "opened")
+    follow_up(draft, policy)
     return Verdict(
         Outcome.OPENED,
         reason,

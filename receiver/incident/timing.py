@@ -9,6 +9,7 @@ from receiver.incident.audience import HOLD, Policy
 from receiver.incident.changes import changes_due
 from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
 from receiver.incident.journal import Draft
+from receiver.incident.publication import public_due, tell_public
 from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
 from receiver.incident.shelter import look_again, shelter_due
 from receiver.incident.verification import end_watch, verify_due, watch_ends
@@ -73,6 +74,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "lapse": (lambda incident, policy: lapse_due(incident), lapse),
     "remind": (reminder_due, remind),
     "calm": (calm_due, propose_lower),
+    "public": (public_due, tell_public),
     "shelter": (lambda incident, policy: shelter_due(incident), look_again),
 }
 """Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.

@@ -145,6 +145,9 @@ class UpdateStatusPage(Command):
     text: Prose
     components: tuple[Name, ...] | None = None
     next_update: datetime | None = None
+    cause: Line | None = None
+    """What has caused it, in public words."""
+    expected_resolution: datetime | None = None
     publish: bool | None = None
     """True: at once; False: a draft; None: as the severity says."""
 

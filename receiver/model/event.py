@@ -83,8 +83,8 @@ class Kind(StrEnum):
     MAINTENANCE_ENDED = "maintenance_ended"
     MEASURED = "measured"
     CHANGES = "changes"
-    ROOM = "room"
     SECOND_ROAD = "second_road"
+    STATUS_DUE = "status_due"
 
 
 class Destination(Frozen):

@@ -200,8 +200,6 @@ class Incident(Frozen):
     """Addresses of people who were written to about it."""
     detoured: tuple[str, ...] = ()
     """Keys of pages that took the second road, since their channel was away."""
-    rooms: dict[str, str] = {}
-    """Ids of the places that were made for it, by channel."""
     proposed: bool = False
     """Whether people were asked to resolve it (`auto_resolve: false`)."""
     reopened: int = 0

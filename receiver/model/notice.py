@@ -9,6 +9,7 @@ from typing import Any
 from receiver.model.base import Frozen
 from receiver.model.event import Event
 from receiver.model.incident import Incident, Page
+from receiver.model.public import PublicNews
 
 
 class Action(StrEnum):
@@ -67,6 +68,8 @@ class Notice(Frozen):
     alerts: tuple[AlertLine, ...] = ()
     """At most 20 of the firing alerts."""
     mentions: tuple[Mention, ...] = ()
+    public: PublicNews | None = None
+    """For a channel that tells the public: all that it may know."""
     document: Document | None = None
     accounts: dict[str, str] = {}
     """How the channel calls the owners of the action items in `events`, by their name here; only who is known there."""

@@ -43,6 +43,15 @@ class PublicComponent(Frozen):
     condition: Condition = Condition.OPERATIONAL
 
 
+class PublicUpdate(Frozen):
+    """What the public was told, by a template or by a person who answers for the words."""
+
+    n: int
+    progress: Progress
+    text: str
+    at: datetime
+
+
 class PublicIncident(Frozen):
     """A problem as the public hears of it: its title and text are made of component names and fixed words."""
 
@@ -57,6 +66,16 @@ class PublicIncident(Frozen):
     opened_at: datetime
     updated_at: datetime
     monitoring_at: datetime | None = None
+    resolved_at: datetime | None = None
+    updates: tuple[PublicUpdate, ...] = ()
+    """The newest first."""
+
+
+class PublicNews(Frozen):
+    """What a page elsewhere is to show: one incident, and how every component is by all of them."""
+
+    incident: PublicIncident
+    conditions: dict[str, Condition] = {}
 
 
 class PublicMaintenance(Frozen):

@@ -188,6 +188,22 @@ class StatusUpdate(Frozen):
     approved_by: str | None = None
     published_at: datetime | None = None
     """None: a draft."""
+    cause: str | None = None
+    expected_resolution: datetime | None = None
+    """When it is thought to be over."""
+    deadline: datetime | None = None
+    """By when the public is to hear of it; None: nobody is waiting."""
+    template: bool = False
+    """Made by the service, of fixed words and names of components."""
+    reminded: bool = False
+    """People were reminded of it: that it waits, or that the next one is due."""
+    round: int = 0
+    """How often the incident had been reopened by then."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a draft that somebody may still let out."""
+        return self.published_at is None
 
 
 class Stopwatch(Frozen):

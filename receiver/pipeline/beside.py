@@ -1,4 +1,4 @@
-"""What happens beside a delivery and belongs into the log: a page refused for good, a second road, a place made."""
+"""What happens beside a delivery and belongs into the log: a page refused for good, a second road."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, Page
-from receiver.model.notice import Action, Notice, Room
+from receiver.model.notice import Action, Notice
 from receiver.model.severity import Severity
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
@@ -69,16 +69,6 @@ class Beside:
             backup = backup_of(setting.policy, page.contact, draft.now)
             if backup:
                 ring_people(draft, setting.policy, [Asked(page.contact, backup)], "backup")
-
-        await self._commit(incident, write)
-
-    async def roomed(self, incident: Incident, channel: str, room: Room) -> None:
-        """A channel has made a place for an incident: commands from there are about it. Raises StoreAway."""
-
-        def write(draft: Draft, setting: Setting) -> None:
-            if draft.incident.rooms.get(channel) != room.id:
-                text = f"{room.name} in {channel} is its own place"
-                draft.add(Kind.ROOM, "room", text, {"channel": channel, "id": room.id, "name": room.name})
 
         await self._commit(incident, write)
 

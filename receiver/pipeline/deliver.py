@@ -14,7 +14,8 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, rfc3339, to_ms
 from receiver.model.incident import Incident
-from receiver.model.notice import Action, Notice, Receipt, Room
+from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.public import PublicNews
 from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.setting import Setting
@@ -47,9 +48,6 @@ class Aside(Protocol):
     async def failed(self, row: Claimed, incident: Incident, reason: str) -> None:
         """A page was refused for good: somebody else has to be paged."""
 
-    async def roomed(self, incident: Incident, channel: str, room: Room) -> None:
-        """A channel has made a place for an incident."""
-
     async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
         """A page is not through: its person is called by the second road, once."""
 
@@ -75,6 +73,8 @@ class Deliver:
         self.metrics = metrics
         self.aside = aside
         self.pace = pace
+        self.public: Callable[[Incident], PublicNews] | None = None
+        """What a page elsewhere may show of an incident."""
         self.circuits: dict[str, Circuit] = {}
         """By channel: whether it is given a rest."""
 
@@ -146,6 +146,8 @@ class Deliver:
             notice = inform_notice(row, incident, events, (), setting, now)
             if notice is None:
                 return None
+        if channel.publishes and self.public is not None:
+            return notice.model_copy(update={"public": self.public(incident)})
         lines = alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid))
         return notice.model_copy(update={"alerts": tuple(lines)})
 
@@ -164,8 +166,9 @@ class Deliver:
             self._learn(row.to.channel, OK)
         if not receipt.nothing:
             self._observe(row, notice, "ok", began)
-        if receipt.room is not None and incident is not None and incident.rooms.get(row.to.channel) != receipt.room.id:
-            await self.aside.roomed(incident, row.to.channel, receipt.room)
+        if receipt.room is not None and row.memory.get("room") != receipt.room.id:
+            # Commands that are typed there are about this incident.
+            await self.incidents.keep_room(receipt.room.id, row.uid)
         await self._done(row, notice, receipt)
 
     async def _done(self, row: Claimed, notice: Notice, receipt: Receipt) -> None:

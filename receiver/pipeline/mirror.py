@@ -42,14 +42,13 @@ class Mirror:
         """Return the newest incident of a correlation key."""
         return self._by_key.get(key)
 
-    def within(self, room: str) -> Incident | None:
-        """Return the newest incident whose own place has that id; None when there is none here."""
-        found = (incident for incident in self._by_uid.values() if room in incident.rooms.values())
-        return max(found, key=lambda incident: incident.opened_at, default=None)
-
     def open(self) -> list[Incident]:
         """Return the incidents that are not over, oldest first."""
         return sorted((i for i in self._by_uid.values() if not i.state.over), key=lambda i: i.opened_at)
+
+    def over(self) -> list[Incident]:
+        """Return the incidents that are over and are remembered here, the newest first."""
+        return sorted((i for i in self._by_uid.values() if i.state.over), key=lambda i: i.opened_at, reverse=True)
 
     def _forget(self, most: int = 2000) -> None:
         over = sorted((i for i in self._by_uid.values() if i.state.over), key=lambda i: i.opened_at)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from receiver.config import Config
 from receiver.incident.windows import Window
+from receiver.model.base import rfc3339
 from receiver.model.incident import Incident, State
 from receiver.model.policy import Publish
 from receiver.model.public import (
@@ -17,9 +18,12 @@ from receiver.model.public import (
     PublicComponent,
     PublicIncident,
     PublicMaintenance,
+    PublicNews,
     PublicPage,
+    PublicUpdate,
 )
 from receiver.model.severity import Severity
+from receiver.model.work import StatusUpdate
 from receiver.triage.matchers import Matcher, parse_matcher
 
 _CONDITION = {Severity.SEV1: Condition.MAJOR, Severity.SEV2: Condition.PARTIAL, Severity.SEV3: Condition.DEGRADED}
@@ -61,15 +65,9 @@ class Publicity:
 
     def page(self, incidents: Iterable[Incident], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
         """Return the page as `incidents` make it at `now`; what is over, a drill, or nobody's business is left out."""
-        told = sorted((i for i in incidents if self.tells(i)), key=lambda i: (i.opened_at, i.uid), reverse=True)
-        condition = {component.id: Condition.OPERATIONAL for component, _ in self._components}
-        shown = []
-        for incident in told:
-            touched = self._touched(incident)
-            for component in touched:
-                worse = _CONDITION[incident.severity]
-                condition[component.id] = max(condition[component.id], worse, key=_BADNESS.index)
-            shown.append(self._incident(incident, touched))
+        told = self._told(incidents)
+        condition = self._conditions(told)
+        shown = [self.incident(incident) for incident in told]
         impact = max((incident.impact for incident in shown), key=tuple(Impact).index, default=Impact.NONE)
         base = self._config.service.public_url
         return PublicPage(
@@ -80,6 +78,30 @@ class Publicity:
                 component.model_copy(update={"condition": condition[component.id]}) for component, _ in self._components
             ),
         )  # fmt: skip
+
+    def past(self, incidents: Iterable[Incident], most: int = 50) -> tuple[PublicIncident, ...]:
+        """Return those of `incidents` that are over and that the public was told of, the newest first."""
+        told = [one for one in incidents if one.state.over and not one.drill and _published(one)]
+        told.sort(key=lambda one: (one.opened_at, one.uid), reverse=True)
+        return tuple(self.incident(one) for one in told[:most])
+
+    def news(self, incident: Incident, incidents: Iterable[Incident]) -> PublicNews:
+        """Return what a page elsewhere is to show of `incident`, and how the components are by all of `incidents`."""
+        others = [one for one in incidents if one.uid != incident.uid]
+        return PublicNews(
+            incident=self.incident(incident), conditions=self._conditions(self._told([*others, incident]))
+        )
+
+    def _told(self, incidents: Iterable[Incident]) -> list[Incident]:
+        return sorted((i for i in incidents if self.tells(i)), key=lambda i: (i.opened_at, i.uid), reverse=True)
+
+    def _conditions(self, told: Iterable[Incident]) -> dict[str, Condition]:
+        condition = {component.id: Condition.OPERATIONAL for component, _ in self._components}
+        for incident in told:
+            for name in self._touched(incident):
+                worse = _CONDITION.get(incident.severity, Condition.OPERATIONAL)
+                condition[name] = max(condition[name], worse, key=_BADNESS.index)
+        return condition
 
     def _maintenance(self, windows: Iterable[Window], now: datetime) -> tuple[PublicMaintenance, ...]:
         # Its name is for us: the public hears of components that it knows, and of times.
@@ -108,15 +130,17 @@ class Publicity:
         return tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
 
     def tells(self, incident: Incident) -> bool:
-        """Return whether the public hears of `incident` by itself, by the policy of its severity.
+        """Return whether the public hears of `incident` now: something was let out, or its severity says so.
 
-        A label that says that customers do not see it hides it whatever the severity; what is to be approved first
-        is a draft, and no draft is public.
+        A label that says that customers do not see it hides it until somebody lets something out; what is to be
+        approved first is a draft, and no draft is public.
         """
-        if incident.drill or incident.state.over or incident.severity not in _CONDITION:
+        if incident.drill or incident.state.over:
             return False
+        if _published(incident):
+            return True
         policy = self._config.severities[incident.severity].status_page
-        if policy is None or policy.publish is not Publish.AUTO:
+        if incident.severity not in _CONDITION or policy is None or policy.publish is not Publish.AUTO:
             return False
         visible = self._visible(incident)
         return visible is not False and (policy.when is None or visible is True)
@@ -128,17 +152,51 @@ class Publicity:
             return said in _YES
         return True if incident.decision.scope in rule.scopes else None
 
-    def _touched(self, incident: Incident) -> list[PublicComponent]:
-        return [c for c, matchers in self._components if all(m.matches(incident.labels) for m in matchers)]
+    def _touched(self, incident: Incident) -> list[str]:
+        # What somebody has named counts; else what the labels belong to.
+        known = {component.id for component, _ in self._components}
+        named = [name for one in _published(incident)[:1] for name in one.components if name in known]
+        return named or [c.id for c, matchers in self._components if all(m.matches(incident.labels) for m in matchers)]
 
-    def _incident(self, incident: Incident, touched: Sequence[PublicComponent]) -> PublicIncident:
-        names = ", ".join(component.name for component in touched) or self._config.service.name
-        progress = _PROGRESS[incident.state]
+    def incident(self, incident: Incident) -> PublicIncident:
+        """Return an incident as the public may see it."""
+        touched, told = self._touched(incident), _published(incident)
+        labels = {component.id: component.name for component, _ in self._components}
+        names = ", ".join(labels[one] for one in touched) or self._config.service.name
+        newest = told[0] if told else None
+        progress = Progress(newest.status) if newest else _PROGRESS.get(incident.state, Progress.RESOLVED)
+        text = _said(newest) if newest else _TEXT[progress].format(names) if progress in _TEXT else ""
         moments = (incident.opened_at, incident.acknowledged_at, incident.identified_at, incident.monitoring_at)
+        changed = [newest.published_at or newest.at] if newest else [at for at in moments if at]
         return PublicIncident(
             id=hashlib.sha256(f"public/{incident.uid}".encode()).hexdigest()[:12],
-            title=f"{names}: {_WORDS[incident.severity]}", text=_TEXT[progress].format(names), progress=progress,
-            impact=_IMPACT[incident.severity], components=tuple(component.id for component in touched),
-            opened_at=incident.opened_at, updated_at=max(at for at in moments if at),
-            monitoring_at=incident.monitoring_at,
+            title=f"{names}: {_WORDS.get(incident.severity, 'minor problems')}", text=text, progress=progress,
+            impact=_IMPACT.get(incident.severity, Impact.NONE), components=tuple(touched),
+            opened_at=incident.opened_at, updated_at=max(changed), monitoring_at=incident.monitoring_at,
+            resolved_at=incident.resolved_at if progress is Progress.RESOLVED else None,
+            updates=tuple(
+                PublicUpdate(n=one.n, progress=Progress(one.status), text=_said(one), at=one.published_at or one.at)
+                for one in told
+            ),
         )  # fmt: skip
+
+
+def _published(incident: Incident) -> list[StatusUpdate]:
+    found = [one for one in incident.updates if one.published_at is not None]
+    return sorted(found, key=lambda one: (one.published_at or one.at, one.n), reverse=True)
+
+
+def _said(update: StatusUpdate) -> str:
+    # The lines of the seed's template, each where somebody has given it.
+    lines = [update.text]
+    if update.cause:
+        lines.append(f"Cause: {update.cause}")
+    if update.expected_resolution:
+        lines.append(f"Expected resolution: {_clock(update.expected_resolution)}")
+    if update.next_update and not update.template:
+        lines.append(f"Next update: {_clock(update.next_update)}")
+    return "\n".join(lines)
+
+
+def _clock(moment: datetime) -> str:
+    return f"{rfc3339(moment)[:16].replace('T', ' ')} UTC"

@@ -171,7 +171,7 @@ class SlackCommands:
         incident = await self.desk.meant(asker, wish.number)
         command = wish.command
         if command is None:
-            drafts = [update.n for update in incident.updates if update.published_at is None]
+            drafts = [update.n for update in incident.updates if update.waits]
             if not drafts:
                 raise Impossible(f"{incident.label} has no draft that waits for approval")
             command = ApproveUpdate(n=drafts[-1])

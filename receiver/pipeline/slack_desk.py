@@ -29,7 +29,6 @@ from receiver.store.incidents import Incidents
 
 MEMBERS_FOR = timedelta(minutes=5)
 """How long the members of a user group are remembered."""
-NEWEST = 500
 AWAY = "The incident store is away: nothing was done. Pages go on. Please try again."
 
 log = structlog.get_logger("receiver.slack")
@@ -150,11 +149,7 @@ class Desk:
             if incident is None:
                 raise Unknown(f"no incident is called {number}")
             return incident
-        found = self.mirror.within(asker.place)
-        if found is None and asker.place:
-            newest = await self.incidents.listing(most=NEWEST)
-            found = next((one for one in newest if asker.place in one.rooms.values()), None)
-        return found
+        return await self.incidents.within(asker.place) if asker.place else None
 
 
 def answers_at(url: str, api: str) -> bool:

@@ -342,6 +342,17 @@ class Incidents:
         async with self.connection.guarded() as client:
             return set(await client.smembers(self.keys.named("receivers")))
 
+    async def keep_room(self, place: str, uid: str) -> None:
+        """Keep which incident a place in chat belongs to."""
+        async with self.connection.guarded() as client:
+            await client.hset(self.keys.named("rooms"), place, uid)
+
+    async def within(self, place: str) -> Incident | None:
+        """Return the incident that a place in chat belongs to; None for a place of nobody's."""
+        async with self.connection.guarded() as client:
+            uid: str | None = await client.hget(self.keys.named("rooms"), place)
+        return await self.incident(uid) if uid else None
+
     async def uid_of(self, number: str) -> str | None:
         """Return the uid of `INC-2026-0001`, or None."""
         async with self.connection.guarded() as client:

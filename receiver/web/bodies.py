@@ -147,6 +147,8 @@ class UpdateBody(Body):
     text: Prose
     components: tuple[Name, ...] | None = Field(None, max_length=100)
     next_update: datetime | None = Field(None, description="When the next one is promised (RFC 3339).")
+    cause: Line | None = Field(None, description="What has caused it, in public words.")
+    expected_resolution: datetime | None = Field(None, description="When it is thought to be over (RFC 3339).")
     publish: StrictBool | None = Field(
         None, description="true: at once; false: a draft; left out: as the severity says."
     )

@@ -16,7 +16,7 @@ from receiver.web.errors import BARE
 
 CUT = 500
 """Characters of a foreign text that a page shows."""
-TEMPLATES = ("base.html", "incidents.html", "incident.html", "oncall.html", "status.html")
+TEMPLATES = ("base.html", "incidents.html", "incident.html", "oncall.html", "status.html", "status_history.html")
 
 
 def _packaged(folder: str, name: str) -> str:

@@ -60,8 +60,7 @@ def build(doors: Doors) -> web.Application:
     get("/", console.incidents)
     get("/incidents/{id}", console.incident)
     get("/oncall", OnCallPage(doors, gate, pages).page)
-    get("/status", status.page)
-    get("/status/api/v2/summary.json", status.summary)
+    _public(app, status)
     return app
 
 
@@ -81,9 +80,19 @@ def build_status(doors: Doors) -> web.Application:
     app = _application(doors)
     status = StatusPage(doors, Pages())
     app.router.add_get("/", status.page)
-    app.router.add_get("/status", status.page)
-    app.router.add_get("/status/api/v2/summary.json", status.summary)
+    _public(app, status)
     return app
+
+
+def _public(app: web.Application, status: StatusPage) -> None:
+    get = app.router.add_get
+    get("/status", status.page)
+    get("/status/history", status.history)
+    get("/status/feed.atom", status.feed)
+    get("/status/api/v2/summary.json", status.summary)
+    get("/status/api/v2/status.json", status.brief)
+    get("/status/api/v2/incidents.json", status.incidents)
+    get("/status/api/v2/components.json", status.components)
 
 
 def _application(doors: Doors) -> web.Application:

@@ -76,7 +76,9 @@ def _work(incident: Incident) -> dict[str, Any]:
         ],
         "status_updates": [
             {"n": one.n, "status": one.status, "text": one.text, "components": list(one.components),
-             "next_update": moment(one.next_update), "by": one.by, "at": rfc3339(one.at),
+             "next_update": moment(one.next_update), "by": one.by, "at": rfc3339(one.at), "cause": one.cause,
+             "expected_resolution": moment(one.expected_resolution), "deadline": moment(one.deadline),
+             "template": one.template,
              "approved_by": one.approved_by, "published_at": moment(one.published_at)}
             for one in incident.updates
         ],

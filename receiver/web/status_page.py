@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from aiohttp import web
 
 from receiver.config import Config
 from receiver.model.base import rfc3339
-from receiver.model.public import PublicComponent, PublicIncident, PublicMaintenance, PublicPage
+from receiver.model.public import PublicComponent, PublicIncident, PublicMaintenance, PublicPage, PublicUpdate
 from receiver.pipeline.publicity import Publicity
 from receiver.web.errors import answer
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
 
 FRESH = "public, max-age=15"
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a feed without entries was updated: never."""
+_MOMENT = re.compile(rb'"updated_at":"[^"]*"|As of <time>[^<]*</time>')
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+LAST = 50
+"""Incidents that history, feed and list show (statuspage.md, section 2)."""
 EVERYWHERE = {"Cache-Control": FRESH, "Access-Control-Allow-Origin": "*"}
 
 
@@ -32,20 +42,101 @@ class StatusPage:
     async def page(self, request: web.Request) -> web.Response:
         """`/status`, for people."""
         response = self.pages.render("status.html", page=self._page(), support=self.doors.config.service.support_email)
-        response.headers["Cache-Control"] = FRESH
-        return response
+        return _fresh(request, response)
 
     async def summary(self, request: web.Request) -> web.Response:
         """`/status/api/v2/summary.json`, as Statuspage writes it."""
-        response = answer(summary_shape(self._page()))
-        response.headers.update(EVERYWHERE)
-        return response
+        return _open(request, answer(summary_shape(self._page())))
+
+    async def history(self, request: web.Request) -> web.Response:
+        """`/status/history`: what is over."""
+        page, past = self._page(), self._past()
+        response = self.pages.render(
+            "status_history.html", page=page, past=past, support=self.doors.config.service.support_email
+        )
+        return _fresh(request, response)
+
+    async def incidents(self, request: web.Request) -> web.Response:
+        """`/status/api/v2/incidents.json`: the last 50, the open ones first."""
+        page = self._page()
+        head = summary_shape(page)
+        components = {component["id"]: component for component in head["components"]}
+        shown = [*page.incidents, *self._past()][:LAST]
+        items = [_incident(one, head["page"]["id"], page.url, components) for one in shown]
+        return _open(request, answer({"page": head["page"], "incidents": items}))
+
+    async def components(self, request: web.Request) -> web.Response:
+        """`/status/api/v2/components.json`."""
+        head = summary_shape(self._page())
+        return _open(request, answer({"page": head["page"], "components": head["components"]}))
+
+    async def brief(self, request: web.Request) -> web.Response:
+        """`/status/api/v2/status.json`."""
+        head = summary_shape(self._page())
+        return _open(request, answer({"page": head["page"], "status": head["status"]}))
+
+    async def feed(self, request: web.Request) -> web.Response:
+        """`/status/feed.atom`: an entry an incident, changed with each update."""
+        page = self._page()
+        text = atom(page, [*page.incidents, *self._past()][:LAST])
+        response = web.Response(body=text.encode("utf-8", "replace"), content_type="application/atom+xml")
+        return _open(request, response)
+
+    def _past(self) -> tuple[PublicIncident, ...]:
+        self._page()
+        return self._publicity.past(self.doors.mirror.over(), LAST) if self._publicity is not None else ()
 
     def _page(self) -> PublicPage:
         if self._publicity is None or self._read is not self.doors.config:
             self._read = self.doors.config
             self._publicity = Publicity(self._read)
         return self._publicity.page(self.doors.mirror.open(), self.doors.clock.now(), self.doors.setting().maintenance)
+
+
+def _fresh(request: web.Request, response: web.Response) -> web.Response:
+    # Asked again soon, whoever has it already is told so; the time of asking is no change.
+    body = response.body if isinstance(response.body, bytes) else b""
+    same = _MOMENT.sub(b"", body)
+    tag = f'"{hashlib.sha256(same).hexdigest()[:24]}"'
+    if tag in request.headers.get("If-None-Match", ""):
+        response = web.Response(status=304)
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = FRESH
+    return response
+
+
+def _open(request: web.Request, response: web.Response) -> web.Response:
+    response = _fresh(request, response)
+    response.headers.update(EVERYWHERE)
+    return response
+
+
+def atom(page: PublicPage, incidents: Sequence[PublicIncident]) -> str:
+    """Return the feed: ids that never change, updates as text, the newest first (RFC 4287)."""
+    here = page.url or "/status"
+    newest = max((one.updated_at for one in incidents), default=FIRST)
+    entries = "".join(
+        f"<entry><id>urn:receiver:{one.id}</id><title>{_xml(one.title)}</title>"
+        f"<published>{rfc3339(one.opened_at)}</published><updated>{rfc3339(one.updated_at)}</updated>"
+        f'<link rel="alternate" href="{_xml(here)}"/><content type="text">{_xml(_told(one))}</content></entry>'
+        for one in incidents
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
+        f"<id>urn:receiver:{hashlib.sha256(page.name.encode()).hexdigest()[:12]}</id><title>{_xml(page.title)}</title>"
+        f"<updated>{rfc3339(newest)}</updated><author><name>{_xml(page.name)}</name></author>"
+        f'<link rel="alternate" href="{_xml(here)}"/>{entries}</feed>\n'
+    )
+
+
+def _told(one: PublicIncident) -> str:
+    lines = [f"{rfc3339(update.at)} {update.progress}: {update.text}" for update in one.updates]
+    return "\n".join(lines) or f"{one.progress}: {one.text}"
+
+
+def _xml(text: str) -> str:
+    # XML 1.0 knows no control characters but tab and line ends, and no surrogates.
+    return escape(_UNWRITABLE.sub("", text), quote=True)
 
 
 def summary_shape(page: PublicPage) -> dict[str, Any]:
@@ -83,20 +174,26 @@ def _component(component: PublicComponent, page: str, now: str, position: int) -
 def _incident(incident: PublicIncident, page: str, url: str, components: dict[str, dict[str, Any]]) -> dict[str, Any]:
     opened, updated = rfc3339(incident.opened_at), rfc3339(incident.updated_at)
     touched = [components[name] for name in incident.components]
-    update = {
-        "id": hashlib.sha256(f"{incident.id}/{incident.progress}".encode()).hexdigest()[:12],
-        "incident_id": incident.id,
-        "status": incident.progress, "body": incident.text, "created_at": updated, "updated_at": updated,
-        "display_at": updated, "deliver_notifications": False,
-        "affected_components": [
-            {"code": one["id"], "name": one["name"], "old_status": "operational", "new_status": one["status"]}
-            for one in touched
-        ],
-    }  # fmt: skip
+    only = PublicUpdate(n=0, progress=incident.progress, text=incident.text, at=incident.updated_at)
+    told = incident.updates or (only,)
     return {
         "id": incident.id, "page_id": page, "name": incident.title,
         "status": incident.progress, "impact": incident.impact,
         "created_at": opened, "started_at": opened, "updated_at": updated,
-        "monitoring_at": rfc3339(incident.monitoring_at) if incident.monitoring_at else None, "resolved_at": None,
-        "shortlink": url, "incident_updates": [update], "components": touched,
+        "monitoring_at": rfc3339(incident.monitoring_at) if incident.monitoring_at else None,
+        "resolved_at": rfc3339(incident.resolved_at) if incident.resolved_at else None,
+        "shortlink": url, "incident_updates": [_update(one, incident, touched) for one in told], "components": touched,
+    }  # fmt: skip
+
+
+def _update(one: PublicUpdate, incident: PublicIncident, touched: list[dict[str, Any]]) -> dict[str, Any]:
+    at = rfc3339(one.at)
+    return {
+        "id": hashlib.sha256(f"{incident.id}/{one.n}/{one.progress}".encode()).hexdigest()[:12],
+        "incident_id": incident.id, "status": one.progress, "body": one.text, "created_at": at, "updated_at": at,
+        "display_at": at, "deliver_notifications": False,
+        "affected_components": [
+            {"code": part["id"], "name": part["name"], "old_status": "operational", "new_status": part["status"]}
+            for part in touched
+        ],
     }  # fmt: skip

@@ -16,12 +16,24 @@ from receiver.channels.jira import Jira, JiraSettings
 from receiver.channels.log import Log, LogSettings
 from receiver.channels.pagerduty import PagerDuty, PagerDutySettings
 from receiver.channels.slack import Slack, SlackSettings
+from receiver.channels.statuspage import Statuspage, StatuspageSettings
 from receiver.channels.webhook import Webhook, WebhookSettings
 from receiver.model.notice import Action, Notice
-from tests.channels.notices import ROUTING_KEY, notice
-from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site, Vendor
+from tests.channels.notices import ROUTING_KEY, notice, public_news
+from tests.fakes import (
+    FakeConfluence,
+    FakeGrafana,
+    FakeHook,
+    FakeJira,
+    FakePagerDuty,
+    FakeSlack,
+    FakeStatuspage,
+    Site,
+    Vendor,
+)
 from tests.fakes import grafana as fake_grafana
 from tests.fakes import jira as fake_jira
+from tests.fakes import statuspage as fake_page
 from tests.fakes.slack import TOKEN
 
 HOOK_SECRET = "hook-secret-7f21"
@@ -49,7 +61,15 @@ async def http() -> AsyncIterator[Http]:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    site = Site(FakePagerDuty(), FakeSlack(), FakeHook(secret=HOOK_SECRET), FakeJira(), FakeConfluence(), FakeGrafana())
+    site = Site(
+        FakePagerDuty(),
+        FakeSlack(),
+        FakeHook(secret=HOOK_SECRET),
+        FakeJira(),
+        FakeConfluence(),
+        FakeGrafana(),
+        FakeStatuspage(),
+    )
     await site.start()
     yield site
     await site.stop()
@@ -94,6 +114,13 @@ def wire(kind: str, site: Site, http: Http) -> Wired:
     if kind == "grafana":
         graphs = Grafana("graphs", GrafanaSettings(api_url=site.url, token=fake_grafana.TOKEN), http)
         return Wired(graphs, fakes["grafana"], site, notice(), (fake_grafana.TOKEN, ROUTING_KEY))
+    if kind == "statuspage":
+        told = StatuspageSettings(
+            api_url=site.url, page_id=fake_page.PAGE, api_key=fake_page.KEY, components={"api": "cmp-api"}
+        )
+        page = Statuspage("status", told, http)
+        public = notice(address=fake_page.PAGE, public=public_news())
+        return Wired(page, fakes["statuspage"], site, public, (fake_page.KEY, ROUTING_KEY))
     if kind == "log":
         return Wired(Log("log", LogSettings(), http), hook, site, notice(Action.TRIGGER), (ROUTING_KEY,))
     raise AssertionError(f"the contract test knows no fake for {kind!r}: add one here")

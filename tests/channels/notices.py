@@ -8,6 +8,7 @@ from typing import Any
 from receiver.model.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident import Incident, Page, State
 from receiver.model.notice import Action, AlertLine, Document, Link, Mention, Notice
+from receiver.model.public import Condition, Impact, Progress, PublicIncident, PublicNews, PublicUpdate
 from receiver.model.severity import Decision, Severity
 
 NOW = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
@@ -99,6 +100,17 @@ def notice(action: Action = Action.INFORM, **changes: Any) -> Notice:
         "now": NOW,
     }
     return Notice(**{**values, **changes})
+
+
+def public_news(**changes: Any) -> PublicNews:
+    """Return what a page elsewhere may show of an incident: an update that was let out."""
+    update = PublicUpdate(n=1, progress=Progress.INVESTIGATING, text="We look into problems with API.", at=NOW)
+    values: dict[str, Any] = {
+        "id": "3f2a90c1d004", "title": "API: partial outage", "text": update.text, "progress": update.progress,
+        "impact": Impact.MAJOR, "components": ("api",), "opened_at": NOW, "updated_at": NOW, "updates": (update,),
+    }  # fmt: skip
+    conditions = {"api": Condition.PARTIAL, "dashboard": Condition.OPERATIONAL}
+    return PublicNews(incident=PublicIncident(**{**values, **changes}), conditions=conditions)
 
 
 def document(**changes: Any) -> Document:

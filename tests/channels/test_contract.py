@@ -18,9 +18,19 @@ from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, wire
 from tests.channels.notices import HOSTILE, NOW, hostile, notice
-from tests.fakes import Answer, FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
+from tests.fakes import (
+    Answer,
+    FakeConfluence,
+    FakeGrafana,
+    FakeHook,
+    FakeJira,
+    FakePagerDuty,
+    FakeSlack,
+    FakeStatuspage,
+    Site,
+)
 
-BUILT = sorted(kind for kind, channel in discover().items() if channel.built)
+BUILT = sorted(discover())
 APART = ("log", "email", "apprise")
 """Those that speak no HTTP of ours: what they owe in their own terms stands in their own tests."""
 REMOTE = [kind for kind in BUILT if kind not in APART]
@@ -68,6 +78,8 @@ def seen(wired: Wired) -> int:
         return len(vendor.pages)
     if isinstance(vendor, FakeJira):
         return len(vendor.issues)
+    if isinstance(vendor, FakeStatuspage):
+        return len(vendor.incidents)
     assert isinstance(vendor, FakeHook)
     return len(vendor.events)
 
@@ -202,7 +214,8 @@ async def test_a_name_that_nobody_knows(http: Http) -> None:
 async def test_every_channel_shows_what_it_would_send_and_no_secret(every: Wired) -> None:
     before = copy.deepcopy(every.notice.model_dump())
     shown = str(every.channel.preview(every.notice))
-    assert "INC-2026-0042" in shown
+    # A page of the public's knows no id of ours.
+    assert (every.notice.public.incident.id if every.notice.public else "INC-2026-0042") in shown
     assert not [secret for secret in every.secrets if secret in shown]
     assert every.channel.preview(every.notice) == every.channel.preview(every.notice)
     assert every.notice.model_dump() == before
@@ -235,7 +248,7 @@ async def test_an_action_is_done_or_refused_for_good(every: Wired, action: Actio
         Action.TRIGGER: every.channel.paging,
         Action.ACKNOWLEDGE: every.channel.paging,
         Action.RESOLVE: every.channel.paging,
-        Action.INFORM: every.channel.informs or every.channel.tickets or every.channel.marks,
+        Action.INFORM: every.channel.informs or every.channel.tickets or every.channel.marks or every.channel.publishes,
         Action.TELL: every.channel.informs,
         Action.DOCUMENT: every.channel.documents,
     }

@@ -8,9 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from receiver.channels import discover
-from receiver.channels.base import DeliveryError
 from receiver.channels.http import Http
-from tests.channels.notices import notice
 
 # As the reference configuration has them, its variables filled in.
 REFERENCE: list[dict[str, Any]] = [
@@ -65,7 +63,7 @@ def test_the_reference_loads_and_shows_no_secret(given: dict[str, Any]) -> None:
     settings = kind.Settings.model_validate(given)
     channel = kind("name", settings, Http())
     assert "s3cr3t" not in f"{settings!r} {settings} {channel!r} {settings.model_dump_json()}"
-    assert (channel.missing() is None) == kind.built
+    assert channel.missing() is None
 
 
 @pytest.mark.parametrize("given", REFERENCE, ids=lambda given: given["kind"])
@@ -74,16 +72,6 @@ def test_a_mistake_is_told_without_the_input(given: dict[str, Any]) -> None:
         discover()[given["kind"]].Settings.model_validate({**given, "bot_tokn": "s3cr3t-9"})
     assert "bot_tokn" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", [kind for kind, channel in discover().items() if not channel.built])
-async def test_what_is_not_built_is_off_and_says_so(kind: str) -> None:
-    channel = discover()[kind]("name", discover()[kind].Settings(kind=kind), Http())
-    assert "not built yet" in (channel.missing() or "")
-    assert channel.preview(notice()) == []
-    with pytest.raises(DeliveryError) as caught:
-        await channel.send(notice())
-    assert (caught.value.reason, caught.value.permanent) == ("not_built", True)
 
 
 @pytest.mark.parametrize("missing", ["bot_token", "channel", "api_url"])

@@ -8,6 +8,7 @@ from tests.fakes.hook import FakeHook
 from tests.fakes.jira import FakeJira
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
+from tests.fakes.statuspage import FakeStatuspage
 from tests.fakes.vendor import Answer, Ledger, Site, Vendor
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FakeJira",
     "FakePagerDuty",
     "FakeSlack",
+    "FakeStatuspage",
     "Ledger",
     "Site",
     "Vendor",

@@ -100,7 +100,12 @@ def test_a_contact_that_a_reload_removed_gives_way_to_those_of_the_severity() ->
 
 def test_the_address_of_a_page_is_no_part_of_where_it_goes() -> None:
     (page,), _ = called("on-call")
-    assert destination(page).model_dump() == {"channel": "pager", "address": page.key, "paging": True}
+    assert destination(page).model_dump() == {
+        "channel": "pager",
+        "address": page.key,
+        "paging": True,
+        "personal": False,
+    }
     assert KEYS["alice"] not in repr(destination(page))
 
 

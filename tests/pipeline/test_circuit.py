@@ -55,7 +55,7 @@ def test_a_refused_credential_is_enough() -> None:
     assert failed(1, "auth").open
 
 
-@pytest.mark.parametrize("reason", ["client_error", "rate_limited", "refused", "not_built"])
+@pytest.mark.parametrize("reason", ["client_error", "rate_limited", "refused"])
 def test_what_says_nothing_of_the_vendor_counts_nothing(reason: str) -> None:
     assert failed(50, reason) == Circuit()
 

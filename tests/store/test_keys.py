@@ -58,6 +58,7 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
     await world.post(notification(alert("ApiDown"), alert("DataLag", firing=False)))
     await world.post(notification(alert("Late", firing=False), group="late"))
+    await world.one.incidents.keep_room("C1", "uid")
     await Pace(world.one.connection).draw("chat", [Quota(name="x", per_minute=60, burst=0)], 1)
     world.one.unknowns.note([Unsure("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()

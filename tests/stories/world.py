@@ -18,7 +18,7 @@ from receiver.model.alert import fingerprint, parse_notification
 from receiver.pipeline.intake import Answer
 from receiver.replica import Replica
 from receiver.sources.asking import Asking, Said, SourceError
-from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, Site
+from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, FakeStatuspage, Site
 from tests.fakes.slack import TOKEN
 
 START = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
@@ -43,6 +43,7 @@ def reference(site: str, *, rooms: bool = False, **env: str) -> Config:
         "ADMIN_TOKEN": "admin-token",
         "PAGERDUTY_URL": site,
         "SLACK_URL": f"{site}/api",
+        "STATUSPAGE_URL": site,
         "SLACK_BOT_TOKEN": TOKEN,
         "SLACK_SIGNING_SECRET": "s" * 32,
     }
@@ -135,7 +136,8 @@ class World:
         self.clock = PushedClock(START)
         self.pagerduty, self.slack, self.hook = FakePagerDuty(), FakeSlack(), FakeHook()
         self.jira, self.confluence, self.grafana = FakeJira(), FakeConfluence(), FakeGrafana()
-        self.site = Site(self.pagerduty, self.slack, self.hook, self.jira, self.confluence, self.grafana)
+        self.page = FakeStatuspage()
+        self.site = Site(self.pagerduty, self.slack, self.hook, self.jira, self.confluence, self.grafana, self.page)
         self.replicas: list[Replica] = []
         self.outside = Outside()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from receiver.model.policy import Publish
 from receiver.model.severity import Severity
 from tests.stories.world import alert, notification
-from tests.web.conftest import House, Opened
+from tests.web.conftest import READ, House, Opened
 
 SUMMARY = "/status/api/v2/summary.json"
 DOWN = {"service": "api"}
@@ -57,7 +59,9 @@ async def test_an_outage_is_told_with_component_names_and_fixed_words(house: Hou
         "investigating",
         "critical",
     )
-    assert incident["incident_updates"][0]["body"] == "We are investigating a problem with API."
+    assert incident["incident_updates"][0]["body"].startswith(
+        "We are currently investigating reports of a major outage of API. Next update: "
+    )
     assert incident["started_at"] == "2026-11-23T14:02:20.000Z"
 
 
@@ -192,3 +196,52 @@ async def test_it_may_be_cached_and_read_from_any_page(house: House) -> None:
     async with house.client.get(SUMMARY) as response:
         assert response.headers["Cache-Control"] == "public, max-age=15"
         assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_what_is_over_stands_in_history_feed_and_list(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    await house.world.post(notification(alert("ApiDown", firing=False, labels=DOWN)))
+    await house.world.forward("16m")
+    assert (await summary(house))["incidents"] == []
+    (incident,) = (await summary(house, "/status/api/v2/incidents.json"))["incidents"]
+    assert (incident["status"], incident["name"]) == ("resolved", "API: major outage")
+    assert [one["status"] for one in incident["incident_updates"]] == ["resolved", "monitoring", "investigating"]
+    assert len((await summary(house, "/status/api/v2/components.json"))["components"]) == 3
+    assert (await summary(house, "/status/api/v2/status.json"))["status"]["indicator"] == "none"
+    async with house.client.get("/status/history") as response:
+        text = await response.text()
+        assert "API: major outage" in text
+        assert "<script" not in text
+    async with house.status.get("/status/feed.atom") as response:
+        assert response.content_type == "application/atom+xml"
+        feed = ElementTree.fromstring(await response.text())
+    atom = "{http://www.w3.org/2005/Atom}"
+    assert [entry.findtext(f"{atom}title") for entry in feed.iter(f"{atom}entry")] == ["API: major outage"]
+    assert [feed.findtext(f"{atom}{name}") is not None for name in ("id", "title", "updated", "author")] == [True] * 4
+
+
+@pytest.mark.parametrize("path", ["/status", "/status/history", "/status/feed.atom", SUMMARY])
+async def test_whoever_has_it_already_is_told_so(house: House, path: str) -> None:
+    async with house.client.get(path) as response:
+        tag = response.headers["ETag"]
+        assert response.headers["Cache-Control"] == "public, max-age=15"
+    house.world.clock.forward(timedelta(seconds=30))
+    async with house.client.get(path, headers={"If-None-Match": tag}) as response:
+        assert response.status == 304
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    if path != "/status/history":
+        async with house.client.get(path, headers={"If-None-Match": tag}) as response:
+            assert response.status == 200
+
+
+async def test_a_persons_words_are_shown_and_cannot_do_anything(house: House) -> None:
+    await house.world.post(notification(alert("AuthFailing", labels=DOWN)))
+    body = {"status": "identified", "text": "<b>bold</b>\n& more", "cause": "a bad release", "publish": True}
+    async with house.client.post("/api/v1/incidents/INC-2026-0001/status-updates", json=body, headers=READ) as response:
+        assert response.status == 200, await response.text()
+    await house.world.quiet()
+    (incident,) = (await summary(house))["incidents"]
+    assert incident["incident_updates"][0]["body"] == "<b>bold</b>\n& more\nCause: a bad release"
+    async with house.client.get("/status") as response:
+        text = await response.text()
+    assert "&lt;b&gt;bold&lt;/b&gt;<br>&amp; more<br>Cause: a bad release" in text

@@ -1,0 +1,170 @@
+"""What the public is told, by the policy of the severity: at once, as a draft with a deadline, or never. Pure.
+
+The words are the seed's templates (it has none for the time of watching), filled with names of components and nothing
+else: no label, host or person can get into them. Anything more a person writes, who then answers for it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from receiver.incident.audience import Policy
+from receiver.incident.journal import Draft
+from receiver.model.base import rfc3339
+from receiver.model.event import Destination, Kind
+from receiver.model.incident import Incident, State
+from receiver.model.policy import Publish
+from receiver.model.severity import Severity
+from receiver.model.work import StatusUpdate, UpdateStatus
+
+TYPICALLY = timedelta(minutes=30)
+"""Until the next update (the seed's template: "typically 30 minutes")."""
+MOST = 200
+_WANTED = {
+    State.OPEN: UpdateStatus.INVESTIGATING,
+    State.ACKNOWLEDGED: UpdateStatus.INVESTIGATING,
+    State.IDENTIFIED: UpdateStatus.IDENTIFIED,
+    State.MONITORING: UpdateStatus.MONITORING,
+    State.RESOLVED: UpdateStatus.RESOLVED,
+    State.CLOSED: UpdateStatus.RESOLVED,
+}
+_RANK = tuple(UpdateStatus)
+_WORDS = {
+    Severity.SEV1: "a major outage of",
+    Severity.SEV2: "problems with",
+    Severity.SEV3: "degraded performance of",
+    Severity.SEV4: "minor problems with",
+}
+
+
+def public_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return when something about the public is to be done: a template, or a reminder; None: nothing."""
+    if wanted(incident, policy) is not None:
+        return incident.severity_at or incident.opened_at
+    return min((at for _, at in _owed(incident)), default=None)
+
+
+def tell_public(draft: Draft, policy: Policy) -> None:
+    """Publish or draft what the state asks for; remind of a draft that waits too long, and of a promised update."""
+    follow_up(draft, policy)
+    late = [update for update, at in _owed(draft.incident) if at <= draft.now]
+    if not late:
+        return
+    texts = [
+        f"draft {one.n} ({one.status}) waits for approval: the public was to hear of it by {_clock(one.deadline)}"
+        if one.waits
+        else f"the next public update was promised for {_clock(one.next_update)}"
+        for one in late
+    ]
+    lead = draft.incident.roles.communications_lead
+    data = {"updates": [one.n for one in late], "people": [lead] if lead else []}
+    draft.add(Kind.STATUS_DUE, "due", "; ".join(texts), data, policy.informs)
+
+
+def wanted(incident: Incident, policy: Policy) -> UpdateStatus | None:
+    """Return the status that a template is to be made for now; None: none.
+
+    A drill is never public, nor what is held back or part of another incident, nor what a label says that customers do
+    not see. Whatever a person has said of the same status or a later one stands.
+    """
+    plan, status = policy.called(incident), _WANTED.get(incident.state)
+    if plan.publish is None or status is None or len(incident.updates) >= MOST:
+        return None
+    if incident.drill or incident.storm or incident.merged or incident.parent is not None or incident.held is not None:
+        return None
+    seen = policy.visible(incident.labels, incident.decision.scope)
+    if seen is False or (plan.publish_when is not None and seen is not True):
+        return None
+    told = [one for one in incident.updates if one.round == incident.reopened]
+    if any(_RANK.index(one.status) >= _RANK.index(status) for one in told):
+        return None
+    # What nobody outside has heard of need not be called off.
+    after = status in (UpdateStatus.MONITORING, UpdateStatus.RESOLVED)
+    if after and not any(one.published_at for one in incident.updates):
+        return None
+    return status
+
+
+def addressees(policy: Policy, update: StatusUpdate) -> tuple[Destination, ...]:
+    """Return who hears of `update`: chat of every one, the public and the support of what is let out."""
+    if update.published_at is None:
+        return policy.informs
+    return (*policy.informs, *policy.public, *policy.support)
+
+
+def number_of(incident: Incident) -> int:
+    """Return the number of the next update: a draft of the service's own that still waits gives way to it."""
+    waiting = (one.n for one in incident.updates if one.template and one.waits)
+    return next(waiting, len(incident.updates) + 1)
+
+
+def follow_up(draft: Draft, policy: Policy) -> None:
+    """Add what the state now asks to tell the public, in the same decision: whoever reads sees it at once."""
+    status = wanted(draft.incident, policy)
+    if status is not None:
+        _template(draft, status, policy)
+
+
+def components_of(incident: Incident, policy: Policy) -> tuple[str, ...]:
+    """Return the ids of the components that the incident's labels belong to."""
+    return tuple(name for name, _ in policy.components(incident.labels))
+
+
+def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
+    """Return the seed's words for `status`, filled with names of components and times."""
+    names = ", ".join(name for _, name in policy.components(incident.labels)) or policy.product
+    about = f"{_WORDS[incident.severity]} {names}"
+    if status is UpdateStatus.INVESTIGATING:
+        return f"We are currently investigating reports of {about}. Next update: {_clock(now + TYPICALLY)}."
+    if status is UpdateStatus.IDENTIFIED:
+        words = f"We have identified the cause of {about} and are working on a fix."
+        return f"{words} Next update: {_clock(now + TYPICALLY)}."
+    if status is UpdateStatus.MONITORING:
+        return f"A fix for {about} is in place, and we are watching the result. Next update: {_clock(now + TYPICALLY)}."
+    began, ended = incident.started_at, incident.resolved_at or now
+    minutes = max(1, round((ended - began).total_seconds() / 60))
+    return (
+        f"The issue affecting {names} has been resolved. Duration: {_clock(began)} to {_clock(ended)} ({minutes} min). "
+        "We apologize for any inconvenience caused."
+    )
+
+
+def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
+    incident, plan = draft.incident, policy.called(draft.incident)
+    at_once = plan.publish is Publish.AUTO
+    since = incident.severity_at or incident.opened_at
+    first = not any(one.published_at for one in incident.updates if one.round == incident.reopened)
+    within = plan.publish_within if first else plan.publish_within or None
+    begun = since if first else draft.now
+    over = status is UpdateStatus.RESOLVED
+    update = StatusUpdate(
+        n=number_of(incident),
+        status=status,
+        text=template(status, incident, policy, draft.now),
+        components=components_of(incident, policy),
+        next_update=None if over else draft.now + TYPICALLY,
+        by="receiver",
+        at=draft.now,
+        published_at=draft.now if at_once else None,
+        deadline=None if at_once or within is None else begun + timedelta(seconds=within),
+        template=True,
+        round=incident.reopened,
+    )
+    data = {"update": update.model_dump(mode="json")}
+    word = "published" if at_once else f"draft {update.n}, waits for approval"
+    draft.add(Kind.STATUS_UPDATE, "template", f"{status} ({word}): {update.text}", data, addressees(policy, update))
+
+
+def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
+    # A draft past its deadline, and the promise of the newest update that the public has seen.
+    found = [(one, one.deadline) for one in incident.updates if one.waits and one.deadline and not one.reminded]
+    if not incident.state.over and incident.held is None:
+        out = [one for one in incident.updates if one.published_at is not None]
+        newest = max(out, key=lambda one: (one.published_at or one.at, one.n), default=None)
+        if newest is not None and newest.next_update is not None and not newest.reminded:
+            found.append((newest, newest.next_update))
+    return found
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{rfc3339(moment)[:16].replace('T', ' ')} UTC" if moment else "-"
