@@ -17,11 +17,12 @@ from receiver.incident.links import links_of
 from receiver.incident.naming import number_pattern
 from receiver.model.event import Destination
 from receiver.model.incident import Incident
-from receiver.model.notice import Link, Mention
+from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_windows
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
-from receiver.policies import listener, recurring, touching, visibility, windows_of
+from receiver.policies import budgets, listener, recurring, touching, visibility, windows_of
+from receiver.review.postmortem import postmortem
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
@@ -139,6 +140,11 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         edition=config.hash,
+        document=lambda incident, log, now: Document(
+            key=f"{incident.uid}/postmortem",
+            title=f"Post-Incident Review {incident.label}",
+            markdown=postmortem(incident, log, budgets(config.objectives, incident.severity)),
+        ),
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )
 

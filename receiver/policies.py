@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from receiver.config.outlook import Component, Maintenance
+from receiver.config.outlook import Component, Maintenance, Objective
 from receiver.config.sections import CustomerVisibility
 from receiver.incident.audience import Listener
 from receiver.incident.visibility import visible
 from receiver.incident.windows import Held, Window, holding
 from receiver.model.policy import Audience
+from receiver.model.severity import Severity
+from receiver.review.postmortem import Budget
 from receiver.triage.matchers import parse_matcher
 
 
@@ -38,6 +40,11 @@ def touching(components: Sequence[Component]) -> Callable[[Mapping[str, str]], t
     """Return what tells id and name of the components that labels belong to."""
     known = [(one.id, one.name, matching(one.matchers)) for one in components]
     return lambda labels: tuple((number, name) for number, name, matches in known if matches(labels))
+
+
+def budgets(objectives: Sequence[Objective], severity: Severity) -> list[Budget]:
+    """Return the objectives that an incident of `severity` counts against."""
+    return [Budget(one.name, float(one.target), one.window) for one in objectives if severity in one.severities]
 
 
 def recurring(settings: Maintenance) -> Window:

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"model", "triage", "incident", "channels"},
     "pipeline": ROOMS | GAUGES,
     "web": {"model", "pipeline", "store", "review"} | GAUGES,
-    "policies": {"model", "triage", "incident", "config"},
+    "policies": {"model", "triage", "incident", "review", "config"},
     "assembly": {"policies"} | ROOMS | GAUGES | {"pipeline"},
     "replica": ROOMS | GAUGES | {"pipeline", "assembly"},
     "reload": GAUGES | {"replica"},

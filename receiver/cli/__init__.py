@@ -15,7 +15,8 @@ from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
 from receiver.cli.oncall import oncall
 from receiver.cli.public import public
-from receiver.cli.responding import openapi, page, timeline
+from receiver.cli.responding import openapi, page
+from receiver.cli.review import customer_email, postmortem, timeline
 from receiver.cli.rule_testing import test_rules
 from receiver.cli.rules import rules
 from receiver.cli.schema import config_schema
@@ -32,6 +33,8 @@ app.command("simulate")(simulate)
 app.command("send-alert")(send_alert)
 app.command("page")(page)
 app.command("timeline")(timeline)
+app.command("postmortem")(postmortem)
+app.command("customer-email")(customer_email)
 app.command("openapi")(openapi)
 app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")

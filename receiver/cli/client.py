@@ -40,12 +40,14 @@ def ask(url: str, path: str, token: str, body: Any = None, method: str | None = 
         raise typer.Exit(UNREACHED) from None
 
 
-def fetch(url: str, path: str, token: str, body: Any = None, method: str | None = None) -> bytes:
+def fetch(
+    url: str, path: str, token: str, body: Any = None, method: str | None = None, accept: str = "application/json, */*"
+) -> bytes:
     """Return the answer as it is; `body` is sent as JSON. Ends the command with 3 when nobody answers, 1 for a no."""
     if not url.startswith(("http://", "https://")):
         typer.echo(f"{url}: not an http or https URL (write {HERE})", err=True)
         raise typer.Exit(2)
-    headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
+    headers = {"Content-Type": "application/json", "Accept": accept}
     if token:
         headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()

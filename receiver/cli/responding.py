@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -265,26 +263,6 @@ def page(
         return
     for one in answer["pages"]:
         typer.echo(plain(f"paged {one['person']} ({one['contact']}) on {one['channel']}"))
-
-
-def timeline(number: Number, form: Annotated[str, typer.Option("--format", help="md or json.")] = "md",
-             url: Url = HERE, token: Token = "") -> None:  # fmt: skip
-    """Print an incident's timeline, as Markdown or JSON; times in UTC."""
-    where = f"/api/v1/incidents/{quote(number, safe='')}"
-    incident, events = ask(url, where, token), ask(url, f"{where}/timeline", token)
-    if form == "json":
-        typer.echo(json.dumps(events, ensure_ascii=False))
-        return
-    opened = datetime.fromisoformat(incident["opened_at"]).astimezone(UTC)
-    lines = [
-        "## Incident Timeline", "", f"**Incident ID**: {incident['id']}", f"**Date**: {opened:%Y-%m-%d}",
-        f"**Severity**: {incident['severity']}", f"**IC**: {incident['roles']['incident_commander'] or '-'}", "",
-        "| Time | Event |", "|------|-------|",
-    ]  # fmt: skip
-    for event in events["items"]:
-        at = datetime.fromisoformat(event["data"].get("at", event["at"])).astimezone(UTC)
-        lines.append(f"| {at:%H:%M} | {event['text'].replace('|', chr(92) + '|')} |")
-    sys.stdout.write("\n".join(plain(line) for line in lines) + "\n")
 
 
 def openapi() -> None:

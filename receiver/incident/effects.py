@@ -311,4 +311,7 @@ EFFECTS: dict[Kind, Effect] = {
         **_written(incident, event),
     },
     Kind.STATUS_DUE: _reminded_of,
+    Kind.POSTMORTEM: lambda incident, event: {
+        "documented": tuple(Destination.model_validate(place) for place in event.data["pages"])
+    },
 }

@@ -37,6 +37,15 @@ PERSON_HEARS = frozenset({Kind.RESOLVED, Kind.REOPENED, Kind.SEVERITY_RAISED, Ki
 """What somebody who was written to about it is written again for: mail is for what matters."""
 
 
+PAGE_HEARS = frozenset(
+    {
+        Kind.NOTE, Kind.EDITED, Kind.ROLE, Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.REOPENED, Kind.RESOLVED,
+        Kind.CLOSED,
+    }
+)  # fmt: skip
+"""What changes a post-mortem once there is one."""
+
+
 def followers(incident: Incident, event: Event, origin: str | None = None) -> tuple[Destination, ...]:
     """Return where `event` goes beside its own addressees, by the state after it.
 
@@ -45,4 +54,5 @@ def followers(incident: Incident, event: Event, origin: str | None = None) -> tu
     tickets = incident.ticketed if event.kind in TICKET_HEARS else ()
     marks = incident.plan.marks if event.kind in MARK_HEARS else ()
     people = incident.written if event.kind in PERSON_HEARS else ()
-    return tuple(to for to in (*tickets, *marks, *people) if to not in event.to and to.channel != origin)
+    pages = incident.documented if event.kind in PAGE_HEARS else ()
+    return tuple(to for to in (*tickets, *marks, *people, *pages) if to not in event.to and to.channel != origin)

@@ -11,6 +11,7 @@ from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, mi
 from receiver.incident.journal import Draft
 from receiver.incident.publication import public_due, tell_public
 from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
+from receiver.incident.reviewing import begin_review, review_due
 from receiver.incident.shelter import look_again, shelter_due
 from receiver.incident.verification import end_watch, verify_due, watch_ends
 from receiver.model.event import Actor, ActorKind
@@ -75,6 +76,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "remind": (reminder_due, remind),
     "calm": (calm_due, propose_lower),
     "public": (public_due, tell_public),
+    "review": (review_due, begin_review),
     "shelter": (lambda incident, policy: shelter_due(incident), look_again),
 }
 """Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.

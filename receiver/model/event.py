@@ -85,6 +85,7 @@ class Kind(StrEnum):
     CHANGES = "changes"
     SECOND_ROAD = "second_road"
     STATUS_DUE = "status_due"
+    POSTMORTEM = "postmortem"
 
 
 class Destination(Frozen):

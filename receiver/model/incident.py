@@ -196,6 +196,8 @@ class Incident(Frozen):
     roles: Roles = Roles()
     links: dict[str, str] = {}
     drill: bool = False
+    documented: tuple[Destination, ...] = ()
+    """Where its post-mortem is kept as a page."""
     written: tuple[Destination, ...] = ()
     """Addresses of people who were written to about it."""
     detoured: tuple[str, ...] = ()

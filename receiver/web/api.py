@@ -1,4 +1,4 @@
-"""The API, version 1: reading incidents and their timelines."""
+"""The API, version 1: reading incidents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.web.keys import Doors
 from receiver.web.query import no_query, read_filters
 from receiver.web.reading import by_id, in_queue, page_of
 from receiver.web.respond_api import incident_answer
-from receiver.web.shapes import alert_items, event_shape, incident_shape, listed
+from receiver.web.shapes import alert_items, incident_shape, listed
 
 
 class Api:
@@ -48,14 +48,6 @@ class Api:
         if request.headers.get("If-None-Match") in (tag, f"W/{tag}"):
             return web.Response(status=304, headers={"ETag": tag})
         return incident_answer(self.doors, incident, alerts=alert_items(records, bodies), receipts=receipts)
-
-    async def timeline(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/incidents/{id}/timeline`: the log, oldest first."""
-        self.gate.admit(request, Scope.READ)
-        no_query(request)
-        incident = await by_id(self.doors.incidents, request.match_info["id"])
-        events = await self.doors.incidents.events(incident.uid)
-        return answer(listed([event_shape(event) for event in events]))
 
     def _shape(self, incident: Incident, **more: Any) -> dict[str, Any]:
         setting = self.doors.setting()

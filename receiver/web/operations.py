@@ -148,8 +148,6 @@ def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[O
                   "Incident", b.Body, optional=True, refuses=conflict),
         Operation("PATCH", f"{INCIDENT}/actions/{{n}}", do, "Change an action item.", respond.change_action, "Incident",
                   b.ActionPatch, refuses=conflict),
-        Operation("GET", f"{INCIDENT}/timeline", read, "Its log, oldest first.", api.timeline, "EventList",
-                  refuses=(404,)),
         Operation("POST", "/api/v1/pages", do, "Page a contact outside any incident.", respond.call, "Pages",
                   b.PageBody, status=201, refuses=(404,)),
         Operation("GET", "/api/v1/events", read, "What changes, live.", stream.events, "", kind="text/event-stream"),

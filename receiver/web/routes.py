@@ -20,6 +20,7 @@ from receiver.web.pages import Pages
 from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
 from receiver.web.respond_api import RespondApi
+from receiver.web.review_api import ReviewApi, review_operations
 from receiver.web.rules_api import RulesApi, rules_operations
 from receiver.web.slack import SlackDoor
 from receiver.web.status_page import StatusPage
@@ -72,6 +73,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
         *upkeep_operations(UpkeepApi(doors, gate)),
         *rules_operations(RulesApi(doors, gate)),
         *delivery_operations(DeliveryApi(doors, gate)),
+        *review_operations(ReviewApi(doors, gate)),
     ]
 
 

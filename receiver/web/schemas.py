@@ -189,6 +189,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "ChannelList": _list("Channel"),
     "Tried": _object({"channel": TEXT, "outcome": TEXT, "detail": TEXT, "ref": _maybe(TEXT)}),
+    "Text": _object({"incident": TEXT, "status": TEXT, "markdown": TEXT}, {"subject": TEXT}),
     "Pages": _object({"pages": _array(CALLED)}),
     "Shift": SHIFT,
     "ShiftList": _list("Shift"),

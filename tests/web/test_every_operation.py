@@ -48,6 +48,8 @@ DAY: list[Step] = [
     ("POST", f"{ONE}/reopen", None),
     ("POST", f"{ONE}/close", {"force": True, "text": "a test"}),
     ("GET", f"{ONE}/timeline", None),
+    ("GET", f"{ONE}/postmortem", None),
+    ("GET", f"{ONE}/customer-email", None),
     ("POST", "/api/v1/pages", {"contact": "backend-oncall", "text": "hello"}),
     ("GET", "/api/v1/dead-letters", None),
     ("POST", "/api/v1/dead-letters/<letter>/replay", None),

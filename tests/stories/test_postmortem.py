@@ -1,0 +1,31 @@
+"""The post-mortem as a page: begun when an incident is over whose severity asks for one, and kept up to date."""
+
+from __future__ import annotations
+
+from receiver.model.command import AddAction, Resolve
+from receiver.model.event import Actor, ActorKind, Kind
+from tests.fakes import jira as fake_jira
+from tests.stories.world import World, alert, notification
+
+ALICE = Actor(kind=ActorKind.API, name="alice")
+ONE = "INC-2026-0001"
+
+
+async def test_it_is_begun_at_the_end_and_follows_the_work(world: World) -> None:
+    await world.site.start()
+    env = {"CONFLUENCE_URL": f"{world.site.url}/wiki", "JIRA_USER": fake_jira.USER, "JIRA_TOKEN": fake_jira.TOKEN}
+    await world.replica(**env, JIRA_URL=world.site.url)
+    await world.post(notification(alert("AuthFailing")))
+    assert world.confluence.pages == {}
+    await world.one.respond.act(ONE, Resolve(), ALICE, world.clock.now())
+    await world.forward("30s")
+    (page,) = world.confluence.pages.values()
+    assert "Post-Incident Review" in str(page)
+    action = AddAction(title="Add a canary", owner="bob")
+    await world.one.respond.act(ONE, action, ALICE, world.clock.now())
+    await world.forward("30s")
+    (page,) = world.confluence.pages.values()
+    assert "Add a canary" in str(page)
+    (incident,) = await world.incidents()
+    log = await world.one.incidents.events(incident.uid)
+    assert [event.kind for event in log].count(Kind.POSTMORTEM) == 1
