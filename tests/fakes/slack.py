@@ -165,7 +165,7 @@ class FakeSlack(Vendor):
         if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
             return _no("invalid_name_specials")
         if name in self.channels:
-            return _no("name_taken")
+            return _so("name_taken")
         number = f"C0ROOM{len(self.rooms) + 1:04d}"
         if keep:
             self.channels[name] = number
@@ -181,7 +181,7 @@ class FakeSlack(Vendor):
         if len(users) > 100 or not all(re.fullmatch(r"[UW][A-Z0-9]+", user) for user in users):
             return _no("invalid_arguments")
         if set(users) <= set(room["members"]):
-            return _no("already_in_channel")
+            return _so("already_in_channel")
         if keep:
             room["members"] += [user for user in users if user not in room["members"]]
         return 200, {"ok": True, "channel": {"id": body["channel"]}}, []
@@ -207,7 +207,7 @@ class FakeSlack(Vendor):
         if room is None:
             return _no("channel_not_found")
         if room["archived"] is away:
-            return _no(already)
+            return _so(already)
         if keep:
             room["archived"] = away
         return 200, {"ok": True}, []
@@ -217,7 +217,7 @@ class FakeSlack(Vendor):
         if room is None or self._message(body["channel"], body.get("timestamp")) is None:
             return _no("message_not_found" if room else "channel_not_found")
         if body["timestamp"] in room["pins"]:
-            return _no("already_pinned")
+            return _so("already_pinned")
         if keep:
             room["pins"].append(body["timestamp"])
         return 200, {"ok": True}, []
@@ -328,6 +328,11 @@ def _actions(block: dict[str, Any]) -> list[str]:
         if element.get("style", "primary") not in ("primary", "danger"):
             errors.append("style: primary or danger")
     return errors
+
+
+def _so(code: str) -> Result:
+    # No mistake of whoever asks: how things stand.
+    return 200, {"ok": False, "error": code}, []
 
 
 def _no(code: str, words: str = "") -> Result:

@@ -85,6 +85,8 @@ class Stage:
         # Every group is judged by its own pages here; what a storm holds back has stories of its own.
         content["ingest"]["storm"] = {"incidents": 1_000_000, "within": "1s"}
         content["verification"] = {"checks": []}
+        # No mail server is part of the stage: what is owed to one would never be done.
+        content["channels"]["mail"]["smtp_url"] = ""
         # Always the same person, whatever week it is.
         content["contacts"]["on-call"] = {"person": "alice"}
         if self._change is not None:
