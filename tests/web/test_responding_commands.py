@@ -99,7 +99,7 @@ async def test_somebody_is_paged(typed: Typed) -> None:
 async def test_the_timeline_is_a_table(typed: Typed) -> None:
     text = (await typed("timeline", INC)).output
     assert text.startswith("## Incident Timeline\n\n**Incident ID**: INC-2026-0001")
-    assert "| 14:02 | SEV-2 by high-error-rate" in text
+    assert "| 14:02 | Alert: HighErrorRate triggered |" in text
 
 
 @pytest.mark.parametrize(
