@@ -12,8 +12,9 @@ from pydantic import Field, SecretStr
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, is_set, raise_for
 from receiver.channels.http import Reply
 from receiver.channels.text import HIDDEN, clean, cut
+from receiver.model.base import rfc3339
 from receiver.model.notice import Action, Notice, Receipt
-from receiver.model.public import Impact, PublicNews, PublicUpdate
+from receiver.model.public import Impact, Progress, PublicNews, PublicUpdate
 from receiver.model.quota import Quota
 
 NAME_LIMIT = 255
@@ -40,8 +41,9 @@ class StatuspageSettings(ChannelSettings):
 class Statuspage(Channel[StatuspageSettings]):
     """Mirrors the public status page.
 
-    The memory of its receipts: `id` of the incident there, `said` (the number of the last update that is there), and
-    `detached` once a person has deleted or ended it there.
+    The memory of its receipts: `id` and `name` of the incident there, `said` (the last update that is there), `parts`
+    (the components that it has touched), `ended` once it is resolved there, which is final, and `detached` once a
+    person has deleted or ended it there.
     """
 
     kind: ClassVar[str] = "statuspage"
@@ -69,8 +71,8 @@ class Statuspage(Channel[StatuspageSettings]):
         news = notice.public
         if news is None or not news.incident.updates:
             return []
-        known = notice.memory.get("id")
-        body = self._changed(news) if known else self._made(news)
+        known = None if notice.memory.get("ended") else notice.memory.get("id")
+        body = self._changed(news, notice.memory) if known else self._made(news, notice.memory)
         headers = {"Authorization": f"OAuth {HIDDEN}"}
         where = self._url(f"incidents/{known}" if known else "incidents")
         return [{"method": "PATCH" if known else "POST", "url": where, "headers": headers, "body": body}]
@@ -83,44 +85,80 @@ class Statuspage(Channel[StatuspageSettings]):
             raise DeliveryError("refused", detail, permanent=True)
         if news is None or not news.incident.updates or memory.get("detached"):
             return Receipt(nothing=True, memory=memory)
-        newest = news.incident.updates[0]
+        if memory.get("said") == _word(news.incident.updates[0]):
+            return Receipt(ref=memory.get("id"), memory=memory)
+        if memory.get("ended"):
+            if news.incident.resolved_at is not None:
+                return Receipt(nothing=True, memory=memory)
+            # Reopened: resolved is final there (statuspage.md, section 1), so it is another incident.
+            memory = {"parts": memory.get("parts", []), "ended": False}
         if memory.get("id") is None:
-            found = await self._unresolved(notice, news) if notice.repeat else None
+            found = await self._made_before(notice, news) if notice.repeat else None
             if found is None:
-                return await self._make(notice, news)
-            memory = {"id": found["id"], "said": newest.n if _says(found, newest) else 0}
-        if memory.get("said", 0) >= newest.n:
-            return Receipt(ref=memory["id"], memory=memory)
-        return await self._add(notice, news, newest, memory)
+                return await self._make(notice, news, memory)
+            memory |= {"id": found["id"], "name": found.get("name")}
+        return await self._add(notice, news, memory)
 
-    async def _make(self, notice: Notice, news: PublicNews) -> Receipt:
-        reply = await self._call("POST", "incidents", notice, self._made(news))
+    async def _make(self, notice: Notice, news: PublicNews, memory: dict[str, Any]) -> Receipt:
+        body = self._made(news, memory)
+        reply = await self._call("POST", "incidents", notice, body)
         number = reply.json.get("id") if isinstance(reply.json, dict) else None
         if not isinstance(number, str):
             raise DeliveryError("bad_answer", "answered without the incident's id", ambiguous=True)
-        return Receipt(ref=number, memory={"id": number, "said": news.incident.updates[0].n})
+        return self._told(news, {**memory, "id": number, "name": body["incident"]["name"]})
 
-    async def _add(self, notice: Notice, news: PublicNews, newest: PublicUpdate, memory: dict[str, Any]) -> Receipt:
+    async def _add(self, notice: Notice, news: PublicNews, memory: dict[str, Any]) -> Receipt:
+        newest = news.incident.updates[0]
         standing = await self._unresolved(notice, news)
         if standing is None:
-            # Resolved or deleted there by a person: a later word of ours must not open it again.
-            return Receipt(ref=memory["id"], memory={**memory, "detached": True}, warning="it was ended on the page")
+            ours = await self._made_before(notice, news) if notice.repeat else None
+            if ours is not None and ours["id"] == memory["id"] and _says(ours, newest):
+                return self._told(news, memory)
+            return self._detached(news, memory, "it was ended on the page")
         if not _says(standing, newest):
+            body = self._changed(news, memory)
+            named = _name(news)
+            # Whoever has renamed it there meant that.
+            if standing.get("name") == memory.get("name") != named:
+                body["incident"]["name"] = memory["name"] = named
             try:
-                await self._call("PATCH", f"incidents/{memory['id']}", notice, self._changed(news))
+                await self._call("PATCH", f"incidents/{memory['id']}", notice, body)
             except DeliveryError as error:
                 if not error.detail.startswith("answered 404"):
                     raise
-                return Receipt(
-                    ref=memory["id"], memory={**memory, "detached": True}, warning="it is gone from the page"
-                )
-        return Receipt(ref=memory["id"], memory={**memory, "said": newest.n})
+                return self._detached(news, memory, "it is gone from the page")
+        return self._told(news, memory)
+
+    def _told(self, news: PublicNews, memory: dict[str, Any]) -> Receipt:
+        newest = news.incident.updates[0]
+        parts = sorted({*memory.get("parts", []), *news.incident.components})
+        over = newest.progress is Progress.RESOLVED
+        kept = {**memory, "said": _word(newest), "parts": parts, "ended": over, "detached": False}
+        return Receipt(ref=memory["id"], memory=kept)
+
+    def _detached(self, news: PublicNews, memory: dict[str, Any], why: str) -> Receipt:
+        # Resolved or deleted there by a person: a later word of ours must not open it again. Once it is over here too,
+        # a reopening is news again.
+        over = news.incident.updates[0].progress is Progress.RESOLVED
+        return Receipt(ref=memory["id"], memory={**memory, "detached": not over, "ended": over}, warning=why)
+
+    async def _made_before(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
+        # What may have been told while no answer was seen; what is over is no longer among the unresolved.
+        if news.incident.updates[0].progress is not Progress.RESOLVED:
+            return await self._unresolved(notice, news)
+        found = await self._unresolved(notice, news)
+        return found or await self._marked("incidents", {"q": _name(news)}, notice, news)
 
     async def _unresolved(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
-        # Found by our mark: a second incident would be told to every subscriber.
+        return await self._marked("incidents/unresolved", {}, notice, news)
+
+    async def _marked(
+        self, path: str, query: dict[str, str], notice: Notice, news: PublicNews
+    ) -> dict[str, Any] | None:
+        # Found by our mark: a second incident would be told to every subscriber. The newest stand first.
         for number in range(1, PAGES + 1):
-            query = {"page": str(number), "per_page": str(PAGE)}
-            reply = await self.http.get(self._url("incidents/unresolved"), self._headers(), query, 4 * 1024 * 1024)
+            asked = {**query, "page": str(number), "per_page": str(PAGE)}
+            reply = await self.http.get(self._url(path), self._headers(), asked, 4 * 1024 * 1024)
             self._judge(reply, notice)
             if not isinstance(reply.json, list):
                 raise DeliveryError("bad_answer", "answered without a list of incidents")
@@ -133,31 +171,23 @@ class Statuspage(Channel[StatuspageSettings]):
                 return None
         return None
 
-    def _made(self, news: PublicNews) -> dict[str, Any]:
-        one = news.incident
-        body = self._changed(news)["incident"]
-        impact = one.impact if one.impact is not Impact.NONE else Impact.MINOR
-        marked = {MARK: {"incident_id": one.id}}
-        return {
-            "incident": {
-                "name": cut(clean(one.title, NAME_LIMIT), NAME_LIMIT), **body, "impact_override": impact.value,
-                "metadata": marked,
-            }
-        }  # fmt: skip
+    def _made(self, news: PublicNews, memory: dict[str, Any]) -> dict[str, Any]:
+        body = self._changed(news, memory)["incident"]
+        return {"incident": {"name": _name(news), **body, "metadata": {MARK: {"incident_id": news.incident.id}}}}
 
-    def _changed(self, news: PublicNews) -> dict[str, Any]:
-        newest = news.incident.updates[0]
-        there = {name: self.settings.components[name] for name in news.incident.components
-                 if name in self.settings.components}  # fmt: skip
+    def _changed(self, news: PublicNews, memory: dict[str, Any]) -> dict[str, Any]:
+        one, there = news.incident, self.settings.components
+        # Worst over all that is open: one incident's end makes nothing good that another still holds, and what this one
+        # has touched before and leaves out now is told as it is.
+        touched = [name for name in dict.fromkeys((*one.components, *memory.get("parts", []))) if name in there]
+        impact = one.impact if one.impact is not Impact.NONE else Impact.MINOR
         return {
             "incident": {
-                "status": newest.progress.value,
-                "body": clean(newest.text, BODY_LIMIT, lines=True),
-                "component_ids": list(there.values()),
-                # Worst over all that is open: one incident's end makes nothing good that another still holds.
-                "components": {
-                    key: news.conditions[name].value for name, key in there.items() if name in news.conditions
-                },
+                "status": one.updates[0].progress.value,
+                "body": clean(one.updates[0].text, BODY_LIMIT, lines=True),
+                "impact_override": impact.value,
+                "component_ids": [there[name] for name in one.components if name in there],
+                "components": {there[name]: news.conditions[name].value for name in touched if name in news.conditions},
                 "deliver_notifications": self.settings.notify,
             }
         }
@@ -178,6 +208,15 @@ class Statuspage(Channel[StatuspageSettings]):
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"OAuth {self.settings.api_key.get_secret_value()}"}
+
+
+def _name(news: PublicNews) -> str:
+    return cut(clean(news.incident.title, NAME_LIMIT), NAME_LIMIT)
+
+
+def _word(update: PublicUpdate) -> str:
+    # A draft that waited may be let out after a later one: its number alone does not say which is the newest.
+    return f"{update.n} {rfc3339(update.at)}"
 
 
 def _says(found: dict[str, Any], update: PublicUpdate) -> bool:

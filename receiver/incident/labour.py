@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.escalation import WAITING
-from receiver.incident.illegal import Illegal
+from receiver.incident.illegal import Illegal, Impossible
 from receiver.incident.journal import Draft
-from receiver.incident.publication import addressees, components_of, number_of
+from receiver.incident.publication import (
+    addressees,
+    automatic,
+    brought_up,
+    components_of,
+    deadline_of,
+    number_of,
+    overtaken,
+)
 from receiver.model.base import rfc3339
 from receiver.model.command import (
     AddAction,
@@ -27,7 +34,6 @@ from receiver.model.command import (
 )
 from receiver.model.event import Kind
 from receiver.model.incident import State
-from receiver.model.policy import Publish
 from receiver.model.work import CHECKLIST, OPTIONS, ActionItem, ActionStatus, Mitigation, StatusUpdate, UpdateStatus
 
 MOST = 200
@@ -144,8 +150,8 @@ _MEANS = {
 
 def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
     _room(draft, "update the status of", len(draft.incident.updates))
-    plan = policy.called(draft.incident)
-    publish = plan.publish is Publish.AUTO if command.publish is None else command.publish
+    _known(command.components or (), policy)
+    publish = automatic(draft.incident, policy) if command.publish is None else command.publish
     publish = publish and not draft.incident.drill
     update = StatusUpdate(
         n=number_of(draft.incident),
@@ -158,9 +164,13 @@ def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
         published_at=draft.now if publish else None,
         cause=command.cause,
         expected_resolution=command.expected_resolution,
-        deadline=None if publish or plan.publish_within is None else _by(draft, plan.publish_within),
+        deadline=None if publish else deadline_of(draft.incident, policy, draft.now),
         round=draft.incident.reopened,
+        severity=draft.incident.severity,
     )
+    why = overtaken(update, draft.incident) if publish else None
+    if why is not None:
+        raise Illegal(draft.incident, f"publish {command.status} for", why)
     data = {"update": update.model_dump(mode="json")}
     text = f"{command.status}{'' if publish else f' (draft {update.n}, waits for approval)'}: {command.text}"
     draft.add(Kind.STATUS_UPDATE, command.status, text, data, addressees(policy, update))
@@ -185,10 +195,11 @@ def _forward(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
         draft.add(Kind.RESOLVED, "status_update", f"resolved by {draft.actor.name}", who, to)
 
 
-def _by(draft: Draft, within: float) -> datetime:
-    # The deadline counts from when the incident got its severity; what is written later is due when it is written.
-    begun = draft.incident.severity_at or draft.incident.opened_at
-    return max(begun + timedelta(seconds=within), draft.now)
+def _known(components: Iterable[str], policy: Policy) -> None:
+    strange = [name for name in components if name not in policy.parts]
+    if strange:
+        have = f"there are {', '.join(policy.parts)}" if policy.parts else "the page has none: leave components out"
+        raise Impossible(f"no component of the status page is called {', '.join(strange)[:200]} ({have})")
 
 
 def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
@@ -198,9 +209,11 @@ def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
         raise Illegal(draft.incident, f"approve update {command.n} of", have, ("status-updates",))
     if known.published_at is not None:
         return
-    if draft.incident.drill:
-        raise Illegal(draft.incident, f"publish update {command.n} of", "it is a drill: nothing of it is public")
-    update = known.model_copy(update={"published_at": draft.now, "approved_by": draft.actor.name})
+    why = overtaken(known, draft.incident)
+    if why is not None:
+        raise Illegal(draft.incident, f"publish update {command.n} of", why)
+    fresh = brought_up(known, draft.incident, policy, draft.now)
+    update = fresh.model_copy(update={"published_at": draft.now, "approved_by": draft.actor.name})
     data = {"update": update.model_dump(mode="json")}
     text = f"update {known.n} approved by {draft.actor.name}"
     draft.add(Kind.STATUS_APPROVED, "approved", text, data, addressees(policy, update))

@@ -29,6 +29,7 @@ _WANTED = {
     State.CLOSED: UpdateStatus.RESOLVED,
 }
 _RANK = tuple(UpdateStatus)
+_AFTER = (UpdateStatus.MONITORING, UpdateStatus.RESOLVED)
 _WORDS = {
     Severity.SEV1: "a major outage of",
     Severity.SEV2: "problems with",
@@ -64,25 +65,48 @@ def tell_public(draft: Draft, policy: Policy) -> None:
 def wanted(incident: Incident, policy: Policy) -> UpdateStatus | None:
     """Return the status that a template is to be made for now; None: none.
 
-    A drill is never public, nor what is held back or part of another incident, nor what a label says that customers do
-    not see. Whatever a person has said of the same status or a later one stands.
+    Nothing begins by itself for a drill, for what is held back or part of another incident, nor for what customers do
+    not see. Once the public has heard, it hears the rest, whatever has become of the severity: that it is worse, that a
+    fix did not hold (once: whoever flaps is not told on), and how it ended. What a person has said of the same status
+    or a later one stands.
     """
-    plan, status = policy.called(incident), _WANTED.get(incident.state)
-    if plan.publish is None or status is None or len(incident.updates) >= MOST:
+    status = _WANTED[incident.state]
+    if incident.drill or len(incident.updates) >= MOST:
         return None
-    if incident.drill or incident.storm or incident.merged or incident.parent is not None or incident.held is not None:
-        return None
-    seen = policy.visible(incident.labels, incident.decision.scope)
-    if seen is False or (plan.publish_when is not None and seen is not True):
+    heard = any(one.published_at for one in incident.updates)
+    # What nobody outside has heard of need not be called off.
+    if not heard and (status in _AFTER or not _meant(incident, policy)):
         return None
     told = [one for one in incident.updates if one.round == incident.reopened]
-    if any(_RANK.index(one.status) >= _RANK.index(status) for one in told):
-        return None
-    # What nobody outside has heard of need not be called off.
-    after = status in (UpdateStatus.MONITORING, UpdateStatus.RESOLVED)
-    if after and not any(one.published_at for one in incident.updates):
-        return None
+    if any(_says(one, status, incident, policy) for one in told):
+        newest = told[-1]
+        relapsed = status not in _AFTER and newest.status is UpdateStatus.MONITORING and not newest.waits
+        return status if relapsed else None
     return status
+
+
+def automatic(incident: Incident, policy: Policy) -> bool:
+    """Return whether an update of `incident` goes out without anybody's approval."""
+    return policy.called(incident).publish is Publish.AUTO and _meant(incident, policy)
+
+
+def _meant(incident: Incident, policy: Policy) -> bool:
+    # Whether the policy wants the public to hear. What was merged away may still say so.
+    part = incident.parent is not None and not incident.merged
+    if incident.drill or incident.storm or incident.held is not None or part:
+        return False
+    plan, seen = policy.called(incident), policy.visible(incident.labels, incident.decision.scope)
+    return plan.publish is not None and seen is not False and (plan.publish_when is None or seen is True)
+
+
+def _says(one: StatusUpdate, status: UpdateStatus, incident: Incident, policy: Policy) -> bool:
+    # Whether nothing more is to be said than `one` says.
+    if _RANK.index(one.status) < _RANK.index(status):
+        return False
+    if one.template and one.waits and automatic(incident, policy):
+        return False
+    worse = one.severity is not None and incident.severity.worse_than(one.severity)
+    return not worse or status in _AFTER
 
 
 def addressees(policy: Policy, update: StatusUpdate) -> tuple[Destination, ...]:
@@ -110,6 +134,39 @@ def components_of(incident: Incident, policy: Policy) -> tuple[str, ...]:
     return tuple(name for name, _ in policy.components(incident.labels))
 
 
+def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime | None:
+    """Return by when the public is to hear of what is drafted at `now`; None: nobody waits for it.
+
+    The first word counts from when the incident got its severity, the later ones from when there is something to say.
+    """
+    within = policy.called(incident).publish_within
+    if within is None or not _meant(incident, policy):
+        return None
+    if any(one.published_at for one in incident.updates if one.round == incident.reopened):
+        return now + timedelta(seconds=within)
+    return max((incident.severity_at or incident.opened_at) + timedelta(seconds=within), now)
+
+
+def overtaken(update: StatusUpdate, incident: Incident) -> str | None:
+    """Return why `update` cannot be published any more, with what would be right; None when it can."""
+    if incident.drill:
+        return "it is a drill: nothing of it is public"
+    if incident.state.over and update.status is not UpdateStatus.RESOLVED:
+        return f"it is {incident.state}: say resolved, or reopen it"
+    since = [one for one in incident.updates if one.published_at and one.published_at > update.at]
+    later = [one for one in since if _RANK.index(one.status) > _RANK.index(update.status)]
+    return f"the public has heard of {later[-1].status} since: write a new update" if later else None
+
+
+def brought_up(update: StatusUpdate, incident: Incident, policy: Policy, now: datetime) -> StatusUpdate:
+    """Return a draft as it is let out at `now`: a template promises no time that has passed. A person's words stand."""
+    if not update.template:
+        return update
+    fresh = {"text": template(update.status, incident, policy, now), "components": components_of(incident, policy)}
+    coming = None if update.next_update is None else now + TYPICALLY
+    return update.model_copy(update={**fresh, "next_update": coming, "severity": incident.severity})
+
+
 def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
     """Return the seed's words for `status`, filled with names of components and times."""
     names = ", ".join(name for _, name in policy.components(incident.labels)) or policy.product
@@ -121,6 +178,8 @@ def template(status: UpdateStatus, incident: Incident, policy: Policy, now: date
         return f"{words} Next update: {_clock(now + TYPICALLY)}."
     if status is UpdateStatus.MONITORING:
         return f"A fix for {about} is in place, and we are watching the result. Next update: {_clock(now + TYPICALLY)}."
+    if incident.merged:
+        return "Work on this issue goes on as part of another one."
     began, ended = incident.started_at, incident.resolved_at or now
     minutes = max(1, round((ended - began).total_seconds() / 60))
     return (
@@ -130,25 +189,21 @@ def template(status: UpdateStatus, incident: Incident, policy: Policy, now: date
 
 
 def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
-    incident, plan = draft.incident, policy.called(draft.incident)
-    at_once = plan.publish is Publish.AUTO
-    since = incident.severity_at or incident.opened_at
-    first = not any(one.published_at for one in incident.updates if one.round == incident.reopened)
-    within = plan.publish_within if first else plan.publish_within or None
-    begun = since if first else draft.now
-    over = status is UpdateStatus.RESOLVED
+    incident = draft.incident
+    at_once = automatic(incident, policy)
     update = StatusUpdate(
         n=number_of(incident),
         status=status,
         text=template(status, incident, policy, draft.now),
         components=components_of(incident, policy),
-        next_update=None if over else draft.now + TYPICALLY,
+        next_update=None if status is UpdateStatus.RESOLVED else draft.now + TYPICALLY,
         by="receiver",
         at=draft.now,
         published_at=draft.now if at_once else None,
-        deadline=None if at_once or within is None else begun + timedelta(seconds=within),
+        deadline=None if at_once else deadline_of(incident, policy, draft.now),
         template=True,
         round=incident.reopened,
+        severity=incident.severity,
     )
     data = {"update": update.model_dump(mode="json")}
     word = "published" if at_once else f"draft {update.n}, waits for approval"
@@ -156,14 +211,24 @@ def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
 
 
 def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
-    # A draft past its deadline, and the promise of the newest update that the public has seen.
-    found = [(one, one.deadline) for one in incident.updates if one.waits and one.deadline and not one.reminded]
-    if not incident.state.over and incident.held is None:
-        out = [one for one in incident.updates if one.published_at is not None]
-        newest = max(out, key=lambda one: (one.published_at or one.at, one.n), default=None)
-        if newest is not None and newest.next_update is not None and not newest.reminded:
-            found.append((newest, newest.next_update))
+    # Drafts past their deadline, and the promise of the newest update that the public has seen.
+    out = [one for one in incident.updates if one.published_at is not None]
+    found = [
+        (one, one.deadline)
+        for one in incident.updates
+        if one.waits and one.deadline and not one.reminded and not _heard_since(one, out)
+    ]
+    newest = max(out, key=lambda one: (one.published_at or one.at, one.n), default=None)
+    watched = newest is not None and not incident.state.over and incident.held is None
+    if watched and newest is not None and newest.next_update is not None and not newest.reminded:
+        found.append((newest, newest.next_update))
     return found
+
+
+def _heard_since(draft: StatusUpdate, out: list[StatusUpdate]) -> bool:
+    # Whether the public has heard as much as the draft would tell, in other words.
+    rank = _RANK.index(draft.status)
+    return any(one.published_at and one.published_at >= draft.at and _RANK.index(one.status) >= rank for one in out)
 
 
 def _clock(moment: datetime | None) -> str:

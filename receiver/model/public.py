@@ -58,7 +58,6 @@ class PublicIncident(Frozen):
     id: str
     """Opaque, and the same for the incident's whole life."""
     title: str
-    text: str
     progress: Progress
     impact: Impact
     components: tuple[str, ...]
@@ -67,6 +66,7 @@ class PublicIncident(Frozen):
     updated_at: datetime
     monitoring_at: datetime | None = None
     resolved_at: datetime | None = None
+    """When it was over; None: it goes on."""
     updates: tuple[PublicUpdate, ...] = ()
     """The newest first."""
 

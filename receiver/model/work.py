@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from receiver.model.base import Frozen
+from receiver.model.severity import Severity
 
 
 class Role(StrEnum):
@@ -199,6 +200,8 @@ class StatusUpdate(Frozen):
     """People were reminded of it: that it waits, or that the next one is due."""
     round: int = 0
     """How often the incident had been reopened by then."""
+    severity: Severity | None = None
+    """How severe the incident was then; None: nobody has noted it."""
 
     @property
     def waits(self) -> bool:

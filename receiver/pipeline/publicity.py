@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from receiver.config import Config
 from receiver.incident.windows import Window
 from receiver.model.base import rfc3339
-from receiver.model.incident import Incident, State
-from receiver.model.policy import Publish
+from receiver.model.incident import Incident
 from receiver.model.public import (
     Condition,
     Impact,
@@ -29,15 +28,6 @@ from receiver.triage.matchers import Matcher, parse_matcher
 _CONDITION = {Severity.SEV1: Condition.MAJOR, Severity.SEV2: Condition.PARTIAL, Severity.SEV3: Condition.DEGRADED}
 _IMPACT = {Severity.SEV1: Impact.CRITICAL, Severity.SEV2: Impact.MAJOR, Severity.SEV3: Impact.MINOR}
 _WORDS = {Severity.SEV1: "major outage", Severity.SEV2: "partial outage", Severity.SEV3: "degraded performance"}
-_PROGRESS = {
-    State.OPEN: Progress.INVESTIGATING, State.ACKNOWLEDGED: Progress.INVESTIGATING,
-    State.IDENTIFIED: Progress.IDENTIFIED, State.MONITORING: Progress.MONITORING,
-}  # fmt: skip
-_TEXT = {
-    Progress.INVESTIGATING: "We are investigating a problem with {}.",
-    Progress.IDENTIFIED: "The cause of the problem with {} has been identified, and a fix is being made.",
-    Progress.MONITORING: "A fix for {} is in place, and we are watching the result.",
-}
 _SUMMARY = {
     Impact.NONE: "All Systems Operational",
     Impact.MINOR: "Degraded Performance",
@@ -45,7 +35,6 @@ _SUMMARY = {
     Impact.CRITICAL: "Major Service Outage",
 }
 _BADNESS = tuple(Condition)
-_YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
 AHEAD = timedelta(days=14)
 """How far ahead scheduled maintenance is shown."""
@@ -130,27 +119,8 @@ class Publicity:
         return tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
 
     def tells(self, incident: Incident) -> bool:
-        """Return whether the public hears of `incident` now: something was let out, or its severity says so.
-
-        A label that says that customers do not see it hides it until somebody lets something out; what is to be
-        approved first is a draft, and no draft is public.
-        """
-        if incident.drill or incident.state.over:
-            return False
-        if _published(incident):
-            return True
-        policy = self._config.severities[incident.severity].status_page
-        if incident.severity not in _CONDITION or policy is None or policy.publish is not Publish.AUTO:
-            return False
-        visible = self._visible(incident)
-        return visible is not False and (policy.when is None or visible is True)
-
-    def _visible(self, incident: Incident) -> bool | None:
-        rule = self._config.incidents.customer_visible
-        said = incident.labels.get(rule.label, "").strip().lower()
-        if said in _YES or said in _NO:
-            return said in _YES
-        return True if incident.decision.scope in rule.scopes else None
+        """Return whether the page shows `incident` now: something of it was let out, by its policy or by a person."""
+        return not incident.drill and not incident.state.over and bool(_published(incident))
 
     def _touched(self, incident: Incident) -> list[str]:
         # What somebody has named counts; else what the labels belong to.
@@ -159,25 +129,23 @@ class Publicity:
         return named or [c.id for c, matchers in self._components if all(m.matches(incident.labels) for m in matchers)]
 
     def incident(self, incident: Incident) -> PublicIncident:
-        """Return an incident as the public may see it."""
+        """Return an incident that something was let out of, as the public may see it."""
         touched, told = self._touched(incident), _published(incident)
         labels = {component.id: component.name for component, _ in self._components}
         names = ", ".join(labels[one] for one in touched) or self._config.service.name
-        newest = told[0] if told else None
-        progress = Progress(newest.status) if newest else _PROGRESS.get(incident.state, Progress.RESOLVED)
-        text = _said(newest) if newest else _TEXT[progress].format(names) if progress in _TEXT else ""
-        moments = (incident.opened_at, incident.acknowledged_at, incident.identified_at, incident.monitoring_at)
-        changed = [newest.published_at or newest.at] if newest else [at for at in moments if at]
+        over = incident.state.over
+        updates = tuple(
+            PublicUpdate(n=one.n, progress=Progress(one.status), text=_said(one), at=one.published_at or one.at)
+            for one in told
+        )
         return PublicIncident(
             id=hashlib.sha256(f"public/{incident.uid}".encode()).hexdigest()[:12],
-            title=f"{names}: {_WORDS.get(incident.severity, 'minor problems')}", text=text, progress=progress,
+            title=f"{names}: {_WORDS.get(incident.severity, 'minor problems')}",
+            progress=Progress.RESOLVED if over or not updates else updates[0].progress,
             impact=_IMPACT.get(incident.severity, Impact.NONE), components=tuple(touched),
-            opened_at=incident.opened_at, updated_at=max(changed), monitoring_at=incident.monitoring_at,
-            resolved_at=incident.resolved_at if progress is Progress.RESOLVED else None,
-            updates=tuple(
-                PublicUpdate(n=one.n, progress=Progress(one.status), text=_said(one), at=one.published_at or one.at)
-                for one in told
-            ),
+            opened_at=incident.opened_at, updated_at=updates[0].at if updates else incident.opened_at,
+            monitoring_at=incident.monitoring_at,
+            resolved_at=(incident.resolved_at or incident.closed_at) if over else None, updates=updates,
         )  # fmt: skip
 
 

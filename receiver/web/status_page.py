@@ -130,8 +130,7 @@ def atom(page: PublicPage, incidents: Sequence[PublicIncident]) -> str:
 
 
 def _told(one: PublicIncident) -> str:
-    lines = [f"{rfc3339(update.at)} {update.progress}: {update.text}" for update in one.updates]
-    return "\n".join(lines) or f"{one.progress}: {one.text}"
+    return "\n".join(f"{rfc3339(update.at)} {update.progress}: {update.text}" for update in one.updates)
 
 
 def _xml(text: str) -> str:
@@ -174,15 +173,14 @@ def _component(component: PublicComponent, page: str, now: str, position: int) -
 def _incident(incident: PublicIncident, page: str, url: str, components: dict[str, dict[str, Any]]) -> dict[str, Any]:
     opened, updated = rfc3339(incident.opened_at), rfc3339(incident.updated_at)
     touched = [components[name] for name in incident.components]
-    only = PublicUpdate(n=0, progress=incident.progress, text=incident.text, at=incident.updated_at)
-    told = incident.updates or (only,)
     return {
         "id": incident.id, "page_id": page, "name": incident.title,
         "status": incident.progress, "impact": incident.impact,
         "created_at": opened, "started_at": opened, "updated_at": updated,
         "monitoring_at": rfc3339(incident.monitoring_at) if incident.monitoring_at else None,
         "resolved_at": rfc3339(incident.resolved_at) if incident.resolved_at else None,
-        "shortlink": url, "incident_updates": [_update(one, incident, touched) for one in told], "components": touched,
+        "shortlink": url, "incident_updates": [_update(one, incident, touched) for one in incident.updates],
+        "components": touched,
     }  # fmt: skip
 
 

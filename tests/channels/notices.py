@@ -106,7 +106,7 @@ def public_news(**changes: Any) -> PublicNews:
     """Return what a page elsewhere may show of an incident: an update that was let out."""
     update = PublicUpdate(n=1, progress=Progress.INVESTIGATING, text="We look into problems with API.", at=NOW)
     values: dict[str, Any] = {
-        "id": "3f2a90c1d004", "title": "API: partial outage", "text": update.text, "progress": update.progress,
+        "id": "3f2a90c1d004", "title": "API: partial outage", "progress": update.progress,
         "impact": Impact.MAJOR, "components": ("api",), "opened_at": NOW, "updated_at": NOW, "updates": (update,),
     }  # fmt: skip
     conditions = {"api": Condition.PARTIAL, "dashboard": Condition.OPERATIONAL}

@@ -31,6 +31,7 @@ class FakeStatuspage(Vendor):
         return [
             web.post(f"{base}/incidents", self.handle),
             web.get(f"{base}/incidents/unresolved", self.handle),
+            web.get(f"{base}/incidents", self.handle),
             web.patch(f"{base}/incidents/{{id}}", self.handle),
         ]
 
@@ -46,7 +47,12 @@ class FakeStatuspage(Vendor):
         if request.match_info["page"] != PAGE:
             return 404, {"error": "page not found"}, ["404"]
         if request.method == "GET":
-            found = [one for one in self.incidents.values() if one["status"] != "resolved"]
+            asked, open_only = request.query.get("q", ""), request.path.endswith("/unresolved")
+            found = [
+                one
+                for one in reversed(self.incidents.values())
+                if (one["status"] != "resolved" if open_only else asked.lower() in one["name"].lower())
+            ]
             start = (int(request.query.get("page", "1")) - 1) * int(request.query.get("per_page", "100"))
             return 200, found[start : start + int(request.query.get("per_page", "100"))], []
         given = body.get("incident") if isinstance(body, dict) else None

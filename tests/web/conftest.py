@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from receiver.assembly import make_setting
 from receiver.config import Config
 from receiver.reload import Reloader
 from receiver.web.keys import Doors, ServiceState
@@ -32,6 +33,8 @@ class House:
         self.replica = replica
         self.state = ServiceState(ready=True)
         replica.config = change(replica.config)
+        # What is decided goes by the same configuration as what is shown.
+        replica.setting = make_setting(replica.config, replica.setting.channels, replica.posted)
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
         self.doors = Doors(
