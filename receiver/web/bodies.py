@@ -122,7 +122,7 @@ class NoteBody(Body):
     """A line for the timeline."""
 
     text: Prose
-    at: datetime | None = Field(None, description="When it happened, if that was earlier (RFC 3339).")
+    at: Moment | None = Field(None, description="When it happened, if that was earlier (RFC 3339).")
 
     def command(self) -> Command:
         """Return the command."""
@@ -146,9 +146,9 @@ class UpdateBody(Body):
     status: UpdateStatus
     text: Prose
     components: tuple[Name, ...] | None = Field(None, max_length=100)
-    next_update: datetime | None = Field(None, description="When the next one is promised (RFC 3339).")
+    next_update: Moment | None = Field(None, description="When the next one is promised (RFC 3339).")
     cause: Line | None = Field(None, description="What has caused it, in public words.")
-    expected_resolution: datetime | None = Field(None, description="When it is thought to be over (RFC 3339).")
+    expected_resolution: Moment | None = Field(None, description="When it is thought to be over (RFC 3339).")
     publish: StrictBool | None = Field(
         None, description="true: at once; false: a draft; left out: as the severity says."
     )
