@@ -63,8 +63,12 @@ class Statuspage(Channel[StatuspageSettings]):
         return self.settings.page_id
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limit of a key: one request a second; one delivery takes two (statuspage.md, section 1)."""
-        return (Quota(name="key", per_minute=28, burst=0),)
+        """Return the limit of a key: one request a second (statuspage.md, section 1).
+
+        What is made first takes one request; an update, and whatever may have arrived before, is looked for as well.
+        """
+        once = not notice.repeat and notice.memory.get("id") is None
+        return (Quota(name="key", per_minute=56 if once else 28, burst=0),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the request that makes the incident, or adds the update."""

@@ -85,6 +85,8 @@ class Kind(StrEnum):
     CHANGES = "changes"
     SECOND_ROAD = "second_road"
     STATUS_DUE = "status_due"
+    ROOM = "room"
+    """Written no more, and in the logs of incidents that are kept: it changes nothing."""
     POSTMORTEM = "postmortem"
 
 

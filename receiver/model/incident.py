@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from pydantic import model_validator
 
 from receiver.model.base import Frozen
 from receiver.model.change import Changes
@@ -209,6 +212,13 @@ class Incident(Frozen):
     """Sequence number of the last event of its log."""
     version: int = 0
     """Raised by every commit; a decision is written only over the version that it was made on."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_is_kept_now(cls, given: Any) -> Any:
+        # Which place in chat belongs to it stood here once (it stands beside the incident now): what was stored then
+        # is to be read still.
+        return {name: value for name, value in given.items() if name != "rooms"} if "rooms" in given else given
 
     @property
     def phase(self) -> Phase:

@@ -17,6 +17,8 @@ class Mirror:
         self.metrics = metrics
         self.after = 0
         """The last commit that was seen."""
+        self.turns = 0
+        """How often something newer has come: whoever made something of what is here sees whether it holds still."""
         self.listeners: list[Callable[[Incident], None]] = []
         """Told of every newer snapshot."""
         self._by_uid: dict[str, Incident] = {}
@@ -29,6 +31,7 @@ class Mirror:
             if known is not None and known.version >= incident.version:
                 continue
             self._by_uid[incident.uid] = incident
+            self.turns += 1
             for listener in self.listeners:
                 listener(incident)
             for key in incident.keys:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from receiver.config import Config
 from receiver.model.base import rfc3339
@@ -26,7 +28,24 @@ _MOMENT = re.compile(rb'"updated_at":"[^"]*"|As of <time>[^<]*</time>')
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 LAST = 50
 """Incidents that history, feed and list show (statuspage.md, section 2)."""
-EVERYWHERE = {"Cache-Control": FRESH, "Access-Control-Allow-Origin": "*"}
+EVERYWHERE = {"Access-Control-Allow-Origin": "*"}
+
+
+@dataclass
+class Moment:
+    """What is shown in one second: made once, however many strangers ask."""
+
+    made_of: tuple[object, ...]
+    """Configuration, setting, state of the mirror and second that it was made of."""
+    page: PublicPage
+    past: tuple[PublicIncident, ...]
+    """What is over, the newest first."""
+    answers: dict[str, tuple[bytes, CIMultiDict[str]]] = field(default_factory=dict)
+    """Body and headers, by what was asked for."""
+
+    def list_all(self) -> list[PublicIncident]:
+        """Return the last 50 incidents, the open ones first."""
+        return [*self.page.incidents, *self.past][:LAST]
 
 
 class StatusPage:
@@ -38,77 +57,98 @@ class StatusPage:
         self.pages = pages
         self._read: Config | None = None
         self._publicity: Publicity | None = None
+        self._moment: Moment | None = None
 
     async def page(self, request: web.Request) -> web.Response:
         """`/status`, for people."""
-        response = self.pages.render("status.html", page=self._page(), support=self.doors.config.service.support_email)
-        return _fresh(request, response)
-
-    async def summary(self, request: web.Request) -> web.Response:
-        """`/status/api/v2/summary.json`, as Statuspage writes it."""
-        return _open(request, answer(summary_shape(self._page())))
+        return self._answer(request, "page", lambda moment: self._html("status.html", page=moment.page))
 
     async def history(self, request: web.Request) -> web.Response:
         """`/status/history`: what is over."""
-        page, past = self._page(), self._past()
-        response = self.pages.render(
-            "status_history.html", page=page, past=past, support=self.doors.config.service.support_email
+        return self._answer(
+            request, "history", lambda moment: self._html("status_history.html", page=moment.page, past=moment.past)
         )
-        return _fresh(request, response)
+
+    async def summary(self, request: web.Request) -> web.Response:
+        """`/status/api/v2/summary.json`, as Statuspage writes it."""
+        return self._answer(request, "summary", lambda moment: _open(answer(summary_shape(moment.page))))
 
     async def incidents(self, request: web.Request) -> web.Response:
         """`/status/api/v2/incidents.json`: the last 50, the open ones first."""
-        page = self._page()
-        head = summary_shape(page)
-        components = {component["id"]: component for component in head["components"]}
-        shown = [*page.incidents, *self._past()][:LAST]
-        items = [_incident(one, head["page"]["id"], page.url, components) for one in shown]
-        return _open(request, answer({"page": head["page"], "incidents": items}))
+        return self._answer(request, "incidents", lambda moment: _open(answer(incidents_shape(moment))))
 
     async def components(self, request: web.Request) -> web.Response:
         """`/status/api/v2/components.json`."""
-        head = summary_shape(self._page())
-        return _open(request, answer({"page": head["page"], "components": head["components"]}))
+        return self._answer(request, "components", lambda moment: _open(answer(_part(moment.page, "components"))))
 
     async def brief(self, request: web.Request) -> web.Response:
         """`/status/api/v2/status.json`."""
-        head = summary_shape(self._page())
-        return _open(request, answer({"page": head["page"], "status": head["status"]}))
+        return self._answer(request, "status", lambda moment: _open(answer(_part(moment.page, "status"))))
 
     async def feed(self, request: web.Request) -> web.Response:
         """`/status/feed.atom`: an entry an incident, changed with each update."""
-        page = self._page()
-        text = atom(page, [*page.incidents, *self._past()][:LAST])
-        response = web.Response(body=text.encode("utf-8", "replace"), content_type="application/atom+xml")
-        return _open(request, response)
+        return self._answer(request, "feed", lambda moment: _open(_feed(moment)))
 
-    def _past(self) -> tuple[PublicIncident, ...]:
-        self._page()
-        return self._publicity.past(self.doors.mirror.over(), LAST) if self._publicity is not None else ()
+    def _html(self, name: str, **values: object) -> web.Response:
+        return self.pages.render(name, **values, support=self.doors.config.service.support_email)
 
-    def _page(self) -> PublicPage:
-        if self._publicity is None or self._read is not self.doors.config:
-            self._read = self.doors.config
-            self._publicity = Publicity(self._read)
-        return self._publicity.page(self.doors.mirror.open(), self.doors.clock.now(), self.doors.setting().maintenance)
+    def _answer(self, request: web.Request, name: str, make: Callable[[Moment], web.Response]) -> web.Response:
+        moment = self._now()
+        if name not in moment.answers:
+            moment.answers[name] = _kept(make(moment))
+        body, headers = moment.answers[name]
+        # Whoever has it already is told so.
+        if headers["ETag"] in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"})
+        return web.Response(body=body, headers=headers)
+
+    def _now(self) -> Moment:
+        doors, now = self.doors, self.doors.clock.now()
+        config, setting = doors.config, doors.setting()
+        made_of = (config, setting, doors.mirror.turns, int(now.timestamp()))
+        if self._moment is None or not _same(self._moment.made_of, made_of):
+            if self._publicity is None or self._read is not config:
+                self._read, self._publicity = config, Publicity(config)
+            page = self._publicity.page(doors.mirror.open(), now, setting.maintenance)
+            self._moment = Moment(made_of, page, self._publicity.past(doors.mirror.over(), LAST))
+        return self._moment
 
 
-def _fresh(request: web.Request, response: web.Response) -> web.Response:
-    # Asked again soon, whoever has it already is told so; the time of asking is no change.
+def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    # Configuration and setting are large, and replaced whole: which they are counts, not what is in them.
+    return one[0] is other[0] and one[1] is other[1] and one[2:] == other[2:]
+
+
+def _kept(response: web.Response) -> tuple[bytes, CIMultiDict[str]]:
+    # The time of asking is no change: without it the tag would be another one every second.
     body = response.body if isinstance(response.body, bytes) else b""
-    same = _MOMENT.sub(b"", body)
-    tag = f'"{hashlib.sha256(same).hexdigest()[:24]}"'
-    if tag in request.headers.get("If-None-Match", ""):
-        response = web.Response(status=304)
-    response.headers["ETag"] = tag
-    response.headers["Cache-Control"] = FRESH
-    return response
+    tag = f'"{hashlib.sha256(_MOMENT.sub(b"", body)).hexdigest()[:24]}"'
+    headers = CIMultiDict(response.headers)
+    headers.update({"ETag": tag, "Cache-Control": FRESH})
+    return body, headers
 
 
-def _open(request: web.Request, response: web.Response) -> web.Response:
-    response = _fresh(request, response)
+def _open(response: web.Response) -> web.Response:
     response.headers.update(EVERYWHERE)
     return response
+
+
+def _feed(moment: Moment) -> web.Response:
+    text = atom(moment.page, moment.list_all())
+    return web.Response(body=text.encode("utf-8", "replace"), content_type="application/atom+xml")
+
+
+def _part(page: PublicPage, name: str) -> dict[str, Any]:
+    head = summary_shape(page)
+    return {"page": head["page"], name: head[name]}
+
+
+def incidents_shape(moment: Moment) -> dict[str, Any]:
+    """Return the list in the form of Statuspage's `incidents.json`."""
+    head = summary_shape(moment.page)
+    components = {component["id"]: component for component in head["components"]}
+    items = [_incident(one, head["page"]["id"], moment.page.url, components) for one in moment.list_all()]
+    return {"page": head["page"], "incidents": items}
 
 
 def atom(page: PublicPage, incidents: Sequence[PublicIncident]) -> str:

@@ -8,16 +8,17 @@ from itertools import pairwise
 from receiver.model.quota import Quota
 from receiver.store.connection import Connection
 from receiver.store.pace import Pace
+from tests.fakes.statuspage import KEY
 from tests.stories.world import World, alert, notification
 
 COUNT = 40
 
 
-async def opened(world: World, replicas: int = 2) -> None:
+async def opened(world: World, replicas: int = 2, **env: str) -> None:
     """Open replicas that keep to the quotas, and hold nothing back as a storm."""
     await world.site.start()
     for _ in range(replicas):
-        made = await world.replica(paced=True)
+        made = await world.replica(paced=True, **env)
         ingest = made.config.ingest
         storm = ingest.storm.model_copy(update={"incidents": 100_000})
         made.apply(made.config.model_copy(update={"ingest": ingest.model_copy(update={"storm": storm})}))
@@ -70,6 +71,35 @@ async def test_a_routing_key_has_no_more_than_120_events_a_minute(world: World) 
         await world.quiet()
     assert len(set(world.sent())) == 150
     assert max(sum(at <= other < at + 60 for other in sent) for at in sent) <= 120
+
+
+async def test_the_public_page_gets_a_request_a_second(world: World) -> None:
+    await opened(world, STATUSPAGE_KEY=KEY)
+    asked: list[float] = []
+    handle = world.page._run
+
+    def timed(request, body, keep):  # type: ignore[no-untyped-def]
+        asked.append(world.clock.now().timestamp())
+        return handle(request, body, keep)
+
+    world.page._run = timed  # type: ignore[method-assign]
+    for number in range(COUNT):
+        labels = {"n": str(number)}
+        await world.post(notification(alert("ApiDown", labels=labels), group=f"g{number}"), to=number % 2)
+    end = world.clock.now() + timedelta(seconds=COUNT * 1.2)
+    while world.clock.now() < end:
+        world.clock.forward(timedelta(milliseconds=500))
+        await world.quiet()
+    assert len(world.page.incidents) == COUNT, "the last state is there within the quota's time and a fifth"
+    for number in range(COUNT):
+        labels = {"n": str(number)}
+        await world.post(notification(alert("ApiDown", firing=False, labels=labels), group=f"g{number}"))
+    end = world.clock.now() + timedelta(seconds=2 * COUNT * 1.2)
+    while world.clock.now() < end:
+        world.clock.forward(timedelta(milliseconds=500))
+        await world.quiet()
+    assert {one["status"] for one in world.page.incidents.values()} == {"monitoring"}
+    assert max(sum(at <= other < at + 60 for other in asked) for at in asked) <= 60
 
 
 async def test_what_ends_pages_leaves_room_for_what_begins_them(store_url: str) -> None:

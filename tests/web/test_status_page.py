@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from receiver.model.policy import Publish
+from receiver.model.public import PublicPage
 from receiver.model.severity import Severity
+from receiver.pipeline.publicity import Publicity
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House, Opened
 
@@ -245,3 +247,37 @@ async def test_a_persons_words_are_shown_and_cannot_do_anything(house: House) ->
     async with house.client.get("/status") as response:
         text = await response.text()
     assert "&lt;b&gt;bold&lt;/b&gt;<br>&amp; more<br>Cause: a bad release" in text
+
+
+async def test_a_page_is_made_once_a_second_however_many_ask(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    page = Publicity.page
+
+    def counted(self: Publicity, *given: Any) -> PublicPage:
+        made.append(1)
+        return page(self, *given)
+
+    monkeypatch.setattr(Publicity, "page", counted)
+    for _ in range(20):
+        for path in ("/status", "/status/history", SUMMARY):
+            async with house.client.get(path) as response:
+                assert response.status == 200
+    assert len(made) == 1
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    assert len((await summary(house))["incidents"]) == 1, "what has changed is seen at once"
+    made.clear()
+    house.world.clock.forward(timedelta(seconds=1))
+    await summary(house)
+    assert len(made) == 1
+
+
+async def test_what_was_never_said_to_be_over_stands_in_history_as_over(house: House) -> None:
+    await house.world.post(notification(alert("AuthFailing", labels=DOWN)))
+    for path, body in (("status-updates/1/approve", None), ("resolve", None)):
+        async with house.client.post(f"/api/v1/incidents/INC-2026-0001/{path}", json=body, headers=READ) as response:
+            assert response.status == 200, await response.text()
+    await house.world.quiet()
+    assert (await summary(house))["incidents"] == []
+    (incident,) = (await summary(house, "/status/api/v2/incidents.json"))["incidents"]
+    assert (incident["status"], incident["resolved_at"]) == ("resolved", "2026-11-23T14:02:20.000Z")
+    assert [one["status"] for one in incident["incident_updates"]] == ["investigating"]

@@ -1,0 +1,50 @@
+"""What earlier versions have stored is read still."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from receiver.incident.journal import replay
+from receiver.model.event import Actor, ActorKind, Event, Kind
+from receiver.model.incident import Incident
+from receiver.model.work import StatusUpdate
+from tests.channels.notices import NOW, notice
+
+ACTOR = Actor(kind=ActorKind.TIMER, name="x")
+
+
+def stored(**more: object) -> dict[str, object]:
+    """Return an incident as it stands in the store."""
+    incident = notice().incident
+    assert incident is not None
+    made: dict[str, object] = json.loads(incident.model_dump_json())
+    return {**made, **more}
+
+
+def test_a_place_in_chat_that_stood_with_the_incident_is_passed_over() -> None:
+    old = Incident.model_validate(stored(rooms={"chat": "C0123"}))
+    assert old == Incident.model_validate(stored())
+
+
+def test_a_log_that_tells_of_a_place_is_folded_still() -> None:
+    opened = Event(seq=1, at=NOW, kind=Kind.OPENED, actor=ACTOR, reason="opened", text="x",
+                   data={"incident": stored(rooms={})})  # fmt: skip
+    data = {"channel": "chat", "id": "C0123", "name": "inc-1"}
+    room = {**json.loads(opened.model_dump_json()), "seq": 2, "kind": "room", "reason": "room", "data": data}
+    after = replay([opened, Event.model_validate(room)])
+    assert after is not None
+    assert after.seq == 2
+
+
+def test_what_nobody_has_ever_written_is_refused() -> None:
+    with pytest.raises(ValidationError, match="nonsense"):
+        Incident.model_validate(stored(nonsense=1))
+
+
+def test_an_update_from_before_deadlines_is_read() -> None:
+    old = {"n": 1, "status": "identified", "text": "x", "by": "alice", "at": NOW.isoformat(), "published_at": None}
+    update = StatusUpdate.model_validate(old)
+    assert (update.waits, update.deadline, update.template, update.severity) == (True, None, False, None)
