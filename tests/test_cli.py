@@ -128,7 +128,7 @@ def test_a_dry_run_says_why_who_when_and_what(root: Path, tmp_path: Path) -> Non
     rung = [(page["minute"], page["person"]) for page in incident["pages"]]
     assert rung == [(0, "alice"), (15, "eng-lead"), (15, "bob"), (30, "vp-eng")]
     assert incident["until"] == "acknowledged"
-    assert {message["channel"] for message in incident["messages"]} == {"pager", "chat"}
+    assert {message["channel"] for message in incident["messages"]} == {"pager", "chat", "mail"}
     assert "xoxb-secret" not in result.output
     assert "a71019f5bc793dcfd889a925a7adff16" not in result.output
     words = simulated(root, tmp_path, body).output

@@ -241,7 +241,8 @@ def thread(notice: Notice, memory: dict[str, Any]) -> Body | None:
     news = [event for event in notice.events if event.seq > _said(memory)]
     called = set(memory.get("mentioned", []))
     newly = [person for person in notice.mentions if _who(person) not in called]
-    newly += [person for person in notice.urgent if news and person not in newly]
+    again = dict.fromkeys((*notice.urgent, *notice.asked)) if news else {}
+    newly += [person for person in again if person not in newly]
     if not news and not newly:
         return None
     text, blocks = message.reply(news, newly)

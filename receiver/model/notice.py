@@ -75,6 +75,8 @@ class Notice(Frozen):
     """How the channel calls the owners of the action items in `events`, by their name here; only who is known there."""
     urgent: tuple[Mention, ...] = ()
     """Who is called even if they were mentioned before: their page is not through."""
+    asked: tuple[Mention, ...] = ()
+    """Who is called by name again, in the usual order: they are reminded of something."""
     invited: tuple[Mention, ...] = ()
     """Who belongs into a place of the incident's own: those who were paged, who have roles, all hands."""
     paged: tuple[str, ...] = ()

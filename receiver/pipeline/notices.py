@@ -82,6 +82,12 @@ def inform_notice(
             for event in fresh
             if event.kind is Kind.SECOND_ROAD
         ),
+        asked=tuple(
+            setting.mention(person, row.to.channel)
+            for event in fresh
+            if event.kind in (Kind.REMINDER, Kind.STATUS_DUE)
+            for person in event.data.get("people", ())
+        ),
         invited=tuple(setting.mention(person, row.to.channel) for person in _belonging(incident, fresh)),
     )
 

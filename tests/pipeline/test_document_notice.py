@@ -42,7 +42,8 @@ async def test_it_holds_every_event_and_goes_to_the_channel_of_documents(store_u
         assert (to.channel, to.address) == ("wiki", "OPS")
         row = row_of(incident, to=to, last=log[-1].seq)
         setting = world.one.setting
-        assert document_notice(row, incident, log, setting, NOW) is None, "nothing writes documents yet"
+        nothing = replace(setting, document=lambda *_: None)
+        assert document_notice(row, incident, log, nothing, NOW) is None
         made = document_notice(row, incident, log, replace(setting, document=written), NOW)
         assert made is not None
         assert made.action is Action.DOCUMENT

@@ -55,3 +55,26 @@ async def test_the_milder_ones_are_not_reminded_of(world: World, severity: str) 
     await declared(world, severity)
     await world.forward("180m")
     assert await reminders(world) == []
+
+
+async def test_who_has_the_role_is_called_each_time(world: World) -> None:
+    await declared(world, "SEV-2")
+    act, now = world.one.respond.act, world.clock.now
+    await act("INC-2026-0001", Assign(role=Role.IC, person="bob"), ALICE, now())
+    await act("INC-2026-0001", Assign(role=Role.COMMS, person="cs-lead"), ALICE, now())
+    await world.quiet()
+    before = len(world.slack.messages)
+    for _ in range(2):
+        await world.forward("31m")
+    calls = [text for one in list(world.slack.messages)[before:] if "no update for" in (text := str(one))]
+    assert len(calls) == 2
+    assert all("<@U0BOB>" in text and "<@U0CS>" in text for text in calls)
+
+
+async def test_the_communications_lead_is_called_for_a_draft_that_waits(world: World) -> None:
+    await declared(world, "SEV-2")
+    act, now = world.one.respond.act, world.clock.now
+    await act("INC-2026-0001", Assign(role=Role.COMMS, person="cs-lead"), ALICE, now())
+    await world.forward("16m")
+    (said,) = [text for one in world.slack.messages if "waits for approval: the public" in (text := str(one))]
+    assert "<@U0CS>" in said
