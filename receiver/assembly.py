@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from string import Formatter
@@ -15,14 +15,14 @@ from receiver.config import Config
 from receiver.incident.audience import Policy
 from receiver.incident.links import links_of
 from receiver.incident.naming import number_pattern
-from receiver.model.event import Destination
+from receiver.model.event import Destination, Event
 from receiver.model.incident import Incident
 from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_windows
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
 from receiver.policies import budgets, listener, recurring, touching, visibility, windows_of
-from receiver.review.postmortem import postmortem
+from receiver.review.postmortem import text_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
@@ -90,6 +90,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         windows=windows_of(maintenance),
         storm=(storm.incidents, storm.within),
         measures=rules.asks,
+        rules_known=config.verification.prometheus_url is not None,
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
     watchdog, rhythm, kept = config.ingest.watchdog, config.ingest.reconcile, config.ingest.history
@@ -103,6 +104,16 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
     def links(incident: Incident, now: datetime) -> tuple[Link, ...]:
         ended = incident.resolved_at
         return links_of(config.links, incident.labels, incident.annotations, incident.started_at, ended, now)
+
+    def written(
+        incident: Incident,
+        log: Sequence[Event],
+        now: datetime,
+        receipts: Sequence[Mapping[str, Any]],
+        version: int | None = None,
+    ) -> str:
+        spent = budgets(config.objectives, incident.severity)
+        return text_of(incident, log, spent, receipts, links(incident, now), version)
 
     return Setting(
         rules=rules,
@@ -141,11 +152,12 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         edition=config.hash,
-        document=lambda incident, log, now: Document(
+        document=lambda incident, log, now, receipts: Document(
             key=f"{incident.uid}/postmortem",
             title=f"Post-Incident Review {incident.label}",
-            markdown=postmortem(incident, log, budgets(config.objectives, incident.severity)),
+            markdown=written(incident, log, now, receipts),
         ),
+        postmortem=written,
         url=lambda incident: f"{base}/incidents/{incident.id}" if base and incident.id else None,
     )
 

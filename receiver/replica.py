@@ -12,9 +12,10 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import CHANGES, HAND_OVER, LEAVE, MEASURE, STORM, UNSILENCE, VERIFY
+from receiver.incident.timing import CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, STORM, UNSILENCE, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
+from receiver.pipeline.alert_rule import AlertRule
 from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.changes import RecentChanges
@@ -128,6 +129,8 @@ class Replica:
         self.intake.measured = self.measure.known
         self.changes = RecentChanges(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.asking[CHANGES] = self.changes.look
+        self.alert_rule = AlertRule(lambda: self.setting, self.incidents, self.intake, self.asking)
+        self.work.asking[RULE] = self.alert_rule.look
         self.reconcile = Reconcile(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)

@@ -11,6 +11,7 @@ from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
 from receiver.model.plan import Ladder
 from receiver.model.policy import Until
+from receiver.model.review import Writing
 from receiver.model.severity import Decision, Severity
 from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
 
@@ -59,6 +60,7 @@ def _taken(incident: Incident, event: Event) -> dict[str, Any]:
     ladder = incident.ladder.paused(event.at) if _stops(incident) else incident.ladder
     return {
         "acknowledged_at": incident.acknowledged_at or event.at,
+        "first_acknowledged_at": incident.first_acknowledged_at or incident.acknowledged_at or event.at,
         "acknowledged_by": event.data.get("by") or event.actor.name,
         "hushed": event.seq,
         "ladder": ladder,
@@ -210,6 +212,22 @@ def _promised(incident: Incident, event: Event) -> dict[str, Any]:
     return {"actions": tuple(sorted((*others, item), key=lambda known: known.n))}
 
 
+def _called_in(incident: Incident, event: Event) -> dict[str, Any]:
+    late = set(event.data["actions"])
+    return {
+        "actions": tuple(
+            item.model_copy(update={"reminded_at": event.at}) if item.n in late else item for item in incident.actions
+        )
+    }
+
+
+def _clock_set(incident: Incident, event: Event) -> dict[str, Any]:
+    clocks = {name: at for name, at in incident.clocks.items() if name != event.data["clock"]}
+    if event.data["at"] is not None:
+        clocks[event.data["clock"]] = datetime.fromisoformat(event.data["at"])
+    return {"clocks": clocks}
+
+
 def _chosen(incident: Incident, event: Event) -> dict[str, Any]:
     return {"mitigations": (*incident.mitigations, Mitigation.model_validate(event.data["mitigation"]))}
 
@@ -311,6 +329,10 @@ EFFECTS: dict[Kind, Effect] = {
         **_written(incident, event),
     },
     Kind.STATUS_DUE: _reminded_of,
+    Kind.POSTMORTEM_WRITTEN: lambda incident, event: {"review": Writing.model_validate(event.data["writing"])},
+    Kind.CLOCK_SET: _clock_set,
+    Kind.ACTION_DUE: _called_in,
+    Kind.RULE_KNOWN: lambda incident, event: {"fires_after": event.data["for"]},
     Kind.POSTMORTEM: lambda incident, event: {
         "documented": tuple(Destination.model_validate(place) for place in event.data["pages"])
     },

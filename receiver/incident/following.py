@@ -40,7 +40,7 @@ PERSON_HEARS = frozenset({Kind.RESOLVED, Kind.REOPENED, Kind.SEVERITY_RAISED, Ki
 PAGE_HEARS = frozenset(
     {
         Kind.NOTE, Kind.EDITED, Kind.ROLE, Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.REOPENED, Kind.RESOLVED,
-        Kind.CLOSED,
+        Kind.CLOSED, Kind.POSTMORTEM_WRITTEN, Kind.CORRECTED, Kind.CLOCK_SET,
     }
 )  # fmt: skip
 """What changes a post-mortem once there is one."""

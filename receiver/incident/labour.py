@@ -18,6 +18,7 @@ from receiver.incident.publication import (
     number_of,
     overtaken,
 )
+from receiver.incident.reviewing import correct, set_clock, write_postmortem
 from receiver.model.base import rfc3339
 from receiver.model.command import (
     AddAction,
@@ -28,9 +29,12 @@ from receiver.model.command import (
     CheckOff,
     Choose,
     Command,
+    CorrectEntry,
     RecordSilence,
     RunTimer,
+    SetClock,
     UpdateStatusPage,
+    WritePostmortem,
 )
 from receiver.model.event import Kind
 from receiver.model.incident import State
@@ -243,5 +247,8 @@ LABOUR: dict[type[Command], Callable[[Draft, Any, Policy], None]] = {
     UpdateStatusPage: _update,
     ApproveUpdate: _approve,
     RecordSilence: _silenced,
+    WritePostmortem: write_postmortem,
+    CorrectEntry: correct,
+    SetClock: set_clock,
 }
 """Each command of this page, and what it writes."""

@@ -10,6 +10,7 @@ from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended, fired, sender, tombs, worst_of
+from receiver.incident.promises import point_out, recurrence
 from receiver.incident.publication import follow_up
 from receiver.incident.shelter import take_shelter
 from receiver.incident.storm import joins, shelter_in_storm
@@ -140,6 +141,7 @@ def _open(
         opened_at=now,
         started_at=min(a.starts_at for a in live),
         partial=(part.group,) if part.truncated else (),
+        **recurrence(view.incident, part.key),
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
     )
     draft = Draft(None, sender(part), now)
@@ -155,6 +157,7 @@ def _open(
         },
         policy.informs,
     )
+    point_out(draft, policy)
     adopt(draft, adopted)
     reason = "opened"
     if joins(view, policy, decision.severity) and not adopted:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from receiver.incident.audience import Policy
-from receiver.incident.hours import later
 from receiver.incident.journal import Draft
 from receiver.model.event import Kind
+from receiver.model.hours import later
 from receiver.model.incident import Incident, State
 
 

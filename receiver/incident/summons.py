@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from receiver.incident.audience import Asked, Policy, asked, destination, informed, letters, pages, people_of
-from receiver.incident.hours import later
 from receiver.incident.journal import Draft
 from receiver.model.event import Kind
+from receiver.model.hours import later
 from receiver.model.incident import Page
 from receiver.model.plan import Reach, Way
 

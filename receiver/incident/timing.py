@@ -9,6 +9,7 @@ from receiver.incident.audience import HOLD, Policy
 from receiver.incident.changes import changes_due
 from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
 from receiver.incident.journal import Draft
+from receiver.incident.promises import call_in, promise_due
 from receiver.incident.publication import public_due, tell_public
 from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
 from receiver.incident.reviewing import begin_review, review_due
@@ -27,6 +28,7 @@ LEAVE = "leave"
 UNSILENCE = "unsilence"
 MEASURE = "measure"
 CHANGES = "changes"
+RULE = "rule"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Draft, Policy], None]
@@ -61,6 +63,13 @@ def measure_due(incident: Incident, policy: Policy) -> datetime | None:
     return incident.opened_at
 
 
+def rule_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when Prometheus is to be asked how long the alert's rule waits; None: it is known, or not asked."""
+    if not policy.rules_known or incident.fires_after is not None or not incident.names or incident.merged:
+        return None
+    return incident.resolved_at if incident.state.over else None
+
+
 _TIMERS: dict[str, tuple[Due, Act | None]] = {
     MONITOR: (_watched_enough, end_watch),
     VERIFY: (verify_due, None),
@@ -77,6 +86,8 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "calm": (calm_due, propose_lower),
     "public": (public_due, tell_public),
     "review": (review_due, begin_review),
+    "promises": (promise_due, call_in),
+    RULE: (rule_due, None),
     "shelter": (lambda incident, policy: shelter_due(incident), look_again),
 }
 """Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from receiver.model.base import Frozen
+from receiver.model.review import Clock, ReviewStatus
 from receiver.model.severity import Severity
 from receiver.model.work import ActionStatus, Role, UpdateStatus
 
@@ -15,6 +16,8 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pat
 """A line of text, 1 to 300 characters."""
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=10_000)]
 """Text of up to 10,000 characters."""
+Document = Annotated[str, StringConstraints(min_length=1, pattern=r"[^\s\x85]", max_length=100_000)]
+"""Markdown of up to 100,000 characters."""
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=100)]
 """A name of up to 100 characters."""
 
@@ -163,6 +166,33 @@ class RecordSilence(Command):
 
     id: Name
     until: datetime
+    text: Prose | None = None
+
+
+class WritePostmortem(Command):
+    """Put a text in the place of the draft, or say that it is final."""
+
+    markdown: Document | None = None
+    """None: the text stays."""
+    status: ReviewStatus | None = None
+    """None: as before; a draft at first."""
+
+
+class CorrectEntry(Command):
+    """Set a line of the timeline right; what was written stands in the log still."""
+
+    seq: int = Field(ge=1)
+    text: Prose | None = None
+    at: datetime | None = None
+    hidden: bool | None = None
+    """Whether it is left out wherever the timeline is shown to others."""
+
+
+class SetClock(Command):
+    """Say when something really was; None: as the log has it."""
+
+    clock: Clock
+    at: datetime | None
     text: Prose | None = None
 
 

@@ -88,6 +88,12 @@ class Kind(StrEnum):
     ROOM = "room"
     """Written no more, and in the logs of incidents that are kept: it changes nothing."""
     POSTMORTEM = "postmortem"
+    POSTMORTEM_WRITTEN = "postmortem_written"
+    CORRECTED = "corrected"
+    CLOCK_SET = "clock_set"
+    ACTION_DUE = "action_due"
+    RECURRED = "recurred"
+    RULE_KNOWN = "rule_known"
 
 
 class Destination(Frozen):

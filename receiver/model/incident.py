@@ -12,6 +12,7 @@ from receiver.model.base import Frozen
 from receiver.model.change import Changes
 from receiver.model.event import Destination
 from receiver.model.plan import Ladder, Plan, Reach, SeverityPlan
+from receiver.model.review import Writing
 from receiver.model.severity import Decision, Severity
 from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
 
@@ -109,6 +110,8 @@ class Incident(Frozen):
     started_at: datetime
     """When the alerts say that it began (startsAt)."""
     acknowledged_at: datetime | None = None
+    first_acknowledged_at: datetime | None = None
+    """Stays when it is reopened: how quickly somebody answered is no matter of what came later."""
     identified_at: datetime | None = None
     mitigated_at: datetime | None = None
     monitoring_at: datetime | None = None
@@ -205,6 +208,16 @@ class Incident(Frozen):
     """Addresses of people who were written to about it."""
     detoured: tuple[str, ...] = ()
     """Keys of pages that took the second road, since their channel was away."""
+    clocks: dict[str, datetime] = {}
+    """Moments that people have set right, by name (model/review.py); decisions go by the others."""
+    fires_after: float | None = None
+    """Seconds that the alert's rule waits before it fires (`for`), as Prometheus says; None: nobody said."""
+    review: Writing | None = None
+    """The post-mortem as people have written it; None: it is the draft that the log gives."""
+    previous: str | None = None
+    """The id of the incident that its key led to before."""
+    recurs: tuple[str, ...] = ()
+    """Action items that were done since it happened before: they have not helped."""
     proposed: bool = False
     """Whether people were asked to resolve it (`auto_resolve: false`)."""
     reopened: int = 0

@@ -154,6 +154,8 @@ class ActionItem(Frozen):
     by: str
     at: datetime
     done_at: datetime | None = None
+    reminded_at: datetime | None = None
+    """When its owner was last reminded of it."""
 
 
 class Mitigation(Frozen):

@@ -141,7 +141,8 @@ class Deliver:
                 return notice
         else:
             if channel.documents:
-                return document_notice(row, incident, await self.incidents.events(row.uid), setting, now)
+                whole, receipts = await self.incidents.events(row.uid), await self.incidents.receipts(row.uid)
+                return document_notice(row, incident, whole, setting, now, receipts)
             events = await self.incidents.events(row.uid, row.cursor)
             notice = inform_notice(row, incident, events, (), setting, now)
             if notice is None:
@@ -181,7 +182,9 @@ class Deliver:
             if notice.action is Action.TRIGGER or row.memory.get("sent") == Action.TRIGGER:
                 memory["rung"] = True
         said = max([row.last, *(event.seq for event in notice.events)])
-        told = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning)
+        fresh = receipt.room if receipt.room is not None and row.memory.get("room") != receipt.room.id else None
+        room = fresh.name if fresh is not None else None
+        told = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning, room=room)
         kept = None if receipt.nothing else told
         await self.due.complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
         if row.since_ms:

@@ -85,7 +85,7 @@ def inform_notice(
         asked=tuple(
             setting.mention(person, row.to.channel)
             for event in fresh
-            if event.kind in (Kind.REMINDER, Kind.STATUS_DUE)
+            if event.kind in (Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE)
             for person in event.data.get("people", ())
         ),
         invited=tuple(setting.mention(person, row.to.channel) for person in _belonging(incident, fresh)),
@@ -108,10 +108,15 @@ def _belonging(incident: Incident, fresh: Sequence[Event]) -> list[str]:
 
 
 def document_notice(
-    row: Claimed, incident: Incident, log: Sequence[Event], setting: Setting, now: datetime
+    row: Claimed,
+    incident: Incident,
+    log: Sequence[Event],
+    setting: Setting,
+    now: datetime,
+    receipts: Sequence[Mapping[str, Any]] = (),
 ) -> Notice | None:
     """Return the document as it is to stand now, by the whole `log`; None when there is none to be kept."""
-    document = setting.document(incident, log, now)
+    document = setting.document(incident, log, now, receipts)
     if document is None:
         return None
     key = f"{incident.uid}:{document.key}"

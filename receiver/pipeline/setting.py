@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -66,8 +67,14 @@ class Setting:
     """Where the heartbeat goes, and how often; None: nowhere."""
     github: tuple[str, SecretStr] | None = None
     """Where what was changed is asked for, and the token to read with."""
-    document: Callable[[Incident, Sequence[Event], datetime], Document | None] = lambda incident, log, now: None
-    """(incident, its whole log, now) -> the page that is kept of it; None: none is."""
+    postmortem: Callable[[Incident, Sequence[Event], datetime, Sequence[Mapping[str, Any]], int | None], str] = (
+        lambda incident, log, now, receipts, version: ""
+    )
+    """(incident, its log, now, its receipts, a version or None for the newest) -> its text. Raises LookupError."""
+    document: Callable[[Incident, Sequence[Event], datetime, Sequence[Mapping[str, Any]]], Document | None] = (
+        lambda incident, log, now, receipts: None
+    )
+    """(incident, its whole log, now, its receipts) -> the page that is kept of it; None: none is."""
     maintenance: tuple[Window, ...] = ()
     """Every maintenance window that may hold alerts."""
     edition: str = ""

@@ -5,16 +5,23 @@ What only people know stays a question there, so that nobody takes silence for a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from receiver.model.event import Event, Kind
 from receiver.model.incident import Incident
+from receiver.model.notice import Link
+from receiver.model.review import Clock, ReviewStatus
+from receiver.review.clocks import clocks, spans
 from receiver.review.markdown import inert, span, table
-from receiver.review.timeline import duration, rows
+from receiver.review.timeline import Receipts, duration, rows
 
 OPEN = "_To be written._"
+_STATUS = re.compile(r"^(\*\*Status\*\*: )(?:Draft|Final|Draft / Final)(?=[ \t]*$)", re.MULTILINE)
+_TENANTS = ("tenant", "customer", "account", "organization")
+"""Labels that say who is affected."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,37 @@ class Budget:
     window: timedelta
 
 
-def postmortem(incident: Incident, events: Sequence[Event], budgets: Sequence[Budget] = ()) -> str:
+def text_of(
+    incident: Incident,
+    events: Sequence[Event],
+    budgets: Sequence[Budget] = (),
+    receipts: Receipts = (),
+    links: Sequence[Link] = (),
+    version: int | None = None,
+) -> str:
+    """Return the post-mortem as it stands: what people have written, or else the draft.
+
+    `version`: an older one; 0 is the draft. Raises LookupError when there is none of that number.
+    """
+    written, status = None, ReviewStatus.DRAFT
+    count = 0
+    for event in events:
+        if event.kind is Kind.POSTMORTEM_WRITTEN and (version is None or event.data["writing"]["version"] <= version):
+            written = event.data["markdown"] or written
+            status, count = ReviewStatus(event.data["writing"]["status"]), event.data["writing"]["version"]
+    if version is not None and version != count:
+        raise LookupError(f"there is no version {version} (it has versions 0 to {count})")
+    text = written if written is not None else postmortem(incident, events, budgets, receipts, links)
+    return _STATUS.sub(rf"\g<1>{status.capitalize()}", text, count=1)
+
+
+def postmortem(
+    incident: Incident,
+    events: Sequence[Event],
+    budgets: Sequence[Budget] = (),
+    receipts: Receipts = (),
+    links: Sequence[Link] = (),
+) -> str:
     """Return the draft as Markdown."""
     author = incident.roles.scribe or incident.roles.incident_commander
     actions = [
@@ -46,15 +83,26 @@ def postmortem(incident: Incident, events: Sequence[Event], budgets: Sequence[Bu
         f"- **Revenue impact**: {OPEN}",
         f"- **SLA impact**: {_spent(incident, budgets)}", "",
         "### Root Cause", "", inert(incident.cause, 5000) if incident.cause else OPEN, "",
-        "### Detection", "", *_detection(incident, events), "",
+        "### Detection", "", *_detection(incident, events, receipts), "",
         "### Response", "", *_response(incident, events), "",
         "### Contributing Factors", "", *_factors(incident), "",
         "### Action Items", "",
         *table(("Action", "Owner", "Due Date", "Status"), actions or [("-", "-", "-", "-")]), "",
         "### Lessons Learned", "", f"- {OPEN}", "",
-        "### Timeline", "", *rows(incident, events), "",
+        "### Timeline", "", *rows(incident, events, receipts), "",
+        *(["### Links", "", *map(_link, links), ""] if links else []),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+_PARTS = {
+    "detect": "after it began.",
+    "rule": "until the alert's rule fired",
+    "alertmanager": "until Alertmanager told of it",
+    "receiver": "until somebody was paged",
+    "pager": "until the pager had it",
+}
+"""The parts of the time to detect, and how each is told."""
 
 
 def _summary(incident: Incident) -> str:
@@ -67,14 +115,22 @@ def _summary(incident: Incident) -> str:
 def _reach(incident: Incident) -> str:
     if incident.impact:
         return inert(incident.impact, 2000)
-    return inert(incident.decision.scope.replace("_", " "), 100) if incident.decision.scope else OPEN
+    scope = inert(incident.decision.scope.replace("_", " "), 100) if incident.decision.scope else ""
+    named = [f"{name} {inert(incident.labels[name], 100)}" for name in _TENANTS if incident.labels.get(name)]
+    return ", ".join([*([scope] if scope else []), *named]) or OPEN
+
+
+def _link(link: Link) -> str:
+    # Between < and > an address may hold anything but these and a line's end.
+    target = re.sub(r"[<>\\\s]", lambda found: f"%{ord(found[0]):02X}", link.href)
+    return f"- [{inert(link.text, 100)}](<{target}>)"
 
 
 def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
-    ended = incident.resolved_at or incident.closed_at
+    ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at
     if ended is None or not budgets:
         return OPEN
-    lasted = (ended - incident.started_at).total_seconds()
+    lasted = (ended - (incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at)).total_seconds()
     found = []
     for one in budgets:
         allowed = one.window.total_seconds() * (1 - one.target)
@@ -84,20 +140,24 @@ def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
     return "; ".join(found)
 
 
-def _detection(incident: Incident, events: Sequence[Event]) -> list[str]:
+def _detection(incident: Incident, events: Sequence[Event], receipts: Receipts) -> list[str]:
     by = "a person who declared it" if incident.declared else f"an alert ({inert(', '.join(incident.names[:3]), 200)})"
-    late = incident.opened_at - incident.started_at
-    paged = next((event.at for event in events if event.kind is Kind.PAGE), None)
-    lines = [f"- How was the incident detected? By {by}, {span(late)} after it began."]
-    if paged is not None:
-        lines.append(f"- First page {span(paged - incident.opened_at)} after it was opened.")
+    took = spans(clocks(incident, events, receipts))
+    parts = [
+        f"{span(timedelta(seconds=seconds))} {text}"
+        for name, text in _PARTS.items()
+        if (seconds := took[name]) is not None and (seconds or name == "detect")
+    ]
+    lines = [f"- How was the incident detected? By {by}, {parts[0]}"]
+    lines += [f"- Of that: {', '.join(parts[1:])}."] if parts[1:] else []
     return [*lines, f"- Could we have detected it sooner? {OPEN}"]
 
 
 def _response(incident: Incident, events: Sequence[Event]) -> list[str]:
     lines = []
-    if incident.acknowledged_at is not None:
-        lines.append(f"- Acknowledged {span(incident.acknowledged_at - incident.opened_at)} after it was opened.")
+    answered = spans(clocks(incident, events))["acknowledge"]
+    if answered is not None:
+        lines.append(f"- Acknowledged {span(timedelta(seconds=answered))} after it was opened.")
     for one in incident.mitigations:
         lines.append(f"- Mitigation: {inert(one.option, 100)}: {inert(one.text, 500)}")
     climbed = sum(event.kind is Kind.ESCALATED for event in events)
@@ -111,6 +171,7 @@ def _factors(incident: Incident) -> list[str]:
     found = []
     if incident.changes is not None and incident.changes.why:
         found.append(f"{inert(incident.changes.repository, 200)}: {inert(incident.changes.why, 500)}")
+    found += [f"It has happened before, although this was done: {inert(done, 500)}" for done in incident.recurs]
     if incident.flaps:
         found.append(f"It fired again {incident.flaps} times after it had seemed over.")
     return [f"{number}. {text}" for number, text in enumerate([*found, OPEN], 1)]

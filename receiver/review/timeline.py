@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from receiver.model.event import ActorKind, Event, Kind
 from receiver.model.incident import Incident
+from receiver.model.review import Clock
+from receiver.model.work import OPTIONS
 from receiver.review.markdown import clock, inert, span, table
 
 NOISE = frozenset(
     {
-        Kind.UPDATED, Kind.NOTIFY, Kind.PAGE_PASSED, Kind.PARTIAL_VIEW, Kind.JOINED, Kind.REMINDER, Kind.ALL_HANDS,
-        Kind.CHECK_UNKNOWN, Kind.UPSTREAM, Kind.STORM_COUNTED, Kind.MEASURED, Kind.STATUS_DUE, Kind.SEVERITY_PROPOSED,
-        Kind.STEP_PASSED, Kind.RESOLUTION_PROPOSED,
+        Kind.UPDATED, Kind.NOTIFY, Kind.PAGE, Kind.PAGE_PASSED, Kind.PARTIAL_VIEW, Kind.JOINED, Kind.REMINDER,
+        Kind.ALL_HANDS, Kind.CHECK_UNKNOWN, Kind.UPSTREAM, Kind.STORM_COUNTED, Kind.MEASURED, Kind.STATUS_DUE,
+        Kind.SEVERITY_PROPOSED, Kind.STEP_PASSED, Kind.RESOLUTION_PROPOSED, Kind.CHECKLIST, Kind.TIMER_STARTED,
+        Kind.TIMER_STOPPED, Kind.CORRECTED, Kind.CLOCK_SET, Kind.RULE_KNOWN, Kind.ACTION_DUE, Kind.POSTMORTEM,
+        Kind.POSTMORTEM_WRITTEN, Kind.ROOM,
     }
 )  # fmt: skip
 """What the log has to know and nobody has to read."""
+MOVES = (Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED)
+_OPTIONS = {option.name: option.title for option in OPTIONS}
+_PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
+
+Receipts = Iterable[Mapping[str, Any]]
 
 
-def timeline(incident: Incident, events: Sequence[Event]) -> str:
+def timeline(incident: Incident, events: Sequence[Event], receipts: Receipts = ()) -> str:
     """Return the whole timeline as Markdown."""
     opened = incident.opened_at
     commander = incident.roles.incident_commander
@@ -35,27 +45,46 @@ def timeline(incident: Incident, events: Sequence[Event]) -> str:
             "",
             "### Timeline (All times UTC)",
             "",
-            *rows(incident, events),
+            *rows(incident, events, receipts),
             "",
         ]
     )
 
 
 def duration(incident: Incident) -> str:
-    """Return how long it lasted, from the first alert to its end; `ongoing` while it does."""
-    ended = incident.resolved_at or incident.closed_at
-    return span(ended - incident.started_at) if ended is not None else "ongoing"
+    """Return how long it lasted, from its beginning to its end, as people have set them; `ongoing` while it does."""
+    ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at
+    began = incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at
+    return span(ended - began) if ended is not None and incident.state.over else "ongoing"
 
 
-def rows(incident: Incident, events: Sequence[Event]) -> list[str]:
+def rows(incident: Incident, events: Sequence[Event], receipts: Receipts = ()) -> list[str]:
     """Return the table, oldest first by when things happened, and not by when they were written down."""
     day = incident.opened_at
-    told = sorted(((_at(event), event.seq, line) for event in events if (line := _line(event, incident))), key=_order)
-    return table(("Time", "Event"), [(clock(at, day), line) for at, _, line in told])
+    set_right = corrections(events)
+    told = []
+    for place, event in enumerate(events):
+        said = set_right.get(event.seq, {})
+        after = events[place + 1] if place + 1 < len(events) else None
+        line = inert(said["text"], 300) if "text" in said else _line(event, incident, events[:place], after)
+        if line and not said.get("hidden"):
+            at = datetime.fromisoformat(said["at"]) if "at" in said else _at(event)
+            told.append((at, event.seq, line))
+    for receipt in receipts:
+        if receipt.get("room"):
+            line = f"Incident channel created: {inert(str(receipt['room']), 100)}"
+            told.append((datetime.fromisoformat(receipt["at"]), receipt.get("seq", 0), line))
+    return table(("Time", "Event"), [(clock(at, day), line) for at, _, line in sorted(told)])
 
 
-def _order(row: tuple[datetime, int, str]) -> tuple[datetime, int]:
-    return row[0], row[1]
+def corrections(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
+    """Return what has been set right of each entry, by its sequence number: `text`, `at`, `hidden`; the last counts."""
+    found: dict[int, dict[str, Any]] = {}
+    for event in events:
+        if event.kind is Kind.CORRECTED:
+            said: dict[str, Any] = {n: event.data[n] for n in ("text", "at", "hidden") if n in event.data}
+            found.setdefault(event.data["entry"], {}).update(said)
+    return found
 
 
 def _at(event: Event) -> datetime:
@@ -68,7 +97,7 @@ def _at(event: Event) -> datetime:
     return event.at
 
 
-def _line(event: Event, incident: Incident) -> str:
+def _line(event: Event, incident: Incident, before: Sequence[Event], after: Event | None) -> str:
     if event.kind in NOISE:
         return ""
     who, words = inert(event.actor.name, 100), inert(event.text, 300)
@@ -76,15 +105,48 @@ def _line(event: Event, incident: Incident) -> str:
         names = ", ".join(event.data.get("alerts") or incident.names[:3])
         return f"Alert: {inert(names, 200)} triggered" if names else f"Declared: {inert(incident.title, 200)}"
     if event.kind is Kind.ACKNOWLEDGED:
-        return f"Acknowledged by {who}"
+        return _taken(event, incident)
     if event.kind is Kind.IDENTIFIED:
-        cause = event.text.partition(": ")[2]
+        cause = _said(before) if event.reason == "status_update" else event.text.partition(": ")[2]
         return f"Root cause identified: {inert(cause, 300)}" if cause else f"Root cause identified by {who}"
+    if event.kind is Kind.MITIGATION:
+        return _mitigation(event)
     if event.kind is Kind.MONITORING:
         return "Monitoring period started"
     if event.kind is Kind.RESOLVED:
         return "Incident resolved" + (f" by {who}" if event.actor.kind in _PEOPLE else "")
+    if event.kind is Kind.ROLE and not event.data.get("before"):
+        # Who commands stands above the table; a hand-over is news.
+        return ""
+    if event.kind is Kind.STATUS_UPDATE:
+        # What moves the incident is told by the move.
+        moves = after is not None and after.kind in MOVES and after.reason == "status_update"
+        quiet = moves or not event.data["update"].get("published_at")
+        return "" if quiet else f"Status page updated: {words}"
     return words[:1].upper() + words[1:]
 
 
-_PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
+def _taken(event: Event, incident: Incident) -> str:
+    name = str(event.data.get("by") or event.actor.name)
+    rung = event.data.get("origin")
+    role = next((page.contact for page in incident.pages if page.person == name or page.key == rung), None)
+    who = inert(name, 100)
+    if role is None:
+        return f"Acknowledged by {who}"
+    return f"{inert(role[:1].upper() + role[1:], 100)} acknowledged ({who})"
+
+
+def _said(before: Sequence[Event]) -> str:
+    if not before or before[-1].kind is not Kind.STATUS_UPDATE:
+        return ""
+    update = before[-1].data["update"]
+    return str(update.get("cause") or update.get("text") or "")
+
+
+def _mitigation(event: Event) -> str:
+    made = event.data.get("mitigation") or {}
+    option, text = str(made.get("option", "")), str(made.get("text", "") or event.text)
+    title = _OPTIONS.get(option, option)
+    # "Rollback initiated" names the option itself; "to v41" does not.
+    plain = title if text in (title, "") else text if option.lower() in text.lower() else f"{title}: {text}"
+    return f"{inert(plain, 300)}" if plain != title else f"Mitigation: {inert(title, 300)}"

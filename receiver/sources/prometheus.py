@@ -44,6 +44,22 @@ class Prometheus:
             raise SourceError("empty", "the query gave no value")
         return Sample(max(values), len(values))
 
+    async def waits(self, alertname: str) -> float | None:
+        """Return the seconds that the alert rule of that name waits before it fires; of several the longest.
+
+        None when Prometheus has no such rule. Raises SourceError.
+        """
+        said = await self.asking.get(f"{self.url}/api/v1/rules", {"type": "alert"})
+        body = said.json()
+        if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
+            raise SourceError("status", f"Prometheus answered {said.status}")
+        try:
+            groups = body["data"]["groups"]
+            found = [float(one["duration"]) for group in groups for one in group["rules"] if one["name"] == alertname]
+        except (KeyError, TypeError, ValueError):
+            raise SourceError("bad_answer", "Prometheus answered in a form that is not known") from None
+        return max((seconds for seconds in found if math.isfinite(seconds)), default=None)
+
 
 def _values(data: Any) -> list[float]:
     try:

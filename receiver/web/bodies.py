@@ -19,6 +19,7 @@ from receiver.model.command import (
     Close,
     Command,
     Declare,
+    Document,
     Edit,
     Escalate,
     Identify,
@@ -30,8 +31,11 @@ from receiver.model.command import (
     Reopen,
     Resolve,
     RunTimer,
+    SetClock,
     UpdateStatusPage,
+    WritePostmortem,
 )
+from receiver.model.review import Clock, ReviewStatus
 from receiver.model.severity import Severity
 from receiver.model.wallclock import YEARS, check_day
 from receiver.model.work import ActionStatus, Role, UpdateStatus
@@ -276,6 +280,37 @@ class TimerBody(Body):
     def command(self) -> Command:
         """Return the command."""
         return RunTimer(action=self.action)
+
+
+class PostmortemBody(Body):
+    """The post-mortem as it is to stand: its text, how far it is, or both."""
+
+    markdown: Document | None = Field(None, description="Its text; left out: it stays.")
+    status: ReviewStatus | None = Field(None, description="draft or final; left out: it stays.")
+
+    def command(self) -> Command:
+        """Return the command."""
+        return WritePostmortem(markdown=self.markdown, status=self.status)
+
+
+class EntryBody(Body):
+    """What is to be set right about an entry of the timeline; what was written is kept."""
+
+    text: Prose | None = None
+    at: Moment | None = Field(None, description="When it really was (RFC 3339).")
+    hidden: StrictBool | None = Field(None, description="Whether it is left out of the timeline that others read.")
+
+
+class ClockBody(Body):
+    """When something really was; null: as the log has it."""
+
+    clock: Clock
+    at: Moment | None
+    text: Prose | None = Field(None, description="How that is known.")
+
+    def command(self) -> Command:
+        """Return the command."""
+        return SetClock(clock=self.clock, at=self.at, text=self.text)
 
 
 LIFECYCLE: dict[str, type[Command]] = {

@@ -53,7 +53,7 @@ class RespondApi:
 
     async def declare(self, request: web.Request) -> web.Response:
         """`POST /api/v1/incidents`: open an incident by hand."""
-        given, actor, once, what = await self._given(request, DeclareBody)
+        given, actor, once, what = await self.given(request, DeclareBody)
         done = await _told(
             self.doors.respond.declare(given.request(), actor, self.doors.clock.now(), once=once, what=what)
         )
@@ -69,13 +69,13 @@ class RespondApi:
         """`POST .../acknowledge, /identify, /mitigate, /resolve, /close, /reopen, /escalate`."""
         verb = request.path.rpartition("/")[2]
         model = CloseBody if verb == "close" else LifecycleBody
-        given, actor, once, what = await self._given(request, model, optional=True)
+        given, actor, once, what = await self.given(request, model, optional=True)
         fields = given.model_dump(exclude={"by"}, exclude_defaults=True)
         return await self._act(request, LIFECYCLE[verb](**fields), actor, once, what)
 
     async def merge(self, request: web.Request) -> web.Response:
         """`POST .../merge`: this incident is part of another; answers with that one."""
-        given, actor, once, what = await self._given(request, MergeBody)
+        given, actor, once, what = await self.given(request, MergeBody)
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
         acting = self.doors.respond.merge(number, given.into, actor, now, expected=expected, once=once, what=what)
@@ -83,7 +83,7 @@ class RespondApi:
 
     async def split(self, request: web.Request) -> web.Response:
         """`POST .../split`: some of its alerts are another incident, which is the answer."""
-        given, actor, once, what = await self._given(request, SplitBody)
+        given, actor, once, what = await self.given(request, SplitBody)
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
         acting = self.doors.splitting.split(
@@ -105,8 +105,8 @@ class RespondApi:
 
     async def approve(self, request: web.Request) -> web.Response:
         """`POST .../status-updates/{n}/approve`."""
-        _, actor, once, what = await self._given(request, Body, optional=True)
-        return await self._act(request, ApproveUpdate(n=_number(request)), actor, once, what)
+        _, actor, once, what = await self.given(request, Body, optional=True)
+        return await self._act(request, ApproveUpdate(n=number_of(request)), actor, once, what)
 
     async def checklist(self, request: web.Request) -> web.Response:
         """`POST .../checklist`."""
@@ -118,8 +118,8 @@ class RespondApi:
 
     async def change_action(self, request: web.Request) -> web.Response:
         """`PATCH .../actions/{n}`."""
-        given, actor, once, what = await self._given(request, ActionPatch)
-        return await self._act(request, given.command(_number(request)), actor, once, what)
+        given, actor, once, what = await self.given(request, ActionPatch)
+        return await self._act(request, given.command(number_of(request)), actor, once, what)
 
     async def mitigations(self, request: web.Request) -> web.Response:
         """`POST .../mitigations`."""
@@ -135,14 +135,14 @@ class RespondApi:
 
     async def silence(self, request: web.Request) -> web.Response:
         """`POST .../silence`: a silence upstream from the incident's labels; it ends with the incident."""
-        given, actor, _, _ = await self._given(request, SilenceBody)
+        given, actor, _, _ = await self.given(request, SilenceBody)
         now, number = self.doors.clock.now(), request.match_info["id"]
         acting = self.doors.silencing.silence(number, given.duration, given.text, actor, now)
         return self._answer(await _told(acting))
 
     async def call(self, request: web.Request) -> web.Response:
         """`POST /api/v1/pages`: page a contact outside any incident."""
-        given, actor, once, _ = await self._given(request, PageBody)
+        given, actor, once, _ = await self.given(request, PageBody)
         pages = await _told(self.doors.calls.page(given.contact, given.text, actor, self.doors.clock.now(), once=once))
         return answer(
             {"pages": [{"contact": page.contact, "person": page.person, "channel": page.channel} for page in pages]},
@@ -150,21 +150,26 @@ class RespondApi:
         )
 
     async def _do(self, request: web.Request, model: type[Any]) -> web.Response:
-        given, actor, once, what = await self._given(request, model)
+        given, actor, once, what = await self.given(request, model)
         command: Command = given.command()
         return await self._act(request, command, actor, once, what)
 
     async def _act(
         self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str
     ) -> web.Response:
+        return self._answer(await self.acted(request, command, actor, once, what))
+
+    async def acted(self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str) -> Done:
+        """Do `command` to the incident of the path. Raises Refusal."""
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
         acting = self.doors.respond.act(number, command, actor, now, expected=expected, once=once, what=what)
-        return self._answer(await _told(acting))
+        return await _told(acting)
 
-    async def _given(
+    async def given(
         self, request: web.Request, model: type[Given], *, optional: bool = False
     ) -> tuple[Given, Actor, str | None, str]:
+        """Return the body, who sent it, and what guards against repetition. Raises Refusal."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, model, optional=optional)
@@ -184,7 +189,8 @@ def incident_answer(doors: Doors, incident: Incident, status: int = 200, **more:
     return response
 
 
-def _number(request: web.Request) -> int:
+def number_of(request: web.Request) -> int:
+    """Return `n` of the path. Raises Refusal (404)."""
     text = request.match_info["n"]
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text)):
         raise Refusal(404, "unknown", "there is nothing of that number here")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from aiohttp import web
 
 from receiver.config.sections import Scope
+from receiver.model.command import CorrectEntry
+from receiver.model.event import Event, Kind
 from receiver.model.incident import Incident
+from receiver.review.clocks import clocks, spans
 from receiver.review.letter import customer_letter
 from receiver.review.markdown import html
-from receiver.review.timeline import timeline
+from receiver.review.timeline import corrections, timeline
 from receiver.web.auth import Gate
-from receiver.web.errors import answer
+from receiver.web.bodies import ClockBody, EntryBody, PostmortemBody
+from receiver.web.errors import Refusal, answer
 from receiver.web.keys import Doors
-from receiver.web.operations import Operation
-from receiver.web.query import no_query
+from receiver.web.operations import Operation, Parameter
+from receiver.web.query import read_once
 from receiver.web.reading import by_id
-from receiver.web.shapes import event_shape, listed
+from receiver.web.respond_api import RespondApi, incident_answer, number_of
+from receiver.web.shapes import event_shape, listed, moment
 
 JSON, MARKDOWN, HTML = "application/json", "text/markdown", "text/html"
 INCIDENT = "/api/v1/incidents/{id}"
@@ -28,6 +36,7 @@ class ReviewApi:
         """Take what there is to be read."""
         self.doors = doors
         self.gate = gate
+        self.respond = RespondApi(doors, gate)
 
     async def timeline(self, request: web.Request) -> web.Response:
         """`GET .../timeline`: the log, oldest first; as Markdown or HTML in the form of the process."""
@@ -35,18 +44,61 @@ class ReviewApi:
         events = await self.doors.incidents.events(incident.uid)
         kind = wanted(request)
         if kind == JSON:
-            return answer(listed([event_shape(event) for event in events]))
-        return _text(timeline(incident, events), kind, f"Timeline of {incident.id}")
+            right = corrections(events)
+            return answer(listed([event_shape(event, right.get(event.seq)) for event in events]))
+        receipts = await self.doors.incidents.receipts(incident.uid)
+        return _text(timeline(incident, events, receipts), kind, f"Timeline of {incident.id}")
 
     async def postmortem(self, request: web.Request) -> web.Response:
-        """`GET .../postmortem`: the draft, filled with what the log knows."""
+        """`GET .../postmortem`: what people have written, or else the draft that the log gives."""
+        incident = await self._incident(request, "version")
+        given = read_once(request, "version").get("version")
+        if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 4):
+            raise Refusal(400, "bad_query", "version: write its number; 0 is the draft of the log")
+        events = await self.doors.incidents.events(incident.uid)
+        receipts = await self.doors.incidents.receipts(incident.uid)
+        try:
+            text = self.doors.setting().postmortem(
+                incident, events, self.doors.clock.now(), receipts, int(given) if given is not None else None
+            )
+        except LookupError as error:
+            raise Refusal(404, "unknown", str(error.args[0])) from None
+        kind = wanted(request)
+        if kind != JSON:
+            response = _text(text, kind, f"Post-mortem of {incident.id}")
+        else:
+            response = answer(postmortem_shape(incident, events, text, given))
+        response.headers["ETag"] = f'"{incident.version}"'
+        return response
+
+    async def write(self, request: web.Request) -> web.Response:
+        """`PUT .../postmortem`: a new version of it; the ones before are kept."""
+        given, actor, once, what = await self.respond.given(request, PostmortemBody)
+        done = await self.respond.acted(request, given.command(), actor, once, what)
+        return incident_answer(self.doors, done.incident)
+
+    async def correct(self, request: web.Request) -> web.Response:
+        """`PATCH .../timeline/{n}`: an entry is set right, or hidden; what was written stays in the log."""
+        given, actor, once, what = await self.respond.given(request, EntryBody)
+        command = CorrectEntry(seq=number_of(request), text=given.text, at=given.at, hidden=given.hidden)
+        done = await self.respond.acted(request, command, actor, once, what)
+        return incident_answer(self.doors, done.incident)
+
+    async def clocks(self, request: web.Request) -> web.Response:
+        """`GET .../clocks`: when everything was, and how long each part took."""
         incident = await self._incident(request)
         events = await self.doors.incidents.events(incident.uid)
-        made = self.doors.setting().document(incident, events, self.doors.clock.now())
-        text, kind = made.markdown if made else "", wanted(request)
-        if kind == JSON:
-            return answer({"incident": incident.id, "status": "draft", "markdown": text})
-        return _text(text, kind, f"Post-mortem of {incident.id}")
+        read = clocks(incident, events, await self.doors.incidents.receipts(incident.uid))
+        moments = [
+            {"clock": one.name, "at": moment(one.at), "by": one.by, "was": moment(one.was)} for one in read.values()
+        ]
+        return answer({"incident": incident.id, "clocks": moments, "seconds": spans(read)})
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """`POST .../clocks`: when something really was."""
+        given, actor, once, what = await self.respond.given(request, ClockBody)
+        done = await self.respond.acted(request, given.command(), actor, once, what)
+        return incident_answer(self.doors, done.incident)
 
     async def letter(self, request: web.Request) -> web.Response:
         """`GET .../customer-email`: the seed's e-mail to customers, as a draft."""
@@ -58,10 +110,23 @@ class ReviewApi:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
         return _text(f"Subject: {subject}\n\n{text}", kind, subject)
 
-    async def _incident(self, request: web.Request) -> Incident:
+    async def _incident(self, request: web.Request, *known: str) -> Incident:
         self.gate.admit(request, Scope.READ)
-        no_query(request)
+        read_once(request, *known)
         return await by_id(self.doors.incidents, request.match_info["id"])
+
+
+def postmortem_shape(
+    incident: Incident, events: Sequence[Event], text: str, version: str | None = None
+) -> dict[str, Any]:
+    """Return a post-mortem with its versions, the newest last."""
+    writings = [event.data["writing"] for event in events if event.kind is Kind.POSTMORTEM_WRITTEN]
+    shown = int(version) if version is not None else len(writings)
+    status = writings[shown - 1]["status"] if shown else "draft"
+    return {
+        "incident": incident.id, "status": status, "version": shown, "markdown": text,
+        "versions": [{name: one[name] for name in ("version", "status", "by", "at")} for one in writings],
+    }  # fmt: skip
 
 
 def wanted(request: web.Request) -> str:
@@ -87,14 +152,31 @@ def _text(markdown: str, kind: str, title: str) -> web.Response:
 
 def review_operations(api: ReviewApi) -> list[Operation]:
     """Return what can be read to look back."""
-    read = Scope.READ
+    read, do, conflict = Scope.READ, Scope.RESPOND, (404, 409, 412)
     return [
         Operation(
             "GET", f"{INCIDENT}/timeline", read, "Its log, oldest first.", api.timeline, "EventList", refuses=(404,)
         ),
         Operation(
-            "GET", f"{INCIDENT}/postmortem", read, "The draft of its post-mortem.", api.postmortem, "Text",
+            "GET", f"{INCIDENT}/postmortem", read, "Its post-mortem, or the draft of it.", api.postmortem, "Text",
+            query=(Parameter("version", "An older one; 0: what the log gives.", {"type": "integer", "minimum": 0}),),
             refuses=(404,),
+        ),
+        Operation(
+            "PUT", f"{INCIDENT}/postmortem", do, "A new version of its post-mortem; those before are kept.", api.write,
+            "Incident", PostmortemBody, refuses=conflict,
+        ),
+        Operation(
+            "PATCH", f"{INCIDENT}/timeline/{{n}}", do, "Set an entry of its timeline right, or hide it.", api.correct,
+            "Incident", EntryBody, refuses=conflict,
+        ),
+        Operation(
+            "GET", f"{INCIDENT}/clocks", read, "When everything was, and how long each part took.", api.clocks,
+            "Clocks", refuses=(404,),
+        ),
+        Operation(
+            "POST", f"{INCIDENT}/clocks", do, "Say when something really was.", api.set_clock, "Incident", ClockBody,
+            refuses=conflict,
         ),
         Operation(
             "GET", f"{INCIDENT}/customer-email", read, "The e-mail to customers, as a draft.", api.letter, "Text",

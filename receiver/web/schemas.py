@@ -112,7 +112,8 @@ EVENT = _object(
             }
         ),
         "reason": TEXT, "text": TEXT, "data": {"type": "object"},
-    }
+    },
+    {"corrected": {"type": "object"}}
 )  # fmt: skip
 PROBLEM = _object(
     {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
@@ -189,7 +190,17 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "ChannelList": _list("Channel"),
     "Tried": _object({"channel": TEXT, "outcome": TEXT, "detail": TEXT, "ref": _maybe(TEXT)}),
-    "Text": _object({"incident": TEXT, "status": TEXT, "markdown": TEXT}, {"subject": TEXT}),
+    "Text": _object(
+        {"incident": TEXT, "status": TEXT, "markdown": TEXT},
+        {"subject": TEXT, "version": WHOLE, "versions": _array({"type": "object"})},
+    ),
+    "Clocks": _object(
+        {
+            "incident": TEXT,
+            "clocks": _array(_object({"clock": TEXT, "at": _maybe(TIME), "by": _maybe(TEXT), "was": _maybe(TIME)})),
+            "seconds": {"type": "object", "additionalProperties": _maybe({"type": "number"})},
+        }
+    ),
     "Pages": _object({"pages": _array(CALLED)}),
     "Shift": SHIFT,
     "ShiftList": _list("Shift"),

@@ -57,6 +57,9 @@ def _work(incident: Incident) -> dict[str, Any]:
         "summary": incident.summary, "cause": incident.cause, "impact": incident.impact,
         "resolution": incident.resolution, "acknowledged_by": incident.acknowledged_by,
         "acknowledged_until": moment(incident.acknowledged_until), "flaps": incident.flaps,
+        "clocks": {name: moment(at) for name, at in incident.clocks.items()},
+        "postmortem": incident.review.model_dump(mode="json") if incident.review else None,
+        "previous": incident.previous, "recurs": list(incident.recurs),
         "reopened": incident.reopened, "held": incident.held, "upstream": incident.upstream,
         "checklist": [
             {"item": number, "text": text, "done": number in done,
@@ -110,10 +113,11 @@ def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
     ]  # fmt: skip
 
 
-def event_shape(event: Event) -> dict[str, Any]:
-    """Return a line of a timeline; addresses and keys of pages stay here."""
+def event_shape(event: Event, corrected: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a line of a timeline, and what was set right about it; addresses and keys of pages stay here."""
+    more = {"corrected": dict(corrected)} if corrected else {}
     return {
-        "seq": event.seq, "at": rfc3339(event.at), "kind": event.kind,
+        **more, "seq": event.seq, "at": rfc3339(event.at), "kind": event.kind,
         "actor": {"kind": event.actor.kind, "name": event.actor.name},
         "reason": event.reason, "text": event.text, "data": _told(event.data),
     }  # fmt: skip

@@ -20,7 +20,7 @@ from tests.stories.world import World, alert, notification
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
 
 
-def written(incident: Incident, log: Sequence[Event], now: datetime) -> Document | None:
+def written(incident: Incident, log: Sequence[Event], now: datetime, receipts: Sequence[Any] = ()) -> Document | None:
     return Document(
         key=f"{incident.uid}/postmortem",
         title=f"Post-mortem {incident.id}",

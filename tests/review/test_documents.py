@@ -20,6 +20,7 @@ from tests.channels.notices import HOSTILE, NOW, event, incident
 
 ADA = Actor(kind=ActorKind.SLACK, name="ada")
 OVER = {"resolved_at": NOW + timedelta(hours=2, minutes=14), "state": "resolved"}
+ROLLBACK = {"mitigation": {"option": "rollback", "text": "to v41"}}
 HEADINGS = ("Summary", "Impact", "Root Cause", "Detection", "Response", "Contributing Factors", "Action Items",
             "Lessons Learned", "Timeline")  # fmt: skip
 
@@ -31,7 +32,7 @@ def log() -> list[Event]:
         event(2, "informed: vp", Kind.NOTIFY),
         event(130, "acknowledged by ada", Kind.ACKNOWLEDGED, actor=ADA),
         event(600, "cause identified by ada: Bad deployment", Kind.IDENTIFIED, actor=ADA),
-        event(900, "mitigation: Rollback deployment", Kind.MITIGATION, actor=ADA),
+        event(900, "mitigation: Rollback deployment", Kind.MITIGATION, actor=ADA, data=ROLLBACK),
         event(2700, "watched", Kind.MONITORING),
         event(8000, "resolved", Kind.RESOLVED),
         event(8001, "Rollback complete", Kind.NOTE, data={"at": (NOW + timedelta(minutes=18)).isoformat()}),
@@ -47,7 +48,7 @@ def test_the_timeline_has_the_form_of_the_process() -> None:
         "| 14:02 | Alert: HighErrorRate triggered |",
         "| 14:04 | Acknowledged by ada |",
         "| 14:12 | Root cause identified: Bad deployment |",
-        "| 14:17 | Mitigation: Rollback deployment |",
+        "| 14:17 | Rollback deployment: to v41 |",
         "| 14:20 | Rollback complete |",
         "| 14:47 | Monitoring period started |",
         "| 16:15 | Incident resolved |",

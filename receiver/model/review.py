@@ -1,0 +1,36 @@
+"""What people write when it is over: the post-mortem's versions, and the clocks that they have set right."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from receiver.model.base import Frozen
+
+
+class ReviewStatus(StrEnum):
+    """How far a post-mortem is (the seed's template: Draft / Final)."""
+
+    DRAFT = "draft"
+    FINAL = "final"
+
+
+class Writing(Frozen):
+    """The newest version of a post-mortem that a person has written; its text stands in the log."""
+
+    version: int
+    """Counts from 1."""
+    status: ReviewStatus
+    by: str
+    at: datetime
+
+
+class Clock(StrEnum):
+    """The moments of an incident that people know better than the log does, in the order of its life."""
+
+    IMPACT_BEGAN = "impact_began"
+    ALERT_FIRED = "alert_fired"
+    ACKNOWLEDGED = "acknowledged"
+    IDENTIFIED = "identified"
+    MITIGATED = "mitigated"
+    RESOLVED = "resolved"
