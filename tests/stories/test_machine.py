@@ -226,7 +226,15 @@ class Life(RuleBasedStateMachine):
         for one in incidents:
             await self.paged_once(one)
             for name, at in timers(one, policy).items():
-                if at is not None and name not in ("hand_over", "leave", "unsilence", "storm", "verify", "measure"):
+                if at is not None and name not in (
+                    "hand_over",
+                    "leave",
+                    "unsilence",
+                    "storm",
+                    "verify",
+                    "measure",
+                    "rule",
+                ):
                     assert f"{one.uid} {name}" in waiting, f"{one.id} has lost its timer {name}"
         for name in self.raw.scan_iter(f"{prefix}row:*"):
             row = self.raw.hgetall(name)
