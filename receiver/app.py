@@ -26,9 +26,6 @@ from receiver.web.routes import build, build_status
 IDLE_LIMIT = 30.0
 """Seconds that a connection may be silent, or take for its headers (reliability S16)."""
 
-NOT_YET = ("reviews",)
-"""Sections that are read and checked, and that nothing acts on in this version: said at every start."""
-
 log = structlog.get_logger("receiver")
 
 
@@ -63,6 +60,7 @@ class Service:
             history=replica.history,
             pager_news=replica.pager_news,
             trying=replica.trying,
+            reports=replica.reports,
             slack_desk=replica.slack_desk,
             slack_commands=replica.slack_commands,
             slack_clicks=replica.slack_clicks,
@@ -151,7 +149,6 @@ def _greet(service: Service) -> None:
         channels=sorted(replica.setting.channels),
         config=config.file or "default",
     )
-    log.info("not_acted_on_yet", sections=NOT_YET)
     for name, why in config.off.items():
         log.warning("channel_off", channel=name, why=why)
 

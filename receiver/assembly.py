@@ -21,7 +21,7 @@ from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_windows
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
-from receiver.policies import budgets, listener, recurring, touching, visibility, windows_of
+from receiver.policies import budgets, listener, recurring, terms_of, touching, visibility, windows_of
 from receiver.review.postmortem import text_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
@@ -105,6 +105,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         ended = incident.resolved_at
         return links_of(config.links, incident.labels, incident.annotations, incident.started_at, ended, now)
 
+    names = {key: person.name for key, person in config.people.items()}
+
     def written(
         incident: Incident,
         log: Sequence[Event],
@@ -113,7 +115,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         version: int | None = None,
     ) -> str:
         spent = budgets(config.objectives, incident.severity)
-        return text_of(incident, log, spent, receipts, links(incident, now), version)
+        return text_of(incident, log, spent, receipts, links(incident, now), version, names)
 
     return Setting(
         rules=rules,
@@ -151,6 +153,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         maintenance=maintenance,
         heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
+        terms=terms_of(config),
+        monthly=(config.reviews.monthly.channel, config.reviews.monthly.wiki) if config.reviews.monthly else None,
         edition=config.hash,
         document=lambda incident, log, now, receipts: Document(
             key=f"{incident.uid}/postmortem",

@@ -76,6 +76,12 @@ class Metrics:
             "receiver_overdue_oldest_timestamp_seconds", "When the oldest overdue row was due; 0: none", registry=r
         )
         self.unattended = Gauge("receiver_unattended_incidents", "Open incidents whose escalation is late", registry=r)
+        self.figure = Gauge(
+            "receiver_review_figure", "This month's figures (seconds, counts, ratios)", ["metric"], registry=r
+        )
+        self.target_met = Gauge(
+            "receiver_review_target_met", "1 where this month's figure meets its target", ["metric"], registry=r
+        )
         self.loop_errors = Counter("receiver_loop_errors", "Steps of the work loop that failed", ["step"], registry=r)
         Info("receiver_build", "This build", registry=r).info({"version": __version__})
         self._services: set[str] = set()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from receiver.config import Config
 from receiver.config.outlook import Component, Maintenance, Objective
 from receiver.config.sections import CustomerVisibility
 from receiver.incident.audience import Listener
 from receiver.incident.visibility import visible
 from receiver.incident.windows import Held, Window, holding
-from receiver.model.policy import Audience
+from receiver.model.policy import Audience, Postmortem
 from receiver.model.severity import Severity
 from receiver.review.postmortem import Budget
+from receiver.review.terms import Terms
 from receiver.triage.matchers import parse_matcher
 
 
@@ -44,7 +46,27 @@ def touching(components: Sequence[Component]) -> Callable[[Mapping[str, str]], t
 
 def budgets(objectives: Sequence[Objective], severity: Severity) -> list[Budget]:
     """Return the objectives that an incident of `severity` counts against."""
-    return [Budget(one.name, float(one.target), one.window) for one in objectives if severity in one.severities]
+    return [one for one in map(budget, objectives) if severity in one.severities]
+
+
+def budget(objective: Objective) -> Budget:
+    """Return an objective as the review counts it."""
+    return Budget(objective.name, float(objective.target), objective.window, objective.severities)
+
+
+def terms_of(config: Config) -> Terms:
+    """Return what figures are held against."""
+    return Terms(
+        zone=config.service.timezone,
+        categories=config.reviews.categories,
+        budgets=tuple(map(budget, config.objectives)),
+        written=frozenset(
+            severity
+            for severity, settings in config.directory.severities.items()
+            if settings.postmortem is Postmortem.REQUIRED
+        ),
+        zones={name: person.timezone for name, person in config.people.items() if person.timezone},
+    )
 
 
 def recurring(settings: Maintenance) -> Window:

@@ -35,6 +35,8 @@ from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.publicity import Publicity
 from receiver.pipeline.reconcile import NAME as RECONCILE
 from receiver.pipeline.reconcile import Reconcile
+from receiver.pipeline.reports import NAME as MONTHLY
+from receiver.pipeline.reports import Reports
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
@@ -61,6 +63,7 @@ from receiver.store.embedded import EmbeddedStore
 from receiver.store.history import HistoryList
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
+from receiver.store.pasts import Pasts
 from receiver.store.tickets import TicketsSeen
 from receiver.store.unknowns import UnknownsList
 
@@ -141,6 +144,9 @@ class Replica:
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
         self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
         self.work.clockwork[TICKETS] = self.tickets.look
+        self.reports = Reports(lambda: self.setting, Pasts(self.connection), self.due, self.clock, self.metrics)
+        self.work.clockwork[MONTHLY] = self.reports.post
+        self.intake.absorbed = self.reports.absorb
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
         self.upkeep = Upkeep(
@@ -205,6 +211,7 @@ class Replica:
         self._tasks.append(asyncio.create_task(self.auditor.run()))
         self._tasks.append(asyncio.create_task(self.unknowns.run()))
         self._tasks.append(asyncio.create_task(self.history.run()))
+        self._tasks.append(asyncio.create_task(self.reports.run()))
         if self.embedded is not None:
             self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
 
@@ -227,6 +234,7 @@ class Replica:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.unknowns.flush()
         await self.history.flush()
+        await self.reports.flush()
         await self.http.close()
         await self.asking.close()
         await self.connection.close()

@@ -15,6 +15,7 @@ from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
 from receiver.cli.oncall import oncall
 from receiver.cli.public import public
+from receiver.cli.report import report
 from receiver.cli.responding import openapi, page
 from receiver.cli.review import customer_email, postmortem, timeline
 from receiver.cli.rule_testing import test_rules
@@ -40,6 +41,7 @@ app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
 app.add_typer(rules, name="rules")
 app.add_typer(public, name="status")
+app.add_typer(report, name="report")
 app.add_typer(letters, name="dead-letters")
 app.add_typer(channels, name="channels")
 app.command("drill")(drill)

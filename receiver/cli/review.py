@@ -98,10 +98,14 @@ def customer_email(number: Number, form: Form = "md", out: Out = None, url: Url 
 
 
 def _write(number: str, what: str, form: str, out: Path | None, url: str, token: str) -> None:
+    write(f"/api/v1/incidents/{quote(number, safe='')}/{what}", form, out, url, token)
+
+
+def write(path: str, form: str, out: Path | None, url: str, token: str) -> None:
+    """Print what `path` answers in the form that is asked for, or write it to a file. Ends with 2 where it cannot."""
     if form not in KINDS:
         typer.echo(f"{form}: no such format (write md, html or json)", err=True)
         raise typer.Exit(2)
-    path = f"/api/v1/incidents/{quote(number, safe='')}/{what}"
     text = fetch(url, path, token, accept=KINDS[form]).decode("utf-8", "replace")
     # Foreign text must do nothing to a terminal; line ends are ours.
     shown = "".join(c if c.isprintable() or c == "\n" else " " for c in text)

@@ -65,7 +65,9 @@ def measure_due(incident: Incident, policy: Policy) -> datetime | None:
 
 def rule_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return since when Prometheus is to be asked how long the alert's rule waits; None: it is known, or not asked."""
-    if not policy.rules_known or incident.fires_after is not None or not incident.names or incident.merged:
+    if not policy.rules_known or incident.fires_after is not None or incident.merged:
+        return None
+    if "alertname" not in incident.labels:
         return None
     return incident.resolved_at if incident.state.over else None
 

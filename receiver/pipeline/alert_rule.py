@@ -39,7 +39,7 @@ class AlertRule:
         incident = await self.incidents.incident(uid)
         waits, name = None, ""
         if incident is not None and setting.prometheus and rule_due(incident, setting.policy) is not None:
-            name = incident.names[0]
+            name = incident.labels["alertname"]
             try:
                 waits = await Prometheus(self.asking, setting.prometheus).waits(name)
             except SourceError as error:

@@ -89,6 +89,8 @@ class Intake:
         """What queries have said of alerts lately, by fingerprint and measurement."""
         self.unsure: Callable[[Sequence[Unsure], str | None, datetime], None] = lambda unsure, incident, now: None
         """Told of what a severity was decided without."""
+        self.absorbed: Callable[[datetime], None] = lambda now: None
+        """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
@@ -140,6 +142,7 @@ class Intake:
         if any(one.outcome is Outcome.DUPLICATE for one in said):
             await self.connection.confirm()
             self.metrics.duplicates.inc()
+            self.absorbed(now)
         return Answer(tuple(said))
 
     async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:

@@ -10,7 +10,7 @@ from receiver.incident.verdict import Part
 from receiver.model.base import from_ms
 from receiver.model.event import Event, Kind
 from receiver.model.incident import AlertRecord, Incident, Page, State
-from receiver.model.notice import Action, AlertLine, Notice
+from receiver.model.notice import Action, AlertLine, Document, Notice
 from receiver.pipeline.setting import Setting
 from receiver.store.due import Claimed
 
@@ -129,6 +129,18 @@ def document_notice(
 def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None:
     """Return what a row without an incident owes: a message about the service itself, or a stray page."""
     text, again = str(row.memory.get("text", "")), row.tries > 1
+    if "document" in row.memory:
+        document = Document.model_validate(row.memory["document"])
+        return Notice(
+            key=f"{row.member}:{document.key}",
+            action=Action.DOCUMENT,
+            address=row.to.address,
+            text=document.title,
+            document=document,
+            memory=row.memory,
+            repeat=again,
+            now=now,
+        )
     if "page" not in row.memory:
         people = tuple(setting.mention(str(one), row.to.channel) for one in row.memory.get("mentions", ()))
         return Notice(

@@ -17,6 +17,7 @@ from receiver.model.event import Event
 from receiver.model.incident import Incident
 from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
+from receiver.review.terms import Terms
 from receiver.triage.matchers import Matcher
 from receiver.triage.rules import RuleSet
 
@@ -75,6 +76,10 @@ class Setting:
         lambda incident, log, now, receipts: None
     )
     """(incident, its whole log, now, its receipts) -> the page that is kept of it; None: none is."""
+    terms: Terms = field(default_factory=Terms)
+    """What figures are held against."""
+    monthly: tuple[str, bool] | None = None
+    """The channel that the monthly review goes to, and whether it becomes a page too; None: it is not told."""
     maintenance: tuple[Window, ...] = ()
     """Every maintenance window that may hold alerts."""
     edition: str = ""

@@ -42,7 +42,13 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def html(markdown: str, title: str) -> str:
     """Return a whole page of `markdown`: no HTML of its own is let through, nothing runs, nothing is fetched."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "autolink"]).render(markdown)
+    body = fragment(markdown)
     shown = _HIDDEN.sub(" ", title[:300]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     head = f'<meta charset="utf-8"><title>{shown}</title>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}</body></html>\n'
+
+
+def fragment(markdown: str) -> str:
+    """Return the HTML of `markdown` alone, to stand in a page; alive in it are links that a person wrote, no more."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "autolink"])
+    return str(reader.render(markdown))

@@ -6,7 +6,7 @@ What only people know stays a question there, so that nobody takes silence for a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,8 +16,9 @@ from receiver.model.notice import Link
 from receiver.model.review import Clock, ReviewStatus
 from receiver.review.clocks import clocks, spans
 from receiver.review.markdown import inert, span, table
-from receiver.review.timeline import Receipts, duration, rows
+from receiver.review.timeline import Receipts, cause_in, duration, rows
 
+_NOBODY: Mapping[str, str] = {}
 OPEN = "_To be written._"
 _STATUS = re.compile(r"^(\*\*Status\*\*: )(?:Draft|Final|Draft / Final)(?=[ \t]*$)", re.MULTILINE)
 _TENANTS = ("tenant", "customer", "account", "organization")
@@ -32,6 +33,8 @@ class Budget:
     target: float
     """The part of the time that must be good, 0 to 1."""
     window: timedelta
+    severities: tuple[str, ...] = ()
+    """Incidents that spend it; none named: all."""
 
 
 def text_of(
@@ -41,6 +44,7 @@ def text_of(
     receipts: Receipts = (),
     links: Sequence[Link] = (),
     version: int | None = None,
+    people: Mapping[str, str] = _NOBODY,
 ) -> str:
     """Return the post-mortem as it stands: what people have written, or else the draft.
 
@@ -54,7 +58,7 @@ def text_of(
             status, count = ReviewStatus(event.data["writing"]["status"]), event.data["writing"]["version"]
     if version is not None and version != count:
         raise LookupError(f"there is no version {version} (it has versions 0 to {count})")
-    text = written if written is not None else postmortem(incident, events, budgets, receipts, links)
+    text = written if written is not None else postmortem(incident, events, budgets, receipts, links, people)
     return _STATUS.sub(rf"\g<1>{status.capitalize()}", text, count=1)
 
 
@@ -64,17 +68,23 @@ def postmortem(
     budgets: Sequence[Budget] = (),
     receipts: Receipts = (),
     links: Sequence[Link] = (),
+    people: Mapping[str, str] = _NOBODY,
 ) -> str:
-    """Return the draft as Markdown."""
+    """Return the draft as Markdown. `people`: how those of the configuration are called."""
     author = incident.roles.scribe or incident.roles.incident_commander
     actions = [
-        (inert(one.title, 300), inert(one.owner, 100), one.due.isoformat() if one.due else "-", one.status.capitalize())
+        (
+            inert(one.title, 300),
+            inert(people.get(one.owner, one.owner), 100),
+            one.due.isoformat() if one.due else "-",
+            one.status.capitalize(),
+        )
         for one in incident.actions
     ]
     lines = [
         f"## Post-Incident Review: {inert(incident.title, 300)}", "",
         f"**Date**: {incident.opened_at:%Y-%m-%d}  ",
-        f"**Author**: {inert(author, 100) if author else '-'}  ",
+        f"**Author**: {inert(people.get(author, author), 100) if author else '-'}  ",
         "**Status**: Draft", "",
         "### Summary", "", inert(incident.summary, 5000) if incident.summary else _summary(incident), "",
         "### Impact", "",
@@ -82,7 +92,7 @@ def postmortem(
         f"- **Users affected**: {_reach(incident)}",
         f"- **Revenue impact**: {OPEN}",
         f"- **SLA impact**: {_spent(incident, budgets)}", "",
-        "### Root Cause", "", inert(incident.cause, 5000) if incident.cause else OPEN, "",
+        "### Root Cause", "", _cause(incident, events), "",
         "### Detection", "", *_detection(incident, events, receipts), "",
         "### Response", "", *_response(incident, events), "",
         "### Contributing Factors", "", *_factors(incident), "",
@@ -93,6 +103,10 @@ def postmortem(
         *(["### Links", "", *map(_link, links), ""] if links else []),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else span(timedelta(seconds=seconds))
 
 
 _PARTS = {
@@ -110,6 +124,13 @@ def _summary(incident: Incident) -> str:
     service = f" of {inert(incident.service, 100)}" if incident.service else ""
     text = f"A {incident.severity} incident{service} ({what}) lasted {duration(incident)}."
     return f"{text} Resolution: {inert(incident.resolution, 2000)}" if incident.resolution else text
+
+
+def _cause(incident: Incident, events: Sequence[Event]) -> str:
+    if incident.cause:
+        return inert(incident.cause, 5000)
+    said = [cause_in(one, events[:place]) for place, one in enumerate(events) if one.kind is Kind.IDENTIFIED]
+    return inert(next((cause for cause in reversed(said) if cause), ""), 5000) or OPEN
 
 
 def _reach(incident: Incident) -> str:
@@ -141,10 +162,12 @@ def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
 
 
 def _detection(incident: Incident, events: Sequence[Event], receipts: Receipts) -> list[str]:
-    by = "a person who declared it" if incident.declared else f"an alert ({inert(', '.join(incident.names[:3]), 200)})"
+    opened = events[0].data.get("alerts") if events else None
+    names = inert(", ".join((opened or incident.names or (incident.title,))[:3]), 200)
+    by = "a person who declared it" if incident.declared else f"an alert ({names})"
     took = spans(clocks(incident, events, receipts))
     parts = [
-        f"{span(timedelta(seconds=seconds))} {text}"
+        f"{_took(seconds)} {text}"
         for name, text in _PARTS.items()
         if (seconds := took[name]) is not None and (seconds or name == "detect")
     ]
@@ -169,7 +192,7 @@ def _response(incident: Incident, events: Sequence[Event]) -> list[str]:
 
 def _factors(incident: Incident) -> list[str]:
     found = []
-    if incident.changes is not None and incident.changes.why:
+    if incident.changes is not None and incident.changes.likely is not None:
         found.append(f"{inert(incident.changes.repository, 200)}: {inert(incident.changes.why, 500)}")
     found += [f"It has happened before, although this was done: {inert(done, 500)}" for done in incident.recurs]
     if incident.flaps:

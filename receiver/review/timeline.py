@@ -18,7 +18,8 @@ NOISE = frozenset(
         Kind.ALL_HANDS, Kind.CHECK_UNKNOWN, Kind.UPSTREAM, Kind.STORM_COUNTED, Kind.MEASURED, Kind.STATUS_DUE,
         Kind.SEVERITY_PROPOSED, Kind.STEP_PASSED, Kind.RESOLUTION_PROPOSED, Kind.CHECKLIST, Kind.TIMER_STARTED,
         Kind.TIMER_STOPPED, Kind.CORRECTED, Kind.CLOCK_SET, Kind.RULE_KNOWN, Kind.ACTION_DUE, Kind.POSTMORTEM,
-        Kind.POSTMORTEM_WRITTEN, Kind.ROOM,
+        Kind.POSTMORTEM_WRITTEN, Kind.ROOM, Kind.CLOSED,
+        Kind.ACTION_ADDED, Kind.ACTION_CHANGED,
     }
 )  # fmt: skip
 """What the log has to know and nobody has to read."""
@@ -26,11 +27,14 @@ MOVES = (Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED)
 _OPTIONS = {option.name: option.title for option in OPTIONS}
 _PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
 
+_NOBODY: Mapping[str, str] = {}
 Receipts = Iterable[Mapping[str, Any]]
 
 
-def timeline(incident: Incident, events: Sequence[Event], receipts: Receipts = ()) -> str:
-    """Return the whole timeline as Markdown."""
+def timeline(
+    incident: Incident, events: Sequence[Event], receipts: Receipts = (), people: Mapping[str, str] = _NOBODY
+) -> str:
+    """Return the whole timeline as Markdown. `people`: how those of the configuration are called."""
     opened = incident.opened_at
     commander = incident.roles.incident_commander
     return "\n".join(
@@ -41,7 +45,7 @@ def timeline(incident: Incident, events: Sequence[Event], receipts: Receipts = (
             f"**Date**: {opened:%Y-%m-%d}  ",
             f"**Duration**: {duration(incident)}  ",
             f"**Severity**: {incident.severity}  ",
-            f"**IC**: {inert(commander, 100) if commander else '-'}",
+            f"**IC**: {inert(people.get(commander, commander), 100) if commander else '-'}",
             "",
             "### Timeline (All times UTC)",
             "",
@@ -87,6 +91,11 @@ def corrections(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
     return found
 
 
+def cause_in(event: Event, before: Sequence[Event]) -> str:
+    """Return the cause that `event` (of kind IDENTIFIED) says, "" for none; `before`: the log until then."""
+    return _said(before) if event.reason == "status_update" else event.text.partition(": ")[2]
+
+
 def _at(event: Event) -> datetime:
     said = event.data.get("at")
     if event.kind is Kind.NOTE and isinstance(said, str):
@@ -98,7 +107,7 @@ def _at(event: Event) -> datetime:
 
 
 def _line(event: Event, incident: Incident, before: Sequence[Event], after: Event | None) -> str:
-    if event.kind in NOISE:
+    if event.kind in NOISE or _folded(event, after):
         return ""
     who, words = inert(event.actor.name, 100), inert(event.text, 300)
     if event.kind is Kind.OPENED:
@@ -107,7 +116,7 @@ def _line(event: Event, incident: Incident, before: Sequence[Event], after: Even
     if event.kind is Kind.ACKNOWLEDGED:
         return _taken(event, incident)
     if event.kind is Kind.IDENTIFIED:
-        cause = _said(before) if event.reason == "status_update" else event.text.partition(": ")[2]
+        cause = cause_in(event, before)
         return f"Root cause identified: {inert(cause, 300)}" if cause else f"Root cause identified by {who}"
     if event.kind is Kind.MITIGATION:
         return _mitigation(event)
@@ -115,15 +124,23 @@ def _line(event: Event, incident: Incident, before: Sequence[Event], after: Even
         return "Monitoring period started"
     if event.kind is Kind.RESOLVED:
         return "Incident resolved" + (f" by {who}" if event.actor.kind in _PEOPLE else "")
-    if event.kind is Kind.ROLE and not event.data.get("before"):
+    if event.kind is Kind.STATUS_UPDATE:
+        return f"Status page updated: {words}"
+    return words[:1].upper() + words[1:]
+
+
+def _folded(event: Event, after: Event | None) -> bool:
+    # Noise by what it says, and not by its kind.
+    if event.kind is Kind.CHANGES:
+        return event.data["changes"].get("likely") is None
+    if event.kind is Kind.ROLE:
         # Who commands stands above the table; a hand-over is news.
-        return ""
+        return not event.data.get("before")
     if event.kind is Kind.STATUS_UPDATE:
         # What moves the incident is told by the move.
         moves = after is not None and after.kind in MOVES and after.reason == "status_update"
-        quiet = moves or not event.data["update"].get("published_at")
-        return "" if quiet else f"Status page updated: {words}"
-    return words[:1].upper() + words[1:]
+        return moves or not event.data["update"].get("published_at")
+    return False
 
 
 def _taken(event: Event, incident: Incident) -> str:

@@ -255,6 +255,7 @@ class Incidents:
             "into": change.into,
             "unpoint": list(change.unpoint),
             "split": incident.key if incident and incident.split_from else "",
+            "promised": bool(incident and incident.actions),
             "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
             "apart": (incident.parent or "") if incident and not incident.merged else "",
             "n": {

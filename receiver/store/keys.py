@@ -38,6 +38,8 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `history:size` | counter | ingest.history | keep: bytes of the texts |
 | `unknowns` | hash field -> entry | for ever | note: what severities were decided without |
 | `pace:<quota>` | string ms | a minute after its use | pace: when a vendor's quota allows the next call |
+| `promised` | set | for ever | commit: uids of incidents with action items |
+| `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `ticket:<name>` | string JSON | history | tickets: how a ticket was last seen at its vendor |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |

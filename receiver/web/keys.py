@@ -18,6 +18,7 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.pager_news import PagerNews
+from receiver.pipeline.reports import Reports
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
@@ -73,6 +74,7 @@ class Doors:
     unknowns: Unknowns
     history: History
     trying: Trying
+    reports: Reports
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

@@ -16,7 +16,9 @@ from receiver.web.errors import BARE
 
 CUT = 500
 """Characters of a foreign text that a page shows."""
-TEMPLATES = ("base.html", "incidents.html", "incident.html", "oncall.html", "status.html", "status_history.html")
+TEMPLATES = (
+    "base.html", "incidents.html", "incident.html", "oncall.html", "report.html", "status.html", "status_history.html",
+)  # fmt: skip
 
 
 def _packaged(folder: str, name: str) -> str:

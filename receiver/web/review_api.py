@@ -47,7 +47,9 @@ class ReviewApi:
             right = corrections(events)
             return answer(listed([event_shape(event, right.get(event.seq)) for event in events]))
         receipts = await self.doors.incidents.receipts(incident.uid)
-        return _text(timeline(incident, events, receipts), kind, f"Timeline of {incident.id}")
+        return text_answer(
+            timeline(incident, events, receipts, self.doors.duty.schedules.people), kind, f"Timeline of {incident.id}"
+        )
 
     async def postmortem(self, request: web.Request) -> web.Response:
         """`GET .../postmortem`: what people have written, or else the draft that the log gives."""
@@ -65,7 +67,7 @@ class ReviewApi:
             raise Refusal(404, "unknown", str(error.args[0])) from None
         kind = wanted(request)
         if kind != JSON:
-            response = _text(text, kind, f"Post-mortem of {incident.id}")
+            response = text_answer(text, kind, f"Post-mortem of {incident.id}")
         else:
             response = answer(postmortem_shape(incident, events, text, given))
         response.headers["ETag"] = f'"{incident.version}"'
@@ -108,7 +110,7 @@ class ReviewApi:
         kind = wanted(request)
         if kind == JSON:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
-        return _text(f"Subject: {subject}\n\n{text}", kind, subject)
+        return text_answer(f"Subject: {subject}\n\n{text}", kind, subject)
 
     async def _incident(self, request: web.Request, *known: str) -> Incident:
         self.gate.admit(request, Scope.READ)
@@ -144,7 +146,8 @@ def wanted(request: web.Request) -> str:
     return best
 
 
-def _text(markdown: str, kind: str, title: str) -> web.Response:
+def text_answer(markdown: str, kind: str, title: str) -> web.Response:
+    """Return Markdown as it is, or as a page."""
     text = markdown if kind == MARKDOWN else html(markdown, title)
     body = text.encode("utf-8", "replace")
     return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Vary": "Accept"})

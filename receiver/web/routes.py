@@ -19,6 +19,7 @@ from receiver.web.pagerduty import PagerDutyDoor
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
+from receiver.web.report_api import ReportApi, report_operations
 from receiver.web.respond_api import RespondApi
 from receiver.web.review_api import ReviewApi, review_operations
 from receiver.web.rules_api import RulesApi, rules_operations
@@ -61,6 +62,7 @@ def build(doors: Doors) -> web.Application:
     get("/", console.incidents)
     get("/incidents/{id}", console.incident)
     get("/oncall", OnCallPage(doors, gate, pages).page)
+    get("/reports/{month}", ReportApi(doors, gate, pages).page)
     _public(app, status)
     return app
 
@@ -74,6 +76,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
         *rules_operations(RulesApi(doors, gate)),
         *delivery_operations(DeliveryApi(doors, gate)),
         *review_operations(ReviewApi(doors, gate)),
+        *report_operations(ReportApi(doors, gate)),
     ]
 
 

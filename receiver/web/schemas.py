@@ -171,6 +171,24 @@ NOTIFICATION: Schema = {
 }
 """What Alertmanager posts (contracts: alertmanager, the payload); it may say more."""
 
+NUMBER: Schema = _maybe({"type": "number"})
+SPREAD = _object({"mean": NUMBER, "median": NUMBER, "p90": NUMBER})
+PROMISE = {"incident": TEXT, "n": WHOLE, "title": TEXT, "owner": TEXT, "due": _maybe(TEXT)}
+MONTH: Schema = {
+    "month": TEXT,
+    "total": WHOLE,
+    "by_severity": {"type": "object", "additionalProperties": WHOLE},
+    "mttd": SPREAD,
+    "mtta": SPREAD,
+    "mttr": SPREAD,
+    "error_budget": _array(_object({"name": TEXT, "remaining": {"type": "number"}}, more=True)),
+    "categories": _array(_object({"name": TEXT, "count": WHOLE})),
+    "outstanding_actions": _array(_object({**PROMISE, "overdue": {"type": "boolean"}})),
+    "improvements": _array(_object({**PROMISE, "done_at": TIME})),
+    "targets": _array(_object({"metric": TEXT, "target": TEXT, "actual": NUMBER, "met": _maybe({"type": "boolean"})})),
+}
+FIGURES = ("month", "total", "by_severity", "mttd", "mtta", "mttr", "error_budget", "targets")
+
 SCHEMAS: dict[str, Schema] = {
     "Incident": INCIDENT,
     "IncidentList": _list("Incident"),
@@ -194,6 +212,8 @@ SCHEMAS: dict[str, Schema] = {
         {"incident": TEXT, "status": TEXT, "markdown": TEXT},
         {"subject": TEXT, "version": WHOLE, "versions": _array({"type": "object"})},
     ),
+    "Monthly": _object(MONTH, more=True),
+    "Figures": _object({name: MONTH[name] for name in MONTH if name in FIGURES}, more=True),
     "Clocks": _object(
         {
             "incident": TEXT,

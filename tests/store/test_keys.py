@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from receiver.model.alert import fingerprint
-from receiver.model.command import Declare
+from receiver.model.command import AddAction, Declare
 from receiver.model.event import Actor, ActorKind
 from receiver.model.quota import Quota
 from receiver.model.severity import Severity
@@ -68,6 +68,10 @@ async def busy(world: World) -> None:
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
     )
     assert declared.events
+    promise = AddAction(title="Add a canary", owner="bob")
+    await world.one.respond.act(declared.incident.id, promise, ACTOR, world.clock.now())
+    world.one.reports.absorb(world.clock.now())
+    await world.one.reports.flush()
     splitting = notification(alert("AuthOne"), alert("AuthTwo"), group="split")
     answer = await world.post(splitting)
     apart = fingerprint({"alertname": "AuthTwo", "service": "api"})

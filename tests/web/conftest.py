@@ -49,6 +49,7 @@ class House:
             history=replica.history,
             pager_news=replica.pager_news,
             trying=replica.trying,
+            reports=replica.reports,
             slack_desk=replica.slack_desk,
             slack_commands=replica.slack_commands,
             slack_clicks=replica.slack_clicks,

@@ -1,0 +1,152 @@
+"""The monthly review and the figures as Markdown, in the seed's form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from receiver.review.markdown import inert, span, table
+
+SHOWN = 50
+"""Action items of a list; the API has all of them."""
+NAMES = {
+    "mttd": "MTTD (Mean Time to Detect)",
+    "mttr": "MTTR (Mean Time to Resolve)",
+    "incidents_per_month": "Incidents per month",
+    "sev1_per_quarter": "SEV-1 incidents per quarter",
+    "postmortem_completion": "Post-mortem completion rate",
+    "action_item_completion": "Action item completion rate",
+    "acknowledged_in_time": "Acknowledged within the severity's time",
+}
+_LASTS = ("mttd", "mttr")
+_COUNTS = ("incidents_per_month", "sev1_per_quarter")
+
+
+def review_text(said: Mapping[str, Any], title: str) -> str:
+    """Return the review `said` of the month called `title`."""
+    then = said["previous"]
+    lines = [
+        f"## Incident Review: {title}", "",
+        "### Summary", "",
+        f"- Total incidents: {said['total']} ({_change(said['total'], then['total'])})",
+        f"- {', '.join(f'{severity}: {count}' for severity, count in said['by_severity'].items())}",
+        f"- MTTR average: {_spread(said['mttr'])}",
+        f"- MTTD average: {_spread(said['mttd'])}",
+        f"- Acknowledged on average after: {_spread(said['mtta'])}",
+        *[f"- Error budget remaining: {_budget(one)}" for one in said["error_budget"]],
+        f"- The month before: {then['total']} incidents, MTTR {_long(then['mttr']['mean'])}, MTTD "
+        f"{_long(then['mttd']['mean'])}", "",
+        "### Figures Against Targets", "", *_targets(said["targets"]), "",
+        "### Top Incident Categories", "",
+        *_numbered(f"{inert(one['name'], 100)} - {one['count']}" for one in said["categories"]), "",
+        "### Outstanding Action Items", "", *_listed([_item(one) for one in said["outstanding_actions"]]), "",
+        "### Process Improvements", "",
+        *_listed([f"{_promise(one)}, done {one['done_at'][:10]}" for one in said["improvements"]]), "",
+        "### Noise", "",
+        *_numbered(
+            f"{inert(one['alertname'], 100)} - {one['count']}{_again(one['flaps'])}"
+            for one in said["noisiest"]
+        ),
+        "", f"Notifications that said nothing new, and woke nobody: {said['duplicates_absorbed']}", "",
+        "### Pages", "", f"{said['pages']['total']} pages, {said['pages']['at_night']} of them at night.", "",
+        *(_people(said["pages"]["people"])), "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def figures_text(said: Mapping[str, Any], title: str) -> str:
+    """Return the figures alone."""
+    lines = [
+        f"## Incident Metrics: {title}", "", *_targets(said["targets"]), "",
+        f"- Total incidents: {said['total']}",
+        f"- {', '.join(f'{severity}: {count}' for severity, count in said['by_severity'].items())}",
+        f"- MTTD: {_spread(said['mttd'])}",
+        f"- Acknowledged after: {_spread(said['mtta'])}",
+        f"- MTTR: {_spread(said['mttr'])}", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def brief(said: Mapping[str, Any], title: str) -> str:
+    """Return the review as a message in plain text."""
+    missed = [NAMES[one["metric"]] for one in said["targets"] if one["met"] is False]
+    late = sum(one["overdue"] for one in said["outstanding_actions"])
+    counts = ", ".join(f"{severity}: {count}" for severity, count in said["by_severity"].items())
+    lines = [
+        f"Incident review of {title}: {said['total']} incident{'' if said['total'] == 1 else 's'} ({counts}), "
+        f"{_change(said['total'], said['previous']['total'])}.",
+        f"MTTR {_long(said['mttr']['mean'])}, MTTD {_long(said['mttd']['mean'])}, "
+        f"{said['pages']['total']} pages, {said['pages']['at_night']} of them at night.",
+        *[f"Error budget remaining: {_budget(one)}." for one in said["error_budget"]],
+        f"Targets missed: {', '.join(missed) if missed else 'none'}.",
+        f"Action items outstanding: {len(said['outstanding_actions'])}, {late} of them overdue.",
+        f"The whole review: receiver report monthly {said['month']}",
+    ]
+    return "\n".join(lines)
+
+
+def _targets(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    words = {True: "yes", False: "no", None: "-"}
+    cells = [(NAMES[r["metric"]], r["target"], _actual(r["metric"], r["actual"]), words[r["met"]]) for r in rows]
+    return table(("Metric", "Target", "Current", "Met"), cells)
+
+
+def _actual(metric: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if metric in _LASTS:
+        return _long(value)
+    return str(value) if metric in _COUNTS else f"{value:.0%}"
+
+
+def _spread(said: Mapping[str, float | None]) -> str:
+    return f"{_long(said['mean'])} (median {_long(said['median'])}, 90 % within {_long(said['p90'])})"
+
+
+def _long(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.0f}s" if seconds < 60 else span(timedelta(seconds=seconds))
+
+
+def _change(now: int, then: int) -> str:
+    if now == then:
+        return "as many as the month before"
+    return f"{abs(now - then)} {'more' if now > then else 'fewer'} than the month before"
+
+
+def _budget(one: Mapping[str, Any]) -> str:
+    days = one["window"] / 86400
+    return f"{one['remaining']:.0%} ({inert(one['name'], 100)}, {one['target'] * 100:.6g} % over {days:g} d)"
+
+
+def _numbered(texts: Any) -> list[str]:
+    return [f"{number}. {text}" for number, text in enumerate(texts, 1)] or ["None."]
+
+
+def _again(flaps: int) -> str:
+    return f", fired again {flaps} times" if flaps else ""
+
+
+def _listed(texts: Sequence[str]) -> list[str]:
+    more = [f"- and {len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
+    return [*(f"- {text}" for text in texts[:SHOWN]), *more] or ["None."]
+
+
+def _promise(one: Mapping[str, Any]) -> str:
+    return f"{inert(one['incident'])} action {one['n']}: {inert(one['title'], 300)} ({inert(one['owner'], 100)})"
+
+
+def _item(one: Mapping[str, Any]) -> str:
+    due = f", due {one['due']}{' (overdue)' if one['overdue'] else ''}" if one["due"] else ""
+    return f"{_promise(one)}{due}"
+
+
+def _people(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return ["Nobody was paged."]
+    return table(
+        ("Person", "Pages", "At night"),
+        [(inert(r["person"], 100), str(r["count"]), str(r["at_night"])) for r in rows],
+    )

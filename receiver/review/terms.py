@@ -1,0 +1,79 @@
+"""What figures are held against: the zone of the calendar, categories, objectives, who owes a post-mortem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from receiver.review.postmortem import Budget
+
+NIGHT = (22, 6)
+"""From this hour to that one, on the clocks of whoever was rung."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The configuration as the review needs it."""
+
+    zone: str = "UTC"
+    """Of months and of days."""
+    categories: tuple[str, ...] = ("labels.category", "labels.service")
+    """An incident's category: the first of these that it has."""
+    budgets: tuple[Budget, ...] = ()
+    written: frozenset[str] = frozenset()
+    """Severities that ask for a post-mortem."""
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """The zone of each person who has one."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of the calendar in a zone: from its first moment to that of the next, both in UTC."""
+
+    name: str
+    begins: datetime
+    ends: datetime
+
+    @property
+    def title(self) -> str:
+        """`November 2026`."""
+        return f"{_NAMES[int(self.name[5:]) - 1]} {self.name[:4]}"
+
+
+def month_of(name: str, zone: str) -> Month:
+    """Return the month `2026-11`. Raises ValueError with what would be right."""
+    year, dash, month = name.partition("-")
+    good = dash and len(year) == 4 and len(month) == 2 and (year + month).isdigit() and name.isascii()
+    if not good or not 1 <= int(month) <= 12 or not 2000 <= int(year) <= 2100:
+        raise ValueError(f"{name[:20]!r} is no month (write it as 2026-11)")
+    number = int(year) * 12 + int(month) - 1
+    return Month(name, _first(number, zone), _first(number + 1, zone))
+
+
+def month_at(now: datetime, zone: str) -> Month:
+    """Return the month that `now` falls into."""
+    there = now.astimezone(ZoneInfo(zone))
+    return month_of(f"{there.year:04}-{there.month:02}", zone)
+
+
+def before(month: Month, zone: str, count: int = 1) -> Month:
+    """Return the month that is `count` months earlier."""
+    number = int(month.name[:4]) * 12 + int(month.name[5:]) - 1 - count
+    return Month(f"{number // 12:04}-{number % 12 + 1:02}", _first(number, zone), _first(number + 1, zone))
+
+
+def quarter_of(month: Month, zone: str) -> datetime:
+    """Return when the quarter of `month` began."""
+    return before(month, zone, (int(month.name[5:]) - 1) % 3).begins
+
+
+def _first(number: int, zone: str) -> datetime:
+    return datetime(number // 12, number % 12 + 1, 1, tzinfo=ZoneInfo(zone)).astimezone(ZoneInfo("UTC"))
+
+
+_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip

@@ -1,0 +1,57 @@
+"""Snapshots in bulk, as they are stored, for whoever looks back over months."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from receiver.store.connection import Connection
+
+PART = 100
+"""Snapshots of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
+
+
+class Pasts:
+    """The incidents of one namespace, looked back at."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Nothing is kept here."""
+        self.connection = connection
+        self.keys = connection.keys
+
+    async def since(self, begins_ms: int) -> AsyncIterator[tuple[str, str, Mapping[str, Any]]]:
+        """Yield uid, id and snapshot of every incident that has opened since, is open, or was promised something.
+
+        Each once, in no order. Raises StoreAway.
+        """
+        async with self.connection.guarded() as client:
+            uids = dict.fromkeys(await client.zrange(self.keys.named("index"), begins_ms, "+inf", byscore=True))
+            uids |= dict.fromkeys(await client.zrange(self.keys.named("open"), 0, -1))
+            uids |= dict.fromkeys(await client.smembers(self.keys.named("promised")))
+        every = list(uids)
+        for first in range(0, len(every), PART):
+            for one in await self._part(every[first : first + PART]):
+                yield one
+
+    async def _part(self, uids: Sequence[str]) -> list[tuple[str, str, Mapping[str, Any]]]:
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.hmget(self.keys.incident(uid), ["state", "id"])
+            rows = await pipe.execute()
+        return [(uid, number, orjson.loads(state)) for uid, (state, number) in zip(uids, rows, strict=True) if state]
+
+    async def absorbed(self, counts: Mapping[str, int]) -> None:
+        """Count duplicates on, by month. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for month, count in counts.items():
+                pipe.hincrby(self.keys.named("absorbed"), month, count)
+            await pipe.execute()
+
+    async def absorbed_in(self, month: str) -> int:
+        """Return how many duplicates a month had."""
+        async with self.connection.guarded() as client:
+            return int(await client.hget(self.keys.named("absorbed"), month) or 0)

@@ -1,0 +1,99 @@
+"""The process's own example, INC-2024-0042, lived through the doors: its timeline and post-mortem, word for word."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from receiver.config import Config
+from receiver.model.oncall import Person
+from tests.stories.world import alert, notification
+from tests.web.conftest import ADMIN, READ, House, Opened
+from tests.web.test_pagerduty import SECRET, event, send
+from tests.web.test_slack import type_
+
+DAY = datetime(2024, 1, 18, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[1] / "golden"
+JANE = "U0JANE"
+BODY = {"starts": "2024-01-18T14:00:00Z", "annotations": {"error_rate": "7.3%", "summary": "Error rate above 5 %"}}
+
+
+def then(config: Config) -> Config:
+    """Return the configuration as it would have been: the same people on call, and Jane."""
+    starts = {"primary": date(2024, 1, 1), "secondary": date(2024, 1, 2)}
+    schedules = {name: one.model_copy(update={"starts": starts[name]}) for name, one in config.schedules.items()}
+    jane = Person.model_validate({"name": "Jane Engineer", "slack": JANE, "pager": "a" * 32})
+    watched = config.incidents.model_copy(update={"monitor_for": timedelta(minutes=90)})
+    nothing = config.verification.model_copy(update={"checks": ()})
+    changed = {"schedules": schedules, "people": {**config.people, "jane": jane}, "incidents": watched}
+    return Config.model_validate(
+        {name: getattr(config, name) for name in Config.model_fields} | changed | {"verification": nothing}
+    )
+
+
+async def at(house: House, clock: str) -> None:
+    """Let it become that time, a minute at a time."""
+    hour, minute = map(int, clock.split(":"))
+    moment = DAY + timedelta(hours=hour, minutes=minute)
+    while house.world.clock.now() < moment:
+        house.world.clock.forward(min(timedelta(minutes=1), moment - house.world.clock.now()))
+        await house.world.quiet()
+
+
+async def lived(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> House:
+    house = await opened(then, PAGERDUTY_WEBHOOK_SECRET=SECRET)
+    monkeypatch.setattr(house.world.clock, "_shown", (DAY + timedelta(hours=14)).timestamp())
+    store = house.replica.connection
+    async with store.guarded() as client:
+        await client.set(store.keys.named("number:INC-2024-"), 41)
+    await house.post(notification(alert("HighErrorRate", **BODY)))
+    await house.world.quiet()
+    (page,) = house.world.sent()
+    await at(house, "14:02")
+    status, _ = await send(house, event("acknowledged", page, at="2024-01-18T14:02:00Z"))
+    assert status == 202
+
+    async def say(clock: str, command: str, text: str) -> None:
+        await at(house, clock)
+        await type_(house, command, text, user=JANE)
+
+    await say("14:05", "/incident", 'note INC-2024-0042 "Incident channel created"')
+    await say("14:06", "/incident", "role INC-2024-0042 ic @jane")
+    await say("14:10", "/status", 'update INC-2024-0042 identified "Bad deployment"')
+    await say("14:15", "/incident", 'mitigate INC-2024-0042 rollback "Rollback initiated"')
+    await say("14:20", "/incident", 'note INC-2024-0042 "Rollback complete"')
+    await say("14:25", "/incident", 'note INC-2024-0042 "Error rate returning to normal"')
+    await at(house, "14:45")
+    await house.post(notification(alert("HighErrorRate", firing=False, ends="2024-01-18T14:45:00Z", **BODY)))
+    await at(house, "16:16")
+    await say("16:20", "/incident", 'action INC-2024-0042 "Add a canary to the release" @bob 2024-02-01')
+    await say("16:21", "/incident", "close INC-2024-0042")
+    return house
+
+
+async def text(house: House, what: str) -> str:
+    path = f"/api/v1/incidents/INC-2024-0042/{what}"
+    async with house.client.get(path, headers={**READ, "Accept": "text/markdown"}) as response:
+        assert response.status == 200
+        return await response.text()
+
+
+@pytest.mark.parametrize("what", ["timeline", "postmortem"])
+async def test_the_example(opened: Opened, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    house = await lived(opened, monkeypatch)
+    assert await text(house, what) == (GOLDEN / f"INC-2024-0042-{what}.md").read_text("utf-8")
+
+
+async def test_its_end_is_as_the_process_asks(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = await lived(opened, monkeypatch)
+    _, found = await house.get("/api/v1/incidents/INC-2024-0042", ADMIN)
+    assert (found["state"], found["severity"], found["resolved_at"]) == ("closed", "SEV-2", "2024-01-18T16:15:00.000Z")
+    assert house.world.rung() == ["carol"], "one page, and the acknowledgement was in time"
+    rows = [line for line in (await text(house, "timeline")).splitlines() if line.startswith("| 1")]
+    assert [row[2:7] for row in rows] == [
+        "14:00", "14:02", "14:05", "14:10", "14:15", "14:20", "14:25", "14:45", "16:15"
+    ]  # fmt: skip
+    assert json.dumps(found["actions"]).count("Add a canary") == 1
