@@ -64,8 +64,8 @@ class Reports:
         await self.flush()
         terms = self.setting().terms
         review = Review(month, terms, now)
-        async for _, number, raw in self.pasts.since(to_ms(review.since)):
-            review.see(past_of(raw, number, terms))
+        async for number, kept in self.pasts.since(to_ms(review.since)):
+            review.see(past_of(kept, number, terms))
         return review.told(await self.pasts.absorbed_in(month.name))
 
     def absorb(self, now: datetime) -> None:

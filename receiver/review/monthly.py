@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from receiver.model.base import from_ms
 from receiver.review.figures import Figures, Spent, targets
-from receiver.review.past import Past, moment
+from receiver.review.past import Past
 from receiver.review.terms import NIGHT, Month, Terms, before, quarter_of
 
 TOP = 10
@@ -94,17 +95,17 @@ class Review:
     def _promises(self, one: Past) -> None:
         day = self.until.astimezone(ZoneInfo(self.terms.zone)).date().isoformat()
         for item in one.actions:
-            done = moment(item["done_at"]) if item.get("done_at") else None
+            done = datetime.fromisoformat(item["done_at"]) if item.get("done_at") else None
             line = {name: item[name] for name in ("n", "title", "owner", "due")}
             if done is not None and item["status"] == "done" and self.month.begins <= done < self.month.ends:
                 self.improved.append({"incident": one.id, **line, "done_at": item["done_at"]})
             later = done is not None and item["status"] == "done" and done >= self.month.ends
-            if (item["status"] == "open" or later) and moment(item["at"]) < self.month.ends:
+            if (item["status"] == "open" or later) and datetime.fromisoformat(item["at"]) < self.month.ends:
                 late = item["due"] is not None and item["due"] < day
                 self.outstanding.append({"incident": one.id, **line, "overdue": late})
 
-    def _night(self, person: str, at: str) -> bool:
-        hour = moment(at).astimezone(ZoneInfo(self.terms.zones.get(person, self.terms.zone))).hour
+    def _night(self, person: str, at: int) -> bool:
+        hour = from_ms(at).astimezone(ZoneInfo(self.terms.zones.get(person, self.terms.zone))).hour
         return hour >= NIGHT[0] or hour < NIGHT[1]
 
 

@@ -1,12 +1,13 @@
-"""What figures need of an incident, read from its snapshot as it is stored: a month may have a hundred thousand."""
+"""An incident as figures see it, read from what is kept beside its snapshot: a month may have a hundred thousand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from receiver.model.base import from_ms
 from receiver.model.hours import later
 from receiver.model.plan import Hours
 from receiver.review.terms import Terms
@@ -37,9 +38,9 @@ class Past:
     in_storm: bool
     final: bool
     """Whether its post-mortem is final."""
-    pages: frozenset[tuple[str, int, str]]
-    """Person, ring and time of each call; several channels for one call are one."""
-    actions: tuple[Mapping[str, Any], ...]
+    pages: Sequence[tuple[str, int, int]]
+    """Person, ring and time (ms) of each call."""
+    actions: Sequence[Mapping[str, Any]]
 
     @property
     def since(self) -> datetime:
@@ -47,60 +48,34 @@ class Past:
         return self.began or self.opened
 
 
-def past_of(raw: Mapping[str, Any], number: str, terms: Terms) -> Past:
-    """Return what figures need of the snapshot `raw`, whose id is `number`."""
-    clocks: Mapping[str, str] = raw.get("clocks") or {}
-    opened = moment(raw["opened_at"])
-    over = raw["state"] in ("resolved", "closed")
-    ended = clocks.get("resolved") or raw.get("resolved_at") or raw.get("closed_at") if over else None
-    answered = clocks.get("acknowledged") or raw.get("first_acknowledged_at") or raw.get("acknowledged_at")
-    names = raw.get("names") or ()
-    labels = raw.get("labels") or {}
+def past_of(kept: Mapping[str, Any], number: str, terms: Terms) -> Past:
+    """Return the incident `number` from what is kept of it (model/past.py)."""
+    opened = from_ms(kept["opened"])
+    hours = Hours.model_validate(kept["hours"]) if kept["hours"] else None
+    began, answered, ended = kept["began"], kept["answered"], kept["ended"]
     return Past(
         id=number,
-        severity=raw["severity"],
+        severity=kept["severity"],
         opened=opened,
-        began=_began(raw, clocks),
-        answered=moment(answered) if answered else None,
-        ended=moment(ended) if ended else None,
-        answer_by=_answer_by(raw, opened),
-        category=_category(raw, terms.categories),
-        alertname=str(labels.get("alertname") or (names[0] if names else "") or raw["decision"]["rule"]),
-        flaps=raw.get("flaps", 0),
-        counts=not raw.get("drill") and not raw.get("merged"),
-        in_storm=raw.get("held") == "storm" or (raw.get("parent") is not None and not raw.get("merged")),
-        final=(raw.get("review") or {}).get("status") == "final",
-        pages=frozenset((page["person"], page["ring"], page["at"]) for page in raw.get("pages", ())),
-        actions=tuple(raw.get("actions", ())),
+        began=from_ms(began) if began is not None else None,
+        answered=from_ms(answered) if answered is not None else None,
+        ended=from_ms(ended) if ended is not None else None,
+        answer_by=later(opened, kept["respond"] or 0, hours, kept["zone"]),
+        category=_category(kept, terms.categories),
+        alertname=kept["alertname"],
+        flaps=kept["flaps"],
+        counts=kept["counts"],
+        in_storm=kept["in_storm"],
+        final=kept["final"],
+        pages=kept["pages"],
+        actions=kept["actions"],
     )
 
 
-def moment(text: str) -> datetime:
-    """Return a stored time."""
-    return datetime.fromisoformat(text)
-
-
-def _began(raw: Mapping[str, Any], clocks: Mapping[str, str]) -> datetime | None:
-    if "impact_began" in clocks:
-        return moment(clocks["impact_began"])
-    if raw.get("declared"):
-        return None
-    return moment(clocks.get("alert_fired") or raw["started_at"]) - timedelta(seconds=raw.get("fires_after") or 0)
-
-
-def _category(raw: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
+def _category(kept: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
     for one in wanted:
         place, _, name = one.partition(".")
-        value = (raw.get(place) or {}).get(name) or (raw.get("service") if one == "labels.service" else None)
+        value = kept[place].get(name) or (kept["service"] if one == "labels.service" else None)
         if value:
             return str(value)[:100]
     return NONE
-
-
-def _answer_by(raw: Mapping[str, Any], opened: datetime) -> datetime:
-    plan = raw.get("plan") or {}
-    asked = (plan.get("severities") or {}).get(raw["severity"])
-    if not asked:
-        return opened
-    hours = Hours.model_validate(asked["hours"]) if asked.get("hours") else None
-    return later(opened, asked["respond"], hours, plan.get("zone") or "UTC")

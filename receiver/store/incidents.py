@@ -11,6 +11,7 @@ import orjson
 
 from receiver.model.event import Destination, Event
 from receiver.model.incident import AlertRecord, Incident
+from receiver.model.past import past_fields
 from receiver.model.severity import Severity
 from receiver.store.connection import Connection, Script
 
@@ -255,6 +256,7 @@ class Incidents:
             "into": change.into,
             "unpoint": list(change.unpoint),
             "split": incident.key if incident and incident.split_from else "",
+            "past": orjson.dumps(past_fields(incident)).decode() if incident else "",
             "promised": bool(incident and incident.actions),
             "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
             "apart": (incident.parent or "") if incident and not incident.merged else "",

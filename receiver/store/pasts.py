@@ -1,4 +1,4 @@
-"""Snapshots in bulk, as they are stored, for whoever looks back over months."""
+"""What is kept of incidents beside their snapshots, in bulk, for whoever looks back over months."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from receiver.store.connection import Connection
+from receiver.store.connection import Connection, Script
 
-PART = 100
-"""Snapshots of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
+PASTS = Script("pasts")
+PART = 200
+"""Incidents of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
 
 
 class Pasts:
@@ -21,8 +22,8 @@ class Pasts:
         self.connection = connection
         self.keys = connection.keys
 
-    async def since(self, begins_ms: int) -> AsyncIterator[tuple[str, str, Mapping[str, Any]]]:
-        """Yield uid, id and snapshot of every incident that has opened since, is open, or was promised something.
+    async def since(self, begins_ms: int) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """Yield id and what is kept of every incident that has opened since, is open, or was promised something.
 
         Each once, in no order. Raises StoreAway.
         """
@@ -35,13 +36,9 @@ class Pasts:
             for one in await self._part(every[first : first + PART]):
                 yield one
 
-    async def _part(self, uids: Sequence[str]) -> list[tuple[str, str, Mapping[str, Any]]]:
-        async with self.connection.guarded() as client:
-            pipe = self.connection.pipeline(client)
-            for uid in uids:
-                pipe.hmget(self.keys.incident(uid), ["state", "id"])
-            rows = await pipe.execute()
-        return [(uid, number, orjson.loads(state)) for uid, (state, number) in zip(uids, rows, strict=True) if state]
+    async def _part(self, uids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
+        flat = await self.connection.run(PASTS, [self.keys.named("index")], [self.keys.prefix, *uids])
+        return [(number, orjson.loads(past)) for number, past in zip(flat[::2], flat[1::2], strict=True)]
 
     async def absorbed(self, counts: Mapping[str, int]) -> None:
         """Count duplicates on, by month. Raises StoreAway."""

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from receiver.model.incident import Incident, Page, State
+from receiver.model.past import past_fields
 from receiver.model.plan import Hours, Plan, SeverityPlan
 from receiver.model.review import ReviewStatus, Writing
 from receiver.model.severity import Decision, Severity
@@ -128,7 +129,7 @@ def frame(incidents: list[Incident]) -> pd.DataFrame:
 def told(incidents: list[Incident], month: str) -> dict[str, Any]:
     review = Review(month_of(month, ZONE), TERMS, NOW)
     for one in incidents:
-        review.see(past_of(orjson.loads(one.model_dump_json()), one.id, TERMS))
+        review.see(past_of(orjson.loads(orjson.dumps(past_fields(one))), one.id, TERMS))
     return review.told(7)
 
 

@@ -15,6 +15,7 @@
 --          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
+--          past (JSON: what figures need of the incident, model/past.py),
 --          promised (bool: it has action items),
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
@@ -90,7 +91,7 @@ if writes then
   else
     id = redis.call('HGET', here, 'id')
   end
-  redis.call('HSET', here, 'state', ARGV[2], 'version', version)
+  redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
   if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
   if h.open then redis.call('ZADD', p .. 'open', h.opened, h.uid) else redis.call('ZREM', p .. 'open', h.uid) end
   local log = p .. 'log:' .. h.uid

@@ -1,0 +1,113 @@
+"""What the review of a month costs by the number of its incidents: seconds of CPU, and memory at its peak.
+
+`python -m bench.review` alone, for 100,000 incidents take a minute to be made up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from receiver.model.incident import Incident, Page, State
+from receiver.model.past import past_fields
+from receiver.model.plan import Plan, SeverityPlan, Step
+from receiver.model.severity import Decision, Severity
+from receiver.review.monthly import Review
+from receiver.review.past import past_of
+from receiver.review.postmortem import Budget
+from receiver.review.terms import Terms, month_of
+from receiver.store.connection import Connection
+from receiver.store.embedded import EmbeddedStore
+from receiver.store.pasts import Pasts
+
+BEGINS = datetime(2026, 11, 1, tzinfo=UTC)
+NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
+SIZES = (10_000, 100_000)
+MONTH = timedelta(days=30)
+TERMS = Terms(
+    budgets=(Budget("availability", 0.999, MONTH, ("SEV-1", "SEV-2")),), written=frozenset({"SEV-1", "SEV-2"})
+)
+_STEPS = tuple(Step(after=900.0 * n, page=("engineering-lead",)) for n in range(1, 4))
+PLAN = Plan(severities={one: SeverityPlan(respond=900, page=("on-call",), steps=_STEPS) for one in Severity})
+
+
+def made(number: int, of: int) -> Incident:
+    """Return one of the incidents of a month, as it is when it is closed."""
+    opened = BEGINS + MONTH * (number / of)
+    severity = list(Severity)[number % 4]
+    return Incident(
+        uid=f"{number:024x}", id=f"INC-2026-{number:06}", key=f"{number:032x}", keys=(f"{number:032x}",), episode=0,
+        title=f"HighErrorRate: errors above 5 % on service {number % 97}", severity=severity, state=State.CLOSED,
+        service=f"service-{number % 97}", labels={"alertname": "HighErrorRate", "service": f"service-{number % 97}"},
+        annotations={"summary": "errors " * 10, "runbook_url": "https://runbooks.example.com/errors"},
+        decision=Decision(severity=severity, rule="high-error-rate", reasons=("error_rate is 7.3 %",), rules_hash="h"),
+        plan=PLAN, opened_at=opened, started_at=opened - timedelta(seconds=30),
+        first_acknowledged_at=opened + timedelta(seconds=200), acknowledged_at=opened + timedelta(seconds=200),
+        resolved_at=opened + timedelta(seconds=2000 + number % 4000), closed_at=opened + timedelta(hours=2),
+        pages=(Page(key=f"r/{number}", channel="pager", person=f"person-{number % 7}", contact="on-call", address="x",
+                    step="opened", ring=1, at=opened),),
+    )  # fmt: skip
+
+
+async def fill(pasts: Pasts, first: int, until: int, of: int) -> None:
+    """Put incidents into the store as a commit leaves them."""
+    for part in range(first, until, 500):
+        rows = [made(number, of) for number in range(part, min(part + 500, until))]
+        states = [(one, one.model_dump_json(exclude={"id", "version"})) for one in rows]
+        async with pasts.connection.guarded() as client:
+            pipe = client.pipeline(transaction=False)
+            for one, state in states:
+                kept = {"state": state, "id": one.id, "version": 9, "past": orjson.dumps(past_fields(one))}
+                pipe.hset(pasts.keys.incident(one.uid), mapping=kept)
+                pipe.zadd(pasts.keys.named("index"), {one.uid: one.opened_at.timestamp() * 1000})
+            await pipe.execute()
+
+
+async def reviewed(pasts: Pasts) -> tuple[float, float, int]:
+    """Return seconds on the clock, seconds of CPU here, and how many incidents the review saw."""
+    gc.collect()
+    began, cpu = time.perf_counter(), time.process_time()
+    review = Review(month_of("2026-11", "UTC"), TERMS, NOW)
+    async for number, kept in pasts.since(round(review.since.timestamp() * 1000)):
+        review.see(past_of(kept, number, TERMS))
+    said = review.told()
+    orjson.dumps(said)
+    return time.perf_counter() - began, time.process_time() - cpu, said["total"]
+
+
+async def main() -> None:
+    """Print a line for each size, and the growth from the smallest to the largest."""
+    print(f"{'review of a month':26}{'seconds':>9}{'CPU here':>10}{'us each':>9}{'peak MB':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        embedded = EmbeddedStore(Path(folder))
+        connection = Connection(embedded.start(), "bench", durability="memory")
+        pasts, each = Pasts(connection), []
+        try:
+            done = 0
+            for size in SIZES:
+                await fill(pasts, done, size, SIZES[-1])
+                done = size
+                took, cpu, seen = await reviewed(pasts)
+                if seen != size:
+                    raise SystemExit(f"{seen} of {size} were seen")
+                each.append(cpu / size)
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                print(f"{f'{size:,} incidents':26}{took:9.2f}{cpu:10.2f}{cpu / size * 1e6:9.1f}{peak:9.0f}")
+            print(f"{'cost of one, most / fewest':26}{each[-1] / each[0]:9.2f}")
+        finally:
+            await connection.close()
+            embedded.stop()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RECEIVER_LOG_LEVEL", "error")
+    sys.exit(asyncio.run(main()))
