@@ -61,6 +61,7 @@ class Service:
             pager_news=replica.pager_news,
             trying=replica.trying,
             reports=replica.reports,
+            archiving=replica.archiving,
             slack_desk=replica.slack_desk,
             slack_commands=replica.slack_commands,
             slack_clicks=replica.slack_clicks,

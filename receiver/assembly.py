@@ -154,6 +154,8 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         terms=terms_of(config),
+        kept_for=incidents.history,
+        archive=incidents.archive,
         monthly=(config.reviews.monthly.channel, config.reviews.monthly.wiki) if config.reviews.monthly else None,
         edition=config.hash,
         document=lambda incident, log, now, receipts: Document(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -16,6 +16,8 @@ from receiver.incident.timing import CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, S
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.alert_rule import AlertRule
+from receiver.pipeline.archiving import GRACE, Archiving
+from receiver.pipeline.archiving import NAME as ARCHIVE
 from receiver.pipeline.audit import Auditor
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.changes import RecentChanges
@@ -56,6 +58,7 @@ from receiver.pipeline.watchdog import NAME as WATCHDOG
 from receiver.pipeline.watchdog import Watchdog
 from receiver.pipeline.work import Work
 from receiver.sources.asking import Asking
+from receiver.store.archive import Archive
 from receiver.store.board import Board
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Due
@@ -71,6 +74,12 @@ WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
 
 log = structlog.get_logger("receiver")
+
+
+def _kept_s(config: Config) -> int:
+    # What goes to a file leaves the store when it has been written, and not by itself.
+    kept = config.incidents.history + (GRACE if config.incidents.archive else timedelta())
+    return round(kept.total_seconds())
 
 
 class Replica:
@@ -90,7 +99,7 @@ class Replica:
         self.http = Http(total=config.redis.send_deadline.total_seconds())
         self.setting: Setting = make_setting(config, make_channels(config, self.http))
         self.mirror = Mirror(self.metrics)
-        self.incidents = Incidents(self.connection, history_s=round(config.incidents.history.total_seconds()))
+        self.incidents = Incidents(self.connection, history_s=_kept_s(config))
         self.due = Due(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
         self.work = Work(lambda: self.setting, self.incidents, self.due, self.mirror, self.clock, self.metrics)
         self.intake = Intake(
@@ -147,6 +156,8 @@ class Replica:
         self.reports = Reports(lambda: self.setting, Pasts(self.connection), self.due, self.clock, self.metrics)
         self.work.clockwork[MONTHLY] = self.reports.post
         self.intake.absorbed = self.reports.absorb
+        self.archiving = Archiving(lambda: self.setting, Archive(self.connection), self.incidents)
+        self.work.clockwork[ARCHIVE] = self.archiving.look
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
         self.upkeep = Upkeep(
@@ -178,7 +189,7 @@ class Replica:
         same = {name: before[name] for name, new in made.items() if name in before and alike(before[name], new)}
         self.config = config
         self.setting = make_setting(config, {**made, **same}, self.posted)
-        self.incidents.history_s = round(config.incidents.history.total_seconds())
+        self.incidents.history_s = _kept_s(config)
         self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
         self.work.renew()
 

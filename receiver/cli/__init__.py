@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from receiver import __version__
+from receiver.cli.archive import export, restore
 from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
@@ -41,6 +42,8 @@ app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
 app.add_typer(rules, name="rules")
 app.add_typer(public, name="status")
+app.command("export")(export)
+app.command("import")(restore)
 app.add_typer(report, name="report")
 app.add_typer(letters, name="dead-letters")
 app.add_typer(channels, name="channels")

@@ -251,7 +251,9 @@ class Incidents(Settings):
     reopen_within: Duration = timedelta(hours=1)
     """Firing again so soon after resolution reopens it."""
     history: PositiveDuration = timedelta(days=400)
-    """How long closed incidents are kept."""
+    """How long closed incidents are kept in the store."""
+    archive: Annotated[str | None, EmptyIsNone] = None
+    """Folder that they go to then, as files of JSON Lines, one a month; none: they are let go."""
     customer_visible: CustomerVisibility = CustomerVisibility()
     """Whether customers see it."""
     emergency_paging: bool = True

@@ -80,6 +80,10 @@ class Setting:
     """What figures are held against."""
     monthly: tuple[str, bool] | None = None
     """The channel that the monthly review goes to, and whether it becomes a page too; None: it is not told."""
+    kept_for: timedelta = timedelta(days=400)
+    """How long an incident is kept in the store after its last change."""
+    archive: str | None = None
+    """The folder that incidents go to then; None: they are let go."""
     maintenance: tuple[Window, ...] = ()
     """Every maintenance window that may hold alerts."""
     edition: str = ""

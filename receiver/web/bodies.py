@@ -313,6 +313,12 @@ class ClockBody(Body):
         return SetClock(clock=self.clock, at=self.at, text=self.text)
 
 
+class ArchiveBody(Frozen):
+    """Incidents as they were exported."""
+
+    items: Annotated[tuple[dict[str, JsonValue], ...], Field(max_length=500)]
+
+
 LIFECYCLE: dict[str, type[Command]] = {
     "acknowledge": Acknowledge,
     "identify": Identify,

@@ -11,6 +11,7 @@ from receiver.clock import Clock
 from receiver.config import Config
 from receiver.config.reloaded import Reloaded
 from receiver.metrics import Metrics
+from receiver.pipeline.archiving import Archiving
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import Duty
 from receiver.pipeline.history import History
@@ -75,6 +76,7 @@ class Doors:
     history: History
     trying: Trying
     reports: Reports
+    archiving: Archiving
     work: Work
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]

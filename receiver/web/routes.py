@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from receiver.web.api import Api
+from receiver.web.archive_api import ArchiveApi, archive_operations
 from receiver.web.auth import Gate
 from receiver.web.body import expect
 from receiver.web.console import Console
@@ -76,6 +77,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
         *rules_operations(RulesApi(doors, gate)),
         *delivery_operations(DeliveryApi(doors, gate)),
         *review_operations(ReviewApi(doors, gate)),
+        *archive_operations(ArchiveApi(doors, gate)),
         *report_operations(ReportApi(doors, gate)),
     ]
 

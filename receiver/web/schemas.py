@@ -250,6 +250,8 @@ SCHEMAS: dict[str, Schema] = {
     "Kept": _object({"at": TIME, "notification": {"type": "object"}}),
     "KeptList": _list("Kept"),
     "Problem": PROBLEM,
+    "Restored": _object({"restored": WHOLE, "known": WHOLE, "refused": _array({"type": "object"})}),
+    "ThingList": _list("Thing"),
     "Thing": _object({}, more=True),
 }
 """By the names that operations use; `Thing` is an object that no schema tells more of."""

@@ -56,6 +56,8 @@ DAY: list[Step] = [
     ("POST", f"{ONE}/clocks", {"clock": "impact_began", "at": "2026-11-23T13:55:00Z", "text": "by the access log"}),
     ("GET", f"{ONE}/clocks", None),
     ("GET", f"{ONE}/customer-email", None),
+    ("GET", "/api/v1/archive", None),
+    ("POST", "/api/v1/archive", {"items": [{"format": 9}]}),
     ("GET", "/api/v1/reports/monthly?month=2026-11", None),
     ("GET", "/api/v1/reports/metrics", None),
     ("POST", "/api/v1/pages", {"contact": "backend-oncall", "text": "hello"}),

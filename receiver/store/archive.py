@@ -1,0 +1,168 @@
+"""Whole incidents, out of the store and back: each is one document that carries its ids and its times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from receiver.model.base import to_ms
+from receiver.model.event import Event
+from receiver.model.incident import Incident
+from receiver.model.past import past_fields
+from receiver.store.connection import Connection, Script
+
+RESTORE = Script("restore")
+FORGET = Script("forget")
+FORMAT = 1
+"""Of the documents; a later one is refused by name."""
+_EVENTS = TypeAdapter(list[Event])
+
+
+class BadDocument(ValueError):
+    """A document that is no incident that was exported here."""
+
+
+class Archive:
+    """The way of whole incidents."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Nothing is kept here."""
+        self.connection = connection
+        self.keys = connection.keys
+
+    async def opened(self, since_ms: int, until_ms: int, after: str = "", most: int = 50) -> list[tuple[str, int]]:
+        """Return uid and time (ms) of incidents that opened then, oldest first; `after`: the uid of the last page."""
+        async with self.connection.guarded() as client:
+            begin = since_ms
+            if after:
+                place = await client.zscore(self.keys.named("index"), after)
+                begin = max(since_ms, int(place)) if place is not None else since_ms
+            rows = await client.zrange(
+                self.keys.named("index"), begin, until_ms, byscore=True, offset=0, num=most + 500, withscores=True
+            )
+        names = [name for name, _ in rows]
+        first = names.index(after) + 1 if after in names else 0
+        return [(name, int(score)) for name, score in rows[first : first + most]]
+
+    async def document(self, uid: str) -> dict[str, Any] | None:
+        """Return the incident `uid` as a document, None when it is gone. No address of a pager is in it."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+            pipe.lrange(self.keys.log(uid), 0, -1)
+            pipe.hgetall(self.keys.alerts(uid))
+            pipe.hgetall(self.keys.bodies(uid))
+            pipe.lrange(self.keys.receipts(uid), 0, -1)
+            (state, version, number), log, alerts, bodies, receipts = await pipe.execute()
+        if not state:
+            return None
+        return {
+            "format": FORMAT,
+            "id": number,
+            "uid": uid,
+            "version": int(version),
+            "state": _bare(orjson.loads(state)),
+            "events": [_bare(orjson.loads(row)) for row in log],
+            "alerts": {name: orjson.loads(text) for name, text in alerts.items()},
+            "bodies": {name: orjson.loads(text) for name, text in bodies.items()},
+            "receipts": [orjson.loads(row) for row in receipts],
+        }
+
+    async def restore(self, document: Mapping[str, Any], history_s: int, number: tuple[str, int, str]) -> str:
+        """Put an incident back: `restored`, `known` or `taken`. Raises BadDocument, StoreAway.
+
+        `number`: prefix, width and suffix of ids at the time of its opening: the next new one is drawn above it.
+        """
+        incident, events = read(document)
+        drawn = _number(incident.id, number)
+        header = {
+            "prefix": self.keys.prefix,
+            "uid": incident.uid,
+            "id": incident.id,
+            "version": incident.version,
+            "past": orjson.dumps(past_fields(incident)).decode(),
+            "opened": to_ms(incident.opened_at),
+            "ttl": history_s,
+            "number": [number[0], drawn] if drawn is not None else [],
+            "promised": bool(incident.actions),
+            "keys": list(incident.keys),
+            "n": {name: len(document[name]) for name in ("events", "alerts", "bodies", "receipts")},
+        }
+        args: list[Any] = [orjson.dumps(header), incident.model_dump_json(exclude={"id", "version"})]
+        args.extend(event.model_dump_json() for event in events)
+        for bag in ("alerts", "bodies"):
+            for name, value in document[bag].items():
+                args.extend((name, orjson.dumps(value)))
+        args.extend(orjson.dumps(row) for row in document["receipts"])
+        return str(await self.connection.write(RESTORE, [self.keys.incident(incident.uid)], args))
+
+    async def forget(self, document: Mapping[str, Any]) -> bool:
+        """Take an incident out of the store as it is in `document`; False when it has changed. Raises StoreAway."""
+        args = [self.keys.prefix, document["uid"], document["id"], str(document["version"])]
+        return bool(await self.connection.write(FORGET, [self.keys.incident(document["uid"])], args))
+
+    async def tidy(self, before_ms: int) -> int:
+        """Drop what still points to incidents that have expired; return how many. Raises StoreAway."""
+        index = self.keys.named("index")
+        async with self.connection.guarded() as client:
+            uids = await client.zrange(index, "-inf", before_ms, byscore=True, offset=0, num=5000)
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.exists(self.keys.incident(uid))
+            there = await pipe.execute() if uids else []
+            gone = {uid for uid, known in zip(uids, there, strict=True) if not known}
+            if not gone:
+                return 0
+            numbers = {n: uid for n, uid in (await client.hgetall(self.keys.named("ids"))).items() if uid in gone}
+            pipe = self.connection.pipeline(client)
+            pipe.zrem(index, *gone)
+            pipe.zrem(self.keys.named("changed"), *gone)
+            pipe.srem(self.keys.named("promised"), *gone)
+            if numbers:
+                pipe.hdel(self.keys.named("ids"), *numbers)
+            await pipe.execute()
+        return len(gone)
+
+
+def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
+    """Return the incident and its log. Raises BadDocument with what is wrong."""
+    if document.get("format") != FORMAT:
+        raise BadDocument(f"format: not {FORMAT} (write what `receiver export` wrote)")
+    for name, kind in (("state", dict), ("events", list), ("alerts", dict), ("bodies", dict), ("receipts", list)):
+        if not isinstance(document.get(name), kind):
+            raise BadDocument(f"{name}: is missing, or not {'an object' if kind is dict else 'a list'}")
+    if not all(isinstance(row, list) and len(row) == 7 for row in document["alerts"].values()):
+        raise BadDocument("alerts: not records as they were exported")
+    if not all(isinstance(row, dict) for row in (*document["bodies"].values(), *document["receipts"])):
+        raise BadDocument("bodies and receipts: hold objects")
+    whole = {**document["state"], "id": document.get("id"), "version": document.get("version")}
+    try:
+        incident = Incident.model_validate_json(orjson.dumps(whole))
+        events = _EVENTS.validate_json(orjson.dumps(document["events"]))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadDocument(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"[:300]) from None
+    if incident.uid != document.get("uid") or not incident.id or not incident.uid.isalnum() or incident.version < 1:
+        raise BadDocument("id, uid, version: not those of an incident")
+    if not incident.state.over:
+        raise BadDocument(f"{incident.id} is {incident.state}: only what is over can be put back")
+    if [event.seq for event in events] != list(range(1, incident.seq + 1)):
+        raise BadDocument(f"events: not the whole log, 1 to {incident.seq}")
+    return incident, events
+
+
+def _bare(value: Any) -> Any:
+    # The routing key that a page rang with is a secret of the channel.
+    if isinstance(value, dict):
+        page = "ring" in value and "contact" in value and "address" in value
+        return {name: "" if page and name == "address" else _bare(inner) for name, inner in value.items()}
+    return [_bare(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _number(text: str, parts: tuple[str, int, str]) -> int | None:
+    inner = text.removeprefix(parts[0]).removesuffix(parts[2])
+    fits = text == f"{parts[0]}{inner}{parts[2]}" and inner.isascii() and inner.isdigit() and len(inner) <= 12
+    return int(inner) if fits else None

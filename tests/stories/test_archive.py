@@ -1,0 +1,159 @@
+"""What is old goes to files and comes back as it was; the store need not grow for ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.assembly import make_setting
+from receiver.incident.journal import replay
+from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
+from receiver.model.event import Actor, ActorKind
+from receiver.model.severity import Severity
+from receiver.model.work import ActionStatus
+from tests.stories.world import World, alert, notification
+
+ALICE = Actor(kind=ActorKind.API, name="alice")
+
+
+@pytest.fixture
+async def kept(store_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """A world that puts away what is older than 30 days."""
+    world = World(store_url)
+    await world.open()
+    replica = world.one
+    incidents = replica.config.incidents.model_copy(
+        update={"history": timedelta(days=30), "archive": str(tmp_path / "archive")}
+    )
+    replica.apply(replica.config.model_copy(update={"incidents": incidents}))
+    replica.setting = make_setting(replica.config, replica.setting.channels, replica.posted)
+    yield world
+    await world.close()
+
+
+async def lived(world: World, number: int, *, resolve: bool = True) -> Any:
+    """Open an incident, work on it, and end it."""
+    await world.post(notification(alert("AuthFailing", labels={"n": str(number)}), group=f"g{number}"))
+    name = f"INC-2026-{number:04}"
+    await world.one.respond.act(name, AddAction(title="Add a canary", owner="bob"), ALICE, world.clock.now())
+    done = ChangeAction(n=1, status=ActionStatus.DONE)
+    if resolve:
+        await world.one.respond.act(name, done, ALICE, world.clock.now())
+        await world.one.respond.act(name, Resolve(), ALICE, world.clock.now())
+    await world.quiet()
+    return await world.one.respond.find(name)
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
+
+
+async def put_away(world: World, days: int) -> None:
+    world.clock.forward(timedelta(days=days))
+    await world.one.archiving.look(world.clock.now())
+
+
+async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: Path) -> None:
+    old = await lived(kept, 1)
+    log, receipts = await kept.one.incidents.events(old.uid), await kept.one.incidents.receipts(old.uid)
+    open_ = await lived(kept, 2, resolve=False)
+    await put_away(kept, 29)
+    assert lines(tmp_path / "archive") == []
+    await put_away(kept, 2)
+    (document,) = lines(tmp_path / "archive")
+    assert (document["id"], document["uid"]) == (old.id, old.uid)
+    assert [file.name for file in (tmp_path / "archive").iterdir()] == ["2026-11.jsonl"]
+    assert (tmp_path / "archive" / "2026-11.jsonl").stat().st_mode & 0o077 == 0
+    for page in old.pages:
+        assert page.address not in json.dumps(document), "no routing key leaves"
+    assert await kept.one.incidents.incident(old.uid) is None
+    assert await kept.one.incidents.uid_of(old.id) is None
+    assert await kept.one.incidents.incident(open_.uid) is not None
+    said = await kept.one.archiving.take([document])
+    assert said == {"restored": 1, "known": 0, "refused": []}
+    back = await kept.one.respond.find(old.id)
+    bare = {"pages": tuple(page.model_copy(update={"address": ""}) for page in old.pages)}
+    assert back == old.model_copy(update=bare)
+    again = await kept.one.incidents.events(old.uid)
+    assert [(e.seq, e.at, e.kind, e.text) for e in again] == [(e.seq, e.at, e.kind, e.text) for e in log]
+    state = replay(again)
+    assert state is not None
+    assert state.model_copy(update={"id": back.id, "version": back.version}) == back
+    assert await kept.one.incidents.receipts(old.uid) == receipts
+    assert await kept.one.archiving.take([document]) == {"restored": 0, "known": 1, "refused": []}
+    keys = {page.key for page in old.pages}
+    before = sum(one["body"]["dedup_key"] in keys for one in kept.pagerduty.taken)
+    await kept.forward("30s")
+    after = sum(one["body"]["dedup_key"] in keys for one in kept.pagerduty.taken)
+    assert after == before, "nothing is sent of what came back"
+
+
+async def test_an_id_is_never_drawn_twice(kept: World, tmp_path: Path) -> None:
+    await lived(kept, 1)
+    await put_away(kept, 31)
+    (document,) = lines(tmp_path / "archive")
+    async with kept.one.connection.guarded() as client:
+        await client.flushall()
+    await kept.one.archiving.take([document])
+    await kept.one.respond.declare(Declare(title="x", severity=Severity.SEV4), ALICE, kept.clock.now())
+    assert sorted(one.id for one in await kept.one.incidents.listing()) == ["INC-2026-0001", "INC-2026-0002"]
+    other = {**document, "uid": "f" * 24, "state": {**document["state"], "uid": "f" * 24}}
+    (refused,) = (await kept.one.archiving.take([other]))["refused"]
+    assert refused["why"] == "another incident is called INC-2026-0001"
+
+
+async def test_what_somebody_has_promised_stays(kept: World, tmp_path: Path) -> None:
+    one = await lived(kept, 1, resolve=False)
+    await kept.one.respond.act(one.id, Resolve(), ALICE, kept.clock.now())
+    await put_away(kept, 31)
+    assert lines(tmp_path / "archive") == []
+
+
+async def test_a_folder_that_cannot_be_written_to_loses_nothing(kept: World, tmp_path: Path) -> None:
+    one = await lived(kept, 1)
+    (tmp_path / "archive").write_text("a file stands in the way")
+    await put_away(kept, 31)
+    assert await kept.one.incidents.incident(one.uid) is not None
+
+
+async def test_what_has_changed_since_stays(kept: World) -> None:
+    one = await lived(kept, 1)
+    document = await kept.one.archiving.archive.document(one.uid)
+    assert document is not None
+    assert not await kept.one.archiving.archive.forget({**document, "version": 1})
+    assert await kept.one.incidents.incident(one.uid) is not None
+
+
+async def test_nothing_points_to_what_has_expired(kept: World) -> None:
+    one = await lived(kept, 1)
+    async with kept.one.connection.guarded() as client:
+        await client.delete(kept.one.connection.keys.incident(one.uid))
+    await put_away(kept, 31)
+    async with kept.one.connection.guarded() as client:
+        assert await client.zscore(kept.one.connection.keys.named("index"), one.uid) is None
+        assert not await client.hexists(kept.one.connection.keys.named("ids"), one.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"format": 2}, "format: not 1"),
+        ({"events": {}}, "events: is missing, or not a list"),
+        ({"events": []}, "events: not the whole log"),
+        ({"uid": "another"}, "not those of an incident"),
+        ({"state": {}}, "Field required"),
+        ({"alerts": {"x": []}}, "alerts: not records"),
+        ({"receipts": [1]}, "hold objects"),
+    ],
+)
+async def test_what_is_no_incident_is_refused_with_the_reason(kept: World, change: dict[str, Any], why: str) -> None:
+    one = await lived(kept, 1)
+    document = await kept.one.archiving.archive.document(one.uid)
+    assert document is not None
+    (refused,) = (await kept.one.archiving.take([{**document, **change}]))["refused"]
+    assert why in refused["why"]
