@@ -50,13 +50,16 @@ class Reports:
         self._absorbed: Counter[str] = Counter()
 
     def month(self, name: str | None, now: datetime) -> Month:
-        """Return the month of that name, or the one that `now` is in. Raises ValueError with what would be right."""
+        """Return the month of that name, or the one that `now` is in.
+
+        Raises ValueError with what would be right, and LookupError for a month that has not begun.
+        """
         zone = self.setting().terms.zone
         if name is None:
             return month_at(now, zone)
         found = month_of(name, zone)
         if found.begins > now:
-            raise ValueError(f"{name} has not begun")
+            raise LookupError(f"{name} has not begun")
         return found
 
     async def monthly(self, month: Month, now: datetime) -> dict[str, Any]:

@@ -37,10 +37,10 @@ class ArchiveApi:
         self.gate.admit(request, Scope.ADMIN)
         given = read_once(request, "since", "until", "cursor")
         since, until = (read_moment(name, given[name]) if name in given else None for name in ("since", "until"))
-        cursor = given.get("cursor", "")
-        if cursor and not _CURSOR.fullmatch(cursor):
+        cursor = given.get("cursor")
+        if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise Refusal(400, "bad_query", "cursor: write what `next` of the page before said")
-        items, following = await self.doors.archiving.page(since, until, cursor, self.doors.clock.now())
+        items, following = await self.doors.archiving.page(since, until, cursor or "", self.doors.clock.now())
         return answer(listed(items, following))
 
     async def back(self, request: web.Request) -> web.Response:

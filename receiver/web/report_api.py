@@ -76,6 +76,9 @@ class ReportApi:
         except ValueError as error:
             problem = {"path": "month", "message": str(error)}
             raise Refusal(400, "bad_query", f"month: {error}", errors=[problem]) from None
+        except LookupError as error:
+            # Well written, and there is nothing of that name yet.
+            raise Refusal(404, "unknown", f"month: {error.args[0]}") from None
 
 
 def report_operations(api: ReportApi) -> list[Operation]:
@@ -83,7 +86,7 @@ def report_operations(api: ReportApi) -> list[Operation]:
     return [
         Operation(
             "GET", "/api/v1/reports/monthly", Scope.READ, "The review of a month.", api.monthly, "Monthly",
-            query=(MONTH,),
+            query=(MONTH,), refuses=(404,),
         ),
         Operation(
             "GET", "/api/v1/reports/metrics", Scope.READ, "The figures of a month against their targets.",

@@ -27,6 +27,8 @@ from receiver.web.shapes import event_shape, listed, moment
 
 JSON, MARKDOWN, HTML = "application/json", "text/markdown", "text/html"
 INCIDENT = "/api/v1/incidents/{id}"
+LONGEST_NUMBER = 9
+"""Digits of a version: more than any log holds, and fewer than Python reads slowly."""
 
 
 class ReviewApi:
@@ -55,8 +57,10 @@ class ReviewApi:
         """`GET .../postmortem`: what people have written, or else the draft that the log gives."""
         incident = await self._incident(request, "version")
         given = read_once(request, "version").get("version")
-        if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 4):
+        if given is not None and not (given.isascii() and given.isdigit()):
             raise Refusal(400, "bad_query", "version: write its number; 0 is the draft of the log")
+        if given is not None and len(given) > LONGEST_NUMBER:
+            raise Refusal(404, "unknown", f"{incident.id} has no version of that number")
         events = await self.doors.incidents.events(incident.uid)
         receipts = await self.doors.incidents.receipts(incident.uid)
         try:

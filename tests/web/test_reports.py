@@ -21,10 +21,13 @@ async def test_by_accept_and_by_month(house: House) -> None:
         page = await response.text()
     assert "<h2>Incident Review: November 2026</h2>" in page
     assert "<b>auth" not in page
-    for wrong, why in (("2026-13", "write it as 2026-11"), ("2027-01", "has not begun"), ("x" * 500, "is no month")):
-        status, problem = await house.get(f"/api/v1/reports/monthly?month={wrong}")
-        assert status == 400
-        assert why in problem["detail"]
+    for wrong, refused, why in (
+        ("2026-13", 400, "write it as 2026-11"), ("2027-01", 404, "has not begun"), ("x" * 500, 400, "is no month"),
+    ):  # fmt: skip
+        for path in ("monthly", "metrics"):
+            status, problem = await house.get(f"/api/v1/reports/{path}?month={wrong}")
+            assert status == refused
+            assert why in problem["detail"]
     status, _ = await house.get("/api/v1/reports/monthly", headers={})
     assert status == 401
 

@@ -22,6 +22,14 @@ async def fired(house: House) -> House:
 
 
 @pytest.mark.parametrize(
+    ("version", "refused"),
+    [("1", 404), ("167171", 404), ("9" * 4000, 404), ("", 400), ("-1", 400), ("x", 400), ("1.0", 400), ("²", 400)],
+)
+async def test_a_version_that_there_is_not(fired: House, version: str, refused: int) -> None:
+    assert (await fired.get(f"{ONE}/postmortem?version={version}"))[0] == refused
+
+
+@pytest.mark.parametrize(
     ("accept", "kind"),
     [
         ("", "application/json"), ("*/*", "application/json"), ("text/markdown", "text/markdown"),
