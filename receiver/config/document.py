@@ -7,7 +7,7 @@ text), and dates and times stay text, so that a value is what it looks like.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -103,6 +103,17 @@ def _hint(said: str) -> str:
     return "put text with special characters in quotes" if "cannot start any token" in said else ""
 
 
+def _events(text: str) -> Iterable[Any]:
+    """Return the parser's events: by libyaml where it is there, since a reload must not hold up who is served.
+
+    What it cannot read is read by the parser in Python, which says in better words why.
+    """
+    try:
+        return list(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except (AttributeError, UnicodeError, yaml.YAMLError):
+        return yaml.parse(text, Loader=yaml.SafeLoader)
+
+
 class _Unreadable(yaml.MarkedYAMLError):
     def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(None, None, problem, mark)
@@ -112,7 +123,7 @@ class _Reader:
     def __init__(self, document: Document, text: str, expand: Expand | None) -> None:
         self.document = document
         self.expand = expand
-        self.events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
+        self.events = iter(_events(text))
         self.seen: Any = None
 
     def next(self) -> Any:
@@ -185,7 +196,7 @@ class _Reader:
                 # What the environment says is text, whatever it looks like: a token of digits stays a token.
                 self.document.marks[path] = replace(self.document.marks[path], expanded=True)
                 return expanded
-        return _plain(text) if event.style is None else text
+        return text if event.style else _plain(text)
 
 
 def _plain(text: str) -> Any:

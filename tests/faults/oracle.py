@@ -152,17 +152,17 @@ def _paid(debt: Debt, rings: Sequence[Ring], verdict: Verdict, downs: Sequence[S
             verdict.extra.append(f"{debt.probe}: {len(mine)} keys for one person")
         if not mine:
             # What ended so soon need not ring any more.
-            if debt.ending is None or debt.ending - debt.taken > LATE + _overlap(debt.taken, debt.ending, downs):
+            if debt.ending is None or debt.ending - debt.taken > LATE + overlap(debt.taken, debt.ending, downs):
                 verdict.lost.append(f"{debt.probe}: taken, and {routing_key[:2]}.. was never paged")
             continue
         first = min(min(ring.triggers) for ring in mine)
-        took = first - debt.taken - _overlap(debt.taken, first, downs)
+        took = first - debt.taken - overlap(debt.taken, first, downs)
         verdict.slowest = max(verdict.slowest, took)
         if took > LATE:
             verdict.late.append(f"{debt.probe}: paged {took:.1f} s after it was taken")
 
 
-def _overlap(start: float, end: float, downs: Sequence[Span]) -> float:
+def overlap(start: float, end: float, downs: Sequence[Span]) -> float:
     """Return the seconds between `start` and `end` that lie in any of `downs`, which may overlap each other."""
     total, reached = 0.0, start
     for since, till in sorted(downs):

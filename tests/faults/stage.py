@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import signal
@@ -22,6 +23,7 @@ from tests.faults.sender import ALICE, LEAD, TOKEN, Probe, Sender
 from tests.faults.waiting import until
 
 READ_TOKEN = "read-token-of-the-fault-tests"
+FOR_EVER = 3600.0
 MONITOR_FOR = 2.0
 """Seconds that everything has to be quiet for before an incident is resolved: the reference says 15 min."""
 QUICK = {"lease": "3s", "send_deadline": "2s"}
@@ -56,6 +58,7 @@ class Stage:
         self._rung: dict[str, list[dict[str, Any]]] = {}
         self._looked_at = 0
         self._change: Change | None = None
+        self._watches: list[asyncio.Task[None]] = []
 
     async def open(
         self, services: int = 1, *, redis: Mapping[str, str] = QUICK, start: bool = True, change: Change | None = None
@@ -100,6 +103,13 @@ class Stage:
         """Start a service and wait until it is ready."""
         await self.services[number].start(kill_at)
         self.note(f"service {number}", up=True)
+        if kill_at:
+            self._watches.append(asyncio.create_task(self._watch(number)))
+
+    async def _watch(self, number: int) -> None:
+        """Write down when a service that is told to die at some moment has come to it."""
+        await until(lambda: not self.services[number].alive, "its end", FOR_EVER)
+        self.note(f"service {number}", up=False)
 
     async def kill(self, number: int = 0) -> None:
         """kill -9 a service."""
@@ -223,6 +233,8 @@ class Stage:
 
     async def end(self) -> None:
         """End the services and the sender, whatever became of the test."""
+        for watch in self._watches:
+            watch.cancel()
         for service in self.services:
             service.signal(signal.SIGCONT)
             service.end()

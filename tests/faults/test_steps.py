@@ -9,13 +9,14 @@ import asyncio
 import os
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.faults.oracle import LATE
+from tests.faults.oracle import LATE, Span, overlap
 from tests.faults.sender import Probe
 from tests.faults.stage import Stage, stage
 from tests.faults.waiting import say, until
@@ -109,13 +110,16 @@ def _at(event: dict[str, Any]) -> float:
     return datetime.fromisoformat(event["at"]).timestamp()
 
 
-def lateness(timeline: list[dict[str, Any]]) -> list[float]:
-    """Return by how many seconds each step came after it was due; of an incident that nobody has taken on."""
+def lateness(timeline: list[dict[str, Any]], downs: Sequence[Span]) -> list[float]:
+    """Return by how many seconds each step came after it was due; of an incident that nobody has taken on.
+
+    The time in which no replica was there at all is taken off: both may have died at steps of their own.
+    """
     opened = _at(timeline[0])
     steps = [event for event in timeline if event["kind"] == "escalated"]
-    late = [_at(event) - opened - after for event, after in zip(steps, STEPS, strict=False)]
-    late += [_at(e) - opened - ANSWER for e in timeline if e["kind"] == "response_breached"][:1]
-    return late
+    came = [(_at(event), opened + after) for event, after in zip(steps, STEPS, strict=False)]
+    came += [(_at(e), opened + ANSWER) for e in timeline if e["kind"] == "response_breached"][:1]
+    return [at - due - overlap(due, at, downs) for at, due in came]
 
 
 class Steps:
@@ -193,7 +197,7 @@ async def test_every_step_happens_once_although_each_replica_dies_in_turn(tmp_pa
         taken_on = {probe.name for probe in steps.taken_on}
         for name, log in logs.items():
             once(name, log, lapses=int(name in taken_on))
-        late = [one for name, log in logs.items() if name not in taken_on for one in lateness(log)]
+        late = [one for name, log in logs.items() if name not in taken_on for one in lateness(log, made.downs)]
         say(f"{killed} kills, {len(late)} steps, latest {max(late):.1f} s after it was due")
         assert min(late) >= 0
         assert max(late) <= LATE
