@@ -12,6 +12,14 @@ from receiver.model.unknown import KINDS
 HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 HUMAN_BUCKETS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 LAG_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 300, 900, 3600)
+WEBHOOKS = {
+    "alertmanager": ("opened", "updated", "duplicate", "resolved", "reopened", "ignored"),
+    "pagerduty": ("updated", "duplicate", "ignored"),
+    "slack": ("updated", "ignored", "late"),
+}
+"""What may become of what each source sends."""
+TURNED_AWAY = ("refused", "unauthorized", "unavailable", "error")
+"""Why it was not taken, whoever sent it."""
 SERVICES = 100
 """So many services get a label of their own; later ones are `other`: the label comes out of alerts."""
 
@@ -34,6 +42,9 @@ class Metrics:
             "receiver_rule_hits", "Alerts by the rule that decided", ["rule", "severity"], registry=r
         )
         self.opened = Counter("receiver_incidents_opened", "Incidents opened", ["severity", "service"], registry=r)
+        self.openings = Counter(
+            "receiver_openings", "Incidents opened, by severity alone: there from the start", ["severity"], registry=r
+        )
         self.open = Gauge("receiver_incidents_open", "Incidents that are not over", ["severity", "state"], registry=r)
         self.acknowledge = self._human("acknowledge", "From opened to acknowledged")
         self.resolve = self._human("resolve", "From opened to resolved")
@@ -46,7 +57,7 @@ class Metrics:
             "receiver_delivery_duration_seconds", "Time of one attempt", ["channel"], buckets=HTTP_BUCKETS, registry=r
         )
         self.lag = Histogram(
-            "receiver_delivery_lag_seconds", "From accepted to delivered", buckets=LAG_BUCKETS, registry=r
+            "receiver_delivery_lag_seconds", "From accepted to delivered", ["channel"], buckets=LAG_BUCKETS, registry=r
         )
         self.depth = Gauge("receiver_outbox_depth", "Deliveries that are owed", registry=r)
         self.oldest = Gauge(
@@ -62,11 +73,17 @@ class Metrics:
         self.watchdog = Gauge(
             "receiver_watchdog_last_seen_timestamp_seconds", "Last heartbeat of Alertmanager", registry=r
         )
+        self.silent_after = Gauge(
+            "receiver_watchdog_silent_after_seconds", "How long the heartbeat may stay away; 0: not watched", registry=r
+        )
         self.reload_good = Gauge("receiver_config_last_reload_successful", "1 when the last load was good", registry=r)
         self.reload_at = Gauge("receiver_config_last_reload_timestamp_seconds", "When it was loaded", registry=r)
         self.store_up = Gauge("receiver_store_up", "1 while the store answers", registry=r)
         self.durability = Gauge(
             "receiver_store_durability_info", "What an answer with 2xx means", ["level"], registry=r
+        )
+        self.durability_met = Gauge(
+            "receiver_store_durability_met", "1 while the store promises what redis.durability asks for", registry=r
         )
         self.unknowns = Counter(
             "receiver_severity_unknowns", "What a severity was decided without", ["kind"], registry=r
@@ -82,17 +99,29 @@ class Metrics:
         self.target_met = Gauge(
             "receiver_review_target_met", "1 where this month's figure meets its target", ["metric"], registry=r
         )
+        self.target = Gauge("receiver_target_seconds", "Within how long it is to be", ["phase", "severity"], registry=r)
+        self.service_info = Gauge(
+            "receiver_service_info",
+            "Whom it serves, and where its console is",
+            ["name", "environment", "url"],
+            registry=r,
+        )
         self.loop_errors = Counter("receiver_loop_errors", "Steps of the work loop that failed", ["step"], registry=r)
         Info("receiver_build", "This build", registry=r).info({"version": __version__})
         self._services: set[str] = set()
+        self._channels: set[str] = set()
         for severity in Severity:
             for state in State:
                 self.open.labels(severity, state)
             for status in ("firing", "resolved"):
                 self.alerts.labels(status, severity)
             self.breaches.labels(severity)
-        for outcome in ("opened", "updated", "duplicate", "resolved", "reopened", "ignored", "refused", "unavailable"):
-            self.webhooks.labels("alertmanager", outcome)
+            self.openings.labels(severity)
+            for human in (self.detect, self.acknowledge, self.resolve):
+                human.labels(severity)
+        for source, outcomes in WEBHOOKS.items():
+            for outcome in (*outcomes, *TURNED_AWAY):
+                self.webhooks.labels(source, outcome)
         for kind in KINDS:
             self.unknowns.labels(kind)
 
@@ -110,7 +139,24 @@ class Metrics:
         self._services.add(name)
         return name[:100]
 
-    def durable(self, level: str) -> None:
-        """Say which level of durability the store gives."""
+    def opening(self, severity: Severity, service: str | None) -> None:
+        """Count an incident that has opened."""
+        self.opened.labels(severity, self.service(service)).inc()
+        self.openings.labels(severity).inc()
+
+    def durable(self, level: str, *, met: bool) -> None:
+        """Say which level of durability the store gives, and whether it is the one that was asked for."""
         self.durability.clear()
         self.durability.labels(level).set(1)
+        self.durability_met.set(int(met))
+
+    def serves(self, name: str, environment: str, url: str) -> None:
+        """Say whom the service serves, and where people reach its console."""
+        self.service_info.clear()
+        self.service_info.labels(name, environment, url).set(1)
+
+    def rest_ends(self, channels: set[str]) -> None:
+        """Take over which channels there are: one that is gone is not at rest."""
+        for name in self._channels - channels:
+            self.circuit.remove(name)
+        self._channels = channels

@@ -41,6 +41,7 @@ from receiver.pipeline.reports import NAME as MONTHLY
 from receiver.pipeline.reports import Reports
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.schedules import Schedules
+from receiver.pipeline.series import lay_out
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.slack_clicks import SlackClicks
@@ -174,6 +175,12 @@ class Replica:
         handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents)
         self.work.clockwork[HANDOFF] = handover.hand_off
         self._tasks: list[asyncio.Task[None]] = []
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking))
+        service = self.config.service
+        self.metrics.serves(service.name, service.environment, service.public_url or "")
 
     def _able_again(self, now: datetime) -> None:
         self.able_since = now
@@ -189,6 +196,7 @@ class Replica:
         same = {name: before[name] for name, new in made.items() if name in before and alike(before[name], new)}
         self.config = config
         self.setting = make_setting(config, {**made, **same}, self.posted)
+        self._lay_out()
         self.incidents.history_s = _kept_s(config)
         self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
         self.work.renew()
@@ -211,8 +219,8 @@ class Replica:
             # A replica that cannot reach the store can still page in an emergency.
             self.outage.lost(str(away))
             return
-        self.metrics.durable(level)
-        if self.config.redis.durability == "fsync" and level not in ("fsync", "waitaof"):
+        self.metrics.durable(level, met=self.connection.met)
+        if not self.connection.met:
             hint = "set appendonly yes and appendfsync always"
             log.warning("store_not_durable", wanted="fsync", level=level, hint=hint)
 

@@ -188,7 +188,7 @@ class Deliver:
         kept = None if receipt.nothing else told
         await self.due.complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
         if row.since_ms:
-            self.metrics.lag.observe(max(0.0, now.timestamp() - row.since_ms / 1000))
+            self.metrics.lag.labels(row.to.channel).observe(max(0.0, now.timestamp() - row.since_ms / 1000))
 
     async def _again(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         now = self.clock.now()

@@ -291,7 +291,7 @@ class Intake:
             if not alert.firing:
                 self.metrics.alerts.labels("resolved", incident.severity).inc()
         if verdict.outcome is Outcome.OPENED:
-            self.metrics.opened.labels(incident.severity, self.metrics.service(incident.service)).inc()
+            self.metrics.opening(incident.severity, incident.service)
             if incident.started_at.year > 1970:
                 late = (now - incident.started_at).total_seconds()
                 self.metrics.detect.labels(incident.severity).observe(max(0.0, late))

@@ -122,7 +122,7 @@ class Respond:
         except Repeated as before:
             return await self.before(before, what)
         if not done.drill:
-            self.metrics.opened.labels(done.severity, self.metrics.service(done.service)).inc()
+            self.metrics.opening(done.severity, done.service)
         log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
         return Done(done, tuple(draft.events))
 

@@ -79,7 +79,7 @@ class Splitting:
             except Repeated as before:
                 return await self.respond.before(before, what)
             log.info("split", incident=done.label, parent=parent.label, alerts=len(names), by=actor.name)
-            self.intake.metrics.opened.labels(done.severity, self.intake.metrics.service(done.service)).inc()
+            self.intake.metrics.opening(done.severity, done.service)
             await self.leave(done.uid, now)
             return Done(done, tuple(verdict.events))
         raise Contended("others were faster each time")

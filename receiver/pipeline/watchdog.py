@@ -83,5 +83,5 @@ class Watchdog:
             return  # another replica was faster, or somebody works on it: looked at again
         if done.incident is not None:
             if verdict.outcome is Outcome.OPENED:
-                self.metrics.opened.labels(done.incident.severity, self.metrics.service(None)).inc()
+                self.metrics.opening(done.incident.severity, None)
             count_events(self.metrics, done.incident, verdict.events)

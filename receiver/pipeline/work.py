@@ -154,7 +154,7 @@ class Work:
         try:
             await self.due.probe()
             await self.due.connection.inspect()
-            self.metrics.durable(self.due.connection.level)
+            self.metrics.durable(self.due.connection.level, met=self.due.connection.met)
             await self.outage.back(self.clock.now())
         except StoreAway:
             await self.outage.step(self.clock.now())

@@ -71,6 +71,11 @@ class Connection:
         # The client's types allow for bytes everywhere; with decode_responses there are none.
         self.client: Any = Redis(connection_pool=self.pool)
 
+    @property
+    def met(self) -> bool:
+        """Whether the server promises what was asked for; replicas are waited for with each write."""
+        return self.durability != "fsync" or self.level in ("fsync", "waitaof")
+
     async def close(self) -> None:
         """Close every connection."""
         await self.client.aclose()
