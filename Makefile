@@ -9,7 +9,7 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types bench lock clean tools
+.PHONY: help run test lint types bench boards lock clean tools
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ types: $(VENV)/.installed-test ## mypy --strict
 
 bench: $(VENV)/.installed-test ## the benchmark, in ratios, in under two minutes
 	$(BIN)/python -m bench
+
+boards: $(VENV)/.installed-test ## write the dashboard anew, and what the package carries of deploy/
+	$(BIN)/python -m deploy.grafana
 
 tools: ## the programs that end-to-end tests run (Debian's packages)
 	@.ci/tools

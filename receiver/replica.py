@@ -180,7 +180,8 @@ class Replica:
     def _lay_out(self) -> None:
         lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking))
         service = self.config.service
-        self.metrics.serves(service.name, service.environment, service.public_url or "")
+        where = service.public_url or f"http://{self.config.server.listen}"
+        self.metrics.serves(service.name, service.environment, where)
 
     def _able_again(self, now: datetime) -> None:
         self.able_since = now

@@ -22,6 +22,7 @@ from receiver.cli.review import customer_email, postmortem, timeline
 from receiver.cli.rule_testing import test_rules
 from receiver.cli.rules import rules
 from receiver.cli.schema import config_schema
+from receiver.cli.shipped import alert_rules, dashboard
 from receiver.cli.simulation import simulate
 
 app = typer.Typer(
@@ -38,6 +39,8 @@ app.command("timeline")(timeline)
 app.command("postmortem")(postmortem)
 app.command("customer-email")(customer_email)
 app.command("openapi")(openapi)
+app.command("dashboard")(dashboard)
+app.command("alert-rules")(alert_rules)
 app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
 app.add_typer(rules, name="rules")

@@ -44,9 +44,11 @@ class PagerDutyDoor:
             said: dict[str, Any] = {"outcome": outcome, "reason": news.reason, "incident": news.incident}
             return answer(said, 202)
         except Refusal as refusal:
-            outcome = {400: "refused", 401: "unauthorized", 403: "unauthorized", 413: "refused"}.get(
+            # What carries no signature, or is larger than any that does, is a stranger's: nothing of ours was refused.
+            outcome = {400: "refused", 401: "unauthorized", 403: "unauthorized", 413: "unauthorized"}.get(
                 refusal.status, "unavailable"
             )
+            outcome = "unauthorized" if refusal.reason == "unsigned" else outcome
             # Three refusals, and PagerDuty switches the subscription off: the first is to be seen.
             say = log.error if refusal.status == 403 else log.warning
             say("webhook", source="pagerduty", outcome=outcome, reason=refusal.reason)

@@ -1,0 +1,44 @@
+"""`receiver dashboard` and `receiver alert-rules`: what is shipped for Grafana and Prometheus, from the package."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import resources
+from typing import Annotated
+
+import typer
+
+PLACE = "https://docs.example.com/runbooks"
+"""Where the shipped rules have their runbooks: whoever loads them puts in the address of their own."""
+TOP = "groups:\n"
+
+
+class Kind(StrEnum):
+    """Which rules."""
+
+    ALL = "all"
+    ALERTS = "alerts"
+    RECORDING = "recording"
+
+
+def dashboard() -> None:
+    """Print the Grafana dashboard: import it, or put it into a folder that Grafana provisions."""
+    typer.echo(_carried("receiver.json"), nl=False)
+
+
+def alert_rules(
+    kind: Annotated[Kind, typer.Option("--kind", help="Alert rules, recording rules, or both in one file.")] = Kind.ALL,
+    runbooks: Annotated[
+        str, typer.Option("--runbooks", metavar="URL", help="Where your runbooks are: each alert links there.")
+    ] = PLACE,
+) -> None:
+    """Print the Prometheus rules about the service itself, as one file of rules."""
+    names = ("recording", "alerts") if kind is Kind.ALL else (kind.value,)
+    first, *others = (_carried(f"{name}.yaml") for name in names)
+    # A file has one `groups:`; what stands before it in the later ones are comments.
+    text = "\n".join([first, *(other.replace(TOP, "", 1) for other in others)])
+    typer.echo(text.replace(PLACE, runbooks.rstrip("/")), nl=False)
+
+
+def _carried(name: str) -> str:
+    return resources.files("receiver").joinpath("data", name).read_text("utf-8")
