@@ -53,7 +53,7 @@ def build() -> built.Dashboard:
     for annotation in _annotations():
         board = board.annotation(annotation)
     for title, path in LINKS:
-        where = built.DashboardLink(title).type(model.DashboardLinkType.LINK).url(f"${{console}}/{path}")
+        where = built.DashboardLink(title).type(model.DashboardLinkType.LINK).url(f"${{console:raw}}/{path}")
         board = board.link(where.icon("external link").target_blank(True))
     number = 0
     for title, panels in ROWS:

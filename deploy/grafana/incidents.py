@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.grafana.panels import HERE, SEVERE, ZERO_IS_GOOD, bars, graph, number, steps
+from deploy.grafana.panels import HERE, ONE_IS_GOOD, SEVERE, ZERO_IS_GOOD, bars, graph, number, steps
 
 WINDOW = "[$__rate_interval]"
 SPAN = "[$__range]"
-CONSOLE = "${console}/"
+CONSOLE = "${console:raw}/"
 TARGETS = {"detect": 300.0, "acknowledge": None, "resolve": 3600.0}
 """Seconds, where it is the same for each severity; how soon to acknowledge is each severity's own."""
 
@@ -30,9 +30,9 @@ def now() -> Iterator[Any]:
     said = "Deliveries that gave up: `receiver dead-letters list`."
     yield number("Dead letters", said, (dead, "dead letters"), ZERO_IS_GOOD)
     store = f"min(receiver_store_up{{{HERE}}})"
-    yield number("Store", "1 while every replica can write.", (store, "up"), steps((None, "red"), (1, "green")))
-    replicas = f"count(receiver_build_info{{{HERE}}})"
-    yield number("Replicas", "Replicas that are scraped.", (replicas, "replicas"))
+    yield number("Store", "1 while every replica can write.", (store, "up"), ONE_IS_GOOD)
+    replicas = f"count(receiver_build_info{{{HERE}}}) or vector(0)"
+    yield number("Replicas", "Replicas that are scraped.", (replicas, "replicas"), ONE_IS_GOOD)
     heard = f"time() - max(receiver_watchdog_last_seen_timestamp_seconds{{{HERE}}} > 0)"
     said = "How long ago Alertmanager's heartbeat was heard."
     yield number("Watchdog", said, (heard, "ago"), steps((None, "green"), (150, "orange"), (300, "red")), unit="s")
