@@ -22,13 +22,32 @@ CHOSEN = {"namespace": ".*", "job": ".*", "severity": ".*", "channel": ".*", "__
 
 def panels() -> dict[str, str]:
     """Return each query of the dashboard as Grafana asks it, by panel, query and title."""
-    board = json.loads((DEPLOY / "grafana" / "receiver.json").read_text("utf-8"))
+    board = _board()
+    found = {
+        f"{panel['id']:02}{target['refId']} {panel['title']}": target["expr"]
+        for panel in board["panels"]
+        for target in panel.get("targets", [])
+    }
+    found |= {f"annotation {one['name']}": one["expr"] for one in board["annotations"]["list"] if "expr" in one}
+    return {name: _chosen(query) for name, query in found.items()}
+
+
+def choices() -> dict[str, str]:
+    """Return a query for each variable that is filled from Prometheus: it has a series for each value."""
     found = {}
-    for panel in board["panels"]:
-        for target in panel.get("targets", []):
-            name = f"{panel['id']:02}{target['refId']} {panel['title']}"
-            found[name] = re.sub(r"\$(\w+)", lambda match: CHOSEN[match[1]], target["expr"])
+    for one in _board()["templating"]["list"]:
+        match = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"])
+        if match:
+            found[one["name"]] = _chosen(f"count by ({match[2]}) ({match[1]})")
     return found
+
+
+def _board() -> Any:
+    return json.loads((DEPLOY / "grafana" / "receiver.json").read_text("utf-8"))
+
+
+def _chosen(query: str) -> str:
+    return re.sub(r"\$(\w+)", lambda match: CHOSEN[match[1]], query)
 
 
 def alerts() -> list[dict[str, Any]]:

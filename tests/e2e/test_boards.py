@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from tests.e2e.observed import Observer, alerts, panels, recordings
+from tests.e2e.observed import Observer, alerts, choices, panels, recordings
 from tests.e2e.test_process import INGEST, READ, House, fires
 from tests.fakes import Answer, FakeHook
 from tests.faults.programs import Valkey, free_port
@@ -274,6 +274,17 @@ async def test_counters_were_there_before_anything_happened(stage: Stage) -> Non
     # What has no series in the beginning is a ratio of nothing, or says so by `> 0`.
     unborn = {name for name in stage.observer.empty if "> 0" not in panels()[name]}
     assert unborn <= {name for name in panels() if "This month" in name}
+
+
+async def test_every_variable_finds_its_values(stage: Stage) -> None:
+    found = {
+        name: {next(iter(json.loads(labels).values()), "") for labels in await stage.observer.ask(query)}
+        for name, query in choices().items()
+    }
+    assert found["namespace"] == {"incidents"}
+    assert found["job"] == {"receiver"}
+    assert {"pager", "chat", "mail", "hook"} <= found["channel"]
+    assert found["console"] == {"https://incidents.example.com"}
 
 
 async def test_no_vendor_was_asked_what_it_would_not_understand(stage: Stage) -> None:
