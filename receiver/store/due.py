@@ -9,8 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
+import structlog
 
 from receiver.model.event import Destination
+from receiver.store.claimed import Claimed as Claimed
+from receiver.store.claimed import claimed
 from receiver.store.connection import Connection, Script
 from receiver.store.keys import TIMERS
 
@@ -21,6 +24,8 @@ FREE = Script("free")
 REPLAY = Script("replay")
 OWE = Script("owe")
 
+log = structlog.get_logger("receiver.due")
+
 
 class Outcome(StrEnum):
     """How one sending ended."""
@@ -30,24 +35,6 @@ class Outcome(StrEnum):
     PARKED = "parked"
     LATER = "later"
     """Not tried at all: it counts as no attempt."""
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A row that is leased to us under `token`."""
-
-    member: str
-    token: str
-    uid: str
-    to: Destination
-    cursor: int
-    last: int
-    tries: int
-    """How often it was claimed so far, this time included: above 1 an earlier attempt may have arrived."""
-    attempts: int
-    """How often it failed since something was last accepted."""
-    since_ms: int
-    memory: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -165,22 +152,13 @@ class Due:
             values = await pipe.execute()
         rows = []
         for member, value in zip(members, values, strict=True):
-            uid, to, cursor, last, tries, attempts, since, memory, held = value
-            if to is not None and held == token:
-                rows.append(
-                    Claimed(
-                        member=member,
-                        token=token,
-                        uid=uid or "",
-                        to=Destination.model_validate_json(to),
-                        cursor=int(cursor or 0),
-                        last=int(last),
-                        tries=int(tries or 0),
-                        attempts=int(attempts or 0),
-                        since_ms=int(since or 0),
-                        memory=orjson.loads(memory) if memory else {},
-                    )
-                )
+            try:
+                row = claimed(member, token, value)
+            except (TypeError, ValueError) as error:
+                # Something that no release writes: it must not keep those behind it from being sent.
+                log.error("row_unreadable", id=member, why=str(error)[:200])
+                continue
+            rows += [row] if row is not None else []
         return rows
 
     async def complete(

@@ -49,6 +49,13 @@ async def test_when_the_lease_has_passed_another_takes_it(rooms: Rooms) -> None:
     assert second.token != first.token
 
 
+@pytest.mark.parametrize(("field", "spoilt"), [("memory", "{"), ("to", "{}"), ("last", "many")])
+async def test_what_nobody_can_read_keeps_nothing_else_from_being_sent(rooms: Rooms, field: str, spoilt: str) -> None:
+    await rooms.owed(owing(last=3), owing(member="bad", last=3))
+    rooms.raw.hset(rooms.named("row:bad"), field, spoilt)
+    assert [row.member for row in await rooms.due.claim("pager!", MS + LEASE, 10)] == ["row"]
+
+
 async def test_a_late_completion_under_an_old_token_is_lost(rooms: Rooms) -> None:
     _, first = await one(rooms)
     (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)

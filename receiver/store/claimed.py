@@ -1,0 +1,48 @@
+"""A row of the due set that is leased to us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from receiver.model.event import Destination
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row that is leased to us under `token`."""
+
+    member: str
+    token: str
+    uid: str
+    to: Destination
+    cursor: int
+    last: int
+    tries: int
+    """How often it was claimed so far, this time included: above 1 an earlier attempt may have arrived."""
+    attempts: int
+    """How often it failed since something was last accepted."""
+    since_ms: int
+    memory: dict[str, Any]
+
+
+def claimed(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
+    """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError."""
+    uid, to, cursor, last, tries, attempts, since, memory, held = values
+    if to is None or held != token:
+        return None
+    return Claimed(
+        member=member,
+        token=token,
+        uid=uid or "",
+        to=Destination.model_validate_json(to),
+        cursor=int(cursor or 0),
+        last=int(last),
+        tries=int(tries or 0),
+        attempts=int(attempts or 0),
+        since_ms=int(since or 0),
+        memory=orjson.loads(memory) if memory else {},
+    )
