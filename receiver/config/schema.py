@@ -92,7 +92,7 @@ class _Writer(GenerateJsonSchema):
         return dict(text) if text is not None else super().function_before_schema(schema)
 
     def encode_default(self, dft: Any) -> Any:
-        return super().encode_default(_written(dft))
+        return super().encode_default(written(dft))
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         made, model = super().model_schema(schema), schema["cls"]
@@ -119,7 +119,8 @@ class _Writer(GenerateJsonSchema):
         return made
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
+    """Return `value` as a file writes it: a duration as `15m`, a secret as its text."""
     if isinstance(value, timedelta):
         return _duration(value)
     if isinstance(value, SecretStr):

@@ -66,7 +66,7 @@ class Redis(Settings):
     """The store."""
 
     url: Annotated[SecretStr, AfterValidator(check_store)] = SecretStr("embedded")
-    """`embedded`, `redis://`, `rediss://` or `unix://`. Secret, for it may hold a password; see `shown`."""
+    """`embedded`, `redis://`, `rediss://` or `unix://`. Secret, for it may hold a password."""
     namespace: Annotated[str, AfterValidator(_check_namespace)] = "receiver"
     """The hash tag of every key: several services may share a store."""
     durability: Durability = Durability.FSYNC

@@ -62,7 +62,7 @@ class Sections(Settings):
     severities: dict[Severity, SeveritySettings]
     """What happens for each severity."""
     escalations: dict[str, Escalation] = SEED_ESCALATIONS
-    """Who is called later."""
+    """Who is called later; left out: `sev-1`, `sev-2` and `sev-3` of the process's matrix."""
     audiences: tuple[Audience, ...] = ()
     """Who else hears of it."""
     contacts: dict[str, Contact] = {}
@@ -76,15 +76,15 @@ class Sections(Settings):
     status_page: StatusPage = StatusPage()
     """The built-in public page."""
     links: Links = Links()
-    """Deep links."""
+    """Deep links into your tools."""
     objectives: tuple[Objective, ...] = (Objective(name="availability", target=0.999),)
-    """Error budgets."""
+    """Error budgets; left out: 99.9% available in 30 days."""
     maintenance: tuple[Maintenance, ...] = ()
     """Windows in which nobody is paged."""
     reviews: Reviews = Reviews()
     """What reviews count by."""
     heartbeat: Heartbeat = Heartbeat()
-    """A beat outside."""
+    """A beat to somebody outside, while paging works end to end."""
     verification: Verification = Verification()
     """What "the fix is verified" means."""
 

@@ -83,9 +83,9 @@ class DeclareBody(Body):
     """An incident that nobody's alert has opened."""
 
     title: Line = Field(description="What is wrong, in a line.")
-    severity: Severity
-    service: Name | None = None
-    summary: Prose | None = None
+    severity: Severity = Field(description="How bad it is.")
+    service: Name | None = Field(None, description="The service that it is about.")
+    summary: Prose | None = Field(None, description="What is known.")
     drill: StrictBool = Field(False, description="An exercise: it is marked everywhere and counts in no figure.")
 
     def request(self) -> Declare:
@@ -96,12 +96,12 @@ class DeclareBody(Body):
 class PatchBody(Body):
     """What is said about the incident; a field that is left out, or null, stays."""
 
-    title: Line | None = None
-    severity: Severity | None = None
-    summary: Prose | None = None
-    cause: Prose | None = None
-    impact: Prose | None = None
-    resolution: Prose | None = None
+    title: Line | None = Field(None, description="What is wrong, in a line.")
+    severity: Severity | None = Field(None, description="Up or down; whoever is to be paged then is.")
+    summary: Prose | None = Field(None, description="What is known.")
+    cause: Prose | None = Field(None, description="What has caused it.")
+    impact: Prose | None = Field(None, description="What users notice.")
+    resolution: Prose | None = Field(None, description="What ended it.")
     text: Prose | None = Field(None, description="Why, when the severity changes.")
 
     def command(self) -> Command:
@@ -125,7 +125,7 @@ class SplitBody(Body):
 class NoteBody(Body):
     """A line for the timeline."""
 
-    text: Prose
+    text: Prose = Field(description="The line.")
     at: Moment | None = Field(None, description="When it happened, if that was earlier (RFC 3339).")
 
     def command(self) -> Command:
@@ -136,8 +136,8 @@ class NoteBody(Body):
 class RoleBody(Body):
     """Who has a role; null takes it away."""
 
-    role: Role
-    person: Name | None
+    role: Role = Field(description="Which role.")
+    person: Name | None = Field(description="A key of `people`, with or without @; null: nobody.")
 
     def command(self) -> Command:
         """Return the command."""
@@ -147,9 +147,11 @@ class RoleBody(Body):
 class UpdateBody(Body):
     """How it stands, for the public; the incident moves forward to it."""
 
-    status: UpdateStatus
-    text: Prose
-    components: tuple[Name, ...] | None = Field(None, max_length=100)
+    status: UpdateStatus = Field(description="How it stands.")
+    text: Prose = Field(description="What the public reads.")
+    components: tuple[Name, ...] | None = Field(
+        None, max_length=100, description="Ids of the parts of the status page that it concerns; left out: as before."
+    )
     next_update: Moment | None = Field(None, description="When the next one is promised (RFC 3339).")
     cause: Line | None = Field(None, description="What has caused it, in public words.")
     expected_resolution: Moment | None = Field(None, description="When it is thought to be over (RFC 3339).")
@@ -166,7 +168,7 @@ class ChecklistBody(Body):
     """An item of the investigation checklist."""
 
     item: int = Field(ge=1, le=100, description="Its number, from 1.")
-    done: StrictBool = True
+    done: StrictBool = Field(True, description="false: it is not done after all.")
 
     def command(self) -> Command:
         """Return the command."""
@@ -176,9 +178,9 @@ class ChecklistBody(Body):
 class ActionBody(Body):
     """Something promised."""
 
-    title: Line
-    owner: Name
-    due: date | None = None
+    title: Line = Field(description="What is promised.")
+    owner: Name = Field(description="A key of `people`, with or without @.")
+    due: date | None = Field(None, description="By which day.")
 
     def command(self) -> Command:
         """Return the command."""
@@ -188,10 +190,10 @@ class ActionBody(Body):
 class ActionPatch(Body):
     """What changes about an action item; a field that is left out, or null, stays."""
 
-    status: ActionStatus | None = None
-    title: Line | None = None
-    owner: Name | None = None
-    due: date | None = None
+    status: ActionStatus | None = Field(None, description="How far it is.")
+    title: Line | None = Field(None, description="What is promised.")
+    owner: Name | None = Field(None, description="A key of `people`, with or without @.")
+    due: date | None = Field(None, description="By which day.")
 
     def command(self, n: int) -> Command:
         """Return the command for action item `n`."""
@@ -204,7 +206,7 @@ class MitigationBody(Body):
     option: Name = Field(
         description="rollback, scale, circuit-breaker, feature-flag, failover, or one of your own in a word."
     )
-    text: Prose | None = None
+    text: Prose | None = Field(None, description="What is done.")
 
     def command(self) -> Command:
         """Return the command."""
@@ -215,7 +217,7 @@ class PageBody(Body):
     """A contact who is to be paged."""
 
     contact: Name = Field(description="A key of `contacts`, with or without @.")
-    text: Prose
+    text: Prose = Field(description="What it is about.")
 
     def command(self) -> Command:
         """Return the command."""
@@ -226,7 +228,7 @@ class SilenceBody(Body):
     """A silence in Alertmanager of alerts with the incident's labels."""
 
     duration: Annotated[int, Field(ge=60, le=7 * 86400)] = Field(description="Seconds, from a minute to a week.")
-    text: Prose | None = None
+    text: Prose | None = Field(None, description="Why.")
 
 
 class OverrideBody(Body):
@@ -256,7 +258,7 @@ class MaintenanceBody(Body):
 
     model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
 
-    name: Line
+    name: Line = Field(description="What is done then.")
     matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
         description='As in the configuration: service="db".'
     )
@@ -275,7 +277,7 @@ class MaintenanceBody(Body):
 class TimerBody(Body):
     """The incident's timer."""
 
-    action: Literal["start", "stop"]
+    action: Literal["start", "stop"] = Field(description="Which.")
 
     def command(self) -> Command:
         """Return the command."""
@@ -296,7 +298,7 @@ class PostmortemBody(Body):
 class EntryBody(Body):
     """What is to be set right about an entry of the timeline; what was written is kept."""
 
-    text: Prose | None = None
+    text: Prose | None = Field(None, description="What it should say.")
     at: Moment | None = Field(None, description="When it really was (RFC 3339).")
     hidden: StrictBool | None = Field(None, description="Whether it is left out of the timeline that others read.")
 

@@ -1,0 +1,141 @@
+"""The page of the HTTP API, out of its OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from receiver.web.offered import document_offered
+from reference.table import full, table
+
+INTRODUCTION = """# HTTP API
+
+The service describes its API itself at `GET /api/openapi.json` (OpenAPI 3.1), which anybody may read;
+`receiver openapi` prints the same. This page is made of that document (`python -m reference`).
+
+## How to call it
+
+```sh
+curl -H 'Authorization: Bearer TOKEN' 'http://127.0.0.1:8080/api/v1/incidents?open=true&severity=SEV-1'
+curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Idempotency-Key: 7f3a' \\
+  -d '{"title": "Checkout is slow", "severity": "SEV-2"}' http://127.0.0.1:8080/api/v1/incidents
+```
+
+- **Tokens** are in `auth.tokens`, each with scopes: `ingest` (webhooks of Alertmanager), `metrics`, `read`, `respond`,
+  `admin`. With no tokens at all, which is possible on the loopback only, everything is open.
+- **Times** are RFC 3339 in UTC, durations seconds, severities `SEV-1` to `SEV-4`. Unknown fields are refused by name.
+- **Lists** are `{"items": [...], "next": CURSOR or null}`; give `next` back as `cursor`.
+- **Mistakes** are `application/problem+json`: `type`, `title`, `status`, `detail`, and `errors` with the path of each
+  mistake in the body.
+- **Once only:** with an `Idempotency-Key` a repeated request is done once and answered as the first time. An incident's
+  answer has an `ETag`; with `If-Match` a change is made only if nobody was faster (412 otherwise).
+- **503** means that the store is away or that this replica ends: nothing was changed, ask again.
+
+## What others send here
+
+| path | who | what it needs |
+|---|---|---|
+| `POST /webhooks/alertmanager` | Alertmanager | a token with `ingest`: bearer, or the password of basic authentication |
+| `POST /webhooks/pagerduty` | PagerDuty | its signature |
+| `POST /slack/commands` | Slack | its signature |
+| `POST /slack/interactions` | Slack | its signature |
+| `POST /slack/events` | Slack | its signature |
+| `POST /-/reload` | you | a token with `admin` |
+| `GET /healthz` | Kubernetes: does the process turn? | - |
+| `GET /readyz` | Kubernetes: may it be sent requests? | - |
+| `GET /metrics` | Prometheus | a token with `metrics` where there is one |
+
+Alertmanager is answered 200 once what it said is durable, 400 for a body that can never be taken, 401, 413 and 415, and
+503 when it is to come again. It repeats 5xx only, so nothing here is ever answered 429.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    document = document_offered()
+    schemas = document["components"]["schemas"]
+    groups: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            groups.setdefault(operation["tags"][0], []).extend(_operation(method.upper(), path, operation, schemas))
+    lines = [INTRODUCTION]
+    for tag, said in sorted(groups.items()):
+        lines += [f"## {tag.replace('-', ' ').capitalize()}\n", *said]
+    lines += ["## What is answered\n", *_answers(schemas)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+    yield f"### `{method} {path}`\n"
+    (good,) = [status for status in operation["responses"] if status.startswith("2")]
+    answer = _answer(operation["responses"][good])
+    refused = ", ".join(status for status in operation["responses"] if status not in (good, "400", "401", "403", "503"))
+    scope = operation["description"].partition(".")[0]  # what follows is said once, above
+    refuses = f" Refuses with {refused}." if refused else ""
+    yield f"{operation['summary']} {scope}. Answers {good}{answer}.{refuses}\n"
+    query = [item for item in operation["parameters"] if item["in"] == "query"]
+    if query:
+        rows = [(f"`{item['name']}`", _kind(item["schema"], schemas), full(item["description"])) for item in query]
+        yield from [*table(("in the query", "", "what it does"), rows), ""]
+    body = operation.get("requestBody")
+    if body is not None:
+        schema = schemas[_named(body["content"]["application/json"]["schema"])]
+        needed = schema.get("required", ())
+        fields = [
+            (f"`{name}`", _kind(inner, schemas), "needed" if name in needed else "", full(inner.get("description")))
+            for name, inner in schema.get("properties", {}).items()
+        ]
+        if not body["required"]:
+            yield "The body may be left out.\n"
+        if fields:
+            yield from [*table(("in the body", "", "", "what it is"), fields), ""]
+
+
+def _answer(response: dict[str, Any]) -> str:
+    content = response.get("content", {})
+    said = [f"`{_named(one['schema'])}`" if "$ref" in one["schema"] else f"`{kind}`" for kind, one in content.items()]
+    return f" with {', '.join(said)}" if said else ""
+
+
+def _answers(schemas: dict[str, Any]) -> Iterator[str]:
+    for name, schema in sorted(schemas.items()):
+        if name.endswith(("Body", "Patch")) or not schema.get("properties"):
+            continue
+        yield f"### {name}\n"
+        needed = schema.get("required", ())
+        rows = [
+            (f"`{key}`", _kind(inner, schemas), "" if key in needed else "may be missing")
+            for key, inner in schema["properties"].items()
+        ]
+        yield from [*table(("field", "what stands there", ""), rows), ""]
+
+
+def _named(schema: dict[str, Any]) -> str:
+    return str(schema["$ref"]).rpartition("/")[2]
+
+
+def _kind(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        words = schemas[_named(schema)].get("enum")
+        return _words(words) if words else f"`{_named(schema)}`"
+    if "const" in schema or "enum" in schema:
+        return _words(schema.get("enum", [schema.get("const")]))
+    for word in ("anyOf", "oneOf", "allOf"):
+        if word in schema:
+            return " or ".join(dict.fromkeys(_kind(one, schemas) for one in schema[word]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}), schemas)}"
+    return _SAID.get(schema.get("format", ""), _SAID.get(str(schema.get("type")), str(schema.get("type", "anything"))))
+
+
+_SAID: dict[str, str] = {
+    "date-time": "time",
+    "date": "day",
+    "string": "text",
+    "integer": "whole number",
+    "boolean": "true or false",
+}
+
+
+def _words(words: list[Any]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

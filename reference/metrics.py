@@ -1,0 +1,74 @@
+"""The page of the metrics, out of the registry."""
+
+from __future__ import annotations
+
+from prometheus_client.metrics_core import Metric
+
+from receiver.metrics import Metrics
+from reference.table import full, table
+
+INTRODUCTION = """# Metrics
+
+`GET /metrics` is for Prometheus, as OpenMetrics where that is asked for. Once a token has the scope `metrics` it needs
+that token; without one it is open. Every replica counts what it did itself: sum over replicas, and take `max` of what
+is read from the store (`receiver_incidents_open`, `receiver_outbox_depth`, `receiver_dead_letters`,
+`receiver_overdue_work`, `receiver_review_figure`).
+
+```yaml prometheus.yml
+scrape_configs:
+  - job_name: receiver
+    authorization: {credentials_file: /etc/prometheus/receiver-token}   # leave out where no token has the scope
+    static_configs: [{targets: ['127.0.0.1:8080']}]
+```
+
+What to look at first, when you wonder whether pages arrive:
+
+```promql
+sum by (channel, outcome) (rate(receiver_deliveries_total[5m]))
+max(receiver_dead_letters) > 0
+max(receiver_overdue_work) > 0
+time() - max(receiver_outbox_oldest_timestamp_seconds > 0)
+min(receiver_store_up) == 0
+histogram_quantile(0.99, sum by (le) (rate(receiver_delivery_lag_seconds_bucket[5m])))
+```
+
+No label takes values without end: no ids of incidents, no names of alerts but those of rules; beyond a hundred services
+`service` is `other`.
+
+This table is made of the code (`python -m reference`).
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    rows = []
+    for metric in Metrics().registry.collect():
+        rows.append((f"`{_exported(metric)}`", metric.type, _labels(metric), full(metric.documentation)))
+    return "\n".join([INTRODUCTION, *table(("metric", "type", "labels", "what it counts"), sorted(rows))]) + "\n"
+
+
+def names() -> set[str]:
+    """Return every name that a query may use: with `_total`, `_bucket`, `_sum` and `_count`."""
+    found = set[str]()
+    for metric in Metrics().registry.collect():
+        found |= {_exported(metric), *(sample.name for sample in metric.samples)}
+        if metric.type == "histogram":
+            found |= {f"{metric.name}_{end}" for end in ("bucket", "sum", "count")}
+    return found
+
+
+def _exported(metric: Metric) -> str:
+    return metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
+
+
+_NAMED: dict[str, tuple[str, ...]] = {
+    name: tuple(getattr(collector, "_labelnames", ()))
+    for collector, names in Metrics().registry._collector_to_names.items()
+    for name in names
+}
+"""Labels by name: a metric without any series yet has none to read them from."""
+
+
+def _labels(metric: Metric) -> str:
+    labels = ("version",) if metric.type == "info" else _NAMED[metric.name]
+    return ", ".join(f"`{label}`" for label in labels) or "-"

@@ -1,0 +1,146 @@
+"""The page of the settings: every key of the configuration and of the severity rules, out of the settings' own text."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from receiver.channels import discover
+from receiver.config.secrets import SUFFIX
+from receiver.config.whole import Sections
+from receiver.model.policy import SEVERITY_DEFAULTS, SeveritySettings
+from receiver.model.severity import Severity
+from receiver.triage.rule_tests import RuleTests
+from receiver.triage.rules_file import RulesSettings
+from reference.table import full, sentence, table
+from reference.words import default, limits, models, wording
+
+HEAD = ("setting", "what may stand there", "left out", "what it is")
+INTRODUCTION = f"""# Every setting
+
+This page is made of the settings themselves (`python -m reference`). `config/receiver.yaml` shows nearly all of them in
+use; `receiver check-config` says what is wrong in yours, and with the schemas in `config/` an editor does.
+
+- `[]` is an entry of a list, `NAME` a key that you choose. A setting that is *needed* is needed once its section is
+  there.
+- Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`, and several of them as `1m30s`. Sizes are `B`, `KB`, `MB`, `GB`,
+  `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the zone that is named beside them.
+- `${{NAME}}` anywhere in a value is a variable of the environment, `${{NAME:-text}}` has a default. A *secret* may also
+  be read from a file: write `token{SUFFIX}: /run/secrets/token` instead of `token:`.
+- An empty secret or address switches off what it belongs to; it never opens anything.
+- The file is read at the start, and again by SIGHUP or `POST /-/reload`. A file with a mistake changes nothing.
+"""
+RULES = "The file that `severity_rules` names. [Rules](../rules.md) teaches it by examples."
+TESTS = "Files for `receiver test-rules`, each beside the rules that it names."
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [INTRODUCTION, "## The configuration\n", *_top(Sections)]
+    for name, field in Sections.model_fields.items():
+        if name == "channels":
+            parts += [
+                f"### {name}\n",
+                f"{sentence(field.description)} [Channels](../channels.md) says what each is for.\n",
+            ]
+            parts += list(_channels())
+        elif list(models(field.annotation)):
+            parts += [f"### {name}\n", f"{sentence(field.description)}\n", *_rows(field.annotation, name)]
+    parts += ["## Severity rules\n", RULES + "\n", *_file(RulesSettings)]
+    parts += ["## Tests of severity rules\n", TESTS + "\n", *_file(RuleTests)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _top(model: type[BaseModel]) -> list[str]:
+    rows = []
+    for name, field in model.model_fields.items():
+        shown = f"[`{name}`](#{name})" if list(models(field.annotation)) or name == "channels" else f"`{name}`"
+        rows.append((shown, "needed" if field.is_required() else "", sentence(field.description)))
+    return [*table(("section", "", "what it is"), rows), ""]
+
+
+def _file(model: type[BaseModel]) -> list[str]:
+    return [*table(HEAD, (row for name, field in _fields(model) for row in _setting(field, name, model))), ""]
+
+
+def _rows(annotation: Any, path: str) -> list[str]:
+    lines: list[str] = []
+    for place, model in models(annotation):
+        rows = [row for name, field in _fields(model) for row in _setting(field, f"{path}{place}.{name}", model)]
+        lines += [*table(HEAD, rows), ""]
+    return lines
+
+
+def _channels() -> Iterator[str]:
+    for kind, channel in sorted(discover().items()):
+        yield f"#### {kind}\n"
+        yield f"{sentence(channel.Settings.__doc__)}\n"
+        rows = [
+            row
+            for name, field in _fields(channel.Settings)
+            if name != "kind"
+            for row in _setting(field, f"channels.NAME.{name}", channel.Settings)
+        ]
+        yield from [*table(HEAD, [("`channels.NAME.kind`", f"`{kind}`", "needed", "The kind."), *rows]), ""]
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield each key as it is written, with its field; what is gathered under any other key comes as `KEY`."""
+    hints = typing.get_type_hints(model, include_extras=True)
+    for name, field in model.model_fields.items():
+        key = "KEY" if name == getattr(model, "gathers", None) else field.alias or name
+        whole = FieldInfo.merge_field_infos(field)
+        whole.annotation = hints[name]
+        yield key, whole
+
+
+def _setting(field: FieldInfo, path: str, model: type[BaseModel] | None = None) -> Iterator[tuple[str, str, str, str]]:
+    said = full(field.description)
+    below = list(models(field.annotation))
+    text = wording(field.annotation, field.metadata)
+    if path.endswith(".KEY"):
+        yield f"`{path}`", "secret", "-", said
+        return
+    left_out = _severity_default(path) if model is SeveritySettings else None
+    if "section" not in text or not below:
+        yield f"`{path}`", text + limits(field), left_out or default(field), said
+        return
+    same = _described(model) if model is not None else set()
+    shared = any((name, deeper.description) in same for _, inner in below for name, deeper in _fields(inner))
+    more = f" Has the keys of `{path.rpartition('.')[0]}` too." if shared else ""
+    yield f"`{path}`", _of(text), left_out or default(field), said + more
+    for place, inner in below:
+        for name, deeper in _fields(inner):
+            if (name, deeper.description) not in same:
+                yield from _setting(deeper, f"{path}{place}.{name}", inner)
+
+
+def _described(model: type[BaseModel]) -> set[tuple[str, str | None]]:
+    return {(name, field.description) for name, field in _fields(model)}
+
+
+def _of(text: str) -> str:
+    return text.replace("list of section", "list").replace("section by name", "map").replace("section", "map")
+
+
+def _severity_default(path: str) -> str | None:
+    name = path.rpartition(".")[2]
+    if name not in SEVERITY_DEFAULTS[Severity.SEV1]:
+        return None
+    return ", ".join(f"`{SEVERITY_DEFAULTS[severity][name]}`" for severity in Severity)
+
+
+def names() -> set[str]:
+    """Return every setting as the page writes it, and every section above one: `ingest.storm.within`, `people.NAME`."""
+    found = {*Sections.model_fields}
+    for line in page().splitlines():
+        if line.startswith("| `"):
+            path = line.split("`")[1]
+            while path:
+                found.add(path)
+                path = path.rpartition(".")[0].removesuffix("[]") if "." in path else ""
+    return found
