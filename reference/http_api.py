@@ -35,7 +35,7 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 
 | path | who | what it needs |
 |---|---|---|
-| `POST /webhooks/alertmanager` | Alertmanager | a token with `ingest`: bearer, or the password of basic authentication |
+| `POST /webhooks/alertmanager` | Alertmanager | a token with `ingest`: bearer, or the password of basic auth |
 | `POST /webhooks/pagerduty` | PagerDuty | its signature |
 | `POST /slack/commands` | Slack | its signature |
 | `POST /slack/interactions` | Slack | its signature |

@@ -1,4 +1,4 @@
-"""What the site needs beyond mkdocs: the name of a file above its block, as ```` ```yaml receiver.yaml ```` gives it."""
+"""What the site needs beyond mkdocs: the name of a file above its block, as ` ```yaml receiver.yaml ` gives it."""
 
 from __future__ import annotations
 
