@@ -9,7 +9,7 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types bench boards lock clean tools
+.PHONY: help run test lint types docs bench boards lock clean tools
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ lint: $(VENV)/.installed-test ## style of the code, the tests and the Dockerfile
 
 types: $(VENV)/.installed-test ## mypy --strict
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-test ## write the pages that are made of the code, and build the site into build/site
+	@$(BIN)/python -m reference
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.installed-test ## the benchmark, in ratios, in under two minutes
 	$(BIN)/python -m bench
@@ -50,11 +54,13 @@ $(VENV)/bin/python:
 	@PYTHON='$(PYTHON)' .ci/venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python requirements.lock requirements-build.lock pyproject.toml
-	$(INSTALL) --require-hashes --requirement requirements.lock
-	$(INSTALL) --require-hashes --requirement requirements-build.lock
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@echo "Installing what receiver needs into $(VENV): a minute or two, the first time only."
+	@$(INSTALL) --require-hashes --requirement requirements.lock
+	@$(INSTALL) --require-hashes --requirement requirements-build.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock
-	$(INSTALL) --require-hashes --requirement requirements-test.lock
+	@echo "Installing what the tests need into $(VENV)."
+	@$(INSTALL) --require-hashes --requirement requirements-test.lock
 	@touch $@

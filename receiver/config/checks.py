@@ -189,12 +189,22 @@ def _paging(draft: Draft) -> Iterator[Problem]:
                 needed.update(roads)
             if person is not None and not roads and key not in told and not _misspelt(draft, key):
                 told.add(key)
-                hint = f"write {min(draft.pagers)}: ADDRESS"
-                message = f"contact {contact!r:.60} pages this person, who has no address on a channel that rings"
-                yield document.problem(("people", key), message, hint, at_key=True)
+                yield _unreachable(draft, contact, key)
     for name in sorted(needed & draft.off.keys()):
         message = f"pages need this channel, and it is off: {draft.off[name]}"
         yield document.problem(("channels", name), message, "complete it, or page by another one", at_key=True)
+
+
+def _unreachable(draft: Draft, contact: str, person: str) -> Problem:
+    written = draft.raw["people"][person]
+    for road in dict.fromkeys((*draft.pagers, *draft.pagers.values())):
+        if road in written:
+            message = f"contact {contact!r:.60} pages this person, whose address here is empty"
+            return draft.document.problem(("people", person, road), message, "set the variable, or write the address")
+    # A log rings nobody's telephone: it is named where there is nothing else.
+    road = min(draft.pagers, key=lambda name: (draft.pagers[name] == "log", name))
+    message = f"contact {contact!r:.60} pages this person, who has no address on a channel that rings"
+    return draft.document.problem(("people", person), message, f"write {road}: ADDRESS", at_key=True)
 
 
 def _handoffs(draft: Draft) -> Iterator[Problem]:

@@ -255,6 +255,16 @@ CONFIGURATION: list[Row] = [
         },
     ),
     (
+        "'${PD_KEY_CAROL:-5f8b5900845c9948c964196678404acd}'",
+        "''",
+        {
+            (
+                "people.carol.pager: contact 'on-call' pages this person, whose address here is empty "
+                "(set the variable, or write the address)"
+            ): "'",
+        },
+    ),
+    (
         "weekly: 'Sunday 03:00'",
         "weekly: '03:00'",
         {
