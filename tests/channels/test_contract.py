@@ -18,17 +18,7 @@ from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, wire
 from tests.channels.notices import HOSTILE, NOW, hostile, notice
-from tests.fakes import (
-    Answer,
-    FakeConfluence,
-    FakeGrafana,
-    FakeHook,
-    FakeJira,
-    FakePagerDuty,
-    FakeSlack,
-    FakeStatuspage,
-    Site,
-)
+from tests.fakes import Answer, Site
 
 BUILT = sorted(discover())
 APART = ("log", "email", "apprise")
@@ -67,21 +57,7 @@ async def failure(wired: Wired) -> DeliveryError:
 
 def seen(wired: Wired) -> int:
     """Return how often somebody was rung, or told."""
-    vendor = wired.vendor
-    if isinstance(vendor, FakePagerDuty):
-        return vendor.rung
-    if isinstance(vendor, FakeSlack):
-        return len(vendor.messages)
-    if isinstance(vendor, FakeGrafana):
-        return len(vendor.annotations)
-    if isinstance(vendor, FakeConfluence):
-        return len(vendor.pages)
-    if isinstance(vendor, FakeJira):
-        return len(vendor.issues)
-    if isinstance(vendor, FakeStatuspage):
-        return len(vendor.incidents)
-    assert isinstance(vendor, FakeHook)
-    return len(vendor.events)
+    return wired.vendor.seen
 
 
 def test_discover_finds_every_kind_of_the_reference() -> None:

@@ -24,6 +24,10 @@ class FakeConfluence(Vendor):
         self.space = space
         self.pages: dict[str, dict[str, Any]] = {}
 
+    @property
+    def seen(self) -> int:
+        return len(self.pages)
+
     def routes(self) -> list[web.RouteDef]:
         two, one = "/wiki/api/v2", "/rest/api/content"
         return [

@@ -20,6 +20,10 @@ class FakeGrafana(Vendor):
         super().__init__(ledger)
         self.annotations: dict[int, dict[str, Any]] = {}
 
+    @property
+    def seen(self) -> int:
+        return len(self.annotations)
+
     def routes(self) -> list[web.RouteDef]:
         base = "/api/annotations"
         return [web.post(base, self.handle), web.patch(f"{base}/{{id}}", self.handle), web.get(base, self.handle)]

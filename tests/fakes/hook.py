@@ -21,6 +21,10 @@ class FakeHook(Vendor):
         self.secret = secret
         self.events: dict[str, dict[str, Any]] = {}
 
+    @property
+    def seen(self) -> int:
+        return len(self.events)
+
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/hook", self.handle)]
 

@@ -37,6 +37,10 @@ class FakeJira(Vendor):
         self.minutes = 0
         """How far back a search by `updated` was last asked to look."""
 
+    @property
+    def seen(self) -> int:
+        return len(self.issues)
+
     def routes(self) -> list[web.RouteDef]:
         found = []
         for version in ("2", "3"):

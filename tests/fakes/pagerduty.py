@@ -22,6 +22,10 @@ class FakePagerDuty(Vendor):
         super().__init__(ledger)
         self.alerts: dict[tuple[str, str], dict[str, Any]] = {}
 
+    @property
+    def seen(self) -> int:
+        return self.rung
+
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v2/enqueue", self.handle)]
 

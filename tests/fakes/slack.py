@@ -40,6 +40,10 @@ class FakeSlack(Vendor):
         self.joined = True
         self._clock = 0
 
+    @property
+    def seen(self) -> int:
+        return len(self.messages)
+
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", "/api/{method}", self.handle)]
 

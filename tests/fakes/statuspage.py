@@ -26,6 +26,10 @@ class FakeStatuspage(Vendor):
         self.incidents: dict[str, dict[str, Any]] = {}
         self.components: dict[str, str] = {}
 
+    @property
+    def seen(self) -> int:
+        return len(self.incidents)
+
     def routes(self) -> list[web.RouteDef]:
         base = "/v1/pages/{page}"
         return [

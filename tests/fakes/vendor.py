@@ -81,6 +81,11 @@ class Vendor:
         """What this vendor acted on."""
         return self.ledger.of(self.name, taken=True)
 
+    @property
+    def seen(self) -> int:
+        """How often somebody was rung, or told."""
+        raise NotImplementedError
+
     def routes(self) -> list[web.RouteDef]:
         """Return its paths."""
         raise NotImplementedError

@@ -1,0 +1,73 @@
+"""The pages that users read, taken apart: blocks, words in code, headings and links, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+FILES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+"""Every page, and what stands beside the code."""
+WRITTEN = [file for file in FILES if DOCS / "adr" not in file.parents and file.name not in ("CHANGELOG.md", "LICENSE")]
+"""Those that tell how it is now: a decision record and the changelog tell how it was."""
+_PARSER = MarkdownIt("commonmark").enable("table")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the name behind it, its text, and where it stands."""
+
+    file: str
+    line: int
+    language: str
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def tokens(file: Path) -> list[Token]:
+    return _PARSER.parse(file.read_text("utf-8"))
+
+
+def blocks(file: Path) -> Iterator[Block]:
+    """Yield the fenced blocks of a page."""
+    shown = str(file.relative_to(ROOT))
+    for token in tokens(file):
+        if token.type == "fence":
+            language, _, name = token.info.strip().partition(" ")
+            yield Block(shown, (token.map or [0])[0] + 1, language, name, token.content)
+
+
+def inline(file: Path, kind: str) -> Iterator[tuple[str, Token]]:
+    """Yield the parts of that kind within paragraphs and cells, each with its place."""
+    for token in tokens(file):
+        for child in token.children or ():
+            if child.type == kind:
+                yield f"{file.relative_to(ROOT)}:{(token.map or [0])[0] + 1}", child
+
+
+def code(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield what stands between backticks."""
+    for place, token in inline(file, "code_inline"):
+        yield place, token.content.replace("\\|", "|")
+
+
+def anchors(file: Path) -> set[str]:
+    """Return the anchors of the headings, as GitHub and the site make them."""
+    found: list[str] = []
+    parsed = tokens(file)
+    for before, token in zip(parsed, parsed[1:], strict=False):
+        if before.type == "heading_open":
+            text = "".join(child.content for child in token.children or () if child.type in ("text", "code_inline"))
+            slug = re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-")
+            count = sum(one == slug or one.startswith(f"{slug}-") and one[len(slug) + 1 :].isdigit() for one in found)
+            found.append(f"{slug}-{count}" if count else slug)
+    return set(found)

@@ -1,0 +1,113 @@
+"""docs/adding-a-channel.md is true: its channel is loaded, and goes through the contract like every other one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import receiver.channels
+from receiver.channels import discover
+from receiver.channels.http import Http
+from receiver.config import load_text
+from receiver.model.notice import Action, Notice
+from tests.channels import test_contract as contract
+from tests.channels.conftest import TIMEOUT, Wired
+from tests.channels.notices import ROUTING_KEY, notice
+from tests.docs.pages import DOCS
+from tests.fakes import Ledger, Site, Vendor
+
+BLOCKS = dict(re.findall(r"^```\w+ ([\w.-]+)\n(.*?)^```$", (DOCS / "adding-a-channel.md").read_text(), re.M | re.S))
+CONTRACT = {
+    name: test
+    for name, test in vars(contract).items()
+    if name.startswith("test_") and {"wired", "every"} & {*test.__code__.co_varnames[: test.__code__.co_argcount]}
+}
+globals().update(CONTRACT)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The channel of the page, as if its file lay among the others."""
+    (tmp_path / "ntfy.py").write_text(BLOCKS["ntfy.py"])
+    monkeypatch.setattr(receiver.channels, "__path__", [*receiver.channels.__path__, str(tmp_path)])
+    assert discover()["ntfy"].__name__ == "Ntfy"
+    yield sys.modules["receiver.channels.ntfy"]
+    del sys.modules["receiver.channels.ntfy"]
+
+
+@pytest.fixture
+def names(module: ModuleType) -> dict[str, Any]:
+    """What the page's blocks see, with its fake and its branch of `wire`."""
+    found = {
+        **vars(module), "Vendor": Vendor, "Ledger": Ledger, "web": web, "Site": Site, "Http": Http, "Wired": Wired,
+        "ROUTING_KEY": ROUTING_KEY, "notice": notice, "Action": Action, "Notice": Notice,
+    }  # fmt: skip
+    exec(BLOCKS["fake"], found)
+    branch = textwrap.indent(BLOCKS["wire"], "    ")
+    exec(f"def wire(kind, site, http):\n    fakes = {{one.name: one for one in site.vendors}}\n{branch}", found)
+    return found
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    made = Http(connect=TIMEOUT, total=5)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def quick() -> AsyncIterator[Http]:
+    made = Http(connect=TIMEOUT, total=TIMEOUT)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def site(names: dict[str, Any]) -> AsyncIterator[Site]:
+    made = Site(names["FakeNtfy"]())
+    await made.start()
+    yield made
+    await made.stop()
+    assert made.mistakes() == []
+
+
+@pytest.fixture
+def wired(names: dict[str, Any], site: Site, http: Http, monkeypatch: pytest.MonkeyPatch) -> Wired:
+    wire: Callable[[str, Site, Http], Wired] = names["wire"]
+    monkeypatch.setattr(contract, "wire", wire)
+    return wire("ntfy", site, http)
+
+
+@pytest.fixture
+def every(wired: Wired) -> Wired:
+    return wired
+
+
+def test_the_whole_contract_is_asked() -> None:
+    assert len(CONTRACT) >= 15
+
+
+def test_the_configuration_of_the_page_loads(module: ModuleType) -> None:
+    config = load_text(BLOCKS["with-the-channel"] + "severities: {SEV-1: {notify: []}}\n", "page.yaml", {}, Path())
+    assert (config.channels["phones"].kind, config.off) == ("ntfy", {})
+    assert all(field.description for name, field in module.NtfySettings.model_fields.items() if name != "kind")
+
+
+def test_it_is_written_as_the_others_are(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "ntfy.py").write_text(BLOCKS["ntfy.py"])
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+        done = subprocess.run(
+            [*ruff, *command, "--config", str(root / "pyproject.toml"), str(tmp_path / "ntfy.py")],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
