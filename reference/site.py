@@ -1,13 +1,25 @@
-"""What the site needs beyond mkdocs: the name of a file above its block, as ` ```yaml receiver.yaml ` gives it."""
+"""What the site's Markdown reads otherwise than GitHub's: a block's name, and a list right below a line."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-_NAMED = re.compile(r"^(```\w+) ([\w.-]+)$", re.MULTILINE)
+_NAMED = re.compile(r"```(\w+) (\S.*)")
+_ITEM = re.compile(r"(- |\d+\. )")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return the page with each named block in the form that the site's Markdown reads."""
-    return _NAMED.sub(r'\1 title="\2"', markdown)
+    """Return the page as the site's Markdown has to be given it, so that both show the same."""
+    return "\n".join(_lines(markdown.split("\n")))
+
+
+def _lines(lines: list[str]) -> Iterator[str]:
+    fenced, before = False, ""
+    for line in lines:
+        if not fenced and _ITEM.match(line) and before.strip() and not (_ITEM.match(before) or before[0] == " "):
+            yield ""
+        yield _NAMED.sub(r'```\1 title="\2"', line) if line.startswith("```") and not fenced else line
+        fenced ^= line.startswith("```")
+        before = line

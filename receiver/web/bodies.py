@@ -306,8 +306,8 @@ class EntryBody(Body):
 class ClockBody(Body):
     """When something really was; null: as the log has it."""
 
-    clock: Clock
-    at: Moment | None
+    clock: Clock = Field(description="Which moment.")
+    at: Moment | None = Field(description="When it really was (RFC 3339).")
     text: Prose | None = Field(None, description="How that is known.")
 
     def command(self) -> Command:
@@ -318,7 +318,7 @@ class ClockBody(Body):
 class ArchiveBody(Frozen):
     """Incidents as they were exported."""
 
-    items: Annotated[tuple[dict[str, JsonValue], ...], Field(max_length=500)]
+    items: Annotated[tuple[dict[str, JsonValue], ...], Field(max_length=500, description="Lines of an export.")]
 
 
 LIFECYCLE: dict[str, type[Command]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -64,10 +65,10 @@ def anchors(file: Path) -> set[str]:
     """Return the anchors of the headings, as GitHub and the site make them."""
     found: list[str] = []
     parsed = tokens(file)
-    for before, token in zip(parsed, parsed[1:], strict=False):
+    for before, token in pairwise(parsed):
         if before.type == "heading_open":
             text = "".join(child.content for child in token.children or () if child.type in ("text", "code_inline"))
             slug = re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-")
-            count = sum(one == slug or one.startswith(f"{slug}-") and one[len(slug) + 1 :].isdigit() for one in found)
+            count = len([one for one in found if re.fullmatch(re.escape(slug) + r"(-\d+)?", one)])
             found.append(f"{slug}-{count}" if count else slug)
     return set(found)

@@ -1,0 +1,134 @@
+"""Every command in every page can be typed as it stands: the program, the verb, its options and its arguments exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from receiver.cli import app
+from receiver.web.offered import document_offered
+from tests.docs.pages import ROOT, WRITTEN, blocks, code
+
+SHELL = ("sh", "console", "bash")
+OTHERS = {
+    "amtool", "cd", "cp", "curl", "export", "git", "kill", "kubectl", "openssl", "pip", "prometheus-alertmanager",
+    "promtool", "python", "systemctl", "valkey-cli", "redis-cli", "jq", "docker", "helm", "kustomize", "cat", "grep",
+}  # fmt: skip
+"""Programs of somebody else, whose options are theirs."""
+BARE = {"/", "/healthz", "/readyz", "/metrics", "/-/reload", "/oncall", "/status", "/login"}
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+"""What is said of a wrong word; typer carries its own copy of the library that says it."""
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def lines(text: str, *, console: bool = False) -> Iterator[str]:
+    """Yield the commands of a block: one that goes on in the next line is one, and output is none."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if console and not line.startswith("$ "):
+            continue
+        command = line.removeprefix("$ ").split(" # ")[0].strip()
+        if command and not command.startswith("#"):
+            yield command
+
+
+def commands(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield every command of a page, with its place: of blocks, and what is said in the text."""
+    for block in blocks(file):
+        console = "$ " in block.text and block.language == "console"
+        plain = not block.language and block.text.startswith(("receiver ", "$ receiver "))
+        if block.language in SHELL or plain:
+            yield from ((str(block), line) for line in lines(block.text, console=console))
+    yield from ((place, text) for place, text in code(file) if re.match(r"(receiver [a-z]|make [a-z])", text))
+
+
+def wrong(line: str) -> str | None:
+    """Return why `line` cannot be typed so; None when it can."""
+    words = shlex.split(re.sub(r"\$\([^)]*\)", "x", line))
+    while words and re.match(r"\w+=", words[0]):
+        words.pop(0)
+    program = words.pop(0).removeprefix(".venv/bin/")
+    if program == "receiver":
+        return _receiver(words)
+    if program == "make":
+        return next((f"make has no {word}" for word in words if "=" not in word and word not in TARGETS), None)
+    if program == "python" and words[:1] == ["-m"]:
+        return None if (ROOT / words[1]).is_dir() or words[1] in ("pip", "venv") else f"no module {words[1]}"
+    if program == "curl":
+        return next((_path(word) for word in words if word.startswith("http") and _path(word)), None)
+    return None if program in OTHERS else f"nobody knows the program {program}"
+
+
+def _receiver(words: list[str]) -> str | None:
+    command = _root()
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        name = words.pop(0)
+        parts = name.split("/")
+        for part in parts:
+            if part not in command.commands:
+                return f"{command.name} has no {part}; it has {', '.join(sorted(command.commands))}"
+        command = command.commands[parts[0]]
+        if len(parts) > 1:
+            return None  # list/show/replay: each of them is there
+    options = {name: one for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help": None}
+    unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in options]
+    if unknown:
+        return f"{command.name} has no {unknown[0]}"
+    if hasattr(command, "commands") or "--help" in words or any("[" in word for word in words):
+        return None
+    if not words:
+        return None  # the name of a command, in the text
+    try:
+        command.make_context(command.name, [word for word in words if word != "..."])
+    except USAGE_ERROR as error:
+        return str(error.format_message())
+    return None
+
+
+@cache
+def _root() -> Any:
+    return typer.main.get_command(app)
+
+
+@cache
+def _known() -> list[str]:
+    return [re.sub(r"\{\w+\}", "[^/]+", one) for one in document_offered()["paths"]]
+
+
+def _path(url: str) -> str | None:
+    path = re.sub(r"^https?://[^/]+", "", url).split("?")[0] or "/"
+    if not url.startswith("http://127.0.0.1:8080"):
+        return None
+    return None if path in BARE or any(re.fullmatch(one, path) for one in _known()) else f"no path {path}"
+
+
+ALL = [(place, line) for file in WRITTEN for place, line in commands(file)]
+
+
+@pytest.mark.parametrize("file", sorted({place.split(":")[0] for place, _ in ALL}))
+def test_every_command_can_be_typed(file: str) -> None:
+    found = {f"{place}: {line}": wrong(line) for place, line in ALL if place.startswith(f"{file}:")}
+    assert found
+    assert {place: why for place, why in found.items() if why} == {}
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(ALL) > 100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "receiver incidnt list", "receiver incident lst", "receiver incident list --opn", "receiver drill --severity",
+        "receiver incident ack INC-1 INC-2 INC-3", "make rnu", "rm -rf /", "curl http://127.0.0.1:8080/api/v1/incident",
+        "receiver dead-letters list/shw",
+    ],
+)  # fmt: skip
+def test_a_command_that_cannot_be_typed_is_found(line: str) -> None:
+    assert wrong(line)
