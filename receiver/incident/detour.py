@@ -23,9 +23,10 @@ def roads(policy: Policy, severity: Severity, person: str) -> tuple[Destination,
 def detour(draft: Draft, policy: Policy, page: Page, reason: str) -> None:
     """Say that `page` is not through, and call its person by the second road."""
     to = roads(policy, draft.incident.severity, page.person)
-    names = ", ".join(dict.fromkeys(one.channel for one in to)) or "nothing: no other channel is there"
+    names = ", ".join(dict.fromkeys(one.channel for one in to))
+    way = f"goes by {names}" if names else "is tried on, for no other channel could take it"
     text = (
         f"{page.channel} cannot be reached ({reason.replace('_', ' ')}): the page to {page.person} for {page.contact} "
-        f"goes by {names}; please acknowledge"
+        f"{way}; please acknowledge"
     )
     draft.add(Kind.SECOND_ROAD, reason, text, {"page": page.model_dump(mode="json")}, to)
