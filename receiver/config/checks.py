@@ -45,6 +45,10 @@ def notes(draft: Draft) -> Iterator[Problem]:
         if 0 < len(token.token.get_secret_value()) < SHORTEST_TOKEN:
             hint = f"take {SHORTEST_TOKEN} random characters or more"
             yield document.problem(("auth", "tokens", index, "token"), "a short token", hint)
+    if draft.sections.auth.oidc is not None:
+        hint = "give people tokens with the scopes read and respond"
+        message = "read, and not acted on yet: nobody signs in this way"
+        yield document.problem(("auth", "oidc"), message, hint, at_key=True)
     given = draft.raw.get("severities")
     for severity in Severity if isinstance(given, dict) else ():
         if severity.value not in draft.names("severities"):

@@ -37,6 +37,11 @@ def test_the_default_is_wise() -> None:
     assert check_files(sorted(data.glob("*.yaml")), {}, now=NOW) == ([], [])
 
 
+def test_what_is_read_and_not_acted_on_is_said(tmp_path: Path) -> None:
+    (said,) = warnings_of(tmp_path, SMALL + "auth: {oidc: {issuer: https://login.example.com, client_id: receiver}}\n")
+    assert "auth.oidc: read, and not acted on yet: nobody signs in this way (give people tokens" in said
+
+
 KEY = "0123456789abcdef0123456789abcdef"
 BOSS = "{after: 15m, page: [boss]}"
 ROWS = [
