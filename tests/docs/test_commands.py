@@ -25,6 +25,7 @@ OTHERS = {
 BARE = {"/", "/healthz", "/readyz", "/metrics", "/-/reload", "/oncall", "/status", "/login"}
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """What is said of a wrong word; typer carries its own copy of the library that says it."""
+MISSING: Any = next(one for one in typer.BadParameter.__subclasses__() if one.__name__ == "MissingParameter")
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
@@ -45,11 +46,12 @@ def commands(file: Path) -> Iterator[tuple[str, str]]:
         plain = not block.language and block.text.startswith(("receiver ", "$ receiver "))
         if block.language in SHELL or plain:
             yield from ((str(block), line) for line in lines(block.text, console=console))
-    yield from ((place, text) for place, text in code(file) if re.match(r"(receiver [a-z]|make [a-z])", text))
+    # In the text a command may be named by a part of it.
+    yield from ((place, f"{text} ...") for place, text in code(file) if re.match(r"(receiver|make) [a-z]", text))
 
 
 def wrong(line: str) -> str | None:
-    """Return why `line` cannot be typed so; None when it can."""
+    """Return why `line` cannot be typed so; None when it can. One that ends in `...` may go on."""
     words = shlex.split(re.sub(r"\$\([^)]*\)", "x", line))
     while words and re.match(r"\w+=", words[0]):
         words.pop(0)
@@ -57,7 +59,9 @@ def wrong(line: str) -> str | None:
     if program == "receiver":
         return _receiver(words)
     if program == "make":
-        return next((f"make has no {word}" for word in words if "=" not in word and word not in TARGETS), None)
+        return next(
+            (f"make has no {word}" for word in words if "=" not in word and word not in (*TARGETS, "...")), None
+        )
     if program == "python" and words[:1] == ["-m"]:
         return None if (ROOT / words[1]).is_dir() or words[1] in ("pip", "venv") else f"no module {words[1]}"
     if program == "curl":
@@ -82,11 +86,11 @@ def _receiver(words: list[str]) -> str | None:
         return f"{command.name} has no {unknown[0]}"
     if hasattr(command, "commands") or "--help" in words or any("[" in word for word in words):
         return None
-    if not words:
-        return None  # the name of a command, in the text
     try:
         command.make_context(command.name, [word for word in words if word != "..."])
     except USAGE_ERROR as error:
+        if words[-1:] == ["..."] and isinstance(error, MISSING):
+            return None
         return str(error.format_message())
     return None
 
@@ -127,7 +131,7 @@ def test_there_are_commands_to_check() -> None:
     [
         "receiver incidnt list", "receiver incident lst", "receiver incident list --opn", "receiver drill --severity",
         "receiver incident ack INC-1 INC-2 INC-3", "make rnu", "rm -rf /", "curl http://127.0.0.1:8080/api/v1/incident",
-        "receiver dead-letters list/shw",
+        "receiver dead-letters list/shw", "receiver rules diff --check", "receiver rules diff --chek ...",
     ],
 )  # fmt: skip
 def test_a_command_that_cannot_be_typed_is_found(line: str) -> None:
