@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 _NAMED = re.compile(r"```(\w+) (\S.*)")
+_CELL = re.compile(r"<td.*?</td>", re.DOTALL)
 _ITEM = re.compile(r"(- |\d+\. )")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Return the page as the site's Markdown has to be given it, so that both show the same."""
     return "\n".join(_lines(markdown.split("\n")))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Return the page with a plain bar where a cell's code has one that was escaped, as GitHub shows it."""
+    return _CELL.sub(lambda cell: cell[0].replace("\\|", "|"), html)
 
 
 def _lines(lines: list[str]) -> Iterator[str]:
