@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Block:
         return f"{self.file}:{self.line}"
 
 
+@cache
 def tokens(file: Path) -> list[Token]:
     return _PARSER.parse(file.read_text("utf-8"))
 
@@ -61,6 +63,7 @@ def code(file: Path) -> Iterator[tuple[str, str]]:
         yield place, token.content.replace("\\|", "|")
 
 
+@cache
 def anchors(file: Path) -> set[str]:
     """Return the anchors of the headings, as GitHub and the site make them."""
     found: list[str] = []
