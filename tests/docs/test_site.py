@@ -39,12 +39,20 @@ def parts(html: str) -> dict[str, int]:
 def test_every_page_shows_the_same_as_on_github(site: Path) -> None:
     different = {}
     for file in sorted(DOCS.rglob("*.md")):
-        html = (site / file.relative_to(DOCS).with_suffix(".html")).read_text("utf-8")
+        path = file.relative_to(DOCS).with_suffix("")
+        html = (site / (path.parent if path.name == "index" else path) / "index.html").read_text("utf-8")
         body = html.partition('<article class="md-content__inner md-typeset">')[2].partition("</article>")[0]
         here, there = parts(body), parts(GITHUB.render(file.read_text("utf-8")))
         if here != there:
             different[str(file.relative_to(ROOT))] = (here, there)
     assert different == {}
+
+
+def test_every_runbook_stands_where_its_alert_says(site: Path) -> None:
+    alerts = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text("utf-8")
+    named = re.findall(r"runbook_url: https://[^/]+(/runbooks/\w+/)$", alerts, re.MULTILINE)
+    assert len(named) >= 21
+    assert [path for path in named if not (site / path.strip("/") / "index.html").is_file()] == []
 
 
 def test_nothing_is_asked_of_others(site: Path) -> None:
