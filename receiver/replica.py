@@ -154,7 +154,8 @@ class Replica:
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
         self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
         self.work.clockwork[TICKETS] = self.tickets.look
-        self.reports = Reports(lambda: self.setting, Pasts(self.connection), self.due, self.clock, self.metrics)
+        pasts = Pasts(self.connection)
+        self.reports = Reports(lambda: self.setting, pasts, self.due, self.clock, self.metrics)
         self.work.clockwork[MONTHLY] = self.reports.post
         self.intake.absorbed = self.reports.absorb
         self.archiving = Archiving(lambda: self.setting, Archive(self.connection), self.incidents)
@@ -172,7 +173,7 @@ class Replica:
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
         self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)
-        handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents)
+        handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents, pasts)
         self.work.clockwork[HANDOFF] = handover.hand_off
         self._tasks: list[asyncio.Task[None]] = []
         self._lay_out()

@@ -11,7 +11,7 @@ from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
 from receiver.model.plan import Ladder
 from receiver.model.policy import Until
-from receiver.model.review import Writing
+from receiver.model.review import Clock, Writing
 from receiver.model.severity import Decision, Severity
 from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
 
@@ -155,6 +155,10 @@ def _merged(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_closed(incident, event), "parent": event.data["into"], "merged": True}
 
 
+_OF_AN_END = (Clock.IDENTIFIED, Clock.MITIGATED, Clock.RESOLVED)
+"""What somebody has set right about an end that was none: the next one has its own."""
+
+
 def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
     return {
         "state": State.OPEN,
@@ -177,6 +181,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "updated_at": None,
         "reminded_at": None,
         "ladder": Ladder(since=event.at),
+        "clocks": {name: at for name, at in incident.clocks.items() if name not in _OF_AN_END},
     }
 
 

@@ -39,8 +39,8 @@ def call_in(draft: Draft, policy: Policy) -> None:
 
 
 def recurrence(before: Incident | None, key: str) -> dict[str, Any]:
-    """Return what a new incident of `key` keeps of the one `before` it."""
-    if before is None or before.key != key or before.drill:
+    """Return what a new incident of `key` keeps of the one `before` it, or that became part of it."""
+    if before is None or key not in (before.key, *before.keys) or before.drill:
         return {}
     done = [
         f"{before.label} action {item.n}: {item.title} ({item.owner}, done {item.done_at:%Y-%m-%d})"

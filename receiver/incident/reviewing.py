@@ -12,7 +12,7 @@ from receiver.model.command import CorrectEntry, SetClock, WritePostmortem
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
 from receiver.model.policy import Postmortem
-from receiver.model.review import ReviewStatus, Writing
+from receiver.model.review import Clock, ReviewStatus, Writing
 
 MOST = 200
 """Versions of a post-mortem: each is kept whole."""
@@ -85,6 +85,14 @@ def set_clock(draft: Draft, command: SetClock, policy: Policy) -> None:
     before = incident.clocks.get(name)
     if before == command.at:
         return
+    if command.clock is Clock.RESOLVED and not incident.state.over and command.at is not None:
+        raise Illegal(incident, "set resolved of", "resolve it first")
+    after = {**incident.clocks, name: command.at}
+    began = after.get(Clock.IMPACT_BEGAN) or incident.started_at
+    ended = after.get(Clock.RESOLVED) or incident.resolved_at
+    if command.clock in (Clock.IMPACT_BEGAN, Clock.RESOLVED) and ended is not None and ended < began:
+        said = f"its impact began at {rfc3339(began)} and it was resolved at {rfc3339(ended)}, which is earlier"
+        raise Illegal(incident, f"set {name} of", said)
     data = {
         "clock": name,
         "at": rfc3339(command.at) if command.at else None,

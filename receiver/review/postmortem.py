@@ -16,7 +16,7 @@ from receiver.model.notice import Link
 from receiver.model.review import Clock, ReviewStatus
 from receiver.review.clocks import clocks, spans
 from receiver.review.markdown import inert, span, table
-from receiver.review.timeline import Receipts, cause_in, duration, rows
+from receiver.review.timeline import Receipts, cause_of, choices_of, duration, rows
 
 _NOBODY: Mapping[str, str] = {}
 OPEN = "_To be written._"
@@ -129,8 +129,7 @@ def _summary(incident: Incident) -> str:
 def _cause(incident: Incident, events: Sequence[Event]) -> str:
     if incident.cause:
         return inert(incident.cause, 5000)
-    said = [cause_in(one, events[:place]) for place, one in enumerate(events) if one.kind is Kind.IDENTIFIED]
-    return inert(next((cause for cause in reversed(said) if cause), ""), 5000) or OPEN
+    return inert(cause_of(events), 5000) or OPEN
 
 
 def _reach(incident: Incident) -> str:
@@ -181,8 +180,7 @@ def _response(incident: Incident, events: Sequence[Event]) -> list[str]:
     answered = spans(clocks(incident, events))["acknowledge"]
     if answered is not None:
         lines.append(f"- Acknowledged {span(timedelta(seconds=answered))} after it was opened.")
-    for one in incident.mitigations:
-        lines.append(f"- Mitigation: {inert(one.option, 100)}: {inert(one.text, 500)}")
+    lines += [f"- Mitigation: {text}" for text in choices_of(events)]
     climbed = sum(event.kind is Kind.ESCALATED for event in events)
     breaches = sum(event.kind is Kind.RESPONSE_BREACHED for event in events)
     if climbed or breaches:

@@ -62,7 +62,7 @@ def test_the_post_mortem_has_every_heading_and_what_is_known() -> None:
     text = postmortem(one, log(), [Budget("availability", 0.999, timedelta(days=30))])
     assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == list(HEADINGS)
     for said in (
-        "**Status**: Draft", "- **Duration**: 2h 15m", "A bad \\| release", "Mitigation: rollback: to v41",
+        "**Status**: Draft", "- **Duration**: 2h 15m", "A bad \\| release", "Mitigation: Rollback deployment: to v41",
         "| Add a canary | bob | 2026-12-01 | Open |", "of the error budget of availability (99.9% over 30 d)",
     ):  # fmt: skip
         assert said in text
