@@ -90,6 +90,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         windows=windows_of(maintenance),
         storm=(storm.incidents, storm.within),
         measures=rules.asks,
+        asked_budgets=frozenset(level for one in config.objectives if one.promql for level in one.severities),
         rules_known=config.verification.prometheus_url is not None,
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )

@@ -118,6 +118,12 @@ class Links(Settings):
     """Deployments."""
 
 
+def _check_window(text: str | None) -> str | None:
+    if text is not None and {place.strip() for place in _PLACE.findall(text)} != {"window"}:
+        raise ValueError("not over the window that is asked for (write [{{ window }}] for the range of the query)")
+    return text
+
+
 class Objective(Settings):
     """An objective whose error budget post-mortems and reviews count against."""
 
@@ -129,6 +135,8 @@ class Objective(Settings):
     """Over which time."""
     severities: tuple[Severity, ...] = Field(default=(Severity.SEV1, Severity.SEV2), min_length=1)
     """Incidents that spend the budget."""
+    promql: Annotated[str | None, AfterValidator(_check_window)] = None
+    """A query for the part that was bad over `{{ window }}`, 0 to 1; none: the time of incidents counts as bad."""
 
 
 class Maintenance(Settings):

@@ -35,6 +35,8 @@ class Budget:
     window: timedelta
     severities: tuple[str, ...] = ()
     """Incidents that spend it; none named: all."""
+    promql: str | None = None
+    """A query for the part that was bad over `{{ window }}`; None: the time of incidents counts as bad."""
 
 
 def text_of(
@@ -154,7 +156,8 @@ def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
     found = []
     for one in budgets:
         allowed = one.window.total_seconds() * (1 - one.target)
-        share = f"{lasted / allowed:.0%}" if allowed > 0 else "all"
+        measured = (incident.spent or {}).get(one.name)
+        share = f"{lasted / allowed if measured is None else measured:.0%}" if allowed > 0 else "all"
         promised = f"{one.target * 100:.6g}"
         found.append(f"{share} of the error budget of {inert(one.name, 100)} ({promised}% over {one.window.days} d)")
     return "; ".join(found)

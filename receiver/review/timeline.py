@@ -19,7 +19,7 @@ NOISE = frozenset(
         Kind.SEVERITY_PROPOSED, Kind.STEP_PASSED, Kind.RESOLUTION_PROPOSED, Kind.CHECKLIST, Kind.TIMER_STARTED,
         Kind.TIMER_STOPPED, Kind.CORRECTED, Kind.CLOCK_SET, Kind.RULE_KNOWN, Kind.ACTION_DUE, Kind.POSTMORTEM,
         Kind.POSTMORTEM_WRITTEN, Kind.ROOM, Kind.CLOSED,
-        Kind.ACTION_ADDED, Kind.ACTION_CHANGED,
+        Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.LETTER, Kind.BUDGET_KNOWN,
     }
 )  # fmt: skip
 """What the log has to know and nobody has to read."""
