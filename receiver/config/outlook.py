@@ -50,6 +50,19 @@ LabelTemplate = Annotated[str, AfterValidator(_check_template)]
 """Text in which `{{ name }}` stands for a label of the alert; nothing else is evaluated."""
 
 
+class Panel(Settings):
+    """A panel of Grafana that post-mortems show as a picture of the incident's time."""
+
+    title: str = Field(min_length=1)
+    """What it shows."""
+    dashboard: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")
+    """The uid of its dashboard."""
+    panel: int = Field(ge=1)
+    """Its number there."""
+    variables: dict[str, LabelTemplate] = {}
+    """Variables of the dashboard; without a label that one of them names the panel is left out."""
+
+
 class GrafanaLink(Settings):
     """Where Grafana explores metrics."""
 
@@ -57,6 +70,8 @@ class GrafanaLink(Settings):
     """Grafana's address."""
     datasource: str = "prometheus"
     """The data source there."""
+    panels: tuple[Panel, ...] = ()
+    """Panels that post-mortems show as pictures; Grafana needs its image renderer."""
     token: SecretStr = SecretStr("")
     """Of a service account that may write annotations: incidents are marked in the graphs; empty: they are not."""
 

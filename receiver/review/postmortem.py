@@ -47,6 +47,7 @@ def text_of(
     links: Sequence[Link] = (),
     version: int | None = None,
     people: Mapping[str, str] = _NOBODY,
+    graphs: Sequence[Link] = (),
 ) -> str:
     """Return the post-mortem as it stands: what people have written, or else the draft.
 
@@ -60,7 +61,7 @@ def text_of(
             status, count = ReviewStatus(event.data["writing"]["status"]), event.data["writing"]["version"]
     if version is not None and version != count:
         raise LookupError(f"there is no version {version} (it has versions 0 to {count})")
-    text = written if written is not None else postmortem(incident, events, budgets, receipts, links, people)
+    text = written if written is not None else postmortem(incident, events, budgets, receipts, links, people, graphs)
     return _STATUS.sub(rf"\g<1>{status.capitalize()}", text, count=1)
 
 
@@ -71,8 +72,9 @@ def postmortem(
     receipts: Receipts = (),
     links: Sequence[Link] = (),
     people: Mapping[str, str] = _NOBODY,
+    graphs: Sequence[Link] = (),
 ) -> str:
-    """Return the draft as Markdown. `people`: how those of the configuration are called."""
+    """Return the draft as Markdown. `people`: how those of the configuration are called; `graphs`: pictures."""
     author = incident.roles.scribe or incident.roles.incident_commander
     actions = [
         (
@@ -88,7 +90,7 @@ def postmortem(
         f"**Date**: {incident.opened_at:%Y-%m-%d}  ",
         f"**Author**: {inert(people.get(author, author), 100) if author else '-'}  ",
         "**Status**: Draft", "",
-        "### Summary", "", inert(incident.summary, 5000) if incident.summary else _summary(incident), "",
+        "### Summary", "", inert(incident.summary, 5000) if incident.summary else _summary(incident, events), "",
         "### Impact", "",
         f"- **Duration**: {duration(incident)}",
         f"- **Users affected**: {_reach(incident)}",
@@ -102,6 +104,7 @@ def postmortem(
         *table(("Action", "Owner", "Due Date", "Status"), actions or [("-", "-", "-", "-")]), "",
         "### Lessons Learned", "", f"- {OPEN}", "",
         "### Timeline", "", *rows(incident, events, receipts), "",
+        *(["### Graphs", "", *map(_link, graphs), ""] if graphs else []),
         *(["### Links", "", *map(_link, links), ""] if links else []),
     ]  # fmt: skip
     return "\n".join(lines)
@@ -121,11 +124,19 @@ _PARTS = {
 """The parts of the time to detect, and how each is told."""
 
 
-def _summary(incident: Incident) -> str:
+def _summary(incident: Incident, events: Sequence[Event]) -> str:
     what = inert(incident.title, 300)
     service = f" of {inert(incident.service, 100)}" if incident.service else ""
-    text = f"A {incident.severity} incident{service} ({what}) lasted {duration(incident)}."
-    return f"{text} Resolution: {inert(incident.resolution, 2000)}" if incident.resolution else text
+    lasted = f"lasted {duration(incident)}" if incident.state.over else "is going on"
+    cause, choices = _cause(incident, events), choices_of(events)
+    sentences = [f"A {incident.severity} incident{service} ({what}) {lasted}."]
+    sentences += [f"Root cause: {_sentence(cause)}"] if cause != OPEN else []
+    ended = inert(incident.resolution, 2000) if incident.resolution else "; ".join(choices)
+    return " ".join([*sentences, *([f"Resolution: {_sentence(ended)}"] if ended else [])])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _cause(incident: Incident, events: Sequence[Event]) -> str:

@@ -81,7 +81,7 @@ async def test_what_is_set_right_is_right_in_the_whole_post_mortem(world: World)
     await world.post(notification(alert("AuthFailing")))
     await act(world, Identify(text="Bob's secret key"))
     await act(world, Choose(option="rollback", text="to the wrong version"))
-    assert (await draft(world)).count("secret key") == 2
+    assert (await draft(world)).count("secret key") == 3
     await act(world, CorrectEntry(seq=await entry(world, Kind.IDENTIFIED), hidden=True))
     assert "secret key" not in await draft(world)
     await act(world, CorrectEntry(seq=await entry(world, Kind.IDENTIFIED), text="A bad key", hidden=False))
