@@ -21,6 +21,7 @@ from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.review import Clock
 from receiver.model.work import ActionStatus
 from receiver.pipeline.respond import Illegal
+from receiver.review.clocks import ORDER, clocks
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -60,6 +61,18 @@ async def test_a_new_end_is_not_the_one_that_was_set_right_before(world: World) 
     reports = world.one.reports
     said = await reports.monthly(reports.month("2026-11", world.clock.now()), world.clock.now())
     assert said["mttr"]["mean"] == 7800
+
+
+async def test_a_call_that_no_machine_made_is_a_call(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    by_hand = world.clock.now() - timedelta(minutes=5)
+    await act(world, SetClock(clock=Clock.PAGED, at=by_hand, text="by telephone"))
+    (incident,) = await world.incidents()
+    log = await world.one.incidents.events(incident.uid)
+    paged = clocks(incident, log)["paged"]
+    assert (paged.at, paged.by, paged.was) == (by_hand, "alice", world.clock.now())
+    assert set(Clock) == set(ORDER) - {"opened"}, "every moment but the service's own act"
 
 
 async def test_moments_are_in_the_order_of_time(world: World) -> None:
