@@ -19,8 +19,8 @@ MOST = 200
 
 
 def review_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when a page for the post-mortem is to be there; None: it is, or none is asked for."""
-    if not policy.documents or not asked_for(incident, policy):
+    """Return since when a page for the post-mortem is to be there; None: it is, or nobody asked for or wrote one."""
+    if not policy.documents or not (asked_for(incident, policy) or incident.review is not None):
         return None
     if not incident.state.over or incident.drill or incident.merged or incident.documented:
         return None
@@ -38,7 +38,8 @@ def begin_review(draft: Draft, policy: Policy) -> None:
     pages = [to.model_dump(mode="json") for to in policy.documents]
     names = ", ".join(to.channel for to in policy.documents)
     text = f"the draft of its post-mortem is in {names}"
-    draft.add(Kind.POSTMORTEM, "required", text, {"pages": pages}, (*policy.informs, *policy.documents))
+    reason = "required" if asked_for(draft.incident, policy) else "written"
+    draft.add(Kind.POSTMORTEM, reason, text, {"pages": pages}, (*policy.informs, *policy.documents))
 
 
 def write_postmortem(draft: Draft, command: WritePostmortem, policy: Policy) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
+from receiver.incident.promises import promise_due
 from receiver.model.base import from_ms, to_ms
 from receiver.model.work import ActionStatus
 from receiver.pipeline.setting import Setting
@@ -88,7 +89,10 @@ class Archiving:
             try:
                 incident, _ = read(document)
                 number = self.setting().id_parts(incident.opened_at)
-                outcome = await self.archive.restore(document, self.incidents.history_s, number, to_ms(now))
+                due = promise_due(incident, self.setting().policy)
+                outcome = await self.archive.restore(
+                    document, self.incidents.history_s, number, to_ms(now), to_ms(due) if due else 0
+                )
                 if outcome == "taken":
                     raise BadDocument(f"another incident is called {incident.id}")
                 counts[outcome] += 1

@@ -85,10 +85,16 @@ class Archive:
         }
 
     async def restore(
-        self, document: Mapping[str, Any], history_s: int, number: tuple[str, int, str], now_ms: int
+        self,
+        document: Mapping[str, Any],
+        history_s: int,
+        number: tuple[str, int, str],
+        now_ms: int,
+        remind_ms: int = 0,
     ) -> str:
         """Put an incident back: `restored`, `known` or `taken`. Raises BadDocument, StoreAway.
 
+        `remind_ms`: when the owner of an open action item is next reminded; 0: there is none.
         `number`: prefix, width and suffix of ids at the time of its opening: the next new one is drawn above it.
         """
         incident, events = read(document)
@@ -102,6 +108,7 @@ class Archive:
             "opened": to_ms(incident.opened_at),
             "ttl": history_s,
             "now": now_ms,
+            "remind": remind_ms,
             "number": [number[0], drawn] if drawn is not None else [],
             "promised": bool(incident.actions),
             "keys": list(incident.keys),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from receiver.assembly import make_setting
 from receiver.incident.journal import replay
 from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
-from receiver.model.event import Actor, ActorKind
+from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
 from receiver.model.work import ActionStatus
 from tests.stories.world import World, alert, notification
@@ -210,3 +210,23 @@ async def test_a_page_goes_on_where_the_one_before_ended_whatever_went_meanwhile
             break
         cursor = following
     assert sorted(seen) == [f"INC-2026-{number:04}" for number in range(1, 6)]
+
+
+async def test_what_was_promised_is_reminded_of_when_it_came_back(kept: World) -> None:
+    await kept.post(notification(alert("AuthFailing")))
+    promise = AddAction(title="Add a canary", owner="bob", due=date(2026, 11, 25))
+    for command in (promise, Resolve()):
+        await kept.one.respond.act("INC-2026-0001", command, ALICE, kept.clock.now())
+    await kept.quiet()
+    (document,), _ = await kept.one.archiving.page(None, None, "", kept.clock.now())
+    async with kept.one.connection.guarded() as client:
+        await client.flushall()
+    await kept.one.archiving.take([document], kept.clock.now())
+    await kept.quiet()
+    (one,) = await kept.incidents()
+    kinds = [event.kind for event in await kept.one.incidents.events(one.uid)]
+    assert Kind.ACTION_DUE not in kinds
+    kept.clock.forward(timedelta(days=2))
+    await kept.quiet()
+    kinds = [event.kind for event in await kept.one.incidents.events(one.uid)]
+    assert kinds.count(Kind.ACTION_DUE) == 1

@@ -2,7 +2,7 @@
 -- Put an incident that is over back as it was, or nothing.
 --
 -- KEYS[1]  inc:<uid>
--- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), ttl (s), now (ms), number = {prefix, number}, promised (bool),
+-- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), ttl (s), now (ms), remind (ms; 0: never), number = {prefix, number}, promised (bool),
 --          keys = [correlation, ...], n = {events, alerts, bodies, receipts}
 -- ARGV[2]  state, JSON
 -- ARGV[3..] events, then fingerprint and record of alerts, fingerprint and body of bodies, receipts
@@ -30,6 +30,7 @@ for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
 end
 redis.call('HSET', p .. 'ids', h.id, h.uid)
 redis.call('ZADD', p .. 'index', h.opened, h.uid)
+if h.remind > 0 then redis.call('ZADD', p .. 'due:timer', h.remind, h.uid .. ' promises') end
 if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
 -- What is open, or newer, keeps its place.
 for _, key in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. key, h.uid, 'NX', 'EX', h.ttl) end
