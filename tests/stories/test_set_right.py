@@ -122,6 +122,19 @@ async def test_what_became_part_of_another_is_remembered_by_it(world: World) -> 
     assert again.recurs
 
 
+async def test_another_alert_of_the_same_group_is_another_thing(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    await act(world, AddAction(title="Add a canary", owner="bob"))
+    await act(world, Resolve())
+    await world.post(notification(alert("AuthFailing", firing=False)))
+    await act(world, ChangeAction(n=1, status=ActionStatus.DONE))
+    world.clock.forward(timedelta(days=1))
+    await world.post(notification(alert("DiskFull", starts="2026-11-24T14:02:00Z")))
+    *_, again = await world.incidents()
+    assert (again.id, again.recurs) == ("INC-2026-0002", ())
+
+
 async def test_calls_of_what_was_merged_were_calls(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing"), group="one"))
