@@ -13,7 +13,7 @@ from receiver.channels.base import Channel, ChannelSettings, Http
 from receiver.channels.grafana import GrafanaSettings
 from receiver.config import Config
 from receiver.incident.audience import Policy
-from receiver.incident.links import links_of
+from receiver.incident.links import links_of, pictures_of
 from receiver.incident.naming import number_pattern
 from receiver.model.event import Destination, Event
 from receiver.model.incident import Incident
@@ -90,6 +90,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         windows=windows_of(maintenance),
         storm=(storm.incidents, storm.within),
         measures=rules.asks,
+        asked_budgets=frozenset(level for one in config.objectives if one.promql for level in one.severities),
         rules_known=config.verification.prometheus_url is not None,
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
@@ -105,6 +106,10 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         ended = incident.resolved_at
         return links_of(config.links, incident.labels, incident.annotations, incident.started_at, ended, now)
 
+    def graphs(incident: Incident, now: datetime) -> tuple[Link, ...]:
+        grafana, ended = config.links.grafana, incident.resolved_at
+        return pictures_of(grafana, incident.labels, incident.started_at, ended, now) if grafana else ()
+
     names = {key: person.name for key, person in config.people.items()}
 
     def written(
@@ -115,7 +120,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         version: int | None = None,
     ) -> str:
         spent = budgets(config.objectives, incident.severity)
-        return text_of(incident, log, spent, receipts, links(incident, now), version, names)
+        return text_of(incident, log, spent, receipts, links(incident, now), version, names, graphs(incident, now))
 
     return Setting(
         rules=rules,

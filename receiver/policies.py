@@ -51,7 +51,7 @@ def budgets(objectives: Sequence[Objective], severity: Severity) -> list[Budget]
 
 def budget(objective: Objective) -> Budget:
     """Return an objective as the review counts it."""
-    return Budget(objective.name, float(objective.target), objective.window, objective.severities)
+    return Budget(objective.name, float(objective.target), objective.window, objective.severities, objective.promql)
 
 
 def terms_of(config: Config) -> Terms:

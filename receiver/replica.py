@@ -12,13 +12,14 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, STORM, UNSILENCE, VERIFY
+from receiver.incident.timing import BUDGET, CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, STORM, UNSILENCE, VERIFY
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.alert_rule import AlertRule
 from receiver.pipeline.archiving import GRACE, Archiving
 from receiver.pipeline.archiving import NAME as ARCHIVE
 from receiver.pipeline.audit import Auditor
+from receiver.pipeline.budgets import Budgets
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.changes import RecentChanges
 from receiver.pipeline.duty import HANDOFF, Duty
@@ -144,6 +145,8 @@ class Replica:
         self.work.asking[CHANGES] = self.changes.look
         self.alert_rule = AlertRule(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[RULE] = self.alert_rule.look
+        self.budgets = Budgets(lambda: self.setting, self.incidents, self.intake, self.asking)
+        self.work.asking[BUDGET] = self.budgets.look
         self.reconcile = Reconcile(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
@@ -154,7 +157,8 @@ class Replica:
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
         self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
         self.work.clockwork[TICKETS] = self.tickets.look
-        self.reports = Reports(lambda: self.setting, Pasts(self.connection), self.due, self.clock, self.metrics)
+        pasts = Pasts(self.connection)
+        self.reports = Reports(lambda: self.setting, pasts, self.due, self.clock, self.metrics, self.budgets)
         self.work.clockwork[MONTHLY] = self.reports.post
         self.intake.absorbed = self.reports.absorb
         self.archiving = Archiving(lambda: self.setting, Archive(self.connection), self.incidents)
@@ -172,7 +176,7 @@ class Replica:
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
         self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)
-        handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents)
+        handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents, pasts)
         self.work.clockwork[HANDOFF] = handover.hand_off
         self._tasks: list[asyncio.Task[None]] = []
         self._lay_out()

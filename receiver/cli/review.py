@@ -63,6 +63,8 @@ def correct(
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Set an entry of the timeline right; what was written stays in the log."""
+    if not text and not at and hide is None:
+        raise typer.BadParameter("write what the entry should say, --at TIME, --hide or --show")
     do(url, token, number, f"timeline/{entry}", {"text": text, "at": at, "hidden": hide, "by": by}, form, "PATCH")
 
 

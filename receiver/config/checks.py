@@ -31,6 +31,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _paging(draft)
     yield from _doors(draft)
     yield from _handoffs(draft)
+    yield from _objectives(draft)
 
 
 def notes(draft: Draft) -> Iterator[Problem]:
@@ -226,6 +227,16 @@ def _handoffs(draft: Draft) -> Iterator[Problem]:
                 where: Path = ("schedules", name, "user_groups", channel)
                 wrong = f"a channel of kind {settings.kind} has no user groups"
                 yield draft.document.problem(where, wrong, "name one of kind slack", at_key=True)
+
+
+def _objectives(draft: Draft) -> Iterator[Problem]:
+    if draft.sections.verification.prometheus_url is not None:
+        return
+    for index, objective in enumerate(draft.sections.objectives):
+        if objective.promql is not None:
+            path: Path = ("objectives", index, "promql")
+            message = "a query needs a Prometheus"
+            yield draft.document.problem(path, message, "write verification: {prometheus_url: http://host:9090}")
 
 
 def _doors(draft: Draft) -> Iterator[Problem]:

@@ -50,6 +50,19 @@ LabelTemplate = Annotated[str, AfterValidator(_check_template)]
 """Text in which `{{ name }}` stands for a label of the alert; nothing else is evaluated."""
 
 
+class Panel(Settings):
+    """A panel of Grafana that post-mortems show as a picture of the incident's time."""
+
+    title: str = Field(min_length=1)
+    """What it shows."""
+    dashboard: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")
+    """The uid of its dashboard."""
+    panel: int = Field(ge=1)
+    """Its number there."""
+    variables: dict[str, LabelTemplate] = {}
+    """Variables of the dashboard; without a label that one of them names the panel is left out."""
+
+
 class GrafanaLink(Settings):
     """Where Grafana explores metrics."""
 
@@ -57,6 +70,8 @@ class GrafanaLink(Settings):
     """Grafana's address."""
     datasource: str = "prometheus"
     """The data source there."""
+    panels: tuple[Panel, ...] = ()
+    """Panels that post-mortems show as pictures; Grafana needs its image renderer."""
     token: SecretStr = SecretStr("")
     """Of a service account that may write annotations: incidents are marked in the graphs; empty: they are not."""
 
@@ -118,6 +133,12 @@ class Links(Settings):
     """Deployments."""
 
 
+def _check_window(text: str | None) -> str | None:
+    if text is not None and {place.strip() for place in _PLACE.findall(text)} != {"window"}:
+        raise ValueError("not over the window that is asked for (write [{{ window }}] for the range of the query)")
+    return text
+
+
 class Objective(Settings):
     """An objective whose error budget post-mortems and reviews count against."""
 
@@ -129,6 +150,8 @@ class Objective(Settings):
     """Over which time."""
     severities: tuple[Severity, ...] = Field(default=(Severity.SEV1, Severity.SEV2), min_length=1)
     """Incidents that spend the budget."""
+    promql: Annotated[str | None, AfterValidator(_check_window)] = None
+    """A query for the part that was bad over `{{ window }}`, 0 to 1; none: the time of incidents counts as bad."""
 
 
 class Maintenance(Settings):

@@ -71,6 +71,8 @@ class Policy:
     verify_every: timedelta | None = None
     """How often the checks of `verification` run while an incident is watched; None: there are none."""
 
+    asked_budgets: frozenset[Severity] = frozenset()
+    """Severities that spend an error budget which Prometheus is asked about."""
     rules_known: bool = False
     """Whether there is a Prometheus that can be asked about its alert rules."""
     measures: bool = False

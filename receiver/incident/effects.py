@@ -11,7 +11,7 @@ from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
 from receiver.model.plan import Ladder
 from receiver.model.policy import Until
-from receiver.model.review import Writing
+from receiver.model.review import Clock, Writing
 from receiver.model.severity import Decision, Severity
 from receiver.model.work import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
 
@@ -155,6 +155,10 @@ def _merged(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_closed(incident, event), "parent": event.data["into"], "merged": True}
 
 
+_OF_AN_END = (Clock.IDENTIFIED, Clock.MITIGATED, Clock.RESOLVED)
+"""What somebody has set right about an end that was none: the next one has its own."""
+
+
 def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
     return {
         "state": State.OPEN,
@@ -177,6 +181,9 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "updated_at": None,
         "reminded_at": None,
         "ladder": Ladder(since=event.at),
+        "clocks": {name: at for name, at in incident.clocks.items() if name not in _OF_AN_END},
+        "lettered_at": None,
+        "spent": None,
     }
 
 
@@ -225,7 +232,9 @@ def _clock_set(incident: Incident, event: Event) -> dict[str, Any]:
     clocks = {name: at for name, at in incident.clocks.items() if name != event.data["clock"]}
     if event.data["at"] is not None:
         clocks[event.data["clock"]] = datetime.fromisoformat(event.data["at"])
-    return {"clocks": clocks}
+    # What was asked for another span of time is asked anew.
+    spans = event.data["clock"] in (Clock.IMPACT_BEGAN, Clock.RESOLVED)
+    return {"clocks": clocks, "spent": None} if spans else {"clocks": clocks}
 
 
 def _chosen(incident: Incident, event: Event) -> dict[str, Any]:
@@ -332,6 +341,8 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.POSTMORTEM_WRITTEN: lambda incident, event: {"review": Writing.model_validate(event.data["writing"])},
     Kind.CLOCK_SET: _clock_set,
     Kind.ACTION_DUE: _called_in,
+    Kind.LETTER: lambda incident, event: {"lettered_at": event.at},
+    Kind.BUDGET_KNOWN: lambda incident, event: {"spent": dict(event.data["spent"])},
     Kind.RULE_KNOWN: lambda incident, event: {"fires_after": event.data["for"]},
     Kind.POSTMORTEM: lambda incident, event: {
         "documented": tuple(Destination.model_validate(place) for place in event.data["pages"])

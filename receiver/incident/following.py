@@ -41,6 +41,7 @@ PAGE_HEARS = frozenset(
     {
         Kind.NOTE, Kind.EDITED, Kind.ROLE, Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.REOPENED, Kind.RESOLVED,
         Kind.CLOSED, Kind.POSTMORTEM_WRITTEN, Kind.CORRECTED, Kind.CLOCK_SET,
+        Kind.RULE_KNOWN, Kind.BUDGET_KNOWN,
     }
 )  # fmt: skip
 """What changes a post-mortem once there is one."""

@@ -141,7 +141,7 @@ def _open(
         opened_at=now,
         started_at=min(a.starts_at for a in live),
         partial=(part.group,) if part.truncated else (),
-        **recurrence(view.incident, part.key),
+        **recurrence(view.incident, part.key, [a.name for a in live], [r.name for r in view.records.values()]),
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
     )
     draft = Draft(None, sender(part), now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote, urlencode, urlsplit
@@ -37,6 +37,34 @@ class GrafanaSettings(Protocol):
     @property
     def datasource(self) -> str:
         """Uid of the data source there."""
+
+
+class PanelSettings(Protocol):
+    """An entry of `links.grafana.panels`."""
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+
+    @property
+    def dashboard(self) -> str:
+        """Uid of its dashboard."""
+
+    @property
+    def panel(self) -> int:
+        """Its number there."""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Variables of the dashboard, with places for labels."""
+
+
+class PanelsSettings(GrafanaSettings, Protocol):
+    """`links.grafana`, where its panels are wanted."""
+
+    @property
+    def panels(self) -> Sequence[PanelSettings]:
+        """Panels that are shown as pictures."""
 
 
 class LokiSettings(GrafanaSettings, Protocol):
@@ -100,8 +128,7 @@ def links_of(
     ended_at: datetime | None, now: datetime,
 ) -> tuple[Link, ...]:  # fmt: skip
     """Return the links that the configuration and the alert's `runbook_url` give, in the order of a first look."""
-    began = started_at if started_at.year > 1970 else now - UNKNOWN_START
-    window = (min(began, now) - BEFORE, (ended_at or now) + AFTER)
+    window = _window(started_at, ended_at, now)
     made = (
         ("Runbook", _web(annotations.get("runbook_url", ""))),
         ("Grafana", _metrics(settings.grafana, labels, window) if settings.grafana else None),
@@ -110,6 +137,15 @@ def links_of(
         ("Sentry", _errors(settings.sentry, labels, window) if settings.sentry else None),
     )
     return tuple(Link(text=text, href=href) for text, href in made if href and len(href) <= URL_LIMIT)
+
+
+def pictures_of(
+    settings: PanelsSettings, labels: Mapping[str, str], started_at: datetime, ended_at: datetime | None, now: datetime
+) -> tuple[Link, ...]:
+    """Return links to the pictures that Grafana renders of its panels over the incident's time."""
+    window = _window(started_at, ended_at, now)
+    made = ((one.title, _picture(settings.url, one, labels, window)) for one in settings.panels)
+    return tuple(Link(text=title, href=href) for title, href in made if href and len(href) <= URL_LIMIT)
 
 
 Window = tuple[datetime, datetime]
@@ -125,6 +161,23 @@ def fill(template: str, labels: Mapping[str, str], escape: Callable[[str], str] 
 def in_quotes(text: str) -> str:
     r"""Return `text` as it stands between double quotes in PromQL and LogQL: `\`, `"` and line breaks escaped."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _window(started_at: datetime, ended_at: datetime | None, now: datetime) -> Window:
+    began = started_at if started_at.year > 1970 else now - UNKNOWN_START
+    return min(began, now) - BEFORE, (ended_at or now) + AFTER
+
+
+def _picture(base: str, one: PanelSettings, labels: Mapping[str, str], window: Window) -> str | None:
+    filled = {f"var-{name}": fill(text, labels) for name, text in one.variables.items()}
+    variables = {name: value for name, value in filled.items() if value is not None}
+    if len(variables) < len(filled):
+        return None
+    asked = {
+        "orgId": "1", "panelId": str(one.panel), "from": str(_ms(window[0])), "to": str(_ms(window[1])),
+        "width": "1000", "height": "400", "tz": "UTC", **variables,
+    }  # fmt: skip
+    return f"{base}/render/d-solo/{quote(one.dashboard, safe='')}/panel?{_query(asked)}"
 
 
 def _web(url: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,9 +39,17 @@ def call_in(draft: Draft, policy: Policy) -> None:
     draft.add(Kind.ACTION_DUE, "due", text, data, (*policy.informs, *letters(policy, people)))
 
 
-def recurrence(before: Incident | None, key: str) -> dict[str, Any]:
-    """Return what a new incident of `key` keeps of the one `before` it."""
-    if before is None or before.key != key or before.drill:
+def recurrence(
+    before: Incident | None, key: str, alerts: Collection[str] = (), known: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return what a new incident of `key` keeps of the one `before` it, or that became part of it.
+
+    `alerts`, `known`: names of its alerts, and of those of the one before; where none is the same, another thing has
+    happened to the same group.
+    """
+    if before is None or (alerts and not set(alerts) & {*known, before.labels.get("alertname")}):
+        return {}
+    if key not in (before.key, *before.keys) or before.drill:
         return {}
     done = [
         f"{before.label} action {item.n}: {item.title} ({item.owner}, done {item.done_at:%Y-%m-%d})"

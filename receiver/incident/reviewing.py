@@ -12,15 +12,15 @@ from receiver.model.command import CorrectEntry, SetClock, WritePostmortem
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
 from receiver.model.policy import Postmortem
-from receiver.model.review import ReviewStatus, Writing
+from receiver.model.review import Clock, ReviewStatus, Writing
 
 MOST = 200
 """Versions of a post-mortem: each is kept whole."""
 
 
 def review_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when a page for the post-mortem is to be there; None: it is, or none is asked for."""
-    if not policy.documents or not asked_for(incident, policy):
+    """Return since when a page for the post-mortem is to be there; None: it is, or nobody asked for or wrote one."""
+    if not policy.documents or not (asked_for(incident, policy) or incident.review is not None):
         return None
     if not incident.state.over or incident.drill or incident.merged or incident.documented:
         return None
@@ -38,7 +38,8 @@ def begin_review(draft: Draft, policy: Policy) -> None:
     pages = [to.model_dump(mode="json") for to in policy.documents]
     names = ", ".join(to.channel for to in policy.documents)
     text = f"the draft of its post-mortem is in {names}"
-    draft.add(Kind.POSTMORTEM, "required", text, {"pages": pages}, (*policy.informs, *policy.documents))
+    reason = "required" if asked_for(draft.incident, policy) else "written"
+    draft.add(Kind.POSTMORTEM, reason, text, {"pages": pages}, (*policy.informs, *policy.documents))
 
 
 def write_postmortem(draft: Draft, command: WritePostmortem, policy: Policy) -> None:
@@ -85,6 +86,14 @@ def set_clock(draft: Draft, command: SetClock, policy: Policy) -> None:
     before = incident.clocks.get(name)
     if before == command.at:
         return
+    if command.clock is Clock.RESOLVED and not incident.state.over and command.at is not None:
+        raise Illegal(incident, "set resolved of", "resolve it first")
+    after = {**incident.clocks, name: command.at}
+    began = after.get(Clock.IMPACT_BEGAN) or incident.started_at
+    ended = after.get(Clock.RESOLVED) or incident.resolved_at
+    if command.clock in (Clock.IMPACT_BEGAN, Clock.RESOLVED) and ended is not None and ended < began:
+        said = f"its impact began at {rfc3339(began)} and it was resolved at {rfc3339(ended)}, which is earlier"
+        raise Illegal(incident, f"set {name} of", said)
     data = {
         "clock": name,
         "at": rfc3339(command.at) if command.at else None,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from receiver.incident.audience import HOLD, Policy
 from receiver.incident.changes import changes_due
+from receiver.incident.correspondence import hand_letter, letter_due
 from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
 from receiver.incident.journal import Draft
 from receiver.incident.promises import call_in, promise_due
@@ -29,6 +30,7 @@ UNSILENCE = "unsilence"
 MEASURE = "measure"
 CHANGES = "changes"
 RULE = "rule"
+BUDGET = "budget"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Draft, Policy], None]
@@ -72,6 +74,15 @@ def rule_due(incident: Incident, policy: Policy) -> datetime | None:
     return incident.resolved_at if incident.state.over else None
 
 
+def budget_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when Prometheus is to be asked what an incident has spent; None: it is known, or not asked."""
+    if incident.severity not in policy.asked_budgets or incident.spent is not None:
+        return None
+    if incident.merged or incident.drill or not incident.state.over:
+        return None
+    return incident.resolved_at
+
+
 _TIMERS: dict[str, tuple[Due, Act | None]] = {
     MONITOR: (_watched_enough, end_watch),
     VERIFY: (verify_due, None),
@@ -89,7 +100,9 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "public": (public_due, tell_public),
     "review": (review_due, begin_review),
     "promises": (promise_due, call_in),
+    "letter": (letter_due, hand_letter),
     RULE: (rule_due, None),
+    BUDGET: (budget_due, None),
     "shelter": (lambda incident, policy: shelter_due(incident), look_again),
 }
 """Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.

@@ -94,6 +94,8 @@ class Kind(StrEnum):
     ACTION_DUE = "action_due"
     RECURRED = "recurred"
     RULE_KNOWN = "rule_known"
+    LETTER = "letter"
+    BUDGET_KNOWN = "budget_known"
 
 
 class Destination(Frozen):

@@ -212,6 +212,10 @@ class Incident(Frozen):
     """Moments that people have set right, by name (model/review.py); decisions go by the others."""
     fires_after: float | None = None
     """Seconds that the alert's rule waits before it fires (`for`), as Prometheus says; None: nobody said."""
+    spent: dict[str, float] | None = None
+    """The part of each objective's error budget that it has spent, as Prometheus says; None: nobody said."""
+    lettered_at: datetime | None = None
+    """When the Communications Lead was told of the draft of the e-mail to customers."""
     review: Writing | None = None
     """The post-mortem as people have written it; None: it is the draft that the log gives."""
     previous: str | None = None

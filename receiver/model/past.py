@@ -35,7 +35,8 @@ def past_fields(incident: Incident) -> dict[str, Any]:
         "annotations": {name: value[:TEXT] for name, value in incident.annotations.items()},
         "alertname": incident.labels.get("alertname") or next(iter(incident.names), incident.decision.rule),
         "flaps": incident.flaps,
-        "counts": not incident.drill and not incident.merged,
+        "drill": incident.drill,
+        "merged": incident.merged,
         "in_storm": in_storm,
         "final": incident.review is not None and incident.review.status is ReviewStatus.FINAL,
         # Several channels of one call are one page.

@@ -26,10 +26,16 @@ class Writing(Frozen):
 
 
 class Clock(StrEnum):
-    """The moments of an incident that people know better than the log does, in the order of its life."""
+    """The moments of an incident that people may know better than the log does, in the order of its life.
+
+    When it was opened is what the service itself has done, and the month that it counts in: nobody knows that better.
+    """
 
     IMPACT_BEGAN = "impact_began"
     ALERT_FIRED = "alert_fired"
+    NOTIFIED = "notified"
+    PAGED = "paged"
+    DELIVERED = "delivered"
     ACKNOWLEDGED = "acknowledged"
     IDENTIFIED = "identified"
     MITIGATED = "mitigated"

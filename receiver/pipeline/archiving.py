@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 import structlog
 
+from receiver.incident.promises import promise_due
 from receiver.model.base import from_ms, to_ms
 from receiver.model.work import ActionStatus
 from receiver.pipeline.setting import Setting
-from receiver.store.archive import Archive, BadDocument, read
+from receiver.store.archive import Archive, BadDocument, place_of, read
 from receiver.store.incidents import Incidents
 from receiver.store.shelf import append
 
@@ -57,6 +58,8 @@ class Archiving:
             if not rows:
                 return
             for uid, opened in rows:
+                if await self.archive.restored(uid) > before_ms:
+                    continue  # somebody wanted to look at it
                 document = await self.archive.document(uid)
                 if document is None or not _old(document, before_ms):
                     continue
@@ -65,7 +68,7 @@ class Archiving:
                 await asyncio.to_thread(append, folder, name, [orjson.dumps(document)])
                 await self.archive.forget(document)
                 log.info("archived", incident=document["id"], file=name)
-            place = rows[-1][0]
+            place = place_of(rows[-1])
             if len(rows) < PART:
                 return
 
@@ -76,9 +79,9 @@ class Archiving:
         rows = await self.archive.opened(to_ms(since) if since else 0, to_ms(until or now), after, PART)
         found = [await self.archive.document(uid) for uid, _ in rows]
         over = [one for one in found if one is not None and one["state"]["state"] in ("resolved", "closed")]
-        return over, rows[-1][0] if len(rows) == PART else None
+        return over, place_of(rows[-1]) if len(rows) == PART else None
 
-    async def take(self, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    async def take(self, documents: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
         """Put incidents back; return how many were, how many were there, and which were refused. Raises StoreAway."""
         counts = {"restored": 0, "known": 0}
         refused = []
@@ -86,7 +89,10 @@ class Archiving:
             try:
                 incident, _ = read(document)
                 number = self.setting().id_parts(incident.opened_at)
-                outcome = await self.archive.restore(document, self.incidents.history_s, number)
+                due = promise_due(incident, self.setting().policy)
+                outcome = await self.archive.restore(
+                    document, self.incidents.history_s, number, to_ms(now), to_ms(due) if due else 0
+                )
                 if outcome == "taken":
                     raise BadDocument(f"another incident is called {incident.id}")
                 counts[outcome] += 1

@@ -18,6 +18,7 @@ from receiver.pipeline.standing import standing
 from receiver.store.board import Board
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents
+from receiver.store.pasts import Pasts
 
 LATE = timedelta(hours=4)
 """A hand-off that is older is no news any more. Less than the 7 days for which `once` holds."""
@@ -33,14 +34,16 @@ class HandOver:
     """Tells people of hand-offs."""
 
     def __init__(
-        self, setting: Callable[[], Setting], schedules: Schedules, board: Board, due: Due, incidents: Incidents
-    ) -> None:
+        self, setting: Callable[[], Setting], schedules: Schedules, board: Board, due: Due, incidents: Incidents,
+        pasts: Pasts,
+    ) -> None:  # fmt: skip
         """The work loop calls `hand_off` when it is due, and sends what is owed."""
         self.setting = setting
         self.schedules = schedules
         self.board = board
         self.due = due
         self.incidents = incidents
+        self.pasts = pasts
 
     async def hand_off(self, now: datetime) -> datetime | None:
         """Tell of every hand-off that is due, remind of those nobody has accepted; return when to look again."""
@@ -76,7 +79,8 @@ class HandOver:
         setting = self.setting()
         edition = last.get("edition")
         changed = None if edition is None else edition != setting.edition
-        said = text_of(handing, await standing(self.incidents, setting, handing, changed, now), self.schedules.people)
+        stands = await standing(self.incidents, self.pasts, setting, handing, changed, now)
+        said = text_of(handing, stands, self.schedules.people)
         memory = {"text": said, "mentions": [handing.incoming]}
         if await self._owe(f"handoff {handing.key}", to, memory, now):
             log.info("handoff_told", schedule=handing.schedule, person=handing.incoming)

@@ -85,7 +85,7 @@ def inform_notice(
         asked=tuple(
             setting.mention(person, row.to.channel)
             for event in fresh
-            if event.kind in (Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE)
+            if event.kind in (Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER)
             for person in event.data.get("people", ())
         ),
         invited=tuple(setting.mention(person, row.to.channel) for person in _belonging(incident, fresh)),

@@ -16,6 +16,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.notice import Document
+from receiver.pipeline.budgets import Budgets
 from receiver.pipeline.setting import Setting
 from receiver.review.monthly import Review
 from receiver.review.monthly_text import brief, review_text
@@ -40,13 +41,16 @@ log = structlog.get_logger("receiver.reports")
 class Reports:
     """What reads months back."""
 
-    def __init__(self, setting: Callable[[], Setting], pasts: Pasts, due: Due, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, setting: Callable[[], Setting], pasts: Pasts, due: Due, clock: Clock, metrics: Metrics, budgets: Budgets
+    ) -> None:
         """Nothing is read before somebody asks."""
         self.setting = setting
         self.pasts = pasts
         self.due = due
         self.clock = clock
         self.metrics = metrics
+        self.budgets = budgets
         self._absorbed: Counter[str] = Counter()
 
     def month(self, name: str | None, now: datetime) -> Month:
@@ -69,7 +73,8 @@ class Reports:
         review = Review(month, terms, now)
         async for number, kept in self.pasts.since(to_ms(review.since)):
             review.see(past_of(kept, number, terms))
-        return review.told(await self.pasts.absorbed_in(month.name))
+        said = review.told(await self.pasts.absorbed_in(month.name))
+        return {**said, "error_budget": await self.budgets.measured(said["error_budget"], terms, review.until)}
 
     def absorb(self, now: datetime) -> None:
         """Count a notification that said nothing new."""

@@ -46,7 +46,7 @@ class SlackCommands:
             "help": self._help, "list": self._list, "show": self._show, "create": self._create, "act": self._act,
             "merge": self._merge, "silence": self._silence, "page": self._page, "oncall": self._on_call,
             "accept": self._accept, "approve": self._approve, "form": self._form, "checklist": self._checklist,
-            "options": self._options, "postmortem": self._show,
+            "options": self._options, "postmortem": self._postmortem,
         }  # fmt: skip
 
     async def take(self, channel: str, form: Mapping[str, str], once: str, now: datetime) -> Body | None:
@@ -103,6 +103,16 @@ class SlackCommands:
         ]
         url = self.desk.setting().url(incident)
         return reply.said("\n".join([*lines, *([url] if url else [])]))
+
+    async def _postmortem(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        log = await self.desk.incidents.events(incident.uid)
+        receipts = await self.desk.incidents.receipts(incident.uid)
+        text = self.desk.setting().postmortem(incident, log, now, receipts, None)
+        known = incident.review
+        state = f"version {known.version}, {known.status}" if known else "the draft that the log gives"
+        write = f"receiver postmortem {incident.label} --edit FILE"
+        return reply.said(f"Post-mortem of {incident.label}: {state}. It is written with `{write}`.\n\n{text}")
 
     async def _create(self, wish: Wish, asker: Asker, now: datetime) -> Body:
         if wish.declare is None:

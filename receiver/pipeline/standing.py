@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import orjson
+
 from receiver.incident.handoff import LOOK_BACK, HandOff, Standing, Upkeep
 from receiver.incident.preflight import missing
 from receiver.model.incident import AlertRecord, Incident
-from receiver.model.work import ActionStatus
+from receiver.model.work import ActionItem, ActionStatus
 from receiver.pipeline.setting import Setting
 from receiver.store.incidents import Incidents
+from receiver.store.pasts import Pasts
 
 OPEN, NEWEST = 500, 500
-"""Incidents that are looked at: open ones, and the newest of all for action items."""
+"""Incidents that are looked at: open ones, and the newest of all for alerts."""
 LISTED = 100
 """Incidents whose alerts are counted."""
 
 
 async def standing(
-    incidents: Incidents, setting: Setting, handing: HandOff, changed: bool | None, now: datetime
+    incidents: Incidents, pasts: Pasts, setting: Setting, handing: HandOff, changed: bool | None, now: datetime
 ) -> Standing:
     """Return what stands open now; drills are left out. Raises StoreAway."""
     running = [one for one in await incidents.listing(open_only=True, most=OPEN) if not one.drill]
@@ -27,17 +30,17 @@ async def standing(
     recent: dict[str, list[AlertRecord]] = {}
     for uid in list(fresh)[:LISTED]:
         recent[uid] = list((await incidents.records(uid)).values())
-    promised = [
-        (one.label, item)
-        for one in {one.uid: one for one in (*running, *newest)}.values()
-        for item in one.actions
-        if item.status is ActionStatus.OPEN
-    ]
+    owed = {(one.label, item.n): item for one in (*running, *newest) for item in one.actions}
+    async for number, kept in pasts.promised():
+        # However old: what somebody has promised is owed until it is done.
+        for row in () if kept["drill"] else kept["actions"]:
+            item = ActionItem.model_validate_json(orjson.dumps(row))
+            owed[number, item.n] = item
     card = setting.policy.directory.people.get(handing.incoming)
     return Standing(
         open=running,
         recent=recent,
-        promised=promised,
+        promised=[(number, item) for (number, _), item in owed.items() if item.status is ActionStatus.OPEN],
         upkeep=_upkeep(setting, handing, now),
         unreachable=missing(card, setting.policy.pagers),
         changed=changed,

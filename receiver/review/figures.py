@@ -148,6 +148,12 @@ class Spent:
             "target": round(self.budget.target, 9),
             "window": window,
             "allowed": round(allowed, 3),
-            "spent": round(spent, 3),
-            "remaining": round(1 - spent / allowed, 6) if allowed else (1.0 if not spent else 0.0),
+            **spent_of(spent, allowed),
+            "by": "incidents",
         }
+
+
+def spent_of(spent: float, allowed: float) -> dict[str, float]:
+    """Return what is spent of a budget of `allowed` seconds, and what remains as a part of it."""
+    remaining = 1 - spent / allowed if allowed else (0.0 if spent else 1.0)
+    return {"spent": round(spent, 3), "remaining": round(remaining, 6)}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from receiver.model.base import from_ms
+from receiver.model.base import from_ms, to_ms
 from receiver.review.figures import Figures, Spent, targets
 from receiver.review.past import Past
 from receiver.review.terms import NIGHT, Month, Terms, before, quarter_of
@@ -27,6 +27,7 @@ class Review:
         self.until = min(month.ends, now)
         self.last = before(month, terms.zone)
         self.quarter = quarter_of(month, terms.zone)
+        self.begins, self.ends = to_ms(month.begins), to_ms(month.ends)
         self.here, self.then = Figures(), Figures()
         self.sev1 = 0
         self.spent = [Spent(budget, self.until) for budget in terms.budgets]
@@ -45,8 +46,13 @@ class Review:
 
     def see(self, one: Past) -> None:
         """Take one incident."""
-        if not one.counts:
+        if one.drill:
             return
+        self._calls(one)
+        if not one.merged:
+            self._count(one)
+
+    def _count(self, one: Past) -> None:
         for spent in self.spent:
             spent.see(one)
         if one.actions:
@@ -62,9 +68,6 @@ class Review:
         self.noisy[one.alertname] += 1
         if one.flaps:
             self.flaps[one.alertname] += one.flaps
-        for person, _, at in one.pages:
-            self.pages[person] += 1
-            self.nights[person] += self._night(person, at)
 
     def told(self, duplicates: int = 0) -> dict[str, Any]:
         """Return the review as JSON (surfaces.md, Monthly report); durations in seconds."""
@@ -91,6 +94,12 @@ class Review:
             "duplicates_absorbed": duplicates,
             "until": self.until.isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
+
+    def _calls(self, one: Past) -> None:
+        for person, _, at in one.pages:
+            if self.begins <= at < self.ends:
+                self.pages[person] += 1
+                self.nights[person] += self._night(person, at)
 
     def _promises(self, one: Past) -> None:
         day = self.until.astimezone(ZoneInfo(self.terms.zone)).date().isoformat()

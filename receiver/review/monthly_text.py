@@ -10,6 +10,7 @@ from receiver.review.markdown import inert, span, table
 
 SHOWN = 50
 """Action items of a list; the API has all of them."""
+NO_BUDGET = "- Error budget remaining: - (no objective is configured)"
 NAMES = {
     "mttd": "MTTD (Mean Time to Detect)",
     "mttr": "MTTR (Mean Time to Resolve)",
@@ -32,17 +33,17 @@ def review_text(said: Mapping[str, Any], title: str) -> str:
         f"- Total incidents: {said['total']} ({_change(said['total'], then['total'])})",
         f"- {', '.join(f'{severity}: {count}' for severity, count in said['by_severity'].items())}",
         f"- MTTR average: {_spread(said['mttr'])}",
+        *([f"- Error budget remaining: {_budget(one)}" for one in said["error_budget"]] or [NO_BUDGET]),
         f"- MTTD average: {_spread(said['mttd'])}",
         f"- Acknowledged on average after: {_spread(said['mtta'])}",
-        *[f"- Error budget remaining: {_budget(one)}" for one in said["error_budget"]],
         f"- The month before: {then['total']} incidents, MTTR {_long(then['mttr']['mean'])}, MTTD "
         f"{_long(then['mttd']['mean'])}", "",
-        "### Figures Against Targets", "", *_targets(said["targets"]), "",
         "### Top Incident Categories", "",
         *_numbered(f"{inert(one['name'], 100)} - {one['count']}" for one in said["categories"]), "",
         "### Outstanding Action Items", "", *_listed([_item(one) for one in said["outstanding_actions"]]), "",
         "### Process Improvements", "",
         *_listed([f"{_promise(one)}, done {one['done_at'][:10]}" for one in said["improvements"]]), "",
+        "### Figures Against Targets", "", *_targets(said["targets"]), "",
         "### Noise", "",
         *_numbered(
             f"{inert(one['alertname'], 100)} - {one['count']}{_again(one['flaps'])}"

@@ -33,8 +33,10 @@ class Past:
     category: str
     alertname: str
     flaps: int
-    counts: bool
-    """Whether it is in any figure: no drill, and not part of another one by a merge."""
+    drill: bool
+    """Whether it is in no figure at all."""
+    merged: bool
+    """Whether it is part of another one: only its pages count, for whoever was rung was rung."""
     in_storm: bool
     final: bool
     """Whether its post-mortem is final."""
@@ -64,7 +66,8 @@ def past_of(kept: Mapping[str, Any], number: str, terms: Terms) -> Past:
         category=_category(kept, terms.categories),
         alertname=kept["alertname"],
         flaps=kept["flaps"],
-        counts=kept["counts"],
+        drill=kept["drill"],
+        merged=kept["merged"],
         in_storm=kept["in_storm"],
         final=kept["final"],
         pages=kept["pages"],

@@ -16,7 +16,7 @@ from receiver.model.notice import Link
 from receiver.model.review import Clock, ReviewStatus
 from receiver.review.clocks import clocks, spans
 from receiver.review.markdown import inert, span, table
-from receiver.review.timeline import Receipts, cause_in, duration, rows
+from receiver.review.timeline import Receipts, cause_of, choices_of, duration, rows
 
 _NOBODY: Mapping[str, str] = {}
 OPEN = "_To be written._"
@@ -35,6 +35,8 @@ class Budget:
     window: timedelta
     severities: tuple[str, ...] = ()
     """Incidents that spend it; none named: all."""
+    promql: str | None = None
+    """A query for the part that was bad over `{{ window }}`; None: the time of incidents counts as bad."""
 
 
 def text_of(
@@ -45,6 +47,7 @@ def text_of(
     links: Sequence[Link] = (),
     version: int | None = None,
     people: Mapping[str, str] = _NOBODY,
+    graphs: Sequence[Link] = (),
 ) -> str:
     """Return the post-mortem as it stands: what people have written, or else the draft.
 
@@ -58,7 +61,7 @@ def text_of(
             status, count = ReviewStatus(event.data["writing"]["status"]), event.data["writing"]["version"]
     if version is not None and version != count:
         raise LookupError(f"there is no version {version} (it has versions 0 to {count})")
-    text = written if written is not None else postmortem(incident, events, budgets, receipts, links, people)
+    text = written if written is not None else postmortem(incident, events, budgets, receipts, links, people, graphs)
     return _STATUS.sub(rf"\g<1>{status.capitalize()}", text, count=1)
 
 
@@ -69,8 +72,9 @@ def postmortem(
     receipts: Receipts = (),
     links: Sequence[Link] = (),
     people: Mapping[str, str] = _NOBODY,
+    graphs: Sequence[Link] = (),
 ) -> str:
-    """Return the draft as Markdown. `people`: how those of the configuration are called."""
+    """Return the draft as Markdown. `people`: how those of the configuration are called; `graphs`: pictures."""
     author = incident.roles.scribe or incident.roles.incident_commander
     actions = [
         (
@@ -86,7 +90,7 @@ def postmortem(
         f"**Date**: {incident.opened_at:%Y-%m-%d}  ",
         f"**Author**: {inert(people.get(author, author), 100) if author else '-'}  ",
         "**Status**: Draft", "",
-        "### Summary", "", inert(incident.summary, 5000) if incident.summary else _summary(incident), "",
+        "### Summary", "", inert(incident.summary, 5000) if incident.summary else _summary(incident, events), "",
         "### Impact", "",
         f"- **Duration**: {duration(incident)}",
         f"- **Users affected**: {_reach(incident)}",
@@ -100,6 +104,7 @@ def postmortem(
         *table(("Action", "Owner", "Due Date", "Status"), actions or [("-", "-", "-", "-")]), "",
         "### Lessons Learned", "", f"- {OPEN}", "",
         "### Timeline", "", *rows(incident, events, receipts), "",
+        *(["### Graphs", "", *map(_link, graphs), ""] if graphs else []),
         *(["### Links", "", *map(_link, links), ""] if links else []),
     ]  # fmt: skip
     return "\n".join(lines)
@@ -119,18 +124,25 @@ _PARTS = {
 """The parts of the time to detect, and how each is told."""
 
 
-def _summary(incident: Incident) -> str:
+def _summary(incident: Incident, events: Sequence[Event]) -> str:
     what = inert(incident.title, 300)
     service = f" of {inert(incident.service, 100)}" if incident.service else ""
-    text = f"A {incident.severity} incident{service} ({what}) lasted {duration(incident)}."
-    return f"{text} Resolution: {inert(incident.resolution, 2000)}" if incident.resolution else text
+    lasted = f"lasted {duration(incident)}" if incident.state.over else "is going on"
+    cause, choices = _cause(incident, events), choices_of(events)
+    sentences = [f"A {incident.severity} incident{service} ({what}) {lasted}."]
+    sentences += [f"Root cause: {_sentence(cause)}"] if cause != OPEN else []
+    ended = inert(incident.resolution, 2000) if incident.resolution else "; ".join(choices)
+    return " ".join([*sentences, *([f"Resolution: {_sentence(ended)}"] if ended else [])])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _cause(incident: Incident, events: Sequence[Event]) -> str:
     if incident.cause:
         return inert(incident.cause, 5000)
-    said = [cause_in(one, events[:place]) for place, one in enumerate(events) if one.kind is Kind.IDENTIFIED]
-    return inert(next((cause for cause in reversed(said) if cause), ""), 5000) or OPEN
+    return inert(cause_of(events), 5000) or OPEN
 
 
 def _reach(incident: Incident) -> str:
@@ -155,7 +167,8 @@ def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
     found = []
     for one in budgets:
         allowed = one.window.total_seconds() * (1 - one.target)
-        share = f"{lasted / allowed:.0%}" if allowed > 0 else "all"
+        measured = (incident.spent or {}).get(one.name)
+        share = f"{lasted / allowed if measured is None else measured:.0%}" if allowed > 0 else "all"
         promised = f"{one.target * 100:.6g}"
         found.append(f"{share} of the error budget of {inert(one.name, 100)} ({promised}% over {one.window.days} d)")
     return "; ".join(found)
@@ -181,8 +194,7 @@ def _response(incident: Incident, events: Sequence[Event]) -> list[str]:
     answered = spans(clocks(incident, events))["acknowledge"]
     if answered is not None:
         lines.append(f"- Acknowledged {span(timedelta(seconds=answered))} after it was opened.")
-    for one in incident.mitigations:
-        lines.append(f"- Mitigation: {inert(one.option, 100)}: {inert(one.text, 500)}")
+    lines += [f"- Mitigation: {text}" for text in choices_of(events)]
     climbed = sum(event.kind is Kind.ESCALATED for event in events)
     breaches = sum(event.kind is Kind.RESPONSE_BREACHED for event in events)
     if climbed or breaches:

@@ -19,7 +19,7 @@ NOISE = frozenset(
         Kind.SEVERITY_PROPOSED, Kind.STEP_PASSED, Kind.RESOLUTION_PROPOSED, Kind.CHECKLIST, Kind.TIMER_STARTED,
         Kind.TIMER_STOPPED, Kind.CORRECTED, Kind.CLOCK_SET, Kind.RULE_KNOWN, Kind.ACTION_DUE, Kind.POSTMORTEM,
         Kind.POSTMORTEM_WRITTEN, Kind.ROOM, Kind.CLOSED,
-        Kind.ACTION_ADDED, Kind.ACTION_CHANGED,
+        Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.LETTER, Kind.BUDGET_KNOWN,
     }
 )  # fmt: skip
 """What the log has to know and nobody has to read."""
@@ -91,8 +91,32 @@ def corrections(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def cause_in(event: Event, before: Sequence[Event]) -> str:
-    """Return the cause that `event` (of kind IDENTIFIED) says, "" for none; `before`: the log until then."""
+def cause_of(events: Sequence[Event]) -> str:
+    """Return the cause that the log says last, as people have set it right; "" for none."""
+    set_right = corrections(events)
+    found = ""
+    for place, event in enumerate(events):
+        said = set_right.get(event.seq, {})
+        if event.kind is Kind.IDENTIFIED and not said.get("hidden"):
+            found = str(said.get("text") or _cause(event, events[:place])) or found
+    return found
+
+
+def choices_of(events: Sequence[Event]) -> list[str]:
+    """Return the mitigations that were chosen as Markdown, as people have set them right."""
+    set_right = corrections(events)
+    found = []
+    for event in events:
+        said = set_right.get(event.seq, {})
+        if event.kind is Kind.MITIGATION and not said.get("hidden"):
+            found.append(
+                inert(said["text"], 500) if "text" in said else _mitigation(event).removeprefix("Mitigation: ")
+            )
+    return found
+
+
+def _cause(event: Event, before: Sequence[Event]) -> str:
+    # What an event of kind IDENTIFIED says of the cause; `before`: the log until then.
     return _said(before) if event.reason == "status_update" else event.text.partition(": ")[2]
 
 
@@ -116,7 +140,7 @@ def _line(event: Event, incident: Incident, before: Sequence[Event], after: Even
     if event.kind is Kind.ACKNOWLEDGED:
         return _taken(event, incident)
     if event.kind is Kind.IDENTIFIED:
-        cause = cause_in(event, before)
+        cause = _cause(event, before)
         return f"Root cause identified: {inert(cause, 300)}" if cause else f"Root cause identified by {who}"
     if event.kind is Kind.MITIGATION:
         return _mitigation(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ RESTORE = Script("restore")
 FORGET = Script("forget")
 FORMAT = 1
 """Of the documents; a later one is refused by name."""
+_TIME = 12
+"""Digits of a time in the place of an incident."""
+_UID = re.compile(r"[0-9a-f]{1,48}")
 _EVENTS = TypeAdapter(list[Event])
 
 
@@ -34,18 +38,27 @@ class Archive:
         self.keys = connection.keys
 
     async def opened(self, since_ms: int, until_ms: int, after: str = "", most: int = 50) -> list[tuple[str, int]]:
-        """Return uid and time (ms) of incidents that opened then, oldest first; `after`: the uid of the last page."""
+        """Return uid and time (ms) of incidents that opened then, oldest first; `after`: the place of the last one.
+
+        The last one need not be there any more.
+        """
+        index, found, offset = self.keys.named("index"), list[tuple[str, int]](), 0
+        mark = (int(after[:_TIME] or "0", 16), after[_TIME:])
         async with self.connection.guarded() as client:
-            begin = since_ms
-            if after:
-                place = await client.zscore(self.keys.named("index"), after)
-                begin = max(since_ms, int(place)) if place is not None else since_ms
-            rows = await client.zrange(
-                self.keys.named("index"), begin, until_ms, byscore=True, offset=0, num=most + 500, withscores=True
-            )
-        names = [name for name, _ in rows]
-        first = names.index(after) + 1 if after in names else 0
-        return [(name, int(score)) for name, score in rows[first : first + most]]
+            while len(found) < most:
+                rows = await client.zrange(
+                    index, max(since_ms, mark[0]), until_ms, byscore=True, offset=offset, num=most, withscores=True
+                )
+                found += [(name, int(score)) for name, score in rows if (int(score), name) > mark]
+                offset += len(rows)
+                if len(rows) < most:
+                    break
+        return found[:most]
+
+    async def restored(self, uid: str) -> int:
+        """Return when the incident `uid` was put back, in ms; 0: never. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            return int(await client.hget(self.keys.incident(uid), "restored") or 0)
 
     async def document(self, uid: str) -> dict[str, Any] | None:
         """Return the incident `uid` as a document, None when it is gone. No address of a pager is in it."""
@@ -71,9 +84,17 @@ class Archive:
             "receipts": [orjson.loads(row) for row in receipts],
         }
 
-    async def restore(self, document: Mapping[str, Any], history_s: int, number: tuple[str, int, str]) -> str:
+    async def restore(
+        self,
+        document: Mapping[str, Any],
+        history_s: int,
+        number: tuple[str, int, str],
+        now_ms: int,
+        remind_ms: int = 0,
+    ) -> str:
         """Put an incident back: `restored`, `known` or `taken`. Raises BadDocument, StoreAway.
 
+        `remind_ms`: when the owner of an open action item is next reminded; 0: there is none.
         `number`: prefix, width and suffix of ids at the time of its opening: the next new one is drawn above it.
         """
         incident, events = read(document)
@@ -86,6 +107,8 @@ class Archive:
             "past": orjson.dumps(past_fields(incident)).decode(),
             "opened": to_ms(incident.opened_at),
             "ttl": history_s,
+            "now": now_ms,
+            "remind": remind_ms,
             "number": [number[0], drawn] if drawn is not None else [],
             "promised": bool(incident.actions),
             "keys": list(incident.keys),
@@ -127,6 +150,11 @@ class Archive:
         return len(gone)
 
 
+def place_of(row: tuple[str, int]) -> str:
+    """Return the place of an incident among all, by which the next page is asked for."""
+    return f"{row[1]:0{_TIME}x}{row[0]}"
+
+
 def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
     """Return the incident and its log. Raises BadDocument with what is wrong."""
     if document.get("format") != FORMAT:
@@ -145,7 +173,8 @@ def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise BadDocument(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"[:300]) from None
-    if incident.uid != document.get("uid") or not incident.id or not incident.uid.isalnum() or incident.version < 1:
+    own = incident.uid == document.get("uid") and _UID.fullmatch(incident.uid) is not None
+    if not own or not incident.id or incident.version < 1:
         raise BadDocument("id, uid, version: not those of an incident")
     if not incident.state.over:
         raise BadDocument(f"{incident.id} is {incident.state}: only what is over can be put back")

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from receiver.model.incident import Incident
+from receiver.model.past import past_fields
 from receiver.store.connection import Connection, Script
 
 PASTS = Script("pasts")
@@ -36,9 +38,24 @@ class Pasts:
             for one in await self._part(every[first : first + PART]):
                 yield one
 
+    async def promised(self) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """Yield id and what is kept of every incident that was promised something. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            every = sorted(await client.smembers(self.keys.named("promised")))
+        for first in range(0, len(every), PART):
+            for one in await self._part(every[first : first + PART]):
+                yield one
+
     async def _part(self, uids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
         flat = await self.connection.run(PASTS, [self.keys.named("index")], [self.keys.prefix, *uids])
-        return [(number, orjson.loads(past)) for number, past in zip(flat[::2], flat[1::2], strict=True)]
+        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        return [(number, orjson.loads(past) if past else await self._read(uid)) for uid, number, past in rows]
+
+    async def _read(self, uid: str) -> Mapping[str, Any]:
+        # What was stored before this was kept: its snapshot says the same, and is longer.
+        async with self.connection.guarded() as client:
+            state = await client.hget(self.keys.incident(uid), "state")
+        return past_fields(Incident.model_validate_json(state))
 
     async def absorbed(self, counts: Mapping[str, int]) -> None:
         """Count duplicates on, by month. Raises StoreAway."""

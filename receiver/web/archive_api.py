@@ -54,7 +54,7 @@ class ArchiveApi:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise Refusal(400, "bad_json", f"the body is not JSON: {error}") from None
-        return answer(await self.doors.archiving.take(_documents(value)))
+        return answer(await self.doors.archiving.take(_documents(value), self.doors.clock.now()))
 
 
 def _documents(value: Any) -> list[dict[str, Any]]:

@@ -181,7 +181,9 @@ MONTH: Schema = {
     "mttd": SPREAD,
     "mtta": SPREAD,
     "mttr": SPREAD,
-    "error_budget": _array(_object({"name": TEXT, "remaining": {"type": "number"}}, more=True)),
+    "error_budget": _array(
+        _object({"name": TEXT, "remaining": {"type": "number"}, "by": {"enum": ["incidents", "prometheus"]}}, more=True)
+    ),
     "categories": _array(_object({"name": TEXT, "count": WHOLE})),
     "outstanding_actions": _array(_object({**PROMISE, "overdue": {"type": "boolean"}})),
     "improvements": _array(_object({**PROMISE, "done_at": TIME})),

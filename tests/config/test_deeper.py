@@ -203,7 +203,7 @@ CONFIGURATION: list[Row] = [
         "target: 99,9%",
         {
             "objectives[0].target: not between 0% and 100% (write a percentage, such as 99.9%)": "99",
-            "objectives[0].9%: unknown key (one of name, severities, target, window)": "9",
+            "objectives[0].9%: unknown key (one of name, promql, severities, target, window)": "9",
         },
     ),
     (

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from receiver.config.outlook import GrafanaLink, JaegerLink, Links, LokiLink, SentryLink
-from receiver.incident.links import URL_LIMIT, fill, links_of
+from receiver.config.outlook import GrafanaLink, JaegerLink, Links, LokiLink, Panel, SentryLink
+from receiver.incident.links import URL_LIMIT, fill, links_of, pictures_of
 from receiver.model.alert import NO_TIME
 
 BEGAN = datetime(2026, 11, 23, 14, 2, 11, 611000, UTC)
@@ -157,3 +157,30 @@ def test_only_names_of_labels_are_replaced() -> None:
     assert fill("{{ a }}-{{b}}-{c}-{{ 7*7 }}", {"a": "{{ b }}", "b": "2", "c": "3"}) == "{{ b }}-2-{c}-{{ 7*7 }}"
     assert fill("{{ a }}", {}) is None
     assert fill("plain", {}) == "plain"
+
+
+PANELS = GrafanaLink(
+    url="https://grafana.example.com/sub",
+    panels=(
+        Panel(title="Error rate", dashboard="abc-1", panel=7, variables={"service": "{{ service }}", "env": "prod"}),
+        Panel(title="Pods", dashboard="abc-1", panel=8, variables={"ns": "{{ namespace }}"}),
+    ),
+)
+
+
+@pytest.mark.parametrize("service", ["checkout-api", *HOSTILE])
+def test_a_picture_is_of_the_panel_and_the_time_of_the_incident(service: str) -> None:
+    (one,) = pictures_of(PANELS, {"service": service}, BEGAN, BEGAN + timedelta(hours=1), NOW)
+    assert one.text == "Error rate"
+    parts = urlsplit(one.href)
+    assert (parts.netloc, parts.path) == ("grafana.example.com", "/sub/render/d-solo/abc-1/panel")
+    assert parse_qs(parts.query) == {
+        "orgId": ["1"], "panelId": ["7"], "from": ["1795441931611"], "to": ["1795446431611"],
+        "width": ["1000"], "height": ["400"], "tz": ["UTC"], "var-env": ["prod"],
+        "var-service": [service.encode(errors="replace").decode()],
+    }  # fmt: skip
+
+
+def test_a_dashboard_is_named_by_its_uid_alone() -> None:
+    with pytest.raises(ValueError, match="dashboard"):
+        Panel(title="x", dashboard="../../api", panel=1)

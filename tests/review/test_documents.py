@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from receiver.model.event import Actor, ActorKind, Event, Kind
+from receiver.model.notice import Link
 from receiver.model.work import ActionItem, Mitigation, StatusUpdate, UpdateStatus
 from receiver.review.letter import customer_letter
 from receiver.review.markdown import clock, html, inert, span
@@ -61,8 +62,12 @@ def test_the_post_mortem_has_every_heading_and_what_is_known() -> None:
     one = incident(cause="A bad | release", actions=(item,), mitigations=(chosen,), acknowledged_at=NOW, **OVER)
     text = postmortem(one, log(), [Budget("availability", 0.999, timedelta(days=30))])
     assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == list(HEADINGS)
+    assert "### Graphs" not in text
+    graph = Link(text="Error rate", href="https://grafana.example.com/render/d-solo/abc/panel?panelId=7")
+    shown = postmortem(one, log(), graphs=(graph,))
+    assert f"### Graphs\n\n- [Error rate](<{graph.href}>)\n" in shown
     for said in (
-        "**Status**: Draft", "- **Duration**: 2h 15m", "A bad \\| release", "Mitigation: rollback: to v41",
+        "**Status**: Draft", "- **Duration**: 2h 15m", "A bad \\| release", "Mitigation: Rollback deployment: to v41",
         "| Add a canary | bob | 2026-12-01 | Open |", "of the error budget of availability (99.9% over 30 d)",
     ):  # fmt: skip
         assert said in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from receiver.assembly import make_setting
 from receiver.incident.journal import replay
 from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
-from receiver.model.event import Actor, ActorKind
+from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
 from receiver.model.work import ActionStatus
 from tests.stories.world import World, alert, notification
@@ -74,7 +74,7 @@ async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: 
     assert await kept.one.incidents.incident(old.uid) is None
     assert await kept.one.incidents.uid_of(old.id) is None
     assert await kept.one.incidents.incident(open_.uid) is not None
-    said = await kept.one.archiving.take([document])
+    said = await kept.one.archiving.take([document], kept.clock.now())
     assert said == {"restored": 1, "known": 0, "refused": []}
     back = await kept.one.respond.find(old.id)
     bare = {"pages": tuple(page.model_copy(update={"address": ""}) for page in old.pages)}
@@ -85,7 +85,7 @@ async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: 
     assert state is not None
     assert state.model_copy(update={"id": back.id, "version": back.version}) == back
     assert await kept.one.incidents.receipts(old.uid) == receipts
-    assert await kept.one.archiving.take([document]) == {"restored": 0, "known": 1, "refused": []}
+    assert await kept.one.archiving.take([document], kept.clock.now()) == {"restored": 0, "known": 1, "refused": []}
     keys = {page.key for page in old.pages}
     before = sum(one["body"]["dedup_key"] in keys for one in kept.pagerduty.taken)
     await kept.forward("30s")
@@ -99,11 +99,11 @@ async def test_an_id_is_never_drawn_twice(kept: World, tmp_path: Path) -> None:
     (document,) = lines(tmp_path / "archive")
     async with kept.one.connection.guarded() as client:
         await client.flushall()
-    await kept.one.archiving.take([document])
+    await kept.one.archiving.take([document], kept.clock.now())
     await kept.one.respond.declare(Declare(title="x", severity=Severity.SEV4), ALICE, kept.clock.now())
     assert sorted(one.id for one in await kept.one.incidents.listing()) == ["INC-2026-0001", "INC-2026-0002"]
     other = {**document, "uid": "f" * 24, "state": {**document["state"], "uid": "f" * 24}}
-    (refused,) = (await kept.one.archiving.take([other]))["refused"]
+    (refused,) = (await kept.one.archiving.take([other], kept.clock.now()))["refused"]
     assert refused["why"] == "another incident is called INC-2026-0001"
 
 
@@ -155,5 +155,78 @@ async def test_what_is_no_incident_is_refused_with_the_reason(kept: World, chang
     one = await lived(kept, 1)
     document = await kept.one.archiving.archive.document(one.uid)
     assert document is not None
-    (refused,) = (await kept.one.archiving.take([{**document, **change}]))["refused"]
+    (refused,) = (await kept.one.archiving.take([{**document, **change}], kept.clock.now()))["refused"]
     assert why in refused["why"]
+
+
+async def test_what_came_back_stays_a_while(kept: World, tmp_path: Path) -> None:
+    one = await lived(kept, 1)
+    await put_away(kept, 31)
+    (document,) = lines(tmp_path / "archive")
+    await kept.one.archiving.take([document], kept.clock.now())
+    await put_away(kept, 1)
+    assert await kept.one.incidents.incident(one.uid) is not None, "somebody wants to look at it"
+    await put_away(kept, 30)
+    assert await kept.one.incidents.incident(one.uid) is None
+    assert lines(tmp_path / "archive") == [document, document]
+
+
+async def test_what_has_to_stay_is_read_once(kept: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.pipeline.archiving.PART", 2)
+    for number in range(1, 4):
+        one = await lived(kept, number, resolve=False)
+        await kept.one.respond.act(one.id, Resolve(), ALICE, kept.clock.now())
+        kept.clock.forward(timedelta(seconds=1))
+    for number in range(4, 8):
+        await lived(kept, number)
+        kept.clock.forward(timedelta(seconds=1))
+    archive, read = kept.one.archiving.archive, list[str]()
+    document = archive.document
+
+    async def counted(uid: str) -> dict[str, Any] | None:
+        read.append(uid)
+        return await document(uid)
+
+    monkeypatch.setattr(archive, "document", counted)
+    await put_away(kept, 31)
+    assert len(read) == len(set(read)) == 7
+    assert len(await kept.one.incidents.listing()) == 3
+
+
+async def test_a_page_goes_on_where_the_one_before_ended_whatever_went_meanwhile(
+    kept: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.pipeline.archiving.PART", 2)
+    for number in range(1, 6):
+        await lived(kept, number)
+        kept.clock.forward(timedelta(seconds=number % 2))
+    seen, cursor = [], ""
+    while True:
+        items, following = await kept.one.archiving.page(None, None, cursor, kept.clock.now())
+        seen += [one["id"] for one in items]
+        for one in items:
+            assert await kept.one.archiving.archive.forget(one)
+        if following is None:
+            break
+        cursor = following
+    assert sorted(seen) == [f"INC-2026-{number:04}" for number in range(1, 6)]
+
+
+async def test_what_was_promised_is_reminded_of_when_it_came_back(kept: World) -> None:
+    await kept.post(notification(alert("AuthFailing")))
+    promise = AddAction(title="Add a canary", owner="bob", due=date(2026, 11, 25))
+    for command in (promise, Resolve()):
+        await kept.one.respond.act("INC-2026-0001", command, ALICE, kept.clock.now())
+    await kept.quiet()
+    (document,), _ = await kept.one.archiving.page(None, None, "", kept.clock.now())
+    async with kept.one.connection.guarded() as client:
+        await client.flushall()
+    await kept.one.archiving.take([document], kept.clock.now())
+    await kept.quiet()
+    (one,) = await kept.incidents()
+    kinds = [event.kind for event in await kept.one.incidents.events(one.uid)]
+    assert Kind.ACTION_DUE not in kinds
+    kept.clock.forward(timedelta(days=2))
+    await kept.quiet()
+    kinds = [event.kind for event in await kept.one.incidents.events(one.uid)]
+    assert kinds.count(Kind.ACTION_DUE) == 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from receiver.incident.illegal import Impossible
 from receiver.incident.windows import Window
+from receiver.model.command import AddAction, Declare, Resolve
 from receiver.model.event import Actor, ActorKind
+from receiver.model.severity import Severity
 from receiver.pipeline.duty import NoOverride, Past, Unfit
 from receiver.pipeline.respond import Reused
 from tests.stories.world import PushedClock, World, alert, notification
@@ -46,6 +48,19 @@ async def test_the_hand_off_is_told_once_with_what_there_is_to_know(early: World
     assert text.endswith("<@U0ALICE>")
     await early.forward("30m")
     assert len(told(early)) == 1
+
+
+async def test_what_is_overdue_is_told_however_old_its_incident(early: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.pipeline.standing.NEWEST", 1)
+    await early.post(notification(alert("AuthFailing"), group="a"))
+    promise = AddAction(title="Add a canary", owner="bob", due=date(2026, 11, 20))
+    for command in (promise, Resolve()):
+        await early.one.respond.act("INC-2026-0001", command, BOSS, early.clock.now())
+    early.clock.forward(timedelta(seconds=1))
+    await early.one.respond.declare(Declare(title="newer", severity=Severity.SEV4), BOSS, early.clock.now())
+    await early.forward("3m")
+    (text,) = told(early)
+    assert "INC-2026-0001 action 1: Add a canary (bob, overdue since 2026-11-20)" in text
 
 
 async def test_a_window_that_was_put_up_meanwhile_is_in_the_checklist(early: World) -> None:

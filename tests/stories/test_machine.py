@@ -234,6 +234,7 @@ class Life(RuleBasedStateMachine):
                     "verify",
                     "measure",
                     "rule",
+                    "budget",
                 ):
                     assert f"{one.uid} {name}" in waiting, f"{one.id} has lost its timer {name}"
         for name in self.raw.scan_iter(f"{prefix}row:*"):

@@ -84,3 +84,13 @@ async def test_what_was_promised_long_ago_is_outstanding_still(world: World) -> 
     assert said["total"] == 0
     assert [one["title"] for one in said["outstanding_actions"]] == ["one"]
     assert [one["title"] for one in said["improvements"]] == ["two"]
+
+
+async def test_what_was_stored_before_figures_were_kept_counts(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    (incident,) = await world.incidents()
+    async with world.one.connection.guarded() as client:
+        assert await client.hdel(world.one.connection.keys.incident(incident.uid), "past") == 1
+    said = await world.one.reports.monthly(world.one.reports.month(None, world.clock.now()), world.clock.now())
+    assert said["by_severity"]["SEV-2"] == 1

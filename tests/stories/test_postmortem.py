@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from receiver.model.command import AddAction, Resolve
+from receiver.model.command import AddAction, Resolve, WritePostmortem
 from receiver.model.event import Actor, ActorKind, Kind
 from tests.fakes import jira as fake_jira
 from tests.stories.world import World, alert, notification
@@ -29,3 +29,17 @@ async def test_it_is_begun_at_the_end_and_follows_the_work(world: World) -> None
     (incident,) = await world.incidents()
     log = await world.one.incidents.events(incident.uid)
     assert [event.kind for event in log].count(Kind.POSTMORTEM) == 1
+
+
+async def test_what_nobody_has_to_write_becomes_a_page_once_somebody_does(world: World) -> None:
+    await world.site.start()
+    env = {"CONFLUENCE_URL": f"{world.site.url}/wiki", "JIRA_USER": fake_jira.USER, "JIRA_TOKEN": fake_jira.TOKEN}
+    await world.replica(**env, JIRA_URL=world.site.url)
+    await world.post(notification(alert("Odd", labels={"severity": "warning"})))
+    await world.one.respond.act(ONE, Resolve(), ALICE, world.clock.now())
+    await world.forward("30s")
+    assert world.confluence.pages == {}, "SEV-3: optional"
+    await world.one.respond.act(ONE, WritePostmortem(markdown="## What we learnt"), ALICE, world.clock.now())
+    await world.forward("30s")
+    (page,) = world.confluence.pages.values()
+    assert "What we learnt" in str(page)

@@ -154,7 +154,7 @@ class World:
         if not paced:
             made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
         made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
-        made.changes.asking = made.alert_rule.asking = self.outside
+        made.changes.asking = made.alert_rule.asking = made.budgets.asking = self.outside
         await made.open_store()
         self.replicas.append(made)
         return made

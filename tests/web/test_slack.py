@@ -151,6 +151,8 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
             "identified (draft 1, waits for",
         ),
         ("/status", "approve INC-2026-0001", "update 1 approved by alice"),
+        ("/incident", "postmortem INC-2026-0001", "Post-mortem of INC-2026-0001: the draft that the log gives."),
+        ("/incident", "postmortem INC-2026-0001", "### Contributing Factors"),
         ("/incident", "show INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
         ("/incident", "INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
         ("/incident", "list", "INC-2026-0001  SEV-2  open  AuthFailing  (nobody has it)"),
@@ -330,7 +332,7 @@ async def test_the_handshake(house: House) -> None:
 async def test_what_a_label_says_stays_dead_in_every_answer(house: House) -> None:
     evil = "<!channel> <@U0VP> *bold* <https://evil.example|click> &"
     await house.world.post(notification(alert("AuthFailing", annotations={"summary": evil})))
-    for text in ("list", "show INC-2026-0001", "ack INC-2026-0001"):
+    for text in ("list", "show INC-2026-0001", "postmortem INC-2026-0001", "ack INC-2026-0001"):
         _, said = await raw_type(house, "/incident", text)
         whole = json.dumps(said)
         assert "<!channel>" not in whole

@@ -15,6 +15,55 @@ from tests.web.conftest import ADMIN, READ, House, Opened
 from tests.web.test_pagerduty import SECRET, event, send
 from tests.web.test_slack import type_
 
+TIMELINE = """\
+## Incident Timeline
+**Incident ID**: INC-2024-0042
+**Date**: 2024-01-18
+**Duration**: 2h 15m
+**Severity**: SEV-2
+**IC**: Jane Engineer
+### Timeline (All times UTC)
+| Time | Event |
+|------|-------|
+| 14:00 | Alert: HighErrorRate triggered |
+| 14:02 | On-call acknowledged
+| 14:05 | Incident channel created
+| 14:10 | Root cause identified: Bad deployment |
+| 14:15 | Rollback initiated |
+| 14:20 | Rollback complete |
+| 14:25 | Error rate returning to normal |
+| 14:45 | Monitoring period started |
+| 16:15 | Incident resolved |"""
+POSTMORTEM = """\
+## Post-Incident Review: [Incident Title]
+**Date**: [Date]
+**Author**: [Name]
+**Status**: Draft
+### Summary
+### Impact
+- **Duration**: [Time]
+- **Users affected**: [Number/percentage]
+- **Revenue impact**: [If applicable]
+- **SLA impact**: [Error budget consumed]
+### Root Cause
+### Detection
+- How was the incident detected?
+- Could we have detected it sooner?
+### Response
+- What went well?
+- What could be improved?
+### Contributing Factors
+1. [Factor 1]
+### Action Items
+| Action | Owner | Due Date | Status |
+|--------|-------|----------|--------|
+### Lessons Learned
+- [Lesson 1]
+### Timeline
+| Time | Event |
+|------|-------|
+| 14:00 | Alert: HighErrorRate triggered |
+| 16:15 | Incident resolved |"""
 DAY = datetime(2024, 1, 18, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[1] / "golden"
 JANE = "U0JANE"
@@ -85,6 +134,27 @@ async def text(house: House, what: str) -> str:
 async def test_the_example(opened: Opened, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     house = await lived(opened, monkeypatch)
     assert await text(house, what) == (GOLDEN / f"INC-2024-0042-{what}.md").read_text("utf-8")
+
+
+async def test_it_has_the_templates_of_the_process_word_for_word(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await lived(opened, monkeypatch)
+    for what, template in (("timeline", TIMELINE), ("postmortem", POSTMORTEM)):
+        written = [line.rstrip() for line in (await text(house, what)).splitlines() if line.strip()]
+        at = 0
+        for line in template.splitlines():
+            # What stands in the template up to a place to be filled in begins a line here, in the template's order.
+            found = [place for place, one in enumerate(written[at:], at) if one.startswith(line.partition("[")[0])]
+            assert found, f"{line!r} is not in the {what}, or not after the line before it"
+            at = found[0] + 1
+    headings = [line for line in (await text(house, "postmortem")).splitlines() if line.startswith("#")]
+    assert headings[-1] == "### Links", "what the template has not stands behind it"
+    assert headings[:-1] == [
+        "## Post-Incident Review: HighErrorRate: Error rate above 5 %", "### Summary", "### Impact", "### Root Cause",
+        "### Detection", "### Response", "### Contributing Factors", "### Action Items", "### Lessons Learned",
+        "### Timeline",
+    ]  # fmt: skip
 
 
 async def test_its_end_is_as_the_process_asks(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

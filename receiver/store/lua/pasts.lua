@@ -3,10 +3,13 @@
 --
 -- KEYS[1]  index
 -- ARGV     prefix, uids...
--- reply    {id, past (JSON) ...}, flat; incidents that are gone are left out
+-- reply    {uid, id, past (JSON; "": an incident of before it was kept) ...}, flat; incidents that are gone are left out
 local found = {}
 for i = 2, #ARGV do
   local row = redis.call('HMGET', ARGV[1] .. 'inc:' .. ARGV[i], 'id', 'past')
-  if row[1] and row[2] then found[#found + 1] = row[1]; found[#found + 1] = row[2] end
+  if row[1] then
+    local at = #found
+    found[at + 1], found[at + 2], found[at + 3] = ARGV[i], row[1], row[2] or ''
+  end
 end
 return found

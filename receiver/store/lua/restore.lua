@@ -2,7 +2,7 @@
 -- Put an incident that is over back as it was, or nothing.
 --
 -- KEYS[1]  inc:<uid>
--- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), ttl (s), number = {prefix, number}, promised (bool),
+-- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), ttl (s), now (ms), remind (ms; 0: never), number = {prefix, number}, promised (bool),
 --          keys = [correlation, ...], n = {events, alerts, bodies, receipts}
 -- ARGV[2]  state, JSON
 -- ARGV[3..] events, then fingerprint and record of alerts, fingerprint and body of bodies, receipts
@@ -12,7 +12,7 @@ local p = h.prefix
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'known' end
 local other = redis.call('HGET', p .. 'ids', h.id)
 if other and other ~= h.uid and redis.call('EXISTS', p .. 'inc:' .. other) == 1 then return 'taken' end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'version', h.version, 'id', h.id, 'past', h.past)
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'version', h.version, 'id', h.id, 'past', h.past, 'restored', h.now)
 local at = 3
 local function put(command, key, count, width)
   for i = at, at + count * width - 1, 500 * width do
@@ -30,6 +30,7 @@ for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
 end
 redis.call('HSET', p .. 'ids', h.id, h.uid)
 redis.call('ZADD', p .. 'index', h.opened, h.uid)
+if h.remind > 0 then redis.call('ZADD', p .. 'due:timer', h.remind, h.uid .. ' promises') end
 if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
 -- What is open, or newer, keeps its place.
 for _, key in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. key, h.uid, 'NX', 'EX', h.ttl) end
