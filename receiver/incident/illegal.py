@@ -36,3 +36,12 @@ def require(incident: Incident, what: str, states: Iterable[State]) -> None:
     if incident.state not in states:
         possible = POSSIBLE[incident.state]
         raise Illegal(incident, what, f"it is {incident.state} (possible: {', '.join(possible)})")
+
+
+class Unfit(ValueError):
+    """What was asked for does not fit; `path` is the field."""
+
+    def __init__(self, path: str, message: str) -> None:
+        """`message` says what would be right."""
+        super().__init__(message)
+        self.path = path

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from receiver.incident.illegal import Unfit
 from receiver.incident.naming import known
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Actor
@@ -28,15 +29,6 @@ LONGEST = timedelta(days=400)
 """How long an override may last."""
 
 log = structlog.get_logger("receiver.duty")
-
-
-class Unfit(ValueError):
-    """What was asked for does not fit; `path` is the field."""
-
-    def __init__(self, path: str, message: str) -> None:
-        """`message` says what would be right."""
-        super().__init__(message)
-        self.path = path
 
 
 class Past(Exception):

@@ -11,7 +11,7 @@ import structlog
 
 from receiver.incident.commands import on_command
 from receiver.incident.declaration import declare
-from receiver.incident.illegal import Illegal, Impossible
+from receiver.incident.illegal import Illegal, Impossible, Unfit
 from receiver.incident.merging import absorb, merge
 from receiver.incident.timing import HAND_OVER
 from receiver.incident.verdict import Outcome, Verdict
@@ -209,4 +209,4 @@ class Respond:
         return Done(await self.find(before.uid), (), repeated=True)
 
 
-__all__ = ["Changed", "Done", "Illegal", "Impossible", "Respond", "Reused", "Unknown"]
+__all__ = ["Changed", "Done", "Illegal", "Impossible", "Respond", "Reused", "Unfit", "Unknown"]

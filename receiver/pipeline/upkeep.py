@@ -6,20 +6,19 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
-from receiver.incident.illegal import Impossible
+from receiver.incident.illegal import Unfit
 from receiver.incident.journal import Draft
 from receiver.incident.shelter import WINDOW, look_again
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.incident.windows import Window
 from receiver.model.event import Actor
-from receiver.model.oncall import check_weekly
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.posted import WINDOWS
+from receiver.pipeline.respond import Reused
 from receiver.pipeline.setting import Setting
 from receiver.store.board import Board
 from receiver.store.incidents import Incidents, Stale, new_uid
@@ -29,6 +28,9 @@ LONGEST = timedelta(days=30)
 """How long a window may last: more is no maintenance."""
 FORGOTTEN = timedelta(days=30)
 """How long after its end a single window is kept on the board."""
+
+ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components")
+"""What a request asked for again is told by; when a window without `from` began is the first request's."""
 
 log = structlog.get_logger("receiver.maintenance")
 
@@ -64,16 +66,23 @@ class Upkeep:
     async def add(self, window: Window, actor: Actor, now: datetime, *, once: str | None = None) -> Window:
         """Put a window up and return it once it is durable. `once`: a key against repetition.
 
-        Raises Impossible for times that cannot be, BoardFull, StoreAway.
+        Raises Unfit for times that cannot be, Reused, BoardFull, StoreAway.
         """
+        number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
+        before = next((one for one in self.windows() if one.id == number), None)
+        if before is not None:
+            if any(getattr(before, name) != getattr(window, name) for name in ASKED):
+                raise Reused("it was used before, for another window")
+            return before
         lasts = timedelta(seconds=window.lasts)
         if window.starts is not None and window.ends is not None:
             lasts = window.ends - window.starts
             if window.ends <= now:
-                raise Impossible("until: it ends before it begins to count (write a time later than now)")
-        if not timedelta() < lasts <= LONGEST:
-            raise Impossible(f"a window lasts at least a moment and at most {LONGEST.days} days")
-        number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
+                raise Unfit("until", "it ends before it begins to count (write a time later than now)")
+            if lasts <= timedelta():
+                raise Unfit("until", "it ends before it begins (write a time later than `from`)")
+        if lasts > LONGEST:
+            raise Unfit("until", f"longer than {LONGEST.days} days (write several windows)")
         made = window.model_copy(update={"id": number, "by": actor.name})
         for old in self.windows():
             if old.id and old.ends is not None and old.ends + FORGOTTEN < now:
@@ -112,28 +121,16 @@ class Upkeep:
 
 
 def window_of(given: Mapping[str, Any], now: datetime) -> Window:
-    """Return the window that a request asks for. Raises Impossible with the field and what would be right."""
-    for text in given["matchers"]:
+    """Return the window that a request asks for. Raises Unfit for a matcher that cannot be read."""
+    for index, text in enumerate(given["matchers"]):
         try:
             parse_matcher(text)
         except ValueError as error:
-            raise Impossible(f"matchers: {error}") from None
-    recurring = given.get("weekly") is not None
-    if recurring == (given.get("until") is not None) or recurring != (given.get("lasts") is not None):
-        raise Impossible("write either until (and from), or weekly and for")
-    if recurring:
-        if given.get("from_") is not None:
-            raise Impossible("from: a weekly window has none (write weekly: 'Sunday 03:00')")
-        try:
-            check_weekly(given["weekly"])
-            ZoneInfo(given["timezone"])
-        except (ValueError, KeyError, OSError) as error:
-            why = f"weekly: {error}" if isinstance(error, ValueError) else "timezone: no such zone"
-            raise Impossible(why) from None
+            raise Unfit(f"matchers.{index}", str(error)) from None
     return Window(
         name=given["name"],
         matchers=tuple(given["matchers"]),
-        starts=None if recurring else given.get("from_") or now,
+        starts=None if given.get("weekly") else given.get("from_") or now,
         ends=given.get("until"),
         weekly=given.get("weekly"),
         lasts=float(given.get("lasts") or 0),

@@ -58,9 +58,6 @@ Moment = Annotated[
 """A time with its offset, as RFC 3339 writes it."""
 
 
-NONE: JsonValue = {"type": "null"}
-
-
 class Body(Frozen):
     """What every request may say: who does it; default: the token's name."""
 
@@ -240,38 +237,6 @@ class OverrideBody(Body):
     person: Name = Field(description="A key of `people`, with or without @.")
     from_: Moment | None = Field(None, alias="from", description="From when on; left out: from now on.")
     until: Moment = Field(description="Until when.")
-
-
-Matcher = Annotated[Line, Field(json_schema_extra={"pattern": "^[a-zA-Z_][a-zA-Z0-9_]* *(=~|!~|!=|=) *."})]
-"""A matcher in text; whether its expression can be read shows when it is."""
-ONE_OR_OTHER: list[JsonValue] = [
-    {"required": ["until"], "properties": {"until": {"type": "string"}, "weekly": NONE, "for": NONE}},
-    {
-        "required": ["weekly", "for"],
-        "properties": {"weekly": {"type": "string"}, "for": {"type": "integer"}, "from": NONE, "until": NONE},
-    },
-]
-
-
-class MaintenanceBody(Body):
-    """A window: once (`from`, `until`), or every week (`weekly`, `for`)."""
-
-    model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
-
-    name: Line = Field(description="What is done then.")
-    matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
-        description='As in the configuration: service="db".'
-    )
-    from_: Moment | None = Field(None, alias="from", description="Of a single one; left out: now.")
-    until: Moment | None = Field(None, description="Of a single one.")
-    weekly: Line | None = Field(None, description="Of a recurring one: Sunday 03:00.")
-    lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
-        None, alias="for", description="Of a recurring one: seconds."
-    )
-    timezone: Name = Field("UTC", description="Of a recurring one.")
-    components: Annotated[tuple[Name, ...], Field(max_length=100)] = Field(
-        (), description="Components of the status page that it concerns."
-    )
 
 
 class TimerBody(Body):

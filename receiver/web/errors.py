@@ -83,7 +83,7 @@ def refusals(metrics: Metrics) -> Middleware:
             log.warning("request_failed", method=request.method, path=request.path[:200], reason=str(away))
             return problem(503, AWAY)
         except web.HTTPException as error:
-            return _known(error)
+            return _known(request, error)
         except Exception:
             # The caller learns nothing of it; the log has all of it. Alertmanager comes again after a 5xx.
             metrics.loop_errors.labels("web").inc()
@@ -93,13 +93,21 @@ def refusals(metrics: Metrics) -> Middleware:
     return turn
 
 
-def _known(error: web.HTTPException) -> web.StreamResponse:
+def _known(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
     if error.status < HTTPStatus.BAD_REQUEST:
         # No door redirects: Alertmanager would follow with a GET and count it as delivered.
         return problem(404, "there is nothing here")
     said = {404: "there is nothing here", 405: "this method is not taken here", 413: "the body is too large"}
     headers = {name: error.headers[name] for name in _PASSED_ON if name in error.headers}
+    # A path that stands there by itself has its own methods, not those of a path with a place in it that it fits too.
+    own = {route.method for route in request.app.router.routes() if _path(route) == request.path}
+    if "Allow" in headers and own:
+        headers["Allow"] = ",".join(sorted(own))
     return problem(error.status, said.get(error.status, error.reason or "refused"), headers=headers)
+
+
+def _path(route: web.AbstractRoute) -> str:
+    return route.resource.canonical if route.resource else ""
 
 
 async def harden(request: web.Request, response: web.StreamResponse) -> None:

@@ -13,8 +13,8 @@ from aiohttp import web
 from receiver.config.sections import Scope
 from receiver.model.base import rfc3339
 from receiver.model.event import Actor, ActorKind
-from receiver.pipeline.duty import NoOverride, Past, Unfit
-from receiver.pipeline.respond import Impossible, Reused
+from receiver.pipeline.duty import NoOverride, Past
+from receiver.pipeline.respond import Impossible, Reused, Unfit
 from receiver.pipeline.schedules import TYPE, Schedules
 from receiver.store.board import BoardFull
 from receiver.web.auth import BASIC, Caller, Gate
@@ -150,13 +150,14 @@ def _telling() -> Iterator[None]:
         raise Refusal(404, "unknown", str(unknown)) from None
     except Unfit as unfit:
         errors = [{"path": unfit.path, "message": str(unfit)}]
-        raise Refusal(400, "bad_body", f"{unfit.path}: {unfit}", errors=errors) from None
+        raise Refusal(409, "unfit", f"{unfit.path}: {unfit}", errors=errors) from None
     except (Past, BoardFull) as past:
         raise Refusal(409, "not_now", str(past)) from None
     except Reused as reused:
         raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None
 
 
+ID = Parameter("id", "Its id.", {"type": "string", "minLength": 1}, needed=True)
 AT = Parameter("at", "A time (RFC 3339); left out: now.", WHEN)
 OVERRIDES, SCHEDULE = "/api/v1/oncall/overrides", "/api/v1/oncall/{schedule}"
 
@@ -175,7 +176,7 @@ def oncall_operations(api: OnCallApi) -> list[Operation]:
         Operation("POST", OVERRIDES, do, "Somebody takes over for a while.", api.override, "Override", OverrideBody,
                   status=201, refuses=(404,)),
         Operation("DELETE", OVERRIDES, do, "End an override, or take it back.", api.lift, "Override",
-                  query=(Parameter("id", "Its id; needed.", {"type": "string", "minLength": 1}),), refuses=(404, 409)),
+                  query=(ID,), refuses=(404, 409)),
         Operation("DELETE", f"{OVERRIDES}/{{id}}", do, "End an override, or take it back.", api.lift, "Override",
                   refuses=(404, 409)),
         Operation("GET", f"{SCHEDULE}.ics", read, "A schedule as iCalendar.", api.calendar, "", kind=TYPE,

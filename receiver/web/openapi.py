@@ -104,7 +104,8 @@ def _place(name: str) -> dict[str, Any]:
 
 def _parameter(item: Parameter) -> dict[str, Any]:
     schema = {"type": "array", "items": item.schema} if item.many else item.schema
-    return {"name": item.name, "in": "query", "description": item.text, "schema": schema}
+    made = {"name": item.name, "in": "query", "description": item.text, "schema": schema}
+    return {**made, "required": True} if item.needed else made
 
 
 def _header(name: str, text: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Parameter:
     schema: dict[str, object]
     many: bool = False
     """Whether it may stand there several times: any of them."""
+    needed: bool = False
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,8 @@ PREFLIGHT = _object(
     }
 )  # fmt: skip
 
+MOST = 2**64 - 1
+"""Alertmanager counts so far."""
 WORTH: Schema = {"anyOf": [{"type": "object", "additionalProperties": {"type": "string"}}, {"type": "null"}]}
 NOTIFICATION: Schema = {
     "type": "object",
@@ -166,7 +168,7 @@ NOTIFICATION: Schema = {
         "commonLabels": WORTH,
         "commonAnnotations": WORTH,
         "externalURL": {"type": "string"},
-        "truncatedAlerts": {"type": "integer", "minimum": 0},
+        "truncatedAlerts": {"type": "integer", "minimum": 0, "maximum": MOST},
     },
 }
 """What Alertmanager posts (contracts: alertmanager, the payload); it may say more."""

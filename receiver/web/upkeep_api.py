@@ -6,19 +6,19 @@ from aiohttp import web
 
 from receiver.config.sections import Scope
 from receiver.model.event import Actor, ActorKind
-from receiver.pipeline.respond import Impossible
+from receiver.pipeline.respond import Reused, Unfit
 from receiver.pipeline.upkeep import NoWindow, shape, window_of
 from receiver.store.board import BoardFull
 from receiver.web.auth import Gate
-from receiver.web.bodies import MaintenanceBody
 from receiver.web.conditional import read, repetition
 from receiver.web.errors import Refusal, answer
 from receiver.web.keys import Doors
+from receiver.web.maintenance_body import MaintenanceBody
 from receiver.web.operations import Operation, Parameter
 from receiver.web.query import no_query, read_once
 from receiver.web.shapes import listed
 
-ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1, "maxLength": 100})
+ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1}, needed=True)
 
 
 class UpkeepApi:
@@ -47,10 +47,13 @@ class UpkeepApi:
             window = window_of(given.model_dump(exclude={"by"}), now)
             actor = Actor(kind=ActorKind.API, name=given.by or caller.name)
             made = await self.doors.upkeep.add(window, actor, now, once=once)
-        except Impossible as impossible:
-            raise Refusal(400, "bad_body", str(impossible)) from None
+        except Unfit as unfit:
+            errors = [{"path": unfit.path, "message": str(unfit)}]
+            raise Refusal(409, "unfit", f"{unfit.path}: {unfit}", errors=errors) from None
         except BoardFull as full:
             raise Refusal(409, "full", str(full)) from None
+        except Reused as reused:
+            raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None
         return answer(shape(made, now), 201)
 
     async def remove(self, request: web.Request) -> web.Response:

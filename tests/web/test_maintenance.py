@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from receiver.web.maintenance_body import MATCHER
 from tests.stories.world import alert, notification
 from tests.web.conftest import House, Opened
 from tests.web.test_respond import do
@@ -84,11 +86,41 @@ async def test_it_is_shown_on_the_status_page_by_its_components_only(house: Hous
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
-    [({"matchers": []}, "matchers"), ({"matchers": ['service=~"("']}, "matchers"), ({"until": None}, "until"),
-     ({"until": "2026-11-01T00:00:00Z"}, "until"), ({"until": "soon"}, "until"), ({"weekly": "Someday"}, "until"),
-     ({"until": "2027-11-01T00:00:00Z"}, "30 days"), ({"nam": "x"}, "no such field")],
+    ("change", "status", "said"),
+    [({"matchers": []}, 400, "matchers"), ({"matchers": ["service"]}, 400, "not a matcher"),
+     ({"matchers": ['service=~"("']}, 409, "matchers.0"), ({"until": None}, 400, "until"),
+     ({"until": "2026-11-01T00:00:00Z"}, 409, "later than now"), ({"until": "soon"}, 400, "until"),
+     ({"from": "2026-11-24T00:00:00Z"}, 409, "later than `from`"),
+     ({"until": "2027-11-01T00:00:00Z"}, 409, "30 days"), ({"nam": "x"}, 400, "no such field"),
+     ({"weekly": "Sunday 03:00", "for": 60}, 400, "either"), ({"timezone": "Mars/Base"}, 400, "no such time zone"),
+     ({"timezone": "Europe/Berlni"}, 400, "Europe/Berlin"),
+     ({"until": None, "weekly": "Someday 03:00", "for": 60}, 400, "moment of the week"),
+     ({"until": None, "weekly": "Sunday 03:00", "for": 60, "from": "2026-11-24T00:00:00Z"}, 400, "from")],
 )  # fmt: skip
-async def test_a_window_that_cannot_be_is_refused(house: House, change: dict[str, Any], said: str) -> None:
-    status, problem = await do(house, "/maintenance", {**ONCE, **change})
-    assert (status, said in problem["detail"]) == (400, True), problem
+async def test_a_window_that_cannot_be_is_refused(house: House, change: dict[str, Any], status: int, said: str) -> None:
+    got, problem = await do(house, "/maintenance", {**ONCE, **change})
+    assert (got, said in problem["detail"]) == (status, True), problem
+    assert problem["errors"][0]["message"], problem
+    assert (await house.get("/api/v1/maintenance"))[1]["items"] == []
+
+
+@pytest.mark.parametrize("text", ['a="b"', "a!=b", 'a.b=~"x.*"', ' "a b" = c', "a=", "0=0", "a=~(b|c)", 'a="=b"'])
+async def test_every_matcher_that_is_read_fits_what_the_document_says(house: House, text: str) -> None:
+    assert re.search(MATCHER, text)
+    assert (await do(house, "/maintenance", {**ONCE, "matchers": [text]}))[0] == 201
+
+
+@pytest.mark.parametrize("text", ["SUN 03:00", "Monday  23:59", "thursday 00:00"])
+async def test_a_moment_of_the_week_is_read_however_it_is_written(house: House, text: str) -> None:
+    weekly = {"name": "w", "matchers": ["a=b"], "weekly": text, "for": 60, "timezone": "Europe/Berlin"}
+    assert (await do(house, "/maintenance", weekly))[0] == 201
+
+
+async def test_the_same_key_makes_one_window_and_none_for_another_wish(house: House) -> None:
+    again = {"Idempotency-Key": "k"}
+    _, first = await do(house, "/maintenance", ONCE, **again)
+    await house.world.forward("2m")
+    assert (await do(house, "/maintenance", ONCE, **again))[1]["id"] == first["id"]
+    assert (await do(house, "/maintenance", {**ONCE, "name": "other"}, **again))[0] == 409
+    await house.world.forward("2h")
+    assert (await do(house, "/maintenance", ONCE, **again))[1]["id"] == first["id"]

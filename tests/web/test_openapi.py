@@ -45,3 +45,12 @@ async def test_each_operation_is_refused_to_whoever_lacks_its_scope(opened: Open
         path = re.sub(r"\{\w+\}", "1", one.path)
         async with house.client.request(one.method, path, headers={"Authorization": f"Bearer {token}"}) as response:
             assert response.status in (401, 403), (one.name, response.status)
+
+
+async def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(opened: Opened) -> None:
+    house = await opened()
+    _, made = await house.get("/api/openapi.json", headers={})
+    for path, item in made["paths"].items():
+        async with house.client.options(re.sub(r"\{\w+\}", "1", path)) as response:
+            assert response.status == 405
+            assert {*response.headers["Allow"].split(",")} - {"HEAD"} == {name.upper() for name in item}, path
