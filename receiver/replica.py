@@ -12,7 +12,9 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.incident.timing import BUDGET, CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, STORM, UNSILENCE, VERIFY
+from receiver.incident.timing import (
+    BUDGET, CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, SHELTER, STORM, UNSILENCE, VERIFY,
+)  # fmt: skip
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.alert_rule import AlertRule
@@ -168,6 +170,7 @@ class Replica:
         self.upkeep = Upkeep(
             lambda: self.setting, self.board, self.read_board, self.mirror, self.incidents, self.intake
         )
+        self.work.asking[SHELTER] = self.upkeep.look
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
         self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look

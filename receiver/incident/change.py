@@ -11,7 +11,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.membership import LEAVES_AFTER, fired, sender, tombs, worst_of
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
-from receiver.incident.shelter import leave_shelter
+from receiver.incident.shelter import leave_shelter, take_shelter
 from receiver.incident.storm import release
 from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
@@ -150,6 +150,7 @@ class Change:
         _, decision = worst_of(self.live, self.part)
         if decision.severity.worse_than(self.draft.incident.severity):
             self._raised(decision)
+        take_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
         summon(self.draft, self.policy, "reopened")
 
     def _raise(self) -> bool:

@@ -14,12 +14,14 @@ from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.illegal import Illegal
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
+from receiver.incident.shelter import leave_shelter
+from receiver.incident.storm import release
 from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
 from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import AlertRecord, Incident
+from receiver.model.incident import AlertRecord, Incident, State
 
 
 def merge(
@@ -72,13 +74,25 @@ def absorb(
     data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}
     text = f"{child.id} was merged into it with {len(fresh)} alerts"
     draft.add(Kind.ABSORBED, "merged", text, data, policy.informs)
+    firing = [bodies.get(name, {}).get("labels", {}) for name, record in fresh.items() if record.firing]
+    if firing and parent.state is State.MONITORING:
+        said = f"{len(firing)} alerts of {child.id} fire: it is not over"
+        draft.add(Kind.REFIRED, "merged", said, to=(*policy.informs, *pagers_of(parent)))
+        if not any(page.ring == parent.ring for page in parent.pages):
+            summon(draft, policy, "refired")
     if child.severity.worse_than(parent.severity) and not parent.by_hand and not parent.state.over:
         reasons = (f"as severe as {child.id} by {child.decision.rule}", *child.decision.reasons)
         decision = child.decision.model_copy(update={"severity": child.severity, "rule": "merge", "reasons": reasons})
         said = f"severity raised from {parent.severity} to {child.severity} by the merge"
         told = (*policy.informs, *pagers_of(parent))
         draft.add(Kind.SEVERITY_RAISED, "merged", said, {"decision": decision.model_dump(mode="json")}, told)
+        if child.held is None:
+            release(draft, policy, "severity_raised")
         summon(draft, policy, "severity_raised")
+    # What called people before it was merged goes on calling them.
+    if firing and child.held is None:
+        leave_shelter(draft, policy, firing)
+        release(draft, policy, "merged")
     return Verdict(
         Outcome.UPDATED,
         "merged",

@@ -8,7 +8,7 @@ from datetime import datetime
 from receiver.incident.audience import Policy
 from receiver.incident.journal import Draft
 from receiver.incident.summons import summon
-from receiver.model.base import rfc3339
+from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
 
@@ -28,11 +28,14 @@ def take_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str
     window = sheltered(policy, alerts, draft.now)
     if window is None:
         return False
-    name, until = window
+    _hold(draft, policy, *window)
+    return True
+
+
+def _hold(draft: Draft, policy: Policy, name: str, until: datetime) -> None:
     text = f"in the maintenance window {name} until {rfc3339(until)}: nobody is paged"
     data = {"held": f"{WINDOW}{name}", "until": rfc3339(until)}
     draft.add(Kind.MAINTENANCE, "maintenance", text, data, policy.informs)
-    return True
 
 
 def leave_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
@@ -46,14 +49,18 @@ def leave_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, st
 
 
 def shelter_due(incident: Incident) -> datetime | None:
-    """Return when a held incident is looked at again; None for one that is not held, or by no window."""
-    return incident.held_until if incident.held and not incident.state.over else None
+    """Return since when a held incident is to be looked at; None for one that is not held, or by no window."""
+    return incident.opened_at if incident.held_until is not None and not incident.state.over else None
 
 
-def look_again(draft: Draft, policy: Policy) -> None:
-    """The window is over: what still needs people calls them now; another window may hold it further."""
+def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
+    """Call people now for what still needs them, unless a window holds its `alerts` still, or another one further."""
     incident = draft.incident
-    if take_shelter(draft, policy, [incident.labels]):
+    found = sheltered(policy, list(alerts) or [incident.labels], draft.now)
+    if found is not None:
+        known = incident.held_until
+        if f"{WINDOW}{found[0]}" != incident.held or known is None or to_ms(found[1]) != to_ms(known):
+            _hold(draft, policy, *found)
         return
     name = (incident.held or "").removeprefix(WINDOW)
     still = f"{incident.firing} alerts fire still" if incident.firing else "no alert fires any more"

@@ -13,7 +13,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict, View
 from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident
+from receiver.model.incident import Incident, State
 from receiver.model.plan import Ladder
 from receiver.model.severity import Decision, Severity
 
@@ -45,7 +45,8 @@ def release(draft: Draft, policy: Policy, step: str) -> None:
     if draft.incident.held != HELD:
         return
     draft.add(Kind.RELEASED, "released", "no longer held back by the storm", to=policy.informs)
-    summon(draft, policy, step)
+    if draft.incident.state is not State.MONITORING:
+        summon(draft, policy, step)
 
 
 def open_storm(uid: str, severity: Severity, recent: int, policy: Policy, now: datetime) -> Verdict:

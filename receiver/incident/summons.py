@@ -14,6 +14,8 @@ from receiver.model.plan import Reach, Way
 
 FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_ended")
 """Why people are called when it is new to them, and not only once more."""
+TAKER = "whoever takes the ticket"
+"""Stands for a contact where nobody is called but for a ticket: its time to answer counts all the same."""
 
 
 def adopt(draft: Draft, adopted: Sequence[Page]) -> None:
@@ -45,7 +47,11 @@ def summon(draft: Draft, policy: Policy, step: str) -> None:
         _gather(draft, policy, step)
     if called.ticket and step in FRESH:
         where = "a ticket is made" if policy.tickets else "no channel makes tickets: it stands in the queue"
-        data = {"tickets": [to.model_dump(mode="json") for to in policy.tickets]}
+        data: dict[str, Any] = {"tickets": [to.model_dump(mode="json") for to in policy.tickets]}
+        if not (called.page or called.notify):
+            due = later(draft.now, called.respond, called.hours, draft.incident.plan.zone)
+            reach = Reach(contact=TAKER, way=Way.NOTIFY, at=draft.now, due=due, ring=draft.incident.ring)
+            data["reached"] = [reach.model_dump(mode="json")]
         draft.add(Kind.TICKET, step, where, data, policy.tickets or policy.informs)
 
 

@@ -14,7 +14,7 @@ from receiver.incident.promises import call_in, promise_due
 from receiver.incident.publication import public_due, tell_public
 from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
 from receiver.incident.reviewing import begin_review, review_due
-from receiver.incident.shelter import look_again, shelter_due
+from receiver.incident.shelter import shelter_due
 from receiver.incident.verification import end_watch, verify_due, watch_ends
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident
@@ -31,6 +31,7 @@ MEASURE = "measure"
 CHANGES = "changes"
 RULE = "rule"
 BUDGET = "budget"
+SHELTER = "shelter"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Draft, Policy], None]
@@ -42,7 +43,8 @@ def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def _storm_due(incident: Incident, policy: Policy) -> datetime | None:
-    return incident.opened_at if incident.storm and not incident.state.over else None
+    # Over, it lets out what it still holds back.
+    return incident.opened_at if incident.storm else None
 
 
 def _hand_over_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -103,7 +105,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "letter": (letter_due, hand_letter),
     RULE: (rule_due, None),
     BUDGET: (budget_due, None),
-    "shelter": (lambda incident, policy: shelter_due(incident), look_again),
+    SHELTER: (lambda incident, policy: shelter_due(incident), None),
 }
 """Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.storm import KEY, LOOK, NAMED, count_in
+from receiver.incident.journal import Draft
+from receiver.incident.storm import HELD, KEY, LOOK, NAMED, count_in, release
 from receiver.incident.timing import STORM
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.base import to_ms
-from receiver.model.event import Kind
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import Incident
 from receiver.model.severity import Severity
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
@@ -32,6 +34,8 @@ class Storm:
         member = f"{uid} {STORM}"
         setting = self.setting()
         incident, limit = await self.incidents.incident(uid), setting.policy.storm
+        if incident is not None and incident.state.over:
+            await self._let_out(incident, now)
         if incident is None or incident.state.over or limit is None or incident.storm_ended_at is not None:
             await self.due.drop_timer(member)
             return
@@ -48,3 +52,19 @@ class Storm:
             except Stale:
                 return  # looked at again when the lease has passed
         await self.due.later(member, to_ms(now + LOOK))
+
+    async def _let_out(self, storm: Incident, now: datetime) -> None:
+        # Nobody answers for them any more: whoever said that the storm is over may not have known of each.
+        for child in await self.incidents.many(list(await self.incidents.children(storm.uid))):
+            for _ in range(3):
+                known = await self.incidents.incident(child.uid)
+                if known is None or known.state.over or known.held != HELD or known.parent != storm.uid:
+                    break
+                draft = Draft(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
+                release(draft, self.setting().policy, "storm_over")
+                verdict = Verdict(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
+                try:
+                    await self.intake.commit(verdict, self.setting(), now)
+                except Stale:
+                    continue
+                break

@@ -12,9 +12,11 @@ import structlog
 from receiver.incident.illegal import Unfit
 from receiver.incident.journal import Draft
 from receiver.incident.shelter import WINDOW, look_again
+from receiver.incident.timing import SHELTER
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.incident.windows import Window
-from receiver.model.event import Actor
+from receiver.model.base import to_ms
+from receiver.model.event import Actor, ActorKind
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.posted import WINDOWS
@@ -29,6 +31,8 @@ LONGEST = timedelta(days=30)
 FORGOTTEN = timedelta(days=30)
 """How long after its end a single window is kept on the board."""
 
+LOOK = timedelta(minutes=1)
+"""How often it is looked whether the window still holds what it held: it may have been taken down meanwhile."""
 ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components")
 """What a request asked for again is told by; when a window without `from` began is the first request's."""
 
@@ -105,13 +109,33 @@ class Upkeep:
                 await self._release(known.uid, actor, now)
         return found
 
+    async def look(self, uid: str, now: datetime) -> None:
+        """Look whether a window holds `uid` still: another replica may have taken it down. Raises StoreAway."""
+        member, incident = f"{uid} {SHELTER}", await self.incidents.incident(uid)
+        if incident is None or incident.held_until is None or incident.state.over:
+            await self.intake.due.drop_timer(member)
+            return
+        until = incident.held_until
+        ends = [one.holds(now) for one in self.windows() if f"{WINDOW}{one.name}" == incident.held]
+        if to_ms(until) not in [to_ms(end) for end in ends if end is not None]:
+            await self._release(uid, Actor(kind=ActorKind.TIMER, name=SHELTER), now)
+            incident = await self.incidents.incident(uid)
+            if incident is None or incident.held_until is None:
+                return
+        await self.intake.due.later(member, to_ms(max(now, min(until, now + LOOK))))
+
     async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
         for _ in range(3):
             incident = await self.incidents.incident(uid)
-            if incident is None or incident.held is None or incident.state.over:
+            if incident is None or incident.held_until is None or incident.state.over:
                 return
+            firing = {name for name, record in (await self.incidents.records(uid)).items() if record.firing}
+            bodies = await self.incidents.bodies(uid)
             draft = Draft(incident, actor, now)
-            look_again(draft, self.setting().policy)
+            alerts = [body.get("labels", {}) for name, body in bodies.items() if name in firing]
+            look_again(draft, self.setting().policy, alerts)
+            if not draft.events:
+                return
             verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, self.setting(), now)

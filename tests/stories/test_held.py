@@ -1,0 +1,141 @@
+"""What is held back by a window, a storm or a merge calls people once nothing holds it any more, and not before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from receiver.incident.windows import Window
+from receiver.model.alert import parse_notification
+from receiver.model.command import Close, Mitigate, Resolve
+from receiver.model.incident import Incident, State
+from receiver.model.severity import Severity
+from receiver.pipeline.upkeep import window_of
+from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH, MINOR, breaches
+from tests.stories.world import World, alert, notification
+
+
+async def up(world: World, **more: Any) -> Window:
+    now = world.clock.now()
+    given = {"name": "upgrade", "matchers": ['service="api"'], "components": [], "timezone": "UTC",
+             "until": now + timedelta(hours=8), **more}  # fmt: skip
+    return await world.one.upkeep.add(window_of(given, now), ALICE, now)
+
+
+async def known(world: World) -> dict[str, Incident]:
+    return {one.id: one for one in await world.incidents()}
+
+
+async def test_a_window_taken_down_on_one_replica_holds_nothing_on_another(world: World) -> None:
+    await world.open(2)
+    made = await up(world)
+    await world.quiet()
+    other, now = world.replicas[1], world.clock.now()
+    # The first replica has not heard of this one when the window goes, the second not of the window's end at the next.
+    await other.intake.accept(parse_notification(notification(alert("Broken", **HIGH))), now)
+    await world.one.upkeep.remove(made.id, ALICE, now)
+    await other.intake.accept(parse_notification(notification(alert("Slow", **HIGH), group="slow")), now)
+    await world.forward("1m")
+    assert world.rung() == ["alice", "alice"]
+    assert {one.held for one in (await known(world)).values()} == {None}
+
+
+async def test_a_look_at_a_window_that_holds_writes_nothing(world: World) -> None:
+    await world.open()
+    await up(world, until=None, weekly="Monday 14:00", lasts=3600)
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.forward("5m")
+    held = (await known(world))["INC-2026-0001"]
+    assert held.held == "maintenance: upgrade"
+    log = await world.one.incidents.events(held.uid)
+    assert sum(event.kind == "maintenance" for event in log) == 1
+    await world.forward("53m")
+    assert world.rung() == ["alice"]
+
+
+async def test_each_alert_counts_when_it_is_looked_again_not_only_what_they_share(world: World) -> None:
+    await world.open()
+    await up(world, matchers=['instance=~"db-.*"'], until=world.clock.now() + timedelta(minutes=10))
+    await up(world, name="longer", matchers=['instance=~"db-[12]"'], until=world.clock.now() + timedelta(minutes=30))
+    both = [alert("Broken", labels={"instance": f"db-{n}"}, annotations={"error_rate": "7.3%"}) for n in (1, 2)]
+    await world.post(notification(*both))
+    await world.forward("20m")
+    assert world.rung() == [], "the longer window holds both"
+    await world.forward("11m")
+    assert world.rung() == ["alice"]
+
+
+async def test_firing_again_inside_a_window_it_reopens_in_silence_and_the_end_calls(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.post(notification(alert("Broken", firing=False, **HIGH)))
+    await up(world, until=world.clock.now() + timedelta(minutes=10))
+    await world.post(notification(alert("Broken", starts="2026-11-23T14:25:00Z", **HIGH)))
+    await world.forward("9m")
+    assert world.rung() == ["alice"]
+    assert (await known(world))["INC-2026-0001"].state is State.OPEN
+    await world.forward("2m")
+    assert world.rung() == ["alice", "alice"]
+
+
+@pytest.mark.parametrize("command", [Resolve(), Close(force=True, text="enough")])
+async def test_a_storm_that_people_end_lets_out_what_still_fires(world: World, command: Resolve | Close) -> None:
+    await world.open()
+    for number in range(23):
+        await world.post(notification(alert(f"Auth{number}"), group=f"g{number}"))
+    await world.post(notification(alert("Auth22", firing=False), group="g22"))
+    rung = len(world.rung())
+    storm = next(one for one in await world.incidents() if one.storm)
+    await world.one.respond.act(storm.id, command, ALICE, world.clock.now())
+    await world.forward("1m")
+    assert len(world.rung()) == rung + 2, "two of three fire still"
+    assert [one.id for one in await world.incidents() if one.held] == []
+
+
+async def test_what_calls_people_goes_on_calling_them_when_it_is_merged_into_what_is_held(world: World) -> None:
+    await world.open()
+    await up(world, matchers=['service="batch"'])
+    await world.post(notification(alert("Minor", **MINOR), group="minor"))
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
+    await world.forward("16m")
+    assert sorted(world.rung()) == ["alice", "alice", "bob", "eng-lead"]
+
+
+async def test_a_sev1_merged_into_a_part_of_a_storm_is_not_held_back(world: World) -> None:
+    await world.open()
+    for number in range(22):
+        await world.post(notification(alert(f"Auth{number}"), group=f"g{number}"))
+    await world.post(notification(alert("Broken", **EVERYBODY), group="broken"))
+    found = await world.incidents()
+    part = next(one for one in found if one.held)
+    worst = next(one for one in found if one.severity is Severity.SEV1)
+    await world.one.respond.merge(worst.id, part.id, ALICE, world.clock.now())
+    await world.forward("16m")
+    assert "vp-eng" in world.rung()
+    assert (await known(world))[part.id].held is None
+
+
+async def test_what_fires_and_is_merged_into_what_is_watched_is_not_over(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Slow", **HIGH), group="slow"))
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Mitigate(), ALICE, world.clock.now())
+    await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
+    await world.forward("16m")
+    assert (await known(world))["INC-2026-0001"].state is State.OPEN
+    assert "eng-lead" in world.rung()
+
+
+async def test_a_ticket_that_nobody_takes_in_four_hours_of_business_is_a_breach(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Ui", labels={"category": "ui"})))
+    # Opened on a Monday at 14:02:20: four hours of 09:00 to 17:00 end on Tuesday at 10:02:20.
+    world.clock.forward(timedelta(hours=19, minutes=59))
+    await world.quiet()
+    assert breaches(world, "SEV-4") == 0
+    await world.forward("2m")
+    assert (breaches(world, "SEV-4"), world.rung()) == (1, [])
