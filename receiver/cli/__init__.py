@@ -14,6 +14,7 @@ from receiver.cli.archive import export, restore
 from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
+from receiver.cli.maintenance import maintenance
 from receiver.cli.oncall import oncall
 from receiver.cli.public import public
 from receiver.cli.report import report
@@ -43,6 +44,7 @@ app.command("dashboard")(dashboard)
 app.command("alert-rules")(alert_rules)
 app.add_typer(incidents, name="incident")
 app.add_typer(oncall, name="oncall")
+app.add_typer(maintenance, name="maintenance")
 app.add_typer(rules, name="rules")
 app.add_typer(public, name="status")
 app.command("export")(export)

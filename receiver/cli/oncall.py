@@ -27,9 +27,9 @@ def show(
     token: Token = "",
 ) -> None:
     """Show who is on call in each schedule."""
-    query = f"?{urlencode({'at': _moment(at).isoformat()})}" if at else ""
+    query = f"?{urlencode({'at': moment(at).isoformat()})}" if at else ""
     told = ask(url, f"/api/v1/oncall{query}", token)
-    if _as_json(form, told):
+    if as_json(form, told):
         return
     columns = ("schedule", "person", "since", "until", "next", "because")
     table(columns, [(name, *_shift(shift)) for name, shift in told["schedules"].items()])
@@ -46,7 +46,7 @@ def following(
     """List the shifts of the next days, hours that nobody holds among them."""
     names = [schedule] if schedule else list(ask(url, "/api/v1/oncall", token)["schedules"])
     found = {name: ask(url, f"/api/v1/oncall/{quote(name, safe='')}/shifts?days={days}", token) for name in names}
-    if _as_json(form, {name: page["items"] for name, page in found.items()}):
+    if as_json(form, {name: page["items"] for name, page in found.items()}):
         return
     columns = ("schedule", "person", "since", "until", "next", "because")
     table(columns, [(name, *_shift(shift)) for name, page in found.items() for shift in page["items"]])
@@ -65,10 +65,10 @@ def override(
     """Let somebody take over a schedule for a while."""
     body = {"schedule": schedule, "person": person}
     if begins:
-        body["from"] = _moment(begins).isoformat()
-    body["until"] = _until(until, _moment(begins) if begins else None).isoformat()
+        body["from"] = moment(begins).isoformat()
+    body["until"] = until_when(until, moment(begins) if begins else None).isoformat()
     made = ask(url, "/api/v1/oncall/overrides", token, body)
-    if not _as_json(form, made):
+    if not as_json(form, made):
         typer.echo(plain(f"{made['id']}: {made['person']} is on call in {made['schedule']} from {made['from']} "
                          f"until {made['until']}"))  # fmt: skip
 
@@ -77,7 +77,7 @@ def override(
 def overrides(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
     """List the overrides that hold or are to come."""
     page = ask(url, "/api/v1/oncall/overrides", token)
-    if not _as_json(form, page):
+    if not as_json(form, page):
         columns = ("id", "schedule", "person", "from", "until", "by")
         table(columns, [[str(one[name]) for name in columns] for one in page["items"]])
 
@@ -91,7 +91,7 @@ def lift(
 ) -> None:
     """End an override now, or take back one that is to come."""
     ended = ask(url, f"/api/v1/oncall/overrides/{quote(number, safe='')}", token, method="DELETE")
-    if not _as_json(form, ended):
+    if not as_json(form, ended):
         typer.echo(plain(f"{ended['person']} does not take over {ended['schedule']} any more"))
 
 
@@ -125,7 +125,7 @@ def accept(
     """Accept the hand-off of a schedule."""
     body = {"by": by} if by else {}
     done = ask(url, f"/api/v1/oncall/{quote(schedule, safe='')}/accept", token, body)
-    if not _as_json(form, done):
+    if not as_json(form, done):
         typer.echo(plain(f"{done['schedule']}: {done['person']} is on call since {done['since']}, accepted by "
                          f"{done['by']} at {done['at']}"))  # fmt: skip
 
@@ -134,7 +134,7 @@ def accept(
 def preflight(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
     """Say who is unreachable, and which hours nobody holds, in the next 14 days; exit code 1 if there is anything."""
     found = ask(url, "/api/v1/oncall/preflight", token)
-    if not _as_json(form, found):
+    if not as_json(form, found):
         for one in found["unreachable"]:
             named = ", ".join(one["called_as"])
             typer.echo(plain(f"{one['person']}: {one['name']} has no address on any channel that rings ({named})"))
@@ -146,7 +146,8 @@ def preflight(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None
         raise typer.Exit(1)
 
 
-def _as_json(form: str, value: Any) -> bool:
+def as_json(form: str, value: Any) -> bool:
+    """Print `value` if JSON is asked for, and return whether it was. Ends the command with 2 for another form."""
     if form not in ("text", "json"):
         typer.echo(f"--format {plain(form)}: no such form (write text or json)", err=True)
         raise typer.Exit(2)
@@ -161,7 +162,8 @@ def _shift(shift: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _moment(text: str, *, ends: bool = False) -> datetime:
+def moment(text: str, *, ends: bool = False) -> datetime:
+    """Return the moment that `text` names, in UTC. Ends the command with 2 where it names none."""
     from receiver.model.wallclock import check_when, parse_when
 
     try:
@@ -171,12 +173,13 @@ def _moment(text: str, *, ends: bool = False) -> datetime:
         raise typer.Exit(2) from None
 
 
-def _until(text: str, begins: datetime | None) -> datetime:
+def until_when(text: str, begins: datetime | None) -> datetime:
+    """Return the moment that `text` names, or that lies so long after `begins` (None: now). See `moment`."""
     from receiver.clock import Clock
     from receiver.model.units import parse_duration
 
     try:
         lasts: timedelta = parse_duration(text)
     except ValueError:
-        return _moment(text, ends=True)
+        return moment(text, ends=True)
     return (begins or Clock().now().astimezone(UTC)) + lasts

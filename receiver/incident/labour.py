@@ -224,10 +224,11 @@ def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
 
 
 def _silenced(draft: Draft, command: RecordSilence, policy: Policy) -> None:
-    if command.id in draft.incident.silences:
+    if command.id in draft.incident.silences and not command.fresh:
         return
     text = f"silenced in Alertmanager until {rfc3339(command.until)} by {draft.actor.name}"
-    data = {"silences": [*draft.incident.silences, command.id], "until": rfc3339(command.until)}
+    silences = list(dict.fromkeys((*draft.incident.silences, command.id)))
+    data = {"silences": silences, "until": rfc3339(command.until)}
     draft.add(Kind.SILENCED, "silenced", f"{text}: {command.text}" if command.text else text, data, policy.informs)
 
 

@@ -167,6 +167,8 @@ class RecordSilence(Command):
     id: Name
     until: datetime
     text: Prose | None = None
+    fresh: bool = True
+    """Whether it was made, or made longer; one that was found as it is says nothing new."""
 
 
 class WritePostmortem(Command):

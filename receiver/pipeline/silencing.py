@@ -52,7 +52,8 @@ class Silencing:
     async def silence(self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime) -> Done:
         """Silence alerts with the incident's labels for so long, and return the incident.
 
-        Asked twice it is one silence: it is found again by the incident's id in its comment.
+        Asked twice it is one silence: it is found again by the incident's id in its comment. A later end makes it
+        longer.
         Raises Unknown, Impossible without labels to go by, Unanswered, Illegal, StoreAway.
         """
         incident = await self.respond.find(number)
@@ -65,10 +66,12 @@ class Silencing:
         comment = f"{incident.id} {text or incident.title}"[:1000]
         try:
             upstream = Alertmanager(self.asking, urls)
-            made = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
+            known, fresh = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
         except SourceError as error:
             raise Unanswered(str(error)) from None
-        return await self.respond.act(incident.uid, RecordSilence(id=made, until=until, text=text), actor, now)
+        return await self.respond.act(
+            incident.uid, RecordSilence(id=known, until=until, text=text, fresh=fresh), actor, now
+        )
 
     async def end(self, uid: str, now: datetime) -> None:
         """End the silences of an incident that is over; what cannot be reached is tried again. Raises StoreAway."""

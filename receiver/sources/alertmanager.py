@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,8 @@ from receiver.sources.asking import Asking, Said, SourceError
 
 LIMIT = 5.0
 """Seconds: ten thousand alerts take their time."""
+SAME = timedelta(minutes=1)
+"""Two silences whose ends are nearer than this are one that was asked for twice."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +91,20 @@ class Alertmanager:
 
     async def silence(
         self, matchers: Mapping[str, str], starts: datetime, ends: datetime, by: str, comment: str, token: str
-    ) -> str:
-        """Return the id of a silence of alerts with exactly these labels, made unless there is one like it.
+    ) -> tuple[str, bool]:
+        """Return the id of a silence of alerts with exactly these labels, and whether it was made, or made longer.
 
         `token` is a word of `comment` that no other silence has: there is no key against repetition, so it is looked
-        for first. Raises SourceError.
+        for first. One that ends sooner than `ends` is made longer; none is made shorter. Raises SourceError.
         """
+        before: dict[str, Any] = {}
         for item in _listed((await self._all("/api/v2/silences", first=True))[0]):
             state = item.get("status", {}).get("state") if isinstance(item.get("status"), dict) else None
-            if state == "active" and token in str(item.get("comment", "")).split():
-                return str(item["id"])
-        body = {
+            if state in ("active", "pending") and token in str(item.get("comment", "")).split():
+                if ends - _moment(item.get("endsAt")) < SAME:
+                    return str(item["id"]), False
+                before = {"id": str(item["id"]), "startsAt": item.get("startsAt")}
+        body: dict[str, Any] = {
             "matchers": [
                 {"name": name, "value": value, "isRegex": False, "isEqual": True}
                 for name, value in sorted(matchers.items())
@@ -108,13 +113,15 @@ class Alertmanager:
             "endsAt": rfc3339(ends),
             "createdBy": by,
             "comment": comment,
+            # With its id and its beginning it is the same one, as Alertmanager sees it.
+            **before,
         }
         error = SourceError("connection", "no Alertmanager is configured")
         for url in self.urls:
             try:
                 said = await self.asking.send("POST", f"{url}/api/v2/silences", body, LIMIT)
                 if said.status == 200:
-                    return str(said.json()["silenceID"])
+                    return str(said.json()["silenceID"]), True
                 error = SourceError("status", f"Alertmanager answered {said.status} to a silence")
             except (KeyError, TypeError):
                 error = SourceError("bad_answer", "Alertmanager did not say the silence's id")

@@ -14,16 +14,19 @@ from receiver.model.rota import DAYS
 from receiver.model.units import check_zone
 from receiver.web.bodies import Body, Moment
 
-_OPERATOR = r"\s*(=~|!~|!=|=)\s*"
-_PIECE = r"""("([^"\\]|\\.)*"|[^\s{}!=~,\\"'`]+)"""
-MATCHER = rf"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*{_OPERATOR}|{_PIECE}{_OPERATOR}{_PIECE}\s*$)"
+_SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Spelt out: what `\\s` means differs between those who read a description."""
+_GAP = rf"[{_SPACE}]*"
+_OPERATOR = rf"{_GAP}(=~|!~|!=|=){_GAP}"
+_PIECE = rf"""("([^"\\]|\\[^\n])*"|[^{_SPACE}\x1c-\x1f{{}}!=~,\\"'`]+)"""
+MATCHER = rf"^{_GAP}([a-zA-Z_:][a-zA-Z0-9_:]*{_OPERATOR}|{_PIECE}{_OPERATOR}{_PIECE}{_GAP}$)"
 """What every matcher fits; whether its quotes close and its expression can be read, no pattern tells."""
 _DAY = "|".join(
     "".join(f"[{letter.upper()}{letter}]" for letter in day[:3])
     + "(" + "".join(f"[{letter.upper()}{letter}]" for letter in day[3:]) + ")?"
     for day in DAYS
 )  # fmt: skip
-WEEKLY = rf"^\s*({_DAY}) +([01][0-9]|2[0-3]):[0-5][0-9]\s*$"
+WEEKLY = rf"^{_GAP}({_DAY}) +([01][0-9]|2[0-3]):[0-5][0-9]{_GAP}$"
 NONE: JsonValue = {"type": "null"}
 ONE_OR_OTHER: list[JsonValue] = [
     {"required": ["until"], "properties": {"until": {"type": "string"}, "weekly": NONE, "for": NONE}},

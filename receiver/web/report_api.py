@@ -90,6 +90,6 @@ def report_operations(api: ReportApi) -> list[Operation]:
         ),
         Operation(
             "GET", "/api/v1/reports/metrics", Scope.READ, "The figures of a month against their targets.",
-            api.metrics, "Figures", query=(MONTH,),
+            api.metrics, "Figures", query=(MONTH,), refuses=(404,),
         ),
     ]  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from aiohttp import web
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from receiver.config.sections import Scope
 from receiver.model.alert import BadNotification, Notification, parse_notification
@@ -25,10 +25,18 @@ from receiver.web.schemas import NOTIFICATION, WHEN
 from receiver.web.shapes import listed
 
 
+def _counted(payload: dict[str, Any]) -> dict[str, Any]:
+    # The parser of notifications takes what can be read as a number; what is described as one is one.
+    count = payload.get("truncatedAlerts", 0)
+    if isinstance(count, bool) or not isinstance(count, int | float):
+        raise ValueError("truncatedAlerts: not a number")
+    return payload
+
+
 class SimulateBody(Frozen):
     """A notification as Alertmanager posts it, and perhaps when; or the notification by itself."""
 
-    payload: dict[str, Any] = Field(
+    payload: Annotated[dict[str, Any], AfterValidator(_counted)] = Field(
         description="The body of a notification, webhook payload version 4.", json_schema_extra=NOTIFICATION
     )
     at: Moment | None = Field(None, description="As if it came then; left out: now.")

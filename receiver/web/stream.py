@@ -22,6 +22,8 @@ BEAT = 15.0
 """Seconds between two signs of life: shorter than what proxies wait for."""
 BEHIND = 1000
 """Changes that wait for one listener; who is further behind is cut off, and connects again."""
+REMEMBERED = 500
+"""Incidents that are over of which somebody who comes back is told."""
 
 
 class Stream:
@@ -52,7 +54,11 @@ class Stream:
         self._waiting.clear()
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Answer with an `incident` event for each change; the id is that of the incident and its version."""
+        """Answer with an `incident` event for each change; the id is that of the incident and its version.
+
+        An event tells of the whole state, so who comes back with Last-Event-ID is told how everything stands: what is
+        open, and what was over last. No change is missed, whichever replica told of the one before.
+        """
         self.gate.admit(request, Scope.READ)
         no_query(request)
         if self.doors.state.draining or len(self._waiting) >= AT_ONCE:
@@ -65,6 +71,9 @@ class Stream:
         self._waiting.add(queue)
         try:
             await response.write(b"retry: 2000\n\n: listening\n\n")
+            if "Last-Event-ID" in request.headers:
+                for incident in self._missed(request.headers["Last-Event-ID"]):
+                    await response.write(self._piece(incident))
             while (piece := await self._next(queue)) is not None:
                 await response.write(piece)
         except ConnectionError:
@@ -78,10 +87,17 @@ class Stream:
             incident = await asyncio.wait_for(queue.get(), BEAT)
         except TimeoutError:
             return b": still here\n\n"
-        if incident is None:
-            return None
+        return None if incident is None else self._piece(incident)
+
+    def _missed(self, last: str) -> list[Incident]:
+        over = self.doors.mirror.over()[:REMEMBERED]
+        return [one for one in (*reversed(over), *self.doors.mirror.open()) if _name(one) != last]
+
+    def _piece(self, incident: Incident) -> bytes:
         setting = self.doors.setting()
         shape = incident_shape(incident, url=setting.url(incident))
-        return b"event: incident\nid: %s.%d\ndata: %s\n\n" % (
-            incident.id.encode(), incident.version, orjson.dumps(shape),
-        )  # fmt: skip
+        return b"event: incident\nid: %s\ndata: %s\n\n" % (_name(incident).encode(), orjson.dumps(shape))
+
+
+def _name(incident: Incident) -> str:
+    return f"{incident.id}.{incident.version}"

@@ -82,7 +82,14 @@ async def test_a_silence_is_made_there_shown_here_and_ends_with_the_incident(hou
         async with aiohttp.ClientSession() as client, client.get(f"{house.upstream.url}/api/v2/silences") as answer:
             return [one for one in await answer.json() if one["status"]["state"] == "active"]
 
+    (first,) = await silences()
+    status, _ = await house.do("/incidents/INC-2026-0001/silence", {"duration": 14400})
     (made,) = await silences()
+    assert (status, made["id"]) == (200, first["id"])
+    ends = datetime.fromisoformat(made["endsAt"]) - datetime.fromisoformat(first["endsAt"])
+    assert ends > timedelta(hours=1, minutes=59)
+    timeline = (await house.get("/api/v1/incidents/INC-2026-0001/timeline"))[1]["items"]
+    assert sum(one["kind"] == "silenced" for one in timeline) == 2, "made, and made longer; once more is no news"
     assert made["comment"].split()[0] == "INC-2026-0001"
     assert {one["name"]: one["value"] for one in made["matchers"]} == {"alertname": "HighErrorRate", "service": "api"}
 

@@ -217,6 +217,22 @@ async def test_changes_are_told_live(house: House) -> None:
     assert b"event: incident\nid: INC-2026-0001." in read
 
 
+async def test_who_comes_back_is_told_what_was_missed_and_not_what_was_seen(house: House) -> None:
+    _, seen = await house.get(f"/api/v1{INC}")
+    await do(house, "/incidents", {"title": "Missed", "severity": "SEV-3"})
+    await do(house, "/incidents/INC-2026-0002/resolve")
+    last = f"INC-2026-0001.{seen['version']}"
+    async with house.client.get("/api/v1/events", headers={**READ, "Last-Event-ID": last}) as response:
+        read = b""
+        while b'"title":"Missed"' not in read:
+            read += await response.content.readany()
+        assert b'"state":"resolved"' in read
+        await do(house, f"{INC}/acknowledge")
+        while b'"state":"acknowledged"' not in read:
+            read += await response.content.readany()
+    assert f"id: {last}\n".encode() not in read
+
+
 async def test_some_alerts_are_split_off(house: House) -> None:
     await house.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
     await house.world.quiet()

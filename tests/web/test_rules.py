@@ -32,6 +32,7 @@ async def test_what_is_none_is_refused_with_what_would_be_right(house: House) ->
         (b"[]", "object"),
         (b"{", "JSON"),
         ({"payload": {}}, "version"),
+        ({"payload": json.loads(notification(alert(), truncated=True))}, "truncatedAlerts"),
         ({"payload": {"version": "4"}, "when": 1}, "when"),
         ({"at": "2026-11-24T03:00:00Z"}, "payload"),
     ):
