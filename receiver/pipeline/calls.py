@@ -12,8 +12,9 @@ from receiver.incident.naming import known
 from receiver.model.base import to_ms
 from receiver.model.event import Actor
 from receiver.model.incident import Page
+from receiver.pipeline.respond import Reused
 from receiver.pipeline.setting import Setting
-from receiver.store.due import Due
+from receiver.store.due import Due, OtherWish
 from receiver.store.incidents import new_uid
 
 
@@ -26,12 +27,13 @@ class Calls:
         self.due = due
 
     async def page(
-        self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None
+        self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
     ) -> Sequence[Page]:
         """Page `contact`, and return the pages once they are durable; who has called stands in the text.
 
         `once`: a key against repetition; the same pages are returned, and nobody rings again.
-        Raises Impossible with the nearest name where there is no such contact, or nobody who can be reached.
+        Raises Impossible with the nearest name where there is no such contact, or nobody who can be reached, and
+        Reused where the key was used before, with another `what`.
         """
         policy = self.setting().policy
         name = known(contact, policy.directory.contacts, "contact")
@@ -49,5 +51,8 @@ class Calls:
              {"text": said, "page": page.model_dump(mode="json")})
             for page in made
         ]  # fmt: skip
-        await self.due.owe(rows, to_ms(now), once)
+        try:
+            await self.due.owe(rows, to_ms(now), once, what)
+        except OtherWish:
+            raise Reused("this key was used before, for something else") from None
         return made

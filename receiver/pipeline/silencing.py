@@ -15,7 +15,7 @@ from receiver.model.base import to_ms
 from receiver.model.command import RecordSilence
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.respond import Done, Respond
+from receiver.pipeline.respond import Changed, Done, Respond
 from receiver.pipeline.setting import Setting
 from receiver.sources.alertmanager import Alertmanager
 from receiver.sources.asking import Asking, SourceError
@@ -49,14 +49,22 @@ class Silencing:
         self.intake = intake
         self.asking = asking
 
-    async def silence(self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime) -> Done:
+    async def silence(
+        self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime, *,
+        expected: int | None = None, once: str | None = None, what: str = "",
+    ) -> Done:  # fmt: skip
         """Silence alerts with the incident's labels for so long, and return the incident.
 
         Asked twice it is one silence: it is found again by the incident's id in its comment. A later end makes it
         longer.
-        Raises Unknown, Impossible without labels to go by, Unanswered, Illegal, StoreAway.
+        `expected`, `once` and `what` as for `Respond.act`.
+        Raises Unknown, Impossible without labels to go by, Unanswered, Illegal, Changed, Reused, StoreAway.
         """
+        if (same := await self.respond.repeated(once, what)) is not None:
+            return same
         incident = await self.respond.find(number)
+        if expected is not None and incident.version != expected:
+            raise Changed(incident)
         if not incident.labels or incident.declared:
             raise Impossible(f"{incident.label} has no labels that all its alerts share: there is nothing to silence")
         urls = self.setting().alertmanagers
@@ -69,9 +77,8 @@ class Silencing:
             known, fresh = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
         except SourceError as error:
             raise Unanswered(str(error)) from None
-        return await self.respond.act(
-            incident.uid, RecordSilence(id=known, until=until, text=text, fresh=fresh), actor, now
-        )
+        made = RecordSilence(id=known, until=until, text=text, fresh=fresh)
+        return await self.respond.act(incident.uid, made, actor, now, once=once, what=what)
 
     async def end(self, uid: str, now: datetime) -> None:
         """End the silences of an incident that is over; what cannot be reached is tried again. Raises StoreAway."""

@@ -37,6 +37,10 @@ class Outcome(StrEnum):
     """Not tried at all: it counts as no attempt."""
 
 
+class OtherWish(Exception):
+    """A key against repetition comes again with something else than it came with before: nothing was written."""
+
+
 @dataclass(frozen=True)
 class Beat:
     """What one look at the store shows."""
@@ -262,16 +266,24 @@ class Due:
         return bool(await self.connection.write(REFUSE, [self.keys.named("refused")], args))
 
     async def owe(
-        self, rows: Sequence[tuple[str, str, Destination, dict[str, Any]]], now_ms: int, once: str | None = None
+        self,
+        rows: Sequence[tuple[str, str, Destination, dict[str, Any]]],
+        now_ms: int,
+        once: str | None = None,
+        what: str = "",
     ) -> bool:
         """Make rows that belong to no incident, durably, and return whether they are new.
 
-        `once`: a door's key against repetition, kept for 7 days.
+        `once`: a door's key against repetition, kept for 7 days with `what`. Raises OtherWish where it was kept with
+        something else.
         """
-        args: list[Any] = [self.keys.prefix, now_ms, once or ""]
+        args: list[Any] = [self.keys.prefix, now_ms, once or "", what]
         for member, lane, to, memory in rows:
             args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory)))
-        return bool(await self.connection.write(OWE, [self.keys.named("commits")], args))
+        reply = await self.connection.write(OWE, [self.keys.named("commits")], args)
+        if reply == -1:
+            raise OtherWish(f"the key {once} was kept with something else")
+        return bool(reply)
 
     async def replay(self, member: str, now_ms: int) -> bool:
         """Let a delivery that gave up be tried again, durably; return whether there was one to try."""

@@ -135,15 +135,19 @@ class RespondApi:
 
     async def silence(self, request: web.Request) -> web.Response:
         """`POST .../silence`: a silence upstream from the incident's labels; it ends with the incident."""
-        given, actor, _, _ = await self.given(request, SilenceBody)
+        given, actor, once, what = await self.given(request, SilenceBody)
         now, number = self.doors.clock.now(), request.match_info["id"]
-        acting = self.doors.silencing.silence(number, given.duration, given.text, actor, now)
+        expected = seen_version(request)
+        acting = self.doors.silencing.silence(
+            number, given.duration, given.text, actor, now, expected=expected, once=once, what=what
+        )
         return self._answer(await _told(acting))
 
     async def call(self, request: web.Request) -> web.Response:
         """`POST /api/v1/pages`: page a contact outside any incident."""
-        given, actor, once, _ = await self.given(request, PageBody)
-        pages = await _told(self.doors.calls.page(given.contact, given.text, actor, self.doors.clock.now(), once=once))
+        given, actor, once, what = await self.given(request, PageBody)
+        now = self.doors.clock.now()
+        pages = await _told(self.doors.calls.page(given.contact, given.text, actor, now, once=once, what=what))
         return answer(
             {"pages": [{"contact": page.contact, "person": page.person, "channel": page.channel} for page in pages]},
             201,

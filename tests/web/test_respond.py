@@ -233,6 +233,19 @@ async def test_who_comes_back_is_told_what_was_missed_and_not_what_was_seen(hous
     assert f"id: {last}\n".encode() not in read
 
 
+async def test_a_key_that_was_used_pages_nobody_else_in_silence(house: House) -> None:
+    rung, again = len(house.world.rung()), {"Idempotency-Key": "call"}
+    call = {"contact": "cto", "text": "come"}
+    assert (await do(house, "/pages", call, **again))[0] == 201
+    assert (await do(house, "/pages", call, **again))[0] == 201
+    assert house.world.rung()[rung:] == ["cto"]
+    assert (await do(house, "/pages", {"contact": "ceo", "text": "come"}, **again))[0] == 409
+    assert (await do(house, f"{INC}/notes", {"text": "x"}, **again))[0] == 409
+    assert (await do(house, f"{INC}/notes", {"text": "x"}, **{"Idempotency-Key": "note"}))[0] == 200
+    assert (await do(house, "/pages", call, **{"Idempotency-Key": "note"}))[0] == 409
+    assert house.world.rung()[rung:] == ["cto"]
+
+
 async def test_some_alerts_are_split_off(house: House) -> None:
     await house.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
     await house.world.quiet()
