@@ -43,7 +43,8 @@ def test_every_configuration_loads(text: str) -> None:
 @pytest.mark.parametrize("line", [line for text in blocks("console") for line in text.splitlines()])
 def test_every_command_exists(line: str) -> None:
     program, group, name, *words = shlex.split(line.removeprefix("$ "))
-    assert (program, group) == ("receiver", "oncall")
+    assert program == "receiver"
+    assert group in ("oncall", "maintenance")
     command = typer.main.get_command(app)
     known = command.commands[group].commands[name]  # type: ignore[attr-defined]
     made = known.make_context(name, words, resilient_parsing=False)
