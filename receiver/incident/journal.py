@@ -55,12 +55,12 @@ def _lease(after: Incident, event: Event) -> dict[str, Any]:
     # An acknowledgement is renewed by any work on the incident.
     if after.state not in (State.ACKNOWLEDGED, State.IDENTIFIED):
         return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
-    if event.actor.kind not in PEOPLE:
-        return {}
     called = after.called
     if called is None or called.lease is None:
-        return {"acknowledged_until": None}
-    return {"acknowledged_until": event.at + timedelta(seconds=called.lease)}
+        return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
+    until, fresh = after.acknowledged_until, event.at + timedelta(seconds=called.lease)
+    # What nobody does renews nothing; but watching had no lease, and a worse severity has a shorter one.
+    return {} if event.actor.kind not in PEOPLE and until and until <= fresh else {"acknowledged_until": fresh}
 
 
 def replay(events: Iterable[Event]) -> Incident | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -132,6 +133,32 @@ async def test_an_acknowledgement_lapses_without_work_and_rings_again(world: Wor
     assert world.rung() == ["alice", "alice"]
     await world.forward("11m")
     assert world.rung() == ["alice", "alice", "eng-lead"], "it goes on where it had stopped"
+
+
+async def test_an_acknowledgement_lapses_too_after_a_watch_that_failed(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.one.respond.act("INC-2026-0001", Mitigate(), ALICE, world.clock.now())
+    await world.forward("5m")
+    await world.post(notification(alert("Broken", starts="2026-11-23T14:05:00Z", **HIGH)))
+    assert (await the(world)).state is State.ACKNOWLEDGED
+    await world.forward("59m")
+    assert world.rung() == ["alice"]
+    await world.forward("2m")
+    assert world.rung() == ["alice", "alice"]
+
+
+async def test_a_worse_severity_shortens_an_acknowledgement(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **MINOR)))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    assert (await the(world)).acknowledged_until is None, "a SEV-3 holds for ever"
+    await world.post(notification(alert("Broken", **MINOR), alert("Slow", **HIGH)))
+    now = world.clock.now()
+    assert (await the(world)).acknowledged_until == now + timedelta(hours=1)
+    await world.post(notification(alert("Broken", **MINOR), alert("Slow", **HIGH), alert("ApiDown")))
+    assert (await the(world)).acknowledged_until == now + timedelta(minutes=30)
 
 
 async def test_a_raised_severity_restarts_it_and_pages_nobody_twice(world: World) -> None:
