@@ -16,7 +16,7 @@ from receiver.clock import Clock
 from receiver.incident.timing import timers
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.model.incident import State
+from receiver.model.incident import Incident, State
 from receiver.pipeline.setting import Setting
 from receiver.store.connection import StoreAway
 from receiver.store.due import Due
@@ -42,6 +42,8 @@ class Finding:
     """When the oldest of them was due."""
     unattended: tuple[str, ...]
     """Ids of incidents whose escalation is late."""
+    unanswered: tuple[str, ...] = ()
+    """Ids of incidents whose pages nobody has answered, with nobody left to be called."""
 
 
 class Auditor:
@@ -71,17 +73,24 @@ class Auditor:
         setting = self.setting()
         edge = now - setting.lease - PATIENCE
         overdue, oldest_ms = await self.due.late(to_ms(edge))
-        unattended = []
+        unattended, unanswered = [], []
         for incident in await self.incidents.listing(open_only=True, most=10_000):
             if incident.state is State.MONITORING:
                 continue
             due = [at for name, at in timers(incident, setting.policy).items() if name in CALLS and at is not None]
             if due and min(due) < edge:
                 unattended.append(incident.id)
-        finding = Finding(overdue, from_ms(oldest_ms) if oldest_ms is not None else None, tuple(unattended))
+            elif not due and _unanswered(incident, setting, edge):
+                unanswered.append(incident.id)
+        oldest = from_ms(oldest_ms) if oldest_ms is not None else None
+        finding = Finding(overdue, oldest, tuple(unattended), tuple(unanswered))
         self.metrics.overdue.set(overdue)
         self.metrics.overdue_oldest.set(finding.oldest.timestamp() if finding.oldest else 0)
-        self.metrics.unattended.set(len(unattended))
+        self.metrics.unattended.set(len(unattended) + len(unanswered))
+        if unanswered:
+            log.error(
+                "pages_unanswered", incidents=unanswered[:20], hint="everybody was called, and nobody has answered"
+            )
         if overdue or unattended:
             log.error(
                 "work_overdue",
@@ -91,3 +100,11 @@ class Auditor:
                 hint="is a replica's loop standing still, or a vendor away?",
             )
         return finding
+
+
+def _unanswered(incident: Incident, setting: Setting, edge: datetime) -> bool:
+    """Return whether the last page of this ring has waited longer than its severity allows, and nothing follows it."""
+    rung = [page.at for page in incident.pages if page.ring == incident.ring]
+    if incident.state is not State.OPEN or incident.held is not None or not rung:
+        return False
+    return max(rung) + timedelta(seconds=setting.policy.called(incident).respond) < edge

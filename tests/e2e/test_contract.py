@@ -12,9 +12,9 @@ import pytest
 
 from tests.e2e.test_process import House
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 COMMAND = "from schemathesis.cli import schemathesis; schemathesis()"
 SECONDS = os.environ.get("CONTRACT_SECONDS", "30")
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120 + 2 * int(SECONDS))]
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from receiver.model.command import Acknowledge
+from receiver.model.event import Actor, ActorKind
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -43,3 +45,18 @@ async def test_a_loop_that_stands_still_is_found(world: World) -> None:
     assert (sample("receiver_overdue_work") or 0) >= 1
     await world.quiet()
     assert (await world.one.auditor.look(world.clock.now())).unattended == ()
+
+
+async def test_pages_that_nobody_answers_when_nobody_is_left_are_found(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(**HIGH)))
+    await world.forward("44m")
+    found = await world.one.auditor.look(world.clock.now())
+    assert (found.unattended, found.unanswered) == ((), ()), "the last one was called 14 minutes ago"
+    await world.forward("2m")
+    found = await world.one.auditor.look(world.clock.now())
+    assert (found.overdue, found.unattended, found.unanswered) == (0, (), ("INC-2026-0001",))
+    assert world.one.metrics.registry.get_sample_value("receiver_unattended_incidents") == 1
+    alice = Actor(kind=ActorKind.API, name="alice")
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), alice, world.clock.now())
+    assert (await world.one.auditor.look(world.clock.now())).unanswered == ()
