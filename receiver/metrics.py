@@ -92,10 +92,9 @@ class Metrics:
         self.overdue_oldest = Gauge(
             "receiver_overdue_oldest_timestamp_seconds", "When the oldest overdue row was due; 0: none", registry=r
         )
-        self.unattended = Gauge(
-            "receiver_unattended_incidents",
-            "Open incidents whose escalation is late, or that nobody answers",
-            registry=r,
+        self.unattended = Gauge("receiver_unattended_incidents", "Open incidents whose escalation is late", registry=r)
+        self.unanswered = Gauge(
+            "receiver_unanswered_incidents", "Open incidents of which everybody was called in vain", registry=r
         )
         self.figure = Gauge(
             "receiver_review_figure", "This month's figures (seconds, counts, ratios)", ["metric"], registry=r

@@ -86,7 +86,8 @@ class Auditor:
         finding = Finding(overdue, oldest, tuple(unattended), tuple(unanswered))
         self.metrics.overdue.set(overdue)
         self.metrics.overdue_oldest.set(finding.oldest.timestamp() if finding.oldest else 0)
-        self.metrics.unattended.set(len(unattended) + len(unanswered))
+        self.metrics.unattended.set(len(unattended))
+        self.metrics.unanswered.set(len(unanswered))
         if unanswered:
             log.error(
                 "pages_unanswered", incidents=unanswered[:20], hint="everybody was called, and nobody has answered"

@@ -56,7 +56,7 @@ async def test_pages_that_nobody_answers_when_nobody_is_left_are_found(world: Wo
     await world.forward("2m")
     found = await world.one.auditor.look(world.clock.now())
     assert (found.overdue, found.unattended, found.unanswered) == (0, (), ("INC-2026-0001",))
-    assert world.one.metrics.registry.get_sample_value("receiver_unattended_incidents") == 1
+    assert world.one.metrics.registry.get_sample_value("receiver_unanswered_incidents") == 1
     alice = Actor(kind=ActorKind.API, name="alice")
     await world.one.respond.act("INC-2026-0001", Acknowledge(), alice, world.clock.now())
     assert (await world.one.auditor.look(world.clock.now())).unanswered == ()
