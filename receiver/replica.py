@@ -13,7 +13,16 @@ from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
 from receiver.incident.timing import (
-    BUDGET, CHANGES, HAND_OVER, LEAVE, MEASURE, RULE, SHELTER, STORM, UNSILENCE, VERIFY,
+    BUDGET,
+    CHANGES,
+    HAND_OVER,
+    LEAVE,
+    MEASURE,
+    RULE,
+    SHELTER,
+    STORM,
+    UNSILENCE,
+    VERIFY,
 )  # fmt: skip
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
