@@ -17,8 +17,7 @@ from receiver.web.errors import BARE
 CUT = 500
 """Characters of a foreign text that a page shows."""
 TEMPLATES = (
-    "base.html", "docs.html", "incidents.html", "incident.html", "oncall.html", "report.html", "status.html",
-    "status_history.html",
+    "base.html", "incidents.html", "incident.html", "oncall.html", "report.html", "status.html", "status_history.html",
 )  # fmt: skip
 
 
