@@ -11,7 +11,8 @@ from reference.table import full, table
 INTRODUCTION = """# HTTP API
 
 The service describes its API itself at `GET /api/openapi.json` (OpenAPI 3.1), which anybody may read;
-`receiver openapi` prints the same. This page is made of that document (`python -m reference`).
+`receiver openapi` prints the same, and `GET /api/docs` shows it to people. This page is made of that document
+(`python -m reference`).
 
 ## How to call it
 

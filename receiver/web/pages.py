@@ -17,7 +17,8 @@ from receiver.web.errors import BARE
 CUT = 500
 """Characters of a foreign text that a page shows."""
 TEMPLATES = (
-    "base.html", "incidents.html", "incident.html", "oncall.html", "report.html", "status.html", "status_history.html",
+    "base.html", "docs.html", "incidents.html", "incident.html", "oncall.html", "report.html", "status.html",
+    "status_history.html",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from receiver.web.auth import Gate
 from receiver.web.body import expect
 from receiver.web.console import Console
 from receiver.web.delivery_api import DeliveryApi, delivery_operations
+from receiver.web.docs import DocsPage
 from receiver.web.errors import harden, refusals
 from receiver.web.keys import DOORS, Doors
 from receiver.web.oncall_api import OnCallApi, oncall_operations
@@ -58,6 +59,7 @@ def build(doors: Doors) -> web.Application:
     offer(app, operations_of(doors, gate, stream))
     app.on_shutdown.append(stream.end)
     get("/api/openapi.json", describe)
+    get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)
     get("/", console.incidents)

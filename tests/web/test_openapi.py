@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -54,3 +55,20 @@ async def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(opened
         async with house.client.options(re.sub(r"\{\w+\}", "1", path)) as response:
             assert response.status == 405
             assert {*response.headers["Allow"].split(",")} - {"HEAD"} == {name.upper() for name in item}, path
+
+
+async def test_people_read_the_same_of_every_operation(opened: Opened) -> None:
+    house = await opened()
+    _, made = await house.get("/api/openapi.json", headers={})
+    for _ in range(2):
+        async with house.client.get("/api/docs") as response:
+            assert (response.status, response.content_type) == (200, "text/html")
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            text = unescape(await response.text())
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            assert f"<code>{method.upper()} {path}</code>" in text
+            assert operation["summary"] in text
+    for schema in ("DeclareBody", "MergeBody"):
+        for name in made["components"]["schemas"][schema]["properties"]:
+            assert f"<td>{name}" in text
