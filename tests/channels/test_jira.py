@@ -66,9 +66,7 @@ async def send(jira: Wired, given: Notice) -> Receipt:
 
 def server(jira: Wired) -> Wired:
     settings = jira_settings(jira.site, flavor="server", user="")
-    return Wired(
-        Jira("tickets", settings, jira.channel.http), jira.vendor, jira.site, jira.notice, jira.secrets, jira.seen
-    )
+    return Wired(Jira("tickets", settings, jira.channel.http), jira.vendor, jira.site, jira.notice, jira.secrets)
 
 
 async def test_the_ticket_of_an_incident(jira: Wired) -> None:
