@@ -88,16 +88,13 @@ class Apprise(Channel[AppriseSettings]):
         done = dict(notice.memory.get(DONE, {}))
         last = max((event.seq for event in notice.events), default=1)
         title, body = message(notice)
-        failed = []
-        for url in self._urls():
-            key = hashlib.sha256(url.encode()).hexdigest()[:16]
-            if done.get(key, 0) >= last and notice.action is Action.INFORM:
-                continue
-            # The library is one of threads; it has limits of its own for each service.
-            if await asyncio.to_thread(_notify, url, title, body):
-                done[key] = last
-            else:
-                failed.append(url.partition("://")[0])
+        keys = {url: hashlib.sha256(url.encode()).hexdigest()[:16] for url in self._urls()}
+        owed = [url for url, key in keys.items() if done.get(key, 0) < last or notice.action is not Action.INFORM]
+        # All at once: one that hangs keeps no other waiting, and what the others took is remembered.
+        limit = self.http.total * 3 / 4
+        taken = await asyncio.gather(*(_within(limit, url, title, body) for url in owed))
+        done |= {keys[url]: last for url, good in zip(owed, taken, strict=True) if good}
+        failed = [url.partition("://")[0] for url, good in zip(owed, taken, strict=True) if not good]
         memory = {DONE: done} if notice.action is Action.INFORM else {}
         if failed:
             detail = f"{len(failed)} of {len(self._urls())} services did not take it: {', '.join(failed)}"
@@ -142,7 +139,20 @@ def _service(url: str) -> Any:
 
     # It would write addresses into our log, and no plugin is read from anywhere.
     logging.getLogger("apprise").disabled = True
-    return apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(plugin_paths=[]), suppress_exceptions=True)
+    # A redirect would take the message, and what it is sent with, to somewhere that nobody has configured.
+    asset = apprise.AppriseAsset(plugin_paths=[], http_redirects=False)
+    service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if service is not None:
+        service.redirects = False
+    return service
+
+
+async def _within(seconds: float, url: str, title: str, body: str) -> bool:
+    # The library is one of threads; one that is given up on ends by the library's own limits.
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(_notify, url, title, body), seconds)
+    except TimeoutError:
+        return False
 
 
 def _notify(url: str, title: str, body: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, ClassVar, Literal
@@ -115,7 +116,7 @@ class Email(Channel[EmailSettings]):
         if notice.incident is None or notice.urgent or not notice.memory:
             return ()
         who = hashlib.sha256(f"{notice.address} {notice.incident.uid}".encode("utf-8", "replace")).hexdigest()[:16]
-        return (Quota(name=who, per_minute=1, burst=0),)
+        return (Quota(name=who, calls=1, seconds=60),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the one mail that `send` would hand over."""
@@ -125,9 +126,11 @@ class Email(Channel[EmailSettings]):
         return [{"smtp": f"{server.host}:{server.port}", **preview(compose(notice, self.settings.from_))}]
 
     def secrets(self, notice: Notice) -> tuple[str, ...]:
-        """Return user and password too."""
+        """Return user and password too, and the forms in which they are sent: a server may repeat those."""
         server = server_of(self.settings.smtp_url.get_secret_value())
-        return (*super().secrets(notice), *filter(None, (server.password, server.user)))
+        user, password = server.user.encode("utf-8", "replace"), server.password.encode("utf-8", "replace")
+        sent = [b64encode(part).decode() for part in (b"\0" + user + b"\0" + password, user, password) if server.user]
+        return (*super().secrets(notice), *filter(None, (server.password, server.user, *sent)))
 
     async def deliver(self, notice: Notice) -> Receipt:
         """Hand one mail over; a server that finds it too much gets it once more as plain text."""
@@ -196,6 +199,9 @@ def _refused(code: int, words: object) -> DeliveryError:
     detail = f"answered {code}: {said[:120]}"
     if code in CREDENTIAL:
         return DeliveryError("auth", detail, permanent=True)
+    if 200 <= code < 400:
+        # Good as it sounds, it is not what the server had to say here.
+        return DeliveryError("bad_answer", detail, ambiguous=True)
     if 400 <= code < 500 or code < 0:
         return DeliveryError("server_error", detail, retry_after=GREYLISTED)
     return DeliveryError("client_error", detail, permanent=True)

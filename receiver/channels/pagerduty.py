@@ -22,8 +22,12 @@ DEDUP_KEY_LIMIT = 255
 BODY_LIMIT = 512_000
 """Bytes; "512 KB" read the strict way, as Alertmanager's own sender does."""
 ALERT_LIMIT = 20
-BURST = 58
-"""With 60 a minute it is never more than 119 within a minute (pagerduty.md: about 120, sliding)."""
+CALLS, WITHIN = 118, 61.0
+"""Events of one key (pagerduty.md, section 1: about 120 within a minute, sliding)."""
+KEPT = 14
+"""Of them, for pages of SEV-1."""
+EVEN, EVENLY = 60, 34.0
+"""Whatever else there is to say is spread over the minute, so that a page of SEV-1 that comes later finds room too."""
 LINK_LIMIT = 20
 REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
@@ -82,10 +86,14 @@ class PagerDuty(Channel[PagerDutySettings]):
         return self.name
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limit of its routing key: 120 events a minute; what ends a page leaves half to what begins one."""
+        """Return the limit of its routing key: pages of SEV-1 go first, then what begins pages, then what ends them."""
         key = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:16]
-        kept = 0 if notice.action is Action.TRIGGER else BURST / 2
-        return (Quota(name=key, per_minute=60, burst=BURST, kept=kept),)
+        begins = notice.action is Action.TRIGGER
+        if begins and (notice.incident is None or notice.incident.severity is Severity.SEV1):
+            return (Quota(name=key, calls=CALLS, seconds=WITHIN, rank=0),)
+        rank = 1 if begins else 2
+        whole = Quota(name=key, calls=CALLS, seconds=WITHIN, kept=KEPT, rank=rank)
+        return (whole, Quota(name=f"{key}:even", calls=EVEN, seconds=EVENLY, rank=rank))
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the one event that `send` would post, its routing key hidden."""
@@ -126,6 +134,9 @@ def payload(notice: Notice) -> dict[str, Any]:
     links = [{"href": link.href, "text": clean(link.text, 255) or "link"} for link in notice.links if href(link.href)]
     if links:
         event["links"] = links[:LINK_LIMIT]
+    images = [{"src": one.href, "alt": clean(one.text, 255)} for one in notice.images if href(one.href)]
+    if images:
+        event["images"] = images
     if len(encode(event)) > BODY_LIMIT:
         event["payload"]["custom_details"] = {"note": "The details were too large for PagerDuty; see the incident."}
     return event

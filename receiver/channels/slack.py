@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 from receiver.channels import slack_message as message
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.slack_answer import FROZEN, GONE, SlackError
-from receiver.channels.slack_api import PAGE, Body, SlackApi
+from receiver.channels.slack_api import A_SECOND, PAGE, TIER_3, Body, SlackApi
 from receiver.channels.slack_room import ADDRESS, SlackRoom, room_name
 from receiver.model.base import Frozen
 from receiver.model.event import Event
@@ -97,21 +97,18 @@ class Slack(Channel[SlackSettings]):
         return self._api
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limits of Slack that count: a message a second in one channel, edits and new channels a minute.
+        """Return the limits of Slack that count: a message a second in one channel, each method so often a minute.
 
-        What calls somebody whose page is not through goes before all of them.
+        What calls somebody whose page is not through goes first, an incident's own channel last.
         """
-        if notice.urgent:
-            return ()
         if notice.address == ADDRESS:
-            if notice.memory.get("room"):
-                place = str(notice.memory["room"])
-                return (Quota(name=place, per_minute=55, burst=0), Quota(name="edits", per_minute=45, burst=5, kept=2))
-            wanted = notice.incident is not None and self._room.wanted(notice.incident)
-            return (Quota(name="rooms", per_minute=18, burst=2),) if wanted else ()
+            return self._room.quotas(notice)
+        rank = 0 if notice.urgent else 1
         place = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:16]
-        posts = Quota(name=place, per_minute=55, burst=0)
-        return (posts, Quota(name="edits", per_minute=45, burst=5)) if _memory(notice) else (posts,)
+        wanted = [Quota(name=place, **A_SECOND, rank=rank)]
+        wanted += [Quota(name="edits", **TIER_3, rank=rank)] if _memory(notice) else []
+        wanted += [Quota(name="lookups", **TIER_3, rank=rank)] if notice.repeat else []
+        return tuple(wanted)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the first post, or the edit and the thread reply where there is a message already."""

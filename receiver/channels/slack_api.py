@@ -13,6 +13,11 @@ from receiver.channels.base import DeliveryError, Http, Reply
 from receiver.channels.slack_answer import TOO_MUCH, SlackError, read
 from receiver.channels.text import HIDDEN
 
+A_SECOND = {"calls": 1, "seconds": 1.09}
+"""Of messages in one channel (slack.md, Rate limits)."""
+TIER_2 = {"calls": 18, "seconds": 61}
+TIER_3 = {"calls": 48, "seconds": 61}
+"""Of one method in the workspace: 20 and 50 a minute, and a little less."""
 PAGE = 100
 PAGES = 5
 READ_BYTES = 4 * 1024 * 1024

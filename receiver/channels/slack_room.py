@@ -12,10 +12,12 @@ from typing import Any
 from receiver.channels import slack_message as message
 from receiver.channels.error import DeliveryError
 from receiver.channels.slack_answer import FROZEN, GONE, SlackError
-from receiver.channels.slack_api import PAGE, SlackApi
+from receiver.channels.slack_api import A_SECOND, PAGE, TIER_2, TIER_3, SlackApi
 from receiver.channels.text import clean, cut
+from receiver.model.event import Kind
 from receiver.model.incident import Incident, State
 from receiver.model.notice import Notice, Receipt, Room
+from receiver.model.quota import Quota
 from receiver.model.severity import Severity
 
 ADDRESS = "(own)"
@@ -28,6 +30,8 @@ TRIES = 4
 TAKEN = "name_taken"
 INVITED = frozenset({"already_in_channel", "cant_invite_self", "cant_invite", "user_not_found", "user_is_restricted"})
 """As good as done: no later try would go better."""
+UNABLE = frozenset({"missing_scope", "restricted_action", "no_permission"})
+LEFT = frozenset({"is_archived", "channel_not_found"})
 OVER = frozenset({"already_archived", "channel_not_found", "is_archived"})
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -49,8 +53,23 @@ class SlackRoom:
         memory, incident = dict(notice.memory), notice.incident
         if incident is None or (not memory.get("room") and not self.wanted(incident)):
             return Receipt(nothing=True)
+        again = any(event.kind is Kind.REOPENED for event in notice.events)
+        if memory.get("left") and not again:
+            return Receipt(nothing=True, memory=memory)
+        memory |= {"left": False, "archived": True} if memory.get("left") else {}
         try:
             await self._steps(notice, incident, memory)
+        except SlackError as error:
+            if error.code not in LEFT or not memory.get("room"):
+                # That this token may not do this says nothing about messages: they must not rest for it.
+                refused = error.code in UNABLE
+                told = DeliveryError("client_error", error.detail, permanent=True) if refused else error
+                told.progress = memory
+                raise told from None
+            # Somebody has put it away, and meant it: until it begins again, the channel of all tells of it.
+            memory["left"] = True
+            warning = f"slack: {memory['name']} was archived or deleted by somebody, and is left alone"
+            return Receipt(ref=memory["room"], memory=memory, warning=warning)
         except DeliveryError as error:
             error.progress = memory
             raise
@@ -61,6 +80,30 @@ class SlackRoom:
         # What a storm or a window holds back is nobody's work yet.
         waits = incident.held is not None or incident.parent is not None or incident.state.over
         return incident.severity in self.severities and not waits
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return the limits of Slack that `keep` counts against: those of the steps that it will take. Pure."""
+        memory, incident = notice.memory, notice.incident
+        if incident is None or (not memory.get("room") and not self.wanted(incident)):
+            return ()
+        known = str(memory.get("room") or "")
+        closed, away = incident.state is State.CLOSED, bool(memory.get("archived"))
+        limits = {
+            "rooms": not known,
+            "topics": memory.get("topic") != topic(incident),
+            "invites": bool(_fresh(notice)),
+            "edits": bool(known),
+            "lookups": notice.repeat,
+            "archives": away is not closed,
+        }
+        wide = ("edits", "invites", "lookups")
+        wanted = [Quota(name=known, **A_SECOND, rank=2)] if known else []
+        wanted += [
+            Quota(name=name, **(TIER_3 if name in wide else TIER_2), rank=2)
+            for name, counts in limits.items()
+            if counts
+        ]
+        return () if memory.get("left") or (away and closed) else tuple(wanted)
 
     async def _steps(self, notice: Notice, incident: Incident, memory: dict[str, Any]) -> None:
         if not memory.get("room"):
@@ -163,9 +206,7 @@ class SlackRoom:
         await self._quietly("chat.update", body, notice, {GONE, *FROZEN})
 
     async def _invite(self, notice: Notice, memory: dict[str, Any]) -> None:
-        before = list(memory.get("invited", []))
-        fresh = [p.address for p in notice.invited if p.address and _USER.fullmatch(p.address)]
-        fresh = [address for address in dict.fromkeys(fresh) if address not in before]
+        before, fresh = list(memory.get("invited", [])), _fresh(notice)
         for start in range(0, len(fresh), INVITE_AT_ONCE):
             some = fresh[start : start + INVITE_AT_ONCE]
             body = {"channel": memory["room"], "users": ",".join(some), "force": True}
@@ -193,7 +234,7 @@ class SlackRoom:
         try:
             await self.api.write(method, body, notice.now)
         except SlackError as error:
-            if error.code not in fine and error.code not in ("missing_scope", "restricted_action", "method_deprecated"):
+            if error.code not in fine and error.code not in (*UNABLE, "method_deprecated"):
                 raise
 
 
@@ -221,6 +262,12 @@ def topic(incident: Incident) -> str:
     tail = f" (IC: {clean(commander, 60)})" if commander else ""
     room = TOPIC_LIMIT - len(head) - len(tail)
     return head + message.escape(message.flat(cut(clean(incident.title, 200), 150)), room) + tail
+
+
+def _fresh(notice: Notice) -> list[str]:
+    before = notice.memory.get("invited", [])
+    found = [p.address for p in notice.invited if p.address and _USER.fullmatch(p.address)]
+    return [address for address in dict.fromkeys(found) if address not in before]
 
 
 def _words(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from receiver.model.quota import Quota
 NAME_LIMIT = 255
 BODY_LIMIT = 25_000
 PAGE = 100
-PAGES = 3
+PAGES = 5
 MARK = "incident_service"
 """The object in a page's incident that says which of ours it is."""
 
@@ -65,10 +65,14 @@ class Statuspage(Channel[StatuspageSettings]):
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
         """Return the limit of a key: one request a second (statuspage.md, section 1).
 
-        What is made first takes one request; an update, and whatever may have arrived before, is looked for as well.
+        What is made first takes one request; before an update the incident is read, and one that an earlier attempt may
+        have made is looked for.
         """
-        once = not notice.repeat and notice.memory.get("id") is None
-        return (Quota(name="key", per_minute=56 if once else 28, burst=0),)
+        if notice.public is None or not notice.public.incident.updates or notice.memory.get("detached"):
+            return ()
+        known = notice.memory.get("id") is not None and not notice.memory.get("ended")
+        cost = 2 if known else 1 + PAGES if notice.repeat else 1
+        return (Quota(name="key", calls=58, seconds=61, cost=cost),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the request that makes the incident, or adds the update."""
@@ -113,11 +117,10 @@ class Statuspage(Channel[StatuspageSettings]):
 
     async def _add(self, notice: Notice, news: PublicNews, memory: dict[str, Any]) -> Receipt:
         newest = news.incident.updates[0]
-        standing = await self._unresolved(notice, news)
+        standing = await self._standing(notice, memory["id"])
         if standing is None:
-            ours = await self._made_before(notice, news) if notice.repeat else None
-            if ours is not None and ours["id"] == memory["id"] and _says(ours, newest):
-                return self._told(news, memory)
+            return self._detached(news, memory, "it is gone from the page")
+        if standing.get("status") == Progress.RESOLVED and not _says(standing, newest):
             return self._detached(news, memory, "it was ended on the page")
         if not _says(standing, newest):
             body = self._changed(news, memory)
@@ -145,6 +148,16 @@ class Statuspage(Channel[StatuspageSettings]):
         # a reopening is news again.
         over = news.incident.updates[0].progress is Progress.RESOLVED
         return Receipt(ref=memory["id"], memory={**memory, "detached": not over, "ended": over}, warning=why)
+
+    async def _standing(self, notice: Notice, number: str) -> dict[str, Any] | None:
+        # By its id: among five hundred that are open it would stand on the sixth page.
+        reply = await self.http.get(self._url(f"incidents/{number}"), self._headers(), limit=4 * 1024 * 1024)
+        if reply.status == 404:
+            return None
+        self._judge(reply, notice)
+        if not isinstance(reply.json, dict):
+            raise DeliveryError("bad_answer", "answered without the incident")
+        return reply.json
 
     async def _made_before(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
         # What may have been told while no answer was seen; what is over is no longer among the unresolved.

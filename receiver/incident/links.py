@@ -148,6 +148,12 @@ def pictures_of(
     return tuple(Link(text=title, href=href) for title, href in made if href and len(href) <= URL_LIMIT)
 
 
+def images_of(annotations: Mapping[str, str]) -> tuple[Link, ...]:
+    """Return the picture that the alert names in `image_url`, when it plainly is at an https address."""
+    found = _web(annotations.get("image_url", ""))
+    return (Link(text="Graph", href=found),) if found and urlsplit(found).scheme == "https" else ()
+
+
 Window = tuple[datetime, datetime]
 
 

@@ -81,6 +81,8 @@ class Notice(Frozen):
     """Who belongs into a place of the incident's own: those who were paged, who have roles, all hands."""
     paged: tuple[str, ...] = ()
     """Names of the people whom this incident has paged."""
+    images: tuple[Link, ...] = ()
+    """Pictures at https addresses, which only who reads the page looks at."""
     links: tuple[Link, ...] = ()
     url: str | None = None
     """Where the console shows the incident; None without `service.public_url`."""

@@ -1,4 +1,4 @@
-"""What a vendor allows: so many calls in a time, some of them at once."""
+"""What a vendor allows: so many calls within a time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from receiver.model.base import Frozen
 
 
 class Quota(Frozen):
-    """One limit of a vendor, and how much of it one call leaves to more urgent ones."""
+    """One limit of a vendor, and what one notice takes of it."""
 
     name: str
     """What it holds for: a method, a Slack channel, a routing key's hash. Never a secret."""
-    per_minute: float
-    burst: float
-    """Calls that may be made at once after a quiet time, beyond the first."""
-    kept: float = 0.0
-    """Of the burst, what this call leaves untouched."""
-
-    @property
-    def every_ms(self) -> int:
-        """Milliseconds between two calls when all of it is used."""
-        return round(60_000 / self.per_minute)
+    calls: int
+    """So many within any `seconds`."""
+    seconds: float
+    kept: int = 0
+    """Of the calls, how many this notice leaves to more urgent ones."""
+    cost: int = 1
+    """Calls that this notice makes, at most."""
+    rank: int = 1
+    """0 goes before 1, and 1 before 2: who waits stands behind the more urgent ones only."""

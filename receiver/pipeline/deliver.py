@@ -33,8 +33,10 @@ LONGEST_WAIT = 900.0
 SPOILED = 5
 """Failures of our own making after which a row is parked."""
 
+PAGE_ASKS, INFORM_ASKS = 15_000, 300_000
+"""Milliseconds between two questions whether a quota allows it, at most: pages are often overtaken, messages seldom."""
 SLOT = "slot"
-"""In a row's memory: its moment within the vendor's quota is drawn."""
+"""In a row's memory: its turn within the vendor's quota."""
 DETOUR_AFTER = 5.0
 """Seconds after which a page that is not through takes the second road, at its second failure at the latest."""
 OK = Circuit()
@@ -108,15 +110,14 @@ class Deliver:
             wait_ms = to_ms(circuit.until) - to_ms(now) + random.randrange(1000)  # noqa: S311
         elif not row.to.paging and circuit.open:
             self.circuits[row.to.channel] = circuit.tried(now)
-        drawn = memory.pop(SLOT, None)
-        if not wait_ms and drawn is None:
-            quotas = channel.quotas(notice)
-            wait_ms = await self.pace.draw(row.to.channel, quotas, to_ms(now)) if quotas else 0
-            drawn = True if wait_ms else None
+        turn = int(memory.pop(SLOT, 0))
+        if not wait_ms and (quotas := channel.quotas(notice)):
+            most = PAGE_ASKS if row.to.paging else INFORM_ASKS
+            wait_ms, turn = await self.pace.draw(row.to.channel, quotas, to_ms(now), turn, most)
         if not wait_ms:
             return False
-        if drawn:
-            memory[SLOT] = True
+        if turn:
+            memory[SLOT] = turn
         again = to_ms(now) + wait_ms
         await self.due.complete(row, Outcome.LATER, to_ms(now), again_ms=again, told_to_wait=True, memory=memory)
         return True

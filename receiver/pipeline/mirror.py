@@ -54,6 +54,8 @@ class Mirror:
         return sorted((i for i in self._by_uid.values() if i.state.over), key=lambda i: i.opened_at, reverse=True)
 
     def _forget(self, most: int = 2000) -> None:
+        if len(self._by_uid) <= most:
+            return
         over = sorted((i for i in self._by_uid.values() if i.state.over), key=lambda i: i.opened_at)
         for incident in over[: max(0, len(over) - most)]:
             del self._by_uid[incident.uid]
@@ -63,7 +65,8 @@ class Mirror:
 
     def _show(self) -> None:
         counts = {(severity, state): 0 for severity in Severity for state in State}
-        for incident in self.open():
-            counts[incident.severity, incident.state] += 1
+        for incident in self._by_uid.values():
+            if not incident.state.over:
+                counts[incident.severity, incident.state] += 1
         for (severity, state), count in counts.items():
             self.metrics.open.labels(severity, state).set(count)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from receiver.incident.links import images_of
 from receiver.incident.verdict import Part
 from receiver.model.base import from_ms
 from receiver.model.event import Event, Kind
@@ -170,6 +171,7 @@ def _notice(
         text=text,
         incident=incident,
         links=setting.links(incident, now),
+        images=images_of(incident.annotations),
         url=setting.url(incident),
         memory=row.memory,
         repeat=row.tries > 1,
@@ -188,7 +190,9 @@ def plain(notice: Notice) -> Notice:
             update={"title": title, "labels": {}, "annotations": {}, "service": None, "names": ()}
         )
     text = f"[{incident.severity}] {incident.title} ({incident.label})" if incident else "a message could not be sent"
-    return notice.model_copy(update={"incident": incident, "alerts": (), "links": (), "events": (), "text": text})
+    return notice.model_copy(
+        update={"incident": incident, "alerts": (), "links": (), "images": (), "events": (), "text": text}
+    )
 
 
 def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[AlertLine]:

@@ -37,7 +37,10 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `history:texts` | hash place -> batch | ingest.history | keep: compressed notifications |
 | `history:size` | counter | ingest.history | keep: bytes of the texts |
 | `unknowns` | hash field -> entry | for ever | note: what severities were decided without |
-| `pace:<quota>` | string ms | a minute after its use | pace: when a vendor's quota allows the next call |
+| `paced:<quota>` | zset call by time | a minute after its time | pace: the calls that count against a vendor's quota |
+| `queued:<quota>:<rank>` | string ms | until then | pace: the turn behind the last one that was given |
+| `waiting:<quota>:<rank>` | string ms | until then | pace: when somebody of that rank asks again |
+| `calls` | counter | for ever | pace: a number for each call |
 | `promised` | set | for ever | commit: uids of incidents with action items |
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |

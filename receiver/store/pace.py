@@ -1,4 +1,4 @@
-"""Quotas of vendors, shared by all replicas: each call draws its moment."""
+"""Quotas of vendors, shared by all replicas: each call asks whether it may go now, or when to come back."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ class Pace:
         self.connection = connection
         self.keys = connection.keys
 
-    async def draw(self, channel: str, quotas: Sequence[Quota], now_ms: int) -> int:
-        """Return the milliseconds to wait until `quotas` of a channel allow one more call; that moment is drawn."""
-        args: list[object] = [self.keys.prefix, now_ms]
+    async def draw(
+        self, channel: str, quotas: Sequence[Quota], now_ms: int, turn: int = 0, most_ms: int = 300_000
+    ) -> tuple[int, int]:
+        """Return the milliseconds after which to ask again, and the turn to ask with then; a wait of 0: now.
+
+        `turn`: what was returned when the same was asked before; 0: it is asked for the first time. `most_ms`: the
+        longest wait, since those before it may not need their turn any more.
+        """
+        args: list[object] = [self.keys.prefix, now_ms, turn, most_ms]
         for one in quotas:
-            every = one.every_ms
-            args.extend((f"{channel}:{one.name}", every, round(one.burst * every), round(one.kept * every)))
-        return int(await self.connection.run(PACE, [self.keys.named("commits")], args))
+            within = round(one.seconds * 1000)
+            args.extend((f"{channel}:{one.name}", one.calls, within, one.kept, one.cost, one.rank))
+        wait, given = await self.connection.run(PACE, [self.keys.named("commits")], args)
+        return int(wait), int(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,9 +14,49 @@ from receiver.channels.apprise import Apprise, AppriseSettings, dead
 from receiver.channels.base import DeliveryError
 from receiver.channels.http import Http
 from receiver.model.event import Kind
-from tests.channels.notices import HOSTILE, event, incident, notice, tell
+from tests.channels.conftest import Wired
+from tests.channels.notices import HOSTILE, ROUTING_KEY, event, incident, notice, tell
+from tests.fakes import Site, Vendor
 
 SECRET = "apprise-secret-path"
+
+
+class FakeService(Vendor):
+    """Takes what Apprise posts as JSON."""
+
+    name = "apprise"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[dict[str, Any]] = []
+
+    @property
+    def seen(self) -> int:
+        return len(self.told)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post(f"/{SECRET}", self.handle)]
+
+    def check(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
+        good = isinstance(body, dict) and body.get("message") and request.content_type == "application/json"
+        return (200, {}, []) if good else (400, {}, ["not a message"])
+
+    def act(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
+        status, answer, errors = self.check(request, body, raw)
+        self.told += [] if errors else [body]
+        return status, answer, errors
+
+
+VENDOR = FakeService
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake, by way of the library."""
+    assert isinstance(vendor, FakeService)
+    settings = AppriseSettings.model_validate({"urls": [f"{site.url.replace('http', 'json', 1)}/{SECRET}"]})
+    secrets = (SECRET, ROUTING_KEY)
+    sender = Apprise("anything", settings, http)
+    return Wired(sender, vendor, site, notice(), secrets, blunt=True)
 
 
 class Service:
@@ -24,12 +65,16 @@ class Service:
     def __init__(self) -> None:
         self.taken: list[tuple[str, dict[str, Any]]] = []
         self.broken: set[str] = set()
+        self.hung: set[str] = set()
+        self.released = asyncio.Event()
         self.port = 0
 
     async def take(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name in self.broken:
             return web.Response(status=503)
+        if name in self.hung:
+            await self.released.wait()
         self.taken.append((name, await request.json()))
         return web.Response()
 
@@ -44,6 +89,7 @@ async def service() -> AsyncIterator[Service]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     made.port = runner.addresses[0][1]
     yield made
+    made.released.set()
     await runner.cleanup()
 
 
@@ -56,7 +102,7 @@ def channel(service: Service, *names: str) -> Apprise:
 async def test_each_service_hears_of_it_in_plain_text(service: Service) -> None:
     receipt = await channel(service, "one", "two").send(notice())
     assert receipt.ref
-    assert [name for name, _ in service.taken] == ["one", "two"]
+    assert sorted(name for name, _ in service.taken) == ["one", "two"]
     body = service.taken[0][1]
     assert body["title"] == "(SEV-1) HighErrorRate: Error rate 12% on checkout-api (INC-2026-0042)"
     assert body["message"].endswith("https://incidents.example.com/incidents/INC-2026-0042")
@@ -73,7 +119,21 @@ async def test_only_those_that_failed_are_told_again(service: Service) -> None:
     assert SECRET not in f"{error!r} {made!r} {made.settings!r} {made.preview(notice())}"
     service.broken.clear()
     await made.send(notice(memory=error.progress, repeat=True))
-    assert [name for name, _ in service.taken] == ["one", "three", "two"]
+    assert sorted(name for name, _ in service.taken[:2]) == ["one", "three"]
+    assert [name for name, _ in service.taken[2:]] == ["two"]
+
+
+async def test_one_that_hangs_keeps_no_other_waiting_and_nobody_hears_twice(service: Service) -> None:
+    made = channel(service, "hung", "two", "hung2", "four")
+    made.http = Http(total=0.4)
+    service.hung = {"hung", "hung2"}
+    with pytest.raises(DeliveryError) as caught:
+        await made.send(notice())
+    assert caught.value.detail == "2 of 4 services did not take it: json, json"
+    service.released.set()
+    service.taken.clear()
+    await channel(service, "hung", "two", "hung2", "four").send(notice(memory=caught.value.progress, repeat=True))
+    assert sorted(name for name, _ in service.taken if "hung" not in name) == []
 
 
 async def test_what_does_not_matter_is_not_sent(service: Service) -> None:

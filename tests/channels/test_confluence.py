@@ -7,13 +7,30 @@ from typing import Any
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.confluence import Confluence
+from receiver.channels.confluence import Confluence, ConfluenceSettings
 from receiver.channels.http import Http
 from receiver.model.notice import Action, Notice, Receipt
-from tests.channels.conftest import Wired, wiki_settings
+from tests.channels.conftest import Wired
 from tests.channels.notices import document, notice
-from tests.fakes import Answer, FakeConfluence, Site
-from tests.fakes.jira import USER
+from tests.fakes import Answer, FakeConfluence, Site, Vendor
+from tests.fakes.jira import TOKEN, USER
+
+VENDOR = FakeConfluence
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    assert isinstance(vendor, FakeConfluence)
+    wiki = Confluence("wiki", wiki_settings(site), http)
+    asked = notice(Action.DOCUMENT, address="OPS")
+    return Wired(wiki, vendor, site, asked, (TOKEN,))
+
+
+def wiki_settings(site: Site, **changes: Any) -> ConfluenceSettings:
+    """Return the settings of a space at the fake: a server, for which the first call is the one that writes."""
+    values = {"flavor": "server", "api_url": site.url, "space": "OPS", "token": TOKEN}
+    return ConfluenceSettings.model_validate({**values, **changes})
+
 
 CLOUD = {"flavor": "cloud", "user": USER}
 KEY = document().key

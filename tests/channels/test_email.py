@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.email import Email, EmailSettings, server_of
+from receiver.channels.email import CREDENTIAL, Email, EmailSettings, server_of
 from receiver.channels.email_message import compose, mailbox
 from receiver.channels.http import Http
 from receiver.model.event import Kind
@@ -188,3 +188,26 @@ def test_no_text_breaks_a_mail(title: str, text: str) -> None:
     assert sorted(name.lower() for name in read) == sorted({name.lower() for name in read})
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
     assert raw.isascii()
+
+
+@pytest.mark.parametrize("form", ["AHJvYm90AG1haWwtcGFzc3dvcmQtNTE=", "bWFpbC1wYXNzd29yZC01MQ==", "mail-password-51"])
+async def test_what_a_server_repeats_of_the_credentials_is_hidden(server: FakeSmtp, http: Http, form: str) -> None:
+    server.script["AUTH"] = [f"535 AUTH PLAIN {form} is wrong"] * 2
+    error = await failure(mail(server, http, "robot:mail-password-51@"), told())
+    assert (error.reason, error.permanent) == ("auth", True)
+    assert form not in str(error)
+    assert "AUTH PLAIN *** is wrong" in str(error)
+
+
+@pytest.mark.parametrize("at", ["EHLO", "MAIL", "RCPT", "DATA", "."])
+async def test_every_code_at_every_step(server: FakeSmtp, at: str) -> None:
+    http = Http(total=8)
+    for code in (400, 421, 450, 451, 452, 459, 499, 500, 501, 521, 530, 535, 550, 551, 552, 553, 554, 599):
+        # Asked for once more in plain text, it is answered the same.
+        server.script[at] = [f"{code} no"] * 2
+        error = await failure(mail(server, http), told())
+        assert error.permanent is (code >= 500), code
+        assert not error.ambiguous
+        assert error.reason == ("server_error" if code < 500 else "auth" if code in CREDENTIAL else "client_error")
+        server.script.clear()
+    assert not server.mails

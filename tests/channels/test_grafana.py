@@ -7,14 +7,25 @@ from datetime import timedelta
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.grafana import Grafana
+from receiver.channels.grafana import Grafana, GrafanaSettings
 from receiver.channels.http import Http
 from receiver.model.event import Kind
 from receiver.model.incident import State
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
-from tests.channels.notices import HOSTILE, NOW, event, hostile, incident, notice
-from tests.fakes import Answer, FakeGrafana
+from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, event, hostile, incident, notice
+from tests.fakes import Answer, FakeGrafana, Site, Vendor
+from tests.fakes.grafana import TOKEN
+
+VENDOR = FakeGrafana
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    assert isinstance(vendor, FakeGrafana)
+    graphs = Grafana("graphs", GrafanaSettings(api_url=site.url, token=TOKEN), http)
+    return Wired(graphs, vendor, site, notice(), (TOKEN, ROUTING_KEY))
+
 
 OVER = event(9, "resolved", Kind.RESOLVED)
 

@@ -8,8 +8,12 @@ from receiver.channels.http import BODY_LIMIT, Http, encode
 from tests.fakes import Answer, FakeHook, Site
 
 
+def hook_of(site: Site) -> FakeHook:
+    return next(vendor for vendor in site.vendors if isinstance(vendor, FakeHook))
+
+
 async def test_a_body_above_the_limit_is_not_kept(site: Site, http: Http) -> None:
-    hook = site.vendors[2]
+    hook = hook_of(site)
     hook.script.extend([Answer(200, body='"' + "x" * (BODY_LIMIT - 2) + '"'), Answer(200, body="x" * (BODY_LIMIT + 1))])
     kept = await http.post_json(f"{site.url}/hook", {})
     assert len(kept.json) == BODY_LIMIT - 2
@@ -18,20 +22,19 @@ async def test_a_body_above_the_limit_is_not_kept(site: Site, http: Http) -> Non
 
 
 async def test_a_reply_shows_neither_headers_nor_body(site: Site, http: Http) -> None:
-    site.vendors[2].script.append(Answer(200, body={"token": "s3cr3t"}, headers={"X-Token": "s3cr3t"}))
+    hook_of(site).script.append(Answer(200, body={"token": "s3cr3t"}, headers={"X-Token": "s3cr3t"}))
     assert "s3cr3t" not in repr(await http.post_json(f"{site.url}/hook", {}))
 
 
 async def test_the_environments_proxy_is_not_used(site: Site, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    site.vendors[2].script.append(Answer(200))
+    hook_of(site).script.append(Answer(200))
     assert (await http.post_json(f"{site.url}/hook", {})).status == 200
 
 
 async def test_closing_and_going_on(site: Site, http: Http) -> None:
-    assert isinstance(site.vendors[2], FakeHook)
     for _ in range(2):
-        site.vendors[2].script.append(Answer(200))
+        hook_of(site).script.append(Answer(200))
         assert (await http.post_json(f"{site.url}/hook", {})).status == 200
         await http.close()
 

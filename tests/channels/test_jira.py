@@ -9,7 +9,7 @@ import pytest
 
 from receiver.channels.base import DeliveryError
 from receiver.channels.http import Http
-from receiver.channels.jira import Jira
+from receiver.channels.jira import Jira, JiraSettings
 from receiver.channels.jira_ticket import label, whose
 from receiver.model.event import Event, Kind
 from receiver.model.incident import State
@@ -17,10 +17,27 @@ from receiver.model.notice import Notice, Receipt
 from receiver.model.severity import Severity
 from receiver.model.ticket import Progress
 from receiver.model.work import ActionItem, ActionStatus
-from tests.channels.conftest import Wired, jira_settings
-from tests.channels.notices import HOSTILE, NOW, event, hostile, incident, notice
-from tests.fakes import Answer, FakeJira, Site
-from tests.fakes.jira import words
+from tests.channels.conftest import Wired
+from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, event, hostile, incident, notice
+from tests.fakes import Answer, FakeJira, Site, Vendor
+from tests.fakes.jira import TOKEN, USER, words
+
+VENDOR = FakeJira
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    assert isinstance(vendor, FakeJira)
+    made = Jira("tickets", jira_settings(site), http)
+    secrets = (TOKEN, made._api.site.secrets[1], ROUTING_KEY)
+    return Wired(made, vendor, site, notice(address="OPS"), secrets)
+
+
+def jira_settings(site: Site, **changes: Any) -> JiraSettings:
+    """Return the settings of a project at the fake."""
+    values = {"api_url": site.url, "project": "OPS", "user": USER, "token": TOKEN}
+    return JiraSettings.model_validate({**values, **changes})
+
 
 MADE = event(2, "a ticket is made", Kind.TICKET)
 

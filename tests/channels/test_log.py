@@ -9,7 +9,16 @@ from receiver.channels.http import Http
 from receiver.channels.log import Log, LogSettings
 from receiver.model.notice import Action
 from receiver.model.severity import Severity
+from tests.channels.conftest import Wired
 from tests.channels.notices import ROUTING_KEY, hostile, incident, notice, tell
+from tests.fakes import Site, Vendor
+
+VENDOR = None
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    return Wired(Log("log", LogSettings(), http), vendor, site, notice(Action.TRIGGER), (ROUTING_KEY,))
 
 
 @pytest.fixture

@@ -9,11 +9,36 @@ import pytest
 from receiver.channels.base import DeliveryError
 from receiver.channels.http import Http
 from receiver.channels.pagerduty import PagerDuty, PagerDutySettings, dedup_key, payload
+from receiver.incident.links import images_of
 from receiver.model.notice import Action, Link
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
 from tests.channels.notices import ROUTING_KEY, alert, hostile, incident, notice, page
-from tests.fakes import Answer, FakePagerDuty
+from tests.fakes import Answer, FakePagerDuty, Site, Vendor
+
+VENDOR = FakePagerDuty
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    assert isinstance(vendor, FakePagerDuty)
+    pager = PagerDuty("pager", PagerDutySettings(api_url=site.url), http)
+    return Wired(pager, vendor, site, notice(Action.TRIGGER), (ROUTING_KEY,))
+
+
+async def test_a_graph_is_shown_where_its_address_is_plainly_safe(pager: Wired) -> None:
+    good = images_of({"image_url": "https://grafana.example.com/render/d-solo/a?panelId=4"})
+    assert payload(notice(Action.TRIGGER, images=good))["images"] == [{"src": good[0].href, "alt": "Graph"}]
+    await pager.channel.send(pager.notice.model_copy(update={"images": good}))
+    assert pager.vendor.taken
+    for bad in (
+        "http://plain.example.com/a.png",
+        "https://u@evil.example/a",
+        "javascript:x",
+        'https://a.example/"x',
+        "",
+    ):
+        assert images_of({"image_url": bad}) == ()
 
 
 def test_trigger_in_full() -> None:

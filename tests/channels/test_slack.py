@@ -8,12 +8,28 @@ from typing import Any
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.slack import Slack
+from receiver.channels.http import Http
+from receiver.channels.slack import Slack, SlackSettings
 from receiver.model.event import Kind
 from receiver.model.notice import Mention, Notice, Receipt
 from tests.channels.conftest import TIMEOUT, Wired, wire
-from tests.channels.notices import NOW, event, incident, notice, tell
-from tests.fakes import Answer, FakeSlack
+from tests.channels.notices import NOW, ROUTING_KEY, event, incident, notice, tell
+from tests.fakes import Answer, FakeSlack, Site, Vendor
+from tests.fakes.slack import TOKEN
+
+SIGNING_SECRET = "signing-secret-91ab"
+
+VENDOR = FakeSlack
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    assert isinstance(vendor, FakeSlack)
+    settings = SlackSettings(
+        api_url=f"{site.url}/api", bot_token=TOKEN, signing_secret=SIGNING_SECRET, channel="#incidents"
+    )
+    secrets = (TOKEN, SIGNING_SECRET, ROUTING_KEY)
+    return Wired(Slack("chat", settings, http), vendor, site, notice(), secrets)
 
 
 def fake(wired: Wired) -> FakeSlack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,9 +11,22 @@ from receiver.channels.base import DeliveryError
 from receiver.channels.http import Http, encode
 from receiver.channels.webhook import Webhook, WebhookSettings, payload, sign, url_parts
 from receiver.model.event import Kind
-from tests.channels.conftest import HOOK_SECRET, Wired
+from tests.channels.conftest import Wired
 from tests.channels.notices import ROUTING_KEY, alert, event, incident, notice, page, tell
-from tests.fakes import Answer
+from tests.fakes import Answer, FakeHook, Site, Vendor
+
+HOOK_SECRET = "hook-secret-7f21"
+
+VENDOR = partial(FakeHook, secret=HOOK_SECRET)
+
+
+def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
+    """Return the channel set up against its fake."""
+    assert isinstance(vendor, FakeHook)
+    url = f"{site.url}/hook?token=path-secret-33"
+    sender = Webhook("hook", WebhookSettings(url=url, secret=HOOK_SECRET), http)
+    secrets = (HOOK_SECRET, "path-secret-33", ROUTING_KEY)
+    return Wired(sender, vendor, site, notice(), secrets)
 
 
 def test_the_envelope() -> None:

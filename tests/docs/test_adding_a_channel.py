@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import textwrap
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,14 +45,13 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
 
 @pytest.fixture
 def names(module: ModuleType) -> dict[str, Any]:
-    """What the page's blocks see, with its fake and its branch of `wire`."""
+    """What the page's blocks see, with its fake and how it is wired."""
     found = {
         **vars(module), "Vendor": Vendor, "Ledger": Ledger, "web": web, "Site": Site, "Http": Http, "Wired": Wired,
         "ROUTING_KEY": ROUTING_KEY, "notice": notice, "Action": Action, "Notice": Notice,
     }  # fmt: skip
     exec(BLOCKS["fake"], found)
-    branch = textwrap.indent(BLOCKS["wire"], "    ")
-    exec(f"def wire(kind, site, http):\n    fakes = {{one.name: one for one in site.vendors}}\n{branch}", found)
+    exec(BLOCKS["wiring"], found)
     return found
 
 
@@ -73,7 +71,7 @@ async def quick() -> AsyncIterator[Http]:
 
 @pytest.fixture
 async def site(names: dict[str, Any]) -> AsyncIterator[Site]:
-    made = Site(names["FakeNtfy"]())
+    made = Site(names["VENDOR"]())
     await made.start()
     yield made
     await made.stop()
@@ -82,7 +80,10 @@ async def site(names: dict[str, Any]) -> AsyncIterator[Site]:
 
 @pytest.fixture
 def wired(names: dict[str, Any], site: Site, http: Http, monkeypatch: pytest.MonkeyPatch) -> Wired:
-    wire: Callable[[str, Site, Http], Wired] = names["wire"]
+    def wire(kind: str, site: Site, http: Http) -> Wired:
+        made: Wired = names["wiring"](site.vendors[0], site, http)
+        return made
+
     monkeypatch.setattr(contract, "wire", wire)
     return wire("ntfy", site, http)
 

@@ -71,6 +71,12 @@ class FakeJira(Vendor):
         issue["assignee"] = account or issue["assignee"]
         issue["touched"] = True
 
+    def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
+        # Atlassian names no numbers: so many a second at one place, and so many writes to one thing.
+        key = request.match_info.get("key")
+        writes = [(key, 20, 2.0), (key, 100, 30.0)] if key and request.method != "GET" else []
+        return [(f"{request.method} {request.path}", 30, 1.0), *writes]
+
     def check(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
         return self._answer(request, body, act=False)
 

@@ -29,6 +29,9 @@ class FakePagerDuty(Vendor):
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v2/enqueue", self.handle)]
 
+    def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
+        return [(str(body.get("routing_key")), 120, 60)]
+
     @property
     def rung(self) -> int:
         """How many times somebody's phone rang: a trigger for an open alert rings nobody."""
@@ -103,6 +106,8 @@ def _trigger(body: dict[str, Any]) -> list[str]:
             datetime.fromisoformat(payload["timestamp"])
         except (TypeError, ValueError):
             errors.append("'payload.timestamp' is not ISO 8601")
+    if any(not str(image.get("src", "")).startswith("https://") for image in body.get("images", [])):
+        errors.append("'images' needs an https src each")
     if any(not str(link.get("href", "")).startswith(("http://", "https://")) for link in body.get("links", [])):
         errors.append("'links' needs an href each")
     return errors

@@ -16,6 +16,11 @@ TOKEN = "xoxb-fake-0123456789-secret"
 READS = (
     "conversations.history", "conversations.replies", "conversations.list", "auth.test", "usergroups.users.list",
 )  # fmt: skip
+TIERS = {
+    "chat.update": 50, "conversations.history": 50, "conversations.replies": 50, "conversations.invite": 50,
+    "views.open": 100,
+}  # fmt: skip
+"""Calls a minute; of the other methods 20."""
 BOT = "U0BOT"
 LIMITS = {"header": 150, "section": 3000, "context": 3000, "actions": 3000}
 Result = tuple[int, dict[str, Any], list[str]]
@@ -57,6 +62,17 @@ class FakeSlack(Vendor):
     def replies(self) -> list[dict[str, Any]]:
         """The messages that stand in a thread."""
         return [message for message in self.messages if "thread_ts" in message]
+
+    def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
+        method = request.match_info["method"]
+        if method == "chat.postMessage":
+            place = str(self._channel(body.get("channel"), by_name=True))
+            # One a second in one channel, and short bursts.
+            return [(place, 60, 60), (place, 5, 2), ("posts", 300, 60)]
+        return [(method, TIERS.get(method, 20), 60)]
+
+    def limited(self) -> dict[str, Any]:
+        return {"ok": False, "error": "ratelimited"}
 
     def check(self, request: web.Request, body: Any, raw: bytes) -> Result:
         return self._run(request, body, keep=False)
@@ -131,6 +147,8 @@ class FakeSlack(Vendor):
         found = self._message(channel, message.get("ts"))
         if found is None:
             return _no("message_not_found")
+        if self.rooms.get(channel, {}).get("archived"):
+            return _so("is_archived")
         errors = mistakes(message)
         if errors:
             return _no(errors[0][0], errors[0][1])
@@ -182,6 +200,8 @@ class FakeSlack(Vendor):
         room, users = self.rooms.get(body.get("channel", "")), str(body.get("users", "")).split(",")
         if room is None:
             return _no("channel_not_found")
+        if room["archived"]:
+            return _so("is_archived")
         if len(users) > 100 or not all(re.fullmatch(r"[UW][A-Z0-9]+", user) for user in users):
             return _no("invalid_arguments")
         if set(users) <= set(room["members"]):
@@ -194,6 +214,8 @@ class FakeSlack(Vendor):
         room, topic = self.rooms.get(body.get("channel", "")), body.get("topic", "")
         if room is None:
             return _no("channel_not_found")
+        if room["archived"]:
+            return _so("is_archived")
         if len(topic) > 250:
             return _no("too_long")
         if keep:

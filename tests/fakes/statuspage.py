@@ -36,8 +36,12 @@ class FakeStatuspage(Vendor):
             web.post(f"{base}/incidents", self.handle),
             web.get(f"{base}/incidents/unresolved", self.handle),
             web.get(f"{base}/incidents", self.handle),
+            web.get(f"{base}/incidents/{{id}}", self.handle),
             web.patch(f"{base}/incidents/{{id}}", self.handle),
         ]
+
+    def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
+        return [("key", 60, 60)]
 
     def check(self, request: web.Request, body: Any, raw: bytes) -> Result:
         return self._run(request, body, keep=False)
@@ -50,6 +54,9 @@ class FakeStatuspage(Vendor):
             return 401, {"error": "Could not authenticate"}, ["401"]
         if request.match_info["page"] != PAGE:
             return 404, {"error": "page not found"}, ["404"]
+        if request.method == "GET" and "id" in request.match_info:
+            found = self.incidents.get(request.match_info["id"])
+            return (200, found, []) if found else (404, {"error": "incident not found"}, ["404"])
         if request.method == "GET":
             asked, open_only = request.query.get("q", ""), request.path.endswith("/unresolved")
             found = [

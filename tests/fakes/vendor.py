@@ -6,13 +6,16 @@ import asyncio
 import json
 import os
 import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
 
+TOO_FAST = "429"
 SECRET_HEADERS = frozenset({"authorization", "cookie"})
 
 
@@ -70,6 +73,10 @@ class Vendor:
         """Requests that no vendor would understand; a test fails on any."""
         self.script: deque[Answer] = deque()
         self.released = asyncio.Event()
+        self.clock: Callable[[], float] | None = None
+        """With one, the vendor's rate limits hold by it."""
+        self._calls: dict[str, deque[float]] = defaultdict(deque)
+        self._counted: dict[tuple[str, int, float], int] = defaultdict(int)
 
     @property
     def received(self) -> list[dict[str, Any]]:
@@ -98,6 +105,40 @@ class Vendor:
         """Return the same without changing anything."""
         raise NotImplementedError
 
+    def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
+        """Return the rate limits that a request counts against: of what, so many, within so many seconds."""
+        return []
+
+    def limited(self) -> dict[str, Any]:
+        """Return the answer to a request above them."""
+        return {"error": "too many requests"}
+
+    @property
+    def too_fast(self) -> list[dict[str, Any]]:
+        """The requests that were answered 429 since they were above the limits."""
+        return [entry for entry in self.received if entry["errors"] == [TOO_FAST]]
+
+    def _wait(self, request: web.Request, body: Any) -> float:
+        # Seconds until the request would be within the limits; 0: it is, and counts.
+        if self.clock is None:
+            return 0.0
+        now, wait, counted = self.clock(), 0.0, []
+        for name, most, within in self.limits(request, body):
+            calls = self._calls[f"{name} {within}"]
+            while calls and calls[0] <= now - within:
+                calls.popleft()
+            wait = max(wait, calls[0] + within - now) if len(calls) >= most else wait
+            counted.append(calls)
+            self._counted[name, most, within] += 1
+        for calls in () if wait else counted:
+            calls.append(now)
+        return wait
+
+    @property
+    def least_time(self) -> float:
+        """The seconds in which its limits allow what it was asked."""
+        return max((count / most * within for (_, most, within), count in self._counted.items()), default=0.0)
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer as scripted, else as the vendor would."""
         answer = self.script.popleft() if self.script else None
@@ -106,11 +147,15 @@ class Vendor:
         raw = await request.read()
         body = _json(raw)
         acts = answer is None or answer.taken or answer.reset == "after" or (answer.drip and answer.status < 300)
-        status, content, errors = (self.act if acts else self.check)(request, body, raw)
+        wait = self._wait(request, body) if answer is None else 0.0
+        if wait:
+            answer = Answer(429, self.limited(), {"Retry-After": str(ceil(wait))})
+        status, content, errors = (self.act if acts and not wait else self.check)(request, body, raw)
+        errors = [TOO_FAST] if wait else errors
         self.ledger.append(
             {
                 "vendor": self.name,
-                "at": time.time(),
+                "at": self.clock() if self.clock else time.time(),
                 "method": request.method,
                 "path": request.path,
                 "headers": {key: value for key, value in request.headers.items() if key.lower() not in SECRET_HEADERS},

@@ -61,6 +61,27 @@ async def test_it_is_made_once_by_two_replicas_and_lives_with_the_incident(world
     assert creations(world) == 1
 
 
+async def test_what_somebody_has_archived_is_left_alone_until_it_begins_again(world: World) -> None:
+    await world.open(rooms=True)
+    await world.post(notification(alert("AuthFailing")))
+    number, room = only(world)
+    room["archived"] = True
+    for command in (Assign(role=Role.IC, person="bob"), Assign(role=Role.IC, person="carol"), Resolve()):
+        await world.one.respond.act(ONE, command, ALICE, world.clock.now())
+        await world.quiet()
+    assert await world.one.due.dead_letters() == {}
+    assert room["archived"]
+    assert "resolved" in world.slack.parents[0]["text"], "the channel of all tells of it as before"
+    (incident_,) = await world.incidents()
+    warned = [one["warning"] for one in await world.one.incidents.receipts(incident_.uid) if one.get("warning")]
+    assert warned == [f"slack: {room['name']} was archived or deleted by somebody, and is left alone"]
+    await world.one.respond.act(ONE, Reopen(), ALICE, world.clock.now())
+    await world.quiet()
+    assert not room["archived"]
+    assert "reopened" in str([one for one in world.slack.messages if one["channel"] == number][-1])
+    assert creations(world) == 1
+
+
 @pytest.mark.parametrize("made", [False, True])
 async def test_an_answer_that_was_lost_makes_no_second_one(world: World, made: bool) -> None:
     await world.open(rooms=True)
@@ -107,7 +128,7 @@ async def test_who_may_not_make_channels_informs_as_before(world: World) -> None
     await world.post(notification(alert("AuthFailing")))
     assert len(world.slack.parents) == 1
     letters = await world.one.due.dead_letters()
-    assert [letter["reason"] for letter in letters.values()] == ["auth"]
+    assert [letter["reason"] for letter in letters.values()] == ["client_error"]
 
 
 async def test_a_mild_one_has_none_and_what_a_storm_holds_back_has_none(world: World) -> None:

@@ -124,8 +124,8 @@ class Outside(Asking):
 class Unhurried:
     """Quotas that nothing reaches: a pushed clock stands still, and would never let a second message go."""
 
-    async def draw(self, channel: str, quotas: Any, now_ms: int) -> int:
-        return 0
+    async def draw(self, channel: str, quotas: Any, now_ms: int, turn: int = 0, most_ms: int = 0) -> tuple[int, int]:
+        return 0, 0
 
 
 class World:

@@ -10,6 +10,7 @@ import pytest
 
 from receiver.config import Config
 from receiver.model.oncall import Person
+from tests.fakes import statuspage as fake_page
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House, Opened
 from tests.web.test_pagerduty import SECRET, event, send
@@ -167,3 +168,64 @@ async def test_its_end_is_as_the_process_asks(opened: Opened, monkeypatch: pytes
         "14:00", "14:02", "14:05", "14:10", "14:15", "14:20", "14:25", "14:45", "16:15"
     ]  # fmt: skip
     assert json.dumps(found["actions"]).count("Add a canary") == 1
+
+
+SCRIPT = (
+    (0, "/incident", 'create "API High Error Rate" severity=2', "INC-2026-0001 is open as SEV-2"),
+    (0, "/page", '@backend-oncall "SEV-2: API errors spiking"', "bob of backend-oncall is not paged: already paged"),
+    (0, "/incident", "timer start", "timer started"),
+    (1, "/incident", "ack", "acknowledged by jane"),
+    (0, "/status", 'update investigating "Investigating elevated error rates"', "draft 1, waits for approval"),
+    (1, "/status", "approve", "update 1 approved by jane"),
+    (1, "/incident", "role ic @jane", "jane is Incident Commander"),
+    (3, "/incident", "checklist", "Investigation checklist of INC-2026-0001"),
+    (1, "/incident", "checklist 2", "Check recent deployments"),
+    (3, "/status", 'update identified "Bad deployment"', "cause identified by jane"),
+    (5, "/incident", "mitigate", "Mitigation options for INC-2026-0001"),
+    (0, "/incident", 'mitigate rollback "Rollback initiated"', "Rollback initiated"),
+    (5, "/incident", 'note "Rollback complete"', "Rollback complete"),
+    (20, "/status", 'update monitoring "A fix is in place"', "mitigated"),
+    (30, "/status", 'update resolved "The issue is resolved"', "resolved by jane"),
+    (0, "/status", "approve", "update 4 approved by jane"),
+    (1, "/incident", 'action "Add a canary to the release" @bob 2026-12-01', "action 1"),
+    (1, "/incident", "timer stop", "timer stopped"),
+    (1, "/incident", "close", "closed by jane"),
+)
+"""Minutes since the one before, what is typed, and what is answered."""
+ROWS = """\
+| 14:02 | Declared: API High Error Rate |
+| 14:02 | Incident channel created: \\#inc-2026-0001-api-high-error-rate |
+| 14:02 | Jane pages backend-oncall: SEV-2: API errors spiking |
+| 14:03 | Acknowledged by jane |
+| 14:12 | Root cause identified: Bad deployment |
+| 14:17 | Rollback initiated |
+| 14:22 | Rollback complete |
+| 14:42 | Monitoring period started |
+| 15:12 | Incident resolved by jane |
+"""
+
+
+async def test_it_works_by_commands_alone(opened: Opened) -> None:
+    house = await opened(then, rooms=True, STATUSPAGE_KEY=fake_page.KEY)
+    world, place = house.world, "C0GENERAL"
+    for minutes, command, typed, answered in SCRIPT:
+        await world.forward(f"{minutes}m")
+        assert answered in await type_(house, command, typed, user=JANE, place=place), (command, typed)
+        # In the incident's own channel nobody has to name it.
+        (place,) = world.slack.rooms
+    async with house.client.get(
+        "/api/v1/incidents/INC-2026-0001/timeline", headers={**READ, "Accept": "text/markdown"}
+    ) as response:
+        shown = await response.text()
+    assert shown.startswith("## Incident Timeline\n\n**Incident ID**: INC-2026-0001")
+    rows = [line for line in shown.splitlines(keepends=True) if line.startswith("| 1") and "approved" not in line]
+    assert "".join(rows) == ROWS
+    assert world.rung() == ["bob"]
+    assert [alert["status"] for alert in world.pagerduty.alerts.values()] == ["resolved"]
+    assert [message["text"] for message in world.slack.parents] == [
+        "[SEV-2] API High Error Rate (INC-2026-0001) is closed"
+    ]
+    assert world.slack.rooms[place]["archived"]
+    (public,) = world.page.incidents.values()
+    assert [one["status"] for one in public["incident_updates"]] == ["resolved", "investigating"]
+    assert "Jane" not in str(public)

@@ -1,21 +1,52 @@
 #!lua flags=allow-oom
--- Draw the next moment at which a vendor's quota allows one more call, and keep it for whoever drew it.
+-- Let a call through if the quotas of its vendor allow it now; otherwise tell when to ask again.
 --
 -- KEYS[1]  commits (not touched: it only says which node of a cluster)
--- ARGV     prefix, now ms, then for each quota: name, ms between two calls, ms that may be drawn ahead of time (the burst),
---          ms that this caller leaves untouched of it for more urgent ones
--- reply    ms to wait: 0: now
+-- ARGV     prefix, now ms, the turn that the caller was given before (0: none), the longest wait,
+--          then for each quota: name, calls, within ms, calls left to others, calls that this one makes, rank
+-- reply    {ms to wait, turn}: a wait of 0: now, and it is counted
 --
--- The theoretical arrival time of each quota is kept (GCRA); the latest of them counts for all.
-local p, now = ARGV[1], tonumber(ARGV[2])
-local at = now
-for i = 3, #ARGV, 4 do
-  local tat = math.max(tonumber(redis.call('GET', p .. 'pace:' .. ARGV[i]) or '0'), now)
-  at = math.max(at, tat - (tonumber(ARGV[i + 2]) - tonumber(ARGV[i + 3])))
+-- paced:<quota> holds the calls of the time; queued:<quota>:<rank> the turn behind the last one that was given;
+-- waiting:<quota>:<rank> until when somebody of that rank asks again at the latest. Nothing is counted before it is
+-- let through: what is more urgent goes first at any time, and whoever needs no turn any more leaves no gap.
+local p, now, turn, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local fresh, at, denied = turn == 0, now, {}
+for i = 5, #ARGV, 6 do
+  local name, within = ARGV[i], tonumber(ARGV[i + 2])
+  local cost, rank = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
+  local room, calls, mine = math.max(cost, tonumber(ARGV[i + 1]) - tonumber(ARGV[i + 3])), p .. 'paced:' .. name, now
+  redis.call('ZREMRANGEBYSCORE', calls, '-inf', now - within)
+  local over = redis.call('ZCARD', calls) + cost - room
+  if over > 0 then
+    mine = tonumber(redis.call('ZRANGE', calls, over - 1, over - 1, 'WITHSCORES')[2]) + within
+  end
+  for other = 0, rank - 1 do
+    mine = math.max(mine, tonumber(redis.call('GET', p .. 'waiting:' .. name .. ':' .. other) or '0'))
+  end
+  local queue = p .. 'queued:' .. name .. ':' .. rank
+  if fresh then mine = math.max(mine, tonumber(redis.call('GET', queue) or '0')) end
+  if mine > now then
+    denied[#denied + 1] = {queue, mine + within * cost / room, p .. 'waiting:' .. name .. ':' .. rank}
+  end
+  at = math.max(at, mine)
 end
-for i = 3, #ARGV, 4 do
-  local key, every = p .. 'pace:' .. ARGV[i], tonumber(ARGV[i + 1])
-  local tat = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  redis.call('SET', key, string.format('%.0f', tat + every), 'PX', math.max(1, math.ceil(tat + every - now)) + 60000)
+if at > now then
+  if fresh then turn = at end
+  local wait = math.ceil(math.max(at, turn) - now)
+  -- Turns far off are asked for again meanwhile, each at a time of its own: others may have gone.
+  if wait > most then wait = math.ceil(most / 2 + wait % (most / 2)) end
+  for _, one in ipairs(denied) do
+    local left = math.ceil(one[2] - now)
+    if fresh then redis.call('SET', one[1], string.format('%.0f', one[2]), 'PX', math.max(1, left)) end
+    local known = tonumber(redis.call('GET', one[3]) or '0')
+    if now + wait > known then redis.call('SET', one[3], string.format('%.0f', now + wait), 'PX', wait) end
+  end
+  return {wait, math.ceil(turn)}
 end
-return at - now
+local count = redis.call('INCR', p .. 'calls')
+for i = 5, #ARGV, 6 do
+  local calls = p .. 'paced:' .. ARGV[i]
+  for n = 1, tonumber(ARGV[i + 4]) do redis.call('ZADD', calls, now, count .. ':' .. n) end
+  redis.call('PEXPIRE', calls, tonumber(ARGV[i + 2]) + 60000)
+end
+return {0, 0}

@@ -1,0 +1,121 @@
+"""Five hundred incidents at once, at every vendor: no quota is broken, nothing is lost, pages of SEV-1 go first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from receiver.channels.slack import IncidentChannels
+from receiver.model.alert import parse_notification
+from receiver.model.base import from_ms
+from receiver.model.incident import State
+from receiver.model.severity import Severity
+from tests.fakes import jira as fake_jira
+from tests.fakes.statuspage import KEY
+from tests.stories.world import World, alert, notification
+
+ROOMS = (Severity.SEV1,)
+"""Whose incidents get a channel of their own."""
+KINDS: tuple[tuple[int, dict[str, Any]], ...] = (
+    (40, {"name": "ApiDown"}),
+    (260, {"name": "AuthFailing"}),
+    (100, {"name": "DataDelay"}),
+    (100, {"name": "DashboardSlow", "labels": {"severity": "info"}}),
+)
+"""Of SEV-1, SEV-2, SEV-3 and SEV-4."""
+
+
+def mixed() -> list[dict[str, Any]]:
+    """Return what each incident's alert is, the severities evenly mixed."""
+    spread = [((n + 0.5) / count, kind) for count, kind in KINDS for n in range(count)]
+    return [kind for _, kind in sorted(spread, key=lambda one: one[0])]
+
+
+async def opened(world: World) -> None:
+    """Open two replicas that keep to the quotas of vendors who insist on them; nothing is held back as a storm."""
+    await world.site.start()
+    site = world.site.url
+    for _ in range(2):
+        made = await world.replica(
+            paced=True, rooms=True, STATUSPAGE_KEY=KEY, JIRA_URL=site, JIRA_USER=fake_jira.USER,
+            JIRA_TOKEN=fake_jira.TOKEN, CONFLUENCE_URL=f"{site}/wiki",
+        )  # fmt: skip
+        config = made.config
+        chat = config.channels["chat"].model_copy(update={"incident_channels": IncidentChannels(severities=ROOMS)})
+        storm = config.ingest.storm.model_copy(update={"incidents": 100_000})
+        changed = {
+            "ingest": config.ingest.model_copy(update={"storm": storm}),
+            "verification": config.verification.model_copy(update={"checks": ()}),
+            "links": config.links.model_copy(update={"github": None}),
+            "channels": {**config.channels, "chat": chat},
+            "incidents": config.incidents.model_copy(update={"monitor_for": timedelta(hours=6)}),
+        }
+        made.apply(config.model_copy(update=changed))
+    for vendor in world.site.vendors:
+        vendor.clock = lambda: world.clock.now().timestamp()
+
+
+async def told(world: World, *, firing: bool) -> None:
+    """Let every alert fire, or end, within ten seconds."""
+    for number, kind in enumerate(mixed()):
+        labels = {**kind.get("labels", {}), "n": str(number)}
+        body = notification(alert(**{**kind, "labels": labels}, firing=firing), group=f"g{number}")
+        await world.replicas[number % 2].intake.accept(parse_notification(body), world.clock.now())
+        world.clock.forward(timedelta(milliseconds=20))
+        if number % 25 == 0:
+            await world.quiet()
+
+
+async def drained(world: World, most: timedelta) -> None:
+    """Push the clock from one moment at which something is due to the next, until nothing is owed."""
+    end = world.clock.now() + most
+    while world.clock.now() < end:
+        beat = await world.one.due.beat(0, round(world.clock.now().timestamp() * 1000))
+        if not beat.depth:
+            return
+        due = from_ms(beat.oldest_ms) if beat.oldest_ms else end
+        step = min(max(due - world.clock.now(), timedelta(milliseconds=100)), timedelta(seconds=5))
+        world.clock.forward(step)
+        await world.quiet()
+    raise AssertionError(f"something is still owed after {most}")
+
+
+@pytest.mark.timeout(300)
+async def test_five_hundred(world: World) -> None:
+    await opened(world)
+    began = world.clock.now().timestamp()
+    await told(world, firing=True)
+    await told(world, firing=False)
+    # One of the two goes on with everything.
+    other = world.replicas.pop()
+    await other.settle()
+    await other.close()
+    await drained(world, timedelta(minutes=20))
+    assert {vendor.name: vendor.too_fast for vendor in world.site.vendors if vendor.too_fast} == {}
+    assert await world.one.due.dead_letters() == {}
+    for vendor in world.site.vendors:
+        # That Jira is asked for news each minute is no state that goes there.
+        sent = [entry["at"] for entry in vendor.taken if not entry["path"].endswith("/jql")]
+        assert max(sent, default=began) - began <= 20 + vendor.least_time * 1.2, vendor.name
+
+    incidents = await world.incidents()
+    assert Counter(one.severity for one in incidents) == dict(zip(Severity, (count for count, _ in KINDS), strict=True))
+    rung: dict[str, float] = {}
+    for entry in world.pagerduty.taken:
+        if entry["body"]["event_action"] == "trigger":
+            rung.setdefault(entry["body"]["dedup_key"], entry["at"])
+    for one in (one for one in incidents if one.severity is Severity.SEV1):
+        assert len(one.pages) == 2
+        assert all(rung[page.key] - one.opened_at.timestamp() <= 3 for page in one.pages)
+    # What ended before its turn came was never rung; whatever was rung has heard the end.
+    assert {alert["status"] for alert in world.pagerduty.alerts.values()} == {"acknowledged"}
+    assert len(world.slack.parents) == len(incidents)
+    assert all("is monitoring" in message["text"] for message in world.slack.parents)
+    assert len(world.slack.rooms) == KINDS[0][0]
+    assert len(world.page.incidents) == KINDS[0][0]
+    assert {one["status"] for one in world.page.incidents.values()} == {"monitoring"}
+    assert len(world.jira.issues) == KINDS[3][0]
+    assert {one.state for one in incidents} == {State.MONITORING}
