@@ -9,10 +9,10 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types docs bench boards lock clean tools
+.PHONY: help run test lint types docs bench boards lock clean tools manifests
 
 help: ## say what can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
 	@$(BIN)/receiver serve --listen $(LISTEN)
@@ -40,6 +40,9 @@ boards: $(VENV)/.installed-test ## write the dashboard anew, and what the packag
 
 tools: ## the programs that end-to-end tests run (Debian's packages)
 	@.ci/tools
+
+manifests: $(VENV)/.installed ## write the PrometheusRule of deploy/k8s out of deploy/prometheus
+	$(BIN)/python deploy/k8s/prometheusrule.py
 
 lock: $(VENV)/.installed-test ## resolve the dependencies anew and write the three lock files
 	$(INSTALL) 'pip-tools>=7.6'
