@@ -9,10 +9,10 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types docs bench boards lock clean tools manifests
+.PHONY: help run test lint types docs bench boards lock clean tools
 
 help: ## say what can be done here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
 	@$(BIN)/receiver serve --listen $(LISTEN)
@@ -35,14 +35,12 @@ docs: $(VENV)/.installed-test ## write the pages that are made of the code, and 
 bench: $(VENV)/.installed-test ## the benchmark, in ratios, in under two minutes
 	$(BIN)/python -m bench
 
-boards: $(VENV)/.installed-test ## write the dashboard anew, and what the package carries of deploy/
+boards: $(VENV)/.installed-test ## write the dashboard anew, and what the package and the operator have of deploy/
 	$(BIN)/python -m deploy.grafana
+	$(BIN)/python deploy/k8s/prometheusrule.py
 
 tools: ## the programs that end-to-end tests run (Debian's packages)
 	@.ci/tools
-
-manifests: $(VENV)/.installed ## write the PrometheusRule of deploy/k8s out of deploy/prometheus
-	$(BIN)/python deploy/k8s/prometheusrule.py
 
 lock: $(VENV)/.installed-test ## resolve the dependencies anew and write the three lock files
 	$(INSTALL) 'pip-tools>=7.6'

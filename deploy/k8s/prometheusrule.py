@@ -1,4 +1,4 @@
-"""Write the PrometheusRule of the operator's overlay out of deploy/prometheus: `make manifests`.
+"""Write the PrometheusRule of the operator's overlay out of deploy/prometheus: `make boards`.
 
 One source, two forms: Prometheus reads deploy/prometheus as it is, the operator wants the same groups in an object.
 """
@@ -13,7 +13,7 @@ import yaml
 DEPLOY = Path(__file__).parents[1]
 SOURCES = (DEPLOY / "prometheus" / "recording.yaml", DEPLOY / "prometheus" / "alerts.yaml")
 TARGET = DEPLOY / "k8s" / "overlays" / "prometheus-operator" / "prometheusrule.yaml"
-HEAD = "# Made out of deploy/prometheus by `make manifests`. Do not edit: a test compares them.\n"
+HEAD = "# Made out of deploy/prometheus by `make boards`. Do not edit: a test compares them.\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -24,8 +24,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def groups() -> list[dict[str, Any]]:
-    """Return the groups of every source that is there, recording rules first: alerts may ask for what they record."""
-    loaded = [yaml.safe_load(source.read_text("utf-8")) for source in SOURCES if source.exists()]
+    """Return the groups of every source, recording rules first: alerts may ask for what they record."""
+    loaded = [yaml.safe_load(source.read_text("utf-8")) for source in SOURCES]
     return [group for document in loaded for group in document["groups"]]
 
 
