@@ -3,9 +3,11 @@
 #   docker run -p 8080:8080 -e REDIS_URL=rediss://... -e ALERTMANAGER_TOKEN=... \
 #     -v ./receiver.yaml:/etc/receiver/receiver.yaml:ro \
 #     receiver serve --config /etc/receiver/receiver.yaml --listen 0.0.0.0:8080
-# It listens beyond the loopback, so it does not start without a token in that file's `auth.tokens`.
+# It listens beyond the loopback, so it does not start without a token in that file's `auth.tokens`. Its root may be
+# read-only (`--read-only --tmpfs /tmp`), every capability dropped (`--cap-drop ALL`), and nothing in it asks for a shell.
+# The base is pinned by tag and by the digest of its index for all architectures: move both together.
 
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 RUN python -m venv --without-pip /opt/receiver
@@ -17,7 +19,7 @@ COPY receiver receiver
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && pip --python /opt/receiver/bin/python install --no-deps --no-index /wheels/*.whl
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 LABEL org.opencontainers.image.title="receiver" \
       org.opencontainers.image.description="From an Alertmanager webhook to a reviewed incident" \
       org.opencontainers.image.licenses="MIT"

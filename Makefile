@@ -35,8 +35,9 @@ docs: $(VENV)/.installed-test ## write the pages that are made of the code, and 
 bench: $(VENV)/.installed-test ## the benchmark, in ratios, in under two minutes
 	$(BIN)/python -m bench
 
-boards: $(VENV)/.installed-test ## write the dashboard anew, and what the package carries of deploy/
+boards: $(VENV)/.installed-test ## write the dashboard anew, and what the package and the operator have of deploy/
 	$(BIN)/python -m deploy.grafana
+	$(BIN)/python deploy/k8s/prometheusrule.py
 
 tools: ## the programs that end-to-end tests run (Debian's packages)
 	@.ci/tools

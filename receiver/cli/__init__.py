@@ -14,6 +14,7 @@ from receiver.cli.archive import export, restore
 from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
+from receiver.cli.examples import attach
 from receiver.cli.maintenance import maintenance
 from receiver.cli.oncall import oncall
 from receiver.cli.public import public
@@ -91,6 +92,9 @@ def serve(
     finally:
         writer.close()
     raise typer.Exit(code)
+
+
+attach(app)
 
 
 def main() -> None:

@@ -1,0 +1,176 @@
+"""What stands under the help of each command: calls that can be copied. A test reads each as the command line would."""
+
+from __future__ import annotations
+
+import typer
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "": (
+        "receiver serve",
+        "receiver send-alert --alertname ApiDown --label service=api",
+        "receiver incident list --open",
+    ),
+    "serve": (
+        "receiver serve",
+        "receiver serve --config receiver.yaml --listen 0.0.0.0:8080",
+        "REDIS_URL=rediss://:password@redis.example.com:6380/0 receiver serve",
+    ),
+    "check-config": (
+        "receiver check-config receiver.yaml severity-rules.yaml --strict",
+        "receiver check-config receiver.yaml --alertmanager alertmanager.yml",
+        "receiver check-config receiver.yaml --format github",
+    ),
+    "config-schema": ("receiver config-schema > receiver.schema.json",),
+    "test-rules": (
+        "receiver test-rules severity-rules.test.yaml",
+        "receiver test-rules severity-rules.test.yaml --junit rules.xml --min-coverage 100",
+    ),
+    "simulate": (
+        "receiver simulate payload.json --config receiver.yaml",
+        "receiver simulate payload.json --at 2026-11-23T03:00:00Z --format json",
+        "receiver simulate --alertmanager http://alertmanager:9093 --receiver incidents",
+        "receiver simulate --prometheus-rules alerts.yaml --label tenant=acme",
+    ),
+    "send-alert": (
+        "receiver send-alert --alertname ApiDown --label service=api --label severity=critical",
+        "receiver send-alert --alertname HighErrorRate --annotation error_rate=7.3%",
+        "receiver send-alert --alertname ApiDown --label service=api --resolve",
+    ),
+    "page": (
+        'receiver page on-call "The queue grows; please have a look"',
+        'receiver page db-team "Replica lag" --incident INC-2026-0007',
+    ),
+    "timeline": (
+        "receiver timeline INC-2026-0007",
+        "receiver timeline INC-2026-0007 --format html --out timeline.html",
+    ),
+    "postmortem": (
+        "receiver postmortem INC-2026-0007 --out postmortem.md",
+        "receiver postmortem INC-2026-0007 --edit postmortem.md --final",
+    ),
+    "customer-email": ("receiver customer-email INC-2026-0007 --out email.md",),
+    "openapi": ("receiver openapi > openapi.json",),
+    "dashboard": ("receiver dashboard > receiver.json",),
+    "alert-rules": ("receiver alert-rules > rules.yaml",),
+    "export": (
+        "receiver export --out incidents.jsonl",
+        "receiver export --since 2026-10-01 --until 2026-11-01 --out october.jsonl",
+    ),
+    "import": ("receiver import incidents.jsonl",),
+    "drill": ("receiver drill --severity SEV-2 --title 'Fire drill of November'",),
+    "incident": (
+        "receiver incident list --open",
+        "receiver incident ack INC-2026-0007",
+        "receiver incident resolve INC-2026-0007 --text 'Rolled back to 1.41'",
+    ),
+    "incident list": (
+        "receiver incident list --open --severity SEV-1",
+        "receiver incident list --queue",
+        "receiver incident list --format json | jq -r '.incidents[].id'",
+    ),
+    "incident show": ("receiver incident show INC-2026-0007", "receiver incident show INC-2026-0007 --format json"),
+    "incident create": (
+        "receiver incident create 'Checkout is slow' --severity SEV-2 --service checkout",
+        "receiver incident create 'Only to try it' --severity SEV-3 --drill",
+    ),
+    "incident ack": ("receiver incident ack INC-2026-0007", "receiver incident ack INC-2026-0007 --by alice"),
+    "incident identify": ("receiver incident identify INC-2026-0007 --text 'A lock in the migration'",),
+    "incident mitigated": ("receiver incident mitigated INC-2026-0007 --text 'Rolled back'",),
+    "incident resolve": ("receiver incident resolve INC-2026-0007 --text 'Error rate at 0.1% for 10 minutes'",),
+    "incident reopen": ("receiver incident reopen INC-2026-0007 --text 'It is back'",),
+    "incident escalate": ("receiver incident escalate INC-2026-0007 --text 'Needs the database team'",),
+    "incident close": (
+        "receiver incident close INC-2026-0007",
+        "receiver incident close INC-2026-0007 --force --text 'A false alarm'",
+    ),
+    "incident severity": ("receiver incident severity INC-2026-0007 SEV-1 --text 'All tenants'",),
+    "incident role": ("receiver incident role INC-2026-0007 ic alice",),
+    "incident note": (
+        "receiver incident note INC-2026-0007 'Restarted api-3'",
+        "receiver incident note INC-2026-0007 'First complaint' --at 2026-11-23T14:02:00Z",
+    ),
+    "incident status": ("receiver incident status INC-2026-0007 identified 'A release is being rolled back'",),
+    "incident checklist": (
+        "receiver incident checklist INC-2026-0007",
+        "receiver incident checklist INC-2026-0007 2",
+        "receiver incident checklist INC-2026-0007 2 --undo",
+    ),
+    "incident mitigate": ("receiver incident mitigate INC-2026-0007 rollback 'To 1.41'",),
+    "incident action": (
+        "receiver incident action INC-2026-0007 'Alert on replica lag' --owner bob --due 2026-12-04",
+        "receiver incident action INC-2026-0007 --n 1 --status done",
+    ),
+    "incident timer": ("receiver incident timer INC-2026-0007 start",),
+    "incident merge": ("receiver incident merge INC-2026-0008 INC-2026-0007",),
+    "incident split": ("receiver incident split INC-2026-0007 0f7feb5f00044815 --title 'Search is slow'",),
+    "incident silence": ("receiver incident silence INC-2026-0007 2h --text 'A repair is under way'",),
+    "incident correct": (
+        "receiver incident correct INC-2026-0007 12 'Restarted api-4, not api-3'",
+        "receiver incident correct INC-2026-0007 13 --hide",
+    ),
+    "incident clock": (
+        "receiver incident clock INC-2026-0007",
+        "receiver incident clock INC-2026-0007 began 2026-11-23T13:40:00Z",
+    ),
+    "maintenance": ("receiver maintenance list", "receiver maintenance add upkeep --match service=db --until 2h"),
+    "maintenance list": ("receiver maintenance list",),
+    "maintenance add": (
+        "receiver maintenance add 'database upkeep' --match service=db --until 2h --component api",
+        "receiver maintenance add backups --match service=db --weekly 'Sunday 03:00' --for 1h --timezone Europe/Berlin",
+    ),
+    "maintenance remove": ("receiver maintenance remove 4f1c",),
+    "oncall": ("receiver oncall show", "receiver oncall override primary bob --until 2026-11-24T09:00:00Z"),
+    "oncall show": ("receiver oncall show", "receiver oncall show --at 2026-12-24T20:00:00Z"),
+    "oncall next": ("receiver oncall next", "receiver oncall next primary --days 30"),
+    "oncall override": ("receiver oncall override primary bob --until 2026-11-24T09:00:00Z",),
+    "oncall overrides": ("receiver oncall overrides",),
+    "oncall lift": ("receiver oncall lift 3",),
+    "oncall ical": ("receiver oncall ical primary --out primary.ics",),
+    "oncall accept": ("receiver oncall accept primary",),
+    "oncall preflight": ("receiver oncall preflight",),
+    "rules": ("receiver rules unknowns", "receiver rules diff --new severity-rules.yaml --since 30d"),
+    "rules unknowns": ("receiver rules unknowns",),
+    "rules history": ("receiver rules history --since 7d > history.jsonl",),
+    "rules diff": (
+        "receiver rules diff --new severity-rules.yaml --since 30d",
+        "receiver rules diff --new severity-rules.yaml --from history.jsonl --check",
+    ),
+    "status": ("receiver status show", "receiver status approve INC-2026-0007"),
+    "status show": ("receiver status show",),
+    "status update": (
+        "receiver status update INC-2026-0007 investigating 'We are looking into slow logins'",
+        "receiver status update INC-2026-0007 monitoring 'Logins are fast again' --publish",
+    ),
+    "status approve": ("receiver status approve INC-2026-0007",),
+    "report": ("receiver report monthly 2026-11", "receiver report metrics"),
+    "report monthly": ("receiver report monthly", "receiver report monthly 2026-11 --format html --out november.html"),
+    "report metrics": ("receiver report metrics 2026-11",),
+    "dead-letters": ("receiver dead-letters list", "receiver dead-letters replay --all"),
+    "dead-letters list": ("receiver dead-letters list",),
+    "dead-letters show": ("receiver dead-letters show 4",),
+    "dead-letters replay": ("receiver dead-letters replay 4", "receiver dead-letters replay --channel chat --all"),
+    "dead-letters drop": ("receiver dead-letters drop 4",),
+    "channels": ("receiver channels list", "receiver channels test chat"),
+    "channels list": ("receiver channels list",),
+    "channels test": ("receiver channels test chat", "receiver channels test pager --to alice"),
+}
+"""By the words of the command; the empty one is `receiver` itself."""
+
+
+def attach(app: typer.Typer, path: str = "") -> None:
+    """Put the examples under the help of the app, its groups and its commands."""
+    app.info.epilog = _text(path)
+    for command in app.registered_commands:
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        command.epilog = _text(f"{path} {name}".strip())
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            name = f"{path} {group.name}".strip()
+            group.epilog = _text(name)
+            attach(group.typer_instance, name)
+
+
+def _text(path: str) -> str | None:
+    lines = EXAMPLES.get(path)
+    # The first mark keeps the lines apart; square brackets would be marks of rich.
+    return "\n".join(["\b", "Examples:", *(f"  {line}".replace("[", r"\[") for line in lines)]) if lines else None
