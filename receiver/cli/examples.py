@@ -115,8 +115,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "maintenance": ("receiver maintenance list", "receiver maintenance add upkeep --match service=db --until 2h"),
     "maintenance list": ("receiver maintenance list",),
     "maintenance add": (
-        "receiver maintenance add 'database upkeep' --match service=db --until 2h --component api",
-        "receiver maintenance add backups --match service=db --weekly 'Sunday 03:00' --for 1h --timezone Europe/Berlin",
+        "receiver maintenance add upkeep --match service=db --until 2h --component api",
+        "receiver maintenance add backups --match service=db --weekly 'Sunday 03:00' --for 1h",
     ),
     "maintenance remove": ("receiver maintenance remove 4f1c",),
     "oncall": ("receiver oncall show", "receiver oncall override primary bob --until 2026-11-24T09:00:00Z"),
