@@ -58,7 +58,7 @@ def test_the_reference_is_right_and_names_its_schema(kind: Kind) -> None:
         SMALL + "auth: {tokens: [{name: a, token_file: token, scopes: [read]}]}\nserver: {max_body: 1MB}\n",
         SMALL + "incidents: {auto_resolve: '${R:-false}'}\nredis: {replicas: '${N}', durability: '${D:-fsync}'}\n",
         (PACKAGED / "receiver.yaml").read_text(),
-        (HOME.parent / "deploy" / "k8s" / "receiver.yaml").read_text(),
+        (HOME.parent / "deploy" / "k8s" / "base" / "receiver.yaml").read_text(),
     ],
 )
 def test_what_loads_is_right(text: str) -> None:
