@@ -175,7 +175,7 @@ def test_it_fits_the_reference_configuration(name: str) -> None:
         "ADMIN_TOKEN": "administrator-token-of-a-test", "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s" * 32,
         "ALERTMANAGER_URL": "http://alertmanager:9093",
     }  # fmt: skip
-    for config in (ROOT / "config" / "receiver.yaml", ROOT / "deploy" / "k8s" / "receiver.yaml"):
+    for config in (ROOT / "config" / "receiver.yaml", ROOT / "deploy" / "k8s" / "base" / "receiver.yaml"):
         if config.exists():
             problems, notes = check_files([config], env, alertmanager=ALERTMANAGER / name)
             assert [problem for problem in (*problems, *notes) if problem.file.endswith(name)] == []
