@@ -18,7 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import oncall, rules
+from bench import oncall, review, rules
 from receiver.model.alert import fingerprint
 
 ROUNDS = 3
@@ -164,4 +164,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     rules.main()
+    asyncio.run(review.main([size // 5 for size in review.SIZES]))
     asyncio.run(main())
