@@ -203,7 +203,7 @@ class Stage:
         with contextlib.suppress(AssertionError):
             await until(quiet, "nothing owed", within)
         verdict = self.verdict(more)
-        assert verdict.breaches == []
+        assert verdict.breaches == [], verdict.breaches[:20]
         if self.store is not None:
             assert await self.owed() == 0
         return verdict
