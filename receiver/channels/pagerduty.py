@@ -24,10 +24,19 @@ BODY_LIMIT = 512_000
 ALERT_LIMIT = 20
 CALLS, WITHIN = 118, 61.0
 """Events of one key (pagerduty.md, section 1: about 120 within a minute, sliding)."""
-KEPT = 14
+KEPT = 8
 """Of them, for pages of SEV-1."""
+STEADY = ((64, 7.0), (100, 30.0))
+"""Of pages that begin, so many within so many seconds: a page of SEV-1 that comes later finds room too, and some
+seventy pages of one key go within seconds."""
+FOR_BEGINNINGS = 70
+"""Kept for what begins a page while any has begun of late: a minute that is filled early by what ends pages has no room
+for anybody before it is over."""
+BURST, BRIEFLY = 72, 12.0
+ENDS_AMONG, ENDS_ALONE = 62, 48
+"""Of a burst, so many are kept from what ends pages: while pages begin, and while none does."""
 EVEN, EVENLY = 60, 34.0
-"""Whatever else there is to say is spread over the minute, so that a page of SEV-1 that comes later finds room too."""
+"""What ends pages is spread over the minute."""
 LINK_LIMIT = 20
 REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
@@ -91,9 +100,15 @@ class PagerDuty(Channel[PagerDutySettings]):
         begins = notice.action is Action.TRIGGER
         if begins and (notice.incident is None or notice.incident.severity is Severity.SEV1):
             return (Quota(name=key, calls=CALLS, seconds=WITHIN, rank=0),)
-        rank = 1 if begins else 2
-        whole = Quota(name=key, calls=CALLS, seconds=WITHIN, kept=KEPT, rank=rank)
-        return (whole, Quota(name=f"{key}:even", calls=EVEN, seconds=EVENLY, rank=rank))
+        if begins:
+            steady = (Quota(name=f"{key}:{within:g}", calls=most, seconds=within) for most, within in STEADY)
+            burst = Quota(name=f"{key}:burst", calls=BURST, seconds=BRIEFLY)
+            return (Quota(name=key, calls=CALLS, seconds=WITHIN, kept=KEPT), burst, *steady)
+        return (
+            Quota(name=key, calls=CALLS, seconds=WITHIN, kept=FOR_BEGINNINGS, kept_else=KEPT, rank=2),
+            Quota(name=f"{key}:burst", calls=BURST, seconds=BRIEFLY, kept=ENDS_AMONG, kept_else=ENDS_ALONE, rank=2),
+            Quota(name=f"{key}:even", calls=EVEN, seconds=EVENLY, rank=2),
+        )
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the one event that `send` would post, its routing key hidden."""

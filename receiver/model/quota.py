@@ -15,6 +15,8 @@ class Quota(Frozen):
     seconds: float
     kept: int = 0
     """Of the calls, how many this notice leaves to more urgent ones."""
+    kept_else: int | None = None
+    """The same while nothing more urgent has gone for ten seconds; None: as `kept`."""
     cost: int = 1
     """Calls that this notice makes, at most."""
     rank: int = 1

@@ -29,6 +29,7 @@ class Pace:
         args: list[object] = [self.keys.prefix, now_ms, turn, most_ms]
         for one in quotas:
             within = round(one.seconds * 1000)
-            args.extend((f"{channel}:{one.name}", one.calls, within, one.kept, one.cost, one.rank))
+            spare = one.kept if one.kept_else is None else one.kept_else
+            args.extend((f"{channel}:{one.name}", one.calls, within, one.kept, one.cost, one.rank, spare))
         wait, given = await self.connection.run(PACE, [self.keys.named("commits")], args)
         return int(wait), int(given)

@@ -25,3 +25,19 @@ async def test_what_ends_pages_leaves_room_for_what_begins_them(store_url: str) 
     assert await waits(ends, 1, now + 30_000, turn=now + 600_000) == [0]
     assert await waits(Quota(name="other", calls=1, seconds=60), 1) == [0]
     await connection.close()
+
+
+async def test_room_is_kept_only_while_something_more_urgent_goes(store_url: str) -> None:
+    connection = Connection(store_url, "pace")
+    pace, now = Pace(connection), 1_000_000
+    ends = Quota(name="key", calls=10, seconds=60, kept=7, kept_else=2, rank=2)
+    begins = Quota(name="key", calls=10, seconds=60, rank=1)
+
+    async def went(quota: Quota, count: int, at: int) -> int:
+        return sum([(await pace.draw("pager", [quota], at, at))[0] == 0 for _ in range(count)])
+
+    assert await went(begins, 1, now) == 1
+    assert await went(ends, 9, now + 9_999) == 2
+    assert await went(ends, 9, now + 10_000) == 5
+    assert await went(begins, 9, now + 10_001) == 2
+    await connection.close()
