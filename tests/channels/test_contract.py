@@ -174,7 +174,9 @@ async def test_no_answer_is_ambiguous(wired: Wired, quick: Http, site: Site) -> 
     wired = wire(wired.channel.kind, site, quick)
     wired.vendor.script.append(Answer(hang=True, taken=True))
     error = await failure(wired)
-    assert (error.reason, error.permanent, error.ambiguous) == told(wired, "timeout")
+    # A library between has a limit of its own, and either may be the first to pass.
+    said = {told(wired, "timeout"), ("timeout", False, True)}
+    assert (error.reason, error.permanent, error.ambiguous) in said
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
