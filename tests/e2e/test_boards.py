@@ -1,7 +1,7 @@
 """Dashboard and alert rules on a real Prometheus: every panel moves, and each alert fires, by real faults in one story.
 
 `for:` is left out of the rules here, and thresholds stay; how long each has to hold is shown by promtool's unit tests
-(tests/test_rules_shipped.py).
+(tests/test_shipped_boards.py).
 """
 
 from __future__ import annotations
