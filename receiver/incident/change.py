@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -168,8 +168,17 @@ class Change:
         if not decision.severity.worse_than(self.draft.incident.severity):
             return False
         self._raised(decision)
+        if self.draft.incident.held is None:
+            # A window that holds everything that fires holds what it would call for, too, until it ends.
+            take_shelter(self.draft, self.policy, self._firing_labels())
         summon(self.draft, self.policy, "severity_raised")
         return True
+
+    def _firing_labels(self) -> list[Mapping[str, str]]:
+        fires = {name for name, record in {**self.before, **self.changed}.items() if record.firing}
+        known = {**self.view.labels, **{alert.fingerprint: alert.labels for alert in self.live}}
+        # One whose labels are not known is in no window, and so are all of them together.
+        return [known[name] for name in sorted(fires)] if fires <= known.keys() else []
 
     def _raised(self, decision: Decision) -> None:
         why = "; ".join(decision.reasons) or decision.rule

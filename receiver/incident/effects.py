@@ -259,8 +259,10 @@ def _reminded_of(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _released(incident: Incident, event: Event) -> dict[str, Any]:
-    waits = incident.state in (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
-    ladder = Ladder(since=event.at if waits else None)
+    quiet = incident.state is State.MONITORING or incident.state.over
+    # Who has said "mine" inside the window has said it: what stops there for others stops here.
+    taken = incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
+    ladder = Ladder(since=None if quiet or taken else event.at)
     return {"held": None, "held_until": None, "severity_at": event.at, "ladder": ladder}
 
 
@@ -276,7 +278,10 @@ def _held(incident: Incident, event: Event) -> dict[str, Any]:
 def _reconciled(incident: Incident, event: Event) -> dict[str, Any]:
     counts = dict(event.data["upstream"])
     since = incident.unknown_since if incident.upstream.get("unknown") else event.at
-    return {"upstream": counts, "unknown_since": since if counts.get("unknown") else None}
+    change = {"upstream": counts, "unknown_since": since if counts.get("unknown") else None}
+    # Known there again: when it is forgotten once more, people are asked once more.
+    asked = incident.proposed and not counts.get("unknown") and incident.state is not State.MONITORING
+    return {**change, "proposed": False} if asked else change
 
 
 def _ticketed(incident: Incident, event: Event) -> dict[str, Any]:

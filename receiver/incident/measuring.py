@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
+from receiver.incident.shelter import take_shelter
 from receiver.incident.storm import release
 from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict
@@ -22,10 +23,12 @@ def on_measured(
     failed: Sequence[str],
     policy: Policy,
     now: datetime,
+    labels: Iterable[Mapping[str, str]] = (),
 ) -> Verdict | None:
     """Return what the answers change, None when nothing: a raised severity, or a query that failed (said once).
 
-    `decisions`: by fingerprint, with the answers; `failed`: names of measurements that could not be asked, with why.
+    `decisions`: by fingerprint, with the answers; `failed`: names of measurements that could not be asked, with why;
+    `labels`: those of each firing alert.
     """
     changed = {
         name: records[name].model_copy(update={"severity": decision.severity})
@@ -38,13 +41,19 @@ def on_measured(
         text = f"not measured: {'; '.join(fresh)}"
         draft.add(Kind.MEASURED, "query_failed", text, {"failed": fresh}, policy.informs)
     if changed:
-        _raise(draft, {**records, **changed}, [decisions[name] for name in changed], policy)
+        _raise(draft, {**records, **changed}, [decisions[name] for name in changed], policy, labels)
     if not draft.events:
         return None
     return Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events, records=changed)
 
 
-def _raise(draft: Draft, records: Mapping[str, AlertRecord], decisions: Sequence[Decision], policy: Policy) -> None:
+def _raise(
+    draft: Draft,
+    records: Mapping[str, AlertRecord],
+    decisions: Sequence[Decision],
+    policy: Policy,
+    labels: Iterable[Mapping[str, str]],
+) -> None:
     incident = draft.incident
     bad = worst(record.severity for record in records.values() if record.firing)
     decision = min(decisions, key=lambda one: (one.severity.rank, one.rule, one.reasons))
@@ -58,4 +67,6 @@ def _raise(draft: Draft, records: Mapping[str, AlertRecord], decisions: Sequence
     draft.add(Kind.SEVERITY_RAISED, "measured", text, data, (*policy.informs, *pagers_of(incident)))
     if decision.severity is Severity.SEV1:
         release(draft, policy, "severity_raised")
+    if draft.incident.held is None:
+        take_shelter(draft, policy, labels)
     summon(draft, policy, "severity_raised")

@@ -216,7 +216,12 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
     found = [
         (one, one.deadline)
         for one in incident.updates
-        if one.waits and one.deadline and not one.reminded and not _heard_since(one, out)
+        if one.waits
+        and one.deadline
+        and not one.reminded
+        and not _heard_since(one, out)
+        # Nobody is asked for a word that would be refused (a draft of what was merged into another one).
+        and overtaken(one, incident) is None
     ]
     newest = max(out, key=lambda one: (one.published_at or one.at, one.n), default=None)
     watched = newest is not None and not incident.state.over and incident.held is None

@@ -45,7 +45,7 @@ def leave_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, st
         return
     text = "an alert fires that the maintenance window does not hold"
     draft.add(Kind.MAINTENANCE_ENDED, "alert_outside", text, to=policy.informs)
-    summon(draft, policy, "maintenance_ended")
+    summon(draft, policy, "maintenance_ended", released=True)
 
 
 def shelter_due(incident: Incident) -> datetime | None:
@@ -66,4 +66,4 @@ def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]
     still = f"{incident.firing} alerts fire still" if incident.firing else "no alert fires any more"
     draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
     if incident.firing or incident.declared:
-        summon(draft, policy, "maintenance_ended")
+        summon(draft, policy, "maintenance_ended", released=True)

@@ -46,7 +46,7 @@ def release(draft: Draft, policy: Policy, step: str) -> None:
         return
     draft.add(Kind.RELEASED, "released", "no longer held back by the storm", to=policy.informs)
     if draft.incident.state is not State.MONITORING:
-        summon(draft, policy, step)
+        summon(draft, policy, step, released=True)
 
 
 def open_storm(uid: str, severity: Severity, recent: int, policy: Policy, now: datetime) -> Verdict:

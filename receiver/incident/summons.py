@@ -9,8 +9,9 @@ from receiver.incident.audience import Asked, Policy, asked, destination, inform
 from receiver.incident.journal import Draft
 from receiver.model.event import Kind
 from receiver.model.hours import later
-from receiver.model.incident import Page
+from receiver.model.incident import Page, State
 from receiver.model.plan import Reach, Way
+from receiver.model.policy import Until
 
 FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_ended")
 """Why people are called when it is new to them, and not only once more."""
@@ -32,17 +33,22 @@ def adopt(draft: Draft, adopted: Sequence[Page]) -> None:
             )
 
 
-def summon(draft: Draft, policy: Policy, step: str) -> None:
+def summon(draft: Draft, policy: Policy, step: str, *, released: bool = False) -> None:
     """Page and inform whom the incident's severity calls for, and say who is passed over and why.
 
-    Nobody is called for an incident that is held (part of a storm, or of a maintenance window).
+    Nobody is called for an incident that is held (part of a storm, or of a maintenance window). `released`: it was
+    held until now; where somebody has taken it meanwhile, that is answer enough, and nobody is paged for it.
     """
     incident = draft.incident
     if incident.held is not None:
         return
     called = policy.called(incident)
-    ring_up(draft, policy, called.page, step, called.respond)
-    tell(draft, policy, called.notify, step, called.respond)
+    taken = incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and called.until is Until.ACKNOWLEDGED
+    if released and taken:
+        tell(draft, policy, called.notify, step)
+    else:
+        ring_up(draft, policy, called.page, step, called.respond)
+        tell(draft, policy, called.notify, step, called.respond)
     if called.all_hands:
         _gather(draft, policy, step)
     if called.ticket and step in FRESH:

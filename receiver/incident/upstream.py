@@ -16,35 +16,58 @@ ASKED_FIRST = (Severity.SEV1, Severity.SEV2)
 
 
 def standing(
-    firing: Collection[str], silenced: Collection[str], inhibited: Collection[str], known: Collection[str]
+    firing: Collection[str],
+    silenced: Collection[str],
+    inhibited: Collection[str],
+    unknown: int,
 ) -> dict[str, int]:
-    """Return how many of the `firing` alerts are silenced, inhibited and unknown upstream; zeros are left out."""
+    """Return how many of the `firing` alerts are silenced, inhibited and `unknown` upstream; zeros are left out."""
     alerts = set(firing)
     counts = {
         "silenced": len(alerts.intersection(silenced)),
         "inhibited": len(alerts.intersection(inhibited)),
-        "unknown": len(alerts.difference(known)),
+        "unknown": unknown,
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def on_answer(incident: Incident, counts: Mapping[str, int], policy: Policy, grace: timedelta, now: datetime) -> Draft:
-    """Return what the answer changes: counts are shown; what is unknown for `grace` is proposed to be over.
+def missed(
+    before: Mapping[str, datetime], firing: Mapping[str, datetime], known: Collection[str], now: datetime
+) -> dict[str, datetime]:
+    """Return since when each of the `firing` alerts is missed upstream, by fingerprint.
 
-    Less severe incidents are resolved by the caller then (`forgotten`).
+    `before`: what was returned at the look before, empty after a look that was not answered; `firing`: when each was
+    heard of last. Who is known there again, or fires anew, begins its time from the start.
+    """
+    gone = {name: max(before.get(name, now), heard) for name, heard in firing.items() if name not in known}
+    return {name: min(since, now) for name, since in gone.items()}
+
+
+def forgotten(since: Mapping[str, datetime], grace: timedelta, now: datetime) -> set[str]:
+    """Return the alerts that have been missed upstream for `grace`, each by its own time."""
+    return {name for name, moment in since.items() if now - moment >= grace}
+
+
+def on_answer(
+    incident: Incident,
+    counts: Mapping[str, int],
+    gone: Collection[str],
+    policy: Policy,
+    grace: timedelta,
+    now: datetime,
+) -> Draft:
+    """Return what the answer changes: counts are shown, and people are asked when all its alerts are `gone` there.
+
+    The caller resolves the alerts that are `gone` of less severe incidents.
     """
     draft = Draft(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
     if dict(counts) != incident.upstream:
         words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all fire"
         draft.add(Kind.UPSTREAM, "upstream", f"in Alertmanager: {words}", {"upstream": dict(counts)}, policy.informs)
-    if forgotten(draft.incident, grace, now) and incident.severity in ASKED_FIRST and not incident.proposed:
-        count = counts.get("unknown", 0)
+    # While one alert fires there it is not over, whatever became of the others.
+    over = incident.firing and len(gone) >= incident.firing
+    if over and incident.severity in ASKED_FIRST and not draft.incident.proposed:
         minutes = grace.total_seconds() / 60
-        text = f"Alertmanager has not known {count} of its alerts for {minutes:g} min: is it over? resolve it"
-        draft.add(Kind.RESOLUTION_PROPOSED, "unknown_upstream", text, {"unknown": count}, policy.informs)
+        text = f"Alertmanager has not known its {len(gone)} alerts for {minutes:g} min: is it over? resolve it"
+        draft.add(Kind.RESOLUTION_PROPOSED, "unknown_upstream", text, {"unknown": len(gone)}, policy.informs)
     return draft
-
-
-def forgotten(incident: Incident, grace: timedelta, now: datetime) -> bool:
-    """Return whether alerts of the incident have been unknown upstream for `grace`."""
-    return incident.unknown_since is not None and now - incident.unknown_since >= grace

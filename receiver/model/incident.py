@@ -174,9 +174,9 @@ class Incident(Frozen):
     declared: bool = False
     """Whether a person opened it, without an alert."""
     upstream: dict[str, int] = {}
-    """How many of its alerts Alertmanager holds back there: silenced, inhibited."""
+    """How many of its firing alerts Alertmanager holds back there, or does not know: silenced, inhibited, unknown."""
     unknown_since: datetime | None = None
-    """Since when Alertmanager has not known some of its firing alerts."""
+    """Since when Alertmanager has not known some of its firing alerts; each has a time of its own until it is over."""
     silences: tuple[str, ...] = ()
     """Ids of silences made upstream for it, expired when it is resolved."""
     unasked: tuple[str, ...] = ()

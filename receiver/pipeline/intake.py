@@ -186,7 +186,8 @@ class Intake:
                     rest = one.key == part.key
                     said += await self._decide(one, text if rest else "", setting, now, adopted if rest else ())
                 return said
-            verdict = on_notification(part, _view(known), setting.policy, new_uid(), now, [page for page, _ in adopted])
+            view = replace(_view(known), labels=await self._labels(part, known, setting, now))
+            verdict = on_notification(part, view, setting.policy, new_uid(), now, [page for page, _ in adopted])
             if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
                 # The storm comes first; then this one is decided again, as a part of it.
                 await self.open_storm(verdict.incident, known.recent, setting, now)
@@ -211,6 +212,15 @@ class Intake:
                 return [Said(None, None, Outcome.IGNORED, verdict.reason)]
             return [Said(incident.id, incident.severity, verdict.outcome, verdict.reason)]
         raise Contended("others were faster each time")
+
+    async def _labels(
+        self, part: Part, known: Known, setting: Setting, now: datetime
+    ) -> Mapping[str, Mapping[str, str]]:
+        # Read only where a window holds something of it: whether it holds the rest too is for the decision to say.
+        if known.incident is None or not any(setting.policy.windows(one.labels, now) for one in part.alerts):
+            return {}
+        bodies = await self.incidents.bodies(known.incident.uid)
+        return {name: body.get("labels", {}) for name, body in bodies.items()}
 
     async def open_storm(self, first: Incident, recent: int, setting: Setting, now: datetime) -> None:
         """Open the incident that stands for a storm; another replica may have been faster."""

@@ -75,7 +75,8 @@ class Measure:
             }
             pairs = [pair for answers in asked.values() for pair in answers.items()]
             failed = {f"{name}: {answer}" for name, answer in pairs if isinstance(answer, str)}
-            verdict = on_measured(incident, records, decided, sorted(failed), setting.policy, now)
+            labels = [alert.labels for alert in alerts if alert.firing]
+            verdict = on_measured(incident, records, decided, sorted(failed), setting.policy, now, labels)
             if verdict is not None:
                 try:
                     done = await self.intake.commit(verdict, setting, now)

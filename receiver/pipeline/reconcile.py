@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from receiver.incident.upstream import ASKED_FIRST, forgotten, on_answer, standing
+from receiver.incident.upstream import ASKED_FIRST, forgotten, missed, on_answer, standing
 from receiver.incident.verdict import Outcome, Part, Verdict
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, AlertStatus, Notification
@@ -15,12 +15,14 @@ from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
-from receiver.sources.alertmanager import Alertmanager, Group, Upstream
+from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstream
 from receiver.sources.asking import Asking, SourceError
 from receiver.store.incidents import Incidents, Stale
 
 NAME = "reconcile"
 SENDER = "reconciler"
+GAP = 3
+"""Looks that may have been left out (a busy store, a change of replica) before what was missed is counted anew."""
 
 log = structlog.get_logger("receiver.reconcile")
 
@@ -38,6 +40,10 @@ class Reconcile:
         self.asking = asking
         self.metrics = metrics
         self._unheard: dict[str, datetime] = {}
+        # By uid and fingerprint. It is not kept in the store: who takes over asks for the whole grace again, since
+        # nobody knows what was known upstream in between.
+        self._missed: dict[str, dict[str, datetime]] = {}
+        self._looked: datetime | None = None
 
     async def look(self, now: datetime) -> datetime | None:
         """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
@@ -46,45 +52,65 @@ class Reconcile:
         if not setting.alertmanagers or rhythm is None:
             return None
         upstream = Alertmanager(self.asking, setting.alertmanagers)
+        # Another replica may have looked meanwhile, or nobody: what was missed before may have been known since.
+        before = self._missed if self._looked and now - self._looked <= GAP * rhythm.every else {}
+        self._missed, self._looked = {}, now
         try:
-            alerts = await upstream.alerts()
+            upstream_now = await upstream.standing()
             groups = await upstream.groups()
-            started = await upstream.started_at()
         except SourceError as error:
-            self.metrics.loop_errors.labels("reconcile").inc()
-            log.warning("alertmanager_unheard", reason=error.reason, detail=str(error))
+            self._unanswered(error.reason, str(error))
             return now + rhythm.every
+        if upstream_now.silent:
+            self._unanswered("some_silent", "; ".join(upstream_now.silent))
         # What it does not know just after its start it may only not have heard of yet.
-        settled = now - started >= rhythm.forgotten_after
+        certain = not upstream_now.silent and now - upstream_now.started >= rhythm.forgotten_after
         for incident in await self.incidents.listing(open_only=True, most=10_000):
             if incident.firing:
-                await self._compare(incident, alerts, settled, setting, now)
+                mine = before.get(incident.uid, {}) if certain else None
+                await self._compare(incident, upstream_now, mine, setting, now)
         await self._open_unheard(groups, setting, now)
         return now + rhythm.every
 
+    def _unanswered(self, reason: str, detail: str) -> None:
+        self.metrics.loop_errors.labels("reconcile").inc()
+        log.warning("alertmanager_unheard", reason=reason, detail=detail)
+
     async def _compare(
-        self, incident: Incident, alerts: Mapping[str, Upstream], settled: bool, setting: Setting, now: datetime
+        self,
+        incident: Incident,
+        upstream: Standing,
+        before: Mapping[str, datetime] | None,
+        setting: Setting,
+        now: datetime,
     ) -> None:
+        # `before`: what was missed at the look before; None where not knowing an alert says nothing now.
+        assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
+        alerts, grace = upstream.alerts, setting.reconcile.forgotten_after
         records = await self.incidents.records(incident.uid)
-        firing = {name for name, record in records.items() if record.firing}
+        firing = {name: from_ms(record.seen_ms) for name, record in records.items() if record.firing}
+        if before is None:
+            since: dict[str, datetime] = {}
+            unknown = min(incident.upstream.get("unknown", 0), sum(name not in alerts for name in firing))
+        else:
+            since = self._missed[incident.uid] = missed(before, firing, alerts.keys(), now)
+            unknown = len(since)
         counts = standing(
             firing,
             {name for name in firing if name in alerts and alerts[name].silenced},
             {name for name in firing if name in alerts and alerts[name].inhibited},
-            alerts.keys() if settled else firing,
+            unknown,
         )
-        assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
-        grace = setting.reconcile.forgotten_after
-        draft = on_answer(incident, counts, setting.policy, grace, now)
+        gone = forgotten(since, grace, now)
+        draft = on_answer(incident, counts, gone, setting.policy, grace, now)
         if draft.events:
             verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, setting, now)
             except Stale:
                 return  # it has just been heard of: asked again next time
-        if forgotten(draft.incident, grace, now) and incident.severity not in ASKED_FIRST:
-            gone = [record for name, record in records.items() if record.firing and name not in alerts]
-            await self.intake.decide(_ended(incident, gone, now), setting, now)
+        if gone and incident.severity not in ASKED_FIRST:
+            await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
 
     async def _open_unheard(self, groups: Iterable[Group], setting: Setting, now: datetime) -> None:

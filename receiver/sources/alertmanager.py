@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from receiver.model.base import rfc3339
 from receiver.sources.asking import Asking, Said, SourceError
@@ -40,6 +40,18 @@ class Group:
     alerts: tuple[Upstream, ...]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What all that were asked know."""
+
+    alerts: Mapping[str, Upstream]
+    """Silenced and inhibited ones too, by fingerprint."""
+    started: datetime
+    """When the one that started last did: what it has forgotten since, it may hear of again."""
+    silent: tuple[str, ...]
+    """What those said that gave no answer that can be used: what nobody else knows, they may."""
+
+
 class Alertmanager:
     """One cluster of Alertmanagers: what one does not answer, another may."""
 
@@ -48,20 +60,24 @@ class Alertmanager:
         self.asking = asking
         self.urls = tuple(url.rstrip("/") for url in urls)
 
-    async def alerts(self) -> dict[str, Upstream]:
-        """Return every alert that any of them knows, silenced and inhibited ones too, by fingerprint.
+    async def standing(self) -> Standing:
+        """Return every alert that any of them knows, and which of them could not be asked.
 
+        Alerts are not shared between the members of a cluster: each hears of them from Prometheus.
         Raises SourceError unless at least one answers.
         """
         found: dict[str, Upstream] = {}
-        for said in await self._all("/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true"):
+        silent: list[SourceError] = []
+        path = "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true"
+        for said in await self._all(path, silent=silent):
             for item in _listed(said):
                 alert = _alert(item)
                 known = found.get(alert.fingerprint)
                 # Where one holds it back and another does not, it is not held back.
                 if known is None or (known.silenced or known.inhibited):
                     found[alert.fingerprint] = alert
-        return found
+        started = max([_uptime(said) for said in await self._all("/api/v2/status", silent=silent)])
+        return Standing(found, started, tuple(dict.fromkeys(str(error) for error in silent)))
 
     async def groups(self) -> list[Group]:
         """Return every group, as the first that answers has it. Raises SourceError."""
@@ -74,20 +90,6 @@ class Alertmanager:
             )
             for item in _listed(said)
         ]
-
-    async def started_at(self) -> datetime:
-        """Return when the one that started last did: what it has forgotten since, it may hear of again.
-
-        Raises SourceError.
-        """
-        moments = []
-        for said in await self._all("/api/v2/status"):
-            body = said.json()
-            try:
-                moments.append(_moment(body["uptime"]))
-            except (KeyError, TypeError):
-                raise SourceError("bad_answer", "Alertmanager does not say since when it runs") from None
-        return max(moments)
 
     async def silence(
         self, matchers: Mapping[str, str], starts: datetime, ends: datetime, by: str, comment: str, token: str
@@ -144,17 +146,18 @@ class Alertmanager:
             error = SourceError("status", f"Alertmanager answered {said.status} to the end of a silence")
         raise error
 
-    async def _all(self, path: str, *, first: bool = False) -> list[Said]:
+    async def _all(self, path: str, *, first: bool = False, silent: list[SourceError] | None = None) -> list[Said]:
         found: list[Said] = []
         error = SourceError("connection", "no Alertmanager is configured")
+        silent = [] if silent is None else silent
         for url in self.urls:
             try:
                 said = await self.asking.get(f"{url}{path}", limit=LIMIT)
+                if said.status != 200:
+                    raise SourceError("status", f"{urlsplit(url).hostname} answered {said.status}")
             except SourceError as failed:
                 error = failed
-                continue
-            if said.status != 200:
-                error = SourceError("status", f"Alertmanager answered {said.status}")
+                silent.append(failed)
                 continue
             found.append(said)
             if first:
@@ -186,6 +189,13 @@ def _alert(item: Mapping[str, Any]) -> Upstream:
         )
     except (KeyError, TypeError, AttributeError):
         raise SourceError("bad_answer", "Alertmanager answered in a form that is not known") from None
+
+
+def _uptime(said: Said) -> datetime:
+    try:
+        return _moment(said.json()["uptime"])
+    except (KeyError, TypeError):
+        raise SourceError("bad_answer", "Alertmanager does not say since when it runs") from None
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from receiver.incident.windows import Window
 from receiver.model.alert import parse_notification
-from receiver.model.command import Close, Mitigate, Resolve
+from receiver.model.command import Acknowledge, Close, Mitigate, Resolve
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
 from receiver.pipeline.upkeep import window_of
@@ -139,3 +139,40 @@ async def test_a_ticket_that_nobody_takes_in_four_hours_of_business_is_a_breach(
     assert breaches(world, "SEV-4") == 0
     await world.forward("2m")
     assert (breaches(world, "SEV-4"), world.rung()) == (1, [])
+
+
+async def test_what_a_window_holds_raises_in_silence_and_the_end_calls(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("DataLag")))
+    await up(world, until=world.clock.now() + timedelta(minutes=30))
+    await world.post(notification(alert("DataLag"), alert("Broken", **HIGH)))
+    raised = (await known(world))["INC-2026-0001"]
+    assert (raised.severity, raised.held) == (Severity.SEV2, "maintenance: upgrade")
+    await world.forward("29m")
+    assert world.rung() == [], "nobody is paged inside the window, whatever was open before it"
+    await world.forward("2m")
+    assert world.rung() == ["alice"]
+    assert (await known(world))["INC-2026-0001"].held is None
+
+
+async def test_an_alert_of_another_group_that_no_window_holds_counts_when_it_is_raised(world: World) -> None:
+    await world.open()
+    await up(world, matchers=['instance="db-1"'])
+    outside = alert("DataLag", labels={"instance": "db-2"})
+    await world.post(notification(outside))
+    inside = alert("Broken", labels={"instance": "db-1"}, annotations={"error_rate": "7.3%"})
+    await world.post(notification(outside, inside))
+    assert (await known(world))["INC-2026-0001"].held is None
+    assert world.rung() == ["alice"], "one fires that no window holds: the whole incident calls people"
+
+
+async def test_who_took_it_inside_the_window_is_not_paged_at_its_end(world: World) -> None:
+    await world.open()
+    await up(world, until=world.clock.now() + timedelta(minutes=10))
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.forward("27m")
+    assert (await known(world))["INC-2026-0001"].held is None
+    assert world.rung() == [], "one acknowledgement is enough"
+    await world.forward("35m")
+    assert world.rung() == ["alice"], "it has lapsed without work"

@@ -235,3 +235,14 @@ async def test_a_fix_in_place_and_the_end_are_in_order(world: World) -> None:
     await act(world, Mitigate())
     await act(world, Resolve())
     assert [one.status for one in await updates(world)] == ["investigating", "identified", "monitoring", "resolved"]
+
+
+async def test_a_draft_of_what_was_merged_is_asked_for_by_nobody(world: World) -> None:
+    await world.open(STATUSPAGE_KEY=KEY)
+    await world.post(notification(alert("AuthFailing"), group="auth"))
+    await world.post(notification(alert("Broken", annotations={"error_rate": "7.3%"}), group="other"))
+    await world.one.respond.merge(ONE, "INC-2026-0002", ALICE, world.clock.now())
+    await world.forward("40m")
+    (child,) = [one for one in await world.incidents() if one.id == ONE]
+    assert [one.waits for one in child.updates] == [True], "nothing was let out"
+    assert [event.kind for event in await world.one.incidents.events(child.uid) if event.kind == "status_due"] == []
