@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 LISTEN ?= 127.0.0.1:8080
 # A lock names exact versions and hashes, so what installs here is what was tested.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ALONE   := faults or e2e or alone
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
 
@@ -17,8 +18,11 @@ help: ## say what can be done here
 run: $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
 	@$(BIN)/receiver serve --listen $(LISTEN)
 
+# What says how soon something is done has the machine to itself; the rest shares it. Both run, whatever the first says.
 test: $(VENV)/.installed-test tools lint types ## install what the tests need, then run all of them
-	$(BIN)/pytest
+	@$(BIN)/pytest -m '$(ALONE)'; first=$$?; \
+	$(BIN)/pytest -m 'not ($(ALONE))' -n 2 --dist loadfile; second=$$?; \
+	exit $$((first + second))
 
 lint: $(VENV)/.installed-test ## style of the code, the tests and the Dockerfile
 	$(BIN)/ruff check .

@@ -17,6 +17,8 @@ from receiver.store.embedded import EmbeddedStore
 from tests.incident.given import NOW
 from tests.store.given import MS, Rooms, grown, opening, owing
 
+pytestmark = pytest.mark.alone
+
 LIMIT = 2.0
 """Seconds in which a webhook is answered whatever the store does (surfaces.md)."""
 

@@ -83,6 +83,7 @@ async def drained(world: World, most: timedelta) -> None:
     raise AssertionError(f"something is still owed after {most}")
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 async def test_five_hundred(world: World) -> None:
     await opened(world)

@@ -14,6 +14,8 @@ from tests.fakes import Answer
 from tests.stories.world import ROOT, alert, notification
 from tests.web.conftest import ADMIN, INGEST, JSON, PATH, READ, House, Opened
 
+pytestmark = pytest.mark.alone
+
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
