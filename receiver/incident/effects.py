@@ -152,7 +152,10 @@ def _closed(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _merged(incident: Incident, event: Event) -> dict[str, Any]:
-    return {**_closed(incident, event), "parent": event.data["into"], "merged": True}
+    keys = set(event.data.get("handed", ()))
+    handed = tuple(page for page in incident.pages if page.key in keys)
+    kept = tuple(page for page in incident.pages if page.key not in keys)
+    return {**_closed(incident, event), "parent": event.data["into"], "merged": True, "handed": handed, "pages": kept}
 
 
 _OF_AN_END = (Clock.IDENTIFIED, Clock.MITIGATED, Clock.RESOLVED)
@@ -295,6 +298,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.SEVERITY_PROPOSED: lambda incident, event: {"milder": Severity(event.data["severity"])},
     Kind.PAGE: _paged,
     Kind.EMERGENCY_PAGED: _paged,
+    Kind.PAGE_ADOPTED: _paged,
     Kind.NOTIFY: _told,
     Kind.TICKET: _ticketed,
     Kind.CHANGES: lambda incident, event: {"changes": Changes.model_validate(event.data["changes"])},

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.audience import Policy, destination, pagers_of
 from receiver.incident.illegal import Illegal
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
@@ -21,7 +21,8 @@ from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
 from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import AlertRecord, Incident, State
+from receiver.model.incident import AlertRecord, Incident, Page, State
+from receiver.model.plan import Way
 
 
 def merge(
@@ -44,9 +45,11 @@ def merge(
     if child.storm or parent.storm:
         raise Illegal(child, "merge", "a storm is not merged")
     draft = Draft(child, actor, now)
-    data = {"into": parent.uid, "id": parent.id, "by": actor.name}
+    handed = {page.key for page in _handed(child, parent)}
+    data = {"into": parent.uid, "id": parent.id, "by": actor.name, "handed": sorted(handed)}
     text = f"merged into {parent.id} by {actor.name}"
-    draft.add(Kind.MERGED, "merged", text, data, (*policy.informs, *pagers_of(child)))
+    ended = tuple(destination(page) for page in child.pages if page.key not in handed)
+    draft.add(Kind.MERGED, "merged", text, data, (*policy.informs, *ended))
     firing = [name for name, record in records.items() if record.firing]
     return Verdict(
         Outcome.UPDATED,
@@ -56,6 +59,35 @@ def merge(
         owners=dict.fromkeys(firing, child.uid),
         pointers=dict.fromkeys(child.keys, child.uid),
     )
+
+
+def _handed(child: Incident, parent: Incident) -> list[Page]:
+    # Whom the child has paged and who has not answered is not rung a second time for the parent: the page stays open,
+    # and is the parent's. Where somebody was called for the parent already, as severe as this, the page ends.
+    if child.state is not State.OPEN or child.held is not None:
+        return []
+    worse = child.severity.worse_than(parent.severity) and not parent.by_hand
+    if not (worse or parent.held is not None or parent.state is State.MONITORING):
+        return []
+    return [page for page in child.pages if page.ring == child.ring and page.seq > child.hushed]
+
+
+def _take_over(draft: Draft, child: Incident) -> None:
+    ring = draft.incident.ring
+    waited = {reach.contact for reach in draft.incident.reached if reach.way is Way.PAGE and reach.ring == ring}
+    for page in child.handed:
+        data: dict[str, Any] = {"page": page.model_copy(update={"ring": ring}).model_dump(mode="json")}
+        due = [
+            reach.model_copy(update={"ring": ring}).model_dump(mode="json", exclude={"seq"})
+            for reach in child.reached
+            if reach.contact == page.contact and reach.way is Way.PAGE and reach.due and reach.contact not in waited
+        ]
+        waited.add(page.contact)
+        text = f"{page.person} was paged for {child.id} and has not answered yet"
+        # The vendor drops a second trigger of the same key, and takes one that was never sent.
+        draft.add(
+            Kind.PAGE_ADOPTED, "merged", text, data | ({"reached": due[-1:]} if due else {}), (destination(page),)
+        )
 
 
 def absorb(
@@ -74,6 +106,7 @@ def absorb(
     data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}
     text = f"{child.id} was merged into it with {len(fresh)} alerts"
     draft.add(Kind.ABSORBED, "merged", text, data, policy.informs)
+    _take_over(draft, child)
     firing = [bodies.get(name, {}).get("labels", {}) for name, record in fresh.items() if record.firing]
     if firing and parent.state is State.MONITORING:
         said = f"{len(firing)} alerts of {child.id} fire: it is not over"

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     REOPENED = "reopened"
     JOINED = "joined"
     PARTIAL_VIEW = "partial_view"
+    PAGE_ADOPTED = "page_adopted"
     EMERGENCY_PAGED = "emergency_paged"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGEMENT_LAPSED = "acknowledgement_lapsed"

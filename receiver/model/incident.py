@@ -165,6 +165,8 @@ class Incident(Frozen):
     parent: str | None = None
     """The uid of the incident that it was merged into, or of the storm that it is part of."""
     merged: bool = False
+    handed: tuple[Page, ...] = ()
+    """Pages that stay open although it was merged: they are the other incident's now."""
     absorbed: tuple[str, ...] = ()
     """Uids of incidents that were merged into it."""
     split_from: str | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -18,7 +19,8 @@ from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
 from receiver.model.command import Command, Declare
 from receiver.model.event import Actor, Event
-from receiver.model.incident import Incident
+from receiver.model.incident import Incident, Page
+from receiver.model.notice import Action
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
@@ -173,8 +175,13 @@ class Respond:
             verdict = absorb(
                 parent, child, records, theirs, await self.incidents.bodies(child.uid), setting.policy, now
             )
+            # What the vendor has taken is not sent again; what it may have taken is, under the same key.
+            told = await self.incidents.receipts(child.uid) if child.handed else []
+            taken = [(page, any(_rang(page, receipt) for receipt in told)) for page in child.handed]
             with suppress(Stale):
-                await self.write(verdict, setting, now)
+                done = await self.intake.commit(verdict, setting, now, adopted=taken)
+                if done.incident is not None:
+                    count_events(self.metrics, done.incident, verdict.events)
         raise Contended("others were faster each time")
 
     async def find(self, number: str) -> Incident:
@@ -207,6 +214,14 @@ class Respond:
         if before.what != what:
             raise Reused("this key was used before, for something else")
         return Done(await self.find(before.uid), (), repeated=True)
+
+
+def _rang(page: Page, receipt: Mapping[str, Any]) -> bool:
+    return (
+        (receipt["channel"], receipt["to"]) == (page.channel, page.person)
+        and (receipt["action"], receipt["outcome"]) == (Action.TRIGGER, "delivered")
+        and receipt["seq"] >= page.seq
+    )
 
 
 __all__ = ["Changed", "Done", "Illegal", "Impossible", "Respond", "Reused", "Unfit", "Unknown"]

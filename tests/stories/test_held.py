@@ -13,6 +13,7 @@ from receiver.model.command import Acknowledge, Close, Mitigate, Resolve
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
 from receiver.pipeline.upkeep import window_of
+from tests.fakes import Answer
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH, MINOR, breaches
 from tests.stories.world import World, alert, notification
 
@@ -102,7 +103,7 @@ async def test_what_calls_people_goes_on_calling_them_when_it_is_merged_into_wha
     await world.post(notification(alert("Broken", **HIGH)))
     await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
     await world.forward("16m")
-    assert sorted(world.rung()) == ["alice", "alice", "bob", "eng-lead"]
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"], "alice has a page already, which is not answered"
 
 
 async def test_a_sev1_merged_into_a_part_of_a_storm_is_not_held_back(world: World) -> None:
@@ -176,3 +177,92 @@ async def test_who_took_it_inside_the_window_is_not_paged_at_its_end(world: Worl
     assert world.rung() == [], "one acknowledgement is enough"
     await world.forward("35m")
     assert world.rung() == ["alice"], "it has lapsed without work"
+
+
+async def two(world: World) -> None:
+    """Open a mild incident that paged nobody, and a worse one that paged alice; the second is INC-2026-0002."""
+    await world.open()
+    await world.post(notification(alert("DataLag"), group="mild"))
+    await world.post(notification(alert("Broken", **HIGH), group="bad"))
+    assert world.rung() == ["alice"]
+
+
+async def merge(world: World) -> Incident:
+    await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
+    await world.quiet()
+    return (await known(world))["INC-2026-0001"]
+
+
+async def test_whom_the_merged_one_has_paged_is_not_rung_again(world: World) -> None:
+    await two(world)
+    parent = await merge(world)
+    assert (parent.severity, world.rung(), world.sent("resolve")) == (Severity.SEV2, ["alice"], [])
+    assert [page.person for page in parent.pages] == ["alice"]
+    child = (await known(world))["INC-2026-0002"]
+    assert (child.state, child.pages, [page.person for page in child.handed]) == (State.CLOSED, (), ["alice"])
+    # Who does not answer it is missed as if it had been the parent's from the start.
+    await world.forward("14m")
+    assert world.rung() == ["alice"]
+    await world.forward("2m")
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"]
+
+
+async def test_the_page_of_the_merged_one_is_answered_and_ended_with_the_other(world: World) -> None:
+    await two(world)
+    await merge(world)
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.quiet()
+    assert len(world.sent("acknowledge")) == 1
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.quiet()
+    assert world.sent("resolve") == world.sent("trigger"), "one key, from the beginning to the end"
+
+
+async def test_a_page_that_was_answered_ends_with_the_merged_one(world: World) -> None:
+    await two(world)
+    await world.one.respond.act("INC-2026-0002", Acknowledge(), ALICE, world.clock.now())
+    await world.quiet()
+    parent = await merge(world)
+    assert len(world.sent("resolve")) == 1
+    assert parent.severity is Severity.SEV2
+
+
+async def test_what_was_called_for_already_needs_no_second_page(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Slow", **HIGH), group="first"))
+    await world.post(notification(alert("Broken", **HIGH), group="bad"))
+    await merge(world)
+    assert world.rung() == ["alice", "alice"]
+    assert len(world.sent("resolve")) == 1, "the page of the first is open and enough"
+
+
+async def test_a_page_that_could_not_be_sent_yet_goes_out_for_the_other(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("DataLag"), group="mild"))
+    world.pagerduty.script.extend([Answer(status=503)] * 2)
+    await world.post(notification(alert("Broken", **HIGH), group="bad"))
+    assert world.pagerduty.open() == []
+    await merge(world)
+    await world.forward("1m")
+    ((_, key),) = world.pagerduty.open()
+    assert (set(world.sent()), world.pagerduty.rung) == ({key}, 1)
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.forward("1m")
+    assert world.pagerduty.open() == []
+
+
+async def test_the_replica_may_die_between_the_two_halves_of_a_merge(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two(world)
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(world.one.respond, "hand_over", _dies)
+        await merge(world)
+    assert world.sent("resolve") == []
+    await world.forward("1m")
+    assert [page.person for page in (await known(world))["INC-2026-0001"].pages] == ["alice"]
+    assert (world.rung(), world.sent("resolve")) == (["alice"], [])
+
+
+async def _dies(uid: str, now: Any) -> None:
+    raise ConnectionError("gone")
