@@ -21,7 +21,7 @@ from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
 from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import AlertRecord, Incident, Page, State
+from receiver.model.incident import ADOPTED, AlertRecord, Incident, Page, State
 from receiver.model.plan import Way
 
 
@@ -76,7 +76,7 @@ def _take_over(draft: Draft, child: Incident) -> None:
     ring = draft.incident.ring
     waited = {reach.contact for reach in draft.incident.reached if reach.way is Way.PAGE and reach.ring == ring}
     for page in child.handed:
-        data: dict[str, Any] = {"page": page.model_copy(update={"ring": ring}).model_dump(mode="json")}
+        data: dict[str, Any] = {"page": page.model_copy(update={"ring": ring, "step": ADOPTED}).model_dump(mode="json")}
         due = [
             reach.model_copy(update={"ring": ring}).model_dump(mode="json", exclude={"seq"})
             for reach in child.reached

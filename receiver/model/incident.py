@@ -53,6 +53,10 @@ PHASE_OF = {
 }
 
 
+ADOPTED = "merged"
+"""The step of a page that another incident made, which counts as that one's call."""
+
+
 class Page(Frozen):
     """One ring at one person's pager, frozen when it was decided.
 

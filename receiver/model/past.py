@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.model.base import to_ms
-from receiver.model.incident import Incident
+from receiver.model.incident import ADOPTED, Incident
 from receiver.model.review import Clock, ReviewStatus
 
 TEXT = 200
@@ -40,7 +40,13 @@ def past_fields(incident: Incident) -> dict[str, Any]:
         "in_storm": in_storm,
         "final": incident.review is not None and incident.review.status is ReviewStatus.FINAL,
         # Several channels of one call are one page.
-        "pages": sorted({(page.person, page.ring, to_ms(page.at)) for page in incident.pages}),
+        "pages": sorted(
+            {
+                (page.person, page.ring, to_ms(page.at))
+                for page in (*incident.pages, *incident.handed)
+                if page.step != ADOPTED
+            }
+        ),
         "actions": [item.model_dump(mode="json") for item in incident.actions],
     }
 
