@@ -113,7 +113,7 @@ def _planning(config: Config) -> Planning:
     from receiver.incident.verdict import View
     from receiver.model.alert import AlertStatus, Notification
     from receiver.model.plan import Way
-    from receiver.pipeline.intake import judged
+    from receiver.pipeline.parts import judged
     from receiver.triage.rule_tests import Planned, fired
 
     setting = make_setting(config, make_channels(config, Http()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,27 +9,26 @@ from datetime import datetime
 
 import orjson
 
-from receiver.incident.audience import destination
 from receiver.incident.lifecycle import on_notification
 from receiver.incident.storm import KEY, open_storm
-from receiver.incident.timing import held_until, timers
+from receiver.incident.timing import held_until
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
 from receiver.model.base import to_ms
-from receiver.model.event import Destination, Event
 from receiver.model.incident import Incident, Page
-from receiver.model.severity import Decision, Severity
+from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.owing import rows, timers_of
+from receiver.pipeline.parts import digest_of, divided, group_of, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
-from receiver.store.incidents import Change, Committed, Incidents, Known, Row, Seen, Stale, new_uid
-from receiver.triage.correlate import digest, split
-from receiver.triage.foreign import quoted
-from receiver.triage.rules import Answers, Unknown
+from receiver.store.incidents import Change, Committed, Incidents, Known, Seen, Stale, new_uid
+from receiver.triage.correlate import split
+from receiver.triage.rules import Answers
 
 RECEIVERS = 100
 """Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
@@ -110,7 +108,7 @@ class Intake:
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
         setting = self.setting()
-        alive, heartbeat = _sort(notification, setting)
+        alive, heartbeat = living(notification, setting)
         if heartbeat:
             await self.due.heartbeat(to_ms(now))
             self.metrics.watchdog.set(now.timestamp())
@@ -121,8 +119,8 @@ class Intake:
             await self.incidents.heard_as(notification.receiver[:200])
             self._heard.add(notification.receiver)
         members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
-        groups = [_group(notification, key) for key in members]
-        texts = [_digest(notification, alerts, setting) for alerts in members.values()]
+        groups = [group_of(notification, key) for key in members]
+        texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
         seen: Sequence[Seen | None] = [None] * len(groups)
         if not released:
             seen = await self.incidents.seen(groups)
@@ -264,8 +262,8 @@ class Intake:
             tombs=verdict.tombs,
             untomb=verdict.untomb,
             rows=rows(incident, verdict.events, setting, adopted) if incident else (),
-            timers=_timers(incident, setting) if incident else {},
-            held=[(part.group, _held(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
+            timers=timers_of(incident, setting) if incident else {},
+            held=[(part.group, held_text(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
             unheld=[part.group] if part and not verdict.held else (),
             once=[once] if once else (),
             what=what,
@@ -312,105 +310,6 @@ async def _nothing(now: datetime) -> None:
     return None
 
 
-def rows(
-    incident: Incident, events: Sequence[Event], setting: Setting, adopted: Sequence[tuple[Page, bool]] = ()
-) -> list[Row]:
-    """Return what each destination is owed after `events`: one row each, up to the last event addressed to it."""
-    last: dict[Destination, int] = {}
-    for event in events:
-        last.update(dict.fromkeys(event.to, event.seq))
-    accepted = {destination(page): sent for page, sent in adopted}
-    urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
-    made = []
-    for to, seq in last.items():
-        lane = f"{to.channel}!" if to.paging and urgent else to.channel
-        # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
-        memory = {"sent": "trigger"} if accepted.get(to) else None
-        made.append(Row(f"{incident.uid} {to.channel} {to.address}", lane, to, seq, memory, 1 if to in accepted else 0))
-    return made
-
-
-def _sort(notification: Notification, setting: Setting) -> tuple[list[Alert], bool]:
-    if not setting.watchdog:
-        return list(notification.alerts), False
-    alive = [a for a in notification.alerts if not all(m.matches(a.labels) for m in setting.watchdog)]
-    heartbeat = any(a.firing and all(m.matches(a.labels) for m in setting.watchdog) for a in notification.alerts)
-    return alive, heartbeat
-
-
-def judged(notification: Notification, setting: Setting) -> list[Part]:
-    """Return the parts of a notification without its heartbeats."""
-    alive, _ = _sort(notification, setting)
-    return parts_of(notification, alive, setting) if alive else []
-
-
-def parts_of(
-    notification: Notification,
-    alerts: Sequence[Alert],
-    setting: Setting,
-    *,
-    released: bool = False,
-    asked: Mapping[str, Answers] | None = None,
-) -> list[Part]:
-    """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
-    firing = [alert for alert in alerts if alert.firing]
-    decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing, asked), strict=True)}
-    return [
-        Part(
-            key=key,
-            group=_group(notification, key),
-            receiver=notification.receiver,
-            truncated=notification.truncated,
-            alerts=members,
-            decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
-            unknowns=[u for a in members if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
-            labels=notification.common_labels,
-            annotations=notification.common_annotations,
-            released=released,
-        )
-        for key, members in split(
-            notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
-        ).items()
-    ]
-
-
-def divided(part: Part, away: Mapping[str, str]) -> list[Part]:
-    """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any."""
-    made: list[Part] = []
-    for key in (*dict.fromkeys(away.values()), part.key):
-        alerts = [alert for alert in part.alerts if away.get(alert.fingerprint, part.key) == key]
-        if not alerts:
-            continue
-        names = {alert.fingerprint for alert in alerts}
-        group = part.group if key == part.key else hashlib.sha256(f"{part.group} {key}".encode()).hexdigest()[:32]
-        decisions = {name: one for name, one in part.decisions.items() if name in names}
-        # What the rules could not use is told once, however many parts there are.
-        unknowns = () if made else part.unknowns
-        made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions, unknowns=unknowns))
-    return made
-
-
-def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
-    name, where = alert.labels.get("alertname", ""), alert.generator_url
-    found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
-    service = alert.labels.get("service")
-    if service and setting.components:
-        known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
-        if not known:
-            found.append(Unsure(name, "service", f"no component knows the service {quoted(service)}", where))
-    return found
-
-
-def _digest(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:
-    rules = setting.rules
-    return digest(alerts, truncated=notification.truncated > 0, rules_hash=rules.hash, values=rules.values_read)
-
-
-def _group(notification: Notification, key: str) -> str:
-    text = orjson.dumps([notification.receiver, notification.group_key, key])
-    return hashlib.sha256(text).hexdigest()[:32]
-
-
 def _view(known: Known) -> View:
     held = [Alert.model_validate(item) for item in orjson.loads(known.held)["alerts"]] if known.held else []
     return View(
@@ -441,41 +340,4 @@ def _again(last: Seen) -> Said:
 def _body(alert: Alert) -> bytes:
     return orjson.dumps(
         {"labels": alert.labels, "annotations": alert.annotations, "generator_url": alert.generator_url}
-    )
-
-
-def _held(part: Part, alerts: Sequence[Alert]) -> str:
-    return orjson.dumps(
-        {
-            "key": part.key,
-            "receiver": part.receiver,
-            "truncated": part.truncated,
-            "labels": dict(part.labels),
-            "annotations": dict(part.annotations),
-            "alerts": [alert.model_dump(mode="json") for alert in alerts],
-        }
-    ).decode()
-
-
-def _timers(incident: Incident, setting: Setting) -> dict[str, int]:
-    return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in timers(incident, setting.policy).items()}
-
-
-def released(group: str, text: str, setting: Setting) -> Part:
-    """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
-    held = orjson.loads(text)
-    alerts = [Alert.model_validate(item) for item in held["alerts"]]
-    decisions: dict[str, Decision] = dict(
-        zip((a.fingerprint for a in alerts), setting.rules.decide(alerts), strict=True)
-    )
-    return Part(
-        key=held["key"],
-        group=group,
-        receiver=held["receiver"],
-        truncated=held["truncated"],
-        alerts=alerts,
-        decisions=decisions,
-        labels=held["labels"],
-        annotations=held["annotations"],
-        released=True,
     )

@@ -17,9 +17,10 @@ from receiver.metrics import Metrics
 from receiver.model.alert import Notification
 from receiver.model.incident import Page
 from receiver.model.notice import Action, Notice
-from receiver.pipeline.intake import Intake, judged
+from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
+from receiver.pipeline.parts import judged
 from receiver.pipeline.setting import Setting
 
 AWAY_AFTER = 2.0

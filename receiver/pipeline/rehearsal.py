@@ -14,8 +14,9 @@ from receiver.incident.verdict import Verdict, View
 from receiver.model.alert import Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.plan import Way
-from receiver.pipeline.intake import judged, rows
 from receiver.pipeline.notices import alert_lines, inform_notice, page_notice
+from receiver.pipeline.owing import rows
+from receiver.pipeline.parts import judged
 from receiver.pipeline.setting import Setting
 from receiver.sources.alertmanager import Group
 from receiver.store.due import Claimed

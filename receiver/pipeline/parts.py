@@ -1,0 +1,136 @@
+"""A notification as parts: one for each correlation key, with the decisions of the rules. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from receiver.incident.verdict import Part
+from receiver.model.alert import Alert, Notification
+from receiver.model.severity import Decision
+from receiver.model.unknown import Unsure
+from receiver.pipeline.setting import Setting
+from receiver.triage.correlate import digest, split
+from receiver.triage.foreign import quoted
+from receiver.triage.rules import Answers, Unknown
+
+
+def living(notification: Notification, setting: Setting) -> tuple[list[Alert], bool]:
+    """Return the alerts of a notification without its heartbeats, and whether one of those beats."""
+    if not setting.watchdog:
+        return list(notification.alerts), False
+    alive = [a for a in notification.alerts if not all(m.matches(a.labels) for m in setting.watchdog)]
+    heartbeat = any(a.firing and all(m.matches(a.labels) for m in setting.watchdog) for a in notification.alerts)
+    return alive, heartbeat
+
+
+def judged(notification: Notification, setting: Setting) -> list[Part]:
+    """Return the parts of a notification without its heartbeats."""
+    alive, _ = living(notification, setting)
+    return parts_of(notification, alive, setting) if alive else []
+
+
+def parts_of(
+    notification: Notification,
+    alerts: Sequence[Alert],
+    setting: Setting,
+    *,
+    released: bool = False,
+    asked: Mapping[str, Answers] | None = None,
+) -> list[Part]:
+    """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
+    firing = [alert for alert in alerts if alert.firing]
+    decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing, asked), strict=True)}
+    return [
+        Part(
+            key=key,
+            group=group_of(notification, key),
+            receiver=notification.receiver,
+            truncated=notification.truncated,
+            alerts=members,
+            decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
+            unknowns=[u for a in members if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
+            labels=notification.common_labels,
+            annotations=notification.common_annotations,
+            released=released,
+        )
+        for key, members in split(
+            notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
+        ).items()
+    ]
+
+
+def divided(part: Part, away: Mapping[str, str]) -> list[Part]:
+    """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any."""
+    made: list[Part] = []
+    for key in (*dict.fromkeys(away.values()), part.key):
+        alerts = [alert for alert in part.alerts if away.get(alert.fingerprint, part.key) == key]
+        if not alerts:
+            continue
+        names = {alert.fingerprint for alert in alerts}
+        group = part.group if key == part.key else hashlib.sha256(f"{part.group} {key}".encode()).hexdigest()[:32]
+        decisions = {name: one for name, one in part.decisions.items() if name in names}
+        # What the rules could not use is told once, however many parts there are.
+        unknowns = () if made else part.unknowns
+        made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions, unknowns=unknowns))
+    return made
+
+
+def released(group: str, text: str, setting: Setting) -> Part:
+    """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
+    held = orjson.loads(text)
+    alerts = [Alert.model_validate(item) for item in held["alerts"]]
+    decisions: dict[str, Decision] = dict(
+        zip((a.fingerprint for a in alerts), setting.rules.decide(alerts), strict=True)
+    )
+    return Part(
+        key=held["key"],
+        group=group,
+        receiver=held["receiver"],
+        truncated=held["truncated"],
+        alerts=alerts,
+        decisions=decisions,
+        labels=held["labels"],
+        annotations=held["annotations"],
+        released=True,
+    )
+
+
+def held_text(part: Part, alerts: Sequence[Alert]) -> str:
+    """Return what is kept of `alerts` of a part until they may be told; `released` reads it."""
+    return orjson.dumps(
+        {
+            "key": part.key,
+            "receiver": part.receiver,
+            "truncated": part.truncated,
+            "labels": dict(part.labels),
+            "annotations": dict(part.annotations),
+            "alerts": [alert.model_dump(mode="json") for alert in alerts],
+        }
+    ).decode()
+
+
+def digest_of(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:
+    """Return the digest by which a repetition of `alerts` under the same rules is known."""
+    rules = setting.rules
+    return digest(alerts, truncated=notification.truncated > 0, rules_hash=rules.hash, values=rules.values_read)
+
+
+def group_of(notification: Notification, key: str) -> str:
+    """Return the name of a notification's group within one correlation key: 32 hexadecimal digits."""
+    text = orjson.dumps([notification.receiver, notification.group_key, key])
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
+    name, where = alert.labels.get("alertname", ""), alert.generator_url
+    found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
+    service = alert.labels.get("service")
+    if service and setting.components:
+        known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
+        if not known:
+            found.append(Unsure(name, "service", f"no component knows the service {quoted(service)}", where))
+    return found
