@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import orjson
@@ -35,6 +35,16 @@ class Outcome(StrEnum):
     PARKED = "parked"
     LATER = "later"
     """Not tried at all: it counts as no attempt."""
+
+
+class Replayed(IntEnum):
+    """What became of the wish to try a delivery that gave up again."""
+
+    AGAIN = 1
+    NONE = 0
+    """There is none: somebody was faster, or something newer is on its way."""
+    NOTHING_LEFT = -1
+    """What it would send is older than the history."""
 
 
 class OtherWish(Exception):
@@ -285,10 +295,10 @@ class Due:
             raise OtherWish(f"the key {once} was kept with something else")
         return bool(reply)
 
-    async def replay(self, member: str, now_ms: int) -> bool:
-        """Let a delivery that gave up be tried again, durably; return whether there was one to try."""
+    async def replay(self, member: str, now_ms: int) -> Replayed:
+        """Let a delivery that gave up be tried again, durably, once however many ask; return how it went."""
         keys = [self.keys.named("dead")]
-        return bool(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, now_ms, 1]))
+        return Replayed(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, now_ms, 1]))
 
     async def forget(self, member: str) -> bool:
         """Drop a delivery that gave up, durably; return whether there was one."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
 
 from aiohttp import web
 from pydantic import Field
 
 from receiver.config.sections import Scope
-from receiver.model.base import Frozen, to_ms
+from receiver.model.base import Frozen
 from receiver.model.command import Name
 from receiver.model.event import Actor, ActorKind
+from receiver.pipeline.letters import Letters, NoLetter, Stuck
 from receiver.pipeline.respond import Impossible
 from receiver.web.auth import Gate
 from receiver.web.conditional import read
@@ -21,8 +22,6 @@ from receiver.web.keys import Doors
 from receiver.web.operations import Operation
 from receiver.web.query import no_query
 from receiver.web.shapes import listed
-
-Letter = dict[str, Any]
 
 
 class ReplayBody(Frozen):
@@ -38,11 +37,6 @@ class TestBody(Frozen):
     to: Name | None = Field(None, description="A key of `people`: needed for a pager and for mail.")
 
 
-def letter_id(member: str) -> str:
-    """Return the id of a dead letter: short, and fit for a path."""
-    return hashlib.sha256(member.encode("utf-8", "replace")).hexdigest()[:12]
-
-
 class DeliveryApi:
     """The doors at `/api/v1/dead-letters` and `/api/v1/channels`."""
 
@@ -50,39 +44,35 @@ class DeliveryApi:
         """Take what knows of deliveries."""
         self.doors = doors
         self.gate = gate
+        self.dead = Letters(doors.setting, doors.due, lambda: doors.trying.off())
 
     async def letters(self, request: web.Request) -> web.Response:
         """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        return answer(listed([letter for _, letter in await self._all()]))
+        return answer(listed([letter for _, letter in await self.dead.all()]))
 
     async def replay(self, request: web.Request) -> web.Response:
         """`POST /api/v1/dead-letters/{id}/replay`: try it again; the newest state is what is sent."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        member, letter = await self._one(request)
-        await self.doors.due.replay(member, to_ms(self.doors.clock.now()))
-        return answer(letter)
+        with _refusals():
+            return answer(await self.dead.replay(request.match_info["id"], self.doors.clock.now()))
 
     async def replay_all(self, request: web.Request) -> web.Response:
         """`POST /api/v1/dead-letters/replay`: try all of them again, or all of a channel."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, ReplayBody, optional=True)
-        now, done = to_ms(self.doors.clock.now()), []
-        for member, letter in await self._all():
-            if given.channel in (None, letter.get("channel")) and await self.doors.due.replay(member, now):
-                done.append(letter)
-        return answer(listed(done))
+        with _refusals():
+            return answer(listed(await self.dead.replay_all(given.channel, self.doors.clock.now())))
 
     async def drop(self, request: web.Request) -> web.Response:
         """`DELETE /api/v1/dead-letters/{id}`: nobody wants it any more."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        member, letter = await self._one(request)
-        await self.doors.due.forget(member)
-        return answer(letter)
+        with _refusals():
+            return answer(await self.dead.drop(request.match_info["id"]))
 
     async def channels(self, request: web.Request) -> web.Response:
         """`GET /api/v1/channels`: every channel, whether it is on, and whether it is given a rest."""
@@ -103,17 +93,15 @@ class DeliveryApi:
             raise Refusal(404, "impossible", str(impossible)) from None
         return answer(asdict(tried))
 
-    async def _all(self) -> list[tuple[str, Letter]]:
-        letters = await self.doors.due.dead_letters()
-        found = [(member, {**letter, "id": letter_id(member), "row": member}) for member, letter in letters.items()]
-        return sorted(found, key=lambda pair: str(pair[1].get("at", "")), reverse=True)
 
-    async def _one(self, request: web.Request) -> tuple[str, Letter]:
-        wanted = request.match_info["id"]
-        for member, letter in await self._all():
-            if wanted in (letter["id"], member):
-                return member, letter
-        raise Refusal(404, "unknown", "there is no such dead letter")
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except NoLetter as none:
+        raise Refusal(404, "unknown", str(none)) from None
+    except Stuck as stuck:
+        raise Refusal(409, "impossible", str(stuck)) from None
 
 
 def delivery_operations(api: DeliveryApi) -> list[Operation]:
@@ -123,9 +111,9 @@ def delivery_operations(api: DeliveryApi) -> list[Operation]:
         Operation("GET", path, admin, "Deliveries that gave up.", api.letters, "LetterList"),
         Operation(
             "POST", f"{path}/replay", admin, "Try all of them again, or all of a channel.", api.replay_all,
-            "LetterList", ReplayBody, optional=True,
+            "LetterList", ReplayBody, optional=True, refuses=(404, 409),
         ),
-        Operation("POST", f"{path}/{{id}}/replay", admin, "Try one again.", api.replay, "Letter", refuses=(404,)),
+        Operation("POST", f"{path}/{{id}}/replay", admin, "Try one again.", api.replay, "Letter", refuses=(404, 409)),
         Operation("DELETE", f"{path}/{{id}}", admin, "Drop one.", api.drop, "Letter", refuses=(404,)),
         Operation("GET", "/api/v1/channels", Scope.READ, "How channels do.", api.channels, "ChannelList"),
         Operation(

@@ -23,7 +23,7 @@ _SAID = {
     401: "A token is needed that is known here.",
     403: "The token lacks the scope.",
     404: "There is no such incident, contact or item.",
-    409: "The incident's state does not allow it (`errors` says what is possible), or the key was used before.",
+    409: "The state does not allow it (`errors` says what is possible), or the key was used before.",
     412: "It is not at the version in If-Match.",
     413: "The body is too large.",
     415: "The body is not application/json.",

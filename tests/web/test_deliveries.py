@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +64,49 @@ async def test_all_of_a_channel_or_one(parked: House) -> None:
     assert len(parked.world.slack.parents) == 1
     assert (await parked.get(LETTERS, ADMIN))[1]["items"] == []
     assert (await parked.get(LETTERS, READ))[0] == 403
+
+
+async def test_a_letter_that_many_replay_at_once_is_sent_once(parked: House) -> None:
+    del parked.world.slack.refused["chat.postMessage"]
+    (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
+    path = f"{LETTERS}/{letter['id']}/replay"
+
+    async def again(path: str) -> int:
+        async with parked.client.post(path, headers=ADMIN) as response:
+            return response.status
+
+    found = await asyncio.gather(*(again(path) for _ in range(6)), *(again(f"{LETTERS}/replay") for _ in range(3)))
+    one, every = found[:6], found[6:]
+    assert one.count(200) + one.count(404) == 6
+    assert one.count(200) <= 1, "whoever is told that it is tried again has done it"
+    assert every == [200, 200, 200]
+    await parked.world.quiet()
+    assert len(parked.world.slack.parents) == 1
+    assert (await parked.get(LETTERS, ADMIN))[1]["items"] == []
+
+
+async def test_what_cannot_be_replayed_says_why_and_stays(parked: House) -> None:
+    (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
+    for words, why in (
+        (("--channel", "chatt"), "no channel is called chatt (did you mean chat?)"),
+        (("nothing",), "there is no dead letter nothing"),
+    ):
+        code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", *words)
+        assert (code, why in err) == (1, True), (words, err)
+    kept, gone = parked.replica.setting, dict(parked.replica.setting.channels)
+    del gone["chat"]
+    parked.replica.setting = replace(kept, channels=gone)
+    for words in ((letter["id"],), ("--channel", "chat")):
+        code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", *words)
+        assert (code, "channel chat is not configured any more" in err) == (1, True), (words, err)
+    assert "there was none" in (await receiver(parked, "admin-token", "dead-letters", "replay", "--all"))[1]
+    parked.replica.setting = kept
+    connection = parked.replica.connection
+    async with connection.guarded() as client:
+        await client.delete(connection.keys.row(letter["row"]))
+    code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", letter["id"])
+    assert (code, "older than the history" in err) == (1, True), err
+    assert [one["id"] for one in (await parked.get(LETTERS, ADMIN))[1]["items"]] == [letter["id"]]
 
 
 async def test_a_page_that_is_replayed_after_the_end_rings_nobody(house: House) -> None:
