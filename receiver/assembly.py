@@ -165,7 +165,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         edition=config.hash,
         document=lambda incident, log, now, receipts: Document(
             key=f"{incident.uid}/postmortem",
-            title=f"Post-Incident Review {incident.label}",
+            title=f"{incident.badge}Post-Incident Review {incident.label}",
             markdown=written(incident, log, now, receipts),
         ),
         postmortem=written,

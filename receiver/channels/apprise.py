@@ -112,8 +112,7 @@ def message(notice: Notice) -> tuple[str, str]:
     incident = notice.incident
     if incident is None:
         return "Message", dead(clean(notice.text, BODY_LIMIT, lines=True))
-    drill = "DRILL " if incident.drill else ""
-    title = dead(f"{drill}[{incident.severity.value}] {clean(incident.title, 150)} ({incident.label})")
+    title = dead(f"{incident.badge}[{incident.severity.value}] {clean(incident.title, 150)} ({incident.label})")
     lines = [f"State: {incident.state.value}", f"Service: {clean(incident.service or 'unknown', 100)}"]
     lines += [clean(event.text, 300) for event in notice.events if event.kind in MATTERS][-5:]
     lines += [f"{clean(one.name, 80)}: {clean(one.summary, 150)}" for one in notice.alerts[:3]]

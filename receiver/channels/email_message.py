@@ -35,10 +35,9 @@ def subject_of(notice: Notice) -> str:
     incident = notice.incident
     if incident is None:
         return clean(notice.text, SUBJECT_LIMIT) or "message"
-    drill = "DRILL " if incident.drill else ""
     tail = f" ({incident.severity.value})"
-    room = SUBJECT_LIMIT - len(drill) - len(incident.label) - 1 - len(tail)
-    return f"{drill}{incident.label} {clean(incident.title, room)}{tail}"
+    room = SUBJECT_LIMIT - len(incident.badge) - len(incident.label) - 1 - len(tail)
+    return f"{incident.badge}{incident.label} {clean(incident.title, room)}{tail}"
 
 
 def compose(notice: Notice, sender: str) -> EmailMessage:

@@ -98,9 +98,8 @@ class Grafana(Channel[GrafanaSettings]):
         name = escape(clean(incident.label, 100))
         if notice.url and href(notice.url):
             name = f'<a href="{escape(notice.url)}">{name}</a>'
-        drill = "DRILL " if incident.drill else ""
         says: Body = {
-            "text": f"{drill}{name} [{incident.severity}] {title}",
+            "text": f"{incident.badge}{name} [{incident.severity}] {title}",
             "tags": ["incident", _tag(incident), cut(clean(incident.label, 50), 50), incident.severity.value],
             "time": _ms(incident.started_at if incident.started_at.year > 1970 else incident.opened_at),
         }

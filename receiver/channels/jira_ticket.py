@@ -53,8 +53,7 @@ def labels_of(incident: Incident, action: int | None = None) -> list[str]:
 
 def summary(incident: Incident) -> str:
     """Return the one line of an incident's ticket."""
-    drill = "DRILL " if incident.drill else ""
-    return summary_of(f"{drill}[{incident.severity}] {incident.title}")
+    return summary_of(f"{incident.badge}[{incident.severity}] {incident.title}")
 
 
 def description(notice: Notice, incident: Incident) -> list[Line]:
@@ -98,7 +97,7 @@ def promise(item: ActionItem, notice: Notice, incident: Incident, ticket: str | 
 
 def item_summary(item: ActionItem, incident: Incident) -> str:
     """Return the one line of an action item's ticket."""
-    return summary_of(f"{'DRILL ' if incident.drill else ''}{item.title} ({incident.label})")
+    return summary_of(f"{incident.badge}{item.title} ({incident.label})")
 
 
 def news(events: Sequence[Event], said: int) -> list[Event]:

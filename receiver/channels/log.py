@@ -55,7 +55,7 @@ def line(notice: Notice) -> tuple[str, str, dict[str, Any]]:
             "incident": incident.label,
             "severity": incident.severity.value,
             "state": incident.state.value,
-            "title": clean(incident.title, 300),
+            "title": clean(f"{incident.badge}{incident.title}", 300),
             "rule": clean(incident.decision.rule, 200),
         }
     if notice.page is not None:

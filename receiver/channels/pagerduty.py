@@ -185,8 +185,7 @@ def _payload(notice: Notice) -> dict[str, Any]:
 def summary_of(incident: Incident) -> str:
     """Return the title of a page: what it is, between its severity and its id."""
     # The title is cut, never the severity before it nor the id behind it.
-    drill = "DRILL " if incident.drill else ""
-    head, tail = f"{drill}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
+    head, tail = f"{incident.badge}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
     title = clean(incident.title, SUMMARY_LIMIT) or "incident"
     return head + cut(title, SUMMARY_LIMIT - len(head) - len(tail)) + tail
 

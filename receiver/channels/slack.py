@@ -242,7 +242,7 @@ def thread(notice: Notice, memory: dict[str, Any]) -> Body | None:
     newly += [person for person in again if person not in newly]
     if not news and not newly:
         return None
-    text, blocks = message.reply(news, newly)
+    text, blocks = message.reply(news, newly, notice.incident.badge if notice.incident else "")
     return {
         "channel": memory["channel"],
         "thread_ts": memory["ts"],

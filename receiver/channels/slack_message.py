@@ -93,7 +93,7 @@ def summary(notice: Notice) -> str:
     if incident is None:
         return escape(flat(clean(notice.text, SECTION_LIMIT)), SECTION_LIMIT) or "message"
     tail = f" ({incident.id}) is {incident.state.value}" if incident.id else f" is {incident.state.value}"
-    head = f"{'DRILL ' if incident.drill else ''}[{incident.severity.value}] "
+    head = f"{incident.badge}[{incident.severity.value}] "
     return head + escape(flat(clean(incident.title, TEXT_LIMIT)), TEXT_LIMIT - len(head) - len(tail)) + tail
 
 
@@ -112,7 +112,7 @@ def message(notice: Notice, *, clickable: bool = False) -> list[dict[str, Any]]:
         {
             "type": "header",
             "block_id": "incident_header",
-            "text": _plain(f"{'DRILL ' if incident.drill else ''}{incident.severity.value} {title}", HEADER_LIMIT),
+            "text": _plain(f"{incident.badge}{incident.severity.value} {title}", HEADER_LIMIT),
         },
         {"type": "section", "block_id": "incident_facts", "fields": _facts(incident)},
         _section(_why(incident), WHY_LIMIT, "incident_why"),
@@ -160,16 +160,20 @@ def buttons(incident: Incident) -> dict[str, Any]:
     return {"type": "actions", "block_id": "incident_actions", "elements": elements}
 
 
-def reply(events: Sequence[Event], mentions: Sequence[Mention]) -> tuple[str, list[dict[str, Any]]]:
-    """Return text and blocks of the one thread reply that says all of `events`, and calls those newly informed."""
+def reply(events: Sequence[Event], mentions: Sequence[Mention], badge: str = "") -> tuple[str, list[dict[str, Any]]]:
+    """Return text and blocks of the one thread reply that says all of `events`, and calls those newly informed.
+
+    `badge` stands before all of it: whoever is called reads the reply alone, without the message above.
+    """
     lines = [f"• {clean(event.text, 400) or event.kind.value}" for event in events]
     if len(lines) > EVENTS_SHOWN:
         lines = [f"{len(lines) - EVENTS_SHOWN} earlier changes", *lines[-EVENTS_SHOWN:]]
+    lines = [badge.strip(), *lines] if badge and lines else lines
     blocks = [_section("\n".join(lines), SECTION_LIMIT, "incident_news")] if lines else []
     if mentions:
-        blocks.append(_mrkdwn(f"Informed: {_mentions(mentions)}", "incident_informed"))
-    text = escape(flat("; ".join(clean(event.text, 400) for event in events)), TEXT_LIMIT) or "Informed"
-    return text, blocks
+        blocks.append(_mrkdwn(f"{badge}Informed: {_mentions(mentions)}", "incident_informed"))
+    text = escape(flat("; ".join(clean(event.text, 400) for event in events)), TEXT_LIMIT - len(badge)) or "Informed"
+    return f"{badge}{text}", blocks
 
 
 def metadata(notice: Notice, said: int, mentioned: Sequence[str]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def form(incident: Incident) -> Body:
 def listing(incidents: Iterable[Incident]) -> str:
     """Return one line an incident."""
     lines = [
-        f"{one.label}  {one.severity.value}  {one.state.value}  {clean(one.title, 120)}"
+        f"{one.label}  {one.severity.value}  {one.state.value}  {one.badge}{clean(one.title, 120)}"
         f"  ({clean(one.acknowledged_by or 'nobody has it', 60)})"
         for one in incidents
     ]

@@ -221,7 +221,7 @@ class SlackRoom:
         if not news:
             return
         said = max(event.seq for event in news)
-        text, blocks = message.reply(news, ())
+        text, blocks = message.reply(news, (), notice.incident.badge if notice.incident else "")
         body = {
             "channel": memory["room"], "text": text, "blocks": blocks,
             "metadata": message.metadata(notice, said, []), **message.INERT,
@@ -242,7 +242,7 @@ def room_name(prefix: str, incident: Incident) -> str:
     """Return the name of an incident's channel, such as `inc-2026-0042-api-high-error-rate`: at most 76 characters."""
     numbers = re.findall(r"[0-9]+", incident.id or incident.uid)
     named = incident.names[0] if incident.names else incident.title
-    words = [prefix.lower(), *numbers, *_words(incident.service or ""), *_words(named)]
+    words = [prefix.lower(), *numbers, *_words(incident.badge), *_words(incident.service or ""), *_words(named)]
     name = re.sub(r"[^a-z0-9_-]+", "-", "-".join(words))
     return cut_at_word(name, NAME_LIMIT - 4)
 
@@ -258,7 +258,7 @@ def cut_at_word(name: str, limit: int) -> str:
 def topic(incident: Incident) -> str:
     """Return the topic: what changes seldom, for each change of it is a message in the channel."""
     commander = incident.roles.incident_commander
-    head = f"{'DRILL ' if incident.drill else ''}[{incident.severity.value}] {incident.label} "
+    head = f"{incident.badge}[{incident.severity.value}] {incident.label} "
     tail = f" (IC: {clean(commander, 60)})" if commander else ""
     room = TOPIC_LIMIT - len(head) - len(tail)
     return head + message.escape(message.flat(cut(clean(incident.title, 200), 150)), room) + tail

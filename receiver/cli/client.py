@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -141,7 +141,7 @@ def list_incidents(
     if form == "json":
         typer.echo(json.dumps(page, ensure_ascii=False))
         return
-    rows = [(i["id"], i["severity"], i["state"], i["opened_at"], i["service"] or "", i["title"]) for i in page["items"]]
+    rows = [(i["id"], i["severity"], i["state"], i["opened_at"], i["service"] or "", titled(i)) for i in page["items"]]
     table(("id", "severity", "state", "opened", "service", "title"), rows)
 
 
@@ -159,13 +159,13 @@ def show_incident(
         typer.echo(json.dumps({**incident, "timeline": timeline}, ensure_ascii=False))
         return
     lines = [
-        f"{incident['id']}  {incident['severity']}  {incident['state']}  {incident['title']}",
+        f"{incident['id']}  {incident['severity']}  {incident['state']}  {titled(incident)}",
         *(f"{what:<10} {text}" for what, text in decision_lines(incident["decision"])),
         f"alerts     {incident['alerts']['firing']} firing, {incident['alerts']['resolved']} resolved",
     ]
     events = timeline["items"] if isinstance(timeline, dict) else timeline
     lines += [f"page       {p['at']} {p['person']} ({p['contact']}) {p['status']}" for p in incident["pages"]]
-    lines += [f"receipt    {r['at']} {r['channel']} {r['action']} {r['outcome']}" for r in incident["receipts"]]
+    lines += [f"receipt    {receipt_line(one)}" for one in incident["receipts"]]
     lines += [f"{e['at']}  {e['kind']}: {e['text']}" for e in events]
     for line in lines:
         typer.echo(plain(line))
@@ -185,6 +185,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         made.add_row(*(Text(plain(cell)) for cell in row))
     Console().print(made)
+
+
+def receipt_line(one: Mapping[str, Any]) -> str:
+    """Return what was sent by one channel: when, to whom, how it went, the vendor's id and answer, attempts."""
+    to = f" to {one['to']}" if one.get("to") else ""
+    ref = f", id {one['ref']}" if one.get("ref") else ""
+    said = "; ".join(str(one[name]) for name in ("detail", "warning") if one.get(name))
+    attempts = one.get("attempts") or 1
+    tries = f", attempt {attempts}" if attempts > 1 else ""
+    action = one.get("action") or "-"
+    return f"{one['at']} {one['channel']} {action}{to} {one['outcome']}{tries}{ref}{f': {said}' if said else ''}"
+
+
+def titled(incident: Mapping[str, Any]) -> str:
+    """Return the title of an incident; that of a drill says so."""
+    return f"{'DRILL ' if incident.get('drill') else ''}{incident['title']}"
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from receiver.cli.client import HERE, AsJson, Token, Url, ask, incidents, plain
+from receiver.cli.client import HERE, AsJson, Token, Url, ask, incidents, plain, titled
 
 Number = Annotated[str, typer.Argument(metavar="INC", help="Its id, as INC-2026-0001.")]
 Text = Annotated[str, typer.Option("--text", help="Why, for the timeline.")]
@@ -49,7 +49,7 @@ def show(incident: dict[str, Any], form: str) -> None:
     if form == "json":
         typer.echo(json.dumps(incident, ensure_ascii=False))
         return
-    typer.echo(plain(f"{incident['id']}  {incident['severity']}  {incident['state']}  {incident['title']}"))
+    typer.echo(plain(f"{incident['id']}  {incident['severity']}  {incident['state']}  {titled(incident)}"))
 
 
 @incidents.command("create")

@@ -44,6 +44,9 @@ def merge(
         raise Illegal(parent, "merge into", f"it is {parent.state}: reopen it first", ("reopen",))
     if child.storm or parent.storm:
         raise Illegal(child, "merge", "a storm is not merged")
+    if child.drill is not parent.drill:
+        drill = child if child.drill else parent
+        raise Illegal(child, "merge", f"{drill.label} is a drill, and the other one is not")
     draft = Draft(child, actor, now)
     handed = {page.key for page in _handed(child, parent)}
     data = {"into": parent.uid, "id": parent.id, "by": actor.name, "handed": sorted(handed)}

@@ -258,6 +258,11 @@ class Incident(Frozen):
         """`INC-2026-0001`, or a stand-in while it has no number yet."""
         return self.id or "(new incident)"
 
+    @property
+    def badge(self) -> str:
+        """What stands before its name wherever it is told: that it is a drill."""
+        return "DRILL " if self.drill else ""
+
 
 class AlertRecord(Frozen):
     """What is kept of one alert of an incident, beside the state, by fingerprint."""

@@ -80,7 +80,7 @@ class Auditor:
             due = [at for name, at in timers(incident, setting.policy).items() if name in CALLS and at is not None]
             if due and min(due) < edge:
                 unattended.append(incident.id)
-            elif not due and _unanswered(incident, setting, edge):
+            elif not due and not incident.drill and _unanswered(incident, setting, edge):
                 unanswered.append(incident.id)
         oldest = from_ms(oldest_ms) if oldest_ms is not None else None
         finding = Finding(overdue, oldest, tuple(unattended), tuple(unanswered))

@@ -66,7 +66,7 @@ class Mirror:
     def _show(self) -> None:
         counts = {(severity, state): 0 for severity in Severity for state in State}
         for incident in self._by_uid.values():
-            if not incident.state.over:
+            if not incident.state.over and not incident.drill:
                 counts[incident.severity, incident.state] += 1
         for (severity, state), count in counts.items():
             self.metrics.open.labels(severity, state).set(count)

@@ -164,7 +164,7 @@ def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None
 def _notice(
     row: Claimed, incident: Incident, setting: Setting, now: datetime, action: Action, address: str, **more: Any
 ) -> Notice:
-    text = f"[{incident.severity}] {incident.title} ({incident.label})"
+    text = f"{incident.badge}[{incident.severity}] {incident.title} ({incident.label})"
     return Notice(
         action=action,
         address=address,
@@ -189,7 +189,9 @@ def plain(notice: Notice) -> Notice:
         incident = incident.model_copy(
             update={"title": title, "labels": {}, "annotations": {}, "service": None, "names": ()}
         )
-    text = f"[{incident.severity}] {incident.title} ({incident.label})" if incident else "a message could not be sent"
+    text = "a message could not be sent"
+    if incident is not None:
+        text = f"{incident.badge}[{incident.severity}] {incident.title} ({incident.label})"
     return notice.model_copy(
         update={"incident": incident, "alerts": (), "links": (), "images": (), "events": (), "text": text}
     )

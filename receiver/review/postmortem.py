@@ -86,7 +86,7 @@ def postmortem(
         for one in incident.actions
     ]
     lines = [
-        f"## Post-Incident Review: {inert(incident.title, 300)}", "",
+        f"## {incident.badge}Post-Incident Review: {inert(incident.title, 300)}", "",
         f"**Date**: {incident.opened_at:%Y-%m-%d}  ",
         f"**Author**: {inert(people.get(author, author), 100) if author else '-'}  ",
         "**Status**: Draft", "",

@@ -39,7 +39,7 @@ def timeline(
     commander = incident.roles.incident_commander
     return "\n".join(
         [
-            "## Incident Timeline",
+            f"## {incident.badge}Incident Timeline",
             "",
             f"**Incident ID**: {inert(incident.label)}  ",
             f"**Date**: {opened:%Y-%m-%d}  ",

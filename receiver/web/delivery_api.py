@@ -44,7 +44,11 @@ class DeliveryApi:
         """Take what knows of deliveries."""
         self.doors = doors
         self.gate = gate
-        self.dead = Letters(doors.setting, doors.due, lambda: doors.trying.off())
+
+    @property
+    def dead(self) -> Letters:
+        """The dead letters."""
+        return Letters(self.doors.setting, self.doors.due, self.doors.trying.off)
 
     async def letters(self, request: web.Request) -> web.Response:
         """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""

@@ -17,7 +17,7 @@ from receiver.channels.http import Http
 from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, remote, wire
-from tests.channels.notices import HOSTILE, NOW, hostile, notice
+from tests.channels.notices import HOSTILE, NOW, hostile, incident, notice
 from tests.fakes import Answer, Site
 
 REMOTE = remote()
@@ -259,3 +259,14 @@ async def test_an_action_is_done_or_refused_for_good(every: Wired, action: Actio
         await every.channel.send(asked)
     assert caught.value.permanent
     assert every.vendor.received == []
+
+
+async def test_a_drill_says_so_in_every_channel(every: Wired) -> None:
+    if every.channel.publishes or every.channel.documents:
+        return  # nothing of a drill is public, and a document says it in its own text (tests/stories/test_drill.py)
+    exercise = incident(drill=True)
+    text = f"{exercise.badge}[{exercise.severity}] {exercise.title} ({exercise.id})"
+    asked = every.notice.model_copy(update={"incident": exercise, "text": text})
+    await every.channel.send(asked)
+    shown = str([one.get("body") for one in every.vendor.taken] or every.channel.preview(asked))
+    assert "DRILL" in shown

@@ -69,6 +69,7 @@ async def busy(world: World) -> None:
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
     )
     assert declared.events
+    await world.one.respond.declare(Declare(title="x", severity=Severity.SEV4, drill=True), ACTOR, world.clock.now())
     promise = AddAction(title="Add a canary", owner="bob")
     await world.one.respond.act(declared.incident.id, promise, ACTOR, world.clock.now())
     world.one.reports.absorb(world.clock.now())
