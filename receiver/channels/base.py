@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -162,15 +162,33 @@ class Channel(ABC, Generic[S]):
         All the calls that it takes together end within `http.total` seconds, so that a send always ends before its
         lease (architecture.md, Delivery). Raises DeliveryError, and nothing else of the outside world.
         """
-        lacking = self.missing()
-        if lacking is not None:
-            raise DeliveryError("refused", f"{self.name}: {lacking}", permanent=True)
+        self._complete()
         if not self.able(notice.action):
             detail = f"{self.name} cannot {notice.action.value}"
             raise DeliveryError("refused", detail, permanent=True)
+        return await self._within(self.deliver, notice)
+
+    async def ask(self, notice: Notice) -> Receipt:
+        """Return what the vendor says to a question that changes nothing there; as `send` otherwise."""
+        self._complete()
+        return await self._within(self.probe, notice)
+
+    async def probe(self, notice: Notice) -> Receipt:
+        """Ask whether the vendor takes what the settings say, and change nothing; called by `ask`.
+
+        Only a channel needs it through which a test message would leave something that stays. Raises DeliveryError.
+        """
+        raise DeliveryError("refused", f"{self.name} has no question that changes nothing", permanent=True)
+
+    def _complete(self) -> None:
+        lacking = self.missing()
+        if lacking is not None:
+            raise DeliveryError("refused", f"{self.name}: {lacking}", permanent=True)
+
+    async def _within(self, call: Callable[[Notice], Awaitable[Receipt]], notice: Notice) -> Receipt:
         try:
             async with asyncio.timeout(self.http.total):
-                return await self.deliver(notice)
+                return await call(notice)
         except TimeoutError:
             detail = f"{self.name}: not done after {self.http.total:g} s"
             raise DeliveryError("timeout", detail, ambiguous=True) from None

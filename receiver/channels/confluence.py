@@ -96,6 +96,11 @@ class Confluence(Channel[ConfluenceSettings]):
             return await self._again(notice, document, known)
         return await self._first(notice, document)
 
+    async def probe(self, notice: Notice) -> Receipt:
+        """Ask for a page that nobody has written."""
+        await self._api.find(self.settings.space, f"{WROTE}: a test makes no page", notice.now)
+        return Receipt(ref=self.settings.space)
+
     async def _first(self, notice: Notice, document: Document) -> Receipt:
         value, mark = _value(document), _mark(document)
         for number in range(1, TITLES + 1):

@@ -14,6 +14,8 @@ from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt
 
 TEXT_LIMIT = 500
+TAG = "receiver"
+"""What begins the tag by which an annotation is found again."""
 Body = dict[str, Any]
 
 
@@ -81,6 +83,14 @@ class Grafana(Channel[GrafanaSettings]):
             self._good(reply, notice.now)
         return Receipt(ref=str(number), memory={"annotation": number, "wrote": says})
 
+    async def probe(self, notice: Notice) -> Receipt:
+        """Ask for an annotation of a tag that none has."""
+        reply = await self.http.get(self._url, self._headers(), {"tags": f"{TAG}:test", "limit": "1"})
+        self._good(reply, notice.now)
+        if not isinstance(reply.json, list):
+            raise DeliveryError("bad_answer", f"Grafana answered {reply.status} without a list of annotations")
+        return Receipt(ref=self.address())
+
     @property
     def _url(self) -> str:
         return f"{self.settings.api_url}/api/annotations"
@@ -125,7 +135,7 @@ class Grafana(Channel[GrafanaSettings]):
 
 
 def _tag(incident: Incident) -> str:
-    return f"receiver:{incident.uid}"[:100]
+    return f"{TAG}:{incident.uid}"[:100]
 
 
 def _ms(moment: datetime) -> int:

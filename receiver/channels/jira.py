@@ -124,6 +124,12 @@ class Jira(Channel[JiraSettings]):
         ref = memory.get("issue") if whole else known.get(str(items[-1].n)) if items else memory.get("issue")
         return Receipt(ref=ref, memory=memory, warning="; ".join(warnings)[:500] or None)
 
+    async def probe(self, notice: Notice) -> Receipt:
+        """Ask for tickets of a label that none has."""
+        project, label = self.settings.project, quoted(f"{ticket.OURS}-test")
+        await self._api.search(f"project = {quoted(project)} AND labels = {label} ORDER BY created ASC", notice.now)
+        return Receipt(ref=project)
+
     async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
         """Return the tickets of ours that changed in Jira since then, oldest first. Raises DeliveryError."""
         minutes = max(1, ceil(since.total_seconds() / 60))

@@ -107,6 +107,14 @@ class Statuspage(Channel[StatuspageSettings]):
             memory |= {"id": found["id"], "name": found.get("name")}
         return await self._add(notice, news, memory)
 
+    async def probe(self, notice: Notice) -> Receipt:
+        """Ask for what is open on the page: a test must not be told to the public."""
+        reply = await self.http.get(self._url("incidents/unresolved"), self._headers(), {"page": "1", "per_page": "1"})
+        self._judge(reply, notice)
+        if not isinstance(reply.json, list):
+            raise DeliveryError("bad_answer", "answered without a list of incidents")
+        return Receipt(ref=self.settings.page_id)
+
     async def _make(self, notice: Notice, news: PublicNews, memory: dict[str, Any]) -> Receipt:
         body = self._made(news, memory)
         reply = await self._call("POST", "incidents", notice, body)

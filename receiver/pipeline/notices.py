@@ -156,9 +156,8 @@ def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None
     if row.memory.get("sent"):
         return None
     page = Page.model_validate(row.memory["page"])
-    return Notice(
-        key=page.key, action=Action.TRIGGER, address=page.address, text=text, page=page, repeat=again, now=now
-    )
+    action = Action(row.memory.get("action", Action.TRIGGER))
+    return Notice(key=page.key, action=action, address=page.address, text=text, page=page, repeat=again, now=now)
 
 
 def _notice(

@@ -13,11 +13,12 @@ from receiver.channels.base import Channel, DeliveryError
 from receiver.incident.illegal import Impossible
 from receiver.incident.naming import known
 from receiver.model.base import rfc3339, to_ms
-from receiver.model.event import Actor
+from receiver.model.event import Actor, Destination
 from receiver.model.incident import Page
 from receiver.model.notice import Action, Notice, Receipt
 from receiver.pipeline.deliver import OK, Deliver
 from receiver.pipeline.setting import Setting
+from receiver.store.connection import StoreAway
 
 HINTS = {
     "auth": "the credential is wrong, or lacks a right: look at it in the configuration",
@@ -71,6 +72,9 @@ class Trying:
     async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> Tried:
         """Send a message that says that it is a test; by a pager ring `person`, and end that at once.
 
+        Where a message would leave something that stays (a ticket, a page, what the public reads) the vendor is asked
+        something instead, with the same address and credential.
+
         Raises Impossible with what would be right.
         """
         setting = self.setting()
@@ -86,13 +90,12 @@ class Trying:
             log.warning("channel_test", channel=channel.name, outcome=error.reason)
             return Tried(channel.name, error.reason, f"{error.detail}{f' ({hint})' if hint else ''}")
         log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
-        return Tried(channel.name, "ok", receipt.warning or "the vendor has taken it", receipt.ref)
+        taken = "the vendor has taken it" if _speaks(channel) else "the vendor answers; a test leaves nothing there"
+        return Tried(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
     def _address(self, channel: Channel[Any], person: str | None, setting: Setting) -> str:
-        if channel.informs:
+        if channel.informs or not _speaks(channel):
             return channel.address()
-        if not (channel.paging or channel.personal):
-            raise Impossible(f"a test through {channel.name} would make something that stays: it has none")
         if person is None:
             raise Impossible(f"{channel.name} reaches people: say whom (write to: a key of people)")
         people = setting.policy.directory.people
@@ -108,11 +111,38 @@ class Trying:
         key = f"{setting.policy.namespace}/test/{channel.name}/{to_ms(now)}"
         if channel.informs or channel.personal:
             return await channel.send(Notice(key=key, action=Action.TELL, address=address, text=text, now=now))
+        if not _speaks(channel):
+            return await channel.ask(Notice(key=key, action=Action.TELL, address=address, text=text, now=now))
         page = Page(
             key=key, channel=channel.name, person=(person or "").removeprefix("@"), contact="test", address=address,
             step="test", ring=1, at=now,
         )  # fmt: skip
         begin = Notice(key=key, action=Action.TRIGGER, address=address, text=text, page=page, now=now)
-        receipt = await channel.send(begin)
-        await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
-        return receipt
+        try:
+            receipt = await channel.send(begin)
+        except DeliveryError as error:
+            if error.ambiguous:
+                await self._end(channel, begin, page, now)  # it may ring, although nobody has said so
+            raise
+        warning = await self._end(channel, begin, page, now)
+        return receipt if warning is None else receipt.model_copy(update={"warning": warning})
+
+    async def _end(self, channel: Channel[Any], begin: Notice, page: Page, now: datetime) -> str | None:
+        # Nobody is to be woken by a test that goes on: what cannot be ended now is ended later, as any page is.
+        try:
+            await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
+        except DeliveryError as error:
+            why = f"it rings, and could not be ended ({error.reason})"
+        else:
+            return None
+        memory = {"page": page.model_dump(mode="json"), "action": Action.RESOLVE}
+        to = Destination(channel=channel.name, address=page.key, paging=True)
+        try:
+            await self.deliver.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
+        except StoreAway:
+            return f"{why}: end {page.key} there by hand"
+        return f"{why}: that is tried again until it is"
+
+
+def _speaks(channel: Channel[Any]) -> bool:
+    return channel.informs or channel.paging or channel.personal

@@ -17,7 +17,7 @@ from receiver.channels.http import Http
 from receiver.model.base import Frozen
 from receiver.model.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, remote, wire
-from tests.channels.notices import HOSTILE, NOW, hostile, incident, notice
+from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, hostile, incident, notice, tell
 from tests.fakes import Answer, Site
 
 REMOTE = remote()
@@ -270,3 +270,21 @@ async def test_a_drill_says_so_in_every_channel(every: Wired) -> None:
     await every.channel.send(asked)
     shown = str([one.get("body") for one in every.vendor.taken] or every.channel.preview(asked))
     assert "DRILL" in shown
+
+
+async def test_what_can_be_asked_changes_nothing(every: Wired) -> None:
+    question = tell("Test message")
+    if every.channel.informs or every.channel.paging or every.channel.personal:
+        with pytest.raises(DeliveryError):
+            await every.channel.ask(question)
+        assert every.vendor.received == []
+        return
+    assert (await every.channel.ask(question)).ref
+    assert every.vendor.seen == 0
+    for answer, reason in ((Answer(401, body=" ".join(every.secrets)), "auth"), (Answer(503), "server_error")):
+        every.vendor.script.append(answer)
+        with pytest.raises(DeliveryError) as caught:
+            await every.channel.ask(question)
+        assert caught.value.reason == reason
+        own = [secret for secret in every.secrets if secret != ROUTING_KEY]  # of whom it has never heard
+        assert not [secret for secret in own if secret in str(caught.value)]
