@@ -70,6 +70,8 @@ def configure(
     # Of every request one line is ours; what asyncio and the web server say below a warning is about themselves.
     for name in ("asyncio", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It writes the paths that are asked, and in those of Apprise are credentials; what fails is in our own line.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     return writer
 
 

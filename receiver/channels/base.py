@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, SecretStr
 
-from receiver.channels.error import REASONS, DeliveryError, Reason
+from receiver.channels.error import REASONS, WHOLE_LIMIT, DeliveryError, Reason
 from receiver.channels.http import Http, Reply, raise_for
-from receiver.channels.text import HIDDEN
+from receiver.channels.text import HIDDEN, clean, cut, hide
 from receiver.model.base import Frozen
 from receiver.model.notice import Action, Notice, Receipt
 from receiver.model.quota import Quota
@@ -76,6 +76,8 @@ def is_set(secret: SecretStr) -> bool:
 
 PAGING = frozenset({Action.TRIGGER, Action.ACKNOWLEDGE, Action.RESOLVE})
 """What only a channel that can ring a person does; the other actions are for those that inform."""
+
+WARNING_LIMIT = 500
 
 S = TypeVar("S", bound=ChannelSettings)
 
@@ -188,7 +190,7 @@ class Channel(ABC, Generic[S]):
     async def _within(self, call: Callable[[Notice], Awaitable[Receipt]], notice: Notice) -> Receipt:
         try:
             async with asyncio.timeout(self.http.total):
-                return await call(notice)
+                receipt = await call(notice)
         except TimeoutError:
             detail = f"{self.name}: not done after {self.http.total:g} s"
             raise DeliveryError("timeout", detail, ambiguous=True) from None
@@ -196,6 +198,10 @@ class Channel(ABC, Generic[S]):
             # Each channel hides what it sent; this is for what a vendor knows from elsewhere.
             error.conceal(self.secrets(notice))
             raise
+        if receipt.warning is None:
+            return receipt
+        warning = hide(clean(receipt.warning, WHOLE_LIMIT), self.secrets(notice))
+        return receipt.model_copy(update={"warning": cut(warning, WARNING_LIMIT)})
 
     def secrets(self, notice: Notice) -> tuple[str, ...]:
         """Return every credential of the settings and every pager address of `notice`: none may be shown."""

@@ -196,7 +196,7 @@ async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
 
 def _refused(code: int, words: object) -> DeliveryError:
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-    detail = f"answered {code}: {said[:120]}"
+    detail = f"answered {code}: {said}"
     if code in CREDENTIAL:
         return DeliveryError("auth", detail, permanent=True)
     if 200 <= code < 400:

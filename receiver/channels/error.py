@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
-from receiver.channels.text import clean, hide
+from receiver.channels.text import clean, cut, hide
 
 DETAIL_LIMIT = 300
+WHOLE_LIMIT = 2000
+"""Characters in which secrets are looked for: one that is cut first is not known again, and its beginning is shown."""
 
 Reason = Literal[
     "timeout",
@@ -43,7 +45,8 @@ class DeliveryError(Exception):
     ) -> None:
         """Keep the reason for machines and `detail`, cleaned and cut to 300 characters, for people."""
         self.reason: Reason = reason
-        self.detail = clean(detail, DETAIL_LIMIT)
+        self._whole = clean(detail, WHOLE_LIMIT)
+        self.detail = cut(self._whole, DETAIL_LIMIT)
         self.permanent = permanent
         self.retry_after = retry_after
         self.ambiguous = ambiguous
@@ -53,5 +56,6 @@ class DeliveryError(Exception):
 
     def conceal(self, secrets: Iterable[str]) -> None:
         """Replace every one of `secrets` in the text by `***`."""
-        self.detail = hide(self.detail, secrets)
+        self._whole = hide(self._whole, secrets)
+        self.detail = cut(self._whole, DETAIL_LIMIT)
         self.args = (f"{self.reason}: {self.detail}",)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from receiver import __version__
-from receiver.channels.error import DeliveryError
+from receiver.channels.error import WHOLE_LIMIT, DeliveryError
 from receiver.channels.text import clean, hide
 
 CONNECT_SECONDS = 3.0
@@ -24,7 +24,6 @@ TOTAL_SECONDS = 8.0
 BODY_LIMIT = 64 * 1024
 RETRY_AFTER_LIMIT = 3600.0
 """A vendor that asks for more is asked again after an hour: a wrong header must not silence a destination for days."""
-EXCERPT_LIMIT = 120
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def raise_for(reply: Reply, now: datetime, secrets: Iterable[str] = ()) -> None:
     status = reply.status
     if 200 <= status < 300:
         return
-    excerpt = clean(hide(reply.text, secrets), EXCERPT_LIMIT)
+    excerpt = hide(clean(reply.text, WHOLE_LIMIT), secrets)
     detail = f"answered {status}" + (f": {excerpt}" if excerpt else "")
     wait = retry_after(reply.headers, now)
     if status == 429:

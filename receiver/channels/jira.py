@@ -122,7 +122,7 @@ class Jira(Channel[JiraSettings]):
             warnings += await self._item(item, notice, incident, memory)
         self._begun.pop(incident.uid, None)
         ref = memory.get("issue") if whole else known.get(str(items[-1].n)) if items else memory.get("issue")
-        return Receipt(ref=ref, memory=memory, warning="; ".join(warnings)[:500] or None)
+        return Receipt(ref=ref, memory=memory, warning="; ".join(warnings) or None)
 
     async def probe(self, notice: Notice) -> Receipt:
         """Ask for tickets of a label that none has."""

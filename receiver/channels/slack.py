@@ -305,4 +305,4 @@ def _wait_if_passing(error: DeliveryError) -> None:
 
 def _warning(told: Body) -> str | None:
     warning = told.get("warning")
-    return f"slack: {warning[:200]}" if isinstance(warning, str) else None
+    return f"slack: {warning}" if isinstance(warning, str) else None

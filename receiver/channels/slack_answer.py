@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from receiver.channels.base import DeliveryError, Reply, raise_for
+from receiver.channels.error import WHOLE_LIMIT
 from receiver.channels.http import retry_after
-from receiver.channels.text import clean
+from receiver.channels.text import clean, hide
 
 CREDENTIAL = frozenset(
     {
@@ -67,7 +68,7 @@ class SlackError(DeliveryError):
     def __init__(self, code: str, method: str, wait: float | None = None) -> None:
         """Class the code; an unknown one is tried again, since Slack adds codes."""
         self.code = code
-        detail = f"{method} answered {clean(code, 80)}"
+        detail = f"{method} answered {clean(code, WHOLE_LIMIT)}"
         if code in CREDENTIAL:
             super().__init__("auth", detail, permanent=True)
         elif code in PLACE or code in TOO_MUCH:
@@ -85,7 +86,9 @@ def read(method: str, reply: Reply, now: datetime, token: str) -> dict[str, Any]
     body = reply.json
     if isinstance(body, dict) and body.get("ok") is False and reply.status in (200, 429):
         code = body.get("error")
-        raise SlackError(code if isinstance(code, str) else "unknown", method, retry_after(reply.headers, now))
+        raise SlackError(
+            hide(code, (token,)) if isinstance(code, str) else "unknown", method, retry_after(reply.headers, now)
+        )
     raise_for(reply, now, (token,))
     if isinstance(body, dict) and body.get("ok") is True:
         return body

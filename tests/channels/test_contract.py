@@ -288,3 +288,29 @@ async def test_what_can_be_asked_changes_nothing(every: Wired) -> None:
         assert caught.value.reason == reason
         own = [secret for secret in every.secrets if secret != ROUTING_KEY]  # of whom it has never heard
         assert not [secret for secret in own if secret in str(caught.value)]
+
+
+async def test_an_answer_that_is_cut_shows_no_part_of_a_secret(wired: Wired) -> None:
+    own = [secret for secret in wired.secrets if secret != ROUTING_KEY or wired.channel.paging]
+    for secret in own:
+        for before in range(60, 310, 9):
+            said = "x" * before + f" {secret}"
+            wired.vendor.script.append(Answer(400, body=said))
+            assert secret[:8] not in str(await failure(wired)), before
+
+
+async def test_no_warning_of_a_vendor_shows_a_secret(slack: Wired, pager: Wired) -> None:
+    for wired, status in ((slack, 200), (pager, 202)):
+        for before in (0, 150, 190):
+            said = "x" * before + " " + " ".join(wired.secrets)
+            body = {"ok": True, "channel": "C1", "ts": "1.0", "warning": said, "warnings": [said], "message": said}
+            wired.vendor.script.append(Answer(status, body=body))
+            receipt = await wired.channel.send(wired.notice)
+            assert not [secret for secret in wired.secrets if secret[:8] in str(receipt.warning)]
+        wired.vendor.script.clear()
+
+
+async def test_no_word_of_slack_for_what_went_wrong_shows_a_secret(slack: Wired) -> None:
+    for before in (0, 50, 70, 250):
+        slack.vendor.script.append(Answer(200, body={"ok": False, "error": "x" * before + " " + slack.secrets[0]}))
+        assert slack.secrets[0][:8] not in str(await failure(slack))
