@@ -13,6 +13,7 @@ from receiver.channels import slack_message as message
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.slack_answer import FROZEN, GONE, SlackError
 from receiver.channels.slack_api import A_SECOND, PAGE, TIER_3, Body, SlackApi
+from receiver.channels.slack_places import SlackPlaces
 from receiver.channels.slack_room import ADDRESS, SlackRoom, room_name
 from receiver.model.base import Frozen
 from receiver.model.event import Event
@@ -63,7 +64,7 @@ class Slack(Channel[SlackSettings]):
         """Begin without any channel's id known."""
         super().__init__(name, settings, http)
         self._api = SlackApi(settings.api_url, settings.bot_token, http)
-        self._ids: dict[str, str] = {}
+        self._places = SlackPlaces(self._api)
         own = settings.incident_channels or IncidentChannels(severities=(), prefix="inc")
         self._clickable = is_set(settings.signing_secret)
         self._room = SlackRoom(self._api, own.severities, own.prefix, clickable=self._clickable)
@@ -149,12 +150,12 @@ class Slack(Channel[SlackSettings]):
         return await self._first(notice) if found is None else await self._reply(notice, found)
 
     async def _first(self, notice: Notice) -> Receipt:
-        place = notice.memory.get("channel") or self._ids.get(notice.address) or notice.address
-        told = await self._api.write("chat.postMessage", first(notice, place, clickable=self._clickable), notice.now)
+        place = notice.memory.get("channel") or self._places.known(notice.address) or notice.address
+        told = await self._places.post(first(notice, place, clickable=self._clickable), notice.now)
         channel, stamp = told.get("channel"), told.get("ts")
         if not (isinstance(channel, str) and isinstance(stamp, str)):
             raise DeliveryError("bad_answer", "chat.postMessage answered without channel and ts", ambiguous=True)
-        self._ids[notice.address] = channel
+        self._places.learn(notice.address, channel)
         memory = {"channel": channel, "ts": stamp, **_told(notice, {})}
         return Receipt(ref=stamp, memory=memory if notice.action is Action.INFORM else {}, warning=_warning(told))
 
@@ -164,14 +165,14 @@ class Slack(Channel[SlackSettings]):
             memory = await self._heard(notice, memory)
         news = thread(notice, memory)
         if news:
-            warning = _warning(await self._api.write("chat.postMessage", news, notice.now))
+            warning = _warning(await self._places.post(news, notice.now))
         return Receipt(ref=memory["ts"], memory={**memory, **_told(notice, memory)}, warning=warning)
 
     async def _find(self, notice: Notice) -> dict[str, Any] | None:
         # The memory of our message if an earlier attempt posted it after all; None when there is none, or when
         # this token may not look.
         try:
-            place = await self._id(notice)
+            place = await self._places.id(notice.address, notice.now)
             query = {"channel": place or "", "include_all_metadata": "true", "limit": str(PAGE)}
             if place:
                 async for found in self._api.items("conversations.history", "messages", query, notice.now):
@@ -196,18 +197,6 @@ class Slack(Channel[SlackSettings]):
         except DeliveryError as error:
             _wait_if_passing(error)
         return {**memory, "said": said, "mentioned": mentioned}
-
-    async def _id(self, notice: Notice) -> str | None:
-        # A name is enough for posting; reading takes the id.
-        name = notice.address
-        if not name.startswith("#") or name in self._ids:
-            return self._ids.get(name, name)
-        query = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": "1000"}
-        async for item in self._api.items("conversations.list", "channels", query, notice.now):
-            if f"#{item.get('name')}" == name and isinstance(item.get("id"), str):
-                self._ids[name] = item["id"]
-                return self._ids[name]
-        return None
 
 
 def first(notice: Notice, place: str, *, clickable: bool = False) -> Body:

@@ -216,6 +216,41 @@ async def test_what_an_ok_false_means(slack: Wired, code: str, reason: str, perm
     assert code in error.detail
 
 
+async def test_a_public_channel_is_joined_once_and_then_told(slack: Wired) -> None:
+    fake(slack).joined = False
+    receipt = await slack.channel.send(notice())
+    methods = [entry["path"].rpartition("/")[2] for entry in slack.vendor.received]
+    assert methods == ["chat.postMessage", "conversations.list", "conversations.join", "chat.postMessage"]
+    assert len(fake(slack).parents) == 1
+    fake(slack).joined = False  # somebody has removed it meanwhile
+    await slack.channel.send(later(receipt, "acknowledged"))
+    assert len(fake(slack).replies) == 1
+
+
+async def test_joining_is_tried_once(slack: Wired) -> None:
+    fake(slack).refused = {"chat.postMessage": "not_in_channel"}
+    assert (await refused(slack, notice())).permanent
+    assert [entry["path"].endswith("conversations.join") for entry in slack.vendor.received].count(True) == 1
+
+
+@pytest.mark.parametrize("code", ["method_not_supported_for_channel_type", "missing_scope", "is_archived"])
+async def test_a_channel_that_cannot_be_joined_says_what_would_be_right(slack: Wired, code: str) -> None:
+    fake(slack).joined = False
+    fake(slack).private = code.startswith("method")
+    fake(slack).refused = {} if fake(slack).private else {"conversations.join": code}
+    error = await refused(slack, notice())
+    assert (error.permanent, code in error.detail, "invite the app" in error.detail) == (True, True, True)
+
+
+async def test_what_passes_while_joining_is_tried_again(slack: Wired) -> None:
+    fake(slack).joined = False
+    fake(slack).refused = {"conversations.join": "ratelimited"}
+    assert not (await refused(slack, notice())).permanent
+    fake(slack).refused = {}
+    await slack.channel.send(notice(repeat=True, now=NOW + timedelta(minutes=1)))
+    assert len(fake(slack).parents) == 1
+
+
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long", "metadata_too_large"])
 async def test_what_slack_cannot_take_is_said_once_in_plain_words(slack: Wired, code: str) -> None:
     slack.vendor.script.append(Answer(200, body={"ok": False, "error": code}))

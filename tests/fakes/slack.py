@@ -43,6 +43,8 @@ class FakeSlack(Vendor):
         self.refused: dict[str, str] = {}
         """A method and the error that it answers until it is taken out."""
         self.joined = True
+        self.private = False
+        """Whether nobody can join without being invited."""
         self._clock = 0
 
     @property
@@ -102,6 +104,7 @@ class FakeSlack(Vendor):
             "conversations.replies": self._replies,
             "conversations.list": self._list,
             "conversations.create": self._create,
+            "conversations.join": self._join,
             "conversations.invite": self._invite,
             "conversations.setTopic": self._topic,
             "conversations.archive": self._archive,
@@ -195,6 +198,15 @@ class FakeSlack(Vendor):
                 "name": name, "creator": BOT, "topic": "", "pins": [], "members": [BOT], "archived": False,
             }  # fmt: skip
         return 200, {"ok": True, "channel": {"id": number, "name": name, "creator": BOT}}, []
+
+    def _join(self, body: dict[str, Any], keep: bool) -> Result:
+        if body.get("channel") not in self.channels.values():
+            return _no("channel_not_found")
+        if self.private:
+            return _so("method_not_supported_for_channel_type")
+        if keep:
+            self.joined = True
+        return 200, {"ok": True, "channel": {"id": body["channel"]}}, []
 
     def _invite(self, body: dict[str, Any], keep: bool) -> Result:
         room, users = self.rooms.get(body.get("channel", "")), str(body.get("users", "")).split(",")
