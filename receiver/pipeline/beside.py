@@ -55,7 +55,10 @@ class Beside:
         self.intake = intake
 
     async def failed(self, row: Claimed, incident: Incident, reason: str) -> None:
-        """A page was refused for good: say so where people read, and page the contact's backup. Raises StoreAway."""
+        """A page was refused for good: call its person by the second road, and page the contact's backup.
+
+        Raises StoreAway.
+        """
         key = row.to.address
 
         def write(draft: Draft, setting: Setting) -> None:
@@ -66,6 +69,8 @@ class Beside:
             text = f"the page to {page.person} was refused for good ({reason})"
             whom = {"person": page.person, "contact": page.contact}
             draft.add(Kind.PAGE_FAILED, reason, text, whom, setting.policy.informs)
+            if key not in draft.incident.detoured and page_action(page, draft.incident) is Action.TRIGGER:
+                detour(draft, setting.policy, page, reason)
             backup = backup_of(setting.policy, page.contact, draft.now)
             if backup:
                 ring_people(draft, setting.policy, [Asked(page.contact, backup)], "backup")

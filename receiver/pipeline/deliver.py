@@ -212,7 +212,12 @@ class Deliver:
 
     async def _detour(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         # Whoever is not reached within seconds is called another way; the page itself goes on being tried.
-        if notice.action is not Action.TRIGGER or error.permanent or notice.page is None:
+        if notice.action is not Action.TRIGGER or notice.page is None:
+            return
+        if error.permanent:
+            # Of an incident's page `failed` has told; one outside any has nobody else.
+            if incident is None:
+                await self.aside.detour(None, notice, error.reason)
             return
         waited = (self.clock.now() - from_ms(row.since_ms)).total_seconds() if row.since_ms else 0.0
         away = self.circuits.get(row.to.channel, OK).open

@@ -115,3 +115,25 @@ async def test_a_vendor_that_is_away_is_not_hammered(world: World) -> None:
     world.slack.script.clear()
     await world.forward("3m")
     assert len(world.slack.parents) == 15
+
+
+async def test_a_page_that_is_refused_for_good_takes_it_at_once(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.extend([Answer(status=401)] * 50)
+    await world.post(notification(alert("AuthFailing")))
+    said = await detours(world)
+    assert said[0].startswith("pager cannot be reached (auth): the page to alice for on-call goes by chat")
+    assert "<@U0ALICE>" in calls(world)[0]
+    again = len(said)
+    await world.forward("1m")
+    assert len(await detours(world)) == again
+
+
+async def test_so_does_one_outside_any_incident(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
+    await world.one.calls.page("backend-oncall", "come", ALICE, world.clock.now())
+    await world.forward("1s")
+    (message,) = calls(world)
+    assert "come (from alice)" in message
+    assert "<@U0ALICE>" in message
