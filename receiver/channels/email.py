@@ -172,9 +172,9 @@ class Email(Channel[EmailSettings]):
             raise DeliveryError("auth", detail, permanent=True) from None
         except (TimeoutError, aiosmtplib.SMTPTimeoutError):
             raise DeliveryError("timeout", f"no answer from {host} in time", ambiguous=handed) from None
-        except ssl.SSLError:
-            raise DeliveryError("connection", f"the certificate of {host} is not trusted") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+                raise DeliveryError("connection", f"the certificate of {host} is not trusted") from None
             # Before the server has answered to the last dot it has not taken it, and may have after all.
             detail = f"the connection to {host} broke: {type(error).__name__}"
             raise DeliveryError("connection", detail, ambiguous=handed) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -14,13 +15,18 @@ NEEDED = ("From", "To", "Date", "Message-ID", "Subject", "MIME-Version", "Auto-S
 class FakeSmtp:
     """Keeps every mail; `script` answers a verb otherwise, once each."""
 
-    def __init__(self, user: str = "", password: str = "") -> None:
+    def __init__(
+        self, user: str = "", password: str = "", *, tls: ssl.SSLContext | None = None, implicit: bool = False
+    ) -> None:
         self.mails: list[tuple[str, list[str], EmailMessage]] = []
         """Sender and recipients of the envelope, and the mail."""
         self.script: dict[str, list[str]] = {}
         """By verb (`RCPT`, `.` for the end of data): answers that come instead; `hang`, `drop`."""
         self.failures: list[str] = []
         self.port = 0
+        self.clear: list[str] = []
+        """Verbs that were said before TLS."""
+        self._tls, self._implicit = tls, implicit
         self._credentials = (user, password)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -32,7 +38,9 @@ class FakeSmtp:
 
     async def start(self) -> int:
         """Listen on the loopback and return the port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", 0, ssl=self._tls if self._implicit else None
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
@@ -47,7 +55,7 @@ class FakeSmtp:
         self._writers.add(writer)
         try:
             await self._talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
             self._writers.discard(writer)
@@ -61,26 +69,46 @@ class FakeSmtp:
                 self.failures.append("a line that does not end in CRLF")
             words = line.decode("ascii", "replace").strip()
             verb = words.split(" ")[0].upper()
-            answer = self._answer(verb)
-            if answer == "hang":
-                await asyncio.sleep(3600)
-            if answer == "drop":
+            if writer.get_extra_info("sslcontext") is None:
+                self.clear.append(verb)
+            if not await self._one(verb, words, envelope, reader, writer) or verb == "QUIT":
                 return
-            if answer:
-                writer.write(f"{answer}\r\n".encode())
-            elif verb == "DATA":
-                if not await self._data(reader, writer, envelope):
-                    return
-            else:
-                writer.write(self._plain(verb, words, envelope))
-            if verb == "QUIT":
-                return
+
+    async def _one(
+        self,
+        verb: str,
+        words: str,
+        envelope: dict[str, list[str]],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        answer = self._answer(verb)
+        if answer == "hang":
+            await asyncio.sleep(3600)
+        if answer == "drop":
+            return False
+        if answer:
+            writer.write(f"{answer}\r\n".encode())
+        elif verb == "STARTTLS":
+            await self._start_tls(writer)
+        elif verb == "DATA":
+            return await self._data(reader, writer, envelope)
+        else:
+            writer.write(self._plain(verb, words, envelope))
+        return True
+
+    async def _start_tls(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 go ahead\r\n" if self._tls is not None else b"500 unknown\r\n")
+        await writer.drain()
+        if self._tls is not None:
+            await writer.start_tls(self._tls)
 
     def _plain(self, verb: str, words: str, envelope: dict[str, list[str]]) -> bytes:
         if verb == "EHLO":
             if words.rsplit(" ", maxsplit=1)[-1] == "localhost":
                 self.failures.append("greets as localhost")
-            return b"250-fake\r\n250-AUTH PLAIN LOGIN\r\n250 SIZE 200000\r\n"
+            more = b"250-STARTTLS\r\n" if self._tls is not None and not self._implicit else b""
+            return b"250-fake\r\n" + more + b"250-AUTH PLAIN LOGIN\r\n250 SIZE 200000\r\n"
         if verb == "AUTH":
             return self._auth(words)
         if verb == "MAIL":
