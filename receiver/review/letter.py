@@ -30,4 +30,4 @@ def customer_letter(incident: Incident, components: Sequence[str], product: str,
         *([f"If you have questions, please contact {inert(support, 200)}.", ""] if support else []),
         "Sincerely,  ", f"The {inert(product, 100)} Team", "",
     ]  # fmt: skip
-    return f"Service Incident - {names}"[:150], "\n".join(lines)
+    return f"{incident.badge}Service Incident - {names}"[:150], "\n".join(lines)

@@ -9,6 +9,7 @@ from receiver.model.command import Acknowledge, Close, Declare, Resolve
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import State
 from receiver.model.severity import Severity
+from receiver.review.letter import customer_letter
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -86,4 +87,6 @@ async def test_whoever_is_called_reads_in_the_reply_that_it_is_a_drill(world: Wo
     )
     assert document is not None
     assert document.title == f"DRILL Post-Incident Review {number}"
+    subject, _ = customer_letter(incident, ("API",), "Stratum AI", "")
+    assert subject.startswith("DRILL ")
     assert document.markdown.startswith("## DRILL Post-Incident Review: ")

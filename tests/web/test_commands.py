@@ -45,6 +45,9 @@ async def test_an_alert_is_sent_seen_and_resolved(house: House) -> None:
     assert code == 0
     for said in ("SEV-1", "monitoring", "outage", "alice", "opened"):
         assert said in out
+    receipts = [line for line in out.splitlines() if line.startswith("receipt")]
+    (key,) = [one for one in house.world.sent() if "/alice/" in one]
+    assert any(f"pager trigger to alice delivered, id {key}" in line for line in receipts), receipts
     assert "\x1b" not in out
     code, out, _ = await receiver(house, "respond-token", "incident", "show", "INC-2026-0001", "--format", "json")
     assert json.loads(out)["state"] == "monitoring"
