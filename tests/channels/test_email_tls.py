@@ -75,8 +75,6 @@ async def test_a_mail_goes_by_tls_and_so_does_its_password(
     assert server.clear == ([] if scheme == "smtps" else ["EHLO", "STARTTLS"]), "nothing else is said before TLS"
 
 
-# The fake's side of a handshake that was refused has nothing to close, and Python 3.11 complains of that as it goes.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_who_is_somebody_else_or_unknown_gets_nothing(

@@ -38,9 +38,7 @@ class FakeSmtp:
 
     async def start(self) -> int:
         """Listen on the loopback and return the port."""
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, ssl=self._tls if self._implicit else None
-        )
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
@@ -54,6 +52,8 @@ class FakeSmtp:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
+            if self._tls is not None and self._implicit:
+                await _secure(writer, self._tls)
             await self._talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
@@ -101,7 +101,7 @@ class FakeSmtp:
         writer.write(b"220 go ahead\r\n" if self._tls is not None else b"500 unknown\r\n")
         await writer.drain()
         if self._tls is not None:
-            await writer.start_tls(self._tls)
+            await _secure(writer, self._tls)
 
     def _plain(self, verb: str, words: str, envelope: dict[str, list[str]]) -> bytes:
         if verb == "EHLO":
@@ -155,3 +155,13 @@ class FakeSmtp:
         if mail.defects or mail["Bcc"] is not None:
             self.failures.append(f"{mail.defects} Bcc: {mail['Bcc']}")
         self.mails.append((sender, recipients, mail))
+
+
+async def _secure(writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> None:
+    before: asyncio.Transport | None = writer.transport
+    try:
+        await writer.start_tls(tls)
+    except AttributeError:
+        # Python 3.11 leaves a writer whose handshake was refused without a transport, and then cannot end it.
+        writer._transport = before  # type: ignore[attr-defined]
+        raise ConnectionResetError("the handshake was refused") from None
