@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
@@ -12,6 +14,7 @@ from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryEr
 from receiver.channels.confluence_api import ConfluenceApi, Page
 from receiver.channels.confluence_page import TITLE_LIMIT, storage, title_of
 from receiver.channels.text import cut
+from receiver.model.guide import Guide
 from receiver.model.notice import Action, Document, Notice, Receipt
 
 WROTE = "receiver"
@@ -95,6 +98,10 @@ class Confluence(Channel[ConfluenceSettings]):
         if known is not None:
             return await self._again(notice, document, known)
         return await self._first(notice, document)
+
+    async def guides(self, label: str, now: datetime) -> Sequence[Guide]:
+        """Return the newest hundred pages of the space with that label, and their other labels."""
+        return await self._api.labelled(self.settings.space, label, now)
 
     async def _first(self, notice: Notice, document: Document) -> Receipt:
         value, mark = _value(document), _mark(document)
