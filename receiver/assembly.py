@@ -87,7 +87,7 @@ def make_setting(
             if channel.personal and config.service.support_email
         ),
         components=touching(config.status_page.components),
-        parts=tuple(one.id for one in config.status_page.components),
+        parts={one.id: one.name for one in config.status_page.components},
         product=config.service.name,
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,

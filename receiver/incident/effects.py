@@ -76,6 +76,13 @@ def _identified(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_taken(incident, event), "state": State.IDENTIFIED, "identified_at": event.at}
 
 
+def _absorbed(incident: Incident, event: Event) -> dict[str, Any]:
+    # What the public has heard of the other one's components is told on here; older logs do not say.
+    fresh = [one for one in event.data.get("parts", ()) if one not in incident.parts]
+    more = {"parts": (*incident.parts, *fresh), "parts_at": event.at} if fresh else {}
+    return {"absorbed": (*incident.absorbed, event.data["child"]), **more}
+
+
 def _lapsed(incident: Incident, event: Event) -> dict[str, Any]:
     return {
         "state": State.OPEN,
@@ -314,7 +321,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.CLOSED: _closed,
     Kind.MERGED: _merged,
     Kind.SPLIT: lambda incident, event: {"departed": (*incident.departed, event.data["child"])},
-    Kind.ABSORBED: lambda incident, event: {"absorbed": (*incident.absorbed, event.data["child"])},
+    Kind.ABSORBED: _absorbed,
     Kind.REOPENED: _reopened,
     Kind.ESCALATED: _escalated,
     Kind.STEP_PASSED: _escalated,
