@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from string import Formatter
@@ -13,9 +13,11 @@ from receiver.channels.base import Channel, ChannelSettings, Http
 from receiver.channels.grafana import GrafanaSettings
 from receiver.config import Config
 from receiver.incident.audience import Policy
-from receiver.incident.links import links_of, pictures_of
+from receiver.incident.guides import guides_of
+from receiver.incident.links import RUNBOOK, links_of, pictures_of
 from receiver.incident.naming import number_pattern
 from receiver.model.event import Destination, Event
+from receiver.model.guide import Guide
 from receiver.model.incident import Incident
 from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
@@ -51,8 +53,16 @@ def alike(one: Channel[Any], other: Channel[Any]) -> bool:
     return type(one) is type(other) and one.settings == other.settings
 
 
-def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: Documents = NOTHING) -> Setting:
-    """Return the setting in force for `config` with its complete channels and what is `posted` on the board."""
+def make_setting(
+    config: Config,
+    channels: Mapping[str, Channel[Any]],
+    posted: Documents = NOTHING,
+    guides: Callable[[], Sequence[Guide]] = tuple,
+) -> Setting:
+    """Return the setting in force for `config` with its complete channels and what is `posted` on the board.
+
+    `guides`: the runbooks that are known when it is asked.
+    """
     rules = RuleSet(config.rules)
     maintenance = (*(recurring(one) for one in config.maintenance if one.enabled), *posted_windows(posted))
     incidents, storm = config.incidents, config.ingest.storm
@@ -77,7 +87,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
             if channel.personal and config.service.support_email
         ),
         components=touching(config.status_page.components),
-        parts=tuple(one.id for one in config.status_page.components),
+        parts={one.id: one.name for one in config.status_page.components},
         product=config.service.name,
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
@@ -102,9 +112,15 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         kind = channels[channel].kind if channel in channels else channel
         return Mention(name=card.name if card else person, address=card.address(channel, kind) if card else None)
 
-    def links(incident: Incident, now: datetime) -> tuple[Link, ...]:
+    def deep(incident: Incident, now: datetime) -> tuple[Link, ...]:
         ended = incident.resolved_at
         return links_of(config.links, incident.labels, incident.annotations, incident.started_at, ended, now)
+
+    def links(incident: Incident, now: datetime) -> tuple[Link, ...]:
+        # First what says what to do; the alert's own runbook stands before the wiki's.
+        found, known = deep(incident, now), guides_of(guides(), incident.labels)
+        own = 1 if found and found[0].text == RUNBOOK else 0
+        return (*found[:own], *known, *found[own:])
 
     def graphs(incident: Incident, now: datetime) -> tuple[Link, ...]:
         grafana, ended = config.links.grafana, incident.resolved_at
@@ -120,7 +136,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         version: int | None = None,
     ) -> str:
         spent = budgets(config.objectives, incident.severity)
-        return text_of(incident, log, spent, receipts, links(incident, now), version, names, graphs(incident, now))
+        return text_of(incident, log, spent, receipts, deep(incident, now), version, names, graphs(incident, now))
 
     return Setting(
         rules=rules,
@@ -158,6 +174,7 @@ def make_setting(config: Config, channels: Mapping[str, Channel[Any]], posted: D
         maintenance=maintenance,
         heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
+        runbooks=(config.links.runbooks.channel, config.links.runbooks.label) if config.links.runbooks else None,
         terms=terms_of(config),
         kept_for=incidents.history,
         archive=incidents.archive,

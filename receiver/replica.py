@@ -26,6 +26,7 @@ from receiver.incident.timing import (
 )  # fmt: skip
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
+from receiver.model.guide import Guide
 from receiver.pipeline.alert_rule import AlertRule
 from receiver.pipeline.archiving import GRACE, Archiving
 from receiver.pipeline.archiving import NAME as ARCHIVE
@@ -36,6 +37,8 @@ from receiver.pipeline.changes import RecentChanges
 from receiver.pipeline.duty import HANDOFF, Duty
 from receiver.pipeline.groups import NAME as GROUPS
 from receiver.pipeline.groups import Groups
+from receiver.pipeline.guidance import NAME as RUNBOOKS
+from receiver.pipeline.guidance import Guidance
 from receiver.pipeline.handover import HandOver
 from receiver.pipeline.heartbeat import NAME as HEARTBEAT
 from receiver.pipeline.heartbeat import Heartbeat
@@ -110,7 +113,8 @@ class Replica:
             url, config.redis.namespace, durability=config.redis.durability, replicas=config.redis.replicas
         )
         self.http = Http(total=config.redis.send_deadline.total_seconds())
-        self.setting: Setting = make_setting(config, make_channels(config, self.http))
+        self.guidance = Guidance(lambda: self.setting, self.clock, self.metrics)
+        self.setting: Setting = make_setting(config, make_channels(config, self.http), guides=self._guides)
         self.mirror = Mirror(self.metrics)
         self.incidents = Incidents(self.connection, history_s=_kept_s(config))
         self.due = Due(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
@@ -194,10 +198,13 @@ class Replica:
         self._lay_out()
 
     def _lay_out(self) -> None:
-        lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking))
+        lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking, RUNBOOKS))
         service = self.config.service
         where = service.public_url or f"http://{self.config.server.listen}"
         self.metrics.serves(service.name, service.environment, where)
+
+    def _guides(self) -> tuple[Guide, ...]:
+        return self.guidance.known
 
     def _able_again(self, now: datetime) -> None:
         self.able_since = now
@@ -212,7 +219,7 @@ class Replica:
         made = make_channels(config, self.http)
         same = {name: before[name] for name, new in made.items() if name in before and alike(before[name], new)}
         self.config = config
-        self.setting = make_setting(config, {**made, **same}, self.posted)
+        self.setting = make_setting(config, {**made, **same}, self.posted, self._guides)
         self._lay_out()
         self.incidents.history_s = _kept_s(config)
         self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
@@ -221,7 +228,7 @@ class Replica:
     async def read_board(self) -> int:
         """Take over what people have put up at run time, and return the board's revision. Raises StoreAway."""
         revision, self.posted = await self.board.read()
-        self.setting = make_setting(self.config, self.setting.channels, self.posted)
+        self.setting = make_setting(self.config, self.setting.channels, self.posted, self._guides)
         return revision
 
     async def open_store(self) -> None:
@@ -248,6 +255,7 @@ class Replica:
         self._tasks.append(asyncio.create_task(self.unknowns.run()))
         self._tasks.append(asyncio.create_task(self.history.run()))
         self._tasks.append(asyncio.create_task(self.reports.run()))
+        self._tasks.append(asyncio.create_task(self.guidance.run()))
         if self.embedded is not None:
             self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
 

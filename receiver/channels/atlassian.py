@@ -10,6 +10,8 @@ from typing import Any
 from receiver.channels.base import DeliveryError, Http, Reply, raise_for
 from receiver.channels.text import HIDDEN
 
+A_SECOND = {"calls": 10, "seconds": 1.09}
+"""Of deliveries to one site: Atlassian names no numbers and answers 429 to bursts, which hold up every later call."""
 READ_BYTES = 4 * 1024 * 1024
 
 Body = dict[str, Any]

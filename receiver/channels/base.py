@@ -15,6 +15,7 @@ from receiver.channels.error import REASONS, WHOLE_LIMIT, DeliveryError, Reason
 from receiver.channels.http import Http, Reply, raise_for
 from receiver.channels.text import HIDDEN, clean, cut, hide
 from receiver.model.base import Frozen
+from receiver.model.guide import Guide
 from receiver.model.notice import Action, Notice, Receipt
 from receiver.model.quota import Quota
 from receiver.model.ticket import Ticket
@@ -157,6 +158,10 @@ class Channel(ABC, Generic[S]):
     async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
         """Return the tickets of ours that changed at the vendor since then, oldest first. Raises DeliveryError."""
         return ()
+
+    async def guides(self, label: str, now: datetime) -> Sequence[Guide]:
+        """Return the pages that are labelled `label`, with their other labels. Raises DeliveryError."""
+        raise DeliveryError("refused", f"{self.name} keeps no pages", permanent=True)
 
     async def send(self, notice: Notice) -> Receipt:
         """Return the vendor's receipt for `notice`.

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from receiver.channels.atlassian import Gone
+from receiver.channels.atlassian import A_SECOND, Gone
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.confluence_api import ConfluenceApi, Page
 from receiver.channels.confluence_page import TITLE_LIMIT, storage, title_of
 from receiver.channels.text import cut
+from receiver.model.guide import Guide
 from receiver.model.notice import Action, Document, Notice, Receipt
+from receiver.model.quota import Quota
 
 WROTE = "receiver"
 """What the message of a version of ours begins with."""
@@ -70,6 +74,10 @@ class Confluence(Channel[ConfluenceSettings]):
         """Return the token, and the form in which it is sent."""
         return (*super().secrets(notice), *self._api.site.secrets)
 
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return our own limit of so many pages a second at the site."""
+        return (Quota(name="site", **A_SECOND),)
+
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the page that would be made, or its next version; the id of a space is asked of Confluence first."""
         document = notice.document
@@ -100,6 +108,10 @@ class Confluence(Channel[ConfluenceSettings]):
         """Ask for a page that nobody has written."""
         await self._api.find(self.settings.space, f"{WROTE}: a test makes no page", notice.now)
         return Receipt(ref=self.settings.space)
+
+    async def guides(self, label: str, now: datetime) -> Sequence[Guide]:
+        """Return the newest hundred pages of the space with that label, and their other labels."""
+        return await self._api.labelled(self.settings.space, label, now)
 
     async def _first(self, notice: Notice, document: Document) -> Receipt:
         value, mark = _value(document), _mark(document)

@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 from receiver.channels.atlassian import Body, Site, objects
 from receiver.channels.base import DeliveryError, Http
+from receiver.model.guide import Guide
 
+LABELLED = 100
 TAKEN = "already exists"
 """What a 400 says of a title that another page of the space has."""
 
@@ -35,6 +37,7 @@ class ConfluenceApi:
         """`url` is the site's, with `/wiki` on cloud, without a version path."""
         self.cloud = cloud
         self.site = Site(f"{url}/api/v2" if cloud else f"{url}/rest/api", cloud, user, token, http)
+        self._search = Site(f"{url}/rest/api", cloud, user, token, http)
         self._spaces: dict[str, str] = {}
 
     @property
@@ -85,6 +88,24 @@ class ConfluenceApi:
         query = {"body-format": "storage"} if self.cloud else {"expand": "version,body.storage"}
         return _page(await self.site.get(f"{self.pages}/{quote(page, safe='')}", query, now))
 
+    async def labelled(self, space: str, label: str, now: datetime) -> list[Guide]:
+        """Return the newest hundred pages of the space that have `label`; what is no page with an address is left out.
+
+        Searching is v1 on cloud too.
+        """
+        cql = f"type=page and space={_quoted(space)} and label={_quoted(label)} order by lastmodified desc"
+        query = {"cql": cql, "expand": "metadata.labels", "limit": str(LABELLED)}
+        told = await self._search.get("/content/search", query, now)
+        base = _part(told, "_links").get("base")
+        found = []
+        for one in objects(told.get("results")):
+            where, title = _part(one, "_links").get("webui"), one.get("title")
+            names = (mark.get("name") for mark in objects(_part(_part(one, "metadata"), "labels").get("results")))
+            if isinstance(base, str) and isinstance(where, str) and isinstance(title, str):
+                labels = tuple(name for name in names if isinstance(name, str) and name != label)
+                found.append(Guide(title=title, href=f"{base}{where}", labels=labels))
+        return found
+
     async def comment(self, page: str, value: str, now: datetime) -> None:
         """Add a comment at the foot of the page."""
         if self.cloud:
@@ -113,6 +134,11 @@ class ConfluenceApi:
                 raise DeliveryError("client_error", detail, permanent=True)
             self._spaces[key] = str(found[0].get("id"))
         return self._spaces[key]
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _storage(value: str) -> Body:

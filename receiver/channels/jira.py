@@ -11,12 +11,13 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels import jira_ticket as ticket
-from receiver.channels.atlassian import Body, Gone
+from receiver.channels.atlassian import A_SECOND, Body, Gone
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.jira_api import JiraApi, category, quoted
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.quota import Quota
 from receiver.model.severity import Severity
 from receiver.model.ticket import Progress, Ticket
 from receiver.model.work import ActionItem
@@ -81,6 +82,10 @@ class Jira(Channel[JiraSettings]):
     def secrets(self, notice: Notice) -> tuple[str, ...]:
         """Return the token, and the form in which it is sent."""
         return (*super().secrets(notice), *self._api.site.secrets)
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return our own limit of so many tickets a second at the site."""
+        return (Quota(name="site", **A_SECOND),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return what would be made, changed and commented; where it would be moved to is asked of Jira first."""

@@ -46,7 +46,9 @@ def checklist(incident: Incident) -> list[Body]:
     ticked = [option for option in options if int(option["value"]) in done]
     if ticked:
         boxes["initial_options"] = ticked
-    return [{"type": "actions", "block_id": f"checklist {incident.label}"[:255], "elements": [boxes]}]
+    # What is shown as ticked comes back with each click.
+    shown = ",".join(str(number) for number in sorted(done))
+    return [{"type": "actions", "block_id": f"checklist {incident.label} {shown}".strip()[:255], "elements": [boxes]}]
 
 
 def options(incident: Incident) -> list[Body]:

@@ -35,6 +35,7 @@ LEFT = frozenset({"is_archived", "channel_not_found"})
 OVER = frozenset({"already_archived", "channel_not_found", "is_archived"})
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_ADDRESS = re.compile(r":(?=//)|(?<=mailto):")
 _USER = re.compile(r"[UW][A-Z0-9]+")
 
 
@@ -97,9 +98,11 @@ class SlackRoom:
             "archives": away is not closed,
         }
         wide = ("edits", "invites", "lookups")
-        wanted = [Quota(name=known, **A_SECOND, rank=2)] if known else []
+        # A storm asks for more channels than there may be a minute: the worst get theirs first.
+        rank = 2 if incident.severity is Severity.SEV1 else 3
+        wanted = [Quota(name=known, **A_SECOND, rank=rank)] if known else []
         wanted += [
-            Quota(name=name, **(TIER_3 if name in wide else TIER_2), rank=2)
+            Quota(name=name, **(TIER_3 if name in wide else TIER_2), rank=rank)
             for name, counts in limits.items()
             if counts
         ]
@@ -261,7 +264,9 @@ def topic(incident: Incident) -> str:
     head = f"{incident.badge}[{incident.severity.value}] {incident.label} "
     tail = f" (IC: {clean(commander, 60)})" if commander else ""
     room = TOPIC_LIMIT - len(head) - len(tail)
-    return head + message.escape(message.flat(cut(clean(incident.title, 200), 150)), room) + tail
+    # A topic has no `parse: none`: an address in it would be a link.
+    title = _ADDRESS.sub(": ", cut(clean(incident.title, 200), 150))
+    return head + message.escape(message.flat(title), room) + tail
 
 
 def _fresh(notice: Notice) -> list[str]:

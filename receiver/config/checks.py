@@ -32,6 +32,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _doors(draft)
     yield from _handoffs(draft)
     yield from _objectives(draft)
+    yield from _runbooks(draft)
 
 
 def notes(draft: Draft) -> Iterator[Problem]:
@@ -129,6 +130,17 @@ def _of_channels(draft: Draft) -> Iterator[Reference]:
     monthly = draft.sections.reviews.monthly
     if monthly is not None:
         yield ("reviews", "monthly", "channel"), "channels", monthly.channel
+    runbooks = draft.sections.links.runbooks
+    if runbooks is not None:
+        yield ("links", "runbooks", "channel"), "channels", runbooks.channel
+
+
+def _runbooks(draft: Draft) -> Iterator[Problem]:
+    runbooks = draft.sections.links.runbooks
+    settings = draft.sections.channels.get(runbooks.channel) if runbooks else None
+    if settings is not None and not discover()[settings.kind].documents:
+        message = f"a channel of kind {settings.kind} keeps no pages"
+        yield draft.document.problem(("links", "runbooks", "channel"), message, "name one of kind confluence")
 
 
 def _addresses(draft: Draft) -> Iterator[Problem]:

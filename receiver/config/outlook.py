@@ -118,6 +118,15 @@ class Github(Settings):
     """To read with; empty: without one."""
 
 
+class Runbooks(Settings):
+    """A wiki's pages that say what to do."""
+
+    channel: str = Field(min_length=1)
+    """The channel of the wiki (`kind: confluence`), whose space is searched."""
+    label: str = Field("runbook", pattern=r"^[^\s\"]{1,100}$")
+    """The label of such pages; with that of an alert or a service beside it, a page is linked to its incidents."""
+
+
 class Links(Settings):
     """Deep links put into every page, ticket and incident; each is off when left out."""
 
@@ -131,6 +140,8 @@ class Links(Settings):
     """Errors."""
     github: Github | None = None
     """Deployments."""
+    runbooks: Runbooks | None = None
+    """Pages of a wiki."""
 
 
 def _check_window(text: str | None) -> str | None:

@@ -62,8 +62,8 @@ class Policy:
     """Who hears of each update that is let out: the support team."""
     components: Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]] = lambda labels: ()
     """(labels) -> id and name of the components of the status page that they belong to."""
-    parts: tuple[str, ...] = ()
-    """Ids of every component of the status page."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Id and name of every component of the status page."""
     product: str = "our service"
     """What is named where no component is."""
     letters: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
@@ -32,6 +32,10 @@ from receiver.model.command import (
 from receiver.model.event import Actor, Destination, Kind
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Decision
+
+SAME = timedelta(seconds=10)
+"""Within which one person's second acknowledgement is the first one again."""
+_TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
 def on_command(
@@ -67,11 +71,24 @@ def _acknowledge(draft: Draft, command: Acknowledge, policy: Policy, origin: str
     incident = draft.incident
     require(incident, "acknowledge", (*WAITING, State.MONITORING))
     who = draft.actor.name
+    if _twice(draft, command, policy):
+        return
     # Once more renews the lease, and answers what has rung since.
     again = incident.state is not State.OPEN
     text = _said(f"acknowledged {'again ' if again else ''}by {who}", command.text)
     data = {"by": who, "origin": origin}
     draft.add(Kind.ACKNOWLEDGED, "acknowledged", text, data, _everywhere(draft, policy, origin))
+
+
+def _twice(draft: Draft, command: Acknowledge, policy: Policy) -> bool:
+    # The second of two clicks: nothing has rung since the first, and the lease would end at the same time.
+    incident, lease = draft.incident, policy.called(draft.incident).lease
+    if incident.acknowledged_by != draft.actor.name or command.text or incident.state not in _TAKEN:
+        return False
+    if any(page.seq > incident.hushed for page in incident.pages):
+        return False
+    until = incident.acknowledged_until
+    return until is None if lease is None else until is not None and until - draft.now > timedelta(seconds=lease) - SAME
 
 
 def _identify(draft: Draft, command: Identify, policy: Policy, origin: str | None) -> None:

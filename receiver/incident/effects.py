@@ -69,11 +69,21 @@ def _taken(incident: Incident, event: Event) -> dict[str, Any]:
 
 def _acknowledged(incident: Incident, event: Event) -> dict[str, Any]:
     state = State.ACKNOWLEDGED if incident.state is State.OPEN else incident.state
-    return {**_taken(incident, event), "state": state}
+    change = {**_taken(incident, event), "state": state}
+    # Who has taken it while it is watched has it still when it fires again.
+    watched = incident.state is State.MONITORING and incident.resume in (None, State.OPEN)
+    return {**change, "resume": State.ACKNOWLEDGED} if watched else change
 
 
 def _identified(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_taken(incident, event), "state": State.IDENTIFIED, "identified_at": event.at}
+
+
+def _absorbed(incident: Incident, event: Event) -> dict[str, Any]:
+    # What the public has heard of the other one's components is told on here; older logs do not say.
+    fresh = [one for one in event.data.get("parts", ()) if one not in incident.parts]
+    more = {"parts": (*incident.parts, *fresh), "parts_at": event.at} if fresh else {}
+    return {"absorbed": (*incident.absorbed, event.data["child"]), **more}
 
 
 def _lapsed(incident: Incident, event: Event) -> dict[str, Any]:
@@ -314,7 +324,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.CLOSED: _closed,
     Kind.MERGED: _merged,
     Kind.SPLIT: lambda incident, event: {"departed": (*incident.departed, event.data["child"])},
-    Kind.ABSORBED: lambda incident, event: {"absorbed": (*incident.absorbed, event.data["child"])},
+    Kind.ABSORBED: _absorbed,
     Kind.REOPENED: _reopened,
     Kind.ESCALATED: _escalated,
     Kind.STEP_PASSED: _escalated,

@@ -155,6 +155,7 @@ _MEANS = {
 def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
     _room(draft, "update the status of", len(draft.incident.updates))
     _known(command.components or (), policy)
+    _ahead(draft, command)
     publish = automatic(draft.incident, policy) if command.publish is None else command.publish
     publish = publish and not draft.incident.drill
     update = StatusUpdate(
@@ -179,6 +180,14 @@ def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
     text = f"{command.status}{'' if publish else f' (draft {update.n}, waits for approval)'}: {command.text}"
     draft.add(Kind.STATUS_UPDATE, command.status, text, data, addressees(policy, update))
     _forward(draft, command.status, policy)
+
+
+def _ahead(draft: Draft, command: UpdateStatusPage) -> None:
+    promised = (("next update", command.next_update), ("expected resolution", command.expected_resolution))
+    for what, at in promised:
+        if at is not None and at <= draft.now:
+            why = f"its {what} ({rfc3339(at)}) has passed: name a time to come"
+            raise Illegal(draft.incident, "update the status of", why, ("status-updates",))
 
 
 def _forward(draft: Draft, status: UpdateStatus, policy: Policy) -> None:

@@ -23,6 +23,9 @@ BEFORE, AFTER = timedelta(minutes=10), timedelta(minutes=5)
 UNKNOWN_START = timedelta(hours=1)
 """How far back the window reaches when the alerts do not say when it began."""
 
+RUNBOOK = "Runbook"
+"""How the alert's own is called."""
+
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _UNSAFE = re.compile(r"[^!-~]")
 
@@ -130,7 +133,7 @@ def links_of(
     """Return the links that the configuration and the alert's `runbook_url` give, in the order of a first look."""
     window = _window(started_at, ended_at, now)
     made = (
-        ("Runbook", _web(annotations.get("runbook_url", ""))),
+        (RUNBOOK, web(annotations.get("runbook_url", ""))),
         ("Grafana", _metrics(settings.grafana, labels, window) if settings.grafana else None),
         ("Logs", _logs(settings.loki, labels, window) if settings.loki else None),
         ("Traces", _traces(settings.jaeger, labels, window) if settings.jaeger else None),
@@ -150,7 +153,7 @@ def pictures_of(
 
 def images_of(annotations: Mapping[str, str]) -> tuple[Link, ...]:
     """Return the picture that the alert names in `image_url`, when it plainly is at an https address."""
-    found = _web(annotations.get("image_url", ""))
+    found = web(annotations.get("image_url", ""))
     return (Link(text="Graph", href=found),) if found and urlsplit(found).scheme == "https" else ()
 
 
@@ -186,8 +189,11 @@ def _picture(base: str, one: PanelSettings, labels: Mapping[str, str], window: W
     return f"{base}/render/d-solo/{quote(one.dashboard, safe='')}/panel?{_query(asked)}"
 
 
-def _web(url: str) -> str | None:
-    # Annotations are foreign: only what plainly leads to a website, under the name that it shows.
+def web(url: str) -> str | None:
+    """Return `url` when a message may link to it, else None.
+
+    Annotations and a wiki's answers are foreign: only what plainly leads to a website, under the name that it shows.
+    """
     if not url or len(url) > URL_LIMIT or _UNSAFE.search(url) or any(character in url for character in "<>\"'`\\|"):
         return None
     try:

@@ -14,6 +14,7 @@ from receiver.incident.audience import Policy, destination, pagers_of
 from receiver.incident.illegal import Illegal
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
+from receiver.incident.publication import inherited
 from receiver.incident.shelter import leave_shelter
 from receiver.incident.storm import release
 from receiver.incident.summons import summon
@@ -107,6 +108,7 @@ def absorb(
     draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="merge"), now)
     keys = list(dict.fromkeys((*parent.keys, *child.keys)))
     data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}
+    data["parts"] = list(inherited(child, policy))
     text = f"{child.id} was merged into it with {len(fresh)} alerts"
     draft.add(Kind.ABSORBED, "merged", text, data, policy.informs)
     _take_over(draft, child)

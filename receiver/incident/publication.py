@@ -130,8 +130,14 @@ def follow_up(draft: Draft, policy: Policy) -> None:
 
 
 def components_of(incident: Incident, policy: Policy) -> tuple[str, ...]:
-    """Return the ids of the components that the incident's labels belong to."""
-    return tuple(name for name, _ in policy.components(incident.labels))
+    """Return the ids of the components that the incident's labels belong to, and those that were merged into it."""
+    return tuple(name for name, _ in _concerned(incident, policy))
+
+
+def inherited(child: Incident, policy: Policy) -> tuple[str, ...]:
+    """Return the components that whatever `child` is merged into has to tell of: those that the public knows of."""
+    newest = max((one for one in child.updates if one.published_at), key=_newest, default=None)
+    return (newest.components or components_of(child, policy)) if newest else ()
 
 
 def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime | None:
@@ -169,7 +175,7 @@ def brought_up(update: StatusUpdate, incident: Incident, policy: Policy, now: da
 
 def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
     """Return the seed's words for `status`, filled with names of components and times."""
-    names = ", ".join(name for _, name in policy.components(incident.labels)) or policy.product
+    names = ", ".join(name for _, name in _concerned(incident, policy)) or policy.product
     about = f"{_WORDS[incident.severity]} {names}"
     if status is UpdateStatus.INVESTIGATING:
         return f"We are currently investigating reports of {about}. Next update: {_clock(now + TYPICALLY)}."
@@ -210,6 +216,16 @@ def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
     draft.add(Kind.STATUS_UPDATE, "template", f"{status} ({word}): {update.text}", data, addressees(policy, update))
 
 
+def _concerned(incident: Incident, policy: Policy) -> list[tuple[str, str]]:
+    # Id and name of each component.
+    more = {name: policy.parts[name] for name in incident.parts if name in policy.parts}
+    return list({**dict(policy.components(incident.labels)), **more}.items())
+
+
+def _newest(update: StatusUpdate) -> tuple[datetime, int]:
+    return update.published_at or update.at, update.n
+
+
 def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
     # Drafts past their deadline, and the promise of the newest update that the public has seen.
     out = [one for one in incident.updates if one.published_at is not None]
@@ -223,7 +239,7 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
         # Nobody is asked for a word that would be refused (a draft of what was merged into another one).
         and overtaken(one, incident) is None
     ]
-    newest = max(out, key=lambda one: (one.published_at or one.at, one.n), default=None)
+    newest = max(out, key=_newest, default=None)
     watched = newest is not None and not incident.state.over and incident.held is None
     if watched and newest is not None and newest.next_update is not None and not newest.reminded:
         found.append((newest, newest.next_update))

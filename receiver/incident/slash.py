@@ -19,6 +19,8 @@ LONGEST = 8000
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "”": "”"}
 """Opening marks and what closes each: a phone makes typographic ones of them."""
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
+_GROUP = re.compile(r"<!subteam\^S[A-Z0-9]+\|@?([^>]+)>")
+"""A user group, as Slack writes `@backend-oncall` when a group is called so."""
 _SEVERITY = re.compile(r"(?:sev(?:erity)?[-=: ]?)*([1-4])", re.IGNORECASE)
 _SPAN = re.compile(r"([1-9][0-9]{0,5})(m|h|d)")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
@@ -72,12 +74,12 @@ class Words:
         return text
 
     def who(self, usage: str) -> str:
-        """Take a person or a contact: `<@U..>` or `@name`. Raises Misunderstood."""
+        """Take a person or a contact: `<@U..>`, `<!subteam^S..|@name>` or `@name`. Raises Misunderstood."""
         word = self.next(usage)
         match = _PERSON.fullmatch(word)
         if match is not None:
             return self.person(match[1], match[2] or "")
-        return word.removeprefix("@")
+        return _GROUP.sub(r"\1", word).removeprefix("@")
 
     def number(self) -> str | None:
         """Return the id that was typed. Raises Misunderstood for several."""
@@ -86,7 +88,8 @@ class Words:
         return self.numbers[0] if self.numbers else None
 
     def _shown(self, word: Word) -> str:
-        return _PERSON.sub(lambda match: f"@{self.person(match[1], match[2] or '')}", word.text)
+        text = _PERSON.sub(lambda match: f"@{self.person(match[1], match[2] or '')}", word.text)
+        return _GROUP.sub(r"@\1", text)
 
 
 def split(text: str) -> list[Word]:
@@ -115,6 +118,11 @@ def severity(text: str) -> Severity:
     if match is None:
         raise Misunderstood(f"{text[:50]} is no severity: write 1, 2, 3 or 4")
     return Severity(f"SEV-{match[1]}")
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that `text` is; None for anything else, such as `²`, which `int` would not read."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
 
 
 def seconds(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.slash import Misunderstood, Wish, Words, day, made, seconds, severity
+from receiver.incident.slash import Misunderstood, Wish, Words, day, made, seconds, severity, whole
 from receiver.model.command import (
     Acknowledge,
     AddAction,
@@ -95,9 +95,10 @@ def status_wish(words: Words, now: datetime) -> Wish:
     word = words.next(STATUS).lower()
     if word == "approve":
         number = words.rest.pop(0).text if words.rest else ""
-        if number and not number.isdigit():
+        n = whole(number)
+        if number and n is None:
             raise Misunderstood(f"{number[:50]} is no number of a draft: write /status approve, or /status approve 2")
-        approve = made(ApproveUpdate, "/status approve 2", n=int(number)) if number else None
+        approve = made(ApproveUpdate, "/status approve 2", n=n) if n is not None else None
         return Wish("approve", words.number(), approve)
     if word != "update":
         raise Misunderstood(f"/status knows no {word[:50]}: write {STATUS}")
@@ -161,9 +162,10 @@ def _checklist(words: Words, now: datetime) -> Wish:
     if not words.rest:
         return Wish("checklist", words.number())
     word, undo = words.next(""), words.all().lower() in ("undo", "off", "not")
-    if not word.isdigit() or not 1 <= int(word) <= len(CHECKLIST):
+    item = whole(word)
+    if item is None or not 1 <= item <= len(CHECKLIST):
         raise Misunderstood(f"{word[:50]} is no item: write /incident checklist N, with N from 1 to {len(CHECKLIST)}")
-    return Wish("act", words.number(), made(CheckOff, USAGE["checklist"], item=int(word), done=not undo))
+    return Wish("act", words.number(), made(CheckOff, USAGE["checklist"], item=item, done=not undo))
 
 
 def _mitigate(words: Words, now: datetime) -> Wish:
@@ -183,7 +185,7 @@ def _silence(words: Words, now: datetime) -> Wish:
 
 def _action(words: Words, now: datetime) -> Wish:
     usage, due, owner, title = USAGE["action"], None, "", []
-    people = [word for word in words.rest if not word.quoted and word.text.startswith(("@", "<@"))]
+    people = [word for word in words.rest if not word.quoted and word.text.startswith(("@", "<@", "<!subteam^"))]
     if people:
         words.rest.remove(people[-1])
         rest, words.rest = words.rest, [people[-1]]

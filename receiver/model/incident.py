@@ -127,6 +127,10 @@ class Incident(Frozen):
     """Counts of alerts: firing, resolved and still kept, resolved and left after a day (all three were members)."""
     names: tuple[str, ...] = ()
     """At most 20 alert names among the firing ones, for messages."""
+    parts: tuple[str, ...] = ()
+    """Components of the status page that came with what was merged into it."""
+    parts_at: datetime | None = None
+    """When the last of them came."""
     partial: tuple[str, ...] = ()
     """Groups whose last notification was truncated: while there is one, nothing resolves by itself."""
     pages: tuple[Page, ...] = ()

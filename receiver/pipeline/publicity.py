@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from receiver.channels.text import clean
 from receiver.config import Config
 from receiver.incident.windows import Window
 from receiver.model.base import rfc3339
@@ -36,6 +37,8 @@ _SUMMARY = {
 }
 _BADNESS = tuple(Condition)
 
+LONGEST = 25_000
+"""Characters of an update: as many as Statuspage takes."""
 AHEAD = timedelta(days=14)
 """How far ahead scheduled maintenance is shown."""
 
@@ -123,10 +126,14 @@ class Publicity:
         return not incident.drill and not incident.state.over and bool(_published(incident))
 
     def _touched(self, incident: Incident) -> list[str]:
-        # What somebody has named counts; else what the labels belong to.
+        # What somebody has named counts, with what was merged into it since; else what the labels belong to.
         known = {component.id for component, _ in self._components}
-        named = [name for one in _published(incident)[:1] for name in one.components if name in known]
-        return named or [c.id for c, matchers in self._components if all(m.matches(incident.labels) for m in matchers)]
+        told, came = _published(incident)[:1], incident.parts_at
+        since = came is not None and not any((one.published_at or one.at) > came for one in told)
+        named = [name for one in told for name in one.components if name in known]
+        named = named or [c.id for c, matchers in self._components if all(m.matches(incident.labels) for m in matchers)]
+        more = [name for name in incident.parts if name in known] if since else []
+        return list(dict.fromkeys((*named, *more)))
 
     def incident(self, incident: Incident) -> PublicIncident:
         """Return an incident that something was let out of, as the public may see it."""
@@ -163,7 +170,7 @@ def _said(update: StatusUpdate) -> str:
         lines.append(f"Expected resolution: {_clock(update.expected_resolution)}")
     if update.next_update and not update.template:
         lines.append(f"Next update: {_clock(update.next_update)}")
-    return "\n".join(lines)
+    return clean("\n".join(lines), LONGEST, lines=True)
 
 
 def _clock(moment: datetime) -> str:

@@ -68,6 +68,8 @@ class Setting:
     """Where the heartbeat goes, and how often; None: nowhere."""
     github: tuple[str, SecretStr] | None = None
     """Where what was changed is asked for, and the token to read with."""
+    runbooks: tuple[str, str] | None = None
+    """The channel whose pages with that label are linked to incidents; None: none are."""
     postmortem: Callable[[Incident, Sequence[Event], datetime, Sequence[Mapping[str, Any]], int | None], str] = (
         lambda incident, log, now, receipts, version: ""
     )

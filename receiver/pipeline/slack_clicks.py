@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,15 +77,15 @@ class SlackClicks:
         name = str(action.get("action_id") or "")
         if not name.startswith("incident_") or action.get("url"):
             return None
-        block = str(action.get("block_id") or "").partition(" ")[2]
-        number = str(action.get("value") or block)[:60]
+        _, number, shown = (*str(action.get("block_id") or "").split(" "), "", "")[:3]
+        number = str(action.get("value") or number)[:60]
         await self.desk.allow(asker, now)
         incident = await self.desk.meant(asker, number or None)
         if name == "incident_update":
             await self.commands.form(incident, asker, now)
             return None
         if name == "incident_checklist":
-            return await self._tick(action, incident, asker, now)
+            return await self._tick(action, shown, incident, asker, now)
         if name == "incident_mitigate":
             option = str(_object(action.get("selected_option")).get("value") or "")
             chosen = made(Choose, '/incident mitigate OPTION "TEXT"', option=option)
@@ -95,12 +97,16 @@ class SlackClicks:
         # The message itself shows what became of it.
         return None
 
-    async def _tick(self, action: Mapping[str, Any], incident: Incident, asker: Asker, now: datetime) -> Body | None:
+    async def _tick(
+        self, action: Mapping[str, Any], shown: str, incident: Incident, asker: Asker, now: datetime
+    ) -> Body | None:
         chosen = action.get("selected_options")
         wanted = {str(_object(one).get("value")) for one in (chosen if isinstance(chosen, list) else [])}
-        ticked = {str(tick.item) for tick in incident.checklist}
+        ticked = {str(tick.item): tick.by for tick in incident.checklist}
+        # Boxes that somebody else has ticked since these were shown are empty here, and nobody has unticked them.
+        seen = {item for item, by in ticked.items() if item in shown.split(",") or by == asker.name}
         for item in range(1, len(CHECKLIST) + 1):
-            if (str(item) in wanted) is not (str(item) in ticked):
+            if (str(item) in wanted - ticked.keys()) or (str(item) in seen - wanted):
                 command = CheckOff(item=item, done=str(item) in wanted)
                 once = f"{asker.once} {item}"
                 await self.commands.respond.act(incident.uid, command, asker.actor, now, once=once, what="tick")
@@ -113,8 +119,12 @@ class SlackClicks:
             await self.desk.allow(asker, now)
             about = _object(_json(view.get("private_metadata")))
             incident = await self.desk.meant(asker, str(about.get("incident") or "")[:60] or None)
-            for command in filled(_object(_object(view.get("state")).get("values")), now):
-                await self.commands.act(incident, command, asker, now)
+            values = _object(_object(view.get("state")).get("values"))
+            # One form filled in one way is one wish, however often it is sent: the answer to it may have come late.
+            content = orjson.dumps([view.get("id"), values], option=orjson.OPT_SORT_KEYS)
+            once = f"slack form {hashlib.sha256(content).hexdigest()}" if view.get("id") else asker.once
+            for command in filled(values, now):
+                await self.commands.act(incident, command, replace(asker, once=once), now)
         except EXCUSED as error:
             why = excuse(error)
             return {"response_action": "errors", "errors": {"msg": str(why["blocks"][0]["text"]["text"])[:2000]}}
@@ -143,6 +153,7 @@ class SlackClicks:
         # Our own messages say nothing that the timeline does not know.
         if not stamp or not text.strip() or found.get("bot_id"):
             return
+        await self.desk.allow(asker, now)
         author = self.desk.person(asker.channel, str(found.get("user") or ""), "")
         said = _MENTION.sub(lambda match: f"@{self.desk.person(asker.channel, match[1], match[2] or '')}", text)
         note = AddNote(text=f"{author}: {html.unescape(said)}"[:9000], at=_moment(stamp, now))
@@ -154,9 +165,11 @@ class SlackClicks:
             return {}
         query = {"channel": place, "latest": stamp, "oldest": stamp, "inclusive": "true", "limit": "1"}
         try:
-            async for found in asker.channel.api.items("conversations.history", "messages", query, now):
-                if found.get("ts") == stamp:
-                    return found
+            # The history has no answers in threads; what is asked for by its own time is found there.
+            for method, more in (("conversations.history", {}), ("conversations.replies", {"ts": stamp})):
+                async for found in asker.channel.api.items(method, "messages", query | more, now):
+                    if found.get("ts") == stamp:
+                        return found
         except DeliveryError as error:
             log.warning("slack_message_unread", reason=error.reason)
         return {}

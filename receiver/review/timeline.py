@@ -24,6 +24,7 @@ NOISE = frozenset(
 )  # fmt: skip
 """What the log has to know and nobody has to read."""
 MOVES = (Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED)
+_LOSES = (Kind.ACKNOWLEDGEMENT_LAPSED, Kind.REOPENED, Kind.RESOLVED)
 _OPTIONS = {option.name: option.title for option in OPTIONS}
 _PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
 
@@ -131,7 +132,7 @@ def _at(event: Event) -> datetime:
 
 
 def _line(event: Event, incident: Incident, before: Sequence[Event], after: Event | None) -> str:
-    if event.kind in NOISE or _folded(event, after):
+    if event.kind in NOISE or _folded(event, after) or _had(event, before):
         return ""
     who, words = inert(event.actor.name, 100), inert(event.text, 300)
     if event.kind is Kind.OPENED:
@@ -167,8 +168,20 @@ def _folded(event: Event, after: Event | None) -> bool:
     return False
 
 
+def _had(event: Event, before: Sequence[Event]) -> bool:
+    # An acknowledgement by whoever has the incident already, in whatever words, renews it and is no news.
+    if event.kind is not Kind.ACKNOWLEDGED:
+        return False
+    newest = next((one for one in reversed(before) if one.kind is Kind.ACKNOWLEDGED or one.kind in _LOSES), None)
+    return newest is not None and newest.kind is Kind.ACKNOWLEDGED and _taker(newest) == _taker(event)
+
+
+def _taker(event: Event) -> str:
+    return str(event.data.get("by") or event.actor.name)
+
+
 def _taken(event: Event, incident: Incident) -> str:
-    name = str(event.data.get("by") or event.actor.name)
+    name = _taker(event)
     rung = event.data.get("origin")
     role = next((page.contact for page in incident.pages if page.person == name or page.key == rung), None)
     who = inert(name, 100)

@@ -25,6 +25,8 @@ AT_ONCE = 64
 LIMIT = 2.4
 """Seconds after which whoever asked is told that it takes longer: Slack gives up after three."""
 LATER = "This takes a little longer; the answer follows."
+SLOW = "This takes longer than usual. Please send it once more: it is done once."
+"""Within a form, which has nowhere else to answer."""
 FORM = "application/x-www-form-urlencoded"
 
 log = structlog.get_logger("receiver.slack")
@@ -54,8 +56,11 @@ class SlackDoor:
         if not isinstance(payload, dict):
             raise Refusal(400, "bad_payload", "the form has no field `payload` with an object in it")
         work = self.doors.slack_clicks.take(channel, payload, once, self.doors.clock.now())
-        modal = payload.get("type") == "view_submission"
-        return await self._answered(work, "interaction", str(payload.get("response_url") or ""), aside=not modal)
+        back = str(payload.get("response_url") or "")
+        if payload.get("type") == "view_submission":
+            late = {"response_action": "errors", "errors": {"msg": SLOW}}
+            return await self._answered(work, "interaction", back, late=late)
+        return await self._answered(work, "interaction", back, aside=True)
 
     async def events(self, request: web.Request) -> web.Response:
         """`POST /slack/events`: the handshake, and messages that somebody pins."""
@@ -109,9 +114,18 @@ class SlackDoor:
         return found[0], raw, hashlib.sha256(given[0].encode("utf-8", "replace")).hexdigest()
 
     async def _answered(
-        self, work: Coroutine[Any, Any, dict[str, Any] | None], what: str, back: str, *, aside: bool = False
+        self,
+        work: Coroutine[Any, Any, dict[str, Any] | None],
+        what: str,
+        back: str,
+        *,
+        aside: bool = False,
+        late: dict[str, Any] | None = None,
     ) -> web.Response:
-        """Return what is to be answered; `aside`: words go to `response_url`, the answer itself stays empty."""
+        """Return what is to be answered; `aside`: words go to `response_url`, the answer itself stays empty.
+
+        `late`: what is answered when it takes too long.
+        """
         task = asyncio.create_task(self._worded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -119,7 +133,7 @@ class SlackDoor:
         if not task.done():
             self._aside(self._follow(task, back))
             self._count("late")
-            return web.Response() if aside else answer(said(LATER))
+            return web.Response() if aside else answer(late or said(LATER))
         content, outcome = task.result()
         self._count(outcome)
         log.info("slack", what=what, outcome=outcome)
@@ -150,8 +164,10 @@ class SlackDoor:
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen here: nobody waits for it
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # Nobody waits for it any more: whoever asked hears nothing, and the log says why.
+            log.error("slack_unanswered", exc_info=error)
 
     def _refusal(self, status: int, reason: str, detail: str) -> Refusal:
         self._count({401: "unauthorized", 403: "unauthorized", 503: "unavailable"}.get(status, "refused"))

@@ -98,7 +98,8 @@ class StatusPage:
             moment.answers[name] = _kept(make(moment))
         body, headers = moment.answers[name]
         # Whoever has it already is told so.
-        if headers["ETag"] in request.headers.get("If-None-Match", ""):
+        known = request.headers.get("If-None-Match", "")
+        if headers["ETag"] in known or known.strip() == "*":
             return web.Response(status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"})
         return web.Response(body=body, headers=headers)
 

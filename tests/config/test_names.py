@@ -61,3 +61,12 @@ def test_all_mistakes_are_told_at_once() -> None:
         "severities.SEV-1.page[0]", "people.boss.name", "people.boss.nam", "schedules.primary.timezone",
         "channels.console.x", "server.listen",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("channel", "holds"), [("consle", "mean console?"), ("console", "name one of kind confluence")]
+)
+def test_runbooks_are_in_a_wiki(channel: str, holds: str) -> None:
+    (line,) = problems_of(f"{SMALL}links: {{runbooks: {{channel: {channel}}}}}\n")
+    assert "links.runbooks.channel: " in line
+    assert holds in line

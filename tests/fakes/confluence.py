@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -38,6 +39,8 @@ class FakeConfluence(Vendor):
             web.put(f"{two}/pages/{{id}}", self.handle),
             web.post(f"{two}/footer-comments", self.handle),
             web.get(f"{two}/pages/{{id}}/footer-comments", self.handle),
+            web.get(f"/wiki{one}/search", self.handle),
+            web.get(f"{one}/search", self.handle),
             web.post(one, self.handle),
             web.get(one, self.handle),
             web.get(f"{one}/{{id}}", self.handle),
@@ -50,10 +53,10 @@ class FakeConfluence(Vendor):
         kept = self.pages[page]
         kept |= {"value": text, "number": kept["number"] + 1, "message": ""}
 
-    def foreign(self, title: str) -> None:
-        """Let somebody have a page of that title."""
+    def foreign(self, title: str, *labels: str) -> None:
+        """Let somebody have a page of that title, with labels."""
         self.pages[str(len(self.pages) + 1)] = {
-            "title": title, "value": "<p>theirs</p>", "number": 1, "message": "", "comments": [],
+            "title": title, "value": "<p>theirs</p>", "number": 1, "message": "", "comments": [], "labels": labels,
         }  # fmt: skip
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
@@ -79,6 +82,8 @@ class FakeConfluence(Vendor):
         if request.path.endswith(("/footer-comments", "/comment")) and request.method == "GET":
             kept = self.pages[str(page)]["comments"]
             return 200, {"results": [{"body": {"storage": {"value": one}}} for one in kept]}, []
+        if request.path.endswith("/search"):
+            return self._search(request)
         if request.path.endswith("/spaces"):
             known = request.query.get("keys") == self.space
             return 200, {"results": [{"id": SPACE, "key": self.space}] if known else []}, []
@@ -94,6 +99,25 @@ class FakeConfluence(Vendor):
                 held["comments"].append(value)
             return 200, {"id": "9"}, []
         return self._write(page, body, value, act)
+
+    def _search(self, request: web.Request) -> tuple[int, dict[str, Any], list[str]]:
+        asked = re.fullmatch(
+            r'type=page and space="(\w+)" and label="([^"]+)" order by lastmodified desc', request.query.get("cql", "")
+        )
+        if asked is None:
+            return 400, {"message": "Could not parse cql"}, ["cql"]
+        found = [
+            {
+                "id": key, "type": "page", "status": "current", "title": kept["title"],
+                "metadata": {"labels": {"results": [{"prefix": "global", "name": one} for one in kept["labels"]]}},
+                "_links": {"webui": f"/spaces/OPS/pages/{key}"},
+            }
+            for key, kept in self.pages.items()
+            if asked[1] == self.space and asked[2] in kept.get("labels", ())
+        ]  # fmt: skip
+        if request.query.get("expand") != "metadata.labels":
+            found = [{**one, "metadata": {}} for one in found]
+        return 200, {"results": found, "_links": {"base": "https://example.atlassian.net/wiki"}}, []
 
     def _write(self, page: str | None, body: Any, value: str, act: bool) -> tuple[int, dict[str, Any], list[str]]:
         if page is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from receiver.model.command import AddAction, Resolve, WritePostmortem
+from datetime import timedelta
+
+from receiver.model.command import AddAction, Declare, Resolve, WritePostmortem
 from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.severity import Severity
 from tests.fakes import jira as fake_jira
 from tests.stories.world import World, alert, notification
 
@@ -43,3 +46,19 @@ async def test_what_nobody_has_to_write_becomes_a_page_once_somebody_does(world:
     await world.forward("30s")
     (page,) = world.confluence.pages.values()
     assert "What we learnt" in str(page)
+
+
+async def test_many_at_once_keep_to_a_pace_that_the_wiki_takes(world: World) -> None:
+    await world.site.start()
+    env = {"CONFLUENCE_URL": f"{world.site.url}/wiki", "JIRA_USER": fake_jira.USER, "JIRA_TOKEN": fake_jira.TOKEN}
+    await world.replica(paced=True, **env)
+    world.confluence.clock = lambda: world.clock.now().timestamp()
+    severe = Declare(title="x", severity=Severity.SEV2)
+    opened = [await world.one.respond.declare(severe, ALICE, world.clock.now()) for _ in range(40)]
+    for done in opened:
+        await world.one.respond.act(done.incident.uid, Resolve(), ALICE, world.clock.now())
+    for _ in range(50):
+        world.clock.forward(timedelta(milliseconds=200))
+        await world.quiet()
+    assert world.confluence.too_fast == []
+    assert len(world.confluence.pages) == 40

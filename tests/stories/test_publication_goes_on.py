@@ -76,6 +76,54 @@ async def test_a_merged_one_ends_on_the_page(world: World) -> None:
     assert world.page.components == {"cmp-api": "major_outage"}
 
 
+async def test_what_is_merged_keeps_its_components_bad_until_the_whole_is_over(world: World) -> None:
+    await world.open(STATUSPAGE_KEY=KEY)
+    await world.post(notification(alert("ApiDown")))
+    await world.forward("1s")
+    down = alert("ApiDown", labels={"service": "dashboard"})
+    await world.post(notification(down, group="other"))
+    await world.forward("5s")
+    await world.one.respond.merge("INC-2026-0002", ONE, ALICE, world.clock.now())
+    await world.quiet()
+    await world.forward("5s")
+    (there,) = shown(world).incidents
+    assert (there.title, there.components) == ("API, Dashboard: major outage", ("api", "dashboard"))
+    assert [c.condition for c in shown(world).components] == ["major_outage", "major_outage", "operational"]
+    assert world.page.components == {"cmp-api": "major_outage", "cmp-dashboard": "major_outage"}
+    await act(world, Identify())
+    assert "the cause of a major outage of API, Dashboard and are" in (await updates(world))[-1].text
+    # Whoever leaves it out afterwards means that.
+    await world.forward("5s")
+    await act(world, said("identified", "The dashboard works.").model_copy(update={"components": ("api",)}))
+    await world.forward("5s")
+    assert [c.condition for c in shown(world).components][:2] == ["major_outage", "operational"]
+    await act(world, Resolve())
+    await world.forward("9s")
+    assert world.page.components == {"cmp-api": "operational", "cmp-dashboard": "operational"}
+
+
+async def test_what_the_public_never_heard_of_is_not_told_by_a_merge(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("ApiDown")))
+    await world.forward("1s")
+    hidden = alert("ApiDown", labels={"service": "dashboard", "customer_visible": "false"})
+    await world.post(notification(hidden, group="other"))
+    await world.one.respond.merge("INC-2026-0002", ONE, ALICE, world.clock.now())
+    await world.quiet()
+    assert [one.components for one in shown(world).incidents] == [("api",)]
+
+
+@pytest.mark.parametrize("field", ["next_update", "expected_resolution"])
+async def test_no_time_that_has_passed_is_promised(world: World, field: str) -> None:
+    await world.open()
+    await world.post(notification(alert("ApiDown")))
+    before = await updates(world)
+    past = UpdateStatusPage(status=UpdateStatus.IDENTIFIED, text="x", **{field: world.clock.now()})
+    with pytest.raises(Illegal, match="has passed: name a time to come"):
+        await act(world, past)
+    assert await updates(world) == before
+
+
 async def test_a_relapse_is_told_once(world: World) -> None:
     await world.open()
     await world.post(notification(alert("ApiDown")))

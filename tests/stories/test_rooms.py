@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.slack_room import room_name
+from receiver.channels.slack_room import SlackRoom, room_name, topic
 from receiver.model.command import Assign, Close, Declare, Reopen, Resolve
 from receiver.model.event import Actor, ActorKind
 from receiver.model.severity import Severity
 from receiver.model.work import Role
-from tests.channels.notices import incident
+from tests.channels.notices import incident, notice
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -144,6 +144,17 @@ async def test_a_mild_one_has_none_and_what_a_storm_holds_back_has_none(world: W
     assert len(held) >= 5
     made = {await belongs(world, number) for number in world.slack.rooms}
     assert not made & {one.id for one in held}
+
+
+def test_no_label_is_a_link_in_a_topic() -> None:
+    said = topic(incident(title="see https://evil.example/x <!channel> mailto:a@evil.example *now*"))
+    assert said.endswith("see https: //evil.example/x &lt;!channel&gt; mailto: a@evil.example now")
+
+
+def test_the_worst_get_their_channel_first() -> None:
+    room = SlackRoom(None, tuple(Severity), "inc", clickable=True)  # type: ignore[arg-type]
+    ranks = [{one.rank for one in room.quotas(notice(incident=incident(severity=level)))} for level in Severity]
+    assert ranks == [{2}, {3}, {3}, {3}]
 
 
 @pytest.mark.parametrize("title", ["<!channel> <@U0VP>", "日本語", "a" * 500, "", "INC-9999-0001 #general @here"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -20,7 +21,7 @@ from receiver.sources.asking import Said
 from receiver.store.connection import StoreAway
 from receiver.web.signatures import by_slack
 from tests.stories.world import alert, notification
-from tests.web.conftest import House, Opened
+from tests.web.conftest import READ, House, Opened
 
 SECRET = "s" * 32
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -110,6 +111,11 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
     assert "timer started" in await type_(house, "/incident", "timer start", place=room)
     text = "Investigating elevated error rates"
     assert text in await type_(house, "/status", f'update investigating "{text}"', place=room)
+    house.world.clock.forward(timedelta(minutes=1))
+    assert "acknowledged again by alice" in await type_(house, "/incident", "ack", place=room)
+    path = "/api/v1/incidents/INC-2026-0001/timeline"
+    async with house.client.get(path, headers={**READ, "Accept": "text/markdown"}) as response:
+        assert (await response.text()).lower().count("acknowledged") == 1
     assert "Review alert details and metrics: done (alice)" in await type_(
         house, "/incident", "checklist 1", place=room
     )
@@ -160,6 +166,8 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
         ("/incident", "help", '/incident create "TITLE" severity=2'),
         ("/oncall", "", "primary: Alice until Mon 2026-11-30 09:00 UTC"),
         ("/page", '@backend-oncall "come"', "Paged: alice"),
+        ("/page", '<!subteam^S0BACK|@backend-oncall> "come"', "Paged: alice"),
+        ("/incident", "action “add a limit” <!subteam^S0SRE|@sre> INC-2026-0001", "add a limit (sre)"),
     ],
 )
 async def test_a_command_is_done_and_answered(fired: House, command: str, text: str, expected: str) -> None:
@@ -190,6 +198,10 @@ async def test_a_command_is_done_and_answered(fired: House, command: str, text: 
         ("/status", 'update fixed "x" INC-2026-0001', "investigating|identified|monitoring|resolved"),
         ("/status", "update resolved INC-2026-0001", "say something"),
         ("/status", "approve INC-2026-0001 2", "it has updates 1 to 1"),
+        ("/status", "approve INC-2026-0001 ²", "no number of a draft"),
+        ("/status", "approve INC-2026-0001 " + "9" * 5000, "no number of a draft"),
+        ("/status", "approve INC-2026-0001 0", "write /status approve 2"),
+        ("/incident", "checklist ² INC-2026-0001", "from 1 to 6"),
         ("/page", '@backend-onkall "come"', "did you mean backend-oncall?"),
         ("/page", "@backend-oncall", "say why"),
         ("/oncall", "accept nothing", "no schedule is called nothing"),
@@ -239,6 +251,8 @@ async def test_the_buttons_of_the_message(fired: House) -> None:
     assert (await one(fired)).acknowledged_by == "bob"
     # A double click is another request: nothing more happens.
     before = (await one(fired)).pages
+    await click(fired, button("ack"), BOB)
+    assert [event.kind for event in await log(fired)].count(Kind.ACKNOWLEDGED) == 1
     await click(fired, button("take_ic"), BOB)
     await click(fired, button("take_ic"), BOB)
     incident = await one(fired)
@@ -273,6 +287,14 @@ async def test_boxes_are_ticked_and_unticked_by_name_and_time(fired: House) -> N
 
     await click(fired, ticked("1", "3"), BOB)
     assert [(tick.item, tick.by) for tick in (await one(fired)).checklist] == [(1, "bob"), (3, "bob")]
+    # Alice's list is older than Bob's ticks: she has unticked nothing.
+    await click(fired, ticked("4"), ALICE)
+    assert [tick.item for tick in (await one(fired)).checklist] == [1, 3, 4]
+    await click(fired, ticked(), ALICE)
+    assert [tick.item for tick in (await one(fired)).checklist] == [1, 3]
+    _, said = await raw_type(fired, "/incident", "checklist INC-2026-0001")
+    boxes = said["blocks"][-1]["elements"][0]
+    assert len(boxes["initial_options"]) == 2
     await click(fired, ticked("3", "4"), ALICE)
     assert [(tick.item, tick.by) for tick in (await one(fired)).checklist] == [(3, "bob"), (4, "alice")]
 
@@ -303,6 +325,70 @@ async def test_a_form_for_status_updates(fired: House) -> None:
     values["msg"]["msg_input"]["value"] = " "
     status, said = await click(fired, {"type": "view_submission", "view": sent})
     assert (status, said["response_action"], list(said["errors"])) == (200, "errors", ["msg"])
+
+
+async def test_a_form_that_is_sent_twice_says_it_once(fired: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await click(fired, button("update"))
+    values = {
+        "status": {"status_select": {"selected_option": {"value": "identified"}}},
+        "msg": {"msg_input": {"value": "It is the database."}},
+    }
+    sent = {**fired.world.slack.views[0], "id": "V0FORM", "state": {"values": values}}
+    waits, find = asyncio.Event(), fired.replica.slack_desk.meant
+
+    async def slow(*given: Any) -> Any:
+        await waits.wait()
+        return await find(*given)
+
+    monkeypatch.setattr("receiver.web.slack.LIMIT", 0.05)
+    monkeypatch.setattr(fired.replica.slack_desk, "meant", slow)
+    status, said = await click(fired, {"type": "view_submission", "view": sent})
+    assert (status, said["response_action"], "once more" in said["errors"]["msg"]) == (200, "errors", True)
+    waits.set()
+    monkeypatch.setattr("receiver.web.slack.LIMIT", 2.4)
+    assert await click(fired, {"type": "view_submission", "view": sent}) == (200, None)
+    assert [one.text for one in (await one(fired)).updates].count("It is the database.") == 1
+    values["msg"]["msg_input"]["value"] = "It is the cache."
+    assert await click(fired, {"type": "view_submission", "view": sent}) == (200, None)
+    assert (await one(fired)).updates[-1].text == "It is the cache."
+
+
+async def pinned(house: House, event: dict[str, Any]) -> list[Any]:
+    """Send an event, and return the notes of the timeline."""
+    raw = json.dumps({"type": "event_callback", "team_id": "T0ACME", "api_app_id": "A0APP", "event": event}).encode()
+    house.world.clock.forward(SECOND)
+    assert (await post(house, "/slack/events", raw, signed(house, raw), "json"))[0] == 200
+    return [(event.text, event.actor.name) for event in await log(house) if event.kind is Kind.NOTE]
+
+
+async def test_an_answer_in_a_thread_is_marked_like_any_message(opened: Opened) -> None:
+    house = await opened(rooms=True)
+    await house.world.post(notification(alert("AuthFailing")))
+    (room,) = house.world.slack.rooms
+    said = {"channel": room, "user": BOB, "text": "it is the cache", "ts": "1795442600.000100"}
+    house.world.slack.messages.append({**said, "thread_ts": house.world.slack.messages[0]["ts"]})
+    push = {"type": "reaction_added", "user": ALICE, "reaction": "pushpin",
+            "item": {"type": "message", "channel": room, "ts": said["ts"]}}  # fmt: skip
+    assert await pinned(house, push) == [("bob: it is the cache", "alice")]
+    # Taking the pin away takes nothing out of the log, and a second one adds nothing.
+    assert await pinned(house, {**push, "type": "reaction_removed"}) == [("bob: it is the cache", "alice")]
+    assert await pinned(house, push) == [("bob: it is the cache", "alice")]
+
+
+async def test_whoever_may_not_act_pins_nothing_to_the_timeline(opened: Opened) -> None:
+    def narrowed(config: Any) -> Any:
+        chat = config.channels["chat"].model_copy(update={"responders": ("S0SRE",)})
+        return config.model_copy(update={"channels": {**config.channels, "chat": chat}})
+
+    house = await opened(narrowed, rooms=True)
+    house.replica.apply(house.replica.config)
+    house.world.slack.groups["S0SRE"] = [ALICE]
+    await house.world.post(notification(alert("AuthFailing")))
+    (room,) = house.world.slack.rooms
+    said = {"type": "message", "user": EVE, "text": "it was Bob", "ts": "1795442600.000100"}
+    pin = {"type": "pin_added", "channel_id": room, "item": {"type": "message", "message": said}}
+    assert await pinned(house, {**pin, "user": EVE}) == []
+    assert await pinned(house, {**pin, "user": ALICE}) == [(f"{EVE}: it was Bob", "alice")]
 
 
 async def test_a_pinned_message_is_a_line_of_the_timeline_once(opened: Opened) -> None:
@@ -360,6 +446,9 @@ async def test_a_stranger_is_refused(fired: House) -> None:
     ):  # fmt: skip
         for path in ("/slack/commands", "/slack/interactions", "/slack/events"):
             assert (await post(fired, path, raw, headers))[0] == 401
+    assert await one(fired) == before
+    read = urlencode({"command": "/incident", "text": "list", "user_id": ALICE}).encode()
+    assert (await post(fired, "/slack/commands", read, signed(fired, read, late=299)))[0] == 200
     big = b"x" * 70_000
     assert (await post(fired, "/slack/commands", big, signed(fired, big)))[0] == 413
     assert await one(fired) == before

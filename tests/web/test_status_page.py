@@ -230,6 +230,8 @@ async def test_whoever_has_it_already_is_told_so(house: House, path: str) -> Non
     house.world.clock.forward(timedelta(seconds=30))
     async with house.client.get(path, headers={"If-None-Match": tag}) as response:
         assert response.status == 304
+    async with house.client.get(path, headers={"If-None-Match": "*"}) as response:
+        assert (response.status, response.headers["ETag"]) == (304, tag)
     await house.world.post(notification(alert("ApiDown", labels=DOWN)))
     if path != "/status/history":
         async with house.client.get(path, headers={"If-None-Match": tag}) as response:
@@ -238,15 +240,16 @@ async def test_whoever_has_it_already_is_told_so(house: House, path: str) -> Non
 
 async def test_a_persons_words_are_shown_and_cannot_do_anything(house: House) -> None:
     await house.world.post(notification(alert("AuthFailing", labels=DOWN)))
-    body = {"status": "identified", "text": "<b>bold</b>\n& more", "cause": "a bad release", "publish": True}
+    cause = "a \u202ebad\u0000 release"
+    body = {"status": "identified", "text": "<b>bold</b>\n& more", "cause": cause, "publish": True}
     async with house.client.post("/api/v1/incidents/INC-2026-0001/status-updates", json=body, headers=READ) as response:
         assert response.status == 200, await response.text()
     await house.world.quiet()
     (incident,) = (await summary(house))["incidents"]
-    assert incident["incident_updates"][0]["body"] == "<b>bold</b>\n& more\nCause: a bad release"
+    assert incident["incident_updates"][0]["body"] == "<b>bold</b>\n& more\nCause: a bad  release"
     async with house.client.get("/status") as response:
         text = await response.text()
-    assert "&lt;b&gt;bold&lt;/b&gt;<br>&amp; more<br>Cause: a bad release" in text
+    assert "&lt;b&gt;bold&lt;/b&gt;<br>&amp; more<br>Cause: a bad  release" in text
 
 
 async def test_a_page_is_made_once_a_second_however_many_ask(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
