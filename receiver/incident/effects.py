@@ -31,7 +31,8 @@ def _restarted(incident: Incident, event: Event) -> dict[str, Any]:
     quiet = after.state is State.MONITORING or after.state.over or after.held is not None
     taken = after.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(after)
     ladder = Ladder(since=None if quiet or taken else event.at)
-    return {"severity": decision.severity, "decision": decision, "severity_at": event.at, "ladder": ladder}
+    change = {"severity": decision.severity, "decision": decision, "severity_at": event.at, "ladder": ladder}
+    return {**change, "raised": event.seq} if decision.severity.worse_than(incident.severity) else change
 
 
 def _raised(incident: Incident, event: Event) -> dict[str, Any]:

@@ -151,6 +151,8 @@ class Incident(Frozen):
     """Since when every firing alert is milder than the incident."""
     milder: Severity | None = None
     """The lower severity that was proposed since then; None: nothing was proposed."""
+    raised: int = 0
+    """Sequence number of the event that made it more severe last."""
     hushed: int = 0
     """Sequence number of the last acknowledgement: pages made before it are answered, later ones ring."""
     acknowledged_by: str | None = None

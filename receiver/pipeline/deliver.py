@@ -182,6 +182,8 @@ class Deliver:
             memory["sent"] = notice.action
             if notice.action is Action.TRIGGER or row.memory.get("sent") == Action.TRIGGER:
                 memory["rung"] = True
+            if notice.action is Action.TRIGGER and notice.page is not None:
+                memory["called"] = notice.page.seq
         said = max([row.last, *(event.seq for event in notice.events)])
         fresh = receipt.room if receipt.room is not None and row.memory.get("room") != receipt.room.id else None
         room = fresh.name if fresh is not None else None

@@ -40,10 +40,14 @@ def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetim
     )
     if page is None:
         return None
-    action = page_action(page, incident)
     sent = row.memory.get("sent")
     # A replica that died may have rung or not: an acknowledgement sent on that chance does not say that it has.
     rung = bool(row.memory.get("rung")) or sent == Action.TRIGGER
+    # What was answered before it could be sent has reached nobody: once the severity rises after that, it calls.
+    reached = rung or page.key in incident.detoured
+    called = row.memory.get("called", 0) if reached else incident.raised
+    page = page.model_copy(update={"seq": max(page.seq, called)})
+    action = page_action(page, incident)
     if sent == action or (action is Action.TRIGGER and rung):
         return None
     if sent == Action.RESOLVE or (sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1):

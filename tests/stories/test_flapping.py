@@ -47,3 +47,20 @@ async def test_nobody_has_answered_yet_and_the_clock_stands_still_while_it_is_ov
     await swing(world, 2)
     assert world.rung().count("eng-lead") == 1
     assert len(world.rung()) == len(set(world.rung()))
+
+
+async def test_who_takes_it_while_it_is_watched_has_it_when_it_fires_again(world: World) -> None:
+    await world.open()
+    began = rfc3339(world.clock.now())
+    await world.post(notification(alert(NAME, starts=began)))
+    await world.forward("3m")
+    over = {"starts": began, "ends": rfc3339(world.clock.now()), "firing": False}
+    await world.post(notification(alert(NAME, **over)))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.forward("2m")
+    await world.post(notification(alert(NAME, starts=rfc3339(world.clock.now()))))
+    (incident,) = await world.incidents()
+    assert (incident.state, incident.acknowledged_by) == (State.ACKNOWLEDGED, "alice")
+    assert incident.acknowledged_until is not None, "it lapses as any other"
+    await world.forward("20m")
+    assert world.rung() == ["alice"], "nobody further is called while alice has it"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from receiver.model.command import Acknowledge
+from receiver.model.command import Acknowledge, AddNote
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.sources.asking import Said
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
+BOB = Actor(kind=ActorKind.API, name="bob")
 DOWN = Answer(status=503)
 
 
@@ -137,3 +138,27 @@ async def test_so_does_one_outside_any_incident(world: World) -> None:
     (message,) = calls(world)
     assert "come (from alice)" in message
     assert "<@U0ALICE>" in message
+
+
+async def test_who_was_never_rung_is_called_once_it_is_worse(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.extend([DOWN])
+    await world.post(notification(alert("AuthFailing")))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), BOB, world.clock.now())
+    await world.forward("1m")
+    assert world.pagerduty.rung == 0, "it was answered before it went out"
+    worst = alert("AuthFailing", labels={"scope": "all_users"}, annotations={"error_rate": "61%"})
+    await world.post(notification(alert("AuthFailing"), worst))
+    await world.forward("1m")
+    (incident,) = await world.incidents()
+    assert incident.severity == "SEV-1"
+    assert sorted(world.rung()) == ["alice", "eng-lead"]
+    assert world.pagerduty.rung == 2
+    # What rings now is answered by the next acknowledgement, not by the one before.
+    assert {entry["status"] for entry in world.pagerduty.alerts.values()} == {"triggered"}
+    await world.one.respond.act("INC-2026-0001", AddNote(text="looking"), BOB, world.clock.now())
+    await world.quiet()
+    assert {entry["status"] for entry in world.pagerduty.alerts.values()} == {"triggered"}
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.quiet()
+    assert {entry["status"] for entry in world.pagerduty.alerts.values()} == {"acknowledged"}
