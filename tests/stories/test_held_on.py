@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from receiver.model.command import Acknowledge, Resolve
@@ -85,3 +87,37 @@ async def test_ended_as_severe_it_calls_anew(world: World, monkeypatch: pytest.M
     assert (await known(world))["INC-2026-0001"].state is State.OPEN
     assert world.rung() == ["alice", "alice", "alice"]
     assert len(world.pagerduty.open()) == 1
+
+
+async def test_what_was_merged_is_known_by_its_key_as_the_other(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("DataLag"), group="mild"))
+    await world.forward("10s")
+    await world.post(notification(alert("Broken", **HIGH), group="bad"))
+    parent = await merge(world)
+    child = (await known(world))["INC-2026-0002"]
+    found = world.one.mirror.at(child.key)
+    # While the store is away this says under which page key somebody is rung: theirs that is open, not one more.
+    assert found is not None
+    assert found.uid == parent.uid
+
+
+async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(world: World) -> None:
+    await two(world)
+    other = await world.replica()
+    await world.quiet()
+    other.mirror.take(await other.incidents.listing(most=10))
+    page = (await known(world))["INC-2026-0002"].pages[0]
+    await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
+    assert any(page.key in {one.key for one in incident.pages} for incident in other.mirror.open()), "it lags behind"
+    event = {
+        "id": "e1",
+        "event_type": "incident.acknowledged",
+        "resource_type": "incident",
+        "occurred_at": world.clock.now().isoformat(),
+        "agent": {"id": "P1", "type": "user_reference", "summary": "Alice"},
+        "data": {"id": "PGR0", "type": "incident", "incident_key": page.key, "title": ""},
+    }
+    news = await other.pager_news.take(json.dumps({"event": event}).encode(), world.clock.now())
+    assert (news.outcome, news.incident) == ("updated", "INC-2026-0001")
+    assert (await known(world))["INC-2026-0001"].state is State.ACKNOWLEDGED
