@@ -12,6 +12,8 @@ from receiver.model.incident import Incident, State
 from receiver.model.plan import Reach, Step, Way
 from receiver.model.policy import Until
 
+BACKUP = "backup"
+"""Why somebody is called who stands behind a contact that has not answered."""
 WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
 """States in which somebody may still have to be called; watching suspends it."""
 
@@ -112,7 +114,7 @@ def miss(draft: Draft, policy: Policy) -> None:
 def _page_backup(draft: Draft, policy: Policy, contact: str) -> None:
     people = backup_of(policy, contact, draft.now)
     if people:
-        ring_people(draft, policy, [Asked(contact, people)], "backup")
+        ring_people(draft, policy, [Asked(contact, people)], BACKUP)
 
 
 def _tell_backup(draft: Draft, policy: Policy, contact: str) -> None:
@@ -120,7 +122,7 @@ def _tell_backup(draft: Draft, policy: Policy, contact: str) -> None:
     people = [person for person in backup_of(policy, contact, draft.now) if person not in known]
     if people:
         text = f"informed as backup of {contact}: {', '.join(people)}"
-        draft.add(Kind.NOTIFY, "backup", text, {"people": people}, policy.informs)
+        draft.add(Kind.NOTIFY, BACKUP, text, {"people": people}, policy.informs)
 
 
 def lapse_due(incident: Incident) -> datetime | None:
@@ -132,6 +134,11 @@ def lapse(draft: Draft, policy: Policy) -> None:
     """The acknowledgement has run out: it rings again, the Incident Commander is asked, the escalation goes on."""
     incident = draft.incident
     commander = incident.roles.incident_commander
+    waiting = dict.fromkeys(
+        (page.contact, page.person)
+        for page in incident.pages
+        if page.ring == incident.ring and page.seq > incident.hushed and page.step != BACKUP
+    )
     who = incident.acknowledged_by or "somebody"
     asked = f"; {commander} (Incident Commander): is anybody on it?" if commander else ""
     draft.add(
@@ -144,3 +151,7 @@ def lapse(draft: Draft, policy: Policy) -> None:
     if commander and commander in policy.directory.people:
         draft.add(Kind.NOTIFY, "no_work", f"asked: {commander}", {"people": [commander]}, policy.informs)
     summon(draft, policy, "acknowledgement_lapsed")
+    # Their pages end with the ring, and the escalation does not come back to them: backups alone are called anew.
+    rung = {page.person for page in draft.incident.pages if page.ring == draft.incident.ring}
+    wanted = [Asked(contact, (person,)) for contact, person in waiting if person not in rung]
+    ring_people(draft, policy, wanted, "acknowledgement_lapsed")

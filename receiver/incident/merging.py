@@ -15,7 +15,7 @@ from receiver.incident.illegal import Illegal
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
 from receiver.incident.publication import inherited
-from receiver.incident.shelter import leave_shelter
+from receiver.incident.shelter import leave_shelter, take_shelter
 from receiver.incident.storm import release
 from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict
@@ -111,14 +111,21 @@ def absorb(
     data["parts"] = list(inherited(child, policy))
     text = f"{child.id} was merged into it with {len(fresh)} alerts"
     draft.add(Kind.ABSORBED, "merged", text, data, policy.informs)
-    _take_over(draft, child)
     firing = [bodies.get(name, {}).get("labels", {}) for name, record in fresh.items() if record.firing]
+    again = bool(firing) and parent.state.over
+    if again:
+        # It ended before it had heard of them, so nobody has said that they are over.
+        said = f"{len(firing)} alerts of {child.id} fire: it is not over"
+        draft.add(Kind.REOPENED, "merged", said, to=(*policy.informs, *pagers_of(parent)))
+        if child.held is not None:
+            take_shelter(draft, policy, firing)
+    _take_over(draft, child)
     if firing and parent.state is State.MONITORING:
         said = f"{len(firing)} alerts of {child.id} fire: it is not over"
         draft.add(Kind.REFIRED, "merged", said, to=(*policy.informs, *pagers_of(parent)))
         if not any(page.ring == parent.ring for page in parent.pages):
             summon(draft, policy, "refired")
-    if child.severity.worse_than(parent.severity) and not parent.by_hand and not parent.state.over:
+    if child.severity.worse_than(parent.severity) and not parent.by_hand and not draft.incident.state.over:
         reasons = (f"as severe as {child.id} by {child.decision.rule}", *child.decision.reasons)
         decision = child.decision.model_copy(update={"severity": child.severity, "rule": "merge", "reasons": reasons})
         said = f"severity raised from {parent.severity} to {child.severity} by the merge"
@@ -127,6 +134,8 @@ def absorb(
         if child.held is None:
             release(draft, policy, "severity_raised")
         summon(draft, policy, "severity_raised")
+    elif again:
+        summon(draft, policy, "reopened")
     # What called people before it was merged goes on calling them.
     if firing and child.held is None:
         leave_shelter(draft, policy, firing)

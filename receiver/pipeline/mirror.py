@@ -36,7 +36,7 @@ class Mirror:
                 listener(incident)
             for key in incident.keys:
                 other = self._by_key.get(key)
-                if other is None or other.uid == incident.uid or other.opened_at <= incident.opened_at:
+                if other is None or other.uid == incident.uid or _follows(incident, other):
                     self._by_key[key] = incident
         self._forget()
         self._show()
@@ -70,3 +70,10 @@ class Mirror:
                 counts[incident.severity, incident.state] += 1
         for (severity, state), count in counts.items():
             self.metrics.open.labels(severity, state).set(count)
+
+
+def _follows(incident: Incident, other: Incident) -> bool:
+    # The key of what was merged is the other's, which may well be the older of the two.
+    if incident.merged != other.merged:
+        return other.merged
+    return other.opened_at <= incident.opened_at

@@ -105,6 +105,10 @@ class PagerNews:
         names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
         known = self.mirror.open()
         found = holder(known, {told.key}, names) if told.key else None
+        if found is not None:
+            # What is held in memory lags behind: the page may be another incident's by now, or of an earlier ring.
+            newest = await self.incidents.incident(found[0].uid)
+            found = holder([newest], {told.key}, names) if newest is not None else None
         if found is None and told.key:
             known = await self.incidents.listing(open_only=True, most=10_000)
             found = holder(known, {told.key}, names)

@@ -165,7 +165,7 @@ class Respond:
         """Give the alerts of a merged incident to the one that it was merged into; once is enough. Raises StoreAway."""
         for _ in range(TRIES):
             child = await self.incidents.incident(uid)
-            parent = await self.incidents.incident(child.parent) if child and child.parent else None
+            parent = await self._heir(child) if child else None
             if child is None or parent is None or child.uid in parent.absorbed:
                 await self.intake.due.drop_timer(f"{uid} {HAND_OVER}")
                 return
@@ -176,13 +176,30 @@ class Respond:
                 parent, child, records, theirs, await self.incidents.bodies(child.uid), setting.policy, now
             )
             # What the vendor has taken is not sent again; what it may have taken is, under the same key.
-            told = await self.incidents.receipts(child.uid) if child.handed else []
-            taken = [(page, any(_rang(page, receipt) for receipt in told)) for page in child.handed]
+            rang = await self._rang(child) if child.handed else set()
+            taken = [(page, page.key in rang) for page in child.handed]
             with suppress(Stale):
                 done = await self.intake.commit(verdict, setting, now, adopted=taken)
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
         raise Contended("others were faster each time")
+
+    async def _heir(self, child: Incident) -> Incident | None:
+        # What it was merged into may have been merged meanwhile, before it took the child over.
+        parent = await self.incidents.incident(child.parent) if child.parent else None
+        while parent is not None and parent.merged and parent.parent and child.uid not in parent.absorbed:
+            parent = await self.incidents.incident(parent.parent)
+        return parent
+
+    async def _rang(self, child: Incident) -> set[str]:
+        # The keys of its pages that the vendor has taken: from it, or from what was merged into it before.
+        told = await self.incidents.receipts(child.uid)
+        keys = {page.key for page in child.handed if any(_rang(page, receipt) for receipt in told)}
+        for uid in child.absorbed:
+            before = await self.incidents.incident(uid)
+            if before is not None and before.handed:
+                keys |= await self._rang(before)
+        return keys
 
     async def find(self, number: str) -> Incident:
         """Return the incident of that id or uid. Raises Unknown, StoreAway."""

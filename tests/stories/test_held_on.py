@@ -1,0 +1,123 @@
+"""Nobody is lost where two things happen at once: a merge and an end, two merges, an escalation and a lapse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from receiver.model.command import Acknowledge, Resolve
+from receiver.model.incident import State
+from receiver.model.severity import Severity
+from tests.stories.test_held import _dies, known, merge, two
+from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
+from tests.stories.world import World, alert, notification
+
+
+@pytest.mark.parametrize("seconds", ["0s", "20s"])
+async def test_whom_the_escalation_called_is_called_again_when_the_acknowledgement_lapses(
+    world: World, seconds: str
+) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **EVERYBODY)))
+    await world.forward(seconds)
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    # The CTO is called after 30 minutes, and an acknowledgement of a SEV-1 holds for 30.
+    await world.forward("31m")
+    (incident,) = (await known(world)).values()
+    assert incident.ring == 2
+    assert {page.person for page in incident.pages if page.ring == 2} == {"alice", "eng-lead", "vp-eng", "cto"}
+    assert {"vp-eng", "cto"} <= {key.split("/")[-2] for _, key in world.pagerduty.open()}
+
+
+async def test_what_was_merged_twice_while_a_replica_died_arrives_at_the_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two(world)
+    await world.post(notification(alert("DataLag", labels={"instance": "x"}), group="other"))
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(world.one.respond, "hand_over", _dies)
+        await merge(world)
+    await world.one.respond.merge("INC-2026-0001", "INC-2026-0003", ALICE, world.clock.now())
+    await world.forward("1m")
+    last = (await known(world))["INC-2026-0003"]
+    assert (last.state, last.severity, last.firing) == (State.OPEN, Severity.SEV2, 3)
+    assert ([page.person for page in last.pages], world.rung(), world.sent("resolve")) == (["alice"], ["alice"], [])
+    await world.forward("16m")
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"]
+
+
+async def test_a_page_that_is_handed_over_twice_is_sent_once(world: World) -> None:
+    await two(world)
+    await world.post(notification(alert("DataLag", labels={"instance": "x"}), group="other"))
+    await merge(world)
+    await world.one.respond.merge("INC-2026-0001", "INC-2026-0003", ALICE, world.clock.now())
+    await world.quiet()
+    assert (world.rung(), world.sent("resolve")) == (["alice"], [])
+    await world.one.respond.act("INC-2026-0003", Resolve(), ALICE, world.clock.now())
+    await world.quiet()
+    assert world.sent("resolve") == world.sent("trigger")
+
+
+async def test_what_ended_before_it_heard_of_what_was_merged_into_it_is_not_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two(world)
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(world.one.respond, "hand_over", _dies)
+        await merge(world)
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.forward("1m")
+    parent = (await known(world))["INC-2026-0001"]
+    assert (parent.state, parent.severity) == (State.OPEN, Severity.SEV2)
+    assert (world.rung(), world.sent("resolve")) == (["alice"], []), "the page that is open is enough"
+    await world.forward("16m")
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"]
+
+
+async def test_ended_as_severe_it_calls_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.open()
+    await world.post(notification(alert("Slow", **HIGH), group="first"))
+    await world.post(notification(alert("Broken", **HIGH), group="bad"))
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(world.one.respond, "hand_over", _dies)
+        await merge(world)
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.forward("1m")
+    assert (await known(world))["INC-2026-0001"].state is State.OPEN
+    assert world.rung() == ["alice", "alice", "alice"]
+    assert len(world.pagerduty.open()) == 1
+
+
+async def test_what_was_merged_is_known_by_its_key_as_the_other(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("DataLag"), group="mild"))
+    await world.forward("10s")
+    await world.post(notification(alert("Broken", **HIGH), group="bad"))
+    parent = await merge(world)
+    child = (await known(world))["INC-2026-0002"]
+    found = world.one.mirror.at(child.key)
+    # While the store is away this says under which page key somebody is rung: theirs that is open, not one more.
+    assert found is not None
+    assert found.uid == parent.uid
+
+
+async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(world: World) -> None:
+    await two(world)
+    other = await world.replica()
+    await world.quiet()
+    other.mirror.take(await other.incidents.listing(most=10))
+    page = (await known(world))["INC-2026-0002"].pages[0]
+    await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
+    assert any(page.key in {one.key for one in incident.pages} for incident in other.mirror.open()), "it lags behind"
+    event = {
+        "id": "e1",
+        "event_type": "incident.acknowledged",
+        "resource_type": "incident",
+        "occurred_at": world.clock.now().isoformat(),
+        "agent": {"id": "P1", "type": "user_reference", "summary": "Alice"},
+        "data": {"id": "PGR0", "type": "incident", "incident_key": page.key, "title": ""},
+    }
+    news = await other.pager_news.take(json.dumps({"event": event}).encode(), world.clock.now())
+    assert (news.outcome, news.incident) == ("updated", "INC-2026-0001")
+    assert (await known(world))["INC-2026-0001"].state is State.ACKNOWLEDGED
