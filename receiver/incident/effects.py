@@ -9,7 +9,7 @@ from typing import Any
 from receiver.model.change import Changes
 from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
-from receiver.model.plan import Ladder
+from receiver.model.plan import Ladder, Reach
 from receiver.model.policy import Until
 from receiver.model.review import Clock, Writing
 from receiver.model.severity import Decision, Severity
@@ -120,7 +120,7 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
     ladder = incident.ladder if stays or incident.held else incident.ladder.running(event.at)
     # The time to answer stood still with the escalation.
     stood = event.at - incident.monitoring_at if incident.monitoring_at else timedelta()
-    reached = tuple(r.model_copy(update={"due": r.due + stood}) if r.due else r for r in incident.reached)
+    reached = _later(incident.reached, stood)
     return {
         "state": state,
         "resume": None,
@@ -131,6 +131,10 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
         "reached": reached,
         "flaps": incident.flaps + (event.kind is Kind.REFIRED),
     }
+
+
+def _later(reached: tuple[Reach, ...], by: timedelta) -> tuple[Reach, ...]:
+    return tuple(one.model_copy(update={"due": one.due + by}) if one.due else one for one in reached)
 
 
 def _unverified(incident: Incident, event: Event) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
         "ladder": incident.ladder.paused(event.at),
         "held": None,
         "held_until": None,
+        "held_at": None,
         "failing": (),
         "proposed": False,
     }
@@ -159,6 +164,7 @@ def _closed(incident: Incident, event: Event) -> dict[str, Any]:
         "ladder": incident.ladder.paused(event.at),
         "held": None,
         "held_until": None,
+        "held_at": None,
     }
 
 
@@ -277,13 +283,16 @@ def _released(incident: Incident, event: Event) -> dict[str, Any]:
     # Who has said "mine" inside the window has said it: what stops there for others stops here.
     taken = incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
     ladder = Ladder(since=None if quiet or taken else event.at)
-    return {"held": None, "held_until": None, "severity_at": event.at, "ladder": ladder}
+    change = {"held": None, "held_until": None, "held_at": None, "severity_at": event.at, "ladder": ladder}
+    # The time to answer stood still with the escalation.
+    return {**change, "reached": _later(incident.reached, event.at - (incident.held_at or event.at))}
 
 
 def _held(incident: Incident, event: Event) -> dict[str, Any]:
     return {
         "held": event.data["held"],
         "held_until": datetime.fromisoformat(event.data["until"]) if event.data.get("until") else None,
+        "held_at": incident.held_at or event.at,
         "parent": event.data.get("parent", incident.parent),
         "ladder": Ladder(),
     }

@@ -160,10 +160,11 @@ def _open(
     point_out(draft, policy)
     adopt(draft, adopted)
     reason = "opened"
-    if joins(view, policy, decision.severity) and not adopted:
-        reason = shelter_in_storm(draft, view.storm)
-    elif take_shelter(draft, policy, [a.labels for a in live]):
+    # A window first: what it holds is no part of a storm, and no storm pages for it.
+    if take_shelter(draft, policy, [a.labels for a in live]):
         reason = "maintenance"
+    elif joins(view, policy, decision.severity) and not adopted:
+        reason = shelter_in_storm(draft, view.storm)
     summon(draft, policy, "opened")
     follow_up(draft, policy)
     return Verdict(

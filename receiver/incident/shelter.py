@@ -7,10 +7,12 @@ from datetime import datetime
 
 from receiver.incident.audience import Policy
 from receiver.incident.journal import Draft
+from receiver.incident.storm import shelter_in_storm
 from receiver.incident.summons import summon
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
+from receiver.model.severity import Severity
 
 WINDOW = "maintenance: "
 """How `held` begins for an incident in a maintenance window; the window's name follows."""
@@ -53,8 +55,12 @@ def shelter_due(incident: Incident) -> datetime | None:
     return incident.opened_at if incident.held_until is not None and not incident.state.over else None
 
 
-def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
-    """Call people now for what still needs them, unless a window holds its `alerts` still, or another one further."""
+def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]], storm: str = "") -> None:
+    """Call people now for what still needs them, unless a window holds its `alerts` still, or another one further.
+
+    `storm`: the uid of the storm that stands for what is let out, where that is so much that it is one; SEV-1 calls by
+    itself in any case.
+    """
     incident = draft.incident
     found = sheltered(policy, list(alerts) or [incident.labels], draft.now)
     if found is not None:
@@ -65,5 +71,9 @@ def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]
     name = (incident.held or "").removeprefix(WINDOW)
     still = f"{incident.firing} alerts fire still" if incident.firing else "no alert fires any more"
     draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
-    if incident.firing or incident.declared:
+    if not (incident.firing or incident.declared):
+        return
+    if storm and incident.severity is not Severity.SEV1:
+        shelter_in_storm(draft, storm)
+    else:
         summon(draft, policy, "maintenance_ended", released=True)

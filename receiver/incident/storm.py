@@ -49,11 +49,9 @@ def release(draft: Draft, policy: Policy, step: str) -> None:
         summon(draft, policy, step, released=True)
 
 
-def open_storm(uid: str, severity: Severity, recent: int, policy: Policy, now: datetime) -> Verdict:
+def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: datetime) -> Verdict:
     """Return the opening of a storm incident as severe as the one that made it a storm."""
-    within = policy.storm[1] if policy.storm else timedelta()
     draft = Draft(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
-    why = f"{recent} incidents opened within {within.total_seconds():g} s"
     incident = Incident(
         uid=uid,
         key=KEY,

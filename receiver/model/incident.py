@@ -167,6 +167,8 @@ class Incident(Frozen):
     """Why nobody is paged for it: `storm`, or `maintenance: NAME`."""
     held_until: datetime | None = None
     """When what is held is looked at again; None: when its parent says so."""
+    held_at: datetime | None = None
+    """Since when nobody is paged for it."""
     storm: bool = False
     """Whether it stands for a storm of incidents."""
     held_back: int = 0

@@ -188,7 +188,9 @@ class Intake:
             verdict = on_notification(part, view, setting.policy, new_uid(), now, [page for page, _ in adopted])
             if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
                 # The storm comes first; then this one is decided again, as a part of it.
-                await self.open_storm(verdict.incident, known.recent, setting, now)
+                within = setting.policy.storm[1].total_seconds() if setting.policy.storm else 0
+                why = f"{known.recent} incidents opened within {within:g} s"
+                await self.open_storm(verdict.incident.severity, why, setting, now)
                 continue
             try:
                 about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
@@ -220,9 +222,9 @@ class Intake:
         bodies = await self.incidents.bodies(known.incident.uid)
         return {name: body.get("labels", {}) for name, body in bodies.items()}
 
-    async def open_storm(self, first: Incident, recent: int, setting: Setting, now: datetime) -> None:
+    async def open_storm(self, severity: Severity, why: str, setting: Setting, now: datetime) -> None:
         """Open the incident that stands for a storm; another replica may have been faster."""
-        verdict = open_storm(new_uid(), first.severity, recent, setting.policy, now)
+        verdict = open_storm(new_uid(), severity, why, setting.policy, now)
         with suppress(Stale):
             await self.commit(verdict, setting, now)
 

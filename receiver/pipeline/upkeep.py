@@ -11,12 +11,14 @@ import structlog
 
 from receiver.incident.illegal import Unfit
 from receiver.incident.journal import Draft
-from receiver.incident.shelter import WINDOW, look_again
+from receiver.incident.shelter import WINDOW, look_again, sheltered
 from receiver.incident.timing import SHELTER
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.incident.windows import Window
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind
+from receiver.model.incident import Incident
+from receiver.model.severity import Severity
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.posted import WINDOWS
@@ -124,6 +126,22 @@ class Upkeep:
                 return
         await self.intake.due.later(member, to_ms(max(now, min(until, now + LOOK))))
 
+    async def _storm(self, incident: Incident, now: datetime) -> str:
+        # What a window lets out at its end is as much noise as what opens at once: above the limit it is one storm.
+        limit = self.setting().policy.storm
+        if limit is None:
+            return ""
+        for _ in range(2):
+            opened = await self.incidents.listing(open_only=True, most=10_000)
+            alike = [one for one in opened if one.held == incident.held and one.firing]
+            together = [one.severity for one in alike if one.severity is not Severity.SEV1]
+            storm = next((one.uid for one in opened if one.storm), "")
+            if storm or len(together) <= limit[0]:
+                return storm
+            why = f"{len(together)} incidents are let out of the window {(incident.held or '').removeprefix(WINDOW)}"
+            await self.intake.open_storm(min(together, key=lambda one: one.rank), why, self.setting(), now)
+        return ""
+
     async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
         for _ in range(3):
             incident = await self.incidents.incident(uid)
@@ -133,7 +151,9 @@ class Upkeep:
             bodies = await self.incidents.bodies(uid)
             draft = Draft(incident, actor, now)
             alerts = [body.get("labels", {}) for name, body in bodies.items() if name in firing]
-            look_again(draft, self.setting().policy, alerts)
+            policy = self.setting().policy
+            let_out = sheltered(policy, alerts or [incident.labels], now) is None
+            look_again(draft, policy, alerts, await self._storm(incident, now) if let_out else "")
             if not draft.events:
                 return
             verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)

@@ -142,7 +142,7 @@ class Archive:
             numbers = {n: uid for n, uid in (await client.hgetall(self.keys.named("ids"))).items() if uid in gone}
             pipe = self.connection.pipeline(client)
             pipe.zrem(index, *gone)
-            pipe.zrem(self.keys.named("drills"), *gone)
+            pipe.zrem(self.keys.named("uncounted"), *gone)
             pipe.zrem(self.keys.named("changed"), *gone)
             pipe.srem(self.keys.named("promised"), *gone)
             if numbers:

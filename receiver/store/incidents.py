@@ -258,7 +258,7 @@ class Incidents:
             "split": incident.key if incident and incident.split_from else "",
             "past": orjson.dumps(past_fields(incident)).decode() if incident else "",
             "promised": bool(incident and incident.actions),
-            "drill": bool(incident and incident.drill),
+            "uncounted": bool(incident and (incident.drill or incident.held_until is not None)),
             "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
             "apart": (incident.parent or "") if incident and not incident.merged else "",
             "n": {
@@ -324,13 +324,13 @@ class Incidents:
         return {name: int(rank) for name, rank in rows.items()}
 
     async def opened_since(self, since_ms: int) -> int:
-        """Return how many incidents have opened since then, drills left out."""
+        """Return how many have opened since then; drills and what a maintenance window held are left out."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
-            for name in ("index", "drills"):
+            for name in ("index", "uncounted"):
                 pipe.zcount(self.keys.named(name), since_ms, "+inf")
-            every, drills = await pipe.execute()
-        return int(every) - int(drills)
+            every, uncounted = await pipe.execute()
+        return int(every) - int(uncounted)
 
     async def owners(self, names: Sequence[str]) -> dict[str, str]:
         """Return the uid of the open incident that holds each fingerprint, "" where none does."""

@@ -17,7 +17,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `tomb:<fingerprint>` | string startsAt ms | 1 hour | commit: an end that was seen without its beginning |
 | `ids` | hash id -> uid | history | commit |
 | `index`, `open` | zset uid by opened at | history; while open | commit |
-| `drills` | zset uid by opened at | history | commit: what a storm does not count |
+| `uncounted` | zset uid by opened at | history | commit: what a storm does not count |
 | `number:<prefix>` | counter | for ever | commit: draws the number of an id |
 | `commits` | counter | for ever | commit: one more with each |
 | `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their mirror |

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from receiver.model.command import Acknowledge, Resolve
 from receiver.model.incident import State
 from receiver.model.severity import Severity
-from tests.stories.test_held import _dies, known, merge, two
+from tests.stories.test_held import _dies, known, merge, two, up
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
@@ -121,3 +123,37 @@ async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(w
     news = await other.pager_news.take(json.dumps({"event": event}).encode(), world.clock.now())
     assert (news.outcome, news.incident) == ("updated", "INC-2026-0001")
     assert (await known(world))["INC-2026-0001"].state is State.ACKNOWLEDGED
+
+
+async def test_what_a_window_holds_is_no_storm_until_it_is_let_out(world: World) -> None:
+    await world.open()
+    await up(world, until=world.clock.now() + timedelta(minutes=10))
+    for number in range(23):
+        await world.post(notification(alert(f"Auth{number}", **HIGH), group=f"g{number}"))
+    await world.post(notification(alert("Everything", **EVERYBODY), group="worst"))
+    assert world.rung() == [], "nobody is paged inside the window"
+    assert not [one for one in await world.incidents() if one.storm]
+    await world.post(notification(alert("Else", labels={"service": "billing"}, **HIGH), group="other"))
+    assert world.rung() == ["alice"], "what is held counts for no storm of what is not"
+    await world.forward("10m")
+    await world.forward("5s")
+    found = await world.incidents()
+    (storm,) = [one for one in found if one.storm]
+    assert "23 incidents are let out of the window upgrade" in storm.title
+    assert Counter(one.held for one in found) == {"storm": 23, None: 3}
+    paged = Counter(page.key.split("/")[1] for one in found for page in one.pages)
+    assert len(paged) == 3, "the one outside, the SEV-1, and the storm"
+    assert storm.held_back == 23
+
+
+async def test_the_time_to_answer_stands_still_in_a_window(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.forward("5m")
+    await up(world, until=world.clock.now() + timedelta(minutes=30))
+    await world.post(notification(alert("Broken", **HIGH), alert("Worse", **EVERYBODY)))
+    assert (await known(world))["INC-2026-0001"].held
+    await world.forward("31m")
+    assert "bob" not in world.rung(), "five of the fifteen minutes to answer are over"
+    await world.forward("10m")
+    assert "bob" in world.rung()

@@ -16,7 +16,7 @@
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          past (JSON: what figures need of the incident, model/past.py),
---          promised (bool: it has action items), drill (bool: it counts in no storm),
+--          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
@@ -42,8 +42,8 @@ if writes then
   if version ~= h.version then return {'stale'} end
   if version == 0 and #h.storm > 0 then
     local since = h.storm[2]
-    local drills = redis.call('ZCOUNT', p .. 'drills', since, '+inf')
-    if redis.call('ZCOUNT', p .. 'index', since, '+inf') - drills >= h.storm[1] then return {'stale'} end
+    local uncounted = redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
+    if redis.call('ZCOUNT', p .. 'index', since, '+inf') - uncounted >= h.storm[1] then return {'stale'} end
   end
 end
 if #h.turn > 0 and tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') ~= h.turn[2] then return {'stale'} end
@@ -89,9 +89,9 @@ if writes then
     id = h.id[1] .. string.format('%0' .. h.id[2] .. 'd', number) .. h.id[3]
     redis.call('HSET', p .. 'ids', id, h.uid)
     redis.call('ZADD', p .. 'index', h.opened, h.uid)
-    if h.drill then
-      redis.call('ZADD', p .. 'drills', h.opened, h.uid)
-      redis.call('EXPIRE', p .. 'drills', h.ttl)
+    if h.uncounted then
+      redis.call('ZADD', p .. 'uncounted', h.opened, h.uid)
+      redis.call('EXPIRE', p .. 'uncounted', h.ttl)
     end
     redis.call('HSET', here, 'id', id)
   else
