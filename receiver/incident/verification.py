@@ -14,8 +14,9 @@ from receiver.model.incident import Incident, State
 
 def verify_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return since when the checks are to be asked; None when there are none, or nothing is watched."""
-    if policy.verify_every is None or incident.state.over or incident.partial or incident.proposed:
+    if policy.verify_every is None or incident.state.over or incident.partial:
         return None
+    # Also while a person is asked whether it is over: what they go by may have gone bad meanwhile.
     if incident.state is State.MONITORING:
         return incident.monitoring_at
     return incident.failed_at if incident.failing and not incident.firing else None

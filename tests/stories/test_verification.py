@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from receiver.model.command import Resolve
+from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import State
 from receiver.sources.asking import Said
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
+ALICE = Actor(kind=ActorKind.API, name="alice")
 HEALTH, PROMETHEUS = "https://api.stratum.ai/health", "http://prometheus:9090/api/v1/query"
 
 
@@ -85,3 +88,31 @@ async def test_two_replicas_end_the_watch_once(world: World) -> None:
     await world.replica()
     await world.forward("16m")
     assert len(await texts(world, "resolved")) == 1
+
+
+async def test_without_auto_resolve_a_person_is_asked_each_time_and_ends_it(world: World) -> None:
+    await world.open()
+    incidents = world.one.config.incidents.model_copy(update={"auto_resolve": False})
+    world.one.apply(world.one.config.model_copy(update={"incidents": incidents}))
+    world.outside.answers = {HEALTH: Said(200, b""), PROMETHEUS: rate("0.01")}
+    await world.post(notification(alert(**HIGH)))
+    await world.post(notification(alert(firing=False, **HIGH)))
+    await world.forward("40m")
+    assert await state(world) is State.MONITORING
+    assert len(await texts(world, "resolution_proposed")) == 1
+    # What was proposed is still watched: a check that goes bad takes it back, and once it is good, people are asked.
+    world.outside.answers[PROMETHEUS] = rate("0.09")
+    await world.forward("2m")
+    assert await state(world) is State.OPEN
+    world.outside.answers[PROMETHEUS] = rate("0.01")
+    await world.forward("20m")
+    assert await state(world) is State.MONITORING
+    assert len(await texts(world, "resolution_proposed")) == 2
+    await world.post(notification(alert(starts="2026-11-23T15:30:00Z", **HIGH)))
+    assert await state(world) is State.OPEN
+    await world.post(notification(alert(firing=False, starts="2026-11-23T15:30:00Z", **HIGH)))
+    await world.forward("20m")
+    assert len(await texts(world, "resolution_proposed")) == 3
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    assert await state(world) is State.RESOLVED
+    assert world.rung()[0] == "alice"
