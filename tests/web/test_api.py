@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from receiver.pipeline.letters import letter_id
 from receiver.store.connection import StoreAway
-from receiver.web.delivery_api import letter_id
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House
 
