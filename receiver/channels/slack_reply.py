@@ -17,6 +17,7 @@ SECTIONS = 3
 FORM = "incident_update"
 """callback_id of the form for status updates."""
 SOON = (("15", "in 15 minutes"), ("30", "in 30 minutes"), ("60", "in an hour"))
+LATER = (*SOON, ("120", "in two hours"), ("240", "in four hours"), ("480", "in eight hours"))
 
 Body = dict[str, Any]
 
@@ -68,6 +69,7 @@ def form(incident: Incident) -> Body:
     """Return the form for a status update."""
     statuses = [{"text": _plain(status.value.capitalize(), 75), "value": status.value} for status in UpdateStatus]
     soon = [{"text": _plain(text, 75), "value": minutes} for minutes, text in SOON]
+    later = [{"text": _plain(text, 75), "value": minutes} for minutes, text in LATER]
     return {
         "type": "modal",
         "callback_id": FORM,
@@ -82,10 +84,18 @@ def form(incident: Incident) -> Body:
                 "msg", "What customers are told",
                 {"type": "plain_text_input", "action_id": "msg_input", "multiline": True, "max_length": 3000},
             ),
-            {
-                **_input("next", "Next update", {"type": "static_select", "action_id": "next_select", "options": soon}),
-                "optional": True,
-            },
+            _input(
+                "cause", "Cause, in customers' words",
+                {"type": "plain_text_input", "action_id": "cause_input", "max_length": 300}, optional=True,
+            ),
+            _input(
+                "expected", "Expected to be resolved",
+                {"type": "static_select", "action_id": "expected_select", "options": later}, optional=True,
+            ),
+            _input(
+                "next", "Next update",
+                {"type": "static_select", "action_id": "next_select", "options": soon}, optional=True,
+            ),
         ],
     }  # fmt: skip
 
@@ -100,8 +110,9 @@ def listing(incidents: Iterable[Incident]) -> str:
     return "\n".join(lines)
 
 
-def _input(name: str, label: str, element: Body) -> Body:
-    return {"type": "input", "block_id": name, "label": _plain(label, 2000), "element": element}
+def _input(name: str, label: str, element: Body, *, optional: bool = False) -> Body:
+    block = {"type": "input", "block_id": name, "label": _plain(label, 2000), "element": element}
+    return {**block, "optional": True} if optional else block
 
 
 def _plain(text: str, limit: int) -> Body:

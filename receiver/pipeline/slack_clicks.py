@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.slack_reply import FORM
+from receiver.channels.slack_reply import FORM, LATER
 from receiver.incident.slash import Misunderstood, made, severity
 from receiver.model.command import (
     Acknowledge,
@@ -175,12 +175,15 @@ class SlackClicks:
         return {}
 
 
+_MINUTES = frozenset(minutes for minutes, _ in LATER)
+
+
 def filled(values: Mapping[str, Any], now: datetime) -> list[Command]:
     """Return what a form asks for. Raises Misunderstood with what is missing. Pure."""
     status = _object(_object(_object(values.get("status")).get("status_select")).get("selected_option")).get("value")
     text = _object(_object(values.get("msg")).get("msg_input")).get("value")
     level = _object(_object(_object(values.get("sev")).get("sev_select")).get("selected_option")).get("value")
-    soon = _object(_object(_object(values.get("next")).get("next_select")).get("selected_option")).get("value")
+    cause = _object(_object(values.get("cause")).get("cause_input")).get("value")
     commands: list[Command] = []
     if level:
         commands.append(Edit(severity=severity(str(level))))
@@ -188,13 +191,19 @@ def filled(values: Mapping[str, Any], now: datetime) -> list[Command]:
     if status:
         if not words:
             raise Misunderstood("write what customers are told")
-        next_update = now + timedelta(minutes=int(soon)) if isinstance(soon, str) and soon.isdigit() else None
-        commands.append(
-            made(UpdateStatusPage, '/status update STATUS "TEXT"', status=status, text=words, next_update=next_update)
-        )
+        said = {
+            "status": status, "text": words, "next_update": _in_minutes(values, "next", now),
+            "cause": str(cause or "").strip() or None, "expected_resolution": _in_minutes(values, "expected", now),
+        }  # fmt: skip
+        commands.append(made(UpdateStatusPage, '/status update STATUS "TEXT"', **said))
     elif words:
         commands.append(made(AddNote, '/incident note "TEXT"', text=words))
     return commands
+
+
+def _in_minutes(values: Mapping[str, Any], name: str, now: datetime) -> datetime | None:
+    chosen = _object(_object(_object(values.get(name)).get(f"{name}_select")).get("selected_option")).get("value")
+    return now + timedelta(minutes=int(chosen)) if isinstance(chosen, str) and chosen in _MINUTES else None
 
 
 def _object(value: Any) -> Mapping[str, Any]:

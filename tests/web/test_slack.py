@@ -315,13 +315,19 @@ async def test_a_form_for_status_updates(fired: House) -> None:
     values = {
         "status": {"status_select": {"selected_option": {"value": "identified"}}},
         "msg": {"msg_input": {"value": "It is the database."}},
+        "cause": {"cause_input": {"value": "A failed disk"}},
+        "expected": {"expected_select": {"selected_option": {"value": "120"}}},
         "next": {"next_select": {"selected_option": {"value": "30"}}},
     }
+    asked = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+    assert asked == list(values), "every field of the form is read"
     sent = {**view, "state": {"values": values}}
     assert await click(fired, {"type": "view_submission", "view": sent}) == (200, None)
     (update,) = [one for one in (await one(fired)).updates if one.text == "It is the database."]
     assert update.status == "identified"
-    assert update.next_update is not None
+    assert update.cause == "A failed disk"
+    assert update.next_update == fired.world.clock.now() + timedelta(minutes=30)
+    assert update.expected_resolution == fired.world.clock.now() + timedelta(hours=2)
     values["msg"]["msg_input"]["value"] = " "
     status, said = await click(fired, {"type": "view_submission", "view": sent})
     assert (status, said["response_action"], list(said["errors"])) == (200, "errors", ["msg"])
