@@ -83,7 +83,7 @@ def test_events_are_numbered_on_from_the_last(opened: Incident) -> None:
         (Kind.RESOLVED, {}, {"state": State.RESOLVED, "resolved_at": at(60), "ladder": STOOD}),
         (Kind.RESOLUTION_PROPOSED, {}, {"proposed": True}),
         (Kind.SEVERITY_RAISED, {"decision": WORSE.model_dump(mode="json")}, {"severity": "SEV-1", "decision": WORSE,
-         "severity_at": at(60), "ladder": Ladder(since=at(60)), "calm_since": at(60)}),
+         "severity_at": at(60), "ladder": Ladder(since=at(60)), "calm_since": at(60), "raised": 4}),
         (Kind.REFIRED, {}, {"state": State.OPEN, "resume": None, "monitoring_at": None, "flaps": 1}),
         (Kind.REOPENED, {}, {"state": State.OPEN, "ring": 2, "reopened": 1, "notified": (), "flaps": 1,
          "reached": (), "severity_at": at(60), "ladder": Ladder(since=at(60))}),
