@@ -6,7 +6,7 @@ over in a commit of its own, which a timer of the child repeats until it is done
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -102,11 +102,15 @@ def absorb(
     bodies: Mapping[str, Mapping[str, Any]],
     policy: Policy,
     now: datetime,
+    lost: Collection[str] = (),
 ) -> Verdict:
-    """Return how `parent` takes the alerts of `child` over; a worse severity is taken over as well."""
+    """Return how `parent` takes the alerts of `child` over; a worse severity is taken over as well.
+
+    `lost`: keys of a parent that is over that lead to another incident, which is open.
+    """
     fresh = {name: record for name, record in theirs.items() if name not in records}
     draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="merge"), now)
-    keys = list(dict.fromkeys((*parent.keys, *child.keys)))
+    keys = [key for key in dict.fromkeys((*parent.keys, *child.keys)) if key not in lost]
     data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}
     data["parts"] = list(inherited(child, policy))
     text = f"{child.id} was merged into it with {len(fresh)} alerts"

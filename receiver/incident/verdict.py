@@ -58,6 +58,8 @@ class View:
     """How many incidents have opened within the storm's time."""
     storm: str = ""
     """The uid of the storm that is going on, or ""."""
+    lost: frozenset[str] = frozenset()
+    """Keys of an incident that is over that lead to another one, which is open."""
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Labels of the alerts that are kept, by fingerprint; read only where a maintenance window holds a new one."""
 

@@ -184,7 +184,8 @@ class Intake:
                     rest = one.key == part.key
                     said += await self._decide(one, text if rest else "", setting, now, adopted if rest else ())
                 return said
-            view = replace(_view(known), labels=await self._labels(part, known, setting, now))
+            lost = await self.incidents.lost(known.incident) if known.incident is not None else frozenset()
+            view = replace(_view(known), lost=lost, labels=await self._labels(part, known, setting, now))
             verdict = on_notification(part, view, setting.policy, new_uid(), now, [page for page, _ in adopted])
             if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
                 # The storm comes first; then this one is decided again, as a part of it.

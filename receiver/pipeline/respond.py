@@ -101,6 +101,8 @@ class Respond:
             if not draft.events:
                 return Done(incident, ())
             verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            if incident.state.over and not draft.incident.state.over:
+                verdict.pointers = await self._taken_back(incident)
             try:
                 done = await self.write(verdict, setting, now, once, what)
             except Stale:
@@ -110,6 +112,16 @@ class Respond:
             log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
             return Done(done, tuple(draft.events))
         raise Contended("others were faster each time")
+
+    async def _taken_back(self, incident: Incident) -> dict[str, str]:
+        # A key leads to one open incident at most: the one that is reopened takes its keys back, or is not reopened.
+        led = await self.incidents.led(incident.keys)
+        for uid, is_open in led.values():
+            if is_open and uid != incident.uid:
+                other = await self.find(uid)
+                why = f"{other.label} is open for the same alerts: work on that one, or close it first"
+                raise Illegal(incident, "reopen", why, ())
+        return {key: uid for key, (uid, _) in led.items()}
 
     async def declare(
         self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
@@ -172,9 +184,8 @@ class Respond:
             records = await self.incidents.records(parent.uid)
             theirs = await self.incidents.records(child.uid)
             setting = self.setting()
-            verdict = absorb(
-                parent, child, records, theirs, await self.incidents.bodies(child.uid), setting.policy, now
-            )
+            bodies, lost = await self.incidents.bodies(child.uid), await self.incidents.lost(parent)
+            verdict = absorb(parent, child, records, theirs, bodies, setting.policy, now, lost)
             # What the vendor has taken is not sent again; what it may have taken is, under the same key.
             rang = await self._rang(child) if child.handed else set()
             taken = [(page, page.key in rang) for page in child.handed]

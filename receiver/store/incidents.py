@@ -373,6 +373,23 @@ class Incidents:
             rows = await client.lrange(self.keys.log(uid), after, -1)
         return [Event.model_validate_json(row) for row in rows]
 
+    async def led(self, keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        """Return for each correlation key the uid that it leads to, "" for none, and whether that incident is open."""
+        async with self.connection.guarded() as client:
+            uids = [uid or "" for uid in await client.mget([self.keys.named(f"key:{key}") for key in keys])]
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.zscore(self.keys.named("open"), uid)
+            scores = await pipe.execute()
+        return {key: (uid, score is not None) for key, uid, score in zip(keys, uids, scores, strict=True)}
+
+    async def lost(self, incident: Incident) -> frozenset[str]:
+        """Return the keys of an incident that is over that lead to another one, which is open, by now."""
+        if not incident.state.over:
+            return frozenset()
+        led = await self.led(incident.keys)
+        return frozenset(key for key, (uid, is_open) in led.items() if is_open and uid != incident.uid)
+
     async def bodies(self, uid: str) -> dict[str, dict[str, Any]]:
         """Return labels, annotations and generatorURL of every alert that is kept, by fingerprint."""
         async with self.connection.guarded() as client:

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.model.command import Acknowledge, Resolve
+from receiver.incident.illegal import Illegal
+from receiver.model.base import rfc3339
+from receiver.model.command import Acknowledge, AddNote, Close, Reopen, Resolve
 from receiver.model.incident import State
 from receiver.model.severity import Severity
 from tests.stories.test_held import _dies, known, merge, two, up
@@ -157,3 +159,42 @@ async def test_the_time_to_answer_stands_still_in_a_window(world: World) -> None
     assert "bob" not in world.rung(), "five of the fifteen minutes to answer are over"
     await world.forward("10m")
     assert "bob" in world.rung()
+
+
+async def test_reopening_by_hand_leaves_one_open_incident_for_its_alerts(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.post(notification(alert("Broken", firing=False, **HIGH)))
+    await world.forward("3h")
+    later = rfc3339(world.clock.now())
+    await world.post(notification(alert("Broken", starts=later, **HIGH)))
+    assert {one.id: one.state for one in await world.incidents()}["INC-2026-0002"] is State.OPEN
+    with pytest.raises(Illegal, match="INC-2026-0002 is open for the same alerts"):
+        await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
+    # Once that one is over, the older may be reopened, and what fires next is told to it.
+    await world.one.respond.act("INC-2026-0002", Close(force=True, text="a double"), ALICE, world.clock.now())
+    await world.post(notification(alert("Broken", firing=False, starts=later, **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
+    answer = await world.post(notification(alert("Broken", starts=rfc3339(world.clock.now()), **HIGH)))
+    assert answer.foremost.incident == "INC-2026-0001"
+    assert {one.id: one.state for one in await world.incidents()} == {
+        "INC-2026-0001": State.OPEN,
+        "INC-2026-0002": State.CLOSED,
+    }
+
+
+async def test_what_reopens_takes_no_key_that_has_gone_on_elsewhere(world: World) -> None:
+    await two(world)
+    parent = await merge(world)
+    assert len(parent.keys) == 2
+    await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
+    await world.post(notification(alert("DataLag", firing=False), group="mild"))
+    await world.post(notification(alert("Broken", firing=False, **HIGH), group="bad"))
+    await world.forward("3h")
+    await world.post(notification(alert("Broken", starts=rfc3339(world.clock.now()), **HIGH), group="bad"))
+    await world.one.respond.act("INC-2026-0001", AddNote(text="still of interest"), ALICE, world.clock.now())
+    found = await known(world)
+    assert [one.id for one in found.values() if not one.state.over] == ["INC-2026-0003"]
+    with pytest.raises(Illegal, match="INC-2026-0003"):
+        await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
