@@ -143,9 +143,9 @@ class Change:
         return [*others, self.part.group] if self.part.truncated else others
 
     def _reopen(self, counts: dict[str, Any]) -> None:
-        # Pages of the ring before still owe their resolve: they are told of the reopening as well.
         # A key leads to one open incident: what has gone on elsewhere meanwhile stays there.
         counts["keys"] = [key for key in counts.get("keys", self.draft.incident.keys) if key not in self.view.lost]
+        # Pages of the ring before still owe their resolve: they are told of the reopening as well.
         text = f"{counts['firing']} alerts fire again after the resolution"
         everybody = (*self.policy.informs, *pagers_of(self.draft.incident))
         self.draft.add(Kind.REOPENED, "reopened", text, counts, everybody)

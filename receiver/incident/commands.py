@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,6 +122,14 @@ def _close(draft: Draft, command: Close, policy: Policy, origin: str | None) -> 
         _resolve(draft, Resolve(text=command.text), policy, origin)
     text = _said(f"closed by {draft.actor.name}", command.text)
     draft.add(Kind.CLOSED, "closed", text, {"by": draft.actor.name}, policy.informs)
+
+
+def may_reopen(incident: Incident, others: Iterable[Incident]) -> None:
+    """Raise Illegal where one of `others`, to which its keys lead, is open: a key has one open incident at most."""
+    for other in others:
+        if other.uid != incident.uid and not other.state.over:
+            why = f"{other.label} is open for the same alerts: work on that one, or close it first"
+            raise Illegal(incident, "reopen", why, ())
 
 
 def _reopen(draft: Draft, command: Reopen, policy: Policy, origin: str | None) -> None:

@@ -25,12 +25,17 @@ def _stops(incident: Incident) -> bool:
     return called is None or called.until is Until.ACKNOWLEDGED
 
 
+def _begun(incident: Incident, at: datetime) -> Ladder:
+    # The escalation from its first step; where nobody is to be called, or somebody has it, its clock stands.
+    quiet = incident.state is State.MONITORING or incident.state.over
+    taken = incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
+    return Ladder(since=None if quiet or taken else at)
+
+
 def _restarted(incident: Incident, event: Event) -> dict[str, Any]:
     decision = Decision.model_validate(event.data["decision"])
     after = incident.model_copy(update={"severity": decision.severity})
-    quiet = after.state is State.MONITORING or after.state.over or after.held is not None
-    taken = after.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(after)
-    ladder = Ladder(since=None if quiet or taken else event.at)
+    ladder = Ladder() if after.held is not None else _begun(after, event.at)
     change = {"severity": decision.severity, "decision": decision, "severity_at": event.at, "ladder": ladder}
     return {**change, "raised": event.seq} if decision.severity.worse_than(incident.severity) else change
 
@@ -279,10 +284,7 @@ def _reminded_of(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _released(incident: Incident, event: Event) -> dict[str, Any]:
-    quiet = incident.state is State.MONITORING or incident.state.over
-    # Who has said "mine" inside the window has said it: what stops there for others stops here.
-    taken = incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
-    ladder = Ladder(since=None if quiet or taken else event.at)
+    ladder = _begun(incident, event.at)
     change = {"held": None, "held_until": None, "held_at": None, "severity_at": event.at, "ladder": ladder}
     # The time to answer stood still with the escalation.
     return {**change, "reached": _later(incident.reached, event.at - (incident.held_at or event.at))}

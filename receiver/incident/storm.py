@@ -6,6 +6,7 @@ of it and page nobody, SEV-1 excepted, which is never held back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from receiver.incident.audience import Policy
@@ -31,6 +32,19 @@ def joins(view: View, policy: Policy, severity: Severity) -> bool:
     if policy.storm is None or severity is Severity.SEV1:
         return False
     return view.recent >= policy.storm[0]
+
+
+def let_out(held: Incident, opened: Iterable[Incident], policy: Policy) -> tuple[Severity, str] | None:
+    """Return severity and reason of the storm that what is let out together with `held` is; None where it is none.
+
+    `opened`: every open incident. SEV-1 is never part of one. What a window lets out at its end is as much noise as
+    what opens at once, and the limit is the same (`storm.incidents`).
+    """
+    alike = [one for one in opened if one.held == held.held and one.firing and one.severity is not Severity.SEV1]
+    if policy.storm is None or len(alike) <= policy.storm[0]:
+        return None
+    severity = min((one.severity for one in alike), key=lambda one: one.rank)
+    return severity, f"{len(alike)} incidents are let out of {held.held}"
 
 
 def shelter_in_storm(draft: Draft, storm: str) -> str:

@@ -10,6 +10,7 @@ import structlog
 from receiver.clock import Clock
 from receiver.incident.audience import Asked, backup_of
 from receiver.incident.detour import detour, roads
+from receiver.incident.escalation import BACKUP
 from receiver.incident.journal import Draft
 from receiver.incident.summons import ring_people
 from receiver.incident.verdict import Outcome, Verdict
@@ -73,7 +74,7 @@ class Beside:
                 detour(draft, setting.policy, page, reason)
             backup = backup_of(setting.policy, page.contact, draft.now)
             if backup:
-                ring_people(draft, setting.policy, [Asked(page.contact, backup)], "backup")
+                ring_people(draft, setting.policy, [Asked(page.contact, backup)], BACKUP)
 
         await self._commit(incident, write)
 

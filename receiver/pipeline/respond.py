@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.commands import on_command
+from receiver.incident.commands import may_reopen, on_command
 from receiver.incident.declaration import declare
 from receiver.incident.illegal import Illegal, Impossible, Unfit
 from receiver.incident.merging import absorb, merge
@@ -114,13 +114,9 @@ class Respond:
         raise Contended("others were faster each time")
 
     async def _taken_back(self, incident: Incident) -> dict[str, str]:
-        # A key leads to one open incident at most: the one that is reopened takes its keys back, or is not reopened.
+        # The one that is reopened takes its keys back; the commit sees whether they lead where they led now.
         led = await self.incidents.led(incident.keys)
-        for uid, is_open in led.values():
-            if is_open and uid != incident.uid:
-                other = await self.find(uid)
-                why = f"{other.label} is open for the same alerts: work on that one, or close it first"
-                raise Illegal(incident, "reopen", why, ())
+        may_reopen(incident, await self.incidents.many([uid for uid, is_open in led.values() if is_open]))
         return {key: uid for key, (uid, _) in led.items()}
 
     async def declare(

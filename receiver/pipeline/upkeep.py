@@ -12,13 +12,13 @@ import structlog
 from receiver.incident.illegal import Unfit
 from receiver.incident.journal import Draft
 from receiver.incident.shelter import WINDOW, look_again, sheltered
+from receiver.incident.storm import let_out
 from receiver.incident.timing import SHELTER
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.incident.windows import Window
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident
-from receiver.model.severity import Severity
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.posted import WINDOWS
@@ -127,20 +127,15 @@ class Upkeep:
         await self.intake.due.later(member, to_ms(max(now, min(until, now + LOOK))))
 
     async def _storm(self, incident: Incident, now: datetime) -> str:
-        # What a window lets out at its end is as much noise as what opens at once: above the limit it is one storm.
-        limit = self.setting().policy.storm
-        if limit is None:
-            return ""
-        for _ in range(2):
-            opened = await self.incidents.listing(open_only=True, most=10_000)
-            alike = [one for one in opened if one.held == incident.held and one.firing]
-            together = [one.severity for one in alike if one.severity is not Severity.SEV1]
-            storm = next((one.uid for one in opened if one.storm), "")
-            if storm or len(together) <= limit[0]:
-                return storm
-            why = f"{len(together)} incidents are let out of the window {(incident.held or '').removeprefix(WINDOW)}"
-            await self.intake.open_storm(min(together, key=lambda one: one.rank), why, self.setting(), now)
-        return ""
+        # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
+        setting = self.setting()
+        opened = await self.incidents.listing(open_only=True, most=10_000)
+        known = next((one.uid for one in opened if one.storm), "")
+        storm = let_out(incident, opened, setting.policy)
+        if known or storm is None:
+            return known
+        await self.intake.open_storm(*storm, setting, now)
+        return next((one.uid for one in await self.incidents.listing(open_only=True, most=10_000) if one.storm), "")
 
     async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
         for _ in range(3):

@@ -255,13 +255,18 @@ async def test_the_replica_may_die_between_the_two_halves_of_a_merge(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await two(world)
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
-        patch.setattr(world.one.respond, "hand_over", _dies)
-        await merge(world)
+    await half_merged(world, monkeypatch)
     assert world.sent("resolve") == []
     await world.forward("1m")
     assert [page.person for page in (await known(world))["INC-2026-0001"].pages] == ["alice"]
     assert (world.rung(), world.sent("resolve")) == (["alice"], [])
+
+
+async def half_merged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merge INC-2026-0002 into INC-2026-0001, of which the replica that does so ends only the first."""
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(world.one.respond, "hand_over", _dies)
+        await merge(world)
 
 
 async def _dies(uid: str, now: Any) -> None:

@@ -13,7 +13,7 @@ from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, AddNote, Close, Reopen, Resolve
 from receiver.model.incident import State
 from receiver.model.severity import Severity
-from tests.stories.test_held import _dies, known, merge, two, up
+from tests.stories.test_held import half_merged, known, merge, two, up
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
@@ -39,9 +39,7 @@ async def test_what_was_merged_twice_while_a_replica_died_arrives_at_the_last(
 ) -> None:
     await two(world)
     await world.post(notification(alert("DataLag", labels={"instance": "x"}), group="other"))
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
-        patch.setattr(world.one.respond, "hand_over", _dies)
-        await merge(world)
+    await half_merged(world, monkeypatch)
     await world.one.respond.merge("INC-2026-0001", "INC-2026-0003", ALICE, world.clock.now())
     await world.forward("1m")
     last = (await known(world))["INC-2026-0003"]
@@ -67,9 +65,7 @@ async def test_what_ended_before_it_heard_of_what_was_merged_into_it_is_not_over
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await two(world)
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
-        patch.setattr(world.one.respond, "hand_over", _dies)
-        await merge(world)
+    await half_merged(world, monkeypatch)
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
     await world.forward("1m")
     parent = (await known(world))["INC-2026-0001"]
@@ -83,9 +79,7 @@ async def test_ended_as_severe_it_calls_anew(world: World, monkeypatch: pytest.M
     await world.open()
     await world.post(notification(alert("Slow", **HIGH), group="first"))
     await world.post(notification(alert("Broken", **HIGH), group="bad"))
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
-        patch.setattr(world.one.respond, "hand_over", _dies)
-        await merge(world)
+    await half_merged(world, monkeypatch)
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
     await world.forward("1m")
     assert (await known(world))["INC-2026-0001"].state is State.OPEN
@@ -141,7 +135,7 @@ async def test_what_a_window_holds_is_no_storm_until_it_is_let_out(world: World)
     await world.forward("5s")
     found = await world.incidents()
     (storm,) = [one for one in found if one.storm]
-    assert "23 incidents are let out of the window upgrade" in storm.title
+    assert "23 incidents are let out of maintenance: upgrade" in storm.title
     assert Counter(one.held for one in found) == {"storm": 23, None: 3}
     paged = Counter(page.key.split("/")[1] for one in found for page in one.pages)
     assert len(paged) == 3, "the one outside, the SEV-1, and the storm"
