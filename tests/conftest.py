@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from receiver.store import connection
 from receiver.store.embedded import EmbeddedStore
 
 MEMORY = Path("/dev/shm")
@@ -48,6 +49,12 @@ def ask(url: str, *words: str) -> bytes:
         door.connect(unquote(url.removeprefix("unix://")))
         door.sendall((" ".join(words) + "\r\n").encode())
         return door.recv(65_536)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
+    monkeypatch.setattr(connection, "COMMAND_LIMIT", 20.0)
 
 
 @pytest.fixture

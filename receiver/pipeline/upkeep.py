@@ -12,7 +12,7 @@ import structlog
 from receiver.incident.illegal import Unfit
 from receiver.incident.journal import Draft
 from receiver.incident.shelter import WINDOW, look_again, sheltered
-from receiver.incident.storm import let_out
+from receiver.incident.storm import KEY, let_out
 from receiver.incident.timing import SHELTER
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.incident.windows import Window
@@ -128,14 +128,17 @@ class Upkeep:
 
     async def _storm(self, incident: Incident, now: datetime) -> str:
         # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
-        setting = self.setting()
-        opened = await self.incidents.listing(open_only=True, most=10_000)
-        known = next((one.uid for one in opened if one.storm), "")
-        storm = let_out(incident, opened, setting.policy)
-        if known or storm is None:
+        # What is held beside it comes from the mirror: to read all of it for each of many would keep the store busy.
+        known = await self._open_storm()
+        storm = None if known else let_out(incident, self.mirror.open(), self.setting().policy)
+        if storm is None:
             return known
-        await self.intake.open_storm(*storm, setting, now)
-        return next((one.uid for one in await self.incidents.listing(open_only=True, most=10_000) if one.storm), "")
+        await self.intake.open_storm(*storm, self.setting(), now)
+        return await self._open_storm()
+
+    async def _open_storm(self) -> str:
+        uid, is_open = (await self.incidents.led([KEY]))[KEY]
+        return uid if is_open else ""
 
     async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
         for _ in range(3):

@@ -16,7 +16,7 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 @pytest.fixture
-async def world(store_url: str) -> AsyncIterator[World]:
+async def world(store_url: str, patient: None) -> AsyncIterator[World]:
     made = World(store_url)
     try:
         yield made

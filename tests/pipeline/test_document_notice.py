@@ -28,7 +28,7 @@ def written(incident: Incident, log: Sequence[Event], now: datetime, receipts: S
     )
 
 
-async def test_it_holds_every_event_and_goes_to_the_channel_of_documents(store_url: str) -> None:
+async def test_it_holds_every_event_and_goes_to_the_channel_of_documents(store_url: str, patient: None) -> None:
     world = World(store_url)
     try:
         await world.site.start()

@@ -11,7 +11,7 @@ from tests.stories.world import World, alert, notification
 
 
 @pytest.fixture
-async def world(store_url: str) -> AsyncIterator[World]:
+async def world(store_url: str, patient: None) -> AsyncIterator[World]:
     made = World(store_url)
     try:
         yield await made.open()

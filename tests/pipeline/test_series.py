@@ -11,7 +11,7 @@ from tests.stories.world import World, alert, notification, reference
 
 
 @pytest.fixture
-async def world(store_url: str) -> AsyncIterator[World]:
+async def world(store_url: str, patient: None) -> AsyncIterator[World]:
     made = await World(store_url).open()
     try:
         yield made

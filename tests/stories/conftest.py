@@ -9,6 +9,11 @@ import pytest
 from tests.stories.world import World
 
 
+@pytest.fixture(autouse=True)
+def never_hurried(patient: None) -> None:
+    """No story is about the seconds that a store takes: there it is either killed or there."""
+
+
 @pytest.fixture
 async def world(store_url: str) -> AsyncIterator[World]:
     """Fakes and a store, without a replica yet: call `open`."""

@@ -84,7 +84,7 @@ Opened = Callable[..., Awaitable[House]]
 
 
 @pytest.fixture
-async def opened(store_url: str) -> AsyncIterator[Opened]:
+async def opened(store_url: str, patient: None) -> AsyncIterator[Opened]:
     """Call it with what the configuration shall have otherwise; it returns the house."""
     world = World(store_url)
     houses: list[House] = []
