@@ -24,9 +24,10 @@ from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.notices import page_action
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Stale
 from receiver.store.connection import Contended
 from receiver.store.due import Claimed, Due
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.incidents import Incidents
 
 TRIES = 12
 """Decisions made anew when others commit first."""

@@ -26,7 +26,8 @@ from receiver.review.postmortem import Budget
 from receiver.review.terms import Terms
 from receiver.sources.asking import Asking, SourceError
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.change import Stale
+from receiver.store.incidents import Incidents
 
 SHORTEST = timedelta(minutes=1)
 """A shorter span has too few samples to say anything."""

@@ -14,8 +14,8 @@ from receiver.model.event import Actor
 from receiver.model.incident import Page
 from receiver.pipeline.respond import Reused
 from receiver.pipeline.setting import Setting
+from receiver.store.change import new_uid
 from receiver.store.due import Due, OtherWish
-from receiver.store.incidents import new_uid
 
 
 class Calls:

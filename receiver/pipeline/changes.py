@@ -18,7 +18,8 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.sources.asking import Asking, SourceError
 from receiver.sources.github import GitHub
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.change import Stale
+from receiver.store.incidents import Incidents
 
 FRESH = timedelta(seconds=60)
 """How long an answer about a repository is used again."""

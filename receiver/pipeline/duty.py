@@ -18,8 +18,8 @@ from receiver.pipeline.posted import ACCEPTED, OVERRIDE
 from receiver.pipeline.respond import Reused
 from receiver.pipeline.schedules import Accepted, Schedules
 from receiver.store.board import Board
+from receiver.store.change import new_uid
 from receiver.store.due import Due
-from receiver.store.incidents import new_uid
 
 HANDOFF = "handoff"
 """The name of the timer that looks after hand-offs (pipeline/handover.py)."""

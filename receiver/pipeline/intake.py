@@ -24,9 +24,10 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.owing import rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Change, Committed, Stale, new_uid
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
-from receiver.store.incidents import Change, Committed, Incidents, Known, Seen, Stale, new_uid
+from receiver.store.incidents import Incidents, Known, Seen
 from receiver.triage.correlate import split
 from receiver.triage.rules import Answers
 

@@ -19,7 +19,8 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.sources.asking import Asking, SourceError
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.change import Stale
+from receiver.store.incidents import Incidents
 from receiver.triage.measurements import Unit
 
 FRESH = timedelta(seconds=15)

@@ -11,7 +11,7 @@ from receiver.model.event import Destination, Event
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.pipeline.setting import Setting
-from receiver.store.incidents import Row
+from receiver.store.change import Row
 
 
 def rows(

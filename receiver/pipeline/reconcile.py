@@ -17,7 +17,8 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstream
 from receiver.sources.asking import Asking, SourceError
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.change import Stale
+from receiver.store.incidents import Incidents
 
 NAME = "reconcile"
 SENDER = "reconciler"

@@ -24,8 +24,9 @@ from receiver.model.notice import Action
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Repeated, Stale, new_uid
 from receiver.store.connection import Contended
-from receiver.store.incidents import Incidents, Repeated, Stale, new_uid
+from receiver.store.incidents import Incidents
 
 TRIES = 12
 """Decisions made anew when others commit first."""

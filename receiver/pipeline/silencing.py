@@ -19,7 +19,8 @@ from receiver.pipeline.respond import Changed, Done, Respond
 from receiver.pipeline.setting import Setting
 from receiver.sources.alertmanager import Alertmanager
 from receiver.sources.asking import Asking, SourceError
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.change import Stale
+from receiver.store.incidents import Incidents
 
 AGAIN = timedelta(seconds=30)
 """How soon it is tried again to end a silence."""

@@ -15,8 +15,9 @@ from receiver.model.event import Actor
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.respond import TRIES, Changed, Done, Respond
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Repeated, Stale, new_uid
 from receiver.store.connection import Contended
-from receiver.store.incidents import Incidents, Repeated, Stale, new_uid
+from receiver.store.incidents import Incidents
 
 log = structlog.get_logger("receiver.splitting")
 

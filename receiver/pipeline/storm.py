@@ -15,8 +15,9 @@ from receiver.model.incident import Incident
 from receiver.model.severity import Severity
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Stale
 from receiver.store.due import Due
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.incidents import Incidents
 
 
 class Storm:

@@ -25,7 +25,8 @@ from receiver.pipeline.posted import WINDOWS
 from receiver.pipeline.respond import Reused
 from receiver.pipeline.setting import Setting
 from receiver.store.board import Board
-from receiver.store.incidents import Incidents, Stale, new_uid
+from receiver.store.change import Stale, new_uid
+from receiver.store.incidents import Incidents
 from receiver.triage.matchers import parse_matcher
 
 LONGEST = timedelta(days=30)

@@ -17,7 +17,8 @@ from receiver.pipeline.setting import CheckAsked, Setting
 from receiver.sources.asking import Asking, SourceError
 from receiver.sources.health import status_of
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents import Incidents, Stale
+from receiver.store.change import Stale
+from receiver.store.incidents import Incidents
 
 
 class Verify:

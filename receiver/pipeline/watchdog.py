@@ -14,8 +14,9 @@ from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Stale, new_uid
 from receiver.store.due import Due
-from receiver.store.incidents import Incidents, Stale, new_uid
+from receiver.store.incidents import Incidents
 
 NAME = "watchdog"
 LOOK = timedelta(seconds=10)

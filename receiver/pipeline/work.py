@@ -22,9 +22,10 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
+from receiver.store.change import Committed, Stale
 from receiver.store.connection import StoreAway
 from receiver.store.due import Beat, Claimed, Due
-from receiver.store.incidents import Committed, Incidents, Stale
+from receiver.store.incidents import Incidents
 from receiver.store.keys import TIMERS
 from receiver.store.pace import Pace
 

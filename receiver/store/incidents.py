@@ -9,30 +9,13 @@ from typing import Any
 
 import orjson
 
-from receiver.model.event import Destination, Event
+from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident
-from receiver.model.past import past_fields
-from receiver.model.severity import Severity
+from receiver.store.change import Change, Committed, Repeated, Stale, arguments, record_of
 from receiver.store.connection import Connection, Script
 
 LOAD = Script("load")
 COMMIT = Script("commit")
-
-
-class Stale(Exception):
-    """Somebody else committed first: decide again on fresh state."""
-
-
-class Repeated(Exception):
-    """A door has taken this before, under the same key: nothing was written now."""
-
-    def __init__(self, uid: str, number: str, version: int, what: str) -> None:
-        """`what` is the text that was kept with it the first time."""
-        super().__init__(f"taken before, by {number}")
-        self.uid = uid
-        self.id = number
-        self.version = version
-        self.what = what
 
 
 @dataclass(frozen=True)
@@ -70,98 +53,6 @@ class Known:
     """Fingerprints that a person has split off, and the correlation key where each belongs now."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One destination that is owed something: `last` is the sequence number of the last event addressed to it."""
-
-    member: str
-    lane: str
-    to: Destination
-    last: int
-    memory: dict[str, Any] | None = None
-    """Set when something is known to have been sent before (an adopted emergency page)."""
-    tries: int = 0
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one decision wants written. `incident` None: only tombs and digests."""
-
-    incident: Incident | None
-    about: Incident | None = None
-    """With no incident to write: the one that the notification repeats, so that its next copy is answered from it."""
-    events: Sequence[Event] = ()
-    records: Mapping[str, AlertRecord] = field(default_factory=dict)
-    bodies: Mapping[str, bytes] = field(default_factory=dict)
-    gone: Sequence[str] = ()
-    owners: Mapping[str, str] = field(default_factory=dict)
-    """Firing fingerprints and who held them when the decision was made; "" is claimed for this incident."""
-    freed: Sequence[str] = ()
-    pointers: Mapping[str, str] = field(default_factory=dict)
-    """Correlation keys that shall lead to this incident, and where they led when the decision was made."""
-    turn: tuple[str, int] | None = None
-    """The correlation key that was decided about, and its turn when it was read."""
-    seen: Mapping[str, str] = field(default_factory=dict)
-    tombs: Mapping[str, int] = field(default_factory=dict)
-    untomb: Sequence[str] = ()
-    rows: Sequence[Row] = ()
-    timers: Mapping[str, int] = field(default_factory=dict)
-    """Members of the timer lane and when (ms); 0 takes one away."""
-    held: Sequence[tuple[str, str, int]] = ()
-    unheld: Sequence[str] = ()
-    once: Sequence[str] = ()
-    """Keys of a door against repetition; `what` is kept under them for 7 days."""
-    what: str = ""
-    storm: tuple[int, int] | None = None
-    """For a new incident: it is stale once so many have opened since that ms."""
-    into: str = ""
-    """Where a merged incident's keys and owners lead from now on."""
-    unpoint: Sequence[str] = ()
-    """Correlation keys that lead to this incident no longer."""
-
-
-@dataclass(frozen=True)
-class Committed:
-    """What a commit gave: the incident with its id and version, and the rows leased to who committed."""
-
-    incident: Incident | None
-    leased: tuple[str, ...]
-    token: str
-
-
-def new_uid() -> str:
-    """Return an identity that nobody else draws."""
-    return secrets.token_hex(12)
-
-
-def _record(name: str, text: str) -> AlertRecord:
-    firing, starts, ends, severity, alert, digest, seen = orjson.loads(text)
-    return AlertRecord.model_construct(
-        fingerprint=name,
-        firing=bool(firing),
-        starts_ms=starts,
-        ends_ms=ends,
-        severity=Severity(f"SEV-{severity}"),
-        name=alert,
-        digest=digest,
-        seen_ms=seen,
-    )
-
-
-def _packed(record: AlertRecord) -> bytes:
-    return orjson.dumps(
-        [
-            int(record.firing),
-            record.starts_ms,
-            record.ends_ms,
-            record.severity.rank,
-            record.name,
-            record.digest,
-            record.seen_ms,
-        ]
-    )
-
-
 class Incidents:
     """The incidents of one namespace."""
 
@@ -195,7 +86,7 @@ class Incidents:
         records: dict[str, AlertRecord] = {}
         if uid:
             incident = _incident(state, version, number)
-            records = {name: _record(name, text) for name, text in zip(flat[::2], flat[1::2], strict=True)}
+            records = {name: record_of(name, text) for name, text in zip(flat[::2], flat[1::2], strict=True)}
         return Known(
             key=key,
             pointer=own,
@@ -217,71 +108,12 @@ class Incidents:
         """
         token = secrets.token_hex(8)
         incident = change.incident
-        header = {
-            "prefix": self.keys.prefix,
-            "op": secrets.token_hex(12),
-            "uid": incident.uid if incident else "",
-            "version": incident.version if incident else 0,
-            "now": now_ms,
-            "lease": lease_ms,
-            "token": token,
-            "ttl": self.history_s,
-            "id": number,
-            "severity": incident.severity if incident else "",
-            "opened": round(incident.opened_at.timestamp() * 1000) if incident else 0,
-            "open": incident is not None and not incident.state.over,
-            "keys": list(change.pointers.items()),
-            "turn": list(change.turn or ()),
-            "seen": list(change.seen.items()),
-            "about": f"{change.about.severity}|{change.about.uid}|{change.about.id}" if change.about else "||",
-            "tombs": list(change.tombs.items()),
-            "untomb": list(change.untomb),
-            "rows": [
-                [
-                    row.member,
-                    row.lane,
-                    row.to.model_dump_json(),
-                    row.last,
-                    orjson.dumps(row.memory).decode() if row.memory is not None else "",
-                    row.tries,
-                ]
-                for row in change.rows
-            ],
-            "timers": list(change.timers.items()),
-            "held": list(change.held),
-            "unheld": list(change.unheld),
-            "once": list(change.once),
-            "what": change.what,
-            "storm": list(change.storm or ()),
-            "into": change.into,
-            "unpoint": list(change.unpoint),
-            "split": incident.key if incident and incident.split_from else "",
-            "past": orjson.dumps(past_fields(incident)).decode() if incident else "",
-            "promised": bool(incident and incident.actions),
-            "uncounted": bool(incident and (incident.drill or incident.held_until is not None)),
-            "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
-            "apart": (incident.parent or "") if incident and not incident.merged else "",
-            "n": {
-                "events": len(change.events),
-                "alerts": len(change.records),
-                "bodies": len(change.bodies),
-                "gone": len(change.gone),
-                "owners": len(change.owners),
-                "freed": len(change.freed),
-            },
-        }
-        args: list[Any] = [orjson.dumps(header)]
-        args.append(incident.model_dump_json(exclude={"id", "version"}) if incident else "")
-        args.extend(event.model_dump_json() for event in change.events)
-        for name, record in change.records.items():
-            args.extend((name, _packed(record)))
-        for name, body in change.bodies.items():
-            args.extend((name, body))
-        args.extend(change.gone)
-        for name, owner in change.owners.items():
-            args.extend((name, owner))
-        args.extend(change.freed)
-        reply = await self.connection.write(COMMIT, [self.keys.incident(header["uid"])], args)  # type: ignore[arg-type]
+        args = arguments(
+            change,
+            prefix=self.keys.prefix, ttl_s=self.history_s, now_ms=now_ms, lease_ms=lease_ms, token=token, number=number,
+        )  # fmt: skip
+        key = self.keys.incident(incident.uid if incident else "")
+        reply = await self.connection.write(COMMIT, [key], args)
         if reply[0] == "repeated":
             raise Repeated(*orjson.loads(reply[1]))
         if reply[0] != "ok":
@@ -400,7 +232,7 @@ class Incidents:
         """Return the record of every alert that is kept, by fingerprint."""
         async with self.connection.guarded() as client:
             rows = await client.hgetall(self.keys.alerts(uid))
-        return {name: _record(name, text) for name, text in rows.items()}
+        return {name: record_of(name, text) for name, text in rows.items()}
 
     async def receipts(self, uid: str) -> list[dict[str, Any]]:
         """Return what vendors answered, oldest first."""

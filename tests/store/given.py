@@ -11,9 +11,10 @@ from receiver.incident.journal import Draft
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind, Destination, Kind
 from receiver.model.incident import AlertRecord, Incident
+from receiver.store.change import Change, Committed, Row, new_uid
 from receiver.store.connection import Connection
 from receiver.store.due import Claimed, Due
-from receiver.store.incidents import Change, Committed, Incidents, Row, new_uid
+from receiver.store.incidents import Incidents
 from tests.incident.given import NOW, Store, alert, part
 
 MS = to_ms(NOW)

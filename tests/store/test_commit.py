@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from receiver.model.event import Kind
+from receiver.store.change import Change, Stale
 from receiver.store.connection import Script
-from receiver.store.incidents import COMMIT, Change, Stale
+from receiver.store.incidents import COMMIT
 from tests.store.given import LEASE, MS, Rooms, grown, opening, owing, record
 
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from receiver.store.change import Change, Committed
 from receiver.store.due import Claimed, Outcome
-from receiver.store.incidents import Change, Committed
 from receiver.store.keys import TIMERS
 from tests.store.given import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
 
