@@ -14,6 +14,7 @@ import pytest
 
 from receiver.store import connection
 from receiver.store.embedded import EmbeddedStore
+from receiver.web import webhooks
 
 MEMORY = Path("/dev/shm")
 ROOM = 1 << 30
@@ -55,6 +56,8 @@ def ask(url: str, *words: str) -> bytes:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
     monkeypatch.setattr(connection, "COMMAND_LIMIT", 20.0)
+    monkeypatch.setattr(webhooks, "ACCEPT_LIMIT", 25.0)
+    monkeypatch.setattr(webhooks, "LARGE_ACCEPT_LIMIT", 25.0)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 from receiver.model.oncall import parse_handoff
 
 
-class Window(Frozen):
+class Window(Kept):
     """A time in which some alerts page nobody: once, or every week."""
 
     id: str = ""

@@ -17,6 +17,15 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Kept(Frozen):
+    """A value that lies in the store, where versions next to each other share it while one takes the other's place.
+
+    What the other has written into it beside is neither a mistake nor lost: it is read, and written back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 def rfc3339(moment: datetime) -> str:
     """Return `moment` in UTC with milliseconds, as `2026-11-23T14:02:11.611Z` (surfaces.md, Shapes in JSON)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

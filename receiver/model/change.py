@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 
 
-class Change(Frozen):
+class Change(Kept):
     """One deployment or release. Its texts are foreign."""
 
     kind: Literal["deployment", "release"]
@@ -23,7 +23,7 @@ class Change(Frozen):
     url: str | None = None
 
 
-class Changes(Frozen):
+class Changes(Kept):
     """What a repository tells about the day before an incident."""
 
     repository: str

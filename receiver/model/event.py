@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 
 
 class ActorKind(StrEnum):
@@ -20,7 +20,7 @@ class ActorKind(StrEnum):
     API = "api"
 
 
-class Actor(Frozen):
+class Actor(Kept):
     """Who did it."""
 
     kind: ActorKind
@@ -99,7 +99,7 @@ class Kind(StrEnum):
     BUDGET_KNOWN = "budget_known"
 
 
-class Destination(Frozen):
+class Destination(Kept):
     """A channel and an address there: cursor, order, backoff and receipt are each per destination.
 
     For a page the address is the page key; for a channel that informs, what the channel calls its address.
@@ -112,7 +112,7 @@ class Destination(Frozen):
     """Whether the address is a person's own, who hears of what matters and not of everything."""
 
 
-class Event(Frozen):
+class Event(Kept):
     """One line of the log. `seq` counts from 1 within the incident."""
 
     seq: int

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from receiver.model.base import Frozen
+from receiver.model.base import Frozen, Kept
 from receiver.model.change import Changes
 from receiver.model.event import Destination
 from receiver.model.plan import Ladder, Plan, Reach, SeverityPlan
@@ -57,7 +57,7 @@ ADOPTED = "merged"
 """The step of a page that another incident made, which counts as that one's call."""
 
 
-class Page(Frozen):
+class Page(Kept):
     """One ring at one person's pager, frozen when it was decided.
 
     `address` is the vendor credential (a PagerDuty routing key): it is kept so that the resolve
@@ -79,7 +79,7 @@ class Page(Frozen):
     """Sequence number of the event that made it."""
 
 
-class Roles(Frozen):
+class Roles(Kept):
     """Who does what (the seed's roles)."""
 
     incident_commander: str | None = None
@@ -88,7 +88,7 @@ class Roles(Frozen):
     scribe: str | None = None
 
 
-class Incident(Frozen):
+class Incident(Kept):
     """A snapshot: what folding the log gives. The alerts themselves are kept beside it (AlertRecord)."""
 
     uid: str

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 from receiver.model.rota import DAYS as DAYS
 from receiver.model.rota import Change as Change
 from receiver.model.rota import Hours as Hours
@@ -120,7 +120,7 @@ class Planned(Settings):
         return self
 
 
-class Override(Frozen):
+class Override(Kept):
     """Somebody takes over from whoever would be on call: asked for while the service ran. Times are in UTC."""
 
     model_config = ConfigDict(populate_by_name=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 from receiver.model.event import Destination
 from receiver.model.policy import CustomerVisible, Publish, Until
 from receiver.model.severity import Severity
@@ -18,7 +18,7 @@ class Way(StrEnum):
     NOTIFY = "notify"
 
 
-class Step(Frozen):
+class Step(Kept):
     """One step of the escalation."""
 
     after: float
@@ -27,7 +27,7 @@ class Step(Frozen):
     notify: tuple[str, ...] = ()
 
 
-class Hours(Frozen):
+class Hours(Kept):
     """The hours of the week that count."""
 
     days: tuple[int, ...]
@@ -37,7 +37,7 @@ class Hours(Frozen):
     closes: int
 
 
-class SeverityPlan(Frozen):
+class SeverityPlan(Kept):
     """What one severity asks for."""
 
     respond: float
@@ -62,7 +62,7 @@ class SeverityPlan(Frozen):
     """Only these hours count for `respond` and `update`."""
 
 
-class Plan(Frozen):
+class Plan(Kept):
     """The whole policy of an incident."""
 
     severities: dict[Severity, SeverityPlan] = {}
@@ -72,7 +72,7 @@ class Plan(Frozen):
     """Where its time is marked, so that what was begun there is ended there."""
 
 
-class Reach(Frozen):
+class Reach(Kept):
     """A contact that was called at the start of a ring, and by when it is to answer."""
 
     contact: str
@@ -85,7 +85,7 @@ class Reach(Frozen):
     ring: int
 
 
-class Ladder(Frozen):
+class Ladder(Kept):
     """Where the escalation stands. Its clock runs since `since`, and stands while that is None."""
 
     step: int = 0

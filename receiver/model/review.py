@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 
 
 class ReviewStatus(StrEnum):
@@ -15,7 +15,7 @@ class ReviewStatus(StrEnum):
     FINAL = "final"
 
 
-class Writing(Frozen):
+class Writing(Kept):
     """The newest version of a post-mortem that a person has written; its text stands in the log."""
 
     version: int

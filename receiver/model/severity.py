@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 
 
 class Severity(StrEnum):
@@ -48,7 +48,7 @@ Measured = Annotated[float, BeforeValidator(_read), PlainSerializer(_write, when
 """A quantity in its base unit; in JSON an infinite one is the text `+Inf`, as Prometheus writes it."""
 
 
-class Decision(Frozen):
+class Decision(Kept):
     """Why an alert, or an incident, has its severity (surfaces.md, `decision`)."""
 
     severity: Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 
 
 class Progress(StrEnum):
@@ -15,7 +15,7 @@ class Progress(StrEnum):
     DONE = "done"
 
 
-class Ticket(Frozen):
+class Ticket(Kept):
     """One ticket of ours."""
 
     key: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from receiver.model.base import Frozen
+from receiver.model.base import Kept
 from receiver.model.severity import Severity
 
 
@@ -86,7 +86,7 @@ DEPLOYMENTS = 2
 """The number of the item about recent deployments."""
 
 
-class Option(Frozen):
+class Option(Kept):
     """A way to mitigate, and what it costs (the seed's mitigation options)."""
 
     name: str
@@ -126,7 +126,7 @@ OPTIONS = (
 )
 
 
-class Tick(Frozen):
+class Tick(Kept):
     """An item of the checklist that somebody has done."""
 
     item: int
@@ -143,7 +143,7 @@ class ActionStatus(StrEnum):
     DROPPED = "dropped"
 
 
-class ActionItem(Frozen):
+class ActionItem(Kept):
     """Something promised, with an owner and a day."""
 
     n: int
@@ -158,7 +158,7 @@ class ActionItem(Frozen):
     """When its owner was last reminded of it."""
 
 
-class Mitigation(Frozen):
+class Mitigation(Kept):
     """A mitigation that was chosen."""
 
     n: int
@@ -178,7 +178,7 @@ class UpdateStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-class StatusUpdate(Frozen):
+class StatusUpdate(Kept):
     """What the public is told, or would be once it is approved."""
 
     n: int
@@ -211,7 +211,7 @@ class StatusUpdate(Frozen):
         return self.published_at is None
 
 
-class Stopwatch(Frozen):
+class Stopwatch(Kept):
     """The incident's timer, started and stopped by hand."""
 
     started_at: datetime

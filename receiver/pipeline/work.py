@@ -245,8 +245,7 @@ class Work:
 
     async def _system(self, member: str, name: str) -> None:
         if name not in self.clockwork:
-            await self.due.drop_timer(member)
-            return
+            return  # a later version beside this one knows it: it comes back with its lease
 
         async def act() -> None:
             again = await self.clockwork[name](self.clock.now())
@@ -260,7 +259,10 @@ class Work:
     async def _timer(self, member: str, uid: str, name: str) -> None:
         setting = self.setting()
         incident = await self.incidents.incident(uid)
-        if incident is None or timers(incident, setting.policy).get(name) is None:
+        known = timers(incident, setting.policy) if incident is not None else {}
+        if incident is not None and name not in known:
+            return  # a later version beside this one knows it: it comes back with its lease
+        if incident is None or known[name] is None:
             await self.due.drop_timer(member)
             return
         draft = on_timer(name, incident, setting.policy, self.clock.now())

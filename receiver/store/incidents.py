@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import structlog
+from pydantic import ValidationError
 
-from receiver.model.event import Event
+from receiver.model.event import Event, Kind
 from receiver.model.incident import AlertRecord, Incident
 from receiver.store.change import Change, Committed, Repeated, Stale, arguments, record_of
 from receiver.store.connection import Connection, Script
 
 LOAD = Script("load")
 COMMIT = Script("commit")
+
+log = structlog.get_logger("receiver.store")
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class Incidents:
         return _incident(state, version, number) if state else None
 
     async def many(self, uids: Sequence[str]) -> list[Incident]:
-        """Return the snapshots of `uids` that exist, in one round trip."""
+        """Return the snapshots of `uids` that exist and can be read, in one round trip."""
         if not uids:
             return []
         async with self.connection.guarded() as client:
@@ -142,7 +146,7 @@ class Incidents:
             for uid in uids:
                 pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
             rows = await pipe.execute()
-        return [_incident(*row) for row in rows if row[0]]
+        return [found for uid, row in zip(uids, rows, strict=True) if row[0] and (found := _readable(uid, *row))]
 
     async def commits(self) -> int:
         """Return how many commits there were."""
@@ -203,7 +207,7 @@ class Incidents:
         """Return the log of `uid` after sequence number `after`, oldest first."""
         async with self.connection.guarded() as client:
             rows = await client.lrange(self.keys.log(uid), after, -1)
-        return [Event.model_validate_json(row) for row in rows]
+        return [event_of(row) for row in rows]
 
     async def led(self, keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """Return for each correlation key the uid that it leads to, "" for none, and whether that incident is open."""
@@ -247,6 +251,30 @@ class Incidents:
             index = self.keys.named("open" if open_only else "index")
             uids = await client.zrange(index, top, "-inf", desc=True, byscore=True, offset=0, num=most)
         return await self.many(uids)
+
+
+def event_of(row: str) -> Event:
+    """Return an event as it is stored. A kind that only a later version knows is a note here, with its reason.
+
+    Raises ValidationError, a ValueError.
+    """
+    try:
+        return Event.model_validate_json(row)
+    except ValidationError:
+        written = orjson.loads(row)
+        if written.get("kind") in list(Kind):
+            raise
+        return Event.model_validate_json(orjson.dumps({**written, "kind": Kind.NOTE, "data": {}}))
+
+
+def _readable(uid: str, *row: str) -> Incident | None:
+    # Read among others: one that cannot be read must not take them all from those who call people for them.
+    try:
+        return _incident(*row)
+    except ValueError as error:
+        places = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else ()
+        log.error("incident_unreadable", uid=uid, id=row[2], fields=[one["loc"] for one in places])
+        return None
 
 
 def _incident(state: str, version: str | int, number: str) -> Incident:
