@@ -231,17 +231,27 @@ class Work:
     async def _timers(self) -> None:
         try:
             for member in await self.due.claim_timers(to_ms(self.clock.now())):
-                first, second = member.split(" ", 1)
-                if first == "held":
-                    await self.intake.release(second, self.clock.now())
-                elif first == "sys":
-                    await self._system(member, second)
-                elif second in self.asking:
-                    self.spawn(second, partial(self.asking[second], first, self.clock.now()))
-                else:
-                    await self._timer(member, first, second)
+                try:
+                    await self._turn(member)
+                except StoreAway:
+                    raise
+                except Exception:
+                    # One that cannot be done comes back with its lease, and keeps nobody else from being called.
+                    self.metrics.loop_errors.labels("timers").inc()
+                    log.exception("timer_spoiled", id=member)
         finally:
             self._timing = False
+
+    async def _turn(self, member: str) -> None:
+        first, second = member.split(" ", 1)
+        if first == "held":
+            await self.intake.release(second, self.clock.now())
+        elif first == "sys":
+            await self._system(member, second)
+        elif second in self.asking:
+            self.spawn(second, partial(self.asking[second], first, self.clock.now()))
+        else:
+            await self._timer(member, first, second)
 
     async def _system(self, member: str, name: str) -> None:
         if name not in self.clockwork:
