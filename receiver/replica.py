@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -67,6 +69,7 @@ from receiver.pipeline.storm import Storm
 from receiver.pipeline.tickets import NAME as TICKETS
 from receiver.pipeline.tickets import Tickets
 from receiver.pipeline.trying import Trying
+from receiver.pipeline.unending import unending
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
@@ -250,14 +253,18 @@ class Replica:
 
     def run(self) -> None:
         """Start the loop, and the watch over an embedded store."""
-        self._tasks.append(asyncio.create_task(self.work.run()))
-        self._tasks.append(asyncio.create_task(self.auditor.run()))
-        self._tasks.append(asyncio.create_task(self.unknowns.run()))
-        self._tasks.append(asyncio.create_task(self.history.run()))
-        self._tasks.append(asyncio.create_task(self.reports.run()))
-        self._tasks.append(asyncio.create_task(self.guidance.run()))
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "loop": self.work.run,
+            "audit": self.auditor.run,
+            "unknowns": self.unknowns.run,
+            "history": self.history.run,
+            "figures": self.reports.run,
+            RUNBOOKS: self.guidance.run,
+        }
         if self.embedded is not None:
-            self._tasks.append(asyncio.create_task(self._watch(self.embedded)))
+            loops["store"] = partial(self._watch, self.embedded)
+        for step, run in loops.items():
+            self._tasks.append(asyncio.create_task(unending(step, run, self.metrics)))
 
     async def _watch(self, embedded: EmbeddedStore) -> None:
         while True:

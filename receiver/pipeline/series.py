@@ -14,8 +14,8 @@ from receiver.triage.rules import OTHERWISE
 
 OUTCOMES = ("ok", *sorted(REASONS))
 """How an attempt to deliver may end."""
-STEPS = ("beat", "timers", "fetch", "deliver", "web")
-"""Steps of the work loop that every replica has; those of its clockwork have names of their own."""
+STEPS = ("beat", "timers", "fetch", "deliver", "web", "loop", "audit", "unknowns", "history", "figures", "store")
+"""Steps of the work loop and loops beside it that every replica has; those of its clockwork have their own names."""
 
 
 def lay_out(metrics: Metrics, setting: Setting, steps: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from receiver.incident.audience import Policy
 from receiver.incident.journal import Draft
 from receiver.incident.timing import on_timer
+from receiver.metrics import Metrics
 from receiver.model.incident import Incident
 from receiver.pipeline import work
+from receiver.pipeline.unending import unending
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -49,3 +52,33 @@ async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(
     steps = {one.uid == spoiled: one.ladder.step for one in await world.incidents()}
     assert steps == {True: 0, False: 2}
     assert world.one.metrics.loop_errors.labels("timers")._value.get() > 0
+
+
+async def test_a_loop_beside_that_fails_begins_again_and_is_counted() -> None:
+    metrics, runs = Metrics(), 0
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise ValueError("nobody has thought of this")
+
+    await asyncio.wait_for(unending("audit", run, metrics, rest=0), 5)
+    assert runs == 3
+    assert metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "audit"}) == 2
+
+
+async def test_every_loop_of_a_replica_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = (await world.open()).one
+    looked = asyncio.Event()
+
+    async def failing() -> None:
+        looked.set()
+        raise ValueError("nobody has thought of this")
+
+    monkeypatch.setattr(one.auditor, "run", failing)
+    one.run()
+    await asyncio.wait_for(looked.wait(), 5)
+    await asyncio.sleep(0)
+    assert one.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "audit"}) == 1
+    assert not any(task.done() for task in one._tasks)
