@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import orjson
 from aiohttp import web
@@ -22,6 +21,8 @@ BEAT = 15.0
 """Seconds between two signs of life: shorter than what proxies wait for."""
 BEHIND = 1000
 """Changes that wait for one listener; who is further behind is cut off, and connects again."""
+STUCK = 10.0
+"""Seconds that a listener may leave what it was sent unread; then it is cut off. Shorter than `shutdown_grace`."""
 REMEMBERED = 500
 """Incidents that are over of which somebody who comes back is told."""
 
@@ -33,6 +34,7 @@ class Stream:
         """Nobody listens yet."""
         self.doors = doors
         self.gate = gate
+        self._open = 0
         self._waiting: set[asyncio.Queue[Incident | None]] = set()
 
     def changed(self, incident: Incident) -> None:
@@ -41,17 +43,18 @@ class Stream:
             try:
                 queue.put_nowait(incident)
             except asyncio.QueueFull:
-                self._waiting.discard(queue)
-                while not queue.empty():
-                    queue.get_nowait()
-                queue.put_nowait(None)
+                self._cut(queue)
 
     async def end(self, app: web.Application) -> None:
-        """End every stream: the service is stopping."""
+        """End every stream: the service is stopping. What waits is told by whom they connect to next."""
         for queue in list(self._waiting):
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(None)
-        self._waiting.clear()
+            self._cut(queue)
+
+    def _cut(self, queue: asyncio.Queue[Incident | None]) -> None:
+        self._waiting.discard(queue)
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(None)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Answer with an `incident` event for each change; the id is that of the incident and its version.
@@ -61,26 +64,40 @@ class Stream:
         """
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        if self.doors.state.draining or len(self._waiting) >= AT_ONCE:
+        # Who is cut off is counted until its connection has ended: it holds on to that, and to nothing more.
+        if self.doors.state.draining or self._open >= AT_ONCE:
             raise Refusal(503, "too_many", "too many streams are open here; connect again later")
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
         queue: asyncio.Queue[Incident | None] = asyncio.Queue(BEHIND)
-        await response.prepare(request)
+        self._open += 1
         self._waiting.add(queue)
         try:
-            await response.write(b"retry: 2000\n\n: listening\n\n")
+            await response.prepare(request)
+            await self._tell(request, response, b"retry: 2000\n\n: listening\n\n")
             if "Last-Event-ID" in request.headers:
                 for incident in self._missed(request.headers["Last-Event-ID"]):
-                    await response.write(self._piece(incident))
+                    await self._tell(request, response, self._piece(incident))
             while (piece := await self._next(queue)) is not None:
-                await response.write(piece)
-        except ConnectionError:
-            pass  # the listener has gone
+                # A reload may have taken the token away since.
+                self.gate.admit(request, Scope.READ)
+                await self._tell(request, response, piece)
+        except (ConnectionError, Refusal):
+            pass  # the listener has gone, or may listen no more
         finally:
+            self._open -= 1
             self._waiting.discard(queue)
         return response
+
+    async def _tell(self, request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
+        try:
+            async with asyncio.timeout(STUCK):
+                await response.write(piece)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionAbortedError("what was sent is not read") from None
 
     async def _next(self, queue: asyncio.Queue[Incident | None]) -> bytes | None:
         try:
