@@ -65,6 +65,9 @@ def health() -> Iterator[Any]:
     unattended = f"max(receiver_unattended_incidents{{{HERE}}})"
     said = "Work that is due longer than a lease, and incidents whose escalation is late: both are 0."
     yield graph("Overdue", said, (late, "rows"), (unattended, "incidents"))
+    unanswered = f"max(receiver_unanswered_incidents{{{HERE}}})"
+    said = "Incidents that have called everybody there is, and that nobody has answered."
+    yield graph("Called in vain", said, (unanswered, "incidents"))
     errors = f"sum by (step) (increase(receiver_loop_errors_total{{{HERE}}}{WINDOW})) > 0"
     yield graph("Failures of our own", "By the step that failed; the log says why.", (errors, "{{step}}"), stacked=True)
     loaded = f"min by (instance) (receiver_config_last_reload_successful{{{HERE}}})"
