@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
@@ -16,6 +16,8 @@ from receiver.model.severity import Decision, Severity
 
 KEY = "watchdog"
 """The correlation key of the incident: at most one is open."""
+AGAIN = timedelta(hours=1)
+"""How long after somebody has ended it the same silence calls again: alerting is dead still."""
 
 
 def silent(uid: str, last: datetime, severity: Severity, policy: Policy, pointer: str, now: datetime) -> Verdict:
@@ -41,6 +43,18 @@ def silent(uid: str, last: datetime, severity: Severity, policy: Policy, pointer
     draft.add(Kind.OPENED, "watchdog_silent", f"{severity}: {why}", data, policy.informs)
     summon(draft, policy, "opened")
     return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={KEY: pointer})
+
+
+def calls(before: Incident | None, last: datetime, now: datetime) -> datetime:
+    """Return from when on the silence since `last` calls people; `before` is the incident that was opened last."""
+    if before is None or before.resolved_at is None or to_ms(before.started_at) != to_ms(last):
+        return now
+    return before.resolved_at + AGAIN
+
+
+def ends(incident: Incident) -> bool:
+    """Return whether the return of the alert ends it: not where alerts fire that were merged into it."""
+    return incident.key == KEY and not incident.state.over and not incident.firing
 
 
 def heard(incident: Incident, policy: Policy, now: datetime) -> Draft:

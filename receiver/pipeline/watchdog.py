@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.incident.verdict import Outcome, Verdict
-from receiver.incident.watchdog import KEY, heard, silent
+from receiver.incident.watchdog import KEY, calls, ends, heard, silent
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.counting import count_events
@@ -56,15 +56,15 @@ class Watchdog:
         known = await self.incidents.known(KEY, KEY, [])
         incident = known.incident
         is_open = incident is not None and not incident.state.over
-        ends = max(last, self.able_since()) + setting.silent_after
-        if now < ends:
-            if is_open and incident is not None and last > incident.opened_at:
+        silent_at = max(last, self.able_since()) + setting.silent_after
+        if now < silent_at:
+            if incident is not None and ends(incident) and last > incident.opened_at:
                 draft = heard(incident, setting.policy, now)
                 await self._commit(Verdict(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now)
                 log.info("watchdog_heard", incident=incident.id)
-                return ends
-            return min(ends, now + LOOK) if is_open else ends
-        if not is_open:
+                return silent_at
+            return min(silent_at, now + LOOK) if is_open else silent_at
+        if not is_open and calls(incident, last, now) <= now:
             verdict = silent(new_uid(), last, setting.silence_is, setting.policy, known.pointer, now)
             await self._commit(verdict, now, turn=(KEY, known.turn))
             log.error("watchdog_silent", last=last.isoformat())
