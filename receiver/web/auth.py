@@ -48,7 +48,8 @@ class Gate:
         return bool(self._tokens())
 
     @property
-    def _known(self) -> list[tuple[bytes, Caller]]:
+    def keys(self) -> list[tuple[bytes, Caller]]:
+        """What is kept of each token that can match: its hash, and who has it."""
         tokens = self._tokens()
         if tokens is not self._read:
             self._hashed = [
@@ -61,7 +62,7 @@ class Gate:
 
     def guards(self, scope: Scope) -> bool:
         """Return whether some token that can match has `scope`."""
-        return any(scope in caller.scopes for _, caller in self._known)
+        return any(scope in caller.scopes for _, caller in self.keys)
 
     def admit(self, request: web.Request, scope: Scope, challenge: str = BEARER) -> Caller:
         """Return who calls, if that caller may do `scope`; the body is not touched.
@@ -71,28 +72,35 @@ class Gate:
         """
         if not self.closed:
             # A page in a browser can have its own name lead to 127.0.0.1; the name in Host gives it away.
-            if not _is_local(request.host):
+            if not is_loopback(request.host):
                 raise Refusal(403, "foreign_host", "without a token, requests are taken under a loopback name only")
             return LOCAL
-        caller = self._match(_presented(request))
-        if caller is None:
+        found = self.known(_presented(request))
+        if found is None:
             raise Refusal(
                 401, "wrong_token", "a token is needed that is known here", headers={"WWW-Authenticate": challenge}
             )
-        if scope not in caller.scopes:
-            raise Refusal(403, "wrong_scope", f"this token has not the scope {scope}")
+        _, caller = found
+        allow(caller, scope)
         return caller
 
-    def _match(self, presented: str | None) -> Caller | None:
+    def known(self, presented: str | None) -> tuple[bytes, Caller] | None:
+        """Return the hash of a token and who has it, None for one that nobody has."""
         if presented is None:
             return None
         given = _hash(presented)
         found = None
         # All of them are compared, so that the time says nothing about which one was near.
-        for known, caller in self._known:
+        for known, caller in self.keys:
             if hmac.compare_digest(known, given):
                 found = Caller(found.name, found.scopes | caller.scopes) if found else caller
-        return found
+        return (given, found) if found else None
+
+
+def allow(caller: Caller, scope: Scope) -> None:
+    """Raise Refusal (403) unless `caller` may do `scope`."""
+    if scope not in caller.scopes:
+        raise Refusal(403, "wrong_scope", f"this token has not the scope {scope}")
 
 
 def _hash(text: str) -> bytes:
@@ -117,7 +125,8 @@ def _presented(request: web.Request) -> str | None:
     return password if colon and password else None
 
 
-def _is_local(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether `host`, as in a Host header, names this machine."""
     name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
     if name.lower() in ("localhost", "localhost."):
         return True

@@ -7,29 +7,32 @@ from itertools import islice
 
 from aiohttp import web
 
-from receiver.config.sections import Scope
-from receiver.web.auth import BASIC, Gate
+from receiver.model.event import Actor, ActorKind
+from receiver.pipeline.duty import Past
+from receiver.pipeline.respond import Impossible
+from receiver.web.errors import Refusal
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
 from receiver.web.query import no_query
+from receiver.web.visitors import Visitor
 
 AHEAD = timedelta(days=28)
+BY = 80
+"""Characters of the name under which somebody accepts."""
 SHOWN = 20
 """Shifts of a schedule that the page shows; the API has all of them."""
 
 
 class OnCallPage:
-    """`/oncall`. It needs no store: what is on the board was read before."""
+    """`/oncall`. To be shown it needs no store: what is on the board was read before."""
 
-    def __init__(self, doors: Doors, gate: Gate, pages: Pages) -> None:
+    def __init__(self, doors: Doors, pages: Pages) -> None:
         """Take what knows of schedules."""
         self.doors = doors
-        self.gate = gate
         self.pages = pages
 
-    async def page(self, request: web.Request) -> web.Response:
+    async def page(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Every schedule with its next shifts, the overrides, and the preflight."""
-        self.gate.admit(request, Scope.READ, BASIC)
         no_query(request)
         schedules, now = self.doors.duty.schedules, self.doors.clock.now()
         rows = []
@@ -38,6 +41,19 @@ class OnCallPage:
             shifts = list(islice(schedules.shifts(name, now, AHEAD), SHOWN))
             rows.append((name, shifts, handing, schedules.accepted(handing)))
         return self.pages.render(
-            "oncall.html", title=self.doors.config.service.name, rows=rows, names=schedules.people,
+            "oncall.html", visitor=visitor, title=self.doors.config.service.name, rows=rows, names=schedules.people,
             overrides=schedules.overrides(now), found=schedules.preflight(now),
         )  # fmt: skip
+
+    async def accept(self, request: web.Request, visitor: Visitor, fields: dict[str, str]) -> web.Response:
+        """`POST /oncall/{schedule}/accept`: whoever has taken over says so; the first to say it counts."""
+        by = fields.get("by", "").strip()[:BY] or visitor.caller.name
+        try:
+            await self.doors.duty.accept(
+                request.match_info["schedule"], Actor(kind=ActorKind.API, name=by), self.doors.clock.now()
+            )
+        except Impossible as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        except Past as past:
+            raise Refusal(409, "not_now", str(past)) from None
+        return web.Response(status=303, headers={"Location": "/oncall"})

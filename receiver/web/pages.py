@@ -17,8 +17,8 @@ from receiver.web.errors import BARE
 CUT = 500
 """Characters of a foreign text that a page shows."""
 TEMPLATES = (
-    "base.html", "docs.html", "incidents.html", "incident.html", "oncall.html", "report.html", "status.html",
-    "status_history.html",
+    "base.html", "docs.html", "incidents.html", "incident.html", "login.html", "oncall.html", "onward.html",
+    "report.html", "status.html", "status_history.html",
 )  # fmt: skip
 
 
@@ -51,12 +51,17 @@ class Pages:
         self._templates = {name: environment.get_template(name) for name in texts}
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         self.policy = f"{BARE}; style-src 'sha256-{digest}'"
+        self._with_forms = self.policy.replace("form-action 'none'", "form-action 'self'")
 
     def render(self, name: str, **values: Any) -> web.Response:
-        """Return the page, with a policy that lets its own style sheet in and nothing else."""
+        """Return the page, with a policy that lets its own style sheet in and nothing else.
+
+        One with forms may send them here, and says to us which page it is: otherwise a browser hides its origin.
+        """
         text = self._templates[name].render(**values)
         # A lone surrogate in a label would otherwise break the whole page.
         content = text.encode("utf-8", "replace")
-        return web.Response(
-            body=content, content_type="text/html", charset="utf-8", headers={"Content-Security-Policy": self.policy}
-        )
+        headers = {"Content-Security-Policy": self.policy}
+        if "<form" in text:
+            headers = {"Content-Security-Policy": self._with_forms, "Referrer-Policy": "same-origin"}
+        return web.Response(body=content, content_type="text/html", charset="utf-8", headers=headers)

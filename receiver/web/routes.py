@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from receiver.config.sections import Scope
 from receiver.web.api import Api
 from receiver.web.archive_api import ArchiveApi, archive_operations
 from receiver.web.auth import Gate
@@ -29,6 +30,7 @@ from receiver.web.slack import SlackDoor
 from receiver.web.status_page import StatusPage
 from receiver.web.stream import Stream
 from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
+from receiver.web.visitors import Visitors
 from receiver.web.webhooks import Webhooks
 
 HANDLER_ARGS = {"auto_decompress": False}
@@ -40,7 +42,7 @@ def build(doors: Doors) -> web.Application:
     app = _application(doors)
     gate, pages = Gate(lambda: doors.config.auth.tokens), Pages()
     webhooks, probes = Webhooks(doors, gate), Probes(doors, gate)
-    console, status = Console(doors, gate, pages), StatusPage(doors, pages)
+    console, status = Console(doors, pages), StatusPage(doors, pages)
     add, get = app.router.add_post, app.router.add_get
     for path in ("/webhooks/alertmanager", "/webhooks/alertmanager/"):
         add(path, webhooks.alertmanager, expect_handler=expect)
@@ -62,10 +64,15 @@ def build(doors: Doors) -> web.Application:
     get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)
-    get("/", console.incidents)
-    get("/incidents/{id}", console.incident)
-    get("/oncall", OnCallPage(doors, gate, pages).page)
-    get("/reports/{month}", ReportApi(doors, gate, pages).page)
+    visitors, oncall = Visitors(doors, gate, pages), OnCallPage(doors, pages)
+    get("/", visitors.page(Scope.READ, console.incidents))
+    get("/incidents/{id}", visitors.page(Scope.READ, console.incident))
+    get("/oncall", visitors.page(Scope.READ, oncall.page))
+    get("/reports/{month}", visitors.page(Scope.READ, ReportApi(doors, gate, pages).page))
+    add("/oncall/{schedule}/accept", visitors.form(Scope.RESPOND, oncall.accept), expect_handler=expect)
+    get("/login", visitors.login)
+    add("/login", visitors.sign_in, expect_handler=expect)
+    add("/logout", visitors.form(Scope.READ, visitors.sign_out), expect_handler=expect)
     _public(app, status)
     return app
 
