@@ -154,6 +154,7 @@ def make_setting(
         emergency_paging=incidents.emergency_paging,
         mention=mention,
         links=links,
+        watchdogs_by=watchdog.group_by if watchdog else (),
         silent_after=watchdog.silent_after if watchdog else None,
         silence_is=watchdog.severity if watchdog else Severity.SEV2,
         checks=tuple(

@@ -154,6 +154,8 @@ class Watchdog(Settings):
 
     matchers: tuple[MatcherText, ...] = Field(default=('alertname="Watchdog"',), min_length=1)
     """What it looks like; all must hold."""
+    group_by: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Labels that tell one from another, such as [cluster]: each is listened for by itself; none: any will do."""
     silent_after: PositiveDuration = timedelta(minutes=5)
     """How long it may be silent."""
     severity: Severity = Severity.SEV2

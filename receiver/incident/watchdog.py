@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 from receiver.incident.audience import Policy, pagers_of
@@ -10,27 +11,36 @@ from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident
+from receiver.model.incident import Incident, State
 from receiver.model.plan import Ladder
 from receiver.model.severity import Decision, Severity
 
 KEY = "watchdog"
-"""The correlation key of the incident: at most one is open."""
+"""The correlation key of the incident: at most one is open. Where several are told apart, more follows."""
 AGAIN = timedelta(hours=1)
-"""How long after somebody has ended it the same silence calls again: alerting is dead still."""
+"""How long after somebody has resolved it the same silence calls again: alerting is dead still."""
 
 
-def silent(uid: str, last: datetime, severity: Severity, policy: Policy, pointer: str, now: datetime) -> Verdict:
+def key_of(name: str) -> str:
+    """Return the correlation key of the silence of the Watchdog of that name."""
+    # A hash: the name is made of labels, and the key becomes part of names at the vendors and in the store.
+    return f"{KEY}:{hashlib.sha256(name.encode()).hexdigest()[:16]}" if name else KEY
+
+
+def silent(
+    uid: str, name: str, last: datetime, severity: Severity, policy: Policy, pointer: str, now: datetime
+) -> Verdict:
     """Return the incident that says that nothing was heard since `last`; `pointer` is what the key leads to so far."""
+    key, which = key_of(name), f"the Watchdog alert of {name}" if name else "the Watchdog alert"
     minutes = (now - last).total_seconds() / 60
-    why = f"the Watchdog alert was last heard of at {rfc3339(last)}, {minutes:.0f} min ago"
+    why = f"{which} was last heard of at {rfc3339(last)}, {minutes:.0f} min ago"
     draft = Draft(None, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
     incident = Incident(
         uid=uid,
-        key=KEY,
-        keys=(KEY,),
+        key=key,
+        keys=(key,),
         episode=to_ms(now),
-        title="Alerting is silent: alerts may not reach anybody",
+        title=f"Alerting is silent: alerts {f'of {name} ' if name else ''}may not reach anybody",
         severity=severity,
         decision=Decision(severity=severity, rule="watchdog", reasons=(why,)),
         opened_at=now,
@@ -42,19 +52,25 @@ def silent(uid: str, last: datetime, severity: Severity, policy: Policy, pointer
     data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "watchdog_silent", f"{severity}: {why}", data, policy.informs)
     summon(draft, policy, "opened")
-    return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={KEY: pointer})
+    return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={key: pointer})
 
 
-def calls(before: Incident | None, last: datetime, now: datetime) -> datetime:
-    """Return from when on the silence since `last` calls people; `before` is the incident that was opened last."""
+def settled(before: Incident | None, last: datetime) -> bool:
+    """Return whether somebody has closed `before`, the incident of the silence since `last`: it calls no more."""
+    same = before is not None and to_ms(before.started_at) == to_ms(last)
+    return same and before is not None and before.state is State.CLOSED and not before.merged
+
+
+def calls(before: Incident | None, last: datetime, now: datetime) -> bool:
+    """Return whether the silence since `last` calls people now; `before` is the incident that was opened last."""
     if before is None or before.resolved_at is None or to_ms(before.started_at) != to_ms(last):
-        return now
-    return before.resolved_at + AGAIN
+        return True
+    return not settled(before, last) and now >= before.resolved_at + AGAIN
 
 
-def ends(incident: Incident) -> bool:
+def ends(incident: Incident, name: str) -> bool:
     """Return whether the return of the alert ends it: not where alerts fire that were merged into it."""
-    return incident.key == KEY and not incident.state.over and not incident.firing
+    return incident.key == key_of(name) and not incident.state.over and not incident.firing
 
 
 def heard(incident: Incident, policy: Policy, now: datetime) -> Draft:

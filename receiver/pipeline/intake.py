@@ -109,10 +109,11 @@ class Intake:
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
         setting = self.setting()
-        alive, heartbeat = living(notification, setting)
-        if heartbeat:
-            await self.due.heartbeat(to_ms(now))
-            self.metrics.watchdog.set(now.timestamp())
+        alive, beating = living(notification, setting)
+        if beating:
+            await self.due.heartbeat(to_ms(now), setting.watchdogs_by, beating)
+            if not setting.watchdogs_by:
+                self.metrics.watchdog.set(now.timestamp())
             await self.beaten(now)
         if not alive:
             return IGNORED

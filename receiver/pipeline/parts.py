@@ -17,14 +17,24 @@ from receiver.triage.correlate import digest, split
 from receiver.triage.foreign import quoted
 from receiver.triage.rules import Answers, Unknown
 
+NAME = 200
+"""Characters of the name that labels give a Watchdog."""
 
-def living(notification: Notification, setting: Setting) -> tuple[list[Alert], bool]:
-    """Return the alerts of a notification without its heartbeats, and whether one of those beats."""
+
+def living(notification: Notification, setting: Setting) -> tuple[list[Alert], frozenset[str]]:
+    """Return the alerts of a notification without its heartbeats, and the names of those that beat.
+
+    A name is made of the labels that tell one from another; without such labels it is empty.
+    """
     if not setting.watchdog:
-        return list(notification.alerts), False
-    alive = [a for a in notification.alerts if not all(m.matches(a.labels) for m in setting.watchdog)]
-    heartbeat = any(a.firing and all(m.matches(a.labels) for m in setting.watchdog) for a in notification.alerts)
-    return alive, heartbeat
+        return list(notification.alerts), frozenset()
+    alive = [a for a in notification.alerts if not setting.beats(a.labels)]
+    beating = [a.labels for a in notification.alerts if a.firing and setting.beats(a.labels)]
+    return alive, frozenset(_called(labels, setting.watchdogs_by) for labels in beating)
+
+
+def _called(labels: Mapping[str, str], by: Sequence[str]) -> str:
+    return " ".join(f"{name}={quoted(labels.get(name, ''))}" for name in by)[:NAME]
 
 
 def judged(notification: Notification, setting: Setting) -> list[Part]:

@@ -93,6 +93,8 @@ class Setting:
     components: tuple[tuple[Matcher, ...], ...] = ()
     """What each component of the status page is known by; none: services are not looked up there."""
     notes: tuple[str, ...] = field(default=())
+    watchdogs_by: tuple[str, ...] = ()
+    """Labels that tell one Watchdog from another."""
     silent_after: timedelta | None = None
     """How long the Watchdog may be silent; None: it is not watched."""
     silence_is: Severity = Severity.SEV2

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.incident.verdict import Outcome, Verdict
-from receiver.incident.watchdog import KEY, calls, ends, heard, silent
+from receiver.incident.watchdog import calls, ends, heard, key_of, settled, silent
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.counting import count_events
@@ -48,26 +48,43 @@ class Watchdog:
     async def look(self, now: datetime) -> datetime | None:
         """Open or resolve what is to be, and return when to look again; None when nothing is watched."""
         setting = self.setting()
-        last_ms = await self.due.watchdog_ms()
-        if setting.silent_after is None or last_ms is None:
+        lasts = await self._lasts(setting)
+        if setting.silent_after is None or not lasts:
             return None
-        last = from_ms(last_ms)
-        self.metrics.watchdog.set(last.timestamp())
-        known = await self.incidents.known(KEY, KEY, [])
+        self.metrics.watchdog.set(min(lasts.values()).timestamp())
+        after = setting.silent_after
+        found = [await self._look(name, last, setting, after, now) for name, last in sorted(lasts.items())]
+        # The metric tells of the one that was not heard of for longest: it is to follow.
+        return min((*found, now + LOOK) if setting.watchdogs_by else found)
+
+    async def _lasts(self, setting: Setting) -> dict[str, datetime]:
+        if setting.watchdogs_by:
+            return {name: from_ms(ms) for name, ms in (await self.due.watchdogs_ms(setting.watchdogs_by)).items()}
+        last_ms = await self.due.watchdog_ms()
+        return {} if last_ms is None else {"": from_ms(last_ms)}
+
+    async def _look(
+        self, name: str, last: datetime, setting: Setting, silent_after: timedelta, now: datetime
+    ) -> datetime:
+        key = key_of(name)
+        known = await self.incidents.known(key, key, [])
         incident = known.incident
         is_open = incident is not None and not incident.state.over
-        silent_at = max(last, self.able_since()) + setting.silent_after
+        silent_at = max(last, self.able_since()) + silent_after
         if now < silent_at:
-            if incident is not None and ends(incident) and last > incident.opened_at:
+            if incident is not None and ends(incident, name) and last > incident.opened_at:
                 draft = heard(incident, setting.policy, now)
                 await self._commit(Verdict(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now)
-                log.info("watchdog_heard", incident=incident.id)
+                log.info("watchdog_heard", incident=incident.id, name=name)
                 return silent_at
             return min(silent_at, now + LOOK) if is_open else silent_at
-        if not is_open and calls(incident, last, now) <= now:
-            verdict = silent(new_uid(), last, setting.silence_is, setting.policy, known.pointer, now)
-            await self._commit(verdict, now, turn=(KEY, known.turn))
-            log.error("watchdog_silent", last=last.isoformat())
+        if name and settled(incident, last):
+            await self.due.forget_watchdog(setting.watchdogs_by, name)
+            log.warning("watchdog_forgotten", name=name)
+        elif not is_open and calls(incident, last, now):
+            verdict = silent(new_uid(), name, last, setting.silence_is, setting.policy, known.pointer, now)
+            await self._commit(verdict, now, turn=(key, known.turn))
+            log.error("watchdog_silent", last=last.isoformat(), name=name)
         return now + LOOK
 
     async def beaten(self, now: datetime) -> None:

@@ -32,6 +32,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `held` | hash group -> held notification | 60 s | commit: firing again with the startsAt of its own end |
 | `dead` | hash member -> letter | until replayed or dropped | complete |
 | `watchdog` | string ms | for ever | intake: the last heartbeat |
+| `watchdogs:<labels>` | hash name -> ms | for ever | intake: the last heartbeat of each that is told apart |
 | `receivers` | set | for ever | intake: names of Alertmanager's receivers that lead here |
 | `refused` | list | newest 100 | refuse: heads of bodies that could not be taken |
 | `history` | zset of places | ingest.history | keep: batches of notifications, the oldest first |

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from receiver.model.command import Resolve
+from receiver.config.sections import Watchdog
+from receiver.model.command import Close, Resolve
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import State
 from tests.stories.world import World, alert, notification
@@ -104,3 +105,66 @@ async def test_its_return_ends_nothing_in_which_alerts_fire(world: World, moves:
     await world.forward("1m")
     states = {one.id: one.state for one in await world.incidents()}
     assert states[into] is State.OPEN
+
+
+async def test_who_closes_it_is_called_no_more_until_it_is_heard_of_again(world: World) -> None:
+    await world.open()
+    await world.post(BEAT)
+    await world.forward("6m")
+    for command in (Resolve(), Close()):
+        await world.one.respond.act("INC-2026-0001", command, ALICE, world.clock.now())
+    await world.forward("3h")
+    assert world.rung() == ["alice"]
+    await world.post(BEAT)
+    await world.forward("6m")
+    assert world.rung() == ["alice", "alice"]
+
+
+def beats(*clusters: str) -> bytes:
+    alerts = [alert("Watchdog", labels={"cluster": name}) for name in clusters]
+    return notification(*alerts, group="watchdog")
+
+
+@pytest.fixture
+async def apart(world: World) -> World:
+    """A world that tells Watchdogs apart by their cluster."""
+    await world.open(2)
+    for replica in world.replicas:
+        watchdog = Watchdog(group_by=("cluster",))
+        ingest = replica.config.ingest.model_copy(update={"watchdog": watchdog})
+        replica.apply(replica.config.model_copy(update={"ingest": ingest}))
+    return world
+
+
+async def test_one_of_several_that_falls_silent_is_noticed_while_the_others_beat(apart: World) -> None:
+    await apart.post(beats("eu", "us"))
+    for _ in range(2):
+        await apart.forward("3m")
+        await apart.post(beats("us"))
+    (incident,) = await apart.incidents()
+    assert incident.title == 'Alerting is silent: alerts of cluster="eu" may not reach anybody'
+    assert apart.rung() == ["alice"]
+    last = apart.one.metrics.watchdog._value.get()
+    assert apart.clock.now().timestamp() - last > 300, "the metric is that of the one which is silent"
+    await apart.post(beats("eu", "us"))
+    await apart.forward("1m")
+    assert [one.state for one in await apart.incidents()] == [State.RESOLVED]
+    assert apart.pagerduty.open() == []
+
+
+async def test_one_that_is_gone_for_good_is_forgotten_when_its_incident_is_closed(apart: World) -> None:
+    await apart.post(beats("eu", "us"))
+    await apart.forward("6m")
+    (gone,) = [one.id for one in await apart.incidents() if 'cluster="eu"' in one.title]
+    assert len(await apart.incidents()) == 2
+    await apart.post(beats("us"))
+    for command in (Resolve(), Close()):
+        await apart.one.respond.act(gone, command, ALICE, apart.clock.now())
+    await apart.forward("1m")
+    assert list(await apart.one.due.watchdogs_ms(["cluster"])) == ['cluster="us"']
+
+
+async def test_labels_of_strangers_make_no_end_of_watchdogs(apart: World) -> None:
+    for start in range(0, 300, 50):
+        await apart.post(beats(*(f"c{number}\n" for number in range(start, start + 50))))
+    assert len(await apart.one.due.watchdogs_ms(["cluster"])) == 100
