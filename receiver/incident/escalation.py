@@ -105,10 +105,20 @@ def miss(draft: Draft, policy: Policy) -> None:
         policy.informs,
     )
     for reach in late:
-        if reach.way is Way.PAGE:
+        if _unmanned(policy, reach.contact, draft.now):
+            text = f"nobody stands behind {reach.contact} now: its backup is nobody at present"
+            data = {"contact": reach.contact, "person": None}
+            draft.add(Kind.PAGE_PASSED, "nobody", text, data, policy.informs)
+        elif reach.way is Way.PAGE:
             _page_backup(draft, policy, reach.contact)
         else:
             _tell_backup(draft, policy, reach.contact)
+
+
+def _unmanned(policy: Policy, contact: str, now: datetime) -> bool:
+    # It has a backup, and there is nobody in it: a schedule that nobody holds at this hour.
+    known = policy.directory.contacts.get(contact)
+    return known is not None and known.backup is not None and not backup_of(policy, contact, now)
 
 
 def _page_backup(draft: Draft, policy: Policy, contact: str) -> None:
