@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from receiver.incident.directory import Directory
+from receiver.incident.schedule import members
 from receiver.model.oncall import Person, Target
 
 AHEAD = timedelta(days=14)
@@ -52,11 +53,11 @@ def preflight(
 ) -> Preflight:
     """Return who is unreachable and what nobody holds from `now` on.
 
-    `pagers` are name and kind of the complete channels that can ring a person. Asked are everybody of a schedule, and
-    everybody whom a severity or an escalation pages, the backups included.
+    `pagers` are name and kind of the complete channels that can ring a person. Asked are everybody who is or may
+    come on call in a schedule, and everybody whom a severity or an escalation pages, the backups included.
     """
     called: dict[str, dict[str, None]] = {}
-    for source, person in _called(directory):
+    for source, person in _called(directory, now):
         called.setdefault(person, {})[source] = None
     found = []
     for key, sources in called.items():
@@ -73,9 +74,10 @@ def missing(card: Person | None, pagers: Iterable[tuple[str, str]]) -> list[str]
     return [name for name, kind in pagers if card is None or not card.address(name, kind)]
 
 
-def _called(directory: Directory) -> Iterator[tuple[str, str]]:
+def _called(directory: Directory, now: datetime) -> Iterator[tuple[str, str]]:
     for name, schedule in directory.schedules.items():
-        for person in (*schedule.everybody, *(one.person for one in directory.overrides if one.schedule == name)):
+        made = [one.person for one in directory.overrides if one.schedule == name and one.until > now]
+        for person in (*members(schedule, now), *made):
             yield f"schedule {name}", person
     contacts: dict[str, None] = {}
     for policy in directory.severities.values():

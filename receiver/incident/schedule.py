@@ -10,15 +10,16 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import zip_longest
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from receiver.incident.rotation import Lane, hand_off
 from receiver.model.base import Frozen
-from receiver.model.oncall import Override, Person, Schedule
+from receiver.model.oncall import Line, Override, Person, Schedule
 from receiver.model.wallclock import parse_when
 
-__all__ = ["Reason", "Roster", "Shift", "hand_off", "on_call"]
+__all__ = ["Reason", "Roster", "Shift", "hand_off", "members", "on_call"]
 
 KEPT = 4096
 """Shifts that are remembered: five years of days, and the bound of what a caller can make us remember."""
@@ -161,6 +162,19 @@ class Roster:
 
     def _away(self, person: str, now: datetime) -> bool:
         return any(begins <= now < ends for begins, ends in self._vacations.get(person, ()))
+
+
+def members(schedule: Schedule, now: datetime) -> tuple[str, ...]:
+    """Return everybody who is on call here at `now`, or may be later, each once, as configured; who has been is not."""
+    found: list[str] = []
+    lines: tuple[Line, ...] = (schedule, *schedule.layers)
+    for line in lines:
+        for rota, following in zip_longest((line, *line.rotations), line.rotations):
+            if following is None or hand_off(following, 0) > now:
+                found += rota.people
+    zone = ZoneInfo(schedule.timezone)
+    found += [one.person for one in schedule.overrides if parse_when(one.until, zone, ends=True) > now]
+    return tuple(dict.fromkeys(found))
 
 
 def on_call(

@@ -7,6 +7,7 @@ from typing import Any
 
 from receiver.incident.audience import Asked, Policy, asked, destination, informed, letters, pages, people_of
 from receiver.incident.journal import Draft
+from receiver.incident.schedule import members
 from receiver.model.event import Kind
 from receiver.model.hours import later
 from receiver.model.incident import Page, State
@@ -128,7 +129,8 @@ def _reach(policy: Policy, draft: Draft, contact: str, way: Way, respond: float)
 
 def _gather(draft: Draft, policy: Policy, step: str) -> None:
     # All hands: everybody of the schedules (the seed's "all-hands until resolved").
-    people = sorted({person for schedule in policy.directory.schedules.values() for person in schedule.everybody})
+    schedules = policy.directory.schedules.values()
+    people = sorted({person for schedule in schedules for person in members(schedule, draft.now)})
     known = set(draft.incident.notified)
     fresh = [person for person in people if person not in known]
     if people and step in FRESH:

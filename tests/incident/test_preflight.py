@@ -79,3 +79,26 @@ def test_a_severity_that_pages_nobody_asks_for_nobody() -> None:
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_who_has_had_the_last_turn_is_asked_for_no_more() -> None:
+    over = Override(
+        id="1", schedule="primary", person="eve", from_=NOW - timedelta(days=2), until=NOW, by="x", made_at=NOW
+    )
+    schedule = Schedule.model_validate(
+        {
+            "people": ["boss", "alice"],
+            "rotations": [{"starts": "2026-11-02", "people": ["alice", "bob"]}],
+            "overrides": [{"person": "cto", "from": "2026-11-20", "until": "2026-11-22"}],
+        }
+    )
+    directory = replace(DIRECTORY, schedules={"primary": schedule}, overrides=(over,))
+    assert preflight(directory, PAGERS, NOW).unreachable == ()
+
+
+def test_who_takes_over_when_the_rotation_changes_is_asked_for() -> None:
+    schedule = Schedule.model_validate(
+        {"people": ["boss"], "rotations": [{"starts": "2026-11-23", "people": ["cto"]}], "timezone": "Pacific/Honolulu"}
+    )
+    directory = replace(DIRECTORY, schedules={"primary": schedule})
+    assert [one.person for one in preflight(directory, PAGERS, NOW).unreachable] == ["boss", "cto"], "09:00 there"
