@@ -43,7 +43,7 @@ class Finding:
     unattended: tuple[str, ...]
     """Ids of incidents whose escalation is late."""
     unanswered: tuple[str, ...] = ()
-    """Ids of incidents whose pages nobody has answered, with nobody left to be called."""
+    """Ids of incidents whose pages nobody has answered, or that had nobody to page, with nobody left to be called."""
 
 
 class Auditor:
@@ -104,8 +104,14 @@ class Auditor:
 
 
 def _unanswered(incident: Incident, setting: Setting, edge: datetime) -> bool:
-    """Return whether the last page of this ring has waited longer than its severity allows, and nothing follows it."""
-    rung = [page.at for page in incident.pages if page.ring == incident.ring]
-    if incident.state is not State.OPEN or incident.held is not None or not rung:
+    """Return whether the last page of this ring has waited longer than its severity allows, and nothing follows it.
+
+    Where there was nobody to be paged, although somebody was to be, it has waited since it called for people.
+    """
+    if incident.state is not State.OPEN or incident.held is not None:
         return False
-    return max(rung) + timedelta(seconds=setting.policy.called(incident).respond) < edge
+    plan = setting.policy.called(incident)
+    rung = [page.at for page in incident.pages if page.ring == incident.ring]
+    if not rung and (plan.page or any(step.page for step in plan.steps)):
+        rung = [incident.ladder.since or incident.severity_at or incident.opened_at]
+    return bool(rung) and max(rung) + timedelta(seconds=plan.respond) < edge

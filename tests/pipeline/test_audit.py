@@ -60,3 +60,17 @@ async def test_pages_that_nobody_answers_when_nobody_is_left_are_found(world: Wo
     alice = Actor(kind=ActorKind.API, name="alice")
     await world.one.respond.act("INC-2026-0001", Acknowledge(), alice, world.clock.now())
     assert (await world.one.auditor.look(world.clock.now())).unanswered == ()
+
+
+async def test_an_incident_for_which_nobody_could_be_paged_is_found(world: World) -> None:
+    await world.open()
+    config = world.one.config
+    people = {key: one.model_copy(update={"addresses": {}}) for key, one in config.people.items()}
+    world.one.apply(config.model_copy(update={"people": people}))
+    await world.post(notification(alert(**HIGH)))
+    await world.post(notification(alert("DiskFilling", labels={"severity": "info"}), group="low"))
+    await world.forward("14m")
+    assert (await world.one.auditor.look(world.clock.now())).unanswered == ()
+    await world.forward("46m")
+    assert world.rung() == []
+    assert (await world.one.auditor.look(world.clock.now())).unanswered == ("INC-2026-0001",)
