@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from receiver.model.base import Kept
 from receiver.model.oncall import parse_handoff
+from receiver.model.wallclock import instant
 
 
 class Window(Kept):
@@ -54,8 +55,7 @@ class Window(Kept):
         monday = today - timedelta(days=today.weekday())
         weeks = range(-1 - int(self.lasts // 604800), 2)
         return [
-            datetime.combine(monday + timedelta(days=7 * week + (day or 0)), clock, zone).astimezone(UTC)
-            for week in weeks
+            instant(datetime.combine(monday + timedelta(days=7 * week + (day or 0)), clock), zone) for week in weeks
         ]
 
 

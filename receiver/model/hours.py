@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from receiver.model.plan import Hours
+from receiver.model.wallclock import instant
 
 LONGEST = 3660
 """Days that are looked ahead at most: ten years of Mondays."""
@@ -22,8 +23,8 @@ def later(start: datetime, seconds: float, hours: Hours | None, zone: str) -> da
         date = day + timedelta(days=ahead)
         if date.weekday() not in hours.days:
             continue
-        opens = max(datetime.combine(date, _wall(hours.opens), clock).astimezone(UTC), start)
-        closes = datetime.combine(date, _wall(hours.closes), clock).astimezone(UTC)
+        opens = max(instant(datetime.combine(date, _wall(hours.opens)), clock), start)
+        closes = instant(datetime.combine(date, _wall(hours.closes)), clock)
         if closes - opens >= left and closes > opens:
             return opens + left
         left -= max(closes - opens, timedelta())
