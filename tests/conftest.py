@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import structlog
 
 from receiver.store import connection
 from receiver.store.embedded import EmbeddedStore
@@ -24,6 +25,10 @@ ROOM = 1 << 30
 # store that is away: files in memory let a test ask for what it asks for, and outlive a killed server as well.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+# What is not configured renders every local of a traceback: seconds, and minutes where one of them is a whole replica.
+PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 
 
 @pytest.fixture(scope="session")
