@@ -90,7 +90,7 @@ from receiver.store.tickets import TicketsSeen
 from receiver.store.unknowns import UnknownsList
 
 WATCH = 0.5
-"""Seconds between two looks at the embedded store's process."""
+"""Seconds between two looks at the embedded store's process, and between two requests to a loop to end."""
 
 log = structlog.get_logger("receiver")
 
@@ -280,8 +280,11 @@ class Replica:
 
     async def close(self) -> None:
         """End the loop and every connection."""
-        for task in self._tasks:
-            task.cancel()
+        # One that arrives while a connection is made may be swallowed there, and the loop would go on for ever.
+        while left := [task for task in self._tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=WATCH)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.unknowns.flush()
         await self.history.flush()

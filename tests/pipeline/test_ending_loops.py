@@ -1,0 +1,30 @@
+"""A replica ends although a loop of it does not hear the first time that it is to."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.stories.world import World
+
+
+async def test_a_cancellation_that_is_swallowed_is_asked_for_again(
+    store_url: str, patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(store_url)
+    one = (await world.open()).one
+    begun = asyncio.Event()
+
+    async def deaf() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(one.reports, "run", deaf)
+    one.run()
+    await begun.wait()
+    await asyncio.wait_for(world.close(), 10)
+    assert all(task.done() for task in one._tasks)
