@@ -137,15 +137,18 @@ class Outage:
         )
         ring.attempts += 1
         outcome: str = "ok"
+        wait = min(30.0, 2.0**ring.attempts * random.uniform(0.5, 1))  # noqa: S311
+        # Put off before it is sent: whatever it fails of, it comes again, and the others are not behind it.
+        ring.next_at = self.clock.monotonic() + wait
         try:
             await channel.send(notice)
         except DeliveryError as error:
-            wait = max(error.retry_after or 0.0, min(30.0, 2.0**ring.attempts * random.uniform(0.5, 1)))  # noqa: S311
-            ring.next_at = self.clock.monotonic() + wait
+            ring.next_at = self.clock.monotonic() + max(error.retry_after or 0.0, wait)
             outcome = error.reason
         else:
             ring.accepted = True
-        ring.busy = False
+        finally:
+            ring.busy = False
         self.metrics.deliveries.labels(ring.page.channel, "trigger", outcome).inc()
         log.critical(
             "emergency_page", person=ring.page.person, key=ring.page.key, outcome=outcome, severity=incident.severity

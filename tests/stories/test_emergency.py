@@ -6,12 +6,14 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from receiver.incident.verdict import Outcome
 from receiver.model.alert import parse_notification
 from receiver.model.incident import State
+from receiver.model.notice import Notice
 from receiver.store.connection import StoreAway
 from receiver.store.embedded import EmbeddedStore
 from tests.fakes import Answer
@@ -157,3 +159,24 @@ async def test_a_short_absence_pages_through_the_store(outworld: Outworld) -> No
     assert outworld.sent() == []
     await outworld.post(DOWN)
     assert outworld.pagerduty.rung == 2
+
+
+async def test_an_emergency_page_that_fails_for_its_own_fault_is_tried_again_and_holds_up_no_other(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    pager, failed = outworld.one.setting.channels["pager"], 0
+    send = pager.send
+
+    async def failing(notice: Notice) -> Any:
+        nonlocal failed
+        if "alice" in notice.key and failed < 2:
+            failed += 1
+            raise ValueError("nobody has thought of this")
+        return await send(notice)
+
+    monkeypatch.setattr(pager, "send", failing)
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    await outworld.beats(40)
+    assert outworld.rung() == ["eng-lead", "alice"]
