@@ -23,7 +23,7 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
 from receiver.store.change import Committed, Stale
-from receiver.store.connection import StoreAway
+from receiver.store.connection import Contended, StoreAway
 from receiver.store.due import Beat, Claimed, Due
 from receiver.store.incidents import Incidents
 from receiver.store.keys import TIMERS
@@ -112,6 +112,8 @@ class Work:
     async def _guard(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
         try:
             await act()
+        except Contended:
+            log.info("step_outrun", step=step)  # the store is there; what is due still comes back with its lease
         except StoreAway as away:
             self.outage.lost(str(away))
         except Exception:

@@ -16,6 +16,7 @@ from receiver.metrics import Metrics
 from receiver.model.incident import Incident
 from receiver.pipeline import work
 from receiver.pipeline.unending import unending
+from receiver.store.connection import Contended
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -45,8 +46,8 @@ async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(
         return on_timer(name, incident, policy, now)
 
     monkeypatch.setattr(work, "on_timer", failing)
-    for _ in range(35):
-        world.clock.forward(timedelta(minutes=1))
+    for _ in range(7):
+        world.clock.forward(timedelta(minutes=5))
         await world.one.work.guarded_beat()
         await world.one.work.idle()
     steps = {one.uid == spoiled: one.ladder.step for one in await world.incidents()}
@@ -82,3 +83,20 @@ async def test_every_loop_of_a_replica_is_kept(world: World, monkeypatch: pytest
     await asyncio.sleep(0)
     assert one.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "audit"}) == 1
     assert not any(task.done() for task in one._tasks)
+
+
+async def test_a_step_that_others_outran_is_no_store_that_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = (await world.open()).one
+
+    async def outrun(uid: str, now: datetime) -> None:
+        raise Contended("others were faster each time")
+
+    monkeypatch.setitem(one.work.asking, "changes", outrun)
+    await world.post(notification(alert(**HIGH)))
+    await one.due.later(f"{(await world.incidents())[0].uid} changes", round(world.clock.now().timestamp() * 1000))
+    await one.work.beat()
+    await one.work.idle()
+    assert not one.outage.away
+    assert one.metrics.registry.get_sample_value("receiver_store_up") == 1
