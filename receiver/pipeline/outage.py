@@ -22,6 +22,7 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
 from receiver.pipeline.parts import judged
 from receiver.pipeline.setting import Setting
+from receiver.store.connection import StoreAway
 
 AWAY_AFTER = 2.0
 """Seconds that the store has been away for when paging without it begins (architecture.md, When the store is away)."""
@@ -164,8 +165,7 @@ class Outage:
                 adopted: dict[str, Sequence[tuple[Page, bool]]] = {}
                 for ring in kept.rings:
                     adopted[ring.part.key] = (*adopted.get(ring.part.key, ()), (ring.page, ring.accepted))
-                answer = await self.intake.accept(kept.notification, now, released=True, adopted=adopted)
-                log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(kept.rings))
+                await self._adopt(kept, adopted, now)
             self._kept.pop(group)
             for ring in kept.rings:
                 self._pages.pop(ring.page.key, None)
@@ -174,3 +174,15 @@ class Outage:
         self.metrics.store_up.set(1)
         self.came_back(now)
         log.info("store_back", away_seconds=round(away.total_seconds(), 1))
+
+    async def _adopt(self, kept: _Kept, adopted: dict[str, Sequence[tuple[Page, bool]]], now: datetime) -> None:
+        try:
+            answer = await self.intake.accept(kept.notification, now, released=True, adopted=adopted)
+        except StoreAway:
+            raise
+        except Exception:
+            # Alertmanager repeats what it was refused, so it is not lost; kept here, it would keep this replica away.
+            self.metrics.loop_errors.labels("adopt").inc()
+            log.exception("emergency_not_adopted", pages=[ring.page.key for ring in kept.rings])
+            return
+        log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(kept.rings))

@@ -14,7 +14,20 @@ from receiver.triage.rules import OTHERWISE
 
 OUTCOMES = ("ok", *sorted(REASONS))
 """How an attempt to deliver may end."""
-STEPS = ("beat", "timers", "fetch", "deliver", "web", "loop", "audit", "unknowns", "history", "figures", "store")
+STEPS = (
+    "beat",
+    "adopt",
+    "timers",
+    "fetch",
+    "deliver",
+    "web",
+    "loop",
+    "audit",
+    "unknowns",
+    "history",
+    "figures",
+    "store",
+)
 """Steps of the work loop and loops beside it that every replica has; those of its clockwork have their own names."""
 
 

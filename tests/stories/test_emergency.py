@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from receiver.incident.verdict import Outcome
-from receiver.model.alert import parse_notification
+from receiver.model.alert import Notification, parse_notification
 from receiver.model.incident import State
 from receiver.model.notice import Notice
 from receiver.store.connection import StoreAway
@@ -96,6 +96,31 @@ async def test_a_page_goes_out_without_the_store_and_is_adopted(outworld: Outwor
     await outworld.forward("16m")
     assert (await outworld.incidents())[0].state is State.RESOLVED
     assert outworld.pagerduty.open() == []
+
+
+async def test_what_cannot_be_adopted_keeps_nothing_away(outworld: Outworld, monkeypatch: pytest.MonkeyPatch) -> None:
+    await outworld.open()
+    await outworld.kill()
+    spoiled = notification(alert("ApiDown", labels={"service": "spoiled"}), group="spoiled")
+    for body in (spoiled, DOWN):
+        await outworld.knock(body)
+    await outworld.beats(5)
+    accept = outworld.one.intake.accept
+
+    async def failing(notification: Notification, *given: Any, **more: Any) -> Any:
+        if "spoiled" in str(notification.group_key) and more:
+            raise ValueError("nobody has thought of this")
+        return await accept(notification, *given, **more)
+
+    monkeypatch.setattr(outworld.one.intake, "accept", failing)
+    outworld.server.restart()
+    await outworld.beats(2)
+    assert not outworld.one.outage.away
+    await outworld.quiet()
+    assert [one.service for one in await outworld.incidents()] == ["api"]
+    assert outworld.one.metrics.loop_errors.labels("adopt")._value.get() == 1
+    await outworld.post(spoiled)
+    assert [one.service for one in await outworld.incidents()] == ["api", "spoiled"], "Alertmanager says it again"
 
 
 async def test_what_was_open_before_is_not_paged_again(outworld: Outworld) -> None:
