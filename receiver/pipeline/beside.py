@@ -66,12 +66,12 @@ class Beside:
         def write(draft: Draft, setting: Setting) -> None:
             page = _page(draft.incident, key)
             said = any(event.kind is Kind.PAGE_FAILED for event in draft.events)
-            if page is None or page.ring != draft.incident.ring or said:
+            if page is None or page.ring != draft.incident.ring or said or not _calls(page, draft.incident):
                 return
             text = f"the page to {page.person} was refused for good ({reason})"
             whom = {"person": page.person, "contact": page.contact}
             draft.add(Kind.PAGE_FAILED, reason, text, whom, setting.policy.informs)
-            if key not in draft.incident.detoured and page_action(page, draft.incident) is Action.TRIGGER:
+            if key not in draft.incident.detoured:
                 detour(draft, setting.policy, page, reason)
             backup = backup_of(setting.policy, page.contact, draft.now)
             if backup:
@@ -129,3 +129,9 @@ class Beside:
 
 def _page(incident: Incident, key: str) -> Page | None:
     return next((page for page in incident.pages if page.key == key), None)
+
+
+def _calls(page: Page, incident: Incident) -> bool:
+    # Answered meanwhile nobody else is called; but what reached nobody calls again once the severity has risen.
+    raised = 0 if page.key in incident.detoured else incident.raised
+    return page_action(page.model_copy(update={"seq": max(page.seq, raised)}), incident) is Action.TRIGGER

@@ -243,7 +243,9 @@ class Deliver:
         kept = self._receipt(row, notice, now, reason, detail=detail)
         await self.due.complete(row, Outcome.PARKED, to_ms(now), receipt=kept, letter=letter)
         log.error("dead_letter", id=row.member, channel=row.to.channel, reason=reason, detail=detail)
-        if row.to.paging and incident is not None and not incident.state.over:
+        # Whoever was rung is not to be called another way because the vendor did not take the acknowledgement.
+        calls = notice is None or notice.action is Action.TRIGGER
+        if row.to.paging and calls and incident is not None and not incident.state.over:
             await self.aside.failed(row, incident, reason)
 
     async def spoiled(self, row: Claimed, error: BaseException) -> None:

@@ -130,6 +130,30 @@ async def test_a_page_that_is_refused_for_good_takes_it_at_once(world: World) ->
     assert len(await detours(world)) == again
 
 
+async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.forward("2m")
+    assert world.rung() == ["alice"], "it is answered: her backup has nothing to do with it"
+    assert await detours(world) == []
+    (letter,) = (await world.one.due.dead_letters()).values()
+    assert letter["action"] == "acknowledge"
+
+
+async def test_nor_does_a_page_that_is_refused_after_somebody_has_answered(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.append(DOWN)
+    await world.post(notification(alert("AuthFailing")))
+    incident = (await world.incidents())[0]
+    (row,) = await world.one.due.claim("pager!", round(world.clock.now().timestamp() * 1000) + 60_000, 1)
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), BOB, world.clock.now())
+    await world.one.work.deliver.aside.failed(row, incident, "client_error")
+    await world.forward("2m")
+    assert world.rung() == []
+
+
 async def test_so_does_one_outside_any_incident(world: World) -> None:
     await world.open()
     world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
