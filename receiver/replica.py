@@ -71,6 +71,7 @@ from receiver.pipeline.tickets import Tickets
 from receiver.pipeline.trying import Trying
 from receiver.pipeline.unending import unending
 from receiver.pipeline.unknowns import Unknowns
+from receiver.pipeline.unserved import Unserved
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
 from receiver.pipeline.watchdog import NAME as WATCHDOG
@@ -86,6 +87,7 @@ from receiver.store.history import HistoryList
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
 from receiver.store.pasts import Pasts
+from receiver.store.served import Served
 from receiver.store.tickets import TicketsSeen
 from receiver.store.unknowns import UnknownsList
 
@@ -191,6 +193,11 @@ class Replica:
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
         self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look
         self.work.deliver.public = lambda one: Publicity(self.config).news(one, self.mirror.open())
+        unserved = Unserved(
+            lambda: self.setting, Served(self.connection), self.due, self.incidents, self.work.deliver,
+            lambda: self.config.off,
+        )  # fmt: skip
+        self.work.deliver.unserved, self.work.tend = unserved.one, unserved.look
         self.trying = Trying(lambda: self.setting, self.work.deliver, lambda: self.config.off)
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
@@ -215,8 +222,8 @@ class Replica:
     def apply(self, config: Config) -> None:
         """Let `config` take effect, whole; what is under way ends by the setting that it began with.
 
-        A channel whose settings have not changed stays as it is, with what it has learnt. The lane of one that is gone
-        is served until it is empty: what it owed is parked with the reason, and a page finds its backup.
+        A channel whose settings have not changed stays as it is, with what it has learnt. What one that is gone still
+        owes is left to replicas that know it; once there are none it is given up (pipeline/unserved.py).
         """
         before = self.setting.channels
         made = make_channels(config, self.http)
@@ -225,7 +232,7 @@ class Replica:
         self.setting = make_setting(config, {**made, **same}, self.posted, self._guides)
         self._lay_out()
         self.incidents.history_s = _kept_s(config)
-        self.due.lanes = tuple(dict.fromkeys((*self.setting.lanes, *self.due.lanes)))
+        self.due.lanes = self.setting.lanes
         self.work.renew()
 
     async def read_board(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -77,6 +77,8 @@ class Deliver:
         self.pace = pace
         self.public: Callable[[Incident], PublicNews] | None = None
         """What a page elsewhere may show of an incident."""
+        self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
+        """Takes a row whose channel the configuration does not know."""
         self.circuits: dict[str, Circuit] = {}
         """By channel: whether it is given a rest."""
 
@@ -84,10 +86,10 @@ class Deliver:
         """Send what `row` owes, and say in the store how it went. Raises StoreAway; the lease then runs out."""
         setting = self.setting()
         channel = setting.channels.get(row.to.channel)
-        if channel is None:
-            await self._park(row, None, None, "refused", f"channel {row.to.channel} is not configured any more")
-            return
         now = self.clock.now()
+        if channel is None:
+            await self.unserved(row, now)
+            return
         incident = await self.incidents.incident(row.uid) if row.uid else None
         notice = await self._notice(row, incident, channel, setting, now)
         if notice is None:
@@ -197,7 +199,7 @@ class Deliver:
         now = self.clock.now()
         tired = not row.to.paging and to_ms(now) - row.since_ms > INFORM_FOR_MS
         if error.permanent or tired:
-            await self._park(row, notice, incident, error.reason, error.detail)
+            await self.park(row, notice, incident, error.reason, error.detail)
             return
         most = PAGE_BACKOFF if row.to.paging else INFORM_BACKOFF
         wait = min(most, 2.0 ** min(row.attempts, 12)) * random.uniform(0.5, 1.0)  # noqa: S311
@@ -226,9 +228,10 @@ class Deliver:
         if row.attempts >= 1 or away or waited >= DETOUR_AFTER or (error.retry_after or 0) > DETOUR_AFTER:
             await self.aside.detour(incident, notice, error.reason)
 
-    async def _park(
+    async def park(
         self, row: Claimed, notice: Notice | None, incident: Incident | None, reason: str, detail: str
     ) -> None:
+        """Give `row` up and keep it as a dead letter; whom a page was to call is called another way."""
         now = self.clock.now()
         letter = {
             "id": row.member,
@@ -254,7 +257,7 @@ class Deliver:
         name = type(error).__name__
         if row.attempts + 1 >= SPOILED:
             incident = await self.incidents.incident(row.uid) if row.uid else None
-            await self._park(row, None, incident, "spoiled", name)
+            await self.park(row, None, incident, "spoiled", name)
             return
         again = to_ms(now) + 1000
         memory = {**row.memory, "spoiled": name}

@@ -12,6 +12,7 @@ from receiver.incident.illegal import Impossible
 from receiver.incident.naming import known
 from receiver.model.base import to_ms
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unserved import nowhere
 from receiver.store.due import Due, Replayed
 
 Letter = dict[str, Any]
@@ -87,12 +88,8 @@ class Letters:
         raise NoLetter(f"there is no dead letter {clean(wanted, 100)} (see `receiver dead-letters list`)")
 
     def _nowhere(self, letter: Letter) -> str | None:
-        # Nobody serves the lane of a channel that is away: what is put there is forgotten by everybody.
-        name = str(letter.get("channel"))
-        if name in self.setting().channels:
-            return None
-        why = self.off().get(name)
-        return f"channel {name} is off ({why})" if why else f"channel {name} is not configured any more"
+        # Nobody serves the lane of a channel that is away: what is put there is given up once more.
+        return nowhere(str(letter.get("channel")), self.setting().channels, self.off())
 
     def _check(self, channel: str, letters: list[tuple[str, Letter]]) -> None:
         told = [letter for _, letter in letters if letter.get("channel") == channel]

@@ -20,6 +20,7 @@ STEPS = (
     "timers",
     "fetch",
     "deliver",
+    "tend",
     "web",
     "loop",
     "audit",

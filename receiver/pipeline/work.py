@@ -29,6 +29,8 @@ from receiver.store.incidents import Incidents
 from receiver.store.keys import TIMERS
 from receiver.store.pace import Pace
 
+TEND = 15.0
+"""Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
 PER_LANE = 32
@@ -73,6 +75,9 @@ class Work:
         self.read_board: Callable[[], Awaitable[int]] | None = None
         """Takes over what stands on the board, and returns its revision."""
         self._board = 0
+        self.tend: Callable[[datetime], Awaitable[None]]
+        """Looks after the lanes that nobody serves."""
+        self._tended: float | None = None
 
     def attach(self, intake: Intake, outage: Outage) -> None:
         """Make the intake and the outage known to the loop."""
@@ -80,7 +85,7 @@ class Work:
 
     def renew(self) -> None:
         """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
-        self._loaded = False
+        self._loaded, self._tended = False, None
 
     async def run(self) -> None:
         """Beat until `stop`."""
@@ -144,6 +149,9 @@ class Work:
             self._loaded = False
             return
         await self._follow(beat)
+        if self._tended is None or self.clock.monotonic() - self._tended >= TEND:
+            self._tended = self.clock.monotonic()
+            self.spawn("tend", partial(self.tend, now))
         for lane in beat.due:
             if lane == TIMERS:
                 if not self._timing:

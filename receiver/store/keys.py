@@ -46,6 +46,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `calls` | counter | for ever | pace: a number for each call |
 | `promised` | set | for ever | commit: uids of incidents with action items |
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |
+| `served` | zset lane by time | for ever | unserved: when a replica last said that it serves a lane |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `ticket:<name>` | string JSON | history | tickets: how a ticket was last seen at its vendor |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |
