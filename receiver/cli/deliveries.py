@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -51,14 +52,14 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Try them again: by id, all of a channel, or all."""
+    """Try them again: by id, all of a channel, or all; ends with 1 when one of the ids cannot be."""
     if sum((bool(numbers), bool(channel), everything)) != 1:
         typer.echo("say which: ids, --channel NAME, or --all", err=True)
         raise typer.Exit(2)
     if numbers:
-        done = [ask(url, f"{PATH}/{quote(one, safe='')}/replay", token, {}, "POST") for one in numbers]
-    else:
-        done = ask(url, f"{PATH}/replay", token, {"channel": channel} if channel else {}, "POST")["items"]
+        _each(numbers, "tried again", lambda one: ask(url, f"{PATH}/{quote(one, safe='')}/replay", token, {}, "POST"))
+        return
+    done = ask(url, f"{PATH}/replay", token, {"channel": channel} if channel else {}, "POST")["items"]
     for one in done:
         typer.echo(f"tried again: {_line(one)}")
     if not done:
@@ -67,10 +68,8 @@ def replay(
 
 @letters.command("drop")
 def drop(numbers: Ids, url: Url = HERE, token: Token = "") -> None:
-    """Drop them: nobody will hear of them."""
-    for number in numbers:
-        gone = ask(url, f"{PATH}/{quote(number, safe='')}", token, None, "DELETE")
-        typer.echo(f"dropped: {_line(gone)}")
+    """Drop them: nobody will hear of them; ends with 1 when there is none of one of the ids."""
+    _each(numbers, "dropped", lambda one: ask(url, f"{PATH}/{quote(one, safe='')}", token, None, "DELETE"))
 
 
 @channels.command("list")
@@ -110,6 +109,23 @@ def drill(
     body = {"title": title, "severity": severity(level), "service": service or None, "drill": True}
     sent = {name: value for name, value in body.items() if value is not None}
     show(ask(url, "/api/v1/incidents", token, sent), form)
+
+
+def _each(numbers: list[str], said: str, act: Callable[[str], dict[str, Any]]) -> None:
+    # One that cannot be is no reason to leave out those behind it; `ask` has said why. Nobody there: that ends it.
+    failed = []
+    for number in dict.fromkeys(numbers):
+        try:
+            one = act(number)
+        except typer.Exit as ended:
+            if ended.exit_code != 1:
+                raise
+            failed.append(number)
+        else:
+            typer.echo(f"{said}: {_line(one)}")
+    if failed:
+        typer.echo(plain(f"not {said}: {', '.join(failed)}"), err=True)
+        raise typer.Exit(1)
 
 
 def _line(one: dict[str, Any]) -> str:

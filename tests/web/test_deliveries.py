@@ -66,6 +66,28 @@ async def test_all_of_a_channel_or_one(parked: House) -> None:
     assert (await parked.get(LETTERS, READ))[0] == 403
 
 
+async def test_one_of_many_that_cannot_be_keeps_no_other_from_it(parked: House) -> None:
+    await parked.world.post(notification(alert("AuthDown"), group="other"))
+    _, page = await parked.get(LETTERS, ADMIN)
+    first, second = (item["id"] for item in page["items"])
+    del parked.world.slack.refused["chat.postMessage"]
+    code, out, err = await receiver(parked, "admin-token", "dead-letters", "replay", first, "nothing", second, first)
+    assert code == 1
+    assert [line.split()[2] for line in out.splitlines()] == [first, second]
+    assert "there is no dead letter nothing" in err
+    assert err.splitlines()[-1] == "not tried again: nothing"
+    await parked.world.quiet()
+    assert len(parked.world.slack.parents) == 2
+
+
+async def test_nor_from_being_dropped(parked: House) -> None:
+    (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
+    code, out, err = await receiver(parked, "admin-token", "dead-letters", "drop", "nothing", letter["id"])
+    assert (code, out.startswith(f"dropped: {letter['id']}")) == (1, True)
+    assert err.splitlines()[-1] == "not dropped: nothing"
+    assert (await receiver(parked, "wrong-token", "dead-letters", "drop", "a", "b"))[0] == 1
+
+
 async def test_a_letter_that_many_replay_at_once_is_sent_once(parked: House) -> None:
     del parked.world.slack.refused["chat.postMessage"]
     (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
