@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -19,7 +20,8 @@ from receiver.model.notice import Action, Document, Notice, Receipt
 from receiver.model.quota import Quota
 
 WROTE = "receiver"
-"""What the message of a version of ours begins with."""
+"""What the message of a version of ours begins with; a digest follows."""
+_OURS = re.compile(rf"{WROTE} [0-9a-f]{{16}}")
 TITLES = 5
 """Titles that are tried when pages of other people have the first ones."""
 
@@ -44,7 +46,7 @@ class Confluence(Channel[ConfluenceSettings]):
     """Keeps one page a document.
 
     The memory of its receipts: `pages`, by the document's key: `id`, `version` (the number that was written last),
-    `wrote` (the digest of what it says) and `url`; `gone` when somebody deleted it.
+    `wrote` (the digest of what it says) and `url`; `gone` when somebody deleted it, `edited` once people wrote there.
     """
 
     kind: ClassVar[str] = "confluence"
@@ -134,6 +136,9 @@ class Confluence(Channel[ConfluenceSettings]):
             return Receipt(ref=known["id"])
         title = str(known.get("title") or title_of(document.title, document.key))
         try:
+            if known.get("edited"):
+                # Its newest version is theirs, though nobody has written since it was last looked at.
+                return await self._over(notice, document, await self._api.page(known["id"], notice.now), title)
             written = await self._api.update(
                 known["id"], title, value, known["version"] + 1, _message(value), notice.now
             )
@@ -151,7 +156,7 @@ class Confluence(Channel[ConfluenceSettings]):
         value = _value(document)
         if page.message == _message(value):
             return _receipt(notice, document, page, value, title)
-        if page.message.startswith(WROTE) or (page.number == 1 and _mark(document) in page.text):
+        if _OURS.fullmatch(page.message) or (page.number == 1 and _mark(document) in page.text):
             written = await self._api.update(page.id, title, value, page.number + 1, _message(value), notice.now)
             if written is None:
                 raise DeliveryError("client_error", "somebody writes this page just now")
@@ -159,7 +164,7 @@ class Confluence(Channel[ConfluenceSettings]):
         if _message(value) not in await self._api.comments(page.id, notice.now):
             said = "<p>There is a newer text of this page; it was not put over what people wrote.</p>"
             await self._api.comment(page.id, f"{said}{value}<p>{_message(value)}</p>", notice.now)
-        receipt = _receipt(notice, document, page, value, title)
+        receipt = _receipt(notice, document, page, value, title, edited=True)
         return receipt.model_copy(update={"warning": f"confluence: people edited page {page.id}: added as a comment"})
 
 
@@ -189,7 +194,10 @@ def _known(notice: Notice, document: Document) -> dict[str, Any] | None:
     return known if isinstance(known, dict) and known.get("id") and known.get("version") else None
 
 
-def _receipt(notice: Notice, document: Document, page: Page, value: str, title: str) -> Receipt:
+def _receipt(
+    notice: Notice, document: Document, page: Page, value: str, title: str, *, edited: bool = False
+) -> Receipt:
     known = {"id": page.id, "version": page.number, "wrote": _digest(value), "url": page.url, "title": title}
+    known |= {"edited": True} if edited else {}
     pages = {**notice.memory.get("pages", {}), document.key: known}
     return Receipt(ref=page.id, memory={"pages": pages})

@@ -104,6 +104,30 @@ async def test_what_people_wrote_is_not_put_over(both: Wired) -> None:
     assert len(page["comments"]) == 1
 
 
+async def test_nor_the_next_time(both: Wired) -> None:
+    first = await send(both, saying("x"))
+    fake(both).edit(str(first.ref), "<p>what we learnt</p>")
+    memory = (await send(both, saying("y", first.memory))).memory
+    memory = (await send(both, saying("z", memory))).memory
+    page = fake(both).pages[str(first.ref)]
+    assert page["value"] == "<p>what we learnt</p>"
+    assert [one[: len("<p>There")] for one in page["comments"]] == ["<p>There"] * 2
+    asked = len(both.vendor.received)
+    await send(both, saying("z", memory))
+    assert len(both.vendor.received) == asked, "nothing is new"
+    fake(both).edit(str(first.ref), "<p>more</p>")
+    await send(both, saying("w", memory))
+    assert (page["value"], len(page["comments"])) == ("<p>more</p>", 3)
+
+
+async def test_a_persons_note_that_begins_like_ours_is_theirs(both: Wired) -> None:
+    first = await send(both, saying("x"))
+    fake(both).edit(str(first.ref), "<p>what we learnt</p>")
+    fake(both).pages[str(first.ref)]["message"] = "receiver had the time wrong"
+    await send(both, saying("y", first.memory))
+    assert fake(both).pages[str(first.ref)]["value"] == "<p>what we learnt</p>"
+
+
 async def test_a_page_of_other_people_with_the_same_title_is_left_alone(both: Wired) -> None:
     fake(both).foreign("Post-mortem INC-2026-0042")
     first = await send(both, saying("x"))
