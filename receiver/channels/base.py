@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -158,6 +158,10 @@ class Channel(ABC, Generic[S]):
     async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
         """Return the tickets of ours that changed at the vendor since then, oldest first. Raises DeliveryError."""
         return ()
+
+    def recognised(self, ticket: Ticket, memory: Mapping[str, Any]) -> Ticket | None:
+        """Return `ticket` with what its receipts' `memory` tells; None when it is not the one made here. Pure."""
+        return ticket
 
     async def guides(self, label: str, now: datetime) -> Sequence[Guide]:
         """Return the pages that are labelled `label`, with their other labels. Raises DeliveryError."""

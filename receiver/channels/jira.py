@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, ClassVar, Literal
@@ -51,8 +51,10 @@ class JiraSettings(ChannelSettings):
 class Jira(Channel[JiraSettings]):
     """Makes tickets and keeps them in step.
 
-    The memory of its receipts: `issue` and `summary` of the incident's ticket, `moved` (the category it was taken to),
-    `said` (the last event that a comment told of), `gone` (somebody deleted it), and `actions`: the key by number.
+    The memory of its receipts: `issue` and `summary` of the incident's ticket, `moved` (the category it was to be
+    taken to), `reached` (the one it was taken to: a workflow may not lead to the other), `said` (the last event that a
+    comment told of), `gone` (somebody deleted it), and of action items by number `actions` (the key) and `taken` (the
+    category that each was taken to).
     """
 
     kind: ClassVar[str] = "jira"
@@ -146,6 +148,16 @@ class Jira(Channel[JiraSettings]):
         found = (_ticket(issue) for issue in await self._api.search(jql, now))
         return [one for one in found if one is not None]
 
+    def recognised(self, ticket: Ticket, memory: Mapping[str, Any]) -> Ticket | None:
+        """Leave out a copy, which has every label of what it was made of, and say where the ticket was taken to."""
+        if ticket.action is None:
+            key, moved = memory.get("issue"), memory.get("reached")
+        else:
+            key, moved = (memory.get(name, {}).get(str(ticket.action)) for name in ("actions", "taken"))
+        if key is not None and key != ticket.key:
+            return None
+        return ticket.model_copy(update={"moved": Progress(moved) if moved else None})
+
     def _memory(self, notice: Notice, incident: Incident) -> dict[str, Any]:
         # What a failed attempt of this process has done already is not done again, unless another one went on since.
         before, begun = self._begun.get(incident.uid, ({}, {}))
@@ -190,8 +202,11 @@ class Jira(Channel[JiraSettings]):
         reopened = any(event.kind is Kind.REOPENED for event in notice.events)
         if reopened or wanted not in (moved, Progress.NEW):
             ways = (wanted, Progress.BEGUN) if wanted is Progress.NEW else (wanted,)
-            warnings.append(await self._api.move(memory["issue"], ways, notice.now))
+            reached, warning = await self._api.move(memory["issue"], ways, notice.now)
+            warnings.append(warning)
             memory["moved"] = wanted.value
+            if reached:
+                memory["reached"] = reached.value
         return [warning for warning in warnings if warning]
 
     async def _tell(self, notice: Notice, incident: Incident, memory: dict[str, Any]) -> str | None:
@@ -222,7 +237,10 @@ class Jira(Channel[JiraSettings]):
                 warnings.append(await self._api.update(key, fields, OPTIONAL, now))
             if (fresh and wanted is Progress.DONE) or ticket.restated(notice.events, item.n):
                 ways = (wanted, Progress.BEGUN) if wanted is Progress.NEW else (wanted,)
-                warnings.append(await self._api.move(key, ways, now))
+                reached, warning = await self._api.move(key, ways, now)
+                warnings.append(warning)
+                if reached:
+                    memory.setdefault("taken", {})[str(item.n)] = reached.value
         except Gone:
             warnings.append(f"jira: {key} is gone")
         return [warning for warning in warnings if warning]

@@ -67,8 +67,10 @@ class JiraApi:
         answer = await self.site.get(f"/issue/{quote(key, safe='')}/comment", query, now)
         return "\n".join(_flat(one.get("body")) for one in objects(answer.get("comments")))
 
-    async def move(self, key: str, wanted: Sequence[Progress], now: datetime) -> str | None:
-        """Take an issue to the first category of `wanted` that its workflow offers; return a warning when it cannot.
+    async def move(self, key: str, wanted: Sequence[Progress], now: datetime) -> tuple[Progress | None, str | None]:
+        """Take an issue to the first category of `wanted` that its workflow offers.
+
+        Return the category that it is in then, None where it could not be taken there, and a warning for that.
 
         Ids and names differ per workflow, state and language: only the category is asked for.
         """
@@ -82,15 +84,17 @@ class JiraApi:
                         "POST", f"{path}/transitions", {"transition": {"id": str(one.get("id"))}}, now
                     )
                     if reply.status == 400:
-                        return f"jira: {key} could not be moved to {progress}: its transition asks for more fields"
+                        why = "its transition asks for more fields"
+                        return None, f"jira: {key} could not be moved to {progress}: {why}"
                     self.site.good(reply, now)
-                    return None
+                    return progress, None
         # Not offered: it is there already, or its workflow does not allow it from here.
         fields = (await self.site.get(path, {"fields": "status"}, now)).get("fields")
         status = fields.get("status") if isinstance(fields, dict) else None
-        if isinstance(status, dict) and category(status) in wanted:
-            return None
-        return f"jira: the workflow of {key} leads to no state of {wanted[0]} from here"
+        there = category(status) if isinstance(status, dict) else None
+        if there in wanted:
+            return there, None
+        return None, f"jira: the workflow of {key} leads to no state of {wanted[0]} from here"
 
     async def search(self, jql: str, now: datetime) -> list[Body]:
         """Return the issues that `jql` finds, at most 2,000, with the fields that tell whose each is and how far."""

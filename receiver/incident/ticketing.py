@@ -21,6 +21,9 @@ def from_ticket(
     belongs to, None for nobody known.
     """
     was = before.progress if before else Progress.NEW
+    if ticket.moved is not None and ticket.moved is not (before.moved if before else None):
+        # Taken there from here since it was last seen: that is where a change of theirs begins.
+        was = ticket.moved
     ended = ticket.progress is Progress.DONE and was is not Progress.DONE
     begun_again = was is Progress.DONE and ticket.progress is not Progress.DONE
     assigned = ticket.account is not None and ticket.account != (before.account if before else None)

@@ -27,3 +27,5 @@ class Ticket(Kept):
     progress: Progress
     account: str | None = None
     """Whom it is assigned to, as the vendor identifies people."""
+    moved: Progress | None = None
+    """Where this service took it last; None: nowhere so far."""

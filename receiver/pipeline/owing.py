@@ -14,6 +14,11 @@ from receiver.pipeline.setting import Setting
 from receiver.store.change import Row
 
 
+def member_of(uid: str, channel: str, address: str) -> str:
+    """Return the name of the row of one destination of an incident."""
+    return f"{uid} {channel} {address}"
+
+
 def rows(
     incident: Incident, events: Sequence[Event], setting: Setting, adopted: Sequence[tuple[Page, bool]] = ()
 ) -> list[Row]:
@@ -28,7 +33,9 @@ def rows(
         lane = f"{to.channel}!" if to.paging and urgent else to.channel
         # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
         memory = {"sent": "trigger"} if accepted.get(to) else None
-        made.append(Row(f"{incident.uid} {to.channel} {to.address}", lane, to, seq, memory, 1 if to in accepted else 0))
+        made.append(
+            Row(member_of(incident.uid, to.channel, to.address), lane, to, seq, memory, 1 if to in accepted else 0)
+        )
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from receiver.incident.ticketing import from_ticket
 from receiver.metrics import Metrics
 from receiver.model.event import Actor, ActorKind
 from receiver.model.ticket import Ticket
+from receiver.pipeline.owing import member_of
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.store.incidents import Incidents
@@ -63,11 +64,18 @@ class Tickets:
             self.metrics.loop_errors.labels(NAME).inc()
             log.warning("tickets_unheard", channel=name, reason=error.reason, detail=error.detail)
             return
+        tickets = await self._ours(name, channel, tickets)
         for ticket, before in zip(tickets, await self.seen.before(name, tickets), strict=True):
             if ticket != before:
                 await self._take(name, channel, ticket, before, now)
                 await self.seen.seen(name, ticket)
         self._asked[name] = now
+
+    async def _ours(self, name: str, channel: Channel[Any], tickets: Sequence[Ticket]) -> list[Ticket]:
+        members = [member_of(ticket.uid, name, channel.address()) for ticket in tickets]
+        memories = await self.seen.memories(members) if members else []
+        found = (channel.recognised(ticket, memory) for ticket, memory in zip(tickets, memories, strict=True))
+        return [ticket for ticket in found if ticket is not None]
 
     async def _take(
         self, name: str, channel: Channel[Any], ticket: Ticket, before: Ticket | None, now: datetime

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from receiver.model.ticket import Ticket
 from receiver.store.connection import Connection
@@ -23,6 +26,15 @@ class TicketsSeen:
         async with self.connection.guarded() as client:
             found = await client.mget([self._key(channel, one) for one in tickets])
         return [Ticket.model_validate_json(text) if text else None for text in found]
+
+    async def memories(self, members: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the receipts of each of the rows `members` remember. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for member in members:
+                pipe.hget(self.connection.keys.row(member), "memory")
+            found = await pipe.execute()
+        return [orjson.loads(text) if text else {} for text in found]
 
     async def seen(self, channel: str, ticket: Ticket) -> None:
         """Remember `ticket` as it is. Raises StoreAway."""

@@ -34,6 +34,15 @@ def item(**changes: Any) -> ActionItem:
     return ActionItem(**{**values, **changes})
 
 
+def test_a_change_of_theirs_begins_where_it_was_taken_from_here() -> None:
+    taken = ticket(Progress.DONE, action=1, moved=Progress.DONE)
+    assert meant(taken, ticket(action=1), actions=(item(),)) is None
+    again = ticket(Progress.NEW, action=1, moved=Progress.DONE)
+    assert meant(again, ticket(action=1), actions=(item(status=DONE),)) == ChangeAction(n=1, status=OPEN)
+    closed = ticket(Progress.DONE, action=1, moved=Progress.DONE)
+    assert meant(closed, again, actions=(item(),)) == ChangeAction(n=1, status=DONE)
+
+
 DONE, OPEN = ActionStatus.DONE, ActionStatus.OPEN
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from receiver.model.command import AddAction, ChangeAction, Edit, Resolve
+import pytest
+
+from receiver.model.command import AddAction, ChangeAction, Edit, Reopen, Resolve
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import State
 from receiver.model.severity import Severity
 from receiver.model.work import ActionStatus
 from tests.fakes import Answer
-from tests.fakes.jira import TOKEN, USER, words
+from tests.fakes.jira import TOKEN, USER, WORKFLOW, words
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
@@ -106,6 +109,54 @@ async def test_what_is_on_its_way_to_jira_is_not_taken_back_from_there(world: Wo
     (incident,) = await world.incidents()
     assert incident.actions[0].status is ActionStatus.OPEN
     assert world.jira.issues["OPS-1"]["progress"] == "new"
+
+
+async def test_what_was_done_from_here_is_not_taken_for_theirs(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(annotations={"error_rate": "12%"})))
+    await act(world, AddAction(title="Add an index", owner="alice"))
+    await world.forward("90s")
+    await act(world, ChangeAction(n=1, status=ActionStatus.DONE))
+    # Jira was not asked between the two, and hears of the second one late.
+    world.jira.script.extend(Answer(503) for _ in range(8))
+    await act(world, ChangeAction(n=1, status=ActionStatus.OPEN))
+    await world.forward("15m")
+    (incident,) = await world.incidents()
+    assert incident.actions[0].status is ActionStatus.OPEN
+    assert world.jira.issues["OPS-1"]["progress"] == "new"
+    world.jira.touch("OPS-1", "done")
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert incident.actions[0].status is ActionStatus.DONE, "that was somebody there"
+
+
+async def test_what_a_workflow_makes_of_a_reopening_is_no_acknowledgement(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WORKFLOW, "done", [("41", "Reopen", "indeterminate")])
+    await opened(world)
+    await world.post(notification(alert(**LOW)))
+    await act(world, Resolve(text="restarted"))
+    await world.forward("2m")
+    await act(world, Reopen(text="not yet"))
+    assert world.jira.issues["OPS-1"]["progress"] == "indeterminate"
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert incident.state is State.OPEN, "nobody has taken it"
+
+
+async def test_a_copy_of_a_ticket_speaks_for_nobody(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(**LOW)))
+    await act(world, AddAction(title="Add an index", owner="alice"))
+    await world.forward("2m")
+    for key in ("OPS-1", "OPS-2"):
+        world.jira.issues[f"{key}0"] = copy.deepcopy(world.jira.issues[key])
+        world.jira.touch(f"{key}0", "done")
+    await world.forward("2m")
+    (incident,) = await world.incidents()
+    assert incident.state is State.OPEN
+    assert incident.actions[0].status is ActionStatus.OPEN
 
 
 async def test_a_ticket_that_is_taken_and_done_in_jira_is_acknowledged_and_resolved_here(world: World) -> None:
