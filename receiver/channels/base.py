@@ -102,6 +102,8 @@ class Channel(ABC, Generic[S]):
     """Marks the time of an incident."""
     personal: ClassVar[bool] = False
     """Writes to each person at their own address."""
+    settles: ClassVar[float] = 0.0
+    """Seconds until a search at the vendor finds what it has taken: no repetition looks for it earlier."""
     groups: ClassVar[bool] = False
     """Has user groups, whose members can be set."""
 
@@ -202,8 +204,10 @@ class Channel(ABC, Generic[S]):
                 receipt = await call(notice)
         except TimeoutError:
             detail = f"{self.name}: not done after {self.http.total:g} s"
-            raise DeliveryError("timeout", detail, ambiguous=True) from None
+            raise DeliveryError("timeout", detail, ambiguous=True, retry_after=self.settles or None) from None
         except DeliveryError as error:
+            if error.ambiguous and self.settles:
+                error.retry_after = max(error.retry_after or 0.0, self.settles)
             # Each channel hides what it sent; this is for what a vendor knows from elsewhere.
             error.conceal(self.secrets(notice))
             raise

@@ -60,6 +60,8 @@ class Jira(Channel[JiraSettings]):
     kind: ClassVar[str] = "jira"
     Settings: ClassVar[type[ChannelSettings]] = JiraSettings
     tickets: ClassVar[bool] = True
+    settles: ClassVar[float] = 10.0
+    """Its index is late by seconds (contracts: jira-confluence, section 3)."""
 
     def __init__(self, name: str, settings: JiraSettings, http: Http) -> None:
         """Begin with nothing half done."""

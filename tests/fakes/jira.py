@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -34,6 +36,9 @@ class FakeJira(Vendor):
         self.accounts = {"acc-alice", "alice"}
         self.refuses: set[str] = set()
         """Fields that are on no screen of this project."""
+        self.lag = 0.0
+        """Seconds by which its index is late, on the clock `clock_s`."""
+        self.clock_s: Callable[[], float] = time.time
         self.minutes = 0
         """How far back a search by `updated` was last asked to look."""
 
@@ -119,6 +124,7 @@ class FakeJira(Vendor):
         key = f"{self.project}-{len(self.issues) + 1}"
         if act:
             self.issues[key] = {
+                "made": self.clock_s(),
                 "fields": {"labels": [], **fields}, "progress": "new", "comments": [], "touched": False,
                 "assignee": (fields.get("assignee") or {}).get("id" if cloud else "name"),
             }  # fmt: skip
@@ -192,7 +198,9 @@ class FakeJira(Vendor):
                 },
             }
             for key, issue in self.issues.items()
-            if found[1] == self.project and found[2] in issue["fields"]["labels"]
+            if self.clock_s() - issue.get("made", 0.0) >= self.lag
+            and found[1] == self.project
+            and found[2] in issue["fields"]["labels"]
         ]
         return 200, {"issues": chosen, **({"isLast": True} if cloud else {"total": len(chosen)})}, []
 

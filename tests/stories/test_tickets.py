@@ -48,6 +48,19 @@ async def test_a_sev4_makes_one_ticket_though_the_first_answer_was_lost(world: W
     assert receipts[-1]["ref"] == "OPS-1"
 
 
+async def test_what_a_lost_answer_made_is_looked_for_once_an_index_that_is_late_can_have_it(world: World) -> None:
+    await opened(world, Answer(reset="after"))
+    world.jira.lag, world.jira.clock_s = 5.0, lambda: world.clock.now().timestamp()
+    await world.post(notification(alert(**LOW)))
+    # Something new to say is no reason to look earlier.
+    world.clock.forward("2s")
+    await act(world, Edit(severity=Severity.SEV3, text="worse than it looked"))
+    await world.forward("2m")
+    assert list(world.jira.issues) == ["OPS-1"]
+    assert world.jira.issues["OPS-1"]["fields"]["summary"].startswith("[SEV-3]")
+    assert "worse than it looked" in words(world.jira.issues["OPS-1"]["comments"])
+
+
 async def test_the_ticket_follows_the_incident(world: World) -> None:
     await opened(world)
     await world.post(notification(alert(**LOW)))
