@@ -18,6 +18,9 @@ SOON = timedelta(minutes=2)
 FAILED = ("error", "failure")
 """Deployments that did not arrive."""
 LISTED = 5
+KEPT = 20
+WHERE = ("environment", "env")
+"""Labels that may say which environment an alert is about."""
 
 
 def changes_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -36,8 +39,13 @@ def on_changes(incident: Incident, repository: str, found: Sequence[Change], pol
     """Return the event that tells what was changed in the day before, with the likely cause named."""
     since = began(incident)
     items = sorted((one for one in found if since - BACK <= one.at <= now), key=lambda one: one.at, reverse=True)
-    likely, why = _likely(items, since)
-    made = Changes(repository=repository, items=tuple(items[: 4 * LISTED]), likely=likely, why=why)
+    likely, why = _likely(
+        items, since, next((incident.labels[name] for name in WHERE if incident.labels.get(name)), "")
+    )
+    kept, at = items[:KEPT], likely
+    if likely is not None and likely >= KEPT:
+        kept, at = [*items[: KEPT - 1], items[likely]], KEPT - 1
+    made = Changes(repository=repository, items=tuple(kept), likely=at, why=why)
     text = f"{repository}: {why}"
     others = [_words(one, since) for index, one in enumerate(items[:LISTED]) if index != likely]
     return _told(
@@ -62,13 +70,20 @@ def _told(incident: Incident, made: Changes, reason: str, text: str, policy: Pol
     return draft
 
 
-def _likely(items: Sequence[Change], since: datetime) -> tuple[int | None, str]:
-    # The newest that had arrived when it began; a deployment says more than a release, which may lie unused.
+def _likely(items: Sequence[Change], since: datetime, environment: str) -> tuple[int | None, str]:
+    # The newest that had arrived when it began; a deployment says more than a release, which may lie unused, and where
+    # the alert fires, or else where users are, more than elsewhere. The preview of a pull request says least.
     before = [index for index, one in enumerate(items) if one.at <= since + SOON and one.state not in FAILED]
     if not before:
         later = "; what there is came after it began, or did not arrive" if items else ""
         return None, f"nothing was deployed in the 24 h before it began{later}"
-    chosen = min(before, key=lambda index: (items[index].kind != "deployment", index))
+
+    def unlikely(index: int) -> tuple[bool, bool, bool, int]:
+        one = items[index]
+        there = one.environment == environment if environment else one.production
+        return one.transient and not there, one.kind != "deployment", not there, index
+
+    chosen = min(before, key=unlikely)
     return chosen, f"likely {_words(items[chosen], since)}: the last before it began"
 
 

@@ -17,6 +17,10 @@ class Change(Kept):
     at: datetime
     by: str = ""
     environment: str = ""
+    production: bool = False
+    """GitHub takes its environment for the one that users use."""
+    transient: bool = False
+    """Its environment is one that goes away again, as the preview of a pull request."""
     sha: str = ""
     state: str = ""
     """How a deployment ended, as `success`; empty: nobody said."""

@@ -14,9 +14,10 @@ from receiver.sources.asking import Asking, Said, SourceError
 
 LIMIT = 3.0
 """Seconds for one answer: nobody waits for it who pages."""
-DEPLOYMENTS, RELEASES = 10, 5
+DEPLOYMENTS, RELEASES = 100, 5
+"""How many are asked for; of deployments as many as one answer takes, for previews of pull requests are among them."""
 OUTCOMES = 5
-"""Deployments whose outcome is asked for, the newest first: one alone says that it was requested."""
+"""Deployments whose outcome is asked for, the likely ones first: one alone says that it was requested."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
@@ -44,6 +45,8 @@ class GitHub:
             self._list(f"{base}/deployments", {"per_page": str(DEPLOYMENTS)}, repository),
             self._list(f"{base}/releases", {"per_page": str(RELEASES)}, repository),
         )
+        # The newest of those that users may have noticed; the sort leaves the order in time.
+        deployed.sort(key=lambda one: (one.get("transient_environment") is True, not _production(one)))
         states = await asyncio.gather(*(self._outcome(base, one, repository) for one in deployed[:OUTCOMES]))
         states += [""] * (len(deployed) - len(states))
         found = [_deployment(one, state) for one, state in zip(deployed, states, strict=True)]
@@ -94,9 +97,16 @@ def _deployment(one: Mapping[str, Any], state: str) -> Change | None:
         at=at,
         by=_text(creator.get("login"), 60) if isinstance(creator, dict) else "",
         environment=_text(one.get("environment"), 60),
+        production=_production(one),
+        transient=one.get("transient_environment") is True,
         sha=_text(one.get("sha"), 40),
         state=state,
     )
+
+
+def _production(one: Mapping[str, Any]) -> bool:
+    # An older server does not say; the name is GitHub's own default for it.
+    return one.get("production_environment") is True or one.get("environment") == "production"
 
 
 def _release(one: Mapping[str, Any]) -> Change | None:

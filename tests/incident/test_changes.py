@@ -51,6 +51,30 @@ def test_a_deployment_before_a_release() -> None:
     assert named(change(7, "released", kind="release")) == "released"
 
 
+def test_where_users_are_before_a_preview_or_a_staging() -> None:
+    live = change(60, "live", environment="production", production=True)
+    assert named(live, change(7, "pr-12", transient=True), change(9, "staged", environment="staging")) == "live"
+    assert named(change(7, "pr-12", transient=True), change(9, "staged", environment="staging")) == "staged"
+    assert named(change(7, "pr-12", transient=True), change(90, "v7", kind="release")) == "v7"
+    assert named(change(7, "pr-12", transient=True)) == "pr-12"
+
+
+def test_where_the_alert_fires_before_all_else() -> None:
+    live = change(7, "live", environment="production", production=True)
+    given = incident(labels={"environment": "staging"})
+    found = (live, change(60, "staged", environment="staging"))
+    made = on_changes(given, "acme/api", found, POLICY, NOW).incident.changes
+    assert made is not None
+    assert made.items[made.likely or 0].name == "staged"
+
+
+def test_the_likely_one_is_kept_however_many_came_after() -> None:
+    previews = [change(minutes / 10, f"pr-{minutes}", transient=True) for minutes in range(50)]
+    changes, _ = told(change(60, "live", production=True), *previews)
+    assert len(changes.items) == 20
+    assert changes.items[changes.likely or 0].name == "live"
+
+
 def test_only_a_day_back() -> None:
     changes, text = told(change(25 * 60))
     assert (changes.items, changes.likely) == ((), None)

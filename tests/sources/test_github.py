@@ -28,6 +28,7 @@ class Fake(Asking):
     def __init__(self, **answers: Any) -> None:
         super().__init__()
         self.answers = answers
+        self.queries: list[Mapping[str, str]] = []
         self.asked: list[tuple[str, Mapping[str, str]]] = []
 
     async def get(
@@ -38,6 +39,7 @@ class Fake(Asking):
         headers: Mapping[str, str] | None = None,
     ) -> Said:
         self.asked.append((url, headers or {}))
+        self.queries.append(params or {})
         answer = self.answers.get(url.rpartition("/")[2], [])
         return answer if isinstance(answer, Said) else Said(200, json.dumps(answer).encode())
 
@@ -54,6 +56,17 @@ async def test_deployments_with_their_outcome_and_releases() -> None:
     assert url == f"{API}/repos/acme/api/deployments"
     assert headers["Authorization"] == "Bearer tok"
     assert headers["X-GitHub-Api-Version"] == "2022-11-28"
+
+
+async def test_previews_hide_no_deployment_of_production() -> None:
+    previews = [
+        {**DEPLOYMENT, "id": n, "environment": f"pr-{n}", "transient_environment": True} for n in range(100, 160)
+    ]
+    fake = Fake(deployments=[*previews, DEPLOYMENT], releases=[], statuses=[{"state": "failure"}])
+    found = {one.environment: one for one in await GitHub(fake, API).changes("acme/api")}
+    assert found["production"].state == "failure"
+    assert (found["production"].production, found["pr-101"].transient) == (True, True)
+    assert fake.queries[0] == {"per_page": "100"}
 
 
 async def test_without_a_token_none_is_sent() -> None:
