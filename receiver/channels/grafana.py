@@ -114,7 +114,11 @@ class Grafana(Channel[GrafanaSettings]):
             "time": _ms(incident.started_at if incident.started_at.year > 1970 else incident.opened_at),
         }
         ended = incident.resolved_at or incident.closed_at
-        return {**says, "timeEnd": max(_ms(ended), says["time"])} if incident.state.over and ended else says
+        if incident.state.over and ended:
+            return {**says, "timeEnd": max(_ms(ended), says["time"])}
+        # What is left out keeps its value there: an end that was written is taken back by one at the beginning.
+        before = notice.memory.get("wrote")
+        return {**says, "timeEnd": says["time"]} if isinstance(before, dict) and "timeEnd" in before else says
 
     async def _find(self, incident: Incident, now: datetime) -> int | None:
         query = {"tags": _tag(incident), "limit": "1"}

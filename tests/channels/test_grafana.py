@@ -49,6 +49,19 @@ async def test_it_begins_with_the_incident_and_ends_with_it(graphs: Wired) -> No
     assert mark["timeEnd"] - mark["time"] == 38 * 60 * 1000
 
 
+async def test_a_mark_of_what_goes_on_again_has_no_end(graphs: Wired) -> None:
+    memory = (await graphs.channel.send(notice())).memory
+    over = incident(state=State.RESOLVED, resolved_at=NOW + timedelta(minutes=37))
+    memory = (await graphs.channel.send(notice(incident=over, events=(OVER,), memory=memory))).memory
+    memory = (await graphs.channel.send(notice(memory=memory))).memory
+    (mark,) = fake(graphs).annotations.values()
+    assert mark["timeEnd"] == mark["time"], "as it stood when it had no end"
+    again = incident(state=State.RESOLVED, resolved_at=NOW + timedelta(minutes=50))
+    await graphs.channel.send(notice(incident=again, events=(OVER,), memory=memory))
+    (mark,) = fake(graphs).annotations.values()
+    assert mark["timeEnd"] - mark["time"] == 51 * 60 * 1000
+
+
 async def test_nothing_new_asks_nothing(graphs: Wired) -> None:
     memory = (await graphs.channel.send(notice())).memory
     await graphs.channel.send(notice(memory=memory))
