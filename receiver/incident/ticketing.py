@@ -16,7 +16,8 @@ def from_ticket(
 ) -> Command | None:
     """Return the command that a change of `ticket` means; None when it means nothing.
 
-    `before`: the ticket as it was seen last, None when it was not: a new one is new and nobody's. Only what changed
+    `before`: the ticket as it was seen last, None when it was not: a new one is new, and whoever has it then may be the
+    project's default, whom nobody has chosen. Only what changed
     there counts, or what is still on its way there would be taken back here. `owner`: the person whom its account
     belongs to, None for nobody known.
     """
@@ -26,7 +27,7 @@ def from_ticket(
         was = ticket.moved
     ended = ticket.progress is Progress.DONE and was is not Progress.DONE
     begun_again = was is Progress.DONE and ticket.progress is not Progress.DONE
-    assigned = ticket.account is not None and ticket.account != (before.account if before else None)
+    assigned = before is not None and ticket.account not in (None, before.account)
     if ticket.action is not None:
         return _item(ticket.action, incident, ended, begun_again, owner if assigned else None)
     return _whole(ticket, incident, policy, ended, assigned or ticket.progress is Progress.BEGUN is not was, owner)
@@ -56,5 +57,7 @@ def _whole(
             return Resolve(text=f"{ticket.key} is done{who}")
         return AddNote(text=f"{ticket.key} is done{who}; the incident goes on: resolve it if it is over")
     if taken and incident.state is State.OPEN:
-        return Acknowledge(text=f"{ticket.key} is taken{who}")
+        if policy.called(incident).ticket:
+            return Acknowledge(text=f"{ticket.key} is taken{who}")
+        return AddNote(text=f"{ticket.key} is taken{who}; the pages go on: acknowledge the incident if it is answered")
     return None

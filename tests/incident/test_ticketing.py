@@ -43,6 +43,18 @@ def test_a_change_of_theirs_begins_where_it_was_taken_from_here() -> None:
     assert meant(closed, again, actions=(item(),)) == ChangeAction(n=1, status=DONE)
 
 
+def test_whom_a_project_gives_new_tickets_to_has_taken_nothing() -> None:
+    assert meant(ticket(account="acc-lead"), owner="lead") is None
+    assert meant(ticket(action=1, account="acc-lead"), owner="lead", actions=(item(),)) is None
+
+
+def test_a_page_is_not_answered_by_tidying_up_a_board() -> None:
+    for now in (ticket(Progress.BEGUN), ticket(account="acc-a")):
+        noted = meant(now, ticket(), owner="alice", severity=Severity.SEV1)
+        assert isinstance(noted, AddNote)
+        assert noted.text.startswith("OPS-1 is taken (assigned to alice); the pages go on: acknowledge the incident")
+
+
 DONE, OPEN = ActionStatus.DONE, ActionStatus.OPEN
 
 
@@ -69,9 +81,10 @@ def test_the_status_of_an_action_item(
 
 def test_the_owner_of_an_action_item_is_whoever_is_known_there() -> None:
     given = {"actions": (item(),)}
-    assert meant(ticket(action=1, account="acc-b"), owner="bob", **given) == ChangeAction(n=1, owner="bob")
-    assert meant(ticket(action=1, account="acc-a"), owner="alice", **given) is None
-    assert meant(ticket(action=1, account="acc-x"), owner=None, **given) is None
+    new = ticket(action=1)
+    assert meant(ticket(action=1, account="acc-b"), new, owner="bob", **given) == ChangeAction(n=1, owner="bob")
+    assert meant(ticket(action=1, account="acc-a"), new, owner="alice", **given) is None
+    assert meant(ticket(action=1, account="acc-x"), new, owner=None, **given) is None
     same = ticket(action=1, account="acc-b")
     assert meant(same, same, owner="bob", **given) is None, "it was assigned here anew since"
 
@@ -87,5 +100,6 @@ def test_the_ticket_of_an_incident() -> None:
     assert meant(ticket(Progress.DONE), ticket(Progress.DONE)) is None
     assert isinstance(meant(ticket(Progress.BEGUN)), Acknowledge)
     assert meant(ticket(Progress.BEGUN), ticket(Progress.BEGUN)) is None, "the acknowledgement has lapsed since"
-    assert meant(ticket(account="acc-a"), owner="alice") == Acknowledge(text="OPS-1 is taken (assigned to alice)")
+    taken = meant(ticket(account="acc-a"), ticket(), owner="alice")
+    assert taken == Acknowledge(text="OPS-1 is taken (assigned to alice)")
     assert meant(ticket(Progress.BEGUN), state=State.IDENTIFIED) is None
