@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
+from receiver.incident.logql import in_quotes, query_of
 from receiver.model.notice import Link
 
 URL_LIMIT = 3000
@@ -167,11 +168,6 @@ def fill(template: str, labels: Mapping[str, str], escape: Callable[[str], str] 
     return _PLACE.sub(lambda place: escape(labels[place[1]]), template)
 
 
-def in_quotes(text: str) -> str:
-    r"""Return `text` as it stands between double quotes in PromQL and LogQL: `\`, `"` and line breaks escaped."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-
-
 def _window(started_at: datetime, ended_at: datetime | None, now: datetime) -> Window:
     began = started_at if started_at.year > 1970 else now - UNKNOWN_START
     return min(began, now) - BEFORE, (ended_at or now) + AFTER
@@ -214,7 +210,7 @@ def _metrics(settings: GrafanaSettings, labels: Mapping[str, str], window: Windo
 
 
 def _logs(settings: LokiSettings, labels: Mapping[str, str], window: Window) -> str | None:
-    expression = fill(settings.query, labels, in_quotes)
+    expression = query_of(settings.query, labels)
     if expression is None:
         return None
     return _explore(settings, "loki", {"expr": expression, "queryType": "range"}, window)
