@@ -136,20 +136,26 @@ class Confluence(Channel[ConfluenceSettings]):
             return Receipt(ref=known["id"])
         title = str(known.get("title") or title_of(document.title, document.key))
         try:
-            if known.get("edited"):
-                # Its newest version is theirs, though nobody has written since it was last looked at.
-                return await self._over(notice, document, await self._api.page(known["id"], notice.now), title)
-            written = await self._api.update(
-                known["id"], title, value, known["version"] + 1, _message(value), notice.now
-            )
-            if written is not None:
-                return _receipt(notice, document, written, value, title)
-            return await self._over(notice, document, await self._api.page(known["id"], notice.now), title)
+            page = await self._current(known["id"], notice.now)
+            # Once people wrote there its newest version is theirs, though nobody has written since.
+            if page.number == known["version"] and not known.get("edited"):
+                written = await self._api.update(page.id, title, value, page.number + 1, _message(value), notice.now)
+                if written is not None:
+                    return _receipt(notice, document, written, value, title)
+                page = await self._current(known["id"], notice.now)
+            return await self._over(notice, document, page, title)
         except Gone:
             # Somebody deleted it, and meant it.
             pages = {**notice.memory.get("pages", {}), document.key: {**known, "gone": True}}
             warning = f"confluence: page {known['id']} is gone"
             return Receipt(ref=known["id"], memory={"pages": pages}, warning=warning)
+
+    async def _current(self, page: str, now: datetime) -> Page:
+        # A page in the trash is shown by its number, and comes back when it is written.
+        found = await self._api.page(page, now)
+        if not found.current:
+            raise Gone("client_error", f"page {page} is in the trash", permanent=True)
+        return found
 
     async def _over(self, notice: Notice, document: Document, page: Page, title: str) -> Receipt:
         # The page as it is now: ours, ours already, or edited by people since.

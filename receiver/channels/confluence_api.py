@@ -28,6 +28,8 @@ class Page:
     """What whoever wrote this version said of it."""
     text: str
     url: str | None
+    current: bool = True
+    """Not in the trash, nor put away: to write there would bring it back."""
 
 
 class ConfluenceApi:
@@ -156,6 +158,7 @@ def _page(found: Mapping[str, Any]) -> Page:
         number=number if isinstance(number, int) else 1,
         message=message if isinstance(message, str) else "",
         text=_text(found),
+        current=found.get("status", "current") == "current",
         url=f"{base}{webui}" if isinstance(base, str) and isinstance(webui, str) else None,
     )
 

@@ -157,6 +157,14 @@ async def test_a_page_that_somebody_deleted_is_not_made_again(both: Wired) -> No
     assert fake(both).pages == {}
 
 
+async def test_nor_does_one_in_the_trash_come_back(both: Wired) -> None:
+    first = await send(both, saying("x"))
+    fake(both).trash(str(first.ref))
+    gone = await send(both, saying("y", first.memory))
+    assert gone.warning == f"confluence: page {first.ref} is gone"
+    assert fake(both).pages[str(first.ref)]["status"] == "trashed"
+
+
 async def test_a_space_that_there_is_not(wiki: Wired, http: Http) -> None:
     settings = wiki_settings(wiki.site, api_url=f"{wiki.site.url}/wiki", space="NO", **CLOUD)
     with pytest.raises(DeliveryError) as caught:

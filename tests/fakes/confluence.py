@@ -53,6 +53,10 @@ class FakeConfluence(Vendor):
         kept = self.pages[page]
         kept |= {"value": text, "number": kept["number"] + 1, "message": ""}
 
+    def trash(self, page: str) -> None:
+        """Let somebody put a page into the trash."""
+        self.pages[page]["status"] = "trashed"
+
     def foreign(self, title: str, *labels: str) -> None:
         """Let somebody have a page of that title, with labels."""
         self.pages[str(len(self.pages) + 1)] = {
@@ -131,7 +135,7 @@ class FakeConfluence(Vendor):
         kept = self.pages[page]
         if body["version"]["number"] != kept["number"] + 1:
             return 409, {"message": "Version must be incremented on update"}, []
-        changed = {**kept, "value": value, "title": body["title"], **body["version"]}
+        changed = {**kept, "status": "current", "value": value, "title": body["title"], **body["version"]}
         if act:
             kept |= changed
         return 200, _shown(page, changed), []
@@ -140,6 +144,8 @@ class FakeConfluence(Vendor):
         if (request.query.get("body-format") == "storage") is not cloud:
             self.fail("a page is read without its body")
         if page is not None:
+            if not cloud and self.pages[page].get("status") == "trashed":
+                return 404, {"message": "No content found"}, []
             return 200, _shown(page, self.pages[page]), []
         where = request.query.get("space-id" if cloud else "spaceKey")
         if where != (SPACE if cloud else self.space):
@@ -170,7 +176,7 @@ class FakeConfluence(Vendor):
 
 def _shown(page: str, kept: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": page, "status": "current", "title": kept["title"], "spaceId": SPACE,
+        "id": page, "status": kept.get("status", "current"), "title": kept["title"], "spaceId": SPACE,
         "version": {"number": kept["number"], "message": kept["message"]},
         "body": {"storage": {"value": kept["value"], "representation": "storage"}},
         "_links": {"webui": f"/spaces/OPS/pages/{page}", "base": "https://example.atlassian.net/wiki"},
