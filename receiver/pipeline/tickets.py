@@ -9,13 +9,14 @@ from typing import Any
 import structlog
 
 from receiver.channels.base import Channel, DeliveryError
-from receiver.incident.illegal import Illegal
+from receiver.channels.text import clean
+from receiver.incident.illegal import Illegal, Impossible
 from receiver.incident.ticketing import from_ticket
 from receiver.metrics import Metrics
 from receiver.model.event import Actor, ActorKind
 from receiver.model.ticket import Ticket
 from receiver.pipeline.owing import member_of
-from receiver.pipeline.respond import Respond
+from receiver.pipeline.respond import Respond, Unknown
 from receiver.pipeline.setting import Setting
 from receiver.store.incidents import Incidents
 from receiver.store.tickets import TicketsSeen
@@ -65,11 +66,21 @@ class Tickets:
             log.warning("tickets_unheard", channel=name, reason=error.reason, detail=error.detail)
             return
         tickets = await self._ours(name, channel, tickets)
+        spoilt = False
         for ticket, before in zip(tickets, await self.seen.before(name, tickets), strict=True):
-            if ticket != before:
+            if ticket == before:
+                continue
+            try:
                 await self._take(name, channel, ticket, before, now)
-                await self.seen.seen(name, ticket)
-        self._asked[name] = now
+            except ValueError:
+                # An incident that this version cannot read, or what fits no command: the others are heard all the same.
+                spoilt = True
+                self.metrics.loop_errors.labels(NAME).inc()
+                log.exception("ticket_spoilt", channel=name, ticket=clean(ticket.key, 100))
+                continue
+            await self.seen.seen(name, ticket)
+        if not spoilt:
+            self._asked[name] = now
 
     async def _ours(self, name: str, channel: Channel[Any], tickets: Sequence[Ticket]) -> list[Ticket]:
         members = [member_of(ticket.uid, name, channel.address()) for ticket in tickets]
@@ -90,7 +101,7 @@ class Tickets:
         actor = Actor(kind=ActorKind.API, name=channel.kind)
         try:
             await self.respond.act(incident.uid, command, actor, now, origin=name)
-        except Illegal as why:
+        except (Illegal, Impossible, Unknown) as why:
             log.info("ticket_not_followed", incident=incident.label, ticket=ticket.key, why=str(why))
 
     def _owner(self, name: str, channel: Channel[Any], ticket: Ticket) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from receiver.channels.jira_ticket import label
 from receiver.model.command import AddAction, ChangeAction, Edit, Reopen, Resolve
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import State
@@ -156,6 +157,32 @@ async def test_what_a_workflow_makes_of_a_reopening_is_no_acknowledgement(
     await world.forward("2m")
     (incident,) = await world.incidents()
     assert incident.state is State.OPEN, "nobody has taken it"
+
+
+async def test_one_that_cannot_be_followed_keeps_no_other_from_being_heard(world: World) -> None:
+    await opened(world)
+    await world.post(notification(alert(**LOW)))
+    await world.post(notification(alert(name="ReportSlow", labels={**LOW["labels"], "service": "web"}), group="web"))
+    spoilt, good = await world.incidents()
+    if label(good.uid) in world.jira.issues["OPS-1"]["fields"]["labels"]:
+        spoilt, good = good, spoilt
+    async with world.one.connection.guarded() as client:
+        kept = await client.hget(world.one.connection.keys.incident(spoilt.uid), "state")
+        await client.hset(world.one.connection.keys.incident(spoilt.uid), "state", '{"uid": "from a later version"}')
+    for key in ("OPS-1", "OPS-2"):
+        world.jira.touch(key, "done")
+    for _ in range(30):
+        world.clock.forward("5s")
+        await world.quiet()
+    found = await world.one.incidents.incident(good.uid)
+    assert found is not None
+    assert found.state is State.RESOLVED
+    async with world.one.connection.guarded() as client:
+        await client.hset(world.one.connection.keys.incident(spoilt.uid), "state", kept)
+    await world.forward("2m")
+    found = await world.one.incidents.incident(spoilt.uid)
+    assert found is not None
+    assert found.state is State.RESOLVED, "it is heard once it can be read"
 
 
 async def test_a_copy_of_a_ticket_speaks_for_nobody(world: World) -> None:
