@@ -5,6 +5,7 @@ Headings, paragraphs, lists, tables, code, emphasis, links to websites. Raw HTML
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
@@ -15,6 +16,7 @@ from receiver.channels.text import clean, cut, href
 SOURCE_LIMIT = 100_000
 """Characters of Markdown; a longer document is cut and says so."""
 TITLE_LIMIT = 255
+_FOREIGN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _PLAIN = frozenset(
     {"p", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "strong", "em", "s"}
     | {f"h{level}" for level in range(1, 7)}
@@ -39,7 +41,8 @@ def title_of(text: str, key: str) -> str:
 
 def escape(text: str) -> str:
     """Return `text` so that XML shows it as it is."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Markdown's entities may stand for what XML has no place for.
+    text = _FOREIGN.sub(" ", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace('"', "&quot;")
 
 

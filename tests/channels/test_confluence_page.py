@@ -84,3 +84,8 @@ def test_titles() -> None:
     assert title_of("a\nb", "k") == "a b"
     assert len(title_of("x" * 1000, "k")) == 255
     assert title_of(" ", "uid/postmortem") == "uid/postmortem"
+
+
+def test_what_an_entity_stands_for_may_have_no_place_in_xml() -> None:
+    for number in (*range(32), 0x7F, 0xD800, 0xFFFE, 0xFFFF):
+        ElementTree.fromstring(f"<x>{storage(f'a&#{number};b `&#{number};`')}</x>")
