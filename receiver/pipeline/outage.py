@@ -22,7 +22,7 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
 from receiver.pipeline.parts import judged
 from receiver.pipeline.setting import Setting
-from receiver.store.connection import StoreAway
+from receiver.pipeline.unending import survived
 
 AWAY_AFTER = 2.0
 """Seconds that the store has been away for when paging without it begins (architecture.md, When the store is away)."""
@@ -176,13 +176,10 @@ class Outage:
         log.info("store_back", away_seconds=round(away.total_seconds(), 1))
 
     async def _adopt(self, kept: _Kept, adopted: dict[str, Sequence[tuple[Page, bool]]], now: datetime) -> None:
-        try:
+        async def adopt() -> None:
             answer = await self.intake.accept(kept.notification, now, released=True, adopted=adopted)
-        except StoreAway:
-            raise
-        except Exception:
-            # Alertmanager repeats what it was refused, so it is not lost; kept here, it would keep this replica away.
-            self.metrics.loop_errors.labels("adopt").inc()
-            log.exception("emergency_not_adopted", pages=[ring.page.key for ring in kept.rings])
-            return
-        log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(kept.rings))
+            log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(kept.rings))
+
+        # Alertmanager repeats what it was refused, so it is not lost; kept here, it would keep this replica away.
+        if not await survived("adopt", adopt, self.metrics):
+            log.error("emergency_not_adopted", pages=[ring.page.key for ring in kept.rings])

@@ -1,4 +1,4 @@
-"""Loops that run beside everything else, for ever: one that fails is counted and begins again."""
+"""What goes on whatever fails in it, and counts that: loops beside everything else, and steps of a loop."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from receiver.metrics import Metrics
+from receiver.store.connection import StoreAway
 
 REST = 5.0
 """Seconds before a loop that has failed begins again."""
@@ -25,3 +26,16 @@ async def unending(step: str, run: Callable[[], Awaitable[None]], metrics: Metri
             metrics.loop_errors.labels(step).inc()
             log.exception("step_failed", step=step)
         await asyncio.sleep(rest)
+
+
+async def survived(step: str, act: Callable[[], Awaitable[None]], metrics: Metrics) -> bool:
+    """Return whether a step of a loop was done; what it raises is said and counted. Raises StoreAway."""
+    try:
+        await act()
+    except StoreAway:
+        raise
+    except Exception:
+        metrics.loop_errors.labels(step).inc()
+        log.exception("step_failed", step=step)
+        return False
+    return True
