@@ -28,6 +28,7 @@ from receiver.store.change import Change, Committed, Stale, new_uid
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents, Known, Seen
+from receiver.store.watchdogs import Watchdogs
 from receiver.triage.correlate import split
 from receiver.triage.rules import Answers
 
@@ -83,6 +84,7 @@ class Intake:
         self.mirror = mirror
         self.metrics = metrics
         self.deliver = deliver
+        self.watchdogs = Watchdogs(connection)
         self._heard: set[str] = set()
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
         """What queries have said of alerts lately, by fingerprint and measurement."""
@@ -111,7 +113,7 @@ class Intake:
         setting = self.setting()
         alive, beating = living(notification, setting)
         if beating:
-            await self.due.heartbeat(to_ms(now), setting.watchdogs_by, beating)
+            await self.watchdogs.heard(to_ms(now), setting.watchdogs_by, beating)
             if not setting.watchdogs_by:
                 self.metrics.watchdog.set(now.timestamp())
             await self.beaten(now)

@@ -59,8 +59,10 @@ class Watchdog:
 
     async def _lasts(self, setting: Setting) -> dict[str, datetime]:
         if setting.watchdogs_by:
-            return {name: from_ms(ms) for name, ms in (await self.due.watchdogs_ms(setting.watchdogs_by)).items()}
-        last_ms = await self.due.watchdog_ms()
+            return {
+                name: from_ms(ms) for name, ms in (await self.intake.watchdogs.lasts_ms(setting.watchdogs_by)).items()
+            }
+        last_ms = await self.intake.watchdogs.last_ms()
         return {} if last_ms is None else {"": from_ms(last_ms)}
 
     async def _look(
@@ -79,7 +81,7 @@ class Watchdog:
                 return silent_at
             return min(silent_at, now + LOOK) if is_open else silent_at
         if name and settled(incident, last):
-            await self.due.forget_watchdog(setting.watchdogs_by, name)
+            await self.intake.watchdogs.forget(setting.watchdogs_by, name)
             log.warning("watchdog_forgotten", name=name)
         elif not is_open and calls(incident, last, now):
             verdict = silent(new_uid(), name, last, setting.silence_is, setting.policy, known.pointer, now)

@@ -176,7 +176,7 @@ class Work:
         self.mirror.take(await self.incidents.listing(most=500))
         self.mirror.take(await self.incidents.listing(open_only=True, most=10_000))
         self.mirror.after = after
-        watchdog = await self.due.watchdog_ms()
+        watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
         for name in self.clockwork:

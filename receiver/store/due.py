@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -23,9 +23,6 @@ REFUSE = Script("refuse")
 FREE = Script("free")
 REPLAY = Script("replay")
 OWE = Script("owe")
-
-WATCHDOGS = 100
-"""Watchdogs that are told apart: more are a mistake of whoever labels them."""
 
 log = structlog.get_logger("receiver.due")
 
@@ -254,42 +251,6 @@ class Due:
         """Write something: a server that is read-only or full answers reads, and is away all the same."""
         async with self.connection.guarded() as client:
             await client.set(self.keys.named("fence"), "1")
-
-    async def heartbeat(self, now_ms: int, by: Sequence[str] = (), names: Collection[str] = ()) -> None:
-        """Write that the Watchdog was heard of, and which: `names` are made of the labels `by`, at most WATCHDOGS."""
-        async with self.connection.guarded() as client:
-            await client.set(self.keys.named("watchdog"), now_ms)
-            if not by:
-                return
-            place = self._watchdogs(by)
-            known, given = set(await client.hkeys(place)), set(names)
-            fresh = sorted(given - known)[: max(0, WATCHDOGS - len(known))]
-            kept = dict.fromkeys((*fresh, *(given & known)), now_ms)
-            if kept:
-                await client.hset(place, mapping=kept)
-            if len(kept) < len(given):
-                log.error("too_many_watchdogs", kept=WATCHDOGS, hint="is ingest.watchdog.group_by of too fine a grain?")
-
-    def _watchdogs(self, by: Sequence[str]) -> str:
-        # Those of other labels are none that anybody listens for any more.
-        return self.keys.named(f"watchdogs:{','.join(by)}")
-
-    async def watchdogs_ms(self, by: Sequence[str]) -> dict[str, int]:
-        """Return when each Watchdog that the labels `by` tell apart was last heard of, by its name."""
-        async with self.connection.guarded() as client:
-            found = await client.hgetall(self._watchdogs(by))
-        return {name: int(value) for name, value in found.items()}
-
-    async def forget_watchdog(self, by: Sequence[str], name: str) -> None:
-        """Listen for it no more until it is heard of again."""
-        async with self.connection.guarded() as client:
-            await client.hdel(self._watchdogs(by), name)
-
-    async def watchdog_ms(self) -> int | None:
-        """Return when the Watchdog was last heard of."""
-        async with self.connection.guarded() as client:
-            value = await client.get(self.keys.named("watchdog"))
-        return int(value) if value else None
 
     async def refuse(
         self, head: dict[str, Any], now_ms: int, rows: Sequence[tuple[str, str, Destination, dict[str, Any]]]

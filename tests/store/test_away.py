@@ -14,6 +14,7 @@ from receiver.model.base import to_ms
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Outcome
 from receiver.store.embedded import EmbeddedStore
+from receiver.store.watchdogs import Watchdogs
 from tests.incident.given import NOW
 from tests.store.given import MS, Rooms, grown, opening, owing
 
@@ -40,7 +41,7 @@ async def test_full_it_takes_nothing_new_and_lets_go_of_what_is_done(alone: Room
     assert done.incident is not None
     change = grown(done.incident)
     await refused(lambda: alone.commit(change))
-    await refused(lambda: alone.due.heartbeat(MS))
+    await refused(lambda: Watchdogs(alone.due.connection).heard(MS))
     await refused(alone.due.probe)
     assert alone.content() == before
     assert await alone.incidents.incident(done.incident.uid) == done.incident

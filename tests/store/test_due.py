@@ -9,6 +9,7 @@ import pytest
 from receiver.store.change import Change, Committed
 from receiver.store.due import Claimed, Outcome
 from receiver.store.keys import TIMERS
+from receiver.store.watchdogs import Watchdogs
 from tests.store.given import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
 
 
@@ -268,9 +269,10 @@ async def test_the_newest_hundred_refused_bodies_are_kept(rooms: Rooms) -> None:
 
 
 async def test_the_watchdog(rooms: Rooms) -> None:
-    assert await rooms.due.watchdog_ms() is None
-    await rooms.due.heartbeat(MS)
-    assert await rooms.due.watchdog_ms() == MS
+    watchdogs = Watchdogs(rooms.due.connection)
+    assert await watchdogs.last_ms() is None
+    await watchdogs.heard(MS)
+    assert await watchdogs.last_ms() == MS
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

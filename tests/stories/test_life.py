@@ -177,4 +177,4 @@ async def test_the_watchdog_is_a_heartbeat_and_no_incident(world: World) -> None
     answer = await world.post(notification(alert("Watchdog")))
     assert (answer.foremost.incident, answer.foremost.outcome) == (None, Outcome.IGNORED)
     assert await world.incidents() == []
-    assert await world.one.due.watchdog_ms() == round(world.clock.now().timestamp() * 1000)
+    assert await world.one.intake.watchdogs.last_ms() == round(world.clock.now().timestamp() * 1000)

@@ -161,10 +161,10 @@ async def test_one_that_is_gone_for_good_is_forgotten_when_its_incident_is_close
     for command in (Resolve(), Close()):
         await apart.one.respond.act(gone, command, ALICE, apart.clock.now())
     await apart.forward("1m")
-    assert list(await apart.one.due.watchdogs_ms(["cluster"])) == ['cluster="us"']
+    assert list(await apart.one.intake.watchdogs.lasts_ms(["cluster"])) == ['cluster="us"']
 
 
 async def test_labels_of_strangers_make_no_end_of_watchdogs(apart: World) -> None:
     for start in range(0, 300, 50):
         await apart.post(beats(*(f"c{number}\n" for number in range(start, start + 50))))
-    assert len(await apart.one.due.watchdogs_ms(["cluster"])) == 100
+    assert len(await apart.one.intake.watchdogs.lasts_ms(["cluster"])) == 100
