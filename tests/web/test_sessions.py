@@ -120,7 +120,7 @@ def test_where_a_page_is_within_this_host() -> None:
 @pytest.mark.parametrize(
     "headers",
     [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"},
-     {"Origin": "null"}],
+     {"Origin": "null"}, {"Origin": "http://["}, {"Origin": "http://a]b["}, {"Origin": ""}, {"Origin": "http://"}],
 )  # fmt: skip
 async def test_a_form_of_another_page_is_refused(house: House, headers: dict[str, str]) -> None:
     assert (await sign_in(house, **headers)).status == 403
@@ -143,6 +143,17 @@ async def test_too_much_of_a_form_is_refused(house: House) -> None:
     assert (await send(house, "/login", **{f"f{n}": "" for n in range(30)}))[0] == 400
     async with house.client.post("/login", json={"token": "respond-token"}) as response:
         assert response.status == 415
+
+
+@pytest.mark.parametrize("path", ["/login", "/slack/commands"])
+async def test_a_form_in_a_coding_that_nobody_knows_is_refused(house: House, path: str) -> None:
+    stamp = str(int(house.world.clock.now().timestamp()))
+    headers = PERSON | {"Content-Type": "application/x-www-form-urlencoded", "Content-Encoding": "br"}
+    headers |= {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=0"}
+    async with house.client.post(path, data=b"token=x", headers=headers) as response:
+        assert response.status == 415
+    spoiled = house.doors.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"})
+    assert not spoiled, "no stranger sets off the alert about our own errors"
 
 
 async def test_signing_out_ends_it_in_this_browser(house: House) -> None:
