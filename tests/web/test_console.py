@@ -7,6 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from receiver.model.command import Declare
+from receiver.model.event import Actor, ActorKind
+from receiver.model.severity import Severity
 from receiver.store.connection import StoreAway
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
@@ -129,6 +132,21 @@ async def test_without_a_store_the_list_shows_what_is_remembered(house: House, m
     text = await page(house, "/")
     assert "INC-2026-0001" in text
     assert "store is away" in text
+
+
+async def test_a_drill_says_so_in_the_list_and_on_its_page(house: House) -> None:
+    await house.world.post(notification(alert(annotations={"summary": "DRIL"})))
+    for path in ("/", "/incidents/INC-2026-0001"):
+        assert "DRILL" not in await page(house, path), "what is real is never taken for a drill"
+    asked = Declare(title="Fire <b>drill</b>", severity=Severity.SEV2, drill=True)
+    by = Actor(kind=ActorKind.API, name="alice")
+    done = await house.replica.respond.declare(asked, by, house.world.clock.now())
+    text = await page(house, "/")
+    assert "<b>DRILL</b> <bdi>Fire &lt;b&gt;drill&lt;/b&gt;</bdi>" in text
+    assert text.count("DRILL") == 1
+    text = await page(house, f"/incidents/{done.incident.id}")
+    assert f"<title>DRILL {done.incident.id}</title>" in text
+    assert f"<h1>DRILL {done.incident.id} " in text
 
 
 async def test_an_empty_house_says_so(house: House) -> None:
