@@ -10,6 +10,7 @@ from aiohttp import web
 from receiver.model.event import Actor, ActorKind
 from receiver.pipeline.duty import Past
 from receiver.pipeline.respond import Impossible
+from receiver.store.board import BoardFull
 from receiver.web.errors import Refusal
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
@@ -54,6 +55,6 @@ class OnCallPage:
             )
         except Impossible as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
-        except Past as past:
+        except (Past, BoardFull) as past:
             raise Refusal(409, "not_now", str(past)) from None
         return web.Response(status=303, headers={"Location": "/oncall"})

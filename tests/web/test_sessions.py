@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from receiver.config import Config
 from receiver.config.sections import Scope, Token
+from receiver.store.board import BoardFull
 from receiver.web.auth import Gate
 from receiver.web.sessions import COOKIE, LIFE, Sessions, within
 from tests.stories.world import START, alert, notification
@@ -208,6 +209,17 @@ async def test_the_hand_off_is_accepted_by_a_button(house: House) -> None:
     assert "Accepted by <bdi>&lt;b&gt;alice</bdi>" in page
     assert 'action="/oncall/primary/accept"' not in page
     assert (await send(house, "/oncall/nonsense/accept", word=word, by="alice"))[0] == 404
+
+
+async def test_a_hand_off_for_which_there_is_no_room_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await sign_in(house)
+    word = word_of((await see(house, "/oncall"))[1])
+
+    async def full(*_: object, **__: object) -> None:
+        raise BoardFull("the board holds 10000 documents")
+
+    monkeypatch.setattr(house.doors.duty.board, "put", full)
+    assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409
 
 
 async def test_where_no_token_is_asked_for_there_is_nothing_to_sign_in_to(opened: Opened) -> None:
