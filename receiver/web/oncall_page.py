@@ -49,10 +49,12 @@ class OnCallPage:
     async def accept(self, request: web.Request, visitor: Visitor, fields: dict[str, str]) -> web.Response:
         """`POST /oncall/{schedule}/accept`: whoever has taken over says so; the first to say it counts."""
         by = fields.get("by", "").strip()[:BY] or visitor.caller.name
+        name, now = request.match_info["schedule"], self.doors.clock.now()
         try:
-            await self.doors.duty.accept(
-                request.match_info["schedule"], Actor(kind=ActorKind.API, name=by), self.doors.clock.now()
-            )
+            handing = self.doors.duty.schedules.handing(name, now)
+            if handing is not None and fields.get("hand_off") != handing.key:
+                raise Past("the schedule has been handed over once more since this page was shown; open it anew")
+            await self.doors.duty.accept(name, Actor(kind=ActorKind.API, name=by), now)
         except Impossible as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         except (Past, BoardFull) as past:

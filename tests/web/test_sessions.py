@@ -45,6 +45,12 @@ def word_of(page: str) -> str:
     return found[1]
 
 
+def hand_off_of(page: str) -> str:
+    found = re.search(r'name="hand_off" value="(primary [0-9TZ:-]+)"', page)
+    assert found, "there is a hand-off to accept"
+    return found[1]
+
+
 async def test_a_person_is_led_to_the_form_and_back_to_where_they_wanted(house: House) -> None:
     await house.world.post(notification(alert()))
     assert await see(house, "/incidents/INC-2026-0001") == (303, "/login?next=/incidents/INC-2026-0001")
@@ -203,8 +209,12 @@ async def test_the_hand_off_is_accepted_by_a_button(house: House) -> None:
     status, page = await see(house, "/oncall")
     assert status == 200
     assert 'action="/oncall/primary/accept"' in page
-    word = word_of(page)
-    assert await send(house, "/oncall/primary/accept", word=word, by="<b>alice") == (303, "/oncall")
+    word, hand_off = word_of(page), hand_off_of(page)
+    assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409
+    stale = hand_off.replace("2026", "2025")
+    assert (await send(house, "/oncall/primary/accept", word=word, hand_off=stale, by="alice"))[0] == 409
+    done = await send(house, "/oncall/primary/accept", word=word, hand_off=hand_off, by="<b>alice")
+    assert done == (303, "/oncall")
     _, page = await see(house, "/oncall")
     assert "Accepted by <bdi>&lt;b&gt;alice</bdi>" in page
     assert 'action="/oncall/primary/accept"' not in page
@@ -232,5 +242,6 @@ async def test_where_no_token_is_asked_for_there_is_nothing_to_sign_in_to(opened
     assert 'action="/oncall/primary/accept"' in (await see(house, "/oncall"))[1]
     assert (await send(house, "/oncall/primary/accept", {"Origin": "https://evil.example"}, by="alice"))[0] == 403
     assert (await send(house, "/oncall/primary/accept", {"Host": "evil.example"}, by="alice"))[0] == 403
-    assert await send(house, "/oncall/primary/accept", by="alice") == (303, "/oncall")
+    hand_off = hand_off_of((await see(house, "/oncall"))[1])
+    assert await send(house, "/oncall/primary/accept", hand_off=hand_off, by="alice") == (303, "/oncall")
     assert f"{COOKIE}=" not in str(house.client.session.cookie_jar)
