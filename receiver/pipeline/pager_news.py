@@ -130,10 +130,12 @@ def command_of(told: Told, now: datetime) -> Command | None:
     kind = told.kind.removeprefix("incident.")
     if kind == "acknowledged":
         return Acknowledge(text="in PagerDuty")
-    if kind == "resolved":
+    if kind == "resolved" and not told.merged:
         return Resolve(text="in PagerDuty")
     text = {
         "annotated": told.text,
+        # Merged there it is said to be resolved, and goes on as part of the other one.
+        "resolved": "merged into another incident in PagerDuty",
         "status_update_published": f"status update in PagerDuty: {told.text}" if told.text else "",
         "unacknowledged": "not acknowledged any more in PagerDuty",
         "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'nobody'}",

@@ -39,6 +39,8 @@ class Told:
     text: str
     """Of a note or a status update."""
     assignees: tuple[str, ...]
+    merged: bool = False
+    """It is resolved there because somebody made it part of another incident of PagerDuty's: nothing is over."""
 
 
 def read(body: bytes) -> Told:
@@ -65,6 +67,7 @@ def read(body: bytes) -> Told:
         assignees=tuple(
             name for one in (assignees if isinstance(assignees, list) else ())[:10] if (name := _person(one))
         ),
+        merged=_text(_object(data.get("resolve_reason")).get("type"), NAME_LIMIT).startswith("merge"),
     )
 
 

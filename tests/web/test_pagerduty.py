@@ -108,6 +108,11 @@ async def test_resolved_there_it_is_resolved_here(paged: House) -> None:
     [
         ("reassigned", {"assignees": [{"type": "user_reference", "summary": "Bob"}]}, "reassigned in PagerDuty to Bob"),
         ("unacknowledged", {}, "not acknowledged any more in PagerDuty"),
+        (
+            "resolved",
+            {"resolve_reason": {"type": "merge_resolve_reason", "incident": {"id": "P2"}}},
+            "merged into another incident in PagerDuty",
+        ),
         ("annotated", {"content": "restarted the pods"}, "restarted the pods"),
         (
             "status_update_published",
@@ -120,7 +125,9 @@ async def test_what_is_said_there_stands_in_the_log(paged: House, kind: str, dat
     assert (await send(paged, event(kind, keys(paged)[0], data=data)))[1]["outcome"] == "updated"
     log = await paged.world.one.incidents.events((await one(paged)).uid)
     assert (log[-1].kind, log[-1].text, log[-1].actor.name) == (Kind.NOTE, text, "Ada On-Call")
-    assert paged.world.sent("acknowledge") == []
+    # What was merged there is no more over than what was given to somebody else: everybody's page stands.
+    assert (await one(paged)).state is State.OPEN
+    assert paged.world.sent("acknowledge") == paged.world.sent("resolve") == []
 
 
 @pytest.mark.parametrize(
