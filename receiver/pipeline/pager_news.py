@@ -26,6 +26,16 @@ log = structlog.get_logger("receiver.pagerduty")
 
 
 @dataclass(frozen=True)
+class Found:
+    """An incident of ours that a webhook is about."""
+
+    incident: Incident
+    page: Page
+    origin: str | None
+    """The key of the page that it came from; None: it may have been any of the incident's."""
+
+
+@dataclass(frozen=True)
 class News:
     """What became of a webhook."""
 
@@ -83,15 +93,21 @@ class PagerNews:
             # Our own call to its Events API comes back as done by nobody.
             return News("ignored", "echo")
         found = await self._find(told)
-        if found is None:
+        if not found:
             return News("ignored", "no_page_of_ours")
-        incident, page = found
+        # Grouped there, several of ours are one: it was done to each of them.
+        news = [await self._give(one, command, told, told.who, now) for one in found]
+        return next((one for one in news if one.outcome == "updated"), news[0])
+
+    async def _give(self, found: Found, command: Command, told: Told, who: str, now: datetime) -> News:
+        incident, page = found.incident, found.page
         if page.ring != incident.ring:
             return News("ignored", "an_earlier_page", incident.id)
-        actor = Actor(kind=ActorKind.PAGERDUTY, name=told.who)
+        actor = Actor(kind=ActorKind.PAGERDUTY, name=who)
+        once = f"pagerduty {told.id} {incident.uid}"
         try:
             done = await self.respond.act(
-                incident.uid, command, actor, now, once=f"pagerduty {told.id}", what=told.kind, origin=page.key
+                incident.uid, command, actor, now, once=once, what=told.kind, origin=found.origin
             )
         except Illegal as illegal:
             log.info("pagerduty_too_late", incident=incident.id, kind=told.kind, reason=str(illegal))
@@ -100,29 +116,29 @@ class PagerNews:
             return News("duplicate", "seen_before", done.incident.id)
         return News("updated" if done.events else "duplicate", told.kind.rpartition(".")[2], done.incident.id)
 
-    async def _find(self, told: Told) -> tuple[Incident, Page] | None:
+    async def _find(self, told: Told) -> list[Found]:
         # Only what this service has paged through PagerDuty is its business, whatever a title says.
         names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
         known = self.mirror.open()
-        found = holder(known, {told.key}, names) if told.key else None
-        if found is not None:
+        found = holders(known, {told.key}, names) if told.key else []
+        if found:
             # What is held in memory lags behind: the page may be another incident's by now, or of an earlier ring.
-            newest = await self.incidents.incident(found[0].uid)
-            found = holder([newest], {told.key}, names) if newest is not None else None
-        if found is None and told.key:
+            newest = await self.incidents.incident(found[0].incident.uid)
+            found = holders([newest], {told.key}, names) if newest is not None else []
+        if not found and told.key:
             known = await self.incidents.listing(open_only=True, most=10_000)
-            found = holder(known, {told.key}, names)
-        if found is not None or not told.incident:
+            found = holders(known, {told.key}, names)
+        if found or not told.incident:
             return found
         # Where PagerDuty has grouped alerts the incident's key is empty, or not ours: its alerts have ours.
         for channel in names.values():
             token = channel.settings.api_token.get_secret_value()
             if token:
                 keys = await Rest(self.asking, channel.settings.rest, token).keys(told.incident)
-                found = holder(known, set(keys), names)
-                if found is not None:
+                found = holders(known, set(keys), names)
+                if found:
                     return found
-        return _titled(known, told.title, names) if not told.key else None
+        return _titled(known, told, names) if not told.key else []
 
 
 def command_of(told: Told, now: datetime) -> Command | None:
@@ -146,21 +162,23 @@ def command_of(told: Told, now: datetime) -> Command | None:
     return AddNote(text=text, at=min(told.at, now) if told.at else None)
 
 
-def holder(incidents: Iterable[Incident], keys: set[str], channels: Iterable[str]) -> tuple[Incident, Page] | None:
-    """Return the incident that has made the page of one of `keys` through one of `channels`, and that page. Pure."""
+def holders(incidents: Iterable[Incident], keys: set[str], channels: Iterable[str]) -> list[Found]:
+    """Return the incidents that have made a page of `keys` through one of `channels`, with the newest such. Pure."""
     through = set(channels)
+    found = []
     for incident in incidents:
-        for page in incident.pages:
-            if page.key in keys and page.channel in through:
-                return incident, page
-    return None
+        page = next((one for one in reversed(incident.pages) if one.key in keys and one.channel in through), None)
+        if page is not None:
+            found.append(Found(incident, page, page.key))
+    return found
 
 
-def _titled(incidents: Iterable[Incident], title: str, channels: Iterable[str]) -> tuple[Incident, Page] | None:
-    # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is.
+def _titled(incidents: Iterable[Incident], told: Told, channels: Iterable[str]) -> list[Found]:
+    # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is. All pages
+    # of the incident have it: which one this was nobody knows, and each of them is told.
     through = set(channels)
     for incident in incidents:
-        if title and incident.id and title == summary_of(incident):
+        if told.title and incident.id and told.title == summary_of(incident):
             page = next((page for page in reversed(incident.pages) if page.channel in through), None)
-            return (incident, page) if page is not None else None
-    return None
+            return [Found(incident, page, None)] if page is not None else []
+    return []

@@ -1,0 +1,38 @@
+"""Webhooks of PagerDuty that name no page of ours: its alerts were grouped there, or no key came with it."""
+
+from __future__ import annotations
+
+import json
+
+from receiver.model.incident import State
+from receiver.sources.asking import Said
+from tests.stories.world import alert, notification
+from tests.web.conftest import Opened
+from tests.web.test_pagerduty import SECRET, event, keys, send
+
+
+async def test_what_is_grouped_there_is_acknowledged_for_each_of_ours(opened: Opened) -> None:
+    house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
+    house.replica.pager_news.asking = house.world.outside
+    await house.world.post(notification(alert("ApiDown")))
+    await house.world.post(notification(alert("ApiDown", labels={"service": "shop"}), group="shop"))
+    rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
+    alerts = {"alerts": [{"alert_key": key} for key in keys(house) if "/alice/" in key]}
+    house.world.outside.answers[rest] = Said(200, json.dumps(alerts).encode())
+    body = event("acknowledged", "")
+    assert (await send(house, body))[1]["outcome"] == "updated"
+    # Nobody is called for the second one, which was taken with the first.
+    assert [one.state for one in await house.world.incidents()] == [State.ACKNOWLEDGED] * 2
+    assert {key.split("/")[-2] for key in house.world.sent("acknowledge")} == {"eng-lead"}
+    before = await house.world.incidents()
+    assert (await send(house, body))[1]["outcome"] == "duplicate"
+    assert await house.world.incidents() == before
+
+
+async def test_by_the_title_alone_every_page_is_acknowledged(opened: Opened) -> None:
+    house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET)
+    await house.world.post(notification(alert("ApiDown")))
+    (title,) = {entry["body"]["payload"]["summary"] for entry in house.world.pagerduty.taken}
+    assert (await send(house, event("acknowledged", "", data={"title": title})))[1]["outcome"] == "updated"
+    # All pages have one title: whoever is not known to have been answered would go on being rung.
+    assert house.world.sent("acknowledge") == keys(house)
