@@ -22,6 +22,10 @@ from receiver.store.incidents import Incidents
 OLD = timedelta(days=6)
 """An event that happened longer ago is no news: PagerDuty tries for 48 h, and ours are remembered for 7 days."""
 
+LAPSED = "incident.unacknowledged"
+ITSELF = "PagerDuty"
+"""Who did what nobody did."""
+
 log = structlog.get_logger("receiver.pagerduty")
 
 
@@ -89,14 +93,16 @@ class PagerNews:
         command = command_of(told, now)
         if command is None:
             return News("ignored", "not_for_us")
-        if told.who is None:
-            # Our own call to its Events API comes back as done by nobody.
+        # Our own call to its Events API comes back as done by nobody. Taking an acknowledgement back is no call of
+        # ours: there it has lapsed, and rings again.
+        who = told.who or (ITSELF if told.kind == LAPSED else None)
+        if who is None:
             return News("ignored", "echo")
         found = await self._find(told)
         if not found:
             return News("ignored", "no_page_of_ours")
         # Grouped there, several of ours are one: it was done to each of them.
-        news = [await self._give(one, command, told, told.who, now) for one in found]
+        news = [await self._give(one, command, told, who, now) for one in found]
         return next((one for one in news if one.outcome == "updated"), news[0])
 
     async def _give(self, found: Found, command: Command, told: Told, who: str, now: datetime) -> News:

@@ -139,6 +139,15 @@ async def test_an_echo_does_nothing(paged: House, agent: dict[str, Any] | None) 
     assert await one(paged) == before
 
 
+async def test_an_acknowledgement_that_lapsed_there_is_said_though_nobody_did_it(paged: House) -> None:
+    await send(paged, event("acknowledged", keys(paged)[0]))
+    lapsed = event("unacknowledged", keys(paged)[0], agent=None, number="e2")
+    assert (await send(paged, lapsed))[1]["outcome"] == "updated"
+    log = await paged.world.one.incidents.events((await one(paged)).uid)
+    assert (log[-1].text, log[-1].actor.name) == ("not acknowledged any more in PagerDuty", "PagerDuty")
+    assert (await one(paged)).state is State.ACKNOWLEDGED
+
+
 async def test_what_was_never_paged_is_nobodys_business(paged: House) -> None:
     before = await one(paged)
     for body in (
