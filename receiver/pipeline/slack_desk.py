@@ -93,11 +93,21 @@ class Desk:
         return Asker(slack, number, called, place[:50], f"slack {once}", trigger)
 
     def person(self, channel: Slack, user: str, name: str) -> str:
-        """Return the key of `people` whose address on this channel is `user`; else the name, else the id."""
-        for key, card in self.setting().policy.directory.people.items():
-            if user and card.address(channel.name, channel.kind) == user:
+        """Return the key of `people` whose address on this channel is `user`; else the name, else the id.
+
+        Everybody chooses their own name in Slack: one that is the key of somebody with another address there is told
+        apart by the id, so that nobody acts or answers for them.
+        """
+        people = self.setting().policy.directory.people
+        addresses = {key: card.address(channel.name, channel.kind) for key, card in people.items()}
+        for key, address in addresses.items():
+            if user and address == user:
                 return key
-        return clean(name, 80).removeprefix("@") or clean(user, 50) or "somebody"
+        called = clean(name, 80).removeprefix("@")
+        taken = any(address and key.casefold() == called.casefold() for key, address in addresses.items())
+        if taken:
+            return f"{called} ({clean(user, 50) or 'another'})"
+        return called or clean(user, 50) or "somebody"
 
     async def speak(self, url: str, content: Mapping[str, Any]) -> None:
         """Say something to whoever asked, at the address that came with the signed request; only Slack's is called."""

@@ -45,18 +45,20 @@ async def post(house: House, path: str, raw: bytes, headers: dict[str, str], kin
         return response.status, json.loads(text) if text else None
 
 
-async def type_(house: House, command: str, text: str = "", *, user: str = ALICE, place: str = "C0GENERAL") -> str:
-    """Type a command, and return what is answered, as one text."""
-    status, said = await raw_type(house, command, text, user=user, place=place)
+async def type_(house: House, command: str, text: str = "", **more: str) -> str:
+    """Type a command, and return what is answered, as one text; `more` as for `raw_type`."""
+    status, said = await raw_type(house, command, text, **more)
     assert status == 200
     return "" if said is None else "\n".join(b["text"]["text"] for b in said["blocks"] if b["type"] == "section")
 
 
-async def raw_type(house: House, command: str, text: str, *, user: str = ALICE, place: str = "C0GENERAL") -> Any:
+async def raw_type(
+    house: House, command: str, text: str, *, user: str = ALICE, place: str = "C0GENERAL", name: str = ""
+) -> Any:
     """Type a command; return status and answer."""
     fields = {
-        "team_id": "T0ACME", "channel_id": place, "user_id": user, "user_name": user.lower()[2:], "command": command,
-        "text": text, "api_app_id": "A0APP", "trigger_id": "1.2.3", "response_url": "https://hooks.slack.com/x",
+        "team_id": "T0ACME", "channel_id": place, "user_id": user, "user_name": name or user.lower()[2:],
+        "command": command, "text": text, "api_app_id": "A0APP", "trigger_id": "1.2.3", "response_url": "https://hooks.slack.com/x",
     }  # fmt: skip
     raw = urlencode(fields).encode()
     house.world.clock.forward(SECOND)
@@ -239,6 +241,18 @@ async def test_a_hand_off_is_accepted_by_whom_it_waits_for(house: House) -> None
     assert "primary: accepted by alice" in await type_(house, "/oncall", "accept")
     assert "no hand-off waits for you" in await type_(house, "/oncall", "accept")
     assert "primary: accepted by alice" in await type_(house, "/oncall", "accept primary", user=BOB)
+
+
+async def test_a_name_that_somebody_else_chose_answers_for_nobody(house: House) -> None:
+    await house.world.post(notification(alert("AuthFailing")))
+    house.world.clock.forward(timedelta(hours=1))
+    # Whoever calls themselves Bob in Slack is not him: his hand-off goes on waiting, and the log tells them apart.
+    assert "no hand-off waits for you" in await type_(house, "/oncall", "accept", user="U0STRANGER", name="bob")
+    await type_(house, "/incident", "ack INC-2026-0001", user="U0STRANGER", name="Bob")
+    assert (await one(house)).acknowledged_by == "Bob (U0STRANGER)"
+    await type_(house, "/incident", "role ic <@U0STRANGER|bob> INC-2026-0001")
+    assert (await one(house)).roles.incident_commander == "bob (U0STRANGER)"
+    assert "accepted by bob" in await type_(house, "/oncall", "accept", user=BOB, name="robert")
 
 
 async def test_the_buttons_of_the_message(fired: House) -> None:
