@@ -38,6 +38,8 @@ ENDS_AMONG, ENDS_ALONE = 62, 48
 EVEN, EVENLY = 60, 34.0
 """What ends pages is spread over the minute."""
 LINK_LIMIT = 20
+REFUSED = (400, 413)
+"""What is refused for good."""
 REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
     "https://events.eu.pagerduty.com": "https://api.eu.pagerduty.com",
@@ -122,7 +124,10 @@ class PagerDuty(Channel[PagerDutySettings]):
             raise DeliveryError("refused", detail, permanent=True)
         event = payload(notice)
         reply = await self.http.post_json(self._url(), event)
-        raise_for(reply, notice.now, (notice.address,))
+        try:
+            raise_for(reply, notice.now, (notice.address,))
+        except DeliveryError as error:
+            raise _meant(error, reply.status) from None
         if reply.status != 202:
             detail = f"answered {reply.status}, and only a 202 says that the event was taken"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
@@ -130,6 +135,18 @@ class PagerDuty(Channel[PagerDutySettings]):
 
     def _url(self) -> str:
         return f"{self.settings.api_url}/v2/enqueue"
+
+
+def _meant(error: DeliveryError, status: int) -> DeliveryError:
+    """Return `error` as PagerDuty means `status`: what it has not refused itself is tried on, for it may be a page.
+
+    Its refusal is a 400, whatever is wrong, the key included (pagerduty.md, section 1), and what is too large stays so.
+    Any other 4xx is the word of a proxy, or of whatever else answers there today.
+    """
+    if status in REFUSED or not error.permanent:
+        return error
+    reason = error.reason if error.reason == "auth" else "bad_answer"
+    return DeliveryError(reason, error.detail)
 
 
 def payload(notice: Notice) -> dict[str, Any]:

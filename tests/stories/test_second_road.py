@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.model.command import Acknowledge, AddNote
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.sources.asking import Said
@@ -120,14 +122,26 @@ async def test_a_vendor_that_is_away_is_not_hammered(world: World) -> None:
 
 async def test_a_page_that_is_refused_for_good_takes_it_at_once(world: World) -> None:
     await world.open()
-    world.pagerduty.script.extend([Answer(status=401)] * 50)
+    world.pagerduty.script.extend([Answer(status=400, body={"status": "invalid event"})] * 50)
     await world.post(notification(alert("AuthFailing")))
     said = await detours(world)
-    assert said[0].startswith("pager cannot be reached (auth): the page to alice for on-call goes by chat")
+    assert said[0].startswith("pager cannot be reached (client error): the page to alice for on-call goes by chat")
     assert "<@U0ALICE>" in calls(world)[0]
     again = len(said)
     await world.forward("1m")
     assert len(await detours(world)) == again
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 407, 451])
+async def test_what_a_proxy_refuses_is_made_good_once_it_is_out_of_the_way(world: World, status: int) -> None:
+    await world.open()
+    world.pagerduty.script.extend([Answer(status=status, body="<html>not from here</html>")] * 3)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("5s")
+    assert len(await detours(world)) == len(calls(world)) == 1
+    await world.forward("1m")
+    assert world.rung() == ["alice"]
+    assert await world.one.due.dead_letters() == {}
 
 
 async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: World) -> None:
