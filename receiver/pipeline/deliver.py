@@ -28,8 +28,8 @@ PAGE_BACKOFF = 30.0
 INFORM_BACKOFF = 900.0
 INFORM_FOR_MS = 12 * 3600 * 1000
 """Everything but a page gives up after half a day and becomes a dead letter."""
-LONGEST_WAIT = 900.0
-"""Seconds of Retry-After that are believed."""
+LONGEST_WAIT, PAGE_WAIT = 900.0, 60.0
+"""Seconds of Retry-After that are believed; of a page a minute, in which the limit of PagerDuty is counted."""
 SPOILED = 5
 """Failures of our own making after which a row is parked."""
 
@@ -204,7 +204,7 @@ class Deliver:
         most = PAGE_BACKOFF if row.to.paging else INFORM_BACKOFF
         wait = min(most, 2.0 ** min(row.attempts, 12)) * random.uniform(0.5, 1.0)  # noqa: S311
         if error.retry_after is not None:
-            wait = max(wait, min(error.retry_after, LONGEST_WAIT))
+            wait = max(wait, min(error.retry_after, PAGE_WAIT if row.to.paging else LONGEST_WAIT))
         again = to_ms(now) + round(wait * 1000)
         kept = self._receipt(row, notice, now, error.reason, detail=error.detail) if row.attempts < 3 else None
         memory = {**row.memory, **error.progress}

@@ -17,6 +17,7 @@ from receiver.metrics import Metrics
 from receiver.model.alert import Notification
 from receiver.model.incident import Page
 from receiver.model.notice import Action, Notice
+from receiver.pipeline.deliver import PAGE_WAIT
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
@@ -144,7 +145,7 @@ class Outage:
         try:
             await channel.send(notice)
         except DeliveryError as error:
-            ring.next_at = self.clock.monotonic() + max(error.retry_after or 0.0, wait)
+            ring.next_at = self.clock.monotonic() + max(min(error.retry_after or 0.0, PAGE_WAIT), wait)
             outcome = error.reason
         else:
             ring.accepted = True

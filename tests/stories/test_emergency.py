@@ -160,6 +160,15 @@ async def test_it_rings_until_the_pager_takes_it(outworld: Outworld) -> None:
     assert sorted(outworld.rung()) == ["alice", "eng-lead"]
 
 
+async def test_it_is_not_put_off_for_as_long_as_the_vendor_says(outworld: Outworld) -> None:
+    await outworld.open()
+    outworld.pagerduty.script.extend([Answer(status=503, headers={"Retry-After": "3600"})] * 2)
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    await outworld.beats(90)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
 async def test_what_was_rung_in_doubt_still_gets_its_resolve(outworld: Outworld) -> None:
     await outworld.open()
     outworld.pagerduty.script.extend([Answer(reset="after")] * 2)

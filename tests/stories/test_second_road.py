@@ -144,6 +144,15 @@ async def test_what_a_proxy_refuses_is_made_good_once_it_is_out_of_the_way(world
     assert await world.one.due.dead_letters() == {}
 
 
+async def test_a_page_is_not_put_off_for_as_long_as_a_vendor_says(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.append(Answer(status=503, headers={"Retry-After": "3600"}))
+    await world.post(notification(alert("AuthFailing")))
+    assert len(calls(world)) == 1
+    await world.forward("65s")
+    assert world.rung() == ["alice"]
+
+
 async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
