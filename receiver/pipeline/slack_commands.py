@@ -12,8 +12,8 @@ from receiver.channels import slack_reply as reply
 from receiver.channels.base import DeliveryError
 from receiver.channels.text import clean
 from receiver.incident.illegal import Impossible
-from receiver.incident.slash import Misunderstood, Wish, Words
-from receiver.incident.slash_verbs import COMMANDS, USAGE
+from receiver.incident.slash import Misunderstood, Wish, Words, made
+from receiver.incident.slash_verbs import COMMANDS, PAGE, USAGE
 from receiver.model.base import rfc3339
 from receiver.model.command import ApproveUpdate, Command, PageContact
 from receiver.model.incident import Incident
@@ -145,9 +145,10 @@ class SlackCommands:
         contact, text = wish.more["contact"], wish.more["text"]
         incident = await self.desk.perhaps(asker, wish.number)
         if incident is not None and (wish.number is not None or not incident.state.over):
-            return told(await self.act(incident, PageContact(contact=contact, text=text), asker, now))
-        made = await self.calls.page(contact, text, asker.actor, now, once=asker.once)
-        return reply.said(f"Paged: {', '.join(dict.fromkeys(page.person for page in made))}.")
+            command = made(PageContact, PAGE, contact=contact, text=text)
+            return told(await self.act(incident, command, asker, now))
+        pages = await self.calls.page(contact, text, asker.actor, now, once=asker.once)
+        return reply.said(f"Paged: {', '.join(dict.fromkeys(page.person for page in pages))}.")
 
     async def _on_call(self, wish: Wish, asker: Asker, now: datetime) -> Body:
         schedules, lines = self.duty.schedules, []

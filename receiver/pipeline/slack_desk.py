@@ -106,7 +106,7 @@ class Desk:
         called = clean(name, 80).removeprefix("@")
         taken = any(address and key.casefold() == called.casefold() for key, address in addresses.items())
         if taken:
-            return f"{called} ({clean(user, 50) or 'another'})"
+            return f"{called} ({clean(user, 15) or 'another'})"
         return called or clean(user, 50) or "somebody"
 
     async def speak(self, url: str, content: Mapping[str, Any]) -> None:

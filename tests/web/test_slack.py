@@ -219,6 +219,14 @@ async def test_a_wrong_one_is_told_what_would_be_right(fired: House, command: st
     assert len(fired.world.sent()) == 1
 
 
+async def test_a_page_to_nobody_in_the_incidents_own_channel_is_told_what_would_be_right(fired: House) -> None:
+    await fired.replica.incidents.keep_room("C0ROOM", (await one(fired)).uid)
+    for contact in ("@", "@" + "x" * 500):
+        said = await type_(fired, "/page", f"{contact} come", place="C0ROOM")
+        assert '/page @CONTACT "TEXT"' in said or "no contact is called" in said
+    assert fired.world.rung() == ["alice"]
+
+
 async def test_two_are_merged(fired: House) -> None:
     await fired.world.post(notification(alert("AuthDown"), group="other"))
     said = await type_(fired, "/incident", "INC-2026-0002 merge INC-2026-0001")
