@@ -98,7 +98,7 @@ class PagerNews:
         who = told.who or (ITSELF if told.kind == LAPSED else None)
         if who is None:
             return News("ignored", "echo")
-        found = await self._find(told)
+        found = await self._find(told, over=isinstance(command, AddNote))
         if not found:
             return News("ignored", "no_page_of_ours")
         # Grouped there, several of ours are one: it was done to each of them.
@@ -122,17 +122,19 @@ class PagerNews:
             return News("duplicate", "seen_before", done.incident.id)
         return News("updated" if done.events else "duplicate", told.kind.rpartition(".")[2], done.incident.id)
 
-    async def _find(self, told: Told) -> list[Found]:
-        # Only what this service has paged through PagerDuty is its business, whatever a title says.
+    async def _find(self, told: Told, *, over: bool) -> list[Found]:
+        # Only what this service has paged through PagerDuty is its business, whatever a title says. `over`: what has
+        # ended counts too, for whoever resolves something there writes why into a note that comes behind.
         names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
-        known = self.mirror.open()
+        past = [one for one in self.mirror.over() if not one.merged] if over else []
+        known = [*self.mirror.open(), *past]
         found = holders(known, {told.key}, names) if told.key else []
         if found:
             # What is held in memory lags behind: the page may be another incident's by now, or of an earlier ring.
             newest = await self.incidents.incident(found[0].incident.uid)
             found = holders([newest], {told.key}, names) if newest is not None else []
         if not found and told.key:
-            known = await self.incidents.listing(open_only=True, most=10_000)
+            known = [*await self.incidents.listing(open_only=True, most=10_000), *past]
             found = holders(known, {told.key}, names)
         if found or not told.incident:
             return found

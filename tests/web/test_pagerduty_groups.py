@@ -36,3 +36,21 @@ async def test_by_the_title_alone_every_page_is_acknowledged(opened: Opened) -> 
     assert (await send(house, event("acknowledged", "", data={"title": title})))[1]["outcome"] == "updated"
     # All pages have one title: whoever is not known to have been answered would go on being rung.
     assert house.world.sent("acknowledge") == keys(house)
+
+
+async def test_the_note_that_comes_with_a_resolution_stands_in_the_log(opened: Opened) -> None:
+    house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
+    house.replica.pager_news.asking = house.world.outside
+    await house.world.post(notification(alert("ApiDown")))
+    rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
+    house.world.outside.answers[rest] = Said(200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode())
+    await send(house, event("resolved", keys(house)[0]))
+    # A note names PagerDuty's incident, and no key.
+    note = {"type": "incident_note", "id": "P1", "content": "it was DNS", "incident": {"id": "PGR0VU2"}}
+    assert (await send(house, event("annotated", number="e2", data=note)))[1]["outcome"] == "updated"
+    (incident,) = await house.world.incidents()
+    assert incident.state is State.RESOLVED
+    log = await house.world.one.incidents.events(incident.uid)
+    assert (log[-1].text, log[-1].actor.name) == ("it was DNS", "Ada On-Call")
+    # What is over stays over: only words come behind it.
+    assert (await send(house, event("acknowledged", "", number="e3")))[1]["outcome"] == "ignored"
