@@ -16,12 +16,14 @@ from receiver.channels.slack_api import A_SECOND, PAGE, TIER_3, Body, SlackApi
 from receiver.channels.slack_places import SlackPlaces
 from receiver.channels.slack_room import ADDRESS, SlackRoom, room_name
 from receiver.model.base import Frozen
-from receiver.model.event import Event
+from receiver.model.event import Event, Kind
 from receiver.model.notice import Action, Mention, Notice, Receipt
 from receiver.model.quota import Quota
 from receiver.model.severity import Severity
 
 MENTIONED_KEPT = 100
+CALLING = frozenset({Kind.SECOND_ROAD, Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER})
+"""What somebody is called for by name, each time."""
 PASSING = ("timeout", "connection", "rate_limited", "server_error")
 
 
@@ -147,17 +149,29 @@ class Slack(Channel[SlackSettings]):
     async def _anew(self, notice: Notice) -> Receipt:
         # Somebody deleted the message: the newest state goes up again, unless an earlier attempt did that already.
         found = await self._find(notice) if notice.repeat else None
-        return await self._first(notice) if found is None else await self._reply(notice, found)
+        if found is None:
+            return await self._first(notice, _said(notice.memory))
+        return await self._reply(notice, found)
 
-    async def _first(self, notice: Notice) -> Receipt:
+    async def _first(self, notice: Notice, said: int | None = None) -> Receipt:
+        # `said`: the last event that was told under a message that is gone; what came since is told under this one.
         place = notice.memory.get("channel") or self._places.known(notice.address) or notice.address
-        told = await self._places.post(first(notice, place, clickable=self._clickable), notice.now)
+        body = first(notice, place, clickable=self._clickable, said=said)
+        told = await self._places.post(body, notice.now)
         channel, stamp = told.get("channel"), told.get("ts")
         if not (isinstance(channel, str) and isinstance(stamp, str)):
             raise DeliveryError("bad_answer", "chat.postMessage answered without channel and ts", ambiguous=True)
         self._places.learn(notice.address, channel)
-        memory = {"channel": channel, "ts": stamp, **_told(notice, {})}
-        return Receipt(ref=stamp, memory=memory if notice.action is Action.INFORM else {}, warning=_warning(told))
+        if notice.action is not Action.INFORM:
+            return Receipt(ref=stamp, warning=_warning(told))
+        memory = {"channel": channel, "ts": stamp, **_begun(notice, said)}
+        if thread(notice, memory) is None:
+            return Receipt(ref=stamp, memory=memory, warning=_warning(told))
+        try:
+            return await self._reply(notice, memory)
+        except DeliveryError as error:
+            error.progress = memory
+            raise
 
     async def _reply(self, notice: Notice, memory: dict[str, Any]) -> Receipt:
         warning = None
@@ -199,13 +213,16 @@ class Slack(Channel[SlackSettings]):
         return {**memory, "said": said, "mentioned": mentioned}
 
 
-def first(notice: Notice, place: str, *, clickable: bool = False) -> Body:
-    """Return the body of the message that starts an incident's thread, or tells something by itself."""
+def first(notice: Notice, place: str, *, clickable: bool = False, said: int | None = None) -> Body:
+    """Return the body of the message that starts an incident's thread, or tells something by itself.
+
+    `said`: the last event that was told before it.
+    """
     return {
         "channel": place,
         "text": message.summary(notice),
         "blocks": message.message(notice, clickable=clickable),
-        "metadata": message.metadata(notice, **_told(notice, {})),
+        "metadata": message.metadata(notice, **_begun(notice, said)),
         **_INERT,
     }
 
@@ -255,6 +272,16 @@ def _told(notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
     # What will have been told once this notice is: goes into the metadata before, into the memory after.
     called = [*memory.get("mentioned", []), *map(_who, notice.mentions)]
     return {"said": _last(notice.events, _said(memory)), "mentioned": list(dict.fromkeys(called))[-MENTIONED_KEPT:]}
+
+
+def _begun(notice: Notice, said: int | None) -> dict[str, Any]:
+    # What the first message will have told: how it stands, and so the events before it. Nobody is called by that: what
+    # calls somebody (their page is not through), and what follows it, is said in a reply.
+    calls = [event.seq for event in notice.events if event.kind in CALLING]
+    if said is None and calls:
+        said = min(calls) - 1
+    begun = _told(notice, {})
+    return begun if said is None else {**begun, "said": said}
 
 
 def _last(events: Sequence[Event], before: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.model.command import Acknowledge, AddNote
+from receiver.model.command import Acknowledge, AddNote, PageContact
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.sources.asking import Said
 from tests.fakes import Answer
@@ -47,6 +47,33 @@ async def test_chat_calls_whom_the_pager_does_not_once_and_the_page_is_made_good
     world.pagerduty.script.clear()
     await world.forward("1m")
     assert world.rung() == ["alice"]
+
+
+@pytest.mark.parametrize("answers", [[DOWN] * 3, [Answer(reset="before")] * 2, [Answer(reset="after")] * 2])
+async def test_chat_that_was_away_too_calls_by_its_first_message(world: World, answers: list[Answer]) -> None:
+    await world.open()
+    away(world)
+    world.slack.script.extend(answers)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("1m")
+    # The incident and the call came to be told together: the call is no less one.
+    (message,) = calls(world)
+    assert "<@U0ALICE>" in message
+    assert len(world.slack.parents) == 1
+
+
+async def test_a_message_that_somebody_deleted_loses_no_call(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    world.slack.messages.clear()
+    await world.one.respond.act("INC-2026-0001", AddNote(text="looking at the tokens"), BOB, world.clock.now())
+    await world.forward("10s")
+    assert "looking at the tokens" in str(world.slack.messages[-1]["blocks"])
+    world.slack.messages.clear()
+    away(world)
+    await world.one.respond.act("INC-2026-0001", PageContact(contact="cto", text="come"), BOB, world.clock.now())
+    await world.forward("1m")
+    assert "<@U0CTO>" in calls(world)[-1]
 
 
 async def test_acknowledged_meanwhile_nobody_is_rung_any_more(world: World) -> None:
