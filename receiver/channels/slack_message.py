@@ -157,7 +157,12 @@ def buttons(incident: Incident) -> dict[str, Any]:
         }
         for name, label in shown
     ]
-    return {"type": "actions", "block_id": "incident_actions", "elements": elements}
+    return {"type": "actions", "block_id": f"incident_actions {stage(incident)}", "elements": elements}
+
+
+def stage(incident: Incident) -> str:
+    """Return how far the escalation is: it comes back with each click, which is about what was shown."""
+    return f"{incident.ring}-{incident.ladder.step}"
 
 
 def reply(events: Sequence[Event], mentions: Sequence[Mention], badge: str = "") -> tuple[str, list[dict[str, Any]]]:

@@ -14,7 +14,9 @@ import orjson
 import structlog
 
 from receiver.channels.base import DeliveryError
+from receiver.channels.slack_message import stage
 from receiver.channels.slack_reply import FORM, LATER
+from receiver.incident.illegal import Impossible
 from receiver.incident.slash import Misunderstood, made, severity
 from receiver.model.command import (
     Acknowledge,
@@ -37,8 +39,7 @@ from receiver.pipeline.slack_desk import EXCUSED, Asker, Desk, excuse
 
 PUSHPINS = ("pushpin", "round_pushpin")
 BUTTONS: dict[str, type[Command]] = {
-    "incident_ack": Acknowledge, "incident_escalate": Escalate, "incident_resolve": Resolve,
-    "incident_reopen": Reopen, "incident_close": Close,
+    "incident_ack": Acknowledge, "incident_resolve": Resolve, "incident_reopen": Reopen, "incident_close": Close,
 }  # fmt: skip
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 
@@ -92,10 +93,23 @@ class SlackClicks:
             return told(await self.commands.act(incident, chosen, asker, now))
         if name == "incident_take_ic":
             await self.commands.act(incident, Assign(role=Role.IC, person=asker.name), asker, now)
+        elif name == "incident_escalate":
+            await self._escalate(str(action.get("block_id") or "").partition(" ")[2], incident, asker, now)
         elif name in BUTTONS:
             await self.commands.act(incident, BUTTONS[name](), asker, now)
         # The message itself shows what became of it.
         return None
+
+    async def _escalate(self, shown: str, incident: Incident, asker: Asker, now: datetime) -> None:
+        # Every step calls somebody else: a second click on what was shown before the first is no wish for the next one.
+        if shown and shown != stage(incident):
+            raise Impossible(
+                f"{incident.label} has been escalated since this was shown: to go on, click on the message as it "
+                f"stands now, or write /incident escalate {incident.label}"
+            )
+        # Two that come at once find it at the same version.
+        once = f"slack escalate {incident.uid} {incident.version}"
+        await self.commands.act(incident, Escalate(), replace(asker, once=once), now)
 
     async def _tick(
         self, action: Mapping[str, Any], shown: str, incident: Incident, asker: Asker, now: datetime

@@ -287,6 +287,27 @@ async def test_the_buttons_of_the_message(fired: House) -> None:
     assert [element["text"]["text"] for element in row["elements"]] == ["Reopen", "Close"]
 
 
+def shown(house: House) -> str:
+    """Return the id of the row of buttons, as the message shows it now."""
+    return next(str(b["block_id"]) for b in house.world.slack.parents[0]["blocks"] if b["type"] == "actions")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_two_clicks_on_escalate_are_one_step(fired: House, at_once: bool) -> None:
+    before = shown(fired)
+    wish = button("escalate", block_id=before)
+    if at_once:
+        await asyncio.gather(click(fired, wish), click(fired, wish, BOB))
+    else:
+        await click(fired, wish)
+        await click(fired, wish, BOB)
+    assert fired.world.rung() == ["alice", "eng-lead"]
+    # The message as it stands now is about the next step.
+    assert shown(fired) != before
+    await click(fired, button("escalate", block_id=shown(fired)))
+    assert fired.world.rung() == ["alice", "eng-lead", "vp-eng"]
+
+
 async def test_a_click_that_cannot_be_done_is_answered_where_slack_asks(fired: House) -> None:
     await click(fired, button("resolve"))
     url = f"{fired.world.site.url}/hook"
