@@ -78,7 +78,7 @@ def form(incident: Incident) -> Body:
         "submit": _plain("Send", 24),
         "close": _plain("Cancel", 24),
         "blocks": [
-            _plain_section(f"{incident.label} {incident.severity.value}: {clean(incident.title, 300)}"),
+            _plain_section(f"{incident.label} {incident.severity.value}: {incident.badge}{clean(incident.title, 300)}"),
             _input("status", "Status", {"type": "static_select", "action_id": "status_select", "options": statuses}),
             _input(
                 "msg", "What customers are told",

@@ -95,7 +95,7 @@ class SlackCommands:
         incident = await self.desk.meant(asker, wish.number)
         roles = [f"{name.replace('_', ' ')}: {who}" for name, who in incident.roles.model_dump().items() if who]
         lines = [
-            f"{incident.label}  {incident.severity}  {incident.state}  {incident.title}",
+            f"{incident.label}  {incident.severity}  {incident.state}  {incident.badge}{incident.title}",
             f"opened {rfc3339(incident.opened_at)}, {incident.firing} firing, {incident.resolved} resolved",
             f"why: {incident.decision.rule}; {'; '.join(incident.decision.reasons)}",
             *roles,

@@ -14,7 +14,8 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from receiver.incident.slash import severity
-from receiver.model.event import ActorKind, Kind
+from receiver.model.command import Declare
+from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
 from receiver.sources.asking import Said
@@ -374,6 +375,15 @@ async def test_a_form_for_status_updates(fired: House) -> None:
     values["msg"]["msg_input"]["value"] = " "
     status, said = await click(fired, {"type": "view_submission", "view": sent})
     assert (status, said["response_action"], list(said["errors"])) == (200, "errors", ["msg"])
+
+
+async def test_a_drill_is_one_in_an_answer_and_in_the_form(house: House) -> None:
+    asked = Declare(title="Fire drill", severity=Severity.SEV2, service="api", drill=True)
+    boss = Actor(kind=ActorKind.API, name="boss")
+    await house.replica.respond.declare(asked, boss, house.world.clock.now())
+    assert "DRILL Fire drill" in await type_(house, "/incident", "show INC-2026-0001")
+    await click(house, button("update"))
+    assert "DRILL Fire drill" in str(house.world.slack.views)
 
 
 async def test_a_form_that_is_sent_twice_says_it_once(fired: House, monkeypatch: pytest.MonkeyPatch) -> None:
