@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ from receiver.store.incidents import Incidents
 OLD = timedelta(days=6)
 """An event that happened longer ago is no news: PagerDuty tries for 48 h, and ours are remembered for 7 days."""
 
+SOON = timedelta(minutes=5)
+"""Within which an emergency page has an incident, once the store is back."""
 LAPSED = "incident.unacknowledged"
 ITSELF = "PagerDuty"
 """Who did what nobody did."""
@@ -50,7 +53,7 @@ class News:
 
 
 class Unheard(Exception):
-    """PagerDuty did not say which alerts an incident of its has: it is to send the webhook again."""
+    """Which incident it is about is not known yet: PagerDuty is to send the webhook again."""
 
 
 class PagerNews:
@@ -78,7 +81,7 @@ class PagerNews:
         return tuple(secret for one in channels if isinstance(one, PagerDuty) for secret in one.settings.secrets_in)
 
     async def take(self, raw: bytes, now: datetime) -> News:
-        """Do what a webhook asks for. Raises StoreAway, and Unheard when PagerDuty is to tell more and does not."""
+        """Do what a webhook asks for. Raises StoreAway, and Unheard when it is to be sent again."""
         try:
             return await self._do(read(raw), now)
         except ValueError as error:
@@ -100,6 +103,8 @@ class PagerNews:
             return News("ignored", "echo")
         found = await self._find(told, over=isinstance(command, AddNote))
         if not found:
+            if isinstance(command, Acknowledge | Resolve) and self._to_come(told, now):
+                raise Unheard("it is about a page that no incident has yet")
             return News("ignored", "no_page_of_ours")
         # Grouped there, several of ours are one: it was done to each of them.
         news = [await self._give(one, command, told, who, now) for one in found]
@@ -121,6 +126,13 @@ class PagerNews:
         if done.repeated:
             return News("duplicate", "seen_before", done.incident.id)
         return News("updated" if done.events else "duplicate", told.kind.rpartition(".")[2], done.incident.id)
+
+    def _to_come(self, told: Told, now: datetime) -> bool:
+        # What rang while the store was away belongs to an incident as soon as that is written: until then PagerDuty is
+        # to come again, or whoever has answered would be passed over, and the next one rung.
+        ours = re.match(rf"{re.escape(self.setting().policy.namespace)}/[0-9a-f]{{32}}/[0-9]+/", told.key)
+        fresh = told.at is not None and now - told.at < SOON
+        return ours is not None and fresh and not any(told.key == p.key for i in self.mirror.over() for p in i.pages)
 
     async def _find(self, told: Told, *, over: bool) -> list[Found]:
         # Only what this service has paged through PagerDuty is its business, whatever a title says. `over`: what has

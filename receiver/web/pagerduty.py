@@ -90,7 +90,7 @@ class PagerDutyDoor:
             raise Refusal(503, "store_away", AWAY) from None
         except Unheard as error:
             log.warning("pagerduty_unheard", reason=str(error))
-            raise Refusal(503, "unheard", "PagerDuty did not say which alerts it is about; send it again") from None
+            raise Refusal(503, "unheard", "which incident it is about is not known yet; send it again") from None
 
     def _forget(self, task: asyncio.Task[News]) -> None:
         self._tasks.discard(task)

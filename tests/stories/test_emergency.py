@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from receiver.incident.verdict import Outcome
 from receiver.model.alert import Notification, parse_notification
 from receiver.model.incident import State
 from receiver.model.notice import Notice
+from receiver.pipeline.pager_news import Unheard
 from receiver.store.connection import StoreAway
 from receiver.store.embedded import EmbeddedStore
 from tests.fakes import Answer
@@ -96,6 +98,34 @@ async def test_a_page_goes_out_without_the_store_and_is_adopted(outworld: Outwor
     await outworld.forward("16m")
     assert (await outworld.incidents())[0].state is State.RESOLVED
     assert outworld.pagerduty.open() == []
+
+
+async def test_who_answers_before_the_page_has_an_incident_is_heard(outworld: Outworld) -> None:
+    await outworld.open()
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    await outworld.beats(3)
+    key = outworld.sent()[0]
+    event = {
+        "id": "e1",
+        "event_type": "incident.acknowledged",
+        "occurred_at": outworld.clock.now().isoformat(),
+        "agent": {"id": "P1", "type": "user_reference", "summary": "Alice"},
+        "data": {"id": "PGR0", "type": "incident", "incident_key": key, "title": ""},
+    }
+    body = json.dumps({"event": event}).encode()
+    outworld.server.restart()
+    # The store is back, and what rang is not written yet.
+    with pytest.raises(Unheard):
+        await outworld.one.pager_news.take(body, outworld.clock.now())
+    await outworld.beats(1)
+    await outworld.quiet()
+    assert (await outworld.one.pager_news.take(body, outworld.clock.now())).outcome == "updated"
+    assert (await outworld.incidents())[0].state is State.ACKNOWLEDGED
+    # What nobody ever writes is not asked for without end.
+    stranger = body.replace(b"/1795", b"/1695").replace(b'"e1"', b'"e2"')
+    outworld.clock.forward("6m")
+    assert (await outworld.one.pager_news.take(stranger, outworld.clock.now())).outcome == "ignored"
 
 
 async def test_what_cannot_be_adopted_keeps_nothing_away(outworld: Outworld, monkeypatch: pytest.MonkeyPatch) -> None:
