@@ -50,7 +50,7 @@ def compose(notice: Notice, sender: str) -> EmailMessage:
     message["Subject"] = f"Re: {first}" if first else subject_of(notice)
     domain = domain_of(sender)
     message["Message-ID"] = f"<{_left(notice)}@{domain}>"
-    if notice.incident is not None and first:
+    if notice.incident is not None and (first or notice.urgent):
         root = f"<{_safe(notice.incident.label)}.open@{domain}>"
         message["In-Reply-To"] = root
         message["References"] = root
@@ -155,7 +155,9 @@ def _left(notice: Notice) -> str:
     if notice.incident is None:
         return f"notice.{hashlib.sha256(notice.key.encode('utf-8', 'replace')).hexdigest()[:24]}"
     name = _safe(notice.incident.label)
-    if not notice.memory.get(SUBJECT):
+    # What calls somebody is a mail of its own even where no first one is known: one whose answer was lost may have
+    # arrived under that id, and the same id again is dropped as its double.
+    if not notice.memory.get(SUBJECT) and not notice.urgent:
         return f"{name}.open"
     last = notice.events[-1] if notice.events else None
     word = "resolved" if last is not None and last.kind is Kind.RESOLVED else "update"

@@ -16,7 +16,7 @@ from receiver.channels.email import CREDENTIAL, Email, EmailSettings, server_of
 from receiver.channels.email_message import compose, mailbox
 from receiver.channels.http import Http
 from receiver.model.event import Kind
-from receiver.model.notice import Notice
+from receiver.model.notice import Mention, Notice
 from tests.channels.notices import HOSTILE, event, incident, notice, tell
 from tests.fakes.smtp import FakeSmtp
 
@@ -87,6 +87,23 @@ async def test_the_same_notice_is_the_same_mail(server: FakeSmtp, http: Http) ->
     for _ in range(3):
         await mail(server, http).send(told())
     assert len(server.seen) == 1
+
+
+async def test_a_call_is_no_double_of_a_mail_whose_answer_was_lost(server: FakeSmtp, http: Http) -> None:
+    channel = mail(server, http)
+    server.script["."] = ["drop after"]
+    assert (await failure(channel, told(events=(event(1),)))).ambiguous
+    # It may have arrived; under its id the call would be dropped as its double.
+    road = event(2, "pager cannot be reached", Kind.SECOND_ROAD)
+    call = told(events=(event(1), road), urgent=(Mention(name="vp-eng", address=TO),), repeat=True)
+    await channel.send(call)
+    await channel.send(call)
+    first, second = sorted(server.seen)
+    assert (first, second) == (
+        "<INC-2026-0042.open@incidents.example.com>", "<INC-2026-0042.update.2@incidents.example.com>",
+    )  # fmt: skip
+    last = server.mails[-1][2]
+    assert last["In-Reply-To"] == last["References"] == first
 
 
 async def test_what_a_label_says_is_dead_in_it(server: FakeSmtp, http: Http) -> None:
