@@ -209,6 +209,8 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "clocks": {name: at for name, at in incident.clocks.items() if name not in _OF_AN_END},
         "lettered_at": None,
         "spent": None,
+        # A storm that goes on counts what joins it, until it ends again.
+        "storm_ended_at": None,
     }
 
 

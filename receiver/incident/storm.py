@@ -63,8 +63,11 @@ def release(draft: Draft, policy: Policy, step: str) -> None:
         summon(draft, policy, step, released=True)
 
 
-def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: datetime) -> Verdict:
-    """Return the opening of a storm incident as severe as the one that made it a storm."""
+def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: datetime, before: str = "") -> Verdict:
+    """Return the opening of a storm incident as severe as the one that made it a storm.
+
+    `before`: the uid that the key of storms leads to still.
+    """
     draft = Draft(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
     incident = Incident(
         uid=uid,
@@ -84,7 +87,7 @@ def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: date
     data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "storm", f"{severity} storm: {why}", data, policy.informs)
     summon(draft, policy, "opened")
-    return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: ""})
+    return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})
 
 
 def count_in(

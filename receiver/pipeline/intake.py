@@ -229,7 +229,11 @@ class Intake:
 
     async def open_storm(self, severity: Severity, why: str, setting: Setting, now: datetime) -> None:
         """Open the incident that stands for a storm; another replica may have been faster."""
-        verdict = open_storm(new_uid(), severity, why, setting.policy, now)
+        # The one before may have been ended by a person, who knew nothing of the key: it leads there still.
+        before, is_open = (await self.incidents.led([KEY]))[KEY]
+        if is_open:
+            return
+        verdict = open_storm(new_uid(), severity, why, setting.policy, now, before)
         with suppress(Stale):
             await self.commit(verdict, setting, now)
 

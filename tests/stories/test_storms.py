@@ -1,0 +1,51 @@
+"""Storms that people end, that go on, and that grow worse after they have ended: nothing that pages is lost in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receiver.model.command import Reopen, Resolve
+from receiver.model.incident import Incident, State
+from tests.stories.test_matrix import ALICE, HIGH
+from tests.stories.world import World, alert, notification
+
+WARNING = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
+
+
+async def burst(world: World, first: int, count: int, kind: dict[str, Any]) -> None:
+    for number in range(first, first + count):
+        await world.post(notification(alert(f"A{number}", **kind), group=f"g{number}"))
+
+
+async def storms(world: World) -> list[Incident]:
+    return [one for one in await world.incidents() if one.storm]
+
+
+async def test_after_a_storm_that_a_person_has_resolved_there_is_another(world: World) -> None:
+    await world.open()
+    await burst(world, 0, 22, HIGH)
+    (storm,) = await storms(world)
+    await world.one.respond.act(storm.id, Resolve(), ALICE, world.clock.now())
+    await world.quiet()
+    # It goes on: what comes is taken, and the next storm stands for it.
+    await burst(world, 22, 2, HIGH)
+    (_, after) = sorted(await storms(world), key=lambda one: one.state is State.OPEN)
+    assert (after.state, [page.person for page in after.pages]) == (State.OPEN, ["alice"])
+    assert sum(one.held == "storm" and one.parent == after.uid for one in await world.incidents()) == 2
+
+
+async def test_a_storm_that_is_reopened_keeps_no_later_one_from_calling(world: World) -> None:
+    await world.open()
+    await burst(world, 0, 22, WARNING)
+    (storm,) = await storms(world)
+    await world.forward("5m")
+    await world.one.respond.act(storm.id, Resolve(), ALICE, world.clock.now())
+    await world.quiet()
+    await world.one.respond.act(storm.id, Reopen(), ALICE, world.clock.now())
+    await burst(world, 30, 20, WARNING)
+    await burst(world, 60, 2, HIGH)
+    await world.forward("10s")
+    assert world.rung() == ["alice"]
+    assert {one.parent for one in await world.incidents() if one.severity == "SEV-2" and one.held} == {
+        one.uid for one in await storms(world) if one.pages
+    }
