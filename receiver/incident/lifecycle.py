@@ -38,12 +38,7 @@ def on_notification(
     over = incident is None or incident.state.over
     if over and not live:
         verdict = _nothing_fires(part, view, now)
-    elif (
-        incident is not None
-        and over
-        and not adopted
-        and all(a.fingerprint in view.records and view.records[a.fingerprint].firing for a in live)
-    ):
+    elif incident is not None and over and not adopted and all(_put_down(a, part, view, incident) for a in live):
         # Closed by a person while these alerts fired: the key stays held until they clear or another one fires.
         verdict = _nothing_fires(part, view, now)
         verdict.outcome, verdict.reason = Outcome.DUPLICATE, "closed_by_person"
@@ -78,6 +73,18 @@ def _replayed(alert: Alert, view: View, now: datetime) -> bool:
         recent = to_ms(now) - record.seen_ms < REPLAY.total_seconds() * 1000
         return not record.firing and starts <= record.starts_ms and recent
     return starts <= view.tombs.get(alert.fingerprint, -1)
+
+
+def _put_down(alert: Alert, part: Part, view: View, incident: Incident) -> bool:
+    # Whether a person has closed `incident` over what `alert` says. Alertmanager does not tell of an end that a new
+    # beginning follows at once, nor of one that it has forgotten in a restart: what began after the closing is new. And
+    # what grows worse than it ever was has not been seen by whoever closed it.
+    record, over = view.records.get(alert.fingerprint), incident.resolved_at or incident.closed_at
+    if record is None or not record.firing:
+        return False
+    starts, severity = to_ms(alert.starts_at), part.decisions[alert.fingerprint].severity
+    anew = starts > record.starts_ms and over is not None and alert.starts_at > over
+    return not anew and not (severity.worse_than(record.severity) and severity.worse_than(incident.severity))
 
 
 def _reopens(incident: Incident, policy: Policy, now: datetime) -> bool:

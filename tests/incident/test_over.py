@@ -70,6 +70,29 @@ def test_closed_by_a_person_it_stays_closed_while_the_same_alerts_fire(opened: S
     assert (verdict.outcome, verdict.reason, verdict.incident) == (Outcome.DUPLICATE, "closed_by_person", None)
 
 
+@pytest.mark.parametrize(("after", "outcome"), [(600, Outcome.REOPENED), (9000, Outcome.OPENED)])
+def test_closed_by_a_person_what_begins_anew_calls_although_its_end_was_never_told(
+    opened: Store, after: int, outcome: Outcome
+) -> None:
+    close(opened, State.RESOLVED)
+    verdict = opened.tell(part(alert("A", starts=after)), at(after + 10))
+    assert (verdict.outcome, "page" in kinds(verdict.events)) == (outcome, True)
+
+
+def test_closed_by_a_person_a_beginning_before_that_is_no_new_one(opened: Store) -> None:
+    # Peers tell of different beginnings of the same outage.
+    close(opened)
+    assert opened.tell(part(alert("A", starts=40)), at(120)).reason == "closed_by_person"
+
+
+@pytest.mark.parametrize("state", [State.CLOSED, State.RESOLVED])
+def test_closed_by_a_person_what_grows_worse_calls(opened: Store, state: State) -> None:
+    close(opened, state)
+    verdict = opened.tell(part(alert("A", worst=1), B), at(120))
+    assert verdict.incident is not None
+    assert (verdict.incident.severity, "page" in kinds(verdict.events)) == (Severity.SEV1, True)
+
+
 def test_closed_by_a_person_another_alert_opens_another(opened: Store) -> None:
     close(opened)
     verdict = opened.tell(part(A, B, alert("C")), at(120))
