@@ -108,7 +108,12 @@ def absorb(
 
     `lost`: keys of a parent that is over that lead to another incident, which is open.
     """
-    fresh = {name: record for name, record in theirs.items() if name not in records}
+    # What both know fires as long as it does for one of them: firing wins.
+    fresh = {
+        name: record
+        for name, record in theirs.items()
+        if name not in records or (record.firing and not records[name].firing)
+    }
     draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="merge"), now)
     keys = [key for key in dict.fromkeys((*parent.keys, *child.keys)) if key not in lost]
     data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}

@@ -210,3 +210,25 @@ async def test_what_reopens_takes_no_key_that_has_gone_on_elsewhere(world: World
     assert [one.id for one in found.values() if not one.state.over] == ["INC-2026-0003"]
     with pytest.raises(Illegal, match="INC-2026-0003"):
         await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_an_alert_that_ended_in_one_and_fires_in_the_other_fires_in_what_they_become(
+    world: World, turned: bool
+) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **HIGH), group="first"))
+    await world.post(notification(alert("Broken", firing=False, **HIGH), group="first"))
+    # It is watched, and fires again in another group: another receiver, or a route that was edited.
+    again = notification(alert("Broken", starts="2026-11-23T14:04:00Z", **HIGH), group="second")
+    await world.post(again)
+    pair = ("INC-2026-0001", "INC-2026-0002") if turned else ("INC-2026-0002", "INC-2026-0001")
+    await world.one.respond.merge(*pair, ALICE, world.clock.now())
+    await world.post(again)
+    await world.forward("20m")
+    one = next(one for one in await world.incidents() if not one.merged)
+    assert (one.id, one.state, one.firing) == (pair[1], State.OPEN, 1)
+    assert "eng-lead" in world.rung()
+    ended = alert("Broken", firing=False, starts="2026-11-23T14:04:00Z", ends="2026-11-23T14:25:00Z", **HIGH)
+    await world.post(notification(ended, group="second"))
+    assert next(one for one in await world.incidents() if not one.merged).state is State.MONITORING
