@@ -165,7 +165,9 @@ class Intake:
             known = await self.incidents.known(part.key, group, names, self._since(setting, now))
             if known.held != text:
                 return  # a notification changed it meanwhile: its timer comes back with what is held now
-            verdict = on_notification(part, _view(known), setting.policy, new_uid(), now)
+            verdict = await self._judge(part, known, setting, now)
+            if verdict is None:
+                continue
             try:
                 done = await self.commit(verdict, setting, now, part=part, turn=(part.key, known.turn))
             except Stale:
@@ -188,14 +190,8 @@ class Intake:
                     rest = one.key == part.key
                     said += await self._decide(one, text if rest else "", setting, now, adopted if rest else ())
                 return said
-            lost = await self.incidents.lost(known.incident) if known.incident is not None else frozenset()
-            view = replace(_view(known), lost=lost, labels=await self._labels(part, known, setting, now))
-            verdict = on_notification(part, view, setting.policy, new_uid(), now, [page for page, _ in adopted])
-            if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
-                # The storm comes first; then this one is decided again, as a part of it.
-                within = setting.policy.storm[1].total_seconds() if setting.policy.storm else 0
-                why = f"{known.recent} incidents opened within {within:g} s"
-                await self.open_storm(verdict.incident.severity, why, setting, now)
+            verdict = await self._judge(part, known, setting, now, [page for page, _ in adopted])
+            if verdict is None:
                 continue
             try:
                 about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
@@ -217,6 +213,20 @@ class Intake:
                 return [Said(None, None, Outcome.IGNORED, verdict.reason)]
             return [Said(incident.id, incident.severity, verdict.outcome, verdict.reason)]
         raise Contended("others were faster each time")
+
+    async def _judge(
+        self, part: Part, known: Known, setting: Setting, now: datetime, adopted: Sequence[Page] = ()
+    ) -> Verdict | None:
+        # None: the storm that it is part of has been opened, and it is decided again.
+        lost = await self.incidents.lost(known.incident) if known.incident is not None else frozenset()
+        view = replace(_view(known), lost=lost, labels=await self._labels(part, known, setting, now))
+        verdict = on_notification(part, view, setting.policy, new_uid(), now, adopted)
+        if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
+            within = setting.policy.storm[1].total_seconds() if setting.policy.storm else 0
+            why = f"{known.recent} incidents opened within {within:g} s"
+            await self.open_storm(verdict.incident.severity, why, setting, now)
+            return None
+        return verdict
 
     async def _labels(
         self, part: Part, known: Known, setting: Setting, now: datetime

@@ -49,3 +49,17 @@ async def test_a_storm_that_is_reopened_keeps_no_later_one_from_calling(world: W
     assert {one.parent for one in await world.incidents() if one.severity == "SEV-2" and one.held} == {
         one.uid for one in await storms(world) if one.pages
     }
+
+
+async def test_what_was_held_as_a_late_copy_may_be_what_makes_it_a_storm(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Late", firing=False, **HIGH), group="late"))
+    await world.post(notification(alert("Late", **HIGH), group="late"))
+    await world.forward("30s")
+    await burst(world, 0, 20, HIGH)
+    rung = len(world.rung())
+    await world.forward("40s")
+    (storm,) = await storms(world)
+    (late,) = [one for one in await world.incidents() if one.held]
+    assert (late.names, late.parent) == (("Late",), storm.uid)
+    assert len(world.rung()) == rung + 1, "the storm calls for it"
