@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from receiver.incident.audience import Policy
+from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
 from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict, View
@@ -82,6 +82,7 @@ def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: date
         plan=policy.plan,
         ladder=Ladder(since=now),
         storm=True,
+        worst=severity,
     )
     shown = incident.model_dump(mode="json")
     data = {"incident": shown, "decision": shown["decision"], "alerts": []}
@@ -98,12 +99,17 @@ def count_in(
     `joined`: incidents that are part of it, `names` those of at most 20; `over`: too few have opened lately.
     """
     draft = Draft(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
-    if joined != storm.held_back:
+    if joined != storm.held_back and storm.storm_ended_at is None:
         text = f"{joined} incidents are part of it"
-        draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined}, policy.informs)
-    if worst is not None and worst.worse_than(storm.severity):
+        draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined, "worst": worst}, policy.informs)
+    # What it holds back may grow worse after its end as well: it answers for that until it is over. What a person has
+    # set stays, until something is worse than all that there was then.
+    if worst is not None and worst.worse_than(storm.severity) and (not storm.by_hand or _worse(worst, storm)):
+        if storm.state is State.MONITORING:
+            text = "an incident that is part of it has grown worse: it is not over"
+            draft.add(Kind.REFIRED, "storm_joined", text, to=(*policy.informs, *pagers_of(storm)))
         decision = Decision(severity=worst, rule="storm", reasons=("as severe as the worst that joined",))
-        data = {"decision": decision.model_dump(mode="json")}
+        data = {"decision": decision.model_dump(mode="json"), "worst": worst}
         text = f"severity raised from {storm.severity} to {worst}: an incident that severe has joined"
         draft.add(Kind.SEVERITY_RAISED, "severity_raised", text, data, policy.informs)
         summon(draft, policy, "severity_raised")
@@ -112,3 +118,7 @@ def count_in(
         text = f"the storm has ended; {joined} incidents were held back: {', '.join(names)}{more}"
         draft.add(Kind.STORM_ENDED, "storm_ended", text, {"held_back": joined, "incidents": names}, policy.informs)
     return draft if draft.events else None
+
+
+def _worse(worst: Severity, storm: Incident) -> bool:
+    return storm.worst is None or worst.worse_than(storm.worst)

@@ -37,12 +37,16 @@ class Storm:
         incident, limit = await self.incidents.incident(uid), setting.policy.storm
         if incident is not None and incident.state.over:
             await self._let_out(incident, now)
-        if incident is None or incident.state.over or limit is None or incident.storm_ended_at is not None:
+        if incident is None or incident.state.over:
             await self.due.drop_timer(member)
             return
         children = await self.incidents.children(uid)
+        if incident.storm_ended_at is not None and not children:
+            await self.due.drop_timer(member)
+            return
         worst = Severity(f"SEV-{min(children.values())}") if children else None
-        over = await self.incidents.opened_since(to_ms(now - limit[1])) < limit[0]
+        # A configuration without storms ends this one, and it still answers for what it holds back.
+        over = limit is None or await self.incidents.opened_since(to_ms(now - limit[1])) < limit[0]
         names = [child.id for child in await self.incidents.many(list(children)[:NAMED])] if over else []
         draft = count_in(incident, len(children), names, worst, over, setting.policy, now)
         if draft is not None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from receiver.model.command import Reopen, Resolve
+import pytest
+
+from receiver.model.command import Acknowledge, Command, Edit, Mitigate, Reopen, Resolve
 from receiver.model.incident import Incident, State
+from receiver.model.severity import Severity
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
@@ -63,3 +66,40 @@ async def test_what_was_held_as_a_late_copy_may_be_what_makes_it_a_storm(world: 
     (late,) = [one for one in await world.incidents() if one.held]
     assert (late.names, late.parent) == (("Late",), storm.uid)
     assert len(world.rung()) == rung + 1, "the storm calls for it"
+
+
+@pytest.mark.parametrize("command", [None, Acknowledge(), Mitigate()])
+async def test_what_it_holds_back_and_grows_worse_after_its_end_calls(world: World, command: Command | None) -> None:
+    await world.open()
+    await burst(world, 0, 23, WARNING)
+    await world.forward("5m")
+    (storm,) = await storms(world)
+    assert storm.storm_ended_at is not None
+    if command is not None:
+        await world.one.respond.act(storm.id, command, ALICE, world.clock.now())
+    await world.post(notification(alert("A22", **WARNING), alert("Errors", **HIGH), group="g22"))
+    await world.forward("10s")
+    assert world.rung() == ["alice"]
+
+
+async def test_what_a_person_has_set_for_a_storm_stays_until_something_is_worse(world: World) -> None:
+    await world.open()
+    await burst(world, 0, 23, HIGH)
+    await world.forward("10s")
+    (storm,) = await storms(world)
+    await world.one.respond.act(storm.id, Edit(severity=Severity.SEV3), ALICE, world.clock.now())
+    await world.forward("30s")
+    (storm,) = await storms(world)
+    assert (storm.severity, storm.by_hand) == (Severity.SEV3, True)
+
+
+async def test_above_what_a_person_has_set_for_a_storm_it_rises(world: World) -> None:
+    await world.open()
+    await burst(world, 0, 23, WARNING)
+    await world.forward("10s")
+    (storm,) = await storms(world)
+    await world.one.respond.act(storm.id, Edit(severity=Severity.SEV4), ALICE, world.clock.now())
+    await world.post(notification(alert("A22", **WARNING), alert("Errors", **HIGH), group="g22"))
+    await world.forward("10s")
+    (storm,) = await storms(world)
+    assert (storm.severity, world.rung()) == (Severity.SEV2, ["alice"])
