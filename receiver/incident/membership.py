@@ -24,8 +24,11 @@ LEAVES_AFTER = timedelta(hours=24)
 
 def ended(record: AlertRecord, alert: Alert, now: datetime) -> AlertRecord:
     """Return `record` after `alert` said that it ended."""
-    # An old end cannot close a newer beginning: startsAt orders the episodes of one alert.
-    if not record.firing or to_ms(alert.starts_at) < record.starts_ms:
+    if not record.firing:
+        return record
+    # An old end cannot close a newer beginning. But one that came after that beginning is its end, whatever it says of
+    # when it began: Alertmanager moves startsAt back to the earliest where several Prometheus tell of the same alert.
+    if to_ms(alert.starts_at) < record.starts_ms and to_ms(alert.ends_at) <= record.starts_ms:
         return record
     ends = to_ms(alert.ends_at) if alert.ends_at.year > 1970 else to_ms(now)
     return record.model_copy(update={"firing": False, "ends_ms": ends, "seen_ms": to_ms(now)})

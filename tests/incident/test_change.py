@@ -92,8 +92,15 @@ def test_all_that_end_make_it_watched_and_the_pager_hears_of_it(opened: Store) -
 
 
 def test_an_end_of_an_earlier_episode_ends_nothing(opened: Store) -> None:
-    verdict = opened.tell(part(alert("A", firing=False, starts=-60), B), at(60))
+    earlier = alert("A", firing=False, starts=-60).model_copy(update={"ends_at": at(-30)})
+    verdict = opened.tell(part(earlier, B), at(60))
     assert (verdict.outcome, only(opened).firing) == (Outcome.DUPLICATE, 2)
+
+
+def test_its_end_ends_it_although_its_beginning_has_moved_back(opened: Store) -> None:
+    # Of two Prometheus the one that began first was heard of second: the end has the earlier startsAt.
+    verdict = opened.tell(part(alert("A", firing=False, starts=-10), B), at(60))
+    assert (verdict.outcome, only(opened).firing) == (Outcome.UPDATED, 1)
 
 
 def test_an_alert_that_came_back_meanwhile_is_fresh(opened: Store) -> None:

@@ -168,8 +168,19 @@ async def test_another_group_of_the_same_alerts_joins_without_a_page(world: Worl
 async def test_an_old_end_cannot_close_a_newer_beginning(world: World) -> None:
     await world.open()
     await world.post(notification(alert(starts="2026-11-23T14:02:00Z", **HIGH)))
-    await world.post(notification(alert(firing=False, starts="2026-11-23T13:00:00Z", **HIGH)))
+    earlier = alert(firing=False, starts="2026-11-23T13:00:00Z", ends="2026-11-23T13:30:00Z", **HIGH)
+    await world.post(notification(earlier))
     assert (await world.incidents())[0].state is State.OPEN
+
+
+async def test_an_end_whose_beginning_has_moved_back_is_its_end(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(starts="2026-11-23T14:02:11Z", **HIGH)))
+    await world.forward("5m")
+    moved = alert(firing=False, starts="2026-11-23T14:02:01Z", ends="2026-11-23T14:07:00Z", **HIGH)
+    await world.post(notification(moved))
+    await world.forward("20m")
+    assert ((await world.incidents())[0].state, world.rung()) == (State.RESOLVED, ["alice"])
 
 
 async def test_the_watchdog_is_a_heartbeat_and_no_incident(world: World) -> None:
