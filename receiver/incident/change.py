@@ -13,7 +13,7 @@ from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
 from receiver.incident.shelter import leave_shelter, take_shelter
 from receiver.incident.storm import release
-from receiver.incident.summons import adopt, summon
+from receiver.incident.summons import adopt, summon, summon_again
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
@@ -93,9 +93,9 @@ class Change:
         elif state is State.MONITORING and self.live:
             reason = "refired"
             text = f"{counts['firing']} alerts fire again"
-            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(self.draft.incident)))
-            if not any(page.ring == self.draft.incident.ring for page in self.draft.incident.pages):
-                summon(self.draft, self.policy, "refired")
+            watched = self.draft.incident
+            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(watched)))
+            summon_again(self.draft, self.policy, watched, "refired")
         elif fresh or ended:
             self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
         elif counts["partial"] != list(self.draft.incident.partial) or gone:

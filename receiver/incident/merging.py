@@ -17,7 +17,7 @@ from receiver.incident.membership import counts
 from receiver.incident.publication import inherited
 from receiver.incident.shelter import leave_shelter, take_shelter
 from receiver.incident.storm import release
-from receiver.incident.summons import summon
+from receiver.incident.summons import summon, summon_again
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
@@ -132,8 +132,7 @@ def absorb(
     if firing and parent.state is State.MONITORING:
         said = f"{len(firing)} alerts of {child.id} fire: it is not over"
         draft.add(Kind.REFIRED, "merged", said, to=(*policy.informs, *pagers_of(parent)))
-        if not any(page.ring == parent.ring for page in parent.pages):
-            summon(draft, policy, "refired")
+        summon_again(draft, policy, parent, "refired")
     if child.severity.worse_than(parent.severity) and not parent.by_hand and not draft.incident.state.over:
         reasons = (f"as severe as {child.id} by {child.decision.rule}", *child.decision.reasons)
         decision = child.decision.model_copy(update={"severity": child.severity, "rule": "merge", "reasons": reasons})

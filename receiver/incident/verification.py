@@ -7,6 +7,7 @@ from datetime import datetime
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
+from receiver.incident.summons import summon_again
 from receiver.model.check import CheckResult
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, State
@@ -61,6 +62,7 @@ def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy,
             text = f"not fixed: {_words(bad)}"
             data = {"checks": [check.name for check in bad]}
             draft.add(Kind.VERIFICATION_FAILED, "check_failed", text, data, everywhere)
+            summon_again(draft, policy, incident, "check_failed")
         elif ends is not None and now >= ends:
             end_watch(draft, policy, checks)
     elif incident.failing and not bad and not incident.firing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from receiver.model.command import Edit
+from receiver.model.command import Acknowledge, Edit
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident
 from receiver.model.severity import Severity
@@ -103,3 +103,23 @@ async def test_a_proposal_that_is_accepted_lowers_and_calls_nobody(world: World)
     await world.forward("1m")
     assert (await the(world)).severity is Severity.SEV3
     assert world.rung() == rung
+
+
+async def test_raised_while_it_is_watched_it_calls_once_it_fires_again(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Errors", **HIGH)))
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.post(notification(alert("Errors", firing=False, **HIGH)))
+    await world.forward("1m")
+    await world.one.respond.act("INC-2026-0001", Edit(severity=Severity.SEV1), ALICE, world.clock.now())
+    await world.forward("1m")
+    assert world.rung() == ["alice"], "it is watched: nobody is paged"
+    await world.post(notification(alert("Errors", starts="2026-11-23T14:04:00Z", **HIGH)))
+    assert world.rung() == ["alice", "eng-lead"]
+    assert set((await the(world)).notified) >= {"vp-eng", "cto", "ceo"}
+    # Once is enough: it flaps.
+    ended = alert("Errors", firing=False, starts="2026-11-23T14:04:00Z", ends="2026-11-23T14:05:00Z", **HIGH)
+    await world.post(notification(ended))
+    await world.forward("1m")
+    await world.post(notification(alert("Errors", starts="2026-11-23T14:05:00Z", **HIGH)))
+    assert world.rung() == ["alice", "eng-lead"]
