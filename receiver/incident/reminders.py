@@ -15,7 +15,7 @@ def reminder_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when people are next reminded of a missing Incident Commander or update; None: of nothing."""
     plan = policy.called(incident)
     # Once it is proposed to resolve it, that is what people are asked for.
-    if plan.update is None or incident.state.over or incident.held is not None or incident.parent is not None:
+    if plan.update is None or incident.state.over or incident.held is not None:
         return None
     begun = incident.severity_at or incident.opened_at
     said = max(filter(None, (begun, incident.updated_at, incident.reminded_at)))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from receiver.model.command import Acknowledge, Command, Edit, Mitigate, Reopen, Resolve
+from receiver.model.event import Kind
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
-from tests.stories.test_matrix import ALICE, HIGH
+from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
 WARNING = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
@@ -103,3 +104,16 @@ async def test_above_what_a_person_has_set_for_a_storm_it_rises(world: World) ->
     await world.forward("10s")
     (storm,) = await storms(world)
     assert (storm.severity, world.rung()) == (Severity.SEV2, ["alice"])
+
+
+async def test_what_a_storm_has_let_out_is_reminded_of(world: World) -> None:
+    await world.open()
+    await burst(world, 0, 22, WARNING)
+    await world.post(notification(alert("A21", **WARNING), alert("Everything", **EVERYBODY), group="g21"))
+    await world.forward("31m")
+    (worst,) = [one for one in await world.incidents() if one.severity is Severity.SEV1 and not one.storm]
+    log = await world.one.incidents.events(worst.uid)
+    assert worst.held is None
+    assert [event.text for event in log if event.kind is Kind.REMINDER] == [
+        "nobody is Incident Commander; no update for 30 min"
+    ]
