@@ -29,12 +29,15 @@ from receiver.model.plan import Way
 def merge(
     child: Incident,
     parent: Incident,
-    records: Mapping[str, AlertRecord],
+    owners: Mapping[str, str],
     policy: Policy,
     actor: Actor,
     now: datetime,
 ) -> Verdict | None:
-    """Return the end of `child`, or None when it was merged into `parent` before. Raises Illegal."""
+    """Return the end of `child`, or None when it was merged into `parent` before. Raises Illegal.
+
+    `owners`: who holds each of its firing alerts, "" for nobody.
+    """
     if child.uid == parent.uid:
         raise Illegal(child, "merge", "an incident cannot be merged into itself")
     if child.merged and child.parent == parent.uid:
@@ -54,13 +57,13 @@ def merge(
     text = f"merged into {parent.id} by {actor.name}"
     ended = tuple(destination(page) for page in child.pages if page.key not in handed)
     draft.add(Kind.MERGED, "merged", text, data, (*policy.informs, *ended))
-    firing = [name for name, record in records.items() if record.firing]
     return Verdict(
         Outcome.UPDATED,
         "merged",
         draft.incident,
         draft.events,
-        owners=dict.fromkeys(firing, child.uid),
+        # An alert that another incident has too, where that one holds it (often it is the parent), stays with that one.
+        owners={name: owner for name, owner in owners.items() if owner in ("", child.uid)},
         pointers=dict.fromkeys(child.keys, child.uid),
     )
 

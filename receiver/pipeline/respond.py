@@ -157,7 +157,8 @@ class Respond:
                 raise Changed(child)
             setting = self.setting()
             records = await self.incidents.records(child.uid)
-            verdict = merge(child, parent, records, setting.policy, actor, now)
+            owners = await self.incidents.owners([name for name, record in records.items() if record.firing])
+            verdict = merge(child, parent, owners, setting.policy, actor, now)
             if verdict is None:
                 return Done(parent, ())
             try:

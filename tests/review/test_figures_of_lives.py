@@ -174,7 +174,7 @@ def store() -> Store:
         verdict = merge(
             store.incidents[one.uid],
             store.incidents[other.uid],
-            store.records.get(one.uid, {}),
+            {},
             store.policy,
             ALICE,
             now,

@@ -232,3 +232,17 @@ async def test_an_alert_that_ended_in_one_and_fires_in_the_other_fires_in_what_t
     ended = alert("Broken", firing=False, starts="2026-11-23T14:04:00Z", ends="2026-11-23T14:25:00Z", **HIGH)
     await world.post(notification(ended, group="second"))
     assert next(one for one in await world.incidents() if not one.merged).state is State.MONITORING
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_two_incidents_that_have_an_alert_in_common_are_merged(world: World, turned: bool) -> None:
+    await world.open()
+    shared = alert("Shared", **HIGH)
+    await world.post(notification(alert("Broken", **HIGH), shared, group="first"))
+    await world.post(notification(alert("Slow", **HIGH), shared, group="second"))
+    pair = ("INC-2026-0001", "INC-2026-0002") if turned else ("INC-2026-0002", "INC-2026-0001")
+    await world.one.respond.merge(*pair, ALICE, world.clock.now())
+    await world.quiet()
+    one = next(one for one in await world.incidents() if not one.merged)
+    assert (one.id, one.firing) == (pair[1], 3)
+    assert set((await world.one.incidents.owners([shared["fingerprint"]])).values()) == {one.uid}
