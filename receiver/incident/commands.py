@@ -15,7 +15,7 @@ from receiver.incident.labour import LABOUR
 from receiver.incident.naming import known
 from receiver.incident.publication import follow_up
 from receiver.incident.shelter import WINDOW
-from receiver.incident.summons import ring_up, summon
+from receiver.incident.summons import CALLED, ring_up, summon
 from receiver.model.base import rfc3339
 from receiver.model.command import (
     Acknowledge,
@@ -197,7 +197,7 @@ def _page(draft: Draft, command: PageContact, policy: Policy, origin: str | None
         {"by": draft.actor.name, "contact": name, "text": command.text, "at": rfc3339(draft.now)},
         policy.informs,
     )
-    ring_up(draft, policy, (name,), "called")
+    ring_up(draft, policy, (name,), CALLED)
 
 
 _COMMANDS: dict[type[Command], Callable[[Draft, Any, Policy, str | None], None]] = {

@@ -16,6 +16,8 @@ from receiver.model.policy import Until
 
 FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_ended")
 """Why people are called when it is new to them, and not only once more."""
+CALLED = "called"
+"""Why somebody is paged whom a person calls for by name."""
 TAKER = "whoever takes the ticket"
 """Stands for a contact where nobody is called but for a ticket: its time to answer counts all the same."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.links import images_of
+from receiver.incident.summons import CALLED
 from receiver.incident.verdict import Part
 from receiver.model.base import from_ms
 from receiver.model.event import Event, Kind
@@ -24,9 +25,15 @@ def page_action(page: Page, incident: Incident) -> Action:
         return Action.RESOLVE
     # An acknowledgement answers the pages that were made until then; a later one (a raised severity, a step of the
     # escalation) rings, whatever the incident's state.
-    if incident.state is State.MONITORING or page.seq < incident.hushed:
+    # While it is watched nobody is paged but whom a person calls for now.
+    watched = incident.state is State.MONITORING and not _called_while_watched(page, incident)
+    if watched or page.seq < incident.hushed:
         return Action.ACKNOWLEDGE
     return Action.TRIGGER
+
+
+def _called_while_watched(page: Page, incident: Incident) -> bool:
+    return page.step == CALLED and incident.monitoring_at is not None and page.at >= incident.monitoring_at
 
 
 def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetime) -> Notice | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from receiver.incident.verdict import Outcome
+from receiver.model.command import Acknowledge, PageContact
 from receiver.model.incident import State
+from tests.stories.test_matrix import ALICE
 from tests.stories.world import World, alert, notification
 
 HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
@@ -189,3 +191,19 @@ async def test_the_watchdog_is_a_heartbeat_and_no_incident(world: World) -> None
     assert (answer.foremost.incident, answer.foremost.outcome) == (None, Outcome.IGNORED)
     assert await world.incidents() == []
     assert await world.one.intake.watchdogs.last_ms() == round(world.clock.now().timestamp() * 1000)
+
+
+async def test_whom_a_person_calls_while_it_is_watched_is_paged(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert(**HIGH)))
+    await world.post(notification(alert(firing=False, **HIGH)))
+    await world.forward("1m")
+    call = PageContact(contact="cto", text="is this the fix that you meant?")
+    await world.one.respond.act("INC-2026-0001", call, ALICE, world.clock.now())
+    await world.quiet()
+    assert world.rung() == ["alice", "cto"]
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.quiet()
+    assert [one["status"] for one in world.pagerduty.alerts.values()] == ["acknowledged", "acknowledged"]
+    await world.forward("15m")
+    assert [one["status"] for one in world.pagerduty.alerts.values()] == ["resolved", "resolved"]
