@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -176,19 +176,27 @@ class Intake:
             return
 
     async def _decide(
-        self, part: Part, text: str, setting: Setting, now: datetime, adopted: Sequence[tuple[Page, bool]]
+        self,
+        part: Part,
+        text: str,
+        setting: Setting,
+        now: datetime,
+        adopted: Sequence[tuple[Page, bool]],
+        told: Collection[str] = (),
     ) -> list[Said]:
+        # `told`: fingerprints that were split off, whose incident is told by another part.
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
         for _ in range(TRIES):
             known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
-            away = {name: key for name, key in known.apart.items() if key != part.key}
+            away = {name: key for name, key in known.apart.items() if key != part.key and name not in told}
             if away:
                 # What was split off first: once the rest is written, a repetition of the group is a duplicate.
-                said = []
-                for one in divided(part, away):
+                said, shared = [], self._shared(part, known, away)
+                for one in divided(part, away, shared):
                     rest = one.key == part.key
-                    said += await self._decide(one, text if rest else "", setting, now, adopted if rest else ())
+                    told_of = adopted if rest else ()
+                    said += await self._decide(one, text if rest else "", setting, now, told_of, shared.union(told))
                 return said
             verdict = await self._judge(part, known, setting, now, [page for page, _ in adopted])
             if verdict is None:
@@ -213,6 +221,18 @@ class Intake:
                 return [Said(None, None, Outcome.IGNORED, verdict.reason)]
             return [Said(incident.id, incident.severity, verdict.outcome, verdict.reason)]
         raise Contended("others were faster each time")
+
+    @staticmethod
+    def _shared(part: Part, known: Known, away: Mapping[str, str]) -> frozenset[str]:
+        # It was split from one incident, and another had it as well: its end is the end there, too.
+        return frozenset(
+            alert.fingerprint
+            for alert in part.alerts
+            if not alert.firing
+            and alert.fingerprint in away
+            and (record := known.records.get(alert.fingerprint)) is not None
+            and record.firing
+        )
 
     async def _judge(
         self, part: Part, known: Known, setting: Setting, now: datetime, adopted: Sequence[Page] = ()

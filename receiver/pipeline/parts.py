@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -73,11 +73,15 @@ def parts_of(
     ]
 
 
-def divided(part: Part, away: Mapping[str, str]) -> list[Part]:
-    """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any."""
+def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -> list[Part]:
+    """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any.
+
+    `shared`: those of them that the rest is told of as well.
+    """
     made: list[Part] = []
     for key in (*dict.fromkeys(away.values()), part.key):
-        alerts = [alert for alert in part.alerts if away.get(alert.fingerprint, part.key) == key]
+        kept = shared if key == part.key else ()
+        alerts = [a for a in part.alerts if away.get(a.fingerprint, part.key) == key or a.fingerprint in kept]
         if not alerts:
             continue
         names = {alert.fingerprint for alert in alerts}

@@ -195,3 +195,17 @@ async def test_what_the_rules_could_not_use_is_counted_once_for_all_parts(world:
     await world.post(notification(*(alert(name, **HIGH) for name in "AC"), alert("B", firing=False, **HIGH), odd))
     found = [one for one in await world.one.unknowns.listing() if one["kind"] == "severity"]
     assert [(one["alertname"], one["count"]) for one in found] == [("D", 1)]
+
+
+async def test_what_is_split_off_ends_in_another_incident_that_has_it_too(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("X", **HIGH), alert("A", **HIGH), group="first"))
+    await world.post(notification(alert("Y", **HIGH), alert("A", **HIGH), group="second"))
+    await split(world, "A")
+    over = alert("A", firing=False, **HIGH)
+    await world.post(notification(alert("X", firing=False, **HIGH), over, group="first"))
+    await world.post(notification(alert("Y", firing=False, **HIGH), over, group="second"))
+    await world.forward("16m")
+    assert {one.state for one in await world.incidents()} == {State.RESOLVED}
+    assert len(world.rung()) == 2
+    assert {one["status"] for one in world.pagerduty.alerts.values()} == {"resolved"}
