@@ -182,5 +182,5 @@ class Outage:
             log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(kept.rings))
 
         # Alertmanager repeats what it was refused, so it is not lost; kept here, it would keep this replica away.
-        if not await survived("adopt", adopt, self.metrics):
+        if not await survived("adopt", adopt, self.metrics, self.intake.due.probe):
             log.error("emergency_not_adopted", pages=[ring.page.key for ring in kept.rings])

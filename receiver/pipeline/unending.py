@@ -28,13 +28,20 @@ async def unending(step: str, run: Callable[[], Awaitable[None]], metrics: Metri
         await asyncio.sleep(rest)
 
 
-async def survived(step: str, act: Callable[[], Awaitable[None]], metrics: Metrics) -> bool:
-    """Return whether a step of a loop was done; what it raises is said and counted. Raises StoreAway."""
+async def survived(
+    step: str, act: Callable[[], Awaitable[None]], metrics: Metrics, probe: Callable[[], Awaitable[None]] | None = None
+) -> bool:
+    """Return whether a step of a loop was done; what it raises is said and counted. Raises StoreAway.
+
+    `probe` asks the store: where it answers, only what this step asked of it was refused or took too long.
+    """
     try:
         await act()
-    except StoreAway:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, StoreAway):
+            if probe is None:
+                raise
+            await probe()
         metrics.loop_errors.labels(step).inc()
         log.exception("step_failed", step=step)
         return False

@@ -120,10 +120,22 @@ class Work:
         except Contended:
             log.info("step_outrun", step=step)  # the store is there; what is due still comes back with its lease
         except StoreAway as away:
-            self.outage.lost(str(away))
+            if await self._there():
+                # Only what this step asked for was refused or took too long: everybody else is served as before.
+                self.metrics.loop_errors.labels(step).inc()
+                log.error("step_refused", step=step, reason=str(away))
+            else:
+                self.outage.lost(str(away))
         except Exception:
             self.metrics.loop_errors.labels(step).inc()
             log.exception("step_failed", step=step)
+
+    async def _there(self) -> bool:
+        try:
+            await self.due.probe()
+        except StoreAway:
+            return False
+        return True
 
     def spawn(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
         """Run a step beside the loop, guarded and counted."""
@@ -241,16 +253,21 @@ class Work:
     async def _timers(self) -> None:
         try:
             for member in await self.due.claim_timers(to_ms(self.clock.now())):
-                try:
-                    await self._turn(member)
-                except StoreAway:
-                    raise
-                except Exception:
-                    # One that cannot be done comes back with its lease, and keeps nobody else from being called.
-                    self.metrics.loop_errors.labels("timers").inc()
-                    log.exception("timer_spoiled", id=member)
+                await self._done(member)
         finally:
             self._timing = False
+
+    async def _done(self, member: str) -> None:
+        # One that cannot be done comes back with its lease, and keeps nobody else from being called.
+        try:
+            await self._turn(member)
+        except Contended:
+            log.info("step_outrun", step="timers")
+        except Exception as error:
+            if isinstance(error, StoreAway) and not await self._there():
+                raise
+            self.metrics.loop_errors.labels("timers").inc()
+            log.exception("timer_spoiled", id=member)
 
     async def _turn(self, member: str) -> None:
         first, second = member.split(" ", 1)

@@ -55,6 +55,26 @@ async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(
     assert world.one.metrics.loop_errors.labels("timers")._value.get() > 0
 
 
+async def test_what_the_store_refuses_to_one_keeps_nobody_else_from_being_called(world: World) -> None:
+    one = (await world.open()).one
+    for name in ("a", "b"):
+        await world.post(notification(alert(labels={"service": name}, **HIGH), group=name))
+    # It comes first whenever both are due at once, and holds what no command of ours can read.
+    spoiled, other = sorted(one.uid for one in await world.incidents())
+    async with one.connection.guarded() as client:
+        await client.delete(one.connection.keys.incident(spoiled))
+        await client.set(one.connection.keys.incident(spoiled), "somebody else's")
+    for _ in range(7):
+        world.clock.forward(timedelta(minutes=5))
+        await one.work.guarded_beat()
+        await one.work.idle()
+        assert not one.outage.away
+    found = await one.incidents.incident(other)
+    assert found is not None
+    assert found.ladder.step == 2
+    assert one.metrics.loop_errors.labels("timers")._value.get() > 0
+
+
 async def test_a_loop_beside_that_fails_begins_again_and_is_counted() -> None:
     metrics, runs = Metrics(), 0
 

@@ -153,6 +153,31 @@ async def test_what_cannot_be_adopted_keeps_nothing_away(outworld: Outworld, mon
     assert [one.service for one in await outworld.incidents()] == ["api", "spoiled"], "Alertmanager says it again"
 
 
+async def test_what_the_store_refuses_to_adopt_keeps_nothing_away(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    await outworld.kill()
+    spoiled = notification(alert("ApiDown", labels={"service": "spoiled"}), group="spoiled")
+    for body in (spoiled, DOWN):
+        await outworld.knock(body)
+    await outworld.beats(5)
+    accept = outworld.one.intake.accept
+
+    async def refused(notification: Notification, *given: Any, **more: Any) -> Any:
+        if "spoiled" in str(notification.group_key):
+            raise StoreAway("WRONGTYPE Operation against a key holding the wrong kind of value")
+        return await accept(notification, *given, **more)
+
+    monkeypatch.setattr(outworld.one.intake, "accept", refused)
+    outworld.server.restart()
+    await outworld.beats(2)
+    assert not outworld.one.outage.away
+    await outworld.quiet()
+    assert [one.service for one in await outworld.incidents()] == ["api"]
+    assert outworld.one.metrics.loop_errors.labels("adopt")._value.get() == 1
+
+
 async def test_what_was_open_before_is_not_paged_again(outworld: Outworld) -> None:
     await outworld.open(replicas=2)
     await outworld.post(DOWN)
