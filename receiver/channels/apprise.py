@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -30,6 +31,9 @@ BODY_LIMIT = 1500
 """Characters: the smallest of the chats takes 2,000."""
 DONE = "done"
 """In the memory of a receipt: by a hash of each address, the last event that it was told of."""
+
+_THREADS = ThreadPoolExecutor(32, thread_name_prefix="apprise")
+"""Of the library alone: a service that hangs holds its thread, and the loop's common ones are for those who page."""
 
 # Marks of markdown and HTML become others that look alike; a mention and a link get a character that breaks them.
 _DEAD = str.maketrans(
@@ -148,8 +152,9 @@ def _service(url: str) -> Any:
 
 async def _within(seconds: float, url: str, title: str, body: str) -> bool:
     # The library is one of threads; one that is given up on ends by the library's own limits.
+    loop = asyncio.get_running_loop()
     try:
-        return await asyncio.wait_for(asyncio.to_thread(_notify, url, title, body), seconds)
+        return await asyncio.wait_for(loop.run_in_executor(_THREADS, _notify, url, title, body), seconds)
     except TimeoutError:
         return False
 

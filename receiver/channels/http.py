@@ -16,11 +16,14 @@ import aiohttp
 
 from receiver import __version__
 from receiver.channels.error import WHOLE_LIMIT, DeliveryError
+from receiver.channels.names import Names
 from receiver.channels.text import clean, hide
 
 CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 8.0
 """Of one request, answer read; a lease lasts 12 s, so that a send ends before it (architecture.md, Delivery)."""
+PER_HOST = 100
+"""Connections to one host at once. There is no common limit: a vendor that never answers would use it up for all."""
 BODY_LIMIT = 64 * 1024
 RETRY_AFTER_LIMIT = 3600.0
 """A vendor that asks for more is asked again after an hour: a wrong header must not silence a destination for days."""
@@ -86,6 +89,7 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, resolver=Names()),
                 timeout=aiohttp.ClientTimeout(total=self.total, connect=self.connect, sock_connect=self.connect),
                 # A vendor's cookie must not tie one destination's request to another's.
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -121,6 +122,19 @@ async def test_only_those_that_failed_are_told_again(service: Service) -> None:
     await made.send(notice(memory=error.progress, repeat=True))
     assert sorted(name for name, _ in service.taken[:2]) == ["one", "three"]
     assert [name for name, _ in service.taken[2:]] == ["two"]
+
+
+async def test_those_that_hang_leave_the_common_threads_alone(service: Service) -> None:
+    names = [f"hung{number}" for number in range(40)]
+    made = channel(service, *names)
+    made.http = Http(total=2)
+    service.hung = set(names)
+    sending = asyncio.create_task(made.send(notice()))
+    await asyncio.sleep(0.3)
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "at once"), 1) == "at once"
+    service.released.set()
+    with contextlib.suppress(DeliveryError):
+        await sending
 
 
 async def test_one_that_hangs_keeps_no_other_waiting_and_nobody_hears_twice(service: Service) -> None:

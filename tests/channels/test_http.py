@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
 from receiver.channels.http import BODY_LIMIT, Http, encode
@@ -37,6 +40,38 @@ async def test_closing_and_going_on(site: Site, http: Http) -> None:
         hook_of(site).script.append(Answer(200))
         assert (await http.post_json(f"{site.url}/hook", {})).status == 200
         await http.close()
+
+
+async def test_a_vendor_that_never_answers_leaves_room_for_the_others(site: Site, http: Http) -> None:
+    hook = hook_of(site)
+    hook.script.extend([Answer(hang=True)] * 100)
+    held = [asyncio.create_task(http.post_json(f"{site.url}/hook", {})) for _ in range(100)]
+    while len(hook.received) < 100:
+        await asyncio.sleep(0.01)
+    other = FakeHook()
+    second = Site(other)
+    await second.start()
+    try:
+        other.script.append(Answer(200))
+        assert (await http.post_json(f"{second.url}/hook", {})).status == 200
+    finally:
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        hook.released.set()
+        await second.stop()
+
+
+async def test_what_holds_the_common_threads_holds_up_no_look_up(site: Site, http: Http) -> None:
+    free = threading.Event()
+    held = [asyncio.get_running_loop().run_in_executor(None, free.wait, 10) for _ in range(64)]
+    try:
+        hook_of(site).script.append(Answer(200))
+        port = site.url.rsplit(":", 1)[1]
+        assert (await http.post_json(f"http://localhost:{port}/hook", {})).status == 200
+    finally:
+        free.set()
+        await asyncio.gather(*held)
 
 
 def test_what_utf8_cannot_carry_is_replaced() -> None:

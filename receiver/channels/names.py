@@ -1,0 +1,43 @@
+"""Names of hosts -> addresses, in threads that nothing else waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+AT_ONCE = 32
+"""Names that are looked up at once; of one name there is one look-up at a time, whoever asks."""
+
+
+class Names(AbstractResolver):
+    """What the connections to vendors look up.
+
+    The loop's common threads are few, and a mail server whose name server does not answer, or a large body that is
+    read, may hold all of them for many seconds: a page would wait behind them for the address of its vendor.
+    """
+
+    def __init__(self) -> None:
+        """Threads are made when they are needed."""
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of `host`. Raises OSError."""
+        look = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        return [
+            ResolveResult(
+                hostname=host, host=str(address[0]), port=int(address[1]), family=kind, proto=proto,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for kind, _, proto, _, address in found
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        """End the threads that are idle; one that still looks ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
