@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -28,7 +29,9 @@ from receiver.pipeline.unending import survived
 AWAY_AFTER = 2.0
 """Seconds that the store has been away for when paging without it begins (architecture.md, When the store is away)."""
 MOST = 2000
-"""Notifications that are remembered; beyond it only new ones that page are."""
+"""Notifications that are remembered: those that page, and those that nobody has judged yet."""
+AT_ONCE = 32
+"""Emergency pages under way at once."""
 
 log = structlog.get_logger("receiver.outage")
 
@@ -68,6 +71,8 @@ class Outage:
         self.metrics = metrics
         self.came_back: Callable[[datetime], None] = lambda now: None
         """Told when the store is back."""
+        self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
+        """Runs a step beside the loop."""
         self.since: float | None = None
         """Monotonic seconds since when it is away; None while it answers."""
         self._kept: dict[str, _Kept] = {}
@@ -98,18 +103,29 @@ class Outage:
             return
         self._kept[group] = _Kept(notification, rings=known.rings if known else [])
 
-    async def step(self, now: datetime) -> None:
-        """Page what cannot wait any longer: each key once, repeated until the vendor has taken it."""
+    def step(self, now: datetime) -> None:
+        """Page what cannot wait any longer: each key once, repeated until the vendor has taken it.
+
+        One that hangs keeps no other waiting, nor the look at the store.
+        """
         if self.since is None or self.clock.monotonic() - self.since < AWAY_AFTER:
             return
         setting = self.setting()
-        for kept in list(self._kept.values()):
+        for group, kept in list(self._kept.items()):
             if not kept.decided:
                 kept.decided = True
                 self._decide(kept, setting, now)
-        for ring in list(self._pages.values()):
-            if not ring.accepted and not ring.busy and self.clock.monotonic() >= ring.next_at:
-                await self._send(ring, setting, now)
+                if not kept.rings:
+                    self._kept.pop(group)  # it comes again; here it would take the room of one that pages
+        free = AT_ONCE - sum(ring.busy for ring in self._pages.values())
+        waiting = [
+            ring
+            for ring in self._pages.values()
+            if not ring.accepted and not ring.busy and self.clock.monotonic() >= ring.next_at
+        ]
+        for ring in sorted(waiting, key=lambda ring: ring.attempts)[:free]:
+            ring.busy = True
+            self.spawn("emergency", partial(self._send, ring, setting, now))
 
     def _decide(self, kept: _Kept, setting: Setting, now: datetime) -> None:
         for part in judged(kept.notification, setting):
@@ -122,10 +138,15 @@ class Outage:
                 kept.rings.append(ring)
 
     async def _send(self, ring: _Ring, setting: Setting, now: datetime) -> None:
+        try:
+            await self._try(ring, setting, now)
+        finally:
+            ring.busy = False
+
+    async def _try(self, ring: _Ring, setting: Setting, now: datetime) -> None:
         channel = setting.channels.get(ring.page.channel)
         if channel is None:
             return
-        ring.busy = True
         incident = bare_incident(ring.part, ring.page, now)
         notice = Notice(
             key=ring.page.key,
@@ -149,8 +170,6 @@ class Outage:
             outcome = error.reason
         else:
             ring.accepted = True
-        finally:
-            ring.busy = False
         self.metrics.deliveries.labels(ring.page.channel, "trigger", outcome).inc()
         log.critical(
             "emergency_page", person=ring.page.person, key=ring.page.key, outcome=outcome, severity=incident.severity
@@ -159,8 +178,11 @@ class Outage:
     async def back(self, now: datetime) -> None:
         """The store answers and writes again: commit the notifications that were paged, and with them the keys used.
 
-        Raises StoreAway when it went away once more; nothing that was paged is forgotten then.
+        It waits until nothing is under way, for how that ends is a part of it. Raises StoreAway when it went away once
+        more; nothing that was paged is forgotten then.
         """
+        if any(ring.busy for ring in self._pages.values()):
+            return
         for group, kept in list(self._kept.items()):
             if kept.rings:
                 adopted: dict[str, Sequence[tuple[Page, bool]]] = {}

@@ -82,6 +82,7 @@ class Work:
     def attach(self, intake: Intake, outage: Outage) -> None:
         """Make the intake and the outage known to the loop."""
         self.intake, self.outage = intake, outage
+        outage.spawn = self.spawn
 
     def renew(self) -> None:
         """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
@@ -180,7 +181,7 @@ class Work:
             self.metrics.durable(self.due.connection.level, met=self.due.connection.met)
             await self.outage.back(self.clock.now())
         except StoreAway:
-            await self.outage.step(self.clock.now())
+            self.outage.step(self.clock.now())
 
     async def load(self) -> None:
         """Fill the mirror: what is open, and the newest of the rest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from receiver.incident.verdict import Outcome
 from receiver.model.alert import Notification, parse_notification
 from receiver.model.incident import State
 from receiver.model.notice import Notice
+from receiver.pipeline import outage
 from receiver.pipeline.pager_news import Unheard
 from receiver.store.connection import StoreAway
 from receiver.store.embedded import EmbeddedStore
@@ -221,6 +223,55 @@ async def test_it_is_not_put_off_for_as_long_as_the_vendor_says(outworld: Outwor
     await outworld.kill()
     await outworld.knock(DOWN)
     await outworld.beats(90)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
+async def test_one_that_hangs_keeps_no_other_waiting(outworld: Outworld, monkeypatch: pytest.MonkeyPatch) -> None:
+    await outworld.open()
+    one = outworld.one
+    pager, free = one.setting.channels["pager"], asyncio.Event()
+    send = pager.send
+
+    async def hanging(notice: Notice) -> Any:
+        if "eng-lead" not in notice.key and not free.is_set():
+            await free.wait()
+        return await send(notice)
+
+    monkeypatch.setattr(pager, "send", hanging)
+    await outworld.kill()
+    try:
+        for service in ("api", "shop"):
+            await outworld.knock(notification(alert("ApiDown", labels={"service": service}), group=service))
+            for _ in range(4):
+                outworld.clock.forward("1s")
+                await asyncio.wait_for(one.work.guarded_beat(), 5)
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if len(outworld.sent()) == 2:
+                break
+        assert outworld.rung() == ["eng-lead", "eng-lead"]
+        outworld.server.restart()
+        await one.work.guarded_beat()
+        assert one.outage.away, "how the others end is a part of what is adopted"
+    finally:
+        free.set()
+    await one.work.idle()
+    await outworld.beats(2)
+    assert not one.outage.away
+    assert sorted(outworld.rung()) == ["alice", "alice", "eng-lead", "eng-lead"]
+
+
+async def test_what_does_not_page_takes_no_room_from_what_does(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    monkeypatch.setattr(outage, "MOST", 20)
+    await outworld.kill()
+    for number in range(30):
+        await outworld.knock(notification(alert("DataLag"), group=f"lag{number}"))
+    await outworld.beats(3)
+    await outworld.knock(DOWN)
+    await outworld.beats(2)
     assert sorted(outworld.rung()) == ["alice", "eng-lead"]
 
 
