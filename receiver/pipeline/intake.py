@@ -147,6 +147,11 @@ class Intake:
             self.absorbed(now)
         return Answer(tuple(said))
 
+    async def hear_again(self) -> None:
+        """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
+        for receiver in list(self._heard):
+            await self.incidents.heard_as(receiver[:200])
+
     async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:
         """Take something said of an incident's alerts that came in by another way than a notification."""
         (first, *_) = await self._decide(part, "", setting, now, ())

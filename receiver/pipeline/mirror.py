@@ -41,6 +41,13 @@ class Mirror:
         self._forget()
         self._show()
 
+    def clear(self) -> list[Incident]:
+        """Forget everything, since the store has; return what was open."""
+        was_open = self.open()
+        self._by_uid, self._by_key = {}, {}
+        self.turns += 1
+        return was_open
+
     def at(self, key: str) -> Incident | None:
         """Return the newest incident of a correlation key."""
         return self._by_key.get(key)

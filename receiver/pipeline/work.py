@@ -157,7 +157,8 @@ class Work:
         self.clock.sync(from_ms(beat.time_ms))
         self._show(beat)
         if beat.commits < self.mirror.after:
-            # An empty or older store: what this replica remembers stands until the store says otherwise.
+            # An empty or older store: what this replica remembers stands until all of it is read anew.
+            self.metrics.loop_errors.labels("beat").inc()
             log.error("store_lost_memory", commits=beat.commits, known=self.mirror.after)
             self._loaded = False
             return
@@ -186,8 +187,12 @@ class Work:
     async def load(self) -> None:
         """Fill the mirror: what is open, and the newest of the rest."""
         after = await self.incidents.commits()
-        self.mirror.take(await self.incidents.listing(most=500))
-        self.mirror.take(await self.incidents.listing(open_only=True, most=10_000))
+        newest = await self.incidents.listing(most=500)
+        standing = await self.incidents.listing(open_only=True, most=10_000)
+        if after < self.mirror.after:
+            await self._forget({one.uid for one in (*newest, *standing)})
+        self.mirror.take(newest)
+        self.mirror.take(standing)
         self.mirror.after = after
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
@@ -196,6 +201,15 @@ class Work:
             await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
         self._loaded = True
         self.metrics.store_up.set(1)
+
+    async def _forget(self, known: set[str]) -> None:
+        # Nobody would ever end what the store has lost, and it would keep an emergency from being paged. An alert that
+        # still fires comes again, with the same page keys: nobody is rung twice for it.
+        await self.intake.hear_again()
+        for one in self.mirror.clear():
+            if one.uid not in known:
+                keys = [page.key for page in one.pages]
+                log.error("incident_forgotten", incident=one.id, severity=one.severity, state=one.state, pages=keys)
 
     async def _follow(self, beat: Beat) -> None:
         if beat.board != self._board and self.read_board is not None:
