@@ -22,7 +22,7 @@ LIMIT = 2.0
 LARGEST = 16 * 1024 * 1024
 """Bytes of an answer: some ten thousand alerts."""
 AT_ONCE = 16
-"""Questions under way at once; more wait."""
+"""Questions to one host under way at once; more wait. Those to others do not: the heartbeat is one."""
 
 
 class SourceError(Exception):
@@ -57,7 +57,7 @@ class _Resolver(AbstractResolver):
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="asking")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="asking")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -108,7 +108,7 @@ class Asking:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=AT_ONCE, resolver=_Resolver()),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONCE, resolver=_Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"receiver/{__version__}"},
                 trust_env=False,

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from receiver.sources.asking import LARGEST, Asking, SourceError
+from receiver.sources.asking import AT_ONCE, LARGEST, Asking, SourceError
 from receiver.sources.health import status_of
 
 
@@ -51,6 +51,21 @@ async def asking() -> AsyncIterator[Asking]:
 async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, asking: Asking) -> None:
     assert await status_of(asking, str(site.server.make_url("/away"))) == 302
     assert site.asked == ["/away"]
+
+
+async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> None:
+    asking, other = Asking(limit=2), Site()
+    await other.server.start_server()
+    hung = [asyncio.create_task(asking.get(str(site.server.make_url("/hangs")))) for _ in range(3 * AT_ONCE)]
+    try:
+        await asyncio.sleep(0.2)
+        assert (await asking.get(str(other.server.make_url("/")), limit=1)).status == 200
+    finally:
+        for task in hung:
+            task.cancel()
+        await asyncio.gather(*hung, return_exceptions=True)
+        await asking.close()
+        await other.server.close()
 
 
 @pytest.mark.parametrize(
