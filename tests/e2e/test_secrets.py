@@ -198,7 +198,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_no_secret_is_seen_anywhere(house: House) -> None:
     async def dead() -> bool:
         _, text = await house.get("/api/v1/dead-letters")
-        return {"pager", "mail", "tickets", "graphs", "status"} <= {one["channel"] for one in json.loads(text)["items"]}
+        # A page is given up where PagerDuty refuses it, with a 400.
+        wanted = {"mail", "tickets", "graphs", "status"} | ({"pager"} if mode == "refused" else set())
+        return wanted <= {one["channel"] for one in json.loads(text)["items"]}
 
     tested = [name for name in house._content()["channels"] if name != "mail"]
     for number, mode in enumerate(MODES):
@@ -211,7 +213,7 @@ async def test_no_secret_is_seen_anywhere(house: House) -> None:
             )
             assert json.loads(text).get("outcome"), text
         await house.get("/api/v1/channels/mail/test", "POST", {"to": "alice"})
-        if mode in ("401", "500"):
+        if mode in ("401", "500", "refused"):
             await house.fire(number)
             await until(dead, "dead letters")
     document = json.loads((await house.get("/api/openapi.json"))[1])

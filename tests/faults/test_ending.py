@@ -27,7 +27,8 @@ async def post(made: Stage, probe: Probe) -> tuple[int, int | str]:
     entry = {"probe": probe.name, "firing": True, "pages": probe.pages, "at": time.time(), "status": None, "said": None}
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+    except ConnectionError:
+        # Refused, or reset where the door closed before it was taken from the queue: not let in.
         await asyncio.sleep(0)
         return 0, REFUSED
     local: int = writer.get_extra_info("sockname")[1]
