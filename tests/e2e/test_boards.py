@@ -189,7 +189,9 @@ async def play(stage: Stage) -> None:
 
 async def an_incident(stage: Stage) -> None:
     """It opens, somebody answers, and it ends."""
-    await stage.told(says("HighErrorRate", error_rate="9%"))
+    said = says("HighErrorRate", error_rate="9%")
+    for _ in range(3):
+        await stage.told(said)  # and is repeated
     (known,) = [one for one in await stage.incidents() if "HighErrorRate" in str(one)]
     await stage.do(f"/incidents/{known['id']}/acknowledge", {})
     await stage.told(says("HighErrorRate", firing=False, error_rate="9%"))
