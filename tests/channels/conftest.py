@@ -40,7 +40,7 @@ def _fake(kind: str) -> Vendor:
 
 @pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    http = Http(connect=TIMEOUT, total=5)
+    http = Http(connect=3, total=5)
     yield http
     await http.close()
 

@@ -36,7 +36,7 @@ async def server() -> AsyncIterator[FakeSmtp]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    made = Http(connect=0.3, total=0.6)
+    made = Http(connect=1.5, total=2)
     yield made
     await made.close()
 

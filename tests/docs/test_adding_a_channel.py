@@ -57,7 +57,7 @@ def names(module: ModuleType) -> dict[str, Any]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    made = Http(connect=TIMEOUT, total=5)
+    made = Http(connect=3, total=5)
     yield made
     await made.close()
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,8 +173,9 @@ def rosters(draw: st.DrawFn) -> tuple[Schedule, dict[str, Person], list[Override
     return schedule, people, made
 
 
+@pytest.mark.timeout(400)
 @given(rosters())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_quarter_of_an_hour_is_as_the_model_says(
     given: tuple[Schedule, dict[str, Person], list[Override]],
 ) -> None:
