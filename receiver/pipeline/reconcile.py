@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -15,6 +16,7 @@ from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unending import survived
 from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstream
 from receiver.sources.asking import Asking, SourceError
 from receiver.store.change import Stale
@@ -69,7 +71,9 @@ class Reconcile:
         for incident in await self.incidents.listing(open_only=True, most=10_000):
             if incident.firing:
                 mine = before.get(incident.uid, {}) if certain else None
-                await self._compare(incident, upstream_now, mine, setting, now)
+                compare = partial(self._compare, incident, upstream_now, mine, setting, now)
+                # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.
+                await survived(NAME, compare, self.metrics, self.intake.due.probe)
         await self._open_unheard(groups, setting, now)
         return now + rhythm.every
 
@@ -132,11 +136,12 @@ class Reconcile:
                 if first is not None and first < now:
                     late.append(alert)
             if late:
-                answer = await self.intake.accept(_notification(group, late), now)
-                log.warning(
-                    "never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome
-                )
+                await survived(NAME, partial(self._open, group, late, now), self.metrics, self.intake.due.probe)
         self._unheard = seen
+
+    async def _open(self, group: Group, late: Sequence[Upstream], now: datetime) -> None:
+        answer = await self.intake.accept(_notification(group, late), now)
+        log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
 
 
 def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> Part:

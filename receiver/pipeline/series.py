@@ -21,6 +21,7 @@ STEPS = (
     "fetch",
     "deliver",
     "tend",
+    "emergency",
     "web",
     "loop",
     "audit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from receiver.incident.journal import Draft
 from receiver.incident.storm import HELD, KEY, LOOK, NAMED, count_in, release
@@ -15,6 +16,7 @@ from receiver.model.incident import Incident
 from receiver.model.severity import Severity
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unending import survived
 from receiver.store.change import Stale
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents
@@ -35,8 +37,8 @@ class Storm:
         member = f"{uid} {STORM}"
         setting = self.setting()
         incident, limit = await self.incidents.incident(uid), setting.policy.storm
-        if incident is not None and incident.state.over:
-            await self._let_out(incident, now)
+        if incident is not None and incident.state.over and not await self._let_out(incident, now):
+            return  # those that could not be let out are tried again when the lease has passed
         if incident is None or incident.state.over:
             await self.due.drop_timer(member)
             return
@@ -58,18 +60,25 @@ class Storm:
                 return  # looked at again when the lease has passed
         await self.due.later(member, to_ms(now + LOOK))
 
-    async def _let_out(self, storm: Incident, now: datetime) -> None:
+    async def _let_out(self, storm: Incident, now: datetime) -> bool:
         # Nobody answers for them any more: whoever said that the storm is over may not have known of each.
+        done = True
         for child in await self.incidents.many(list(await self.incidents.children(storm.uid))):
-            for _ in range(3):
-                known = await self.incidents.incident(child.uid)
-                if known is None or known.state.over or known.held != HELD or known.parent != storm.uid:
-                    break
-                draft = Draft(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
-                release(draft, self.setting().policy, "storm_over")
-                verdict = Verdict(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
-                try:
-                    await self.intake.commit(verdict, self.setting(), now)
-                except Stale:
-                    continue
-                break
+            # One that cannot be let out keeps no other in.
+            let_out = partial(self._let_one_out, child.uid, storm.uid, now)
+            done = await survived(STORM, let_out, self.intake.metrics, self.due.probe) and done
+        return done
+
+    async def _let_one_out(self, uid: str, storm: str, now: datetime) -> None:
+        for _ in range(3):
+            known = await self.incidents.incident(uid)
+            if known is None or known.state.over or known.held != HELD or known.parent != storm:
+                return
+            draft = Draft(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
+            release(draft, self.setting().policy, "storm_over")
+            verdict = Verdict(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
+            try:
+                await self.intake.commit(verdict, self.setting(), now)
+            except Stale:
+                continue
+            return

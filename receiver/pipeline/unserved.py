@@ -14,6 +14,7 @@ from receiver.model.notice import Action, Notice
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.notices import page_notice, stray_notice
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unending import survived
 from receiver.store.due import Claimed, Due, Outcome
 from receiver.store.incidents import Incidents
 from receiver.store.served import Served
@@ -95,11 +96,22 @@ class Unserved:
             # What comes back later is looked at later; and somebody may have begun to serve the lane meanwhile.
             found = set[Left]()
             while Left.TO_OTHERS not in found and (rows := await self.due.claim(lane, to_ms(now), MOST)):
-                found.update([await self._end(row, now) for row in rows])
+                found.update([await self._left(row, now) for row in rows])
 
     async def one(self, row: Claimed, now: datetime) -> None:
         """Take a row whose channel is not known here. Raises StoreAway."""
         await self._end(row, now)
+
+    async def _left(self, row: Claimed, now: datetime) -> Left:
+        what = Left.TO_OTHERS
+
+        async def end() -> None:
+            nonlocal what
+            what = await self._end(row, now)
+
+        # One that nothing can be made of comes back with its lease; those behind it are pages too.
+        await survived("tend", end, self.deliver.metrics, self.due.probe)
+        return what
 
     def _listening(self, now: datetime) -> datetime:
         if self._since is None or self._looked is None or now - self._looked >= GRACE:

@@ -14,6 +14,7 @@ from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unending import survived
 from receiver.store.change import Stale, new_uid
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents
@@ -53,7 +54,7 @@ class Watchdog:
             return None
         self.metrics.watchdog.set(min(lasts.values()).timestamp())
         after = setting.silent_after
-        found = [await self._look(name, last, setting, after, now) for name, last in sorted(lasts.items())]
+        found = [await self._one(name, last, setting, after, now) for name, last in sorted(lasts.items())]
         # The metric tells of the one that was not heard of for longest: it is to follow.
         return min((*found, now + LOOK) if setting.watchdogs_by else found)
 
@@ -64,6 +65,17 @@ class Watchdog:
             }
         last_ms = await self.intake.watchdogs.last_ms()
         return {} if last_ms is None else {"": from_ms(last_ms)}
+
+    async def _one(self, name: str, last: datetime, setting: Setting, after: timedelta, now: datetime) -> datetime:
+        again = now + LOOK
+
+        async def look() -> None:
+            nonlocal again
+            again = await self._look(name, last, setting, after, now)
+
+        # One that cannot be looked at keeps the silence of no other from being heard.
+        await survived(NAME, look, self.metrics, self.due.probe)
+        return again
 
     async def _look(
         self, name: str, last: datetime, setting: Setting, silent_after: timedelta, now: datetime

@@ -1,0 +1,117 @@
+"""One that nothing can be made of, among many: the others are looked after as if it were not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from receiver.config.sections import Watchdog
+from receiver.model.command import Close, Resolve
+from receiver.model.event import Actor, ActorKind
+from receiver.pipeline import reconcile, storm, unserved, watchdog
+from tests.fakes import Answer
+from tests.stories.test_upstream import A, grave, knows, opened
+from tests.stories.test_unserved import without
+from tests.stories.world import World, alert, notification
+
+
+ALICE = Actor(kind=ActorKind.PERSON, name="alice")
+
+
+def spoiling(given: Any, spoiled: str) -> Any:
+    """Return `given`, failing for what mentions `spoiled`."""
+
+    def act(*args: Any, **more: Any) -> Any:
+        if spoiled in str(args):
+            raise ValueError("nobody has thought of this")
+        return given(*args, **more)
+
+    return act
+
+
+async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_the_second_road(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    world.pagerduty.script.extend([Answer(status=503)] * 20)
+    for service in ("a", "b"):
+        await world.post(notification(alert("AuthFailing", labels={"service": service}), group=service))
+    async with world.one.connection.guarded() as client:
+        # Their leases end at one moment: from then on the one that comes first does so whenever they are due.
+        lane = world.one.connection.keys.due("pager!")
+        rows = await client.zrange(lane, 0, -1)
+        await client.zadd(lane, dict.fromkeys(rows, world.clock.now().timestamp() * 1000))
+        first = (await client.zrange(lane, 0, 0))[0].split(" ", 1)[0]
+    (second,) = (one for one in await world.incidents() if one.uid != first)
+    monkeypatch.setattr(unserved, "_owed", spoiling(unserved._owed, first))
+    without(world.one, "pager")
+    for _ in range(24):
+        world.clock.forward("5s")
+        await world.one.work.guarded_beat()
+        await world.one.work.idle()
+    letters = (await world.one.due.dead_letters()).values()
+    assert [letter["incident"] for letter in letters] == [second.id]
+    assert world.one.metrics.loop_errors.labels("tend")._value.get() > 0
+
+
+async def test_an_incident_that_cannot_be_compared_keeps_nothing_else_from_being_set_right(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(world, A)
+    for number in (1, 2):
+        await world.post(notification(grave(number), group=f"g{number}"))
+    spoiled, other = await world.incidents()
+    monkeypatch.setattr(reconcile, "on_answer", spoiling(reconcile.on_answer, spoiled.uid))
+    knows(world, A, [])
+    for _ in range(6):
+        await world.forward("2m")
+        await world.one.reconcile.look(world.clock.now())
+    found = {one.uid: one.upstream.get("unknown", 0) for one in await world.incidents()}
+    assert found == {spoiled.uid: 0, other.uid: 1}
+
+
+async def test_a_watchdog_that_cannot_be_looked_at_hides_the_silence_of_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = (await world.open()).one
+    ingest = one.config.ingest.model_copy(update={"watchdog": Watchdog(group_by=("cluster",))})
+    one.apply(one.config.model_copy(update={"ingest": ingest}))
+    await world.post(notification(*(alert("Watchdog", labels={"cluster": name}) for name in ("eu", "us"))))
+    monkeypatch.setattr(watchdog, "key_of", spoiling(watchdog.key_of, "eu"))
+    await world.forward("6m")
+    assert [incident.title for incident in await world.incidents()] == [
+        'Alerting is silent: alerts of cluster="us" may not reach anybody'
+    ]
+    assert world.rung() == ["alice"]
+
+
+async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    for number in range(24):
+        body = alert("HighErrorRate", labels={"service": f"s{number}"}, annotations={"error_rate": "7.3%"})
+        await world.post(notification(body, group=f"g{number}"))
+    incidents = await world.incidents()
+    held = sorted(one.uid for one in incidents if one.held == "storm")
+    (over,) = (one for one in incidents if one.storm)
+    release, spoiled = storm.release, next(iter(await world.one.incidents.children(over.uid)))
+
+    def failing(draft: Any, *given: Any) -> None:
+        if draft.incident.uid == spoiled:
+            raise ValueError("nobody has thought of this")
+        release(draft, *given)
+
+    monkeypatch.setattr(storm, "release", failing)
+    assert spoiled in held
+    for command in (Resolve(), Close()):
+        await world.one.respond.act(over.uid, command, ALICE, world.clock.now())
+    for _ in range(8):
+        world.clock.forward("15s")
+        await world.one.work.guarded_beat()
+        await world.one.work.idle()
+    assert [one.uid for one in await world.incidents() if one.held == "storm"] == [spoiled]
+    monkeypatch.setattr(storm, "release", release)
+    await world.forward("1m")
+    assert not any(one.held for one in await world.incidents())
