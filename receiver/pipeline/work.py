@@ -22,6 +22,7 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unending import survived
 from receiver.store.change import Committed, Stale
 from receiver.store.connection import Contended, StoreAway
 from receiver.store.due import Beat, Claimed, Due
@@ -213,7 +214,7 @@ class Work:
 
     async def _follow(self, beat: Beat) -> None:
         if beat.board != self._board and self.read_board is not None:
-            self._board = await self.read_board()
+            await self._take_board(self.read_board, beat.board)
         if not beat.changed:
             return
         known = {incident.uid: incident.version for incident in self.mirror.open()}
@@ -221,6 +222,14 @@ class Work:
         self.mirror.take(await self.incidents.many(fresh))
         self.mirror.after = max(number for _, number in beat.changed)
         log.debug("followed", changed=len(fresh), open=len(known))
+
+    async def _take_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
+        async def take() -> None:
+            self._board = await read()
+
+        # One that cannot be taken over is left as it is until it changes: what is due does not wait for it.
+        if not await survived("beat", take, self.metrics):
+            self._board = revision
 
     def _show(self, beat: Beat) -> None:
         self.metrics.depth.set(beat.depth)

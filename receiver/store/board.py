@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import structlog
 
 from receiver.store.connection import Connection, Script
 
 POST = Script("post")
 MOST = 10_000
 """Documents that the board holds at most: more is a mistake of whoever writes them."""
+
+log = structlog.get_logger("receiver.board")
 
 
 class BoardFull(Exception):
@@ -39,7 +42,9 @@ class Board:
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for name, text in rows.items():
             kind, _, key = name.partition("/")
-            found.setdefault(kind, {})[key] = orjson.loads(text)
+            document = _document(name, text)
+            if document is not None:
+                found.setdefault(kind, {})[key] = document
         return int(revision or 0), found
 
     async def put(self, kind: str, key: str, document: dict[str, Any], *, only_new: bool = False) -> bool:
@@ -61,3 +66,15 @@ class Board:
             POST, [self.keys.named("board")], [self.keys.named("board:rev"), f"{kind}/{key}", text, int(only_new), MOST]
         )
         return reply
+
+
+def _document(name: str, text: str) -> dict[str, Any] | None:
+    # Something that no release writes: it must not take every override and window with it.
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    log.error("board_unreadable", document=name[:100])
+    return None

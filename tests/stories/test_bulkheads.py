@@ -11,10 +11,9 @@ from receiver.model.command import Close, Resolve
 from receiver.model.event import Actor, ActorKind
 from receiver.pipeline import reconcile, storm, unserved, watchdog
 from tests.fakes import Answer
-from tests.stories.test_upstream import A, grave, knows, opened
 from tests.stories.test_unserved import without
+from tests.stories.test_upstream import A, grave, knows, opened
 from tests.stories.world import World, alert, notification
-
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
 
@@ -115,3 +114,34 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
     monkeypatch.setattr(storm, "release", release)
     await world.forward("1m")
     assert not any(one.held for one in await world.incidents())
+
+
+async def test_a_document_of_the_board_that_nobody_can_read_takes_no_other_with_it(world: World) -> None:
+    one = (await world.open()).one
+    board = one.connection.keys.named("board")
+    async with one.connection.guarded() as client:
+        await client.hset(board, mapping={"override/x": "{", "override/y": "[]", "maintenance/z": '"?"'})
+    shift = {"schedule": "primary", "person": "carol", "from": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z"}
+    await one.board.put("override", "o", {**shift, "by": "bob", "made_at": "2026-11-23T00:00:00Z"})
+    await world.quiet()
+    await world.post(notification(alert("AuthFailing")))
+    assert "carol" in world.rung()
+
+
+async def test_a_board_that_cannot_be_taken_over_keeps_nothing_that_is_due(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = (await world.open()).one
+    await world.post(notification(alert("ApiDown")))
+
+    async def failing() -> int:
+        raise ValueError("nobody has thought of this")
+
+    monkeypatch.setattr(one.work, "read_board", failing)
+    await one.board.put("override", "o", {})
+    for _ in range(30):
+        world.clock.forward("10s")
+        await one.work.guarded_beat()
+        await one.work.idle()
+    assert {"bob", "eng-lead-2"} <= set(world.rung())
+    assert one.metrics.loop_errors.labels("beat")._value.get() == 1, "it is read again when it has changed"
