@@ -54,7 +54,8 @@ class Known:
     storm: str = ""
     """The uid of the storm that is open, or ""."""
     apart: Mapping[str, str] = field(default_factory=dict)
-    """Fingerprints that a person has split off, and the correlation key where each belongs now."""
+    """Fingerprints that a person has split off, or that end while another incident holds them, and the correlation key
+    where each belongs now."""
 
 
 class Incidents:
