@@ -146,6 +146,10 @@ class Outage:
     async def _try(self, ring: _Ring, setting: Setting, now: datetime) -> None:
         channel = setting.channels.get(ring.page.channel)
         if channel is None:
+            # A reload has taken it away, and may bring it back; meanwhile it comes behind those that can be sent.
+            ring.attempts += 1
+            ring.next_at = self.clock.monotonic() + 30.0
+            log.error("emergency_page_stuck", person=ring.page.person, key=ring.page.key, channel=ring.page.channel)
             return
         incident = bare_incident(ring.part, ring.page, now)
         notice = Notice(

@@ -261,6 +261,24 @@ async def test_one_that_hangs_keeps_no_other_waiting(outworld: Outworld, monkeyp
     assert sorted(outworld.rung()) == ["alice", "alice", "eng-lead", "eng-lead"]
 
 
+async def test_what_goes_by_a_channel_that_a_reload_took_away_comes_behind_the_others(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    monkeypatch.setattr(outage, "AT_ONCE", 1)
+    one = outworld.one.outage
+    await outworld.kill()
+    await outworld.knock(DOWN)
+    monkeypatch.setattr(one, "spawn", lambda step, act: None)
+    await outworld.beats(3)
+    monkeypatch.undo()
+    monkeypatch.setattr(outage, "AT_ONCE", 1)
+    first, *_ = one._pages.values()
+    first.busy, first.page = False, first.page.model_copy(update={"channel": "gone"})
+    await outworld.beats(3)
+    assert outworld.rung() == ["eng-lead" if "alice" in first.page.key else "alice"]
+
+
 async def test_what_does_not_page_takes_no_room_from_what_does(
     outworld: Outworld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
