@@ -16,12 +16,14 @@ import aiohttp
 
 from receiver import __version__
 from receiver.channels.error import WHOLE_LIMIT, DeliveryError
-from receiver.channels.names import Names
 from receiver.channels.text import clean, hide
+from receiver.names import Names
 
 CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 8.0
 """Of one request, answer read; a lease lasts 12 s, so that a send ends before it (architecture.md, Delivery)."""
+NAMES = 32
+"""Names of hosts that are looked up at once; of one name there is one look-up at a time, whoever asks."""
 PER_HOST = 100
 """Connections to one host at once. There is no common limit: a vendor that never answers would use it up for all."""
 BODY_LIMIT = 64 * 1024
@@ -89,7 +91,7 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, resolver=Names()),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST, resolver=Names(NAMES)),
                 timeout=aiohttp.ClientTimeout(total=self.total, connect=self.connect, sock_connect=self.connect),
                 # A vendor's cookie must not tie one destination's request to another's.
                 cookie_jar=aiohttp.DummyCookieJar(),

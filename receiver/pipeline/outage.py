@@ -30,6 +30,8 @@ AWAY_AFTER = 2.0
 """Seconds that the store has been away for when paging without it begins (architecture.md, When the store is away)."""
 MOST = 2000
 """Notifications that are remembered: those that page, and those that nobody has judged yet."""
+ADOPT_TRIES = 3
+"""Times that the adoption of a page is tried, a beat apart: a store that has just come back may be slow, or outrun."""
 AT_ONCE = 32
 """Emergency pages under way at once."""
 
@@ -55,6 +57,8 @@ class _Kept:
     notification: Notification
     decided: bool = False
     rings: list[_Ring] = field(default_factory=list)
+    tries: int = 0
+    """How often its adoption has failed although the store was there."""
 
 
 class Outage:
@@ -192,7 +196,8 @@ class Outage:
                 adopted: dict[str, Sequence[tuple[Page, bool]]] = {}
                 for ring in kept.rings:
                     adopted[ring.part.key] = (*adopted.get(ring.part.key, ()), (ring.page, ring.accepted))
-                await self._adopt(kept, adopted, now)
+                if not await self._adopt(kept, adopted, now):
+                    return
             self._kept.pop(group)
             for ring in kept.rings:
                 self._pages.pop(ring.page.key, None)
@@ -202,11 +207,16 @@ class Outage:
         self.came_back(now)
         log.info("store_back", away_seconds=round(away.total_seconds(), 1))
 
-    async def _adopt(self, kept: _Kept, adopted: dict[str, Sequence[tuple[Page, bool]]], now: datetime) -> None:
+    async def _adopt(self, kept: _Kept, adopted: dict[str, Sequence[tuple[Page, bool]]], now: datetime) -> bool:
         async def adopt() -> None:
             answer = await self.intake.accept(kept.notification, now, released=True, adopted=adopted)
             log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(kept.rings))
 
+        if await survived("adopt", adopt, self.metrics, self.intake.due.probe):
+            return True
+        kept.tries += 1
+        if kept.tries < ADOPT_TRIES:
+            return False
         # Alertmanager repeats what it was refused, so it is not lost; kept here, it would keep this replica away.
-        if not await survived("adopt", adopt, self.metrics, self.intake.due.probe):
-            log.error("emergency_not_adopted", pages=[ring.page.key for ring in kept.rings])
+        log.error("emergency_not_adopted", pages=[ring.page.key for ring in kept.rings])
+        return True

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from receiver.metrics import Metrics
-from receiver.store.connection import StoreAway
+from receiver.store.connection import Contended, StoreAway
 
 REST = 5.0
 """Seconds before a loop that has failed begins again."""
@@ -37,6 +37,9 @@ async def survived(
     """
     try:
         await act()
+    except Contended:
+        log.info("step_outrun", step=step)  # the store is there; what is due still comes back with its lease
+        return False
     except Exception as error:
         if isinstance(error, StoreAway):
             if probe is None:

@@ -24,7 +24,7 @@ from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.unending import survived
 from receiver.store.change import Committed, Stale
-from receiver.store.connection import Contended, StoreAway
+from receiver.store.connection import StoreAway
 from receiver.store.due import Beat, Claimed, Due
 from receiver.store.incidents import Incidents
 from receiver.store.keys import TIMERS
@@ -117,27 +117,11 @@ class Work:
             await asyncio.wait(self._tasks)
 
     async def _guard(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
+        # Where the store answers, only what this step asked for was refused or took too long: the others go on.
         try:
-            await act()
-        except Contended:
-            log.info("step_outrun", step=step)  # the store is there; what is due still comes back with its lease
+            await survived(step, act, self.metrics, self.due.probe)
         except StoreAway as away:
-            if await self._there():
-                # Only what this step asked for was refused or took too long: everybody else is served as before.
-                self.metrics.loop_errors.labels(step).inc()
-                log.error("step_refused", step=step, reason=str(away))
-            else:
-                self.outage.lost(str(away))
-        except Exception:
-            self.metrics.loop_errors.labels(step).inc()
-            log.exception("step_failed", step=step)
-
-    async def _there(self) -> bool:
-        try:
-            await self.due.probe()
-        except StoreAway:
-            return False
-        return True
+            self.outage.lost(str(away))
 
     def spawn(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
         """Run a step beside the loop, guarded and counted."""
@@ -277,21 +261,10 @@ class Work:
     async def _timers(self) -> None:
         try:
             for member in await self.due.claim_timers(to_ms(self.clock.now())):
-                await self._done(member)
+                # One that cannot be done comes back with its lease, and keeps nobody else from being called.
+                await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
         finally:
             self._timing = False
-
-    async def _done(self, member: str) -> None:
-        # One that cannot be done comes back with its lease, and keeps nobody else from being called.
-        try:
-            await self._turn(member)
-        except Contended:
-            log.info("step_outrun", step="timers")
-        except Exception as error:
-            if isinstance(error, StoreAway) and not await self._there():
-                raise
-            self.metrics.loop_errors.labels("timers").inc()
-            log.exception("timer_spoiled", id=member)
 
     async def _turn(self, member: str) -> None:
         first, second = member.split(" ", 1)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from receiver import __version__
+from receiver.names import Names
 
 LIMIT = 2.0
 """Seconds for a whole answer: whoever waits for it is waited for."""
@@ -49,34 +46,6 @@ class Said:
             raise SourceError("bad_answer", f"answered {self.status} with something that is not JSON") from None
 
 
-class _Resolver(AbstractResolver):
-    """Names are looked up in threads of its own.
-
-    A name server that does not answer holds a thread for many seconds; in the loop's common threads it would hold up
-    the look-ups of those who page.
-    """
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="asking")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        look = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
-        found = await loop.run_in_executor(self._threads, look)
-        return [
-            ResolveResult(
-                hostname=host, host=str(address[0]), port=int(address[1]), family=kind, proto=proto,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for kind, _, proto, _, address in found
-        ]  # fmt: skip
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
 class Asking:
     """The connections to everything that is asked; opened by the first question."""
 
@@ -108,7 +77,7 @@ class Asking:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONCE, resolver=_Resolver()),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONCE, resolver=Names(AT_ONCE)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": f"receiver/{__version__}"},
                 trust_env=False,

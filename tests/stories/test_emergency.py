@@ -17,8 +17,9 @@ from receiver.model.alert import Notification, parse_notification
 from receiver.model.incident import State
 from receiver.model.notice import Notice
 from receiver.pipeline import outage
+from receiver.pipeline.outage import ADOPT_TRIES
 from receiver.pipeline.pager_news import Unheard
-from receiver.store.connection import StoreAway
+from receiver.store.connection import Contended, StoreAway
 from receiver.store.embedded import EmbeddedStore
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
@@ -130,33 +131,22 @@ async def test_who_answers_before_the_page_has_an_incident_is_heard(outworld: Ou
     assert (await outworld.one.pager_news.take(stranger, outworld.clock.now())).outcome == "ignored"
 
 
-async def test_what_cannot_be_adopted_keeps_nothing_away(outworld: Outworld, monkeypatch: pytest.MonkeyPatch) -> None:
-    await outworld.open()
-    await outworld.kill()
-    spoiled = notification(alert("ApiDown", labels={"service": "spoiled"}), group="spoiled")
-    for body in (spoiled, DOWN):
-        await outworld.knock(body)
-    await outworld.beats(5)
-    accept = outworld.one.intake.accept
-
-    async def failing(notification: Notification, *given: Any, **more: Any) -> Any:
-        if "spoiled" in str(notification.group_key) and more:
-            raise ValueError("nobody has thought of this")
-        return await accept(notification, *given, **more)
-
-    monkeypatch.setattr(outworld.one.intake, "accept", failing)
-    outworld.server.restart()
-    await outworld.beats(2)
-    assert not outworld.one.outage.away
-    await outworld.quiet()
-    assert [one.service for one in await outworld.incidents()] == ["api"]
-    assert outworld.one.metrics.loop_errors.labels("adopt")._value.get() == 1
-    await outworld.post(spoiled)
-    assert [one.service for one in await outworld.incidents()] == ["api", "spoiled"], "Alertmanager says it again"
+UNTHOUGHT = ValueError("nobody has thought of this")
+REFUSED = StoreAway("WRONGTYPE Operation against a key holding the wrong kind of value")
 
 
-async def test_what_the_store_refuses_to_adopt_keeps_nothing_away(
-    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "times", "adopted", "counted"),
+    [
+        (UNTHOUGHT, 99, False, ADOPT_TRIES),
+        (REFUSED, 99, False, ADOPT_TRIES),
+        (Contended("others were faster each time"), 99, False, 0),
+        (REFUSED, ADOPT_TRIES - 1, True, ADOPT_TRIES - 1),
+        (Contended("others were faster each time"), ADOPT_TRIES - 1, True, 0),
+    ],
+)
+async def test_an_adoption_is_tried_again_and_keeps_nothing_away(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch, error: Exception, times: int, adopted: bool, counted: int
 ) -> None:
     await outworld.open()
     await outworld.kill()
@@ -164,20 +154,26 @@ async def test_what_the_store_refuses_to_adopt_keeps_nothing_away(
     for body in (spoiled, DOWN):
         await outworld.knock(body)
     await outworld.beats(5)
-    accept = outworld.one.intake.accept
+    rung = outworld.pagerduty.rung
+    accept, tried = outworld.one.intake.accept, list[str]()
 
-    async def refused(notification: Notification, *given: Any, **more: Any) -> Any:
-        if "spoiled" in str(notification.group_key):
-            raise StoreAway("WRONGTYPE Operation against a key holding the wrong kind of value")
+    async def failing(notification: Notification, *given: Any, **more: Any) -> Any:
+        if "spoiled" in str(notification.group_key) and more and len(tried) < times:
+            tried.append("")
+            raise error
         return await accept(notification, *given, **more)
 
-    monkeypatch.setattr(outworld.one.intake, "accept", refused)
+    monkeypatch.setattr(outworld.one.intake, "accept", failing)
     outworld.server.restart()
-    await outworld.beats(2)
+    await outworld.beats(ADOPT_TRIES)
     assert not outworld.one.outage.away
     await outworld.quiet()
-    assert [one.service for one in await outworld.incidents()] == ["api"]
-    assert outworld.one.metrics.loop_errors.labels("adopt")._value.get() == 1
+    known = {one.service for one in await outworld.incidents()}
+    assert known == ({"api", "spoiled"} if adopted else {"api"})
+    assert outworld.one.metrics.loop_errors.labels("adopt")._value.get() == counted
+    await outworld.post(spoiled)
+    assert {one.service for one in await outworld.incidents()} == {"api", "spoiled"}, "Alertmanager says it again"
+    assert outworld.pagerduty.rung == rung, "nobody is rung twice"
 
 
 async def test_what_was_open_before_is_not_paged_again(outworld: Outworld) -> None:

@@ -9,20 +9,17 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-AT_ONCE = 32
-"""Names that are looked up at once; of one name there is one look-up at a time, whoever asks."""
-
 
 class Names(AbstractResolver):
-    """What the connections to vendors look up.
+    """What one set of connections looks up.
 
-    The loop's common threads are few, and a mail server whose name server does not answer, or a large body that is
-    read, may hold all of them for many seconds: a page would wait behind them for the address of its vendor.
+    The loop's common threads are few, and a name server that does not answer, or a large body that is read, may hold
+    all of them for many seconds: a page would wait behind them for the address of its vendor.
     """
 
-    def __init__(self) -> None:
-        """Threads are made when they are needed."""
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="names")
+    def __init__(self, at_once: int) -> None:
+        """`at_once`: names that are looked up at once. Threads are made when they are needed."""
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="names")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
