@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-
-import pytest
 
 from receiver.model.command import Acknowledge
 from receiver.model.event import Actor, ActorKind
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
-
-
-@pytest.fixture
-async def world(store_url: str, patient: None) -> AsyncIterator[World]:
-    made = World(store_url)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 async def test_what_happens_in_time_is_no_finding(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,15 +19,6 @@ from receiver.store.connection import Contended
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
-
-
-@pytest.fixture
-async def world(store_url: str, patient: None) -> AsyncIterator[World]:
-    made = World(store_url)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,15 +16,6 @@ from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 ALICE = Actor(kind=ActorKind.API, name="alice")
-
-
-@pytest.fixture
-async def world(store_url: str, patient: None) -> AsyncIterator[World]:
-    made = World(store_url)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 async def state_of(world: World, uid: str, **changed: Any) -> dict[str, Any]:
