@@ -175,7 +175,7 @@ def rosters(draw: st.DrawFn) -> tuple[Schedule, dict[str, Person], list[Override
 
 @pytest.mark.timeout(400)
 @given(rosters())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_quarter_of_an_hour_is_as_the_model_says(
     given: tuple[Schedule, dict[str, Person], list[Override]],
 ) -> None:
