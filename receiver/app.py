@@ -41,7 +41,9 @@ class Service:
         self.doors = Doors(
             configured=lambda: replica.config,
             intake=replica.intake,
-            outage=replica.outage,
+            monitor=replica.monitor,
+            refused=replica.refused,
+            supervisor=replica.supervisor,
             incidents=replica.incidents,
             due=replica.due,
             mirror=replica.mirror,

@@ -152,6 +152,7 @@ def make_setting(
         lease=config.redis.lease,
         deadline=config.redis.send_deadline,
         emergency_paging=incidents.emergency_paging,
+        emergency_after=incidents.emergency_after,
         mention=mention,
         links=links,
         watchdogs_by=watchdog.group_by if watchdog else (),

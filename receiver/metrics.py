@@ -18,7 +18,7 @@ WEBHOOKS = {
     "slack": ("updated", "ignored", "late"),
 }
 """What may become of what each source sends."""
-TURNED_AWAY = ("refused", "unauthorized", "unavailable", "error")
+TURNED_AWAY = ("refused", "unauthorized", "unavailable", "overloaded", "error")
 """Why it was not taken, whoever sent it."""
 SERVICES = 100
 """So many services get a label of their own; later ones are `other`: the label comes out of alerts."""
@@ -110,6 +110,12 @@ class Metrics:
             registry=r,
         )
         self.loop_errors = Counter("receiver_loop_errors", "Steps of the work loop that failed", ["step"], registry=r)
+        self.worker_restarts = Counter(
+            "receiver_worker_restarts", "Tasks that ended unasked and were restarted", ["task"], registry=r
+        )
+        self.emergency_pages = Counter(
+            "receiver_emergency_pages", "Attempts at pages that are sent without the store", ["outcome"], registry=r
+        )
         Info("receiver_build", "This build", registry=r).info({"version": __version__})
         self._services: set[str] = set()
         self._channels: set[str] = set()
@@ -125,6 +131,8 @@ class Metrics:
         for source, outcomes in WEBHOOKS.items():
             for outcome in (*outcomes, *TURNED_AWAY):
                 self.webhooks.labels(source, outcome)
+        for outcome in ("accepted", "failed", "stuck"):
+            self.emergency_pages.labels(outcome)
         for kind in KINDS:
             self.unknowns.labels(kind)
 

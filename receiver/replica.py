@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -37,23 +38,26 @@ from receiver.pipeline.budgets import Budgets
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.changes import RecentChanges
 from receiver.pipeline.duty import HANDOFF, Duty
+from receiver.pipeline.emergency_pages import EmergencyPages
 from receiver.pipeline.groups import NAME as GROUPS
 from receiver.pipeline.groups import Groups
 from receiver.pipeline.guidance import NAME as RUNBOOKS
 from receiver.pipeline.guidance import Guidance
 from receiver.pipeline.handover import HandOver
+from receiver.pipeline.hang_detector import HangDetector
 from receiver.pipeline.heartbeat import NAME as HEARTBEAT
 from receiver.pipeline.heartbeat import Heartbeat
 from receiver.pipeline.history import History
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.measure import Measure
 from receiver.pipeline.mirror import Mirror
-from receiver.pipeline.outage import Outage
+from receiver.pipeline.owed_notifications import OwedNotifications, end_process
 from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.publicity import Publicity
 from receiver.pipeline.reconcile import NAME as RECONCILE
 from receiver.pipeline.reconcile import Reconcile
+from receiver.pipeline.refused_notifications import RefusedNotifications
 from receiver.pipeline.reports import NAME as MONTHLY
 from receiver.pipeline.reports import Reports
 from receiver.pipeline.respond import Respond
@@ -65,11 +69,12 @@ from receiver.pipeline.slack_clicks import SlackClicks
 from receiver.pipeline.slack_commands import SlackCommands
 from receiver.pipeline.slack_desk import Desk
 from receiver.pipeline.splitting import Splitting
+from receiver.pipeline.store_monitor import GOOD, StoreMonitor
 from receiver.pipeline.storm import Storm
+from receiver.pipeline.supervision import Supervisor
 from receiver.pipeline.tickets import NAME as TICKETS
 from receiver.pipeline.tickets import Tickets
 from receiver.pipeline.trying import Trying
-from receiver.pipeline.unending import unending
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.unserved import Unserved
 from receiver.pipeline.upkeep import Upkeep
@@ -80,19 +85,21 @@ from receiver.pipeline.work import Work
 from receiver.sources.asking import Asking
 from receiver.store.archive import Archive
 from receiver.store.board import Board
+from receiver.store.bulkhead import Lane
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Due
 from receiver.store.embedded import EmbeddedStore
 from receiver.store.history import HistoryList
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
+from receiver.store.owed_file import OwedFile
 from receiver.store.pasts import Pasts
 from receiver.store.served import Served
 from receiver.store.tickets import TicketsSeen
 from receiver.store.unknowns import UnknownsList
 
 WATCH = 0.5
-"""Seconds between two looks at the embedded store's process, and between two requests to a loop to end."""
+"""Seconds between two looks at the embedded store's process."""
 
 log = structlog.get_logger("receiver")
 
@@ -123,13 +130,19 @@ class Replica:
         self.mirror = Mirror(self.metrics)
         self.incidents = Incidents(self.connection, history_s=_kept_s(config))
         self.due = Due(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
-        self.work = Work(lambda: self.setting, self.incidents, self.due, self.mirror, self.clock, self.metrics)
+        self.monitor = StoreMonitor(self.connection, self.clock, self.metrics)
+        self.monitor.came_back.append(self._able_again)
+        self.supervisor = Supervisor(self.clock, self.metrics)
+        self.work = Work(
+            lambda: self.setting, self.incidents, self.due, self.mirror, self.monitor, self.clock, self.metrics
+        )
         self.intake = Intake(
             lambda: self.setting,
             self.connection,
             self.incidents,
             self.due,
             self.mirror,
+            self.clock,
             self.metrics,
             self.work.committed,
         )
@@ -142,9 +155,17 @@ class Replica:
         self.work.asking[LEAVE] = self.splitting.leave
         self.calls = Calls(lambda: self.setting, self.due)
         self.board = Board(self.connection)
-        self.outage = Outage(lambda: self.setting, self.intake, self.mirror, self.clock, self.metrics)
-        self.outage.came_back = self._able_again
-        self.work.attach(self.intake, self.outage)
+        self.pages = EmergencyPages(self.mirror, self.clock, self.metrics)
+        self.refused = RefusedNotifications(
+            lambda: self.setting, self.intake, self.monitor, self.pages, self.clock, self.metrics
+        )
+        owed = OwedFile(Path(config.redis.data_dir)) if embedded is not None else None
+        self.owed = OwedNotifications(self.refused, owed)
+        self.hang_detector = HangDetector(
+            self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
+        )
+        self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
         self.work.asking[STORM] = storm.look
@@ -204,7 +225,6 @@ class Replica:
         self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)
         handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents, pasts)
         self.work.clockwork[HANDOFF] = handover.hand_off
-        self._tasks: list[asyncio.Task[None]] = []
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -251,7 +271,7 @@ class Replica:
             await self.work.load()
         except StoreAway as away:
             # A replica that cannot reach the store can still page in an emergency.
-            self.outage.lost(str(away))
+            self.monitor.failed(away)
             return
         self.metrics.durable(level, met=self.connection.met)
         if not self.connection.met:
@@ -259,19 +279,31 @@ class Replica:
             log.warning("store_not_durable", wanted="fsync", level=level, hint=hint)
 
     def run(self) -> None:
-        """Start the loop, and the watch over an embedded store."""
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "loop": self.work.run,
-            "audit": self.auditor.run,
-            "unknowns": self.unknowns.run,
-            "history": self.history.run,
-            "figures": self.reports.run,
-            RUNBOOKS: self.guidance.run,
+        """Start the tasks that run as long as the service does."""
+        tasks: dict[str, tuple[Callable[[], Awaitable[None]], Lane]] = {
+            "loop": (self.work.run, Lane.BEAT),
+            "monitor": (self.monitor.run, Lane.PROBE),
+            "refused": (self.refused.run, Lane.DEBTS),
+            "audit": (self.auditor.run, Lane.WORKER),
+            "unknowns": (self.unknowns.run, Lane.WORKER),
+            "history": (self.history.run, Lane.WORKER),
+            "figures": (self.reports.run, Lane.WORKER),
+            RUNBOOKS: (self.guidance.run, Lane.WORKER),
         }
         if self.embedded is not None:
-            loops["store"] = partial(self._watch, self.embedded)
-        for step, run in loops.items():
-            self._tasks.append(asyncio.create_task(unending(step, run, self.metrics)))
+            tasks["store"] = (partial(self._watch, self.embedded), Lane.WORKER)
+        self.owed.restore()
+        for name, (run, kind) in tasks.items():
+            self.supervisor.start(name, run, kind)
+        self.hang_detector.start()
+
+    async def turn(self) -> None:
+        """Do once what the tasks do for ever: for stories, whose clock is pushed."""
+        for _ in range(GOOD):
+            if self.monitor.away or self.monitor.suspect:
+                await self.monitor.check()
+        await self.refused.run_once()
+        await self.work.guarded_beat()
 
     async def _watch(self, embedded: EmbeddedStore) -> None:
         while True:
@@ -283,16 +315,14 @@ class Replica:
 
     async def settle(self) -> None:
         """Claim nothing more, and let what is being sent end."""
+        self.supervisor.stopping = True
         await self.work.stop(self.setting.deadline.total_seconds() + 1)
 
     async def close(self) -> None:
-        """End the loop and every connection."""
-        # One that arrives while a connection is made may be swallowed there, and the loop would go on for ever.
-        while left := [task for task in self._tasks if not task.done()]:
-            for task in left:
-                task.cancel()
-            await asyncio.wait(left, timeout=WATCH)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """End every task and every connection."""
+        self.hang_detector.stop()
+        await self.supervisor.stop()
+        self.owed.save()
         await self.unknowns.flush()
         await self.history.flush()
         await self.reports.flush()

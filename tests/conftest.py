@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 import structlog
 
-from receiver.store import connection
+from receiver.store import bulkhead, connection
 from receiver.store.embedded import EmbeddedStore
 from receiver.web import webhooks
 
@@ -61,6 +61,7 @@ def ask(url: str, *words: str) -> bytes:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
     monkeypatch.setattr(connection, "COMMAND_LIMIT", 20.0)
+    monkeypatch.setattr(bulkhead, "TURN_LIMIT", 20.0)
     monkeypatch.setattr(webhooks, "ACCEPT_LIMIT", 25.0)
     monkeypatch.setattr(webhooks, "LARGE_ACCEPT_LIMIT", 25.0)
 

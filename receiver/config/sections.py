@@ -260,3 +260,5 @@ class Incidents(Settings):
     """Whether customers see it."""
     emergency_paging: bool = True
     """Whether SEV-1 and SEV-2 are paged straight while the store is away."""
+    emergency_after: PositiveDuration = timedelta(seconds=2)
+    """How long a refused SEV-1 or SEV-2 may wait to be stored before it is paged without the store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -19,6 +20,7 @@ from receiver.model.public import PublicNews
 from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.setting import Setting
+from receiver.store.conditions import StoreAway
 from receiver.store.due import Claimed, Due, Outcome
 from receiver.store.incidents import Incidents
 from receiver.store.pace import Pace
@@ -35,6 +37,8 @@ SPOILED = 5
 
 PAGE_ASKS, INFORM_ASKS = 15_000, 300_000
 """Milliseconds between two questions whether a quota allows it, at most: pages are often overtaken, messages seldom."""
+COMPLETE_TRIES, COMPLETE_AGAIN = 5, 0.2
+"""How often, and seconds after which, the result of a send is written again while this process is overloaded."""
 SLOT = "slot"
 """In a row's memory: its turn within the vendor's quota."""
 DETOUR_AFTER = 5.0
@@ -191,7 +195,7 @@ class Deliver:
         room = fresh.name if fresh is not None else None
         told = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning, room=room)
         kept = None if receipt.nothing else told
-        await self.due.complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
+        await self._complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
         if row.since_ms:
             self.metrics.lag.labels(row.to.channel).observe(max(0.0, now.timestamp() - row.since_ms / 1000))
 
@@ -209,10 +213,21 @@ class Deliver:
         kept = self._receipt(row, notice, now, error.reason, detail=error.detail) if row.attempts < 3 else None
         memory = {**row.memory, **error.progress}
         memory.pop(SLOT, None)
-        await self.due.complete(
+        await self._complete(
             row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept,
             memory=memory,
         )  # fmt: skip
+
+    async def _complete(self, row: Claimed, outcome: Outcome, now_ms: int, **more: Any) -> None:
+        # What was sent must not be sent again because this process found no connection free to write that down.
+        for left in reversed(range(COMPLETE_TRIES)):
+            try:
+                await self.due.complete(row, outcome, now_ms, **more)
+                return
+            except StoreAway as condition:
+                if not condition.ours or not left:
+                    raise
+            await asyncio.sleep(COMPLETE_AGAIN)
 
     async def _detour(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         # Whoever is not reached within seconds is called another way; the page itself goes on being tried.
@@ -244,7 +259,7 @@ class Deliver:
             "attempts": row.attempts + 1,
         }
         kept = self._receipt(row, notice, now, reason, detail=detail)
-        await self.due.complete(row, Outcome.PARKED, to_ms(now), receipt=kept, letter=letter)
+        await self._complete(row, Outcome.PARKED, to_ms(now), receipt=kept, letter=letter)
         log.error("dead_letter", id=row.member, channel=row.to.channel, reason=reason, detail=detail)
         # Whoever was rung is not to be called another way because the vendor did not take the acknowledgement.
         calls = notice is None or notice.action is Action.TRIGGER

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import orjson
 
+from receiver.clock import Clock
 from receiver.incident.lifecycle import on_notification
 from receiver.incident.storm import KEY, open_storm
 from receiver.incident.timing import held_until
@@ -73,15 +74,17 @@ class Intake:
         incidents: Incidents,
         due: Due,
         mirror: Mirror,
+        clock: Clock,
         metrics: Metrics,
-        deliver: Callable[[Committed], None],
+        deliver: Callable[[Committed, float], None],
     ) -> None:
-        """`deliver` is told of the rows that a commit leased to this replica, so that they go out at once."""
+        """`deliver` gets what a commit leased to this replica, and the monotonic time at which the commit was sent."""
         self.setting = setting
         self.connection = connection
         self.incidents = incidents
         self.due = due
         self.mirror = mirror
+        self.clock = clock
         self.metrics = metrics
         self.deliver = deliver
         self.watchdogs = Watchdogs(connection)
@@ -317,13 +320,14 @@ class Intake:
             into=into,
             unpoint=unpoint,
         )
+        began = self.clock.monotonic()
         done = await self.incidents.commit(
             change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
         )
         if done.incident is not None:
             self.mirror.take([done.incident])
         if done.leased:
-            self.deliver(done)
+            self.deliver(done, began)
         return done
 
     def _since(self, setting: Setting, now: datetime) -> int:

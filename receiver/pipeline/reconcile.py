@@ -16,7 +16,7 @@ from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
-from receiver.pipeline.unending import survived
+from receiver.pipeline.supervision import survived
 from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstream
 from receiver.sources.asking import Asking, SourceError
 from receiver.store.change import Stale

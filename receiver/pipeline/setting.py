@@ -58,6 +58,7 @@ class Setting:
     lease: timedelta
     deadline: timedelta
     emergency_paging: bool
+    emergency_after: timedelta
     mention: Callable[[str, str], Mention]
     """(person, channel) -> how that channel calls the person."""
     links: Callable[[Incident, datetime], tuple[Link, ...]]

@@ -16,7 +16,7 @@ from receiver.model.incident import Incident
 from receiver.model.severity import Severity
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
-from receiver.pipeline.unending import survived
+from receiver.pipeline.supervision import survived
 from receiver.store.change import Stale
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents

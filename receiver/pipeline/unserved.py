@@ -14,7 +14,7 @@ from receiver.model.notice import Action, Notice
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.notices import page_notice, stray_notice
 from receiver.pipeline.setting import Setting
-from receiver.pipeline.unending import survived
+from receiver.pipeline.supervision import survived
 from receiver.store.due import Claimed, Due, Outcome
 from receiver.store.incidents import Incidents
 from receiver.store.served import Served

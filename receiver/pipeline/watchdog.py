@@ -14,7 +14,7 @@ from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
-from receiver.pipeline.unending import survived
+from receiver.pipeline.supervision import survived
 from receiver.store.change import Stale, new_uid
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents

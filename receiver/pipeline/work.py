@@ -1,4 +1,4 @@
-"""The loop: looks at the store, takes what is due, hands it on. Only here is everything caught, and counted."""
+"""The work loop: follows the store, claims what is due, and starts it. Every step is guarded and counted."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
+from receiver.pipeline.delivery_pool import DeliveryPool
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
-from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
-from receiver.pipeline.unending import survived
+from receiver.pipeline.store_monitor import StoreMonitor
+from receiver.pipeline.supervision import survived
+from receiver.store.bulkhead import Lane
+from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
 from receiver.store.connection import StoreAway
 from receiver.store.due import Beat, Claimed, Due
@@ -34,8 +37,10 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
-PER_LANE = 32
-"""Sends under way at once in one lane; a claim never takes more than it can send within its lease."""
+FETCH = 200
+"""Leased rows that are read in one round trip, of as many commits as have waited."""
+FETCH_AGAIN = 0.2
+"""Seconds until leased rows are read again after this process was too busy to."""
 
 log = structlog.get_logger("receiver.work")
 
@@ -49,24 +54,28 @@ class Work:
         incidents: Incidents,
         due: Due,
         mirror: Mirror,
+        monitor: StoreMonitor,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`attach` completes it: intake and outage need to know of the deliveries, and the loop of both."""
+        """`attach` completes it: intake needs to know of the deliveries, and the loop of the intake."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
         self.mirror = mirror
+        self.monitor = monitor
         self.clock = clock
         self.metrics = metrics
         self.beside = Beside(setting, incidents, due, clock, metrics, lambda: self.intake)
         self.deliver = Deliver(setting, incidents, due, clock, metrics, self.beside, Pace(due.connection))
+        self.pool = DeliveryPool(clock, self._send, self._spawn_send, lambda: self.setting().deadline)
         self.beat_at: float = clock.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._busy: dict[str, int] = {}
+        self._leased: list[tuple[str, str, float]] = []
+        """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
+        self._fetching = False
         self._stopping = asyncio.Event()
         self.intake: Intake
-        self.outage: Outage
         self._loaded = False
         self._timing = False
         self.asking: dict[str, Callable[[str, datetime], Awaitable[None]]] = {}
@@ -80,10 +89,9 @@ class Work:
         """Looks after the lanes that nobody serves."""
         self._tended: float | None = None
 
-    def attach(self, intake: Intake, outage: Outage) -> None:
-        """Make the intake and the outage known to the loop."""
-        self.intake, self.outage = intake, outage
-        outage.spawn = self.spawn
+    def attach(self, intake: Intake) -> None:
+        """Make the intake known to the loop."""
+        self.intake = intake
 
     def renew(self) -> None:
         """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
@@ -120,22 +128,24 @@ class Work:
         # Where the store answers, only what this step asked for was refused or took too long: the others go on.
         try:
             await survived(step, act, self.metrics, self.due.probe)
-        except StoreAway as away:
-            self.outage.lost(str(away))
+        except StoreAway as condition:
+            log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
+            self.monitor.failed(condition)
 
-    def spawn(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
-        """Run a step beside the loop, guarded and counted."""
-        task = asyncio.create_task(self._guard(step, act))
+    def spawn(self, step: str, act: Callable[[], Awaitable[None]], kind: Lane = Lane.WORKER) -> None:
+        """Run a step beside the loop, guarded and counted, on the store's connections of `kind`."""
+        with using(kind):
+            task = asyncio.create_task(self._guard(step, act))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def beat(self) -> None:
         """Look once: follow the store's clock, learn what changed, start what is due."""
         now = self.clock.now()
-        if self.outage.away:
-            await self.outage_step()
-            if self.outage.away:
-                return
+        if self.monitor.away:
+            return
+        self.pool.refill_all()
+        self._fetch_soon()
         if not self._loaded:
             await self.load()
         beat = await self.due.beat(self.mirror.after, to_ms(now))
@@ -156,18 +166,8 @@ class Work:
                 if not self._timing:
                     self._timing = True
                     self.spawn("timers", self._timers)
-            elif self._busy.get(lane, 0) < PER_LANE:
+            elif self.pool.free(lane) > 0:
                 await self._claim(lane)
-
-    async def outage_step(self) -> None:
-        """While the store is away: page what cannot wait; and once it takes a write again, make everything good."""
-        try:
-            await self.due.probe()
-            await self.due.connection.inspect()
-            self.metrics.durable(self.due.connection.level, met=self.due.connection.met)
-            await self.outage.back(self.clock.now())
-        except StoreAway:
-            self.outage.step(self.clock.now())
 
     async def load(self) -> None:
         """Fill the mirror: what is open, and the newest of the rest."""
@@ -222,31 +222,45 @@ class Work:
         self.metrics.overdue.set(beat.overdue)
 
     async def _claim(self, lane: str) -> None:
-        free = PER_LANE - self._busy.get(lane, 0)
-        for row in await self.due.claim(lane, to_ms(self.clock.now()), free):
-            self._start(lane, row)
+        until = self.clock.monotonic() + self.setting().lease.total_seconds()
+        for row in await self.due.claim(lane, to_ms(self.clock.now()), self.pool.free(lane)):
+            self.pool.add(lane, row, until)
 
-    def committed(self, done: Committed) -> None:
-        """Deliver at once what a commit has leased to this replica."""
+    def committed(self, done: Committed, began: float) -> None:
+        """Deliver at once what a commit has leased to this replica; `began`: when it was sent, in monotonic seconds."""
         if self._stopping.is_set():
-            return  # another replica takes it when the lease has passed
+            return  # another replica claims it when the lease has ended
+        until = began + self.setting().lease.total_seconds()
+        self._leased.extend((member, done.token, until) for member in done.leased)
+        self._fetch_soon()
 
-        async def fetch() -> None:
-            for row in await self.due.rows(done.leased, done.token):
-                self._start(row.to.channel, row)
+    def _fetch_soon(self) -> None:
+        if self._leased and not self._fetching:
+            self._fetching = True
+            self.spawn("fetch", self._fetch, Lane.BEAT)
 
-        self.spawn("fetch", fetch)
+    async def _fetch(self) -> None:
+        try:
+            while self._leased:
+                batch = self._leased[:FETCH]
+                try:
+                    rows = await self.due.rows([(member, token) for member, token, _ in batch])
+                except StoreAway as condition:
+                    if not condition.ours:
+                        # What a dead store holds is claimed again when it is back and the lease has ended.
+                        del self._leased[: len(batch)]
+                        raise
+                    await asyncio.sleep(FETCH_AGAIN)
+                    continue
+                del self._leased[: len(batch)]
+                until = {member: end for member, _, end in batch}
+                for row in rows:
+                    self.pool.add(row.lane or row.to.channel, row, until[row.member])
+        finally:
+            self._fetching = False
 
-    def _start(self, lane: str, row: Claimed) -> None:
-        self._busy[lane] = self._busy.get(lane, 0) + 1
-
-        async def send() -> None:
-            try:
-                await self._send(row)
-            finally:
-                self._busy[lane] -= 1
-
-        self.spawn("deliver", send)
+    def _spawn_send(self, send: Callable[[], Awaitable[None]]) -> None:
+        self.spawn("deliver", send, Lane.DELIVERIES)
 
     async def _send(self, row: Claimed) -> None:
         try:

@@ -27,11 +27,13 @@ class Claimed:
     """How often it failed since something was last accepted."""
     since_ms: int
     memory: dict[str, Any]
+    lane: str = ""
+    """The lane in which it is due: its channel's, or the urgent one of that channel."""
 
 
 def claimed(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
     """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError."""
-    uid, to, cursor, last, tries, attempts, since, memory, held = values
+    uid, to, cursor, last, tries, attempts, since, memory, held, lane = values
     if to is None or held != token:
         return None
     return Claimed(
@@ -45,4 +47,5 @@ def claimed(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
         attempts=int(attempts or 0),
         since_ms=int(since or 0),
         memory=orjson.loads(memory) if memory else {},
+        lane=lane or "",
     )

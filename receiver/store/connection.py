@@ -1,35 +1,26 @@
-"""One client to the store: short deadlines, no retries of its own, every failure the same word."""
+"""The client of the store: connections by kind of work, short deadlines, no retries, named conditions."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
+from receiver.loop_time import LoopTime
+from receiver.store.bulkhead import SIZES, Bulkhead, Lane, current_lane, lane
+from receiver.store.conditions import Contended as Contended
+from receiver.store.conditions import NotDurable, StoreSlow, StoreUnreachable, condition_of
+from receiver.store.conditions import Overloaded as Overloaded
+from receiver.store.conditions import StoreAway as StoreAway
 from receiver.store.keys import Keys
 
-CONNECT_LIMIT = 0.5
 COMMAND_LIMIT = 1.2
-"""Seconds. Together below the 2 s in which a webhook is answered whatever the store does (surfaces.md)."""
-
-
-class StoreAway(Exception):
-    """The store did not take it, or did not answer in time: nothing is known to be durable.
-
-    Refused, hung, read-only, loading, full, short of replicas, a wrong password: all the same to a caller.
-    """
-
-
-class Contended(StoreAway):
-    """Others committed first each time: the sender must come again, but the store is there."""
+"""Seconds of loop time, and 0.3 for a connection: together below the 2 s of a webhook's answer (surfaces.md)."""
+CONNECT_LIMIT = 0.3
 
 
 class Script:
@@ -42,13 +33,18 @@ class Script:
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
+PROBE = Script("probe")
+
+
 class Connection:
-    """The pool, the scripts and the durability that was asked for.
+    """The store's connections, the scripts, and the durability that was asked for.
 
     The client's own retries are off: after a lost answer they would apply a command twice (reliability M5).
     """
 
-    def __init__(self, url: str, namespace: str, *, durability: str = "fsync", replicas: int = 0) -> None:
+    def __init__(
+        self, url: str, namespace: str, *, durability: str = "fsync", replicas: int = 0, time: LoopTime | None = None
+    ) -> None:
         """`url` is redis://, rediss:// or unix://; `durability` and `replicas` as in the configuration."""
         self.keys = Keys(namespace)
         self.url = url
@@ -56,20 +52,13 @@ class Connection:
         self.replicas = replicas
         self.level = "unknown"
         """What the server really promises: fsync, waitaof, replicas, everysec, memory."""
-        self.pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=32,
-            timeout=COMMAND_LIMIT,
-            decode_responses=True,
-            socket_timeout=COMMAND_LIMIT,
-            socket_connect_timeout=CONNECT_LIMIT,
-            retry=Retry(NoBackoff(), 0),
-            retry_on_timeout=False,
-            retry_on_error=[],
-            health_check_interval=0,
-        )
-        # The client's types allow for bytes everywhere; with decode_responses there are none.
-        self.client: Any = Redis(connection_pool=self.pool)
+        self.time = time or LoopTime()
+        self._bulkheads = {kind: Bulkhead(url, size, self.time) for kind, size in SIZES.items()}
+
+    @property
+    def client(self) -> Any:
+        """The client of the present lane, without deadlines."""
+        return self._bulkheads[current_lane()].client
 
     @property
     def met(self) -> bool:
@@ -78,19 +67,25 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.client.aclose()
-        await self.pool.disconnect()
+        for bulkhead in self._bulkheads.values():
+            await bulkhead.close()
 
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[Any]:
-        """Run commands; every failure and every delay beyond the limit becomes StoreAway."""
-        try:
-            async with asyncio.timeout(COMMAND_LIMIT + 0.3):
-                yield self.client
-        except (RedisError, OSError, TimeoutError) as error:
-            # After a failover the pool would keep talking to the server that was primary once.
-            await self.pool.disconnect(inuse_connections=False)
-            raise StoreAway(f"{type(error).__name__}: {str(error)[:120]}") from None
+        """Run commands on a connection of the present lane.
+
+        Raises StoreAway, by its subclass, for every failure, and for every delay beyond the limit in loop time.
+        """
+        async with self._bulkheads[current_lane()].turn() as client:
+            try:
+                async with self.time.deadline(COMMAND_LIMIT + CONNECT_LIMIT):
+                    yield client
+            except (RedisError, OSError, TimeoutError) as error:
+                condition = condition_of(error)
+                if isinstance(condition, StoreUnreachable) or "READONLY" in str(condition):
+                    for bulkhead in self._bulkheads.values():
+                        bulkhead.close_idle()
+                raise condition from None
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply. Raises StoreAway."""
@@ -101,7 +96,7 @@ class Connection:
         """Return the script's reply once what it wrote is as durable as was asked for. Raises StoreAway."""
         if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
             return await self.run(script, keys, args)
-        async with self.guarded(), self.client.client() as one:
+        async with self.guarded() as client, client.client() as one:
             reply = await self._eval(one, script, keys, args)
             await self._settle(one)
             return reply
@@ -113,15 +108,15 @@ class Connection:
         """
         if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
             return
-        async with self.guarded(), self.client.client() as one:
+        async with self.guarded() as client, client.client() as one:
             await one.set(self.keys.named("fence"), "1")
             await self._settle(one)
 
     async def _settle(self, one: Any) -> None:
         if self.level == "waitaof" and (await one.execute_command("WAITAOF", 1, self.replicas, 800))[0] < 1:
-            raise TimeoutError("not yet on disk")
+            raise NotDurable("not yet on disk")
         if self.replicas and await one.execute_command("WAIT", self.replicas, 800) < self.replicas:
-            raise TimeoutError("too few replicas have it")
+            raise NotDurable("too few replicas have it")
 
     async def _eval(self, client: Any, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         try:
@@ -129,6 +124,22 @@ class Connection:
         except NoScriptError:
             await client.script_load(script.text)
             return await client.evalsha(script.sha, len(keys), *keys, *args)
+
+    async def round_trips(self, limit: float) -> None:
+        """Do what a commit costs in round trips: two reads, and a script that writes durably.
+
+        A server that is read-only or full answers reads, and is away all the same. Raises StoreAway; StoreSlow where
+        all of it takes longer than `limit`, in seconds of loop time.
+        """
+        try:
+            with lane(Lane.PROBE):
+                async with self.time.deadline(limit):
+                    for _ in range(2):
+                        async with self.guarded() as client:
+                            await client.get(self.keys.named("commits"))
+                    await self.write(PROBE, [self.keys.named("fence")], [])
+        except TimeoutError:
+            raise StoreSlow(f"three round trips took longer than {limit:g} s") from None
 
     def pipeline(self, client: Any) -> Any:
         """Return a pipeline without MULTI: one round trip, no promise."""

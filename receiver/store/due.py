@@ -152,20 +152,20 @@ class Due:
         members = await self.connection.run(
             CLAIM, [self.keys.due(lane)], [self.keys.prefix, now_ms, self.lease_ms, token, most, 0]
         )
-        return await self.rows(members, token)
+        return await self.rows([(member, token) for member in members])
 
-    async def rows(self, members: Sequence[str], token: str) -> list[Claimed]:
-        """Return the rows of `members` that are leased under `token`."""
-        if not members:
+    async def rows(self, leases: Sequence[tuple[str, str]]) -> list[Claimed]:
+        """Return the rows of `leases`, pairs of member and token, that are leased under that token: one round trip."""
+        if not leases:
             return []
-        names = ["uid", "to", "cursor", "last", "tries", "attempts", "since", "memory", "token"]
+        names = ["uid", "to", "cursor", "last", "tries", "attempts", "since", "memory", "token", "lane"]
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
-            for member in members:
+            for member, _ in leases:
                 pipe.hmget(self.keys.row(member), names)
             values = await pipe.execute()
         rows = []
-        for member, value in zip(members, values, strict=True):
+        for (member, token), value in zip(leases, values, strict=True):
             try:
                 row = claimed(member, token, value)
             except (TypeError, ValueError) as error:

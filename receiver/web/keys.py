@@ -17,8 +17,8 @@ from receiver.pipeline.duty import Duty
 from receiver.pipeline.history import History
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
-from receiver.pipeline.outage import Outage
 from receiver.pipeline.pager_news import PagerNews
+from receiver.pipeline.refused_notifications import RefusedNotifications
 from receiver.pipeline.reports import Reports
 from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
@@ -27,6 +27,8 @@ from receiver.pipeline.slack_clicks import SlackClicks
 from receiver.pipeline.slack_commands import SlackCommands
 from receiver.pipeline.slack_desk import Desk
 from receiver.pipeline.splitting import Splitting
+from receiver.pipeline.store_monitor import StoreMonitor
+from receiver.pipeline.supervision import Supervisor
 from receiver.pipeline.trying import Trying
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.upkeep import Upkeep
@@ -52,7 +54,9 @@ class Doors:
 
     configured: Callable[[], Config]
     intake: Intake
-    outage: Outage
+    monitor: StoreMonitor
+    refused: RefusedNotifications
+    supervisor: Supervisor
     incidents: Incidents
     due: Due
     mirror: Mirror

@@ -53,7 +53,7 @@ class Probes:
 
     def _parts(self) -> dict[str, Any]:
         doors = self.doors
-        away = doors.outage.since
+        away = doors.monitor.since
         channels = dict.fromkeys(doors.setting().channels, "complete") | dict.fromkeys(doors.config.off, "off")
         return {
             "loop": {"beat_age_seconds": round(self._still_for(), 3)},

@@ -15,21 +15,29 @@ from receiver.config.sections import Scope
 from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.intake import Answer, Said
-from receiver.store.connection import Contended, StoreAway
+from receiver.pipeline.parts import judged
+from receiver.store.bulkhead import Lane, lane
+from receiver.store.conditions import Overloaded, StoreAway, StoreSlow
 from receiver.web import body
+from receiver.web.admission import URGENT, Admission
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, Refusal, answer
 from receiver.web.keys import Doors
 
-AT_ONCE = 64
-"""Webhooks under way at once; the rest are told to come again (surfaces.md: 503, never 429)."""
 ACCEPT_LIMIT = 1.8
-"""Seconds for deciding and committing: the answer must be there within 2 s whatever the store does."""
+"""Seconds for waiting, deciding and committing: the answer must be there within 2 s whatever the store does."""
 LARGE_ACCEPT_LIMIT = 1.9
+STORE_LIMIT = 1.7
+"""Seconds of loop time at the store after which it is the store that is slow, and not this process."""
 LARGE = 200
 """Alerts above which deciding alone takes long enough to matter."""
 PARSE_ASIDE = 1024 * 1024
 """Bytes above which a body is parsed in a thread, so that other requests are answered meanwhile."""
+OVERLOADED, STORE_SLOW = "overloaded", "store_slow"
+UNSAID = 64 * 1024
+"""Bytes that a body without Content-Length is counted as until it was read."""
+UNPACKED = 8
+"""How many times its own length a compressed body is counted as until it was read."""
 HEAD = 4096
 """Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
@@ -56,7 +64,7 @@ class Webhooks:
         """Nothing is under way yet."""
         self.doors = doors
         self.gate = gate
-        self._under_way = 0
+        self.admission = Admission()
         self._tasks: set[asyncio.Task[Answer]] = set()
 
     async def alertmanager(self, request: web.Request) -> web.Response:
@@ -68,12 +76,14 @@ class Webhooks:
         except Refusal as refusal:
             words = {401: "unauthorized", 403: "unauthorized", 503: "unavailable"}
             line.outcome, line.reason = words.get(refusal.status, "refused"), refusal.reason
+            if refusal.reason == OVERLOADED:
+                line.outcome = OVERLOADED
             raise
         finally:
             took = self.doors.clock.monotonic() - began
             self.doors.metrics.webhooks.labels("alertmanager", line.outcome).inc()
             self.doors.metrics.webhook_duration.observe(took)
-            taken = line.outcome not in ("error", "refused", "unauthorized", "unavailable")
+            taken = line.outcome not in ("error", "refused", "unauthorized", "unavailable", OVERLOADED)
             say = log.info if taken else log.warning
             say("webhook", source="alertmanager", outcome=line.outcome, reason=line.reason,
                 duration_ms=round(took * 1000, 1), **line.fields)  # fmt: skip
@@ -83,21 +93,15 @@ class Webhooks:
         line.fields["caller"] = caller.name
         if self.doors.state.draining:
             raise Refusal(503, "draining", "this replica is ending; send it again")
-        if self._under_way >= AT_ONCE:
-            raise Refusal(503, "too_many", "too many requests at once; send it again")
-        self._under_way += 1
+        most = self.doors.config.server.max_body
+        body.check_head(request, most)
         try:
-            most = self.doors.config.server.max_body
-            body.check_head(request, most)
-            raw = await body.read_body(request, most)
-            notification = await self._parse(raw, request, caller.name)
-            line.fields.update(
-                alerts=len(notification.alerts), firing=sum(alert.firing for alert in notification.alerts),
-                receiver=notification.receiver[:NAME], truncated=notification.truncated,
-            )  # fmt: skip
-            said = await self._take(notification)
-        finally:
-            self._under_way -= 1
+            with self.admission.entered(_estimate(request, most)) as measured:
+                raw = await body.read_body(request, most)
+                measured(len(raw))
+                said = await self._accepted(raw, request, caller.name, line)
+        except Overloaded as overloaded:
+            raise Refusal(503, OVERLOADED, f"overloaded: {overloaded}; send it again") from None
         first = said.foremost
         line.outcome, line.reason = first.outcome, first.reason
         line.fields.update(incident=first.incident, severity=first.severity)
@@ -105,6 +109,27 @@ class Webhooks:
         if len(said.parts) > 1:
             shape["all"] = [_shape(part) for part in said.parts]
         return answer(shape)
+
+    async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
+        began = self.doors.clock.monotonic()
+        notification = await self._parse(raw, request, caller)
+        line.fields.update(
+            alerts=len(notification.alerts), firing=sum(alert.firing for alert in notification.alerts),
+            receiver=notification.receiver[:NAME], truncated=notification.truncated,
+        )  # fmt: skip
+        try:
+            answer = await self._take(notification, began)
+        except StoreAway as condition:
+            # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
+            self.doors.refused.add(notification, raw)
+            self.doors.monitor.failed(condition)
+            if isinstance(condition, Overloaded):
+                raise
+            reason = STORE_SLOW if isinstance(condition, StoreSlow) else "store_away"
+            raise Refusal(503, reason, AWAY) from None
+        self.doors.refused.settle(notification)
+        self.admission.learn(_group(notification), answer.foremost.severity)
+        return answer
 
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
         try:
@@ -132,36 +157,53 @@ class Webhooks:
             (f"- {to.channel} refused-{to_ms(now)}", to.channel, to, {"text": text})
             for to in self.doors.setting().policy.informs
         ]
-        if self.doors.outage.away:
+        if self.doors.monitor.away:
             return
         try:
             await self.doors.due.refuse(head, to_ms(now), rows)
         except StoreAway as away:
             log.warning("refused_not_kept", reason=str(away))
 
-    async def _take(self, notification: Notification) -> Answer:
-        outage = self.doors.outage
-        if outage.away:
-            outage.remember(notification)
-            raise Refusal(503, "store_away", AWAY)
-        task = asyncio.create_task(self.doors.intake.accept(notification, self.doors.clock.now()))
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
-        # Waiting does not end the task: a sender that hangs up leaves no half work behind.
+    async def _take(self, notification: Notification, began: float) -> Answer:
+        # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
+        if self.doors.monitor.away:
+            raise StoreAway(AWAY)
+        group = _group(notification)
+        urgent = self.admission.urgent(group)
+        if self.admission.crowded and not urgent:
+            urgent = not self.admission.known(group) and self._may_page(notification)
+            if not urgent:
+                raise Overloaded("too many notifications wait for the store")
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
-        await asyncio.wait({task}, timeout=limit)
-        if not task.done():
-            task.cancel()
-            outage.lost("too slow")
-            outage.remember(notification)
-            raise Refusal(503, "store_slow", AWAY)
-        try:
+        async with self.admission.turn(self._left(began, limit), urgent=urgent):
+            with lane(Lane.INGEST):
+                task = asyncio.create_task(self._accept(notification))
+            self._tasks.add(task)
+            task.add_done_callback(self._forget)
+            # Waiting does not end the task: a sender that hangs up leaves no half work behind.
+            await asyncio.wait({task}, timeout=self._left(began, limit))
+            if not task.done() or task.cancelled():
+                task.cancel()
+                raise Overloaded("not decided and committed within the time of an answer")
             return task.result()
-        except StoreAway as away:
-            if not isinstance(away, Contended):
-                outage.lost(str(away))
-                outage.remember(notification)
-            raise Refusal(503, "store_away", AWAY) from None
+
+    async def _accept(self, notification: Notification) -> Answer:
+        adopted = self.doors.refused.adopting(notification)
+        try:
+            async with self.doors.connection.time.deadline(STORE_LIMIT):
+                now = self.doors.clock.now()
+                return await self.doors.intake.accept(notification, now, released=bool(adopted), adopted=adopted)
+        except TimeoutError:
+            raise StoreSlow(f"no commit within {STORE_LIMIT:g} s") from None
+
+    def _may_page(self, notification: Notification) -> bool:
+        if len(notification.alerts) > LARGE:
+            return True  # judging it takes longer than letting it in
+        parts = judged(notification, self.doors.setting())
+        return any(one.severity in URGENT for part in parts for one in part.decisions.values())
+
+    def _left(self, began: float, limit: float) -> float:
+        return max(0.0, limit - (self.doors.clock.monotonic() - began))
 
     def _forget(self, task: asyncio.Task[Answer]) -> None:
         self._tasks.discard(task)
@@ -175,3 +217,13 @@ def _carried(text: str) -> str:
 
 def _shape(said: Said) -> dict[str, Any]:
     return {"incident": said.incident, "severity": said.severity, "outcome": said.outcome, "reason": said.reason}
+
+
+def _group(notification: Notification) -> str:
+    return f"{notification.receiver}\0{notification.group_key}"
+
+
+def _estimate(request: web.Request, most: int) -> int:
+    # What does not say how long it is, or is compressed, is measured once it was read.
+    size = request.content_length or UNSAID
+    return min(size * UNPACKED if "Content-Encoding" in request.headers else size, most)

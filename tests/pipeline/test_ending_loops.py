@@ -27,4 +27,4 @@ async def test_a_cancellation_that_is_swallowed_is_asked_for_again(
     one.run()
     await begun.wait()
     await asyncio.wait_for(world.close(), 10)
-    assert all(task.done() for task in one._tasks)
+    assert all(one.task is None or one.task.done() for one in one.supervisor.tasks.values())

@@ -45,7 +45,7 @@ class Rooms:
         return await self.commit(opening(rows=rows), now)
 
     async def leased(self, done: Committed) -> list[Claimed]:
-        return await self.due.rows(done.leased, done.token)
+        return await self.due.rows([(member, done.token) for member in done.leased])
 
     def named(self, name: str) -> str:
         return self.connection.keys.named(name)

@@ -71,8 +71,8 @@ async def test_a_late_completion_under_an_old_token_is_lost(rooms: Rooms) -> Non
 
 async def test_rows_of_another_token_are_not_shown(rooms: Rooms) -> None:
     _, row = await one(rooms)
-    assert await rooms.due.rows(["row", "no-such-row"], "other") == []
-    assert await rooms.due.rows([], row.token) == []
+    assert await rooms.due.rows([(row.member, "other"), ("no-such-row", "other")]) == []
+    assert await rooms.due.rows([]) == []
 
 
 async def test_one_row_is_claimed_by_one_of_many(rooms: Rooms) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from receiver.incident.verdict import Outcome
 from receiver.model.alert import Notification, parse_notification
+from receiver.model.event import Kind
 from receiver.model.incident import State
 from receiver.model.notice import Notice
-from receiver.pipeline import outage
-from receiver.pipeline.outage import ADOPT_TRIES
+from receiver.pipeline import emergency_pages, refused_notifications
 from receiver.pipeline.pager_news import Unheard
+from receiver.pipeline.refused_notifications import ADOPT_TRIES
 from receiver.store.connection import Contended, StoreAway
 from receiver.store.embedded import EmbeddedStore
 from tests.fakes import Answer
@@ -45,12 +46,12 @@ class Outworld(World):
         """Post as the door does while the store is away: refused, and remembered."""
         replica = self.replicas[to]
         try:
-            if replica.outage.away:
+            if replica.monitor.away:
                 raise StoreAway("away")
             await replica.intake.accept(parse_notification(body), self.clock.now())
         except StoreAway as error:
-            replica.outage.lost(str(error))
-            replica.outage.remember(parse_notification(body))
+            replica.monitor.failed(error)
+            replica.refused.add(parse_notification(body), body)
         else:
             raise AssertionError("the store was there")
 
@@ -59,7 +60,7 @@ class Outworld(World):
         for _ in range(seconds):
             self.clock.forward("1s")
             for replica in self.replicas:
-                await replica.work.guarded_beat()
+                await replica.turn()
                 await replica.work.idle()
 
 
@@ -91,7 +92,7 @@ async def test_a_page_goes_out_without_the_store_and_is_adopted(outworld: Outwor
 
     outworld.server.restart()
     await outworld.beats(1)
-    assert not outworld.one.outage.away
+    assert not outworld.one.monitor.away
     await outworld.quiet()
     assert [i.severity for i in await outworld.incidents()] == ["SEV-1"]
     answer = await outworld.post(DOWN)
@@ -166,7 +167,7 @@ async def test_an_adoption_is_tried_again_and_keeps_nothing_away(
     monkeypatch.setattr(outworld.one.intake, "accept", failing)
     outworld.server.restart()
     await outworld.beats(ADOPT_TRIES)
-    assert not outworld.one.outage.away
+    assert not outworld.one.monitor.away
     await outworld.quiet()
     known = {one.service for one in await outworld.incidents()}
     assert known == ({"api", "spoiled"} if adopted else {"api"})
@@ -240,20 +241,20 @@ async def test_one_that_hangs_keeps_no_other_waiting(outworld: Outworld, monkeyp
             await outworld.knock(notification(alert("ApiDown", labels={"service": service}), group=service))
             for _ in range(4):
                 outworld.clock.forward("1s")
-                await asyncio.wait_for(one.work.guarded_beat(), 5)
+                await asyncio.wait_for(one.turn(), 5)
         for _ in range(100):
             await asyncio.sleep(0.01)
             if len(outworld.sent()) == 2:
                 break
         assert outworld.rung() == ["eng-lead", "eng-lead"]
         outworld.server.restart()
-        await one.work.guarded_beat()
-        assert one.outage.away, "how the others end is a part of what is adopted"
+        await one.turn()
+        assert await outworld.incidents() == [], "how the others end is a part of what is adopted"
     finally:
         free.set()
     await one.work.idle()
     await outworld.beats(2)
-    assert not one.outage.away
+    assert not one.monitor.away
     assert sorted(outworld.rung()) == ["alice", "alice", "eng-lead", "eng-lead"]
 
 
@@ -261,14 +262,14 @@ async def test_what_goes_by_a_channel_that_a_reload_took_away_comes_behind_the_o
     outworld: Outworld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await outworld.open()
-    monkeypatch.setattr(outage, "AT_ONCE", 1)
-    one = outworld.one.outage
+    monkeypatch.setattr(emergency_pages, "AT_ONCE", 1)
+    one = outworld.one.pages
     await outworld.kill()
     await outworld.knock(DOWN)
     monkeypatch.setattr(one, "spawn", lambda step, act: None)
     await outworld.beats(3)
     monkeypatch.undo()
-    monkeypatch.setattr(outage, "AT_ONCE", 1)
+    monkeypatch.setattr(emergency_pages, "AT_ONCE", 1)
     first, *_ = one._pages.values()
     first.busy, first.page = False, first.page.model_copy(update={"channel": "gone"})
     await outworld.beats(3)
@@ -279,7 +280,7 @@ async def test_what_does_not_page_takes_no_room_from_what_does(
     outworld: Outworld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await outworld.open()
-    monkeypatch.setattr(outage, "MOST", 20)
+    monkeypatch.setattr(refused_notifications, "MOST", 20)
     await outworld.kill()
     for number in range(30):
         await outworld.knock(notification(alert("DataLag"), group=f"lag{number}"))
@@ -310,8 +311,11 @@ async def test_a_short_absence_pages_through_the_store(outworld: Outworld) -> No
     await outworld.knock(DOWN)
     outworld.server.restart()
     await outworld.beats(3)
-    assert outworld.sent() == []
-    await outworld.post(DOWN)
+    assert outworld.pagerduty.rung == 2
+    (incident,) = await outworld.incidents()
+    kinds = [event.kind for event in await outworld.one.incidents.events(incident.uid)]
+    assert Kind.EMERGENCY_PAGED not in kinds, "the refused notification was stored, and paged as any other"
+    assert (await outworld.post(DOWN)).foremost.outcome is Outcome.DUPLICATE
     assert outworld.pagerduty.rung == 2
 
 

@@ -8,6 +8,7 @@ from receiver.model.alert import parse_notification
 from receiver.model.command import Acknowledge
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import State
+from receiver.pipeline.parts import judged
 from tests.conftest import ask
 from tests.stories.world import World, alert, notification
 
@@ -47,13 +48,10 @@ async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url
     await beats(world)
     sent = len(world.sent())
     later = notification(alert("ApiDown", starts="2026-11-23T15:00:00Z"))
-    one.outage.lost("away")
-    one.outage.remember(parse_notification(later))
-    world.clock.forward("3s")
-    one.outage.step(world.clock.now())
+    made = one.pages.decide(judged(parse_notification(later), one.setting), one.setting, world.clock.now())
+    one.pages.send(one.setting, world.clock.now())
     await one.work.idle()
-    assert len(world.sent()) == sent + 2
-    one.outage.since = None
+    assert len(world.sent()) == sent + len(made) == sent + 2
 
 
 async def test_what_a_backup_knew_is_what_stands(world: World, store_url: str) -> None:

@@ -190,7 +190,7 @@ class World:
 
     async def _steps(self) -> int:
         # How many steps bring the clock to what is due next; one where nobody can say.
-        if any(replica.outage.away for replica in self.replicas):
+        if any(replica.monitor.away for replica in self.replicas):
             return 1
         now = self.clock.now().timestamp() * 1000
         due = self.one.due
@@ -203,7 +203,7 @@ class World:
         """Let every replica beat until nothing is due now and nothing is under way."""
         for _ in range(50):
             for replica in self.replicas:
-                await replica.work.beat()
+                await replica.turn()
                 await replica.work.idle()
             beat = await self.one.due.beat(0, round(self.clock.now().timestamp() * 1000))
             if not beat.due:

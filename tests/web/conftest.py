@@ -38,7 +38,8 @@ class House:
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
         self.doors = Doors(
-            configured=lambda: replica.config, intake=replica.intake, outage=replica.outage,
+            configured=lambda: replica.config, intake=replica.intake, monitor=replica.monitor, refused=replica.refused,
+            supervisor=replica.supervisor,
             incidents=replica.incidents,
             due=replica.due, mirror=replica.mirror, metrics=replica.metrics, clock=replica.clock,
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,

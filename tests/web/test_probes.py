@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from receiver.pipeline.store_monitor import STRIKES
+from receiver.store.conditions import StoreUnreachable
 from tests.web.conftest import House
 
 
@@ -19,8 +22,14 @@ async def test_a_live_replica_says_how_its_parts_are(house: House) -> None:
     assert said["channels"]["hook"] == "off"
 
 
-async def test_health_and_readiness_outlive_the_store(house: House) -> None:
-    house.replica.outage.lost("gone")
+async def gone(limit: float) -> None:
+    raise StoreUnreachable("gone")
+
+
+async def test_health_and_readiness_outlive_the_store(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.replica.connection, "round_trips", gone)
+    for _ in range(STRIKES):
+        await house.replica.monitor.check()
     house.world.clock.forward("10s")
     for path in ("/healthz", "/readyz"):
         status, said = await house.get(path)

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from receiver.store.connection import StoreAway
-from receiver.web import body, webhooks
+from receiver.web import admission, body, webhooks
 from tests.stories.world import alert, notification
 from tests.web.conftest import INGEST, JSON, PATH, House, Opened
 
@@ -214,8 +214,8 @@ async def test_draining_is_503(house: House) -> None:
     assert house.counted("unavailable") == 1
 
 
-async def test_too_many_at_once_are_503(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "AT_ONCE", 1)
+async def test_too_many_at_once_are_overloaded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "MOST", 1)
     asked, go = asyncio.Event(), asyncio.Event()
     accept = house.replica.intake.accept
 
@@ -227,7 +227,10 @@ async def test_too_many_at_once_are_503(house: House, monkeypatch: pytest.Monkey
     monkeypatch.setattr(house.replica.intake, "accept", slowly)
     first = asyncio.create_task(house.post(GOOD))
     await asked.wait()
-    assert (await house.post(GOOD))[0] == 503
+    status, said = await house.post(GOOD)
+    assert (status, said["detail"].split(":")[0]) == (503, "overloaded")
+    assert house.counted("overloaded") == 1
+    assert not house.replica.monitor.away
     go.set()
     assert (await first)[0] == 200
     assert (await house.post(GOOD))[0] == 200
@@ -238,10 +241,13 @@ async def test_a_store_that_fails_is_503_and_remembered_as_away(house: House, mo
         raise StoreAway("ConnectionError: refused at redis://user:hunter2@host")
 
     monkeypatch.setattr(house.replica.intake, "accept", fails)
+    monkeypatch.setattr(house.replica.connection, "round_trips", fails)
     status, answer = await house.post(GOOD)
     assert status == 503
     assert "hunter2" not in json.dumps(answer)
-    assert house.replica.outage.away
+    assert not house.replica.monitor.away, "one failure says nothing yet"
+    await house.replica.monitor.check()
+    assert house.replica.monitor.away
     monkeypatch.undo()
     assert (await house.post(GOOD))[0] == 503, "while it is away nobody waits to find out again"
     assert await stored(house) == 0
@@ -259,7 +265,6 @@ async def test_a_store_that_is_slow_is_503_in_time(house: House, monkeypatch: py
     monkeypatch.setattr(webhooks, "ACCEPT_LIMIT", 0.05)
     monkeypatch.setattr(house.replica.intake, "accept", hangs)
     assert (await house.post(GOOD))[0] == 503
-    assert house.replica.outage.away
     await asyncio.wait_for(ended.wait(), 2)
 
 

@@ -1,0 +1,91 @@
+"""Leased rows that wait in this process for their turn to be sent: a bounded number at once in each lane."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from receiver.clock import Clock
+from receiver.store.claimed import Claimed
+from receiver.store.conditions import StoreAway
+
+PER_LANE = 32
+"""Sends under way at once in one lane: a vendor that never answers takes nothing away from the other lanes."""
+AGAIN = 0.2
+"""Seconds until a row is tried again that was not sent because this process was overloaded."""
+
+log = structlog.get_logger("receiver.delivery")
+
+
+@dataclass(order=True)
+class Waiting:
+    """A leased row, in the order in which rows are sent."""
+
+    not_before: float
+    number: int
+    row: Claimed = field(compare=False)
+    until: float = field(compare=False)
+    """Monotonic seconds at which its lease ends."""
+
+
+class DeliveryPool:
+    """Starts sends as slots become free. A row whose lease is nearly over is left to whoever claims it next."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        send: Callable[[Claimed], Awaitable[None]],
+        start: Callable[[Callable[[], Awaitable[None]]], None],
+        deadline: Callable[[], timedelta],
+    ) -> None:
+        """`send` sends one row, `start` runs a send beside the caller; `deadline` is that of one send."""
+        self.clock = clock
+        self._send = send
+        self._start = start
+        self._deadline = deadline
+        self._busy: dict[str, int] = {}
+        self._waiting: dict[str, list[Waiting]] = {}
+        self._number = 0
+
+    def free(self, lane: str) -> int:
+        """Return how many more rows of `lane` may be claimed."""
+        return PER_LANE - self._busy.get(lane, 0) - len(self._waiting.get(lane, ()))
+
+    def add(self, lane: str, row: Claimed, until: float, wait: float = 0.0) -> None:
+        """Send `row` as soon as a slot of `lane` is free, not before `wait` seconds have passed."""
+        self._number += 1
+        item = Waiting(self.clock.monotonic() + wait, self._number, row, until)
+        heapq.heappush(self._waiting.setdefault(lane, []), item)
+        self.refill(lane)
+
+    def refill_all(self) -> None:
+        """Start what has waited for its time."""
+        for lane in list(self._waiting):
+            self.refill(lane)
+
+    def refill(self, lane: str) -> None:
+        """Start as many sends as there are free slots."""
+        waiting, now = self._waiting.get(lane, []), self.clock.monotonic()
+        while waiting and self._busy.get(lane, 0) < PER_LANE and waiting[0].not_before <= now:
+            item = heapq.heappop(waiting)
+            if now > item.until - self._deadline().total_seconds():
+                log.info("lease_expired", id=item.row.member)
+                continue
+            self._busy[lane] = self._busy.get(lane, 0) + 1
+            self._start(lambda item=item: self._run(lane, item))  # type: ignore[misc]
+
+    async def _run(self, lane: str, item: Waiting) -> None:
+        try:
+            await self._send(item.row)
+        except StoreAway as condition:
+            if not condition.ours:
+                raise
+            # Nothing was sent: this process had no connection free for it.
+            self.add(lane, item.row, item.until, AGAIN)
+        finally:
+            self._busy[lane] -= 1
+            self.refill(lane)

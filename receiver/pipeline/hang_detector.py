@@ -1,0 +1,87 @@
+"""A thread that ends the process when the event loop hangs, or a task cannot be restarted: it is started anew then."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from receiver.clock import Clock
+
+LIMIT = 30.0
+"""Seconds after which a loop that has not turned, or a task that does not run, ends the process (reliability P4)."""
+LOOK = 1.0
+"""Seconds between two looks of the thread."""
+COUNTED = 1.5
+"""Seconds that one look adds at most: when the thread itself was late, the whole process was stopped, not the loop."""
+TURN = 0.5
+"""Seconds between two signs of life of the loop."""
+
+
+@dataclass
+class HangClock:
+    """Counts for how long the loop has not turned, leaving out the time in which this process did not run. Pure."""
+
+    turn: int = -1
+    """The loop's last sign of life."""
+    looked_at: float | None = None
+    still: float = field(default=0.0)
+    """Seconds for which there was no newer one."""
+
+    def look(self, now: float, turn: int) -> float:
+        """Take a look at monotonic `now`, with `turn` signs of life so far, and return for how long there was none."""
+        passed = min(now - self.looked_at, COUNTED) if self.looked_at is not None else 0.0
+        self.looked_at = now
+        self.still = 0.0 if turn != self.turn else self.still + passed
+        self.turn = turn
+        return self.still
+
+
+class HangDetector:
+    """Watches one event loop from a thread of its own."""
+
+    def __init__(
+        self, clock: Clock, down: Callable[[], float], end: Callable[[str], None], limit: float = LIMIT
+    ) -> None:
+        """`down` returns the seconds for which some task has not run; `end` is called once, with the reason.
+
+        Both are called in the thread.
+        """
+        self.clock = clock
+        self.limit = limit
+        self._down = down
+        self._end = end
+        self._turns = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Watch the running loop."""
+        self._turn(asyncio.get_running_loop())
+        self._thread = threading.Thread(target=self._watch, name="hang detector", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._over.set()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turns += 1
+        self._timer = loop.call_later(TURN, self._turn, loop)
+
+    def _watch(self) -> None:
+        loop, tasks = HangClock(), HangClock()
+        while not self._over.wait(LOOK):
+            now = self.clock.monotonic()
+            if (still := loop.look(now, self._turns)) >= self.limit:
+                self._end(f"the event loop has not turned for {still:.0f} s")
+                return
+            # The same count for tasks: a sign of life is that every one of them runs.
+            alive = self._turns if self._down() == 0.0 else tasks.turn
+            if (still := tasks.look(now, alive)) >= self.limit:
+                self._end(f"a task could not be restarted for {still:.0f} s")
+                return

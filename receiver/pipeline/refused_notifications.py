@@ -1,0 +1,260 @@
+"""SEV-1 and SEV-2 notifications that were refused: a debt of this replica until they are stored, ended or paged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+import structlog
+
+from receiver.clock import Clock
+from receiver.incident.emergency import PAGED
+from receiver.incident.verdict import Part
+from receiver.metrics import Metrics
+from receiver.model.alert import Notification
+from receiver.model.incident import Page
+from receiver.pipeline.emergency_pages import EmergencyPage, EmergencyPages
+from receiver.pipeline.intake import Intake
+from receiver.pipeline.parts import judged
+from receiver.pipeline.setting import Setting
+from receiver.pipeline.store_monitor import StoreMonitor
+from receiver.pipeline.supervision import survived
+from receiver.store.bulkhead import SIZES, Lane, lane
+from receiver.store.conditions import StoreAway, StoreSlow
+
+MOST = 2000
+"""Notifications that are kept: those that page, and those that were not judged yet."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of their bodies that are kept."""
+AGAIN = 0.2
+"""Seconds between two attempts to commit one notification."""
+ADOPT_AGAIN = 0.5
+"""The same, for one that was paged: nobody waits for it."""
+ADOPT_TRIES = 3
+"""Attempts to adopt a page, where the store is not the reason of the failure."""
+POLL = 0.05
+"""Seconds between two looks at what is kept."""
+STEP = 20
+"""Notifications that are judged before other tasks have their turn."""
+LARGE = 200
+"""Alerts above which a notification is judged in a thread."""
+
+log = structlog.get_logger("receiver.refused")
+
+
+@dataclass
+class Debt:
+    """One refused notification: the newest of its group."""
+
+    notification: Notification
+    since: float
+    """Monotonic seconds of the group's first refusal."""
+    body: bytes = b""
+    """As it was received, to be written down should the process end."""
+    parts: list[Part] | None = None
+    """What it says, once it was judged."""
+    next_at: float = 0.0
+    busy: bool = False
+    store_failed: bool = False
+    """Whether the last attempt failed because of the store, and not because of this process."""
+    decided: bool = False
+    """Whether it was decided whom to page for it without the store."""
+    pages: list[EmergencyPage] = field(default_factory=list)
+    tries: int = 0
+    """Attempts to adopt its pages that failed although the store was there."""
+
+    @property
+    def rank(self) -> int:
+        """How urgent it is; 1 for SEV-1."""
+        return min((d.severity.rank for part in self.parts or () for d in part.decisions.values()), default=9)
+
+
+class RefusedNotifications:
+    """Commits refused notifications on connections of their own; pages those that cannot be committed in time.
+
+    surfaces.md, second part, Delivery: where the store answers, the commit, or the answer that another replica has it,
+    settles the debt. Only a commit that could not be made within `incidents.emergency_after` becomes an emergency page.
+    """
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        intake: Intake,
+        monitor: StoreMonitor,
+        pages: EmergencyPages,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Nothing was refused yet."""
+        self.setting = setting
+        self.intake = intake
+        self.monitor = monitor
+        self.pages = pages
+        self.clock = clock
+        self.metrics = metrics
+        self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
+        """Runs a step beside the caller."""
+        self.all_settled: Callable[[], None] = lambda: None
+        """Called when nothing is owed any more."""
+        self._debts: dict[str, Debt] = {}
+        self._bytes = 0
+        self._added = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Return how many groups are owed."""
+        return len(self._debts)
+
+    def add(self, notification: Notification, body: bytes = b"") -> None:
+        """Keep a notification that was refused. A newer one of the same group replaces it, and keeps its beginning."""
+        group = _group(notification)
+        known = self._debts.get(group)
+        if known is not None and known.pages and not any(alert.firing for alert in notification.alerts):
+            return  # nothing is resolved without the store; the resolve is sent again once it is back
+        if known is None and (len(self._debts) >= MOST or self._bytes + len(body) > MOST_BYTES):
+            log.error("refused_notification_dropped", kept=len(self._debts), receiver=notification.receiver[:200])
+            return
+        made = Debt(notification, self.clock.monotonic(), body)
+        if known is not None:
+            made.since, made.pages, made.store_failed = known.since, known.pages, known.store_failed
+            self._bytes -= len(known.body)
+        self._bytes += len(body)
+        self._debts[group] = made
+        self._added.set()
+
+    def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
+        """Return the emergency pages of a notification's group by correlation key: its commit adopts them."""
+        known = self._debts.get(_group(notification))
+        return self.pages.adopted(known.pages) if known is not None else {}
+
+    def settle(self, notification: Notification) -> None:
+        """Forget what was refused of a group: a later notification of it was stored, with the pages it had."""
+        known = self._debts.get(_group(notification))
+        if known is not None:
+            self._forget(known)
+
+    def owed(self) -> list[bytes]:
+        """Return the bodies of what is owed, oldest first: for the data folder, should the process end.
+
+        Safe to call from another thread.
+        """
+        debts = list(self._debts.values())  # one step, which no other thread interrupts
+        debts.sort(key=lambda debt: debt.since)
+        return [debt.body or _body(debt.notification) for debt in debts if debt.parts is None or debt.rank <= 2]
+
+    async def run(self) -> None:
+        """Look at what is owed until cancelled."""
+        while True:
+            if not self._debts and not self.pages.waiting:
+                self.all_settled()
+                self._added.clear()
+                await self._added.wait()
+            await self.run_once()
+            await asyncio.sleep(POLL)
+
+    async def run_once(self) -> None:
+        """Judge what is new, start attempts to commit, and page what could not be committed in time."""
+        setting, now = self.setting(), self.clock.now()
+        for number, debt in enumerate([debt for debt in self._debts.values() if debt.parts is None]):
+            await self._judge(debt, setting)
+            if number % STEP == STEP - 1:
+                await asyncio.sleep(0)
+        for debt in [debt for debt in self._debts.values() if self._too_late(debt, setting)]:
+            self._page(debt, setting, now)
+        self._start()
+        self.pages.send(setting, now)
+
+    async def _judge(self, debt: Debt, setting: Setting) -> None:
+        if len(debt.notification.alerts) > LARGE:
+            debt.parts = await asyncio.to_thread(judged, debt.notification, setting)
+        else:
+            debt.parts = judged(debt.notification, setting)
+        severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
+        if not debt.pages and severities.isdisjoint(PAGED):
+            self._forget(debt)  # it is sent again; here it would take the room of one that pages
+
+    def _too_late(self, debt: Debt, setting: Setting) -> bool:
+        if debt.busy or debt.decided or not setting.emergency_paging:
+            return False
+        if self.clock.monotonic() - debt.since < setting.emergency_after.total_seconds():
+            return False
+        return debt.store_failed or self.monitor.away
+
+    def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
+        debt.decided = True
+        debt.pages.extend(self.pages.decide(debt.parts or (), setting, now))
+        if not debt.pages:
+            self._forget(debt)  # somebody was paged for it already, or nobody is to be
+        else:
+            debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
+
+    def _start(self) -> None:
+        now = self.clock.monotonic()
+        free = SIZES[Lane.DEBTS] - sum(debt.busy for debt in self._debts.values())
+        waiting = [debt for debt in self._debts.values() if not debt.busy and now >= debt.next_at]
+        if self.monitor.away:
+            # What was paged waits for the store; what was not is tried all the same.
+            waiting = [debt for debt in waiting if not debt.pages]
+        waiting = [debt for debt in waiting if not any(page.busy for page in debt.pages)]
+        for debt in sorted(waiting, key=lambda debt: (bool(debt.pages), debt.rank, debt.since))[: max(0, free)]:
+            debt.busy = True
+            self.spawn("refused", lambda debt=debt: self._attempt(debt))  # type: ignore[misc]
+
+    async def _attempt(self, debt: Debt) -> None:
+        try:
+            with lane(Lane.DEBTS):
+                if debt.pages:
+                    await self._adopt(debt)
+                else:
+                    await self._commit(debt)
+        finally:
+            debt.busy = False
+
+    async def _commit(self, debt: Debt) -> None:
+        limit = self.setting().emergency_after.total_seconds()
+        debt.next_at = self.clock.monotonic() + AGAIN
+        try:
+            try:
+                async with self.monitor.connection.time.deadline(limit):
+                    answer = await self.intake.accept(debt.notification, self.clock.now())
+            except TimeoutError:
+                raise StoreSlow(f"no commit within {limit:g} s") from None
+        except StoreAway as condition:
+            debt.store_failed = not condition.ours
+            self.monitor.failed(condition)
+            return
+        log.info("refused_notification_stored", outcome=answer.foremost.outcome, incident=answer.foremost.incident)
+        self._forget(debt)
+
+    async def _adopt(self, debt: Debt) -> None:
+        debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
+
+        async def adopt() -> None:
+            adopted = self.pages.adopted(debt.pages)
+            answer = await self.intake.accept(debt.notification, self.clock.now(), released=True, adopted=adopted)
+            log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(debt.pages))
+
+        if not await survived("adopt", adopt, self.metrics, self.intake.due.probe):
+            debt.tries += 1
+            if debt.tries < ADOPT_TRIES:
+                return
+            # Alertmanager repeats what it was refused, so it is not lost.
+            log.error("emergency_not_adopted", pages=[one.page.key for one in debt.pages])
+        self._forget(debt)
+
+    def _forget(self, debt: Debt) -> None:
+        group = _group(debt.notification)
+        if self._debts.get(group) is debt:
+            del self._debts[group]
+            self._bytes -= len(debt.body)
+            self.pages.forget(debt.pages)
+
+
+def _group(notification: Notification) -> str:
+    return f"{notification.receiver}\0{notification.group_key}"
+
+
+def _body(notification: Notification) -> bytes:
+    return orjson.dumps(notification.model_dump(mode="json", by_alias=True))

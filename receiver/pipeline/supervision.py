@@ -1,0 +1,149 @@
+"""Tasks that run as long as the service does: what ends without being asked to is started again, logged and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from receiver.clock import Clock
+from receiver.metrics import Metrics
+from receiver.store.bulkhead import Lane, lane
+from receiver.store.conditions import StoreAway
+
+RESTS = (0.0, 0.5, 2.0, 5.0)
+"""Seconds before a task is started again: the first, second, third, and each later time in a row."""
+STEADY = 60.0
+"""Seconds that a task has run after which its next end counts as the first again."""
+ASK = 0.5
+"""Seconds between two requests to a task to end: one that is just making a connection may miss the first."""
+
+log = structlog.get_logger("receiver.supervision")
+
+
+@dataclass
+class Supervised:
+    """One task and how it has fared."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+    lane: Lane
+    restarts: int = 0
+    in_a_row: int = 0
+    started_at: float = 0.0
+    down_since: float | None = None
+    """Monotonic seconds since when it does not run; None while it does."""
+    task: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Runs tasks for ever. Whatever a task ends of, a cancellation that nobody asked for included, it is restarted."""
+
+    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+        """Nothing runs yet."""
+        self.clock = clock
+        self.metrics = metrics
+        self.stopping = False
+        """Whether tasks may end now."""
+        self._supervised: dict[str, Supervised] = {}
+
+    def start(self, name: str, run: Callable[[], Awaitable[None]], kind: Lane = Lane.WORKER) -> None:
+        """Run `run` until `stop`, on the store's connections of `kind`."""
+        one = self._supervised[name] = Supervised(name, run, kind)
+        self.metrics.worker_restarts.labels(name)
+        self._launch(one)
+
+    @property
+    def tasks(self) -> Mapping[str, Supervised]:
+        """The tasks by name."""
+        return self._supervised
+
+    def longest_down(self) -> float:
+        """Return the seconds for which some task has not run; 0 while all run. Safe to call from another thread."""
+        now = self.clock.monotonic()
+        down = [now - since for one in self._supervised.values() if (since := one.down_since) is not None]
+        return max(down, default=0.0) if not self.stopping else 0.0
+
+    async def stop(self) -> None:
+        """End every task, however often it has to be asked."""
+        self.stopping = True
+        tasks = [one.task for one in self._supervised.values() if one.task is not None]
+        while left := [task for task in tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=ASK)
+
+    def _launch(self, one: Supervised) -> None:
+        with lane(one.lane):
+            one.task = asyncio.create_task(self._keep(one), name=f"supervised {one.name}")
+        one.task.add_done_callback(lambda task: self._ended(one, task))
+
+    def _ended(self, one: Supervised, task: asyncio.Task[None]) -> None:
+        # The keeper itself has ended, by a cancellation from outside the supervisor or by an error in it.
+        if self.stopping or task is not one.task or task.get_loop().is_closed():
+            return
+        self._count(one, "cancelled" if task.cancelled() else repr(task.exception()))
+        self._launch(one)
+
+    async def _keep(self, one: Supervised) -> None:
+        while not self._over():
+            one.started_at, one.down_since = self.clock.monotonic(), None
+            why = "it returned"
+            try:
+                await one.run()
+            except asyncio.CancelledError:
+                current = asyncio.current_task()
+                if self._over() or (current is not None and current.cancelling()):
+                    raise
+                why = "a cancellation that nobody asked for"
+            except StoreAway as condition:
+                why = f"{condition.condition}: {condition}"
+            except Exception as error:
+                why = f"{type(error).__name__}"
+                self.metrics.loop_errors.labels(one.name).inc()
+                log.exception("step_failed", step=one.name)
+            if self._over():
+                return
+            self._count(one, why)
+            await asyncio.sleep(RESTS[min(one.in_a_row, len(RESTS)) - 1])
+
+    def _over(self) -> bool:
+        return self.stopping
+
+    def _count(self, one: Supervised, why: str) -> None:
+        now = self.clock.monotonic()
+        one.in_a_row = 1 if now - one.started_at >= STEADY else one.in_a_row + 1
+        one.restarts += 1
+        one.down_since = one.down_since if one.down_since is not None else now
+        self.metrics.worker_restarts.labels(one.name).inc()
+        log.error("worker_restarted", task=one.name, reason=why, restarts=one.restarts)
+
+
+async def survived(
+    step: str, act: Callable[[], Awaitable[None]], metrics: Metrics, probe: Callable[[], Awaitable[None]] | None = None
+) -> bool:
+    """Return whether a step of a loop was done; what it raises is logged and counted. Raises StoreAway.
+
+    `probe` asks the store: where it answers, only what this step asked of it was refused or took too long. A condition
+    that has a name is one line without a stack trace.
+    """
+    try:
+        await act()
+    except StoreAway as condition:
+        if condition.ours:
+            # The store is there; what is due is claimed again when its lease has ended.
+            log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
+            return False
+        if probe is None:
+            raise
+        await probe()
+        metrics.loop_errors.labels(step).inc()
+        log.error("step_refused", step=step, condition=condition.condition, reason=str(condition))
+        return False
+    except Exception:
+        metrics.loop_errors.labels(step).inc()
+        log.exception("step_failed", step=step)
+        return False
+    return True

@@ -1,0 +1,144 @@
+"""Connections to the store, apart for each kind of work: what floods one kind leaves the others their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from receiver.loop_time import LoopTime
+from receiver.store.conditions import Overloaded
+
+TURN_LIMIT = 1.2
+"""Seconds of loop time that a command waits for a connection of its kind before it is refused as overloaded."""
+
+
+class Lane(StrEnum):
+    """The kinds of work that have connections of their own."""
+
+    PROBE = "probe"
+    """The store monitor: it must be able to ask whatever else goes on."""
+    BEAT = "beat"
+    """The work loop: claims, and what changed."""
+    WORKER = "worker"
+    """Timers, and everything else that runs beside the work loop."""
+    DELIVERIES = "deliveries"
+    INGEST = "ingest"
+    """Notifications of Alertmanager."""
+    REQUESTS = "requests"
+    """People and their tools: console, API, Slack, PagerDuty."""
+    DEBTS = "debts"
+    """SEV-1 and SEV-2 notifications that were refused (surfaces.md, Delivery)."""
+
+
+SIZES = {
+    Lane.PROBE: 1,
+    Lane.BEAT: 2,
+    Lane.WORKER: 6,
+    Lane.DELIVERIES: 16,
+    Lane.INGEST: 16,
+    Lane.REQUESTS: 12,
+    Lane.DEBTS: 2,
+}
+"""Connections at most; each carries one command at a time. 55 in all, of the 10,000 clients that a server takes."""
+
+_lane: ContextVar[Lane] = ContextVar("lane", default=Lane.REQUESTS)
+_busy: ContextVar[bool] = ContextVar("busy", default=False)
+
+
+@contextmanager
+def lane(kind: Lane) -> Iterator[None]:
+    """Use the connections of `kind` inside, in tasks that are started inside too."""
+    token = _lane.set(kind)
+    try:
+        yield
+    finally:
+        _lane.reset(token)
+
+
+def current_lane() -> Lane:
+    """Return the kind of work that this task does."""
+    return _lane.get()
+
+
+class _ClosesAtOnce:
+    """Mixed into a connection: closing it neither waits nor fails.
+
+    redis-py waits for the transport to be closed. Callers that fail together then share one future, and the deadline
+    of one cancels all of them with a CancelledError that nobody sent (reliability F1).
+    """
+
+    async def disconnect(self, nowait: bool = False, **more: Any) -> None:
+        with suppress(RedisError, OSError):
+            await super().disconnect(nowait=True, **more)  # type: ignore[misc]
+
+
+class Bulkhead:
+    """The connections of one lane."""
+
+    def __init__(self, url: str, size: int, time: LoopTime) -> None:
+        """`url` is redis://, rediss:// or unix://. Connections are made when they are needed."""
+        # Deadlines are the caller's, in loop time: the client's own would count this process's delays as the server's.
+        # More connections than turns, so that one that is still being closed keeps nobody waiting.
+        self.pool = ConnectionPool.from_url(
+            url,
+            max_connections=size * 2,
+            decode_responses=True,
+            socket_timeout=None,
+            socket_connect_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+            health_check_interval=0,
+        )
+        made = self.pool.connection_class
+        self.pool.connection_class = type(made.__name__, (_ClosesAtOnce, made), {})
+        # The client's types allow for bytes everywhere; with decode_responses there are none.
+        self.client: Any = Redis(connection_pool=self.pool)
+        self._time = time
+        self._turns = asyncio.Semaphore(size)
+        self._closing: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Any]:
+        """Wait for a connection and yield the client. Raises Overloaded where none became free within the limit."""
+        if _busy.get():
+            raise RuntimeError("a command inside another one's turn: with every connection in use both would wait")
+        if self._turns.locked():
+            try:
+                async with self._time.deadline(TURN_LIMIT):
+                    await self._turns.acquire()
+            except TimeoutError:
+                raise Overloaded("every connection for this kind of work is in use") from None
+        else:
+            await self._turns.acquire()
+        token = _busy.set(True)
+        try:
+            yield self.client
+        finally:
+            _busy.reset(token)
+            self._turns.release()
+
+    def close_idle(self) -> None:
+        """Close the connections that are not in use: after a failover they lead to the server that was primary."""
+        if self._closing is None or self._closing.done():
+            self._closing = asyncio.create_task(self._close_idle())
+
+    async def _close_idle(self) -> None:
+        with suppress(RedisError, OSError):
+            await self.pool.disconnect(inuse_connections=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._closing is not None:
+            await asyncio.wait({self._closing})
+        with suppress(RedisError, OSError):
+            await self.client.aclose()
+            await self.pool.disconnect()

@@ -1,0 +1,120 @@
+"""How many notifications are worked on at once: a queue before the store, bounded by requests and by bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from receiver.model.severity import Severity
+from receiver.store.bulkhead import SIZES, Lane
+from receiver.store.conditions import Overloaded
+
+MOST = 1000
+"""Notifications in this process at once; beyond it their bodies are not even read."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of the bodies of these."""
+SOFT = 256
+"""Notifications that may wait for the store; beyond it only those that page, or may, are let in."""
+GROUPS = 20_000
+"""Groups whose last severity is known."""
+URGENT = (Severity.SEV1, Severity.SEV2)
+
+
+class Admission:
+    """Counts what is in the process and gives turns at the store, urgent groups first."""
+
+    def __init__(self, turns: int = SIZES[Lane.INGEST]) -> None:
+        """`turns`: notifications at the store at once; as many as there are connections for them."""
+        self._inside = 0
+        self._bytes = 0
+        self._free = turns
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._rest: deque[asyncio.Future[None]] = deque()
+        self._severities: OrderedDict[str, Severity | None] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """How many notifications wait for their turn."""
+        return len(self._urgent) + len(self._rest)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether only urgent groups are let in."""
+        return self.waiting >= SOFT
+
+    @contextmanager
+    def entered(self, size: int) -> Iterator[Callable[[int], None]]:
+        """Count a notification of an estimated `size` in bytes inside; yield what takes its real size.
+
+        Raises Overloaded where the queue is full.
+        """
+        if self._inside >= MOST or (self._inside and self._bytes + size > MOST_BYTES):
+            raise Overloaded("too many notifications at once")
+        held = size
+
+        def measured(real: int) -> None:
+            nonlocal held
+            self._bytes += real - held
+            held = real
+
+        self._inside += 1
+        self._bytes += size
+        try:
+            yield measured
+        finally:
+            self._inside -= 1
+            self._bytes -= held
+
+    def learn(self, group: str, severity: Severity | None) -> None:
+        """Keep the severity that a group's last notification led to; None where it opens no incident."""
+        self._severities[group] = severity
+        self._severities.move_to_end(group)
+        if len(self._severities) > GROUPS:
+            self._severities.popitem(last=False)
+
+    def known(self, group: str) -> bool:
+        """Return whether the last severity of a group is known."""
+        return group in self._severities
+
+    def urgent(self, group: str) -> bool:
+        """Return whether a group's last severity pages."""
+        return self._severities.get(group) in URGENT
+
+    @asynccontextmanager
+    async def turn(self, limit: float, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for a turn at the store, for `limit` wall-clock seconds at most. Raises Overloaded without one."""
+        if self._free > 0:
+            self._free -= 1
+        else:
+            await self._wait(limit, self._urgent if urgent else self._rest)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, limit: float, queue: deque[asyncio.Future[None]]) -> None:
+        mine = asyncio.get_running_loop().create_future()
+        queue.append(mine)
+        try:
+            await asyncio.wait({mine}, timeout=limit)
+        except asyncio.CancelledError:
+            if mine.done():
+                self._pass_on()
+            raise
+        finally:
+            if not mine.done():
+                mine.cancel()
+                queue.remove(mine)
+        if mine.cancelled():
+            raise Overloaded("no turn at the store within the time of an answer")
+
+    def _pass_on(self) -> None:
+        for queue in (self._urgent, self._rest):
+            while queue:
+                mine = queue.popleft()
+                if not mine.done():
+                    mine.set_result(None)
+                    return
+        self._free += 1
