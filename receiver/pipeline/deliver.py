@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -86,8 +87,11 @@ class Deliver:
         self.circuits: dict[str, Circuit] = {}
         """By channel: whether it is given a rest."""
 
-    async def one(self, row: Claimed) -> None:
-        """Send what `row` owes, and say in the store how it went. Raises StoreAway; the lease then runs out."""
+    async def one(self, row: Claimed, latest: float = math.inf) -> None:
+        """Send what `row` owes, and write to the store how it went. Raises StoreAway; the lease then runs out.
+
+        Nothing is sent after `latest`, in monotonic seconds: the lease may end before the send does (reliability P3).
+        """
         setting = self.setting()
         channel = setting.channels.get(row.to.channel)
         now = self.clock.now()
@@ -102,8 +106,12 @@ class Deliver:
             return
         if row.attempts >= SPOILED - 2:
             notice = plain(notice) if row.memory.get("spoiled") else notice
-        if not await self._held_back(row, notice, channel, now):
-            await self._send(row, notice, incident, channel)
+        if await self._held_back(row, notice, channel, now):
+            return
+        if self.clock.monotonic() > latest:
+            log.info("lease_expired", id=row.member)
+            return
+        await self._send(row, notice, incident, channel)
 
     def resting(self, setting: Setting) -> list[str]:
         """Return the names of the channels that ring people and are given a rest."""

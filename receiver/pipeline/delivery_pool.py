@@ -38,11 +38,11 @@ class DeliveryPool:
     def __init__(
         self,
         clock: Clock,
-        send: Callable[[Claimed], Awaitable[None]],
+        send: Callable[[Claimed, float], Awaitable[None]],
         start: Callable[[Callable[[], Awaitable[None]]], None],
         deadline: Callable[[], timedelta],
     ) -> None:
-        """`send` sends one row, `start` runs a send beside the caller; `deadline` is that of one send."""
+        """`send` sends a row before a monotonic time, `start` runs that beside the caller; `deadline`: of one send."""
         self.clock = clock
         self._send = send
         self._start = start
@@ -72,7 +72,7 @@ class DeliveryPool:
         waiting, now = self._waiting.get(lane, []), self.clock.monotonic()
         while waiting and self._busy.get(lane, 0) < PER_LANE and waiting[0].not_before <= now:
             item = heapq.heappop(waiting)
-            if now > item.until - self._deadline().total_seconds():
+            if now > self._latest(item):
                 log.info("lease_expired", id=item.row.member)
                 continue
             self._busy[lane] = self._busy.get(lane, 0) + 1
@@ -80,7 +80,7 @@ class DeliveryPool:
 
     async def _run(self, lane: str, item: Waiting) -> None:
         try:
-            await self._send(item.row)
+            await self._send(item.row, self._latest(item))
         except StoreAway as condition:
             if not condition.ours:
                 raise
@@ -89,3 +89,7 @@ class DeliveryPool:
         finally:
             self._busy[lane] -= 1
             self.refill(lane)
+
+    def _latest(self, item: Waiting) -> float:
+        # A send that starts later may still be under way when another replica has claimed the row.
+        return item.until - self._deadline().total_seconds()

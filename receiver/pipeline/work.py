@@ -262,9 +262,9 @@ class Work:
     def _spawn_send(self, send: Callable[[], Awaitable[None]]) -> None:
         self.spawn("deliver", send, Lane.DELIVERIES)
 
-    async def _send(self, row: Claimed) -> None:
+    async def _send(self, row: Claimed, latest: float) -> None:
         try:
-            await self.deliver.one(row)
+            await self.deliver.one(row, latest)
         except StoreAway:
             raise
         except Exception as error:

@@ -183,6 +183,8 @@ class World:
     async def forward(self, by: str) -> None:
         """Push the clock in steps of five seconds, leaving out those at which nothing is due, and let it happen."""
         end = self.clock.now() + _span(by)
+        for replica in self.replicas:
+            await replica.work.idle()  # what a command has started is sent before time passes, as it would be
         while self.clock.now() < end:
             step = STEP * max(1, await self._steps())
             self.clock.forward(min(step, end - self.clock.now()))
