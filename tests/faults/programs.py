@@ -115,14 +115,16 @@ class Valkey(Program):
 class Fakes(Program):
     """The vendors, and the ledger of what they took."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rate_limits: bool = False) -> None:
+        """`rate_limits`: they answer 429 above the limits that the vendors' documentation names."""
         folder.mkdir(parents=True)
         self.ledger = folder / "vendors.jsonl"
         self._port_file = folder / "port"
         self._read = 0
         self._entries: list[dict[str, Any]] = []
         files = ["--ledger", str(self.ledger), "--port-file", str(self._port_file)]
-        super().__init__([sys.executable, "-m", "tests.fakes", *files], folder / "log")
+        limits = ["--rate-limits"] if rate_limits else []
+        super().__init__([sys.executable, "-m", "tests.fakes", *files, *limits], folder / "log")
 
     async def start(self) -> None:
         """Return once they listen."""

@@ -242,10 +242,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def vendors_and_store(folder: Path, *, store: bool = True) -> AsyncIterator[tuple[Valkey | None, Fakes]]:
+async def vendors_and_store(
+    folder: Path, *, store: bool = True, rate_limits: bool = False
+) -> AsyncIterator[tuple[Valkey | None, Fakes]]:
     """A store of its own and vendors, ended with the block; the socket's path has to be short, so it is elsewhere."""
     short = Path(tempfile.mkdtemp(prefix="faults-"))
-    fakes, valkey = Fakes(folder / "vendors"), Valkey(short / "store") if store else None
+    fakes = Fakes(folder / "vendors", rate_limits=rate_limits)
+    valkey = Valkey(short / "store") if store else None
     try:
         await fakes.start()
         if valkey is not None:
