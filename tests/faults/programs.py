@@ -158,8 +158,10 @@ class Fakes(Program):
 class Service(Program):
     """One replica, on a port that it keeps when it is started again."""
 
-    def __init__(self, config: Path, port: int, env: Mapping[str, str]) -> None:
-        super().__init__([sys.executable, "-m", "tests.faults.service", str(config)], config.with_suffix(".log"))
+    def __init__(self, config: Path, port: int, env: Mapping[str, str], *, plain: bool = False) -> None:
+        """`plain`: the command that people run, with its JSON log; it knows no moment to die at."""
+        run = ["receiver.cli", "serve", "--config"] if plain else ["tests.faults.service"]
+        super().__init__([sys.executable, "-m", *run, str(config)], config.with_suffix(".log"))
         self.url = f"http://127.0.0.1:{port}"
         self.env = dict(env)
 

@@ -46,7 +46,11 @@ Change = Callable[[dict[str, Any]], None]
 class Stage:
     """One store (None: each service has its embedded one), one set of vendors, some services that share a namespace."""
 
-    def __init__(self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver") -> None:
+    def __init__(
+        self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver", *, plain: bool = False
+    ) -> None:
+        """`plain`: the services are started by the command that people run (Service)."""
+        self._plain = plain
         self.folder = folder
         self.store = store
         self.fakes = fakes
@@ -70,7 +74,7 @@ class Stage:
         for number in range(services):
             port = free_port()
             config = self._config(number, port, redis)
-            self.services.append(Service(config, port, {**ENV, **self._vendors()}))
+            self.services.append(Service(config, port, {**ENV, **self._vendors()}, plain=self._plain))
         self.sender = Sender([service.url for service in self.services], self.folder / "sender.jsonl")
         for number in range(services if start else 0):
             await self.start(number)
