@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from tests.faults.stage import Change, Stage, vendors_and_store
 from tests.faults.waiting import until
 from tests.load.ledger import Pages, percentile
 from tests.load.sender import Group, Sender
+from tests.load.slow_store import SlowStore
 from tests.load.throttle import PERIOD, Throttle
 from tests.load.watch import ReplicaWatch, ended_tasks
 
@@ -43,15 +43,16 @@ class Report:
 class LoadRun:
     """Replicas, store, vendors, sender and watches of one run."""
 
-    def __init__(self, stage: Stage, sender: Sender, watches: Sequence[ReplicaWatch]) -> None:
-        """Everything runs already."""
+    def __init__(
+        self, stage: Stage, sender: Sender, watches: Sequence[ReplicaWatch], slow: SlowStore | None = None
+    ) -> None:
+        """Everything runs already; `slow` is the proxy before the store, where there is one."""
+        self.slow = slow
         self.stage = stage
         self.sender = sender
         self.watches = list(watches)
-        self.lifted = 0.0
-        """Unix time at which the replicas got the CPU again."""
         self.caught_up: float | None = None
-        """Seconds from then until nothing was owed."""
+        """Seconds until nothing was owed, once the replicas had the whole CPU again; None: it took too long."""
 
     async def throttled(self, share: float, rate: float, seconds: float, *, period: float = PERIOD) -> None:
         """Send while every replica has that share of a core, then give the CPU back and wait until nothing is owed."""
@@ -59,7 +60,10 @@ class LoadRun:
             for service in self.stage.services:
                 stack.enter_context(Throttle(service.pid, share, period))
             await self.sender.run(rate, seconds)
-        self.lifted = time.time()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until everything that was sent is taken and paged, for `CATCH_UP` seconds at most."""
         with contextlib.suppress(AssertionError):
             self.caught_up = await until(self._nothing_owed, "everything taken and paged", CATCH_UP)
 
@@ -182,22 +186,35 @@ def with_storm(content: dict[str, Any]) -> None:
 @contextlib.asynccontextmanager
 async def load_run(
     folder: Path, replicas: int = 1, *, embedded: bool = False, change: Change = with_storm, severe_each: int = 20,
-    redis: Mapping[str, str] | None = None,
+    slow: bool = False,
 ) -> AsyncIterator[LoadRun]:  # fmt: skip
-    """Start everything, and end it with the block. `embedded`: one replica with its own store."""
-    assert not embedded or replicas == 1, "an embedded store serves one replica"
-    async with vendors_and_store(folder, store=not embedded, rate_limits=True) as (valkey, fakes):
+    """Start everything, and end it with the block.
+
+    `embedded`: one replica with its own store. `slow`: the replicas reach the store through a proxy, `LoadRun.slow`,
+    that adds nothing until it is told to.
+    """
+    assert not embedded or (replicas == 1 and not slow), "an embedded store serves one replica, which starts it"
+    async with contextlib.AsyncExitStack() as stack:
+        valkey, fakes = await stack.enter_async_context(vendors_and_store(folder, store=not embedded, rate_limits=True))
+        proxy: SlowStore | None = None
+        if slow:
+            assert valkey is not None
+            proxy = await stack.enter_async_context(SlowStore(valkey.socket.parent, valkey.socket))
         stage = Stage(folder / "run", valkey, fakes, plain=True)
-        sender: Sender | None = None
-        watches: list[ReplicaWatch] = []
-        try:
-            await stage.open(replicas, redis=redis or {}, change=change)
-            sender = Sender([service.url for service in stage.services], severe_each=severe_each)
-            watches = [ReplicaWatch(service).start() for service in stage.services]
-            yield LoadRun(stage, sender, watches)
-        finally:
-            for watch in watches:
-                await watch.close()
-            if sender is not None:
-                await sender.close()
-            await stage.end()
+        stack.push_async_callback(stage.end)
+        await stage.open(replicas, redis={}, change=_through(proxy, change))
+        sender = Sender([service.url for service in stage.services], severe_each=severe_each)
+        stack.push_async_callback(sender.close)
+        watches = [ReplicaWatch(service).start() for service in stage.services]
+        for watch in watches:
+            stack.push_async_callback(watch.close)
+        yield LoadRun(stage, sender, watches, proxy)
+
+
+def _through(proxy: SlowStore | None, change: Change) -> Change:
+    def changed(content: dict[str, Any]) -> None:
+        change(content)
+        if proxy is not None:
+            content["redis"]["url"] = proxy.url
+
+    return changed

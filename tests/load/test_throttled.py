@@ -22,9 +22,9 @@ LONG = 2.0
         (0.25, 12.0, PERIOD, False),
         (0.1, 4.0, PERIOD, True),
         (0.1, 4.0, LONG, True),
-        (0.1, 12.0, PERIOD, False),
+        (0.25, 40.0, PERIOD, False),
     ],
-    ids=["half", "quarter", "tenth", "tenth-in-long-stops", "tenth-overloaded"],
+    ids=["half", "quarter", "tenth", "tenth-in-long-stops", "quarter-overloaded"],
 )
 async def test_a_share_of_a_core_loses_nothing(
     tmp_path: Path, share: float, rate: float, period: float, embedded: bool
