@@ -1,10 +1,12 @@
 """`python -m bench`: what a webhook costs beside a handler that only reads it. CPU first, for it is the stable measure.
 
 Each round measures the variants one after another; a line prints the median of the rounds' ratios and their span.
+`--throttled` and `--soak` run long measurements of real replicas instead, which exit 1 when a promise is broken.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import oncall, review, rules
+from bench import oncall, review, rules, soak, throttled
 from receiver.model.alert import fingerprint
 
 ROUNDS = 3
@@ -162,7 +164,30 @@ async def main() -> None:
                 server.process.wait(30)
 
 
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--throttled", action="store_true", help="replicas that get a part of a core")
+    which.add_argument("--soak", action="store_true", help="a steady load beside a busy loop")
+    parser.add_argument("--minutes", type=float, help="of one throttled run (5), or of the soak (60)")
+    parser.add_argument("--runs", type=int, default=1, help="of each throttled case")
+    parser.add_argument("--share", type=float, choices=[case[0] for case in throttled.CASES], help="that case alone")
+    parser.add_argument("--period", type=float, default=0.1, help="seconds of one cycle of stopping and going on")
+    parser.add_argument("--replicas", type=int, default=1, choices=(1, 2), help="two share a store of their own")
+    parser.add_argument("--rate", type=float, default=3.0, help="groups a second of the soak")
+    found = parser.parse_args()
+    if found.minutes is None:
+        found.minutes = 60.0 if found.soak else 5.0
+    return found
+
+
 if __name__ == "__main__":
+    asked = arguments()
+    if asked.throttled:
+        sys.exit(throttled.run(asked))
+    if asked.soak:
+        sys.exit(soak.run(asked))
     rules.main()
     asyncio.run(review.main([size // 5 for size in review.SIZES]))
     asyncio.run(main())

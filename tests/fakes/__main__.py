@@ -1,9 +1,9 @@
 """The fakes as a process of their own, which outlives the service that a test kills.
 
-`python -m tests.fakes --ledger FILE --port-file FILE [--port N] [--hook-secret S]` serves PagerDuty at `/v2/enqueue`,
-Slack at `/api/<method>` and a hook at `/hook`, all on one port of the loopback, until SIGTERM. The port file is
-written, and the port printed, once it answers. `POST /_script/<pagerduty|slack|hook>` takes a
-list of Answer objects as JSON.
+`python -m tests.fakes --ledger FILE --port-file FILE [--port N] [--hook-secret S] [--rate-limits]` serves PagerDuty at
+`/v2/enqueue`, Slack at `/api/<method>` and a hook at `/hook`, all on one port of the loopback, until SIGTERM. The port
+file is written, and the port printed, once it answers. `POST /_script/<pagerduty|slack|hook>` takes a list of Answer
+objects as JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from pathlib import Path
 
 from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Ledger, Site
@@ -20,7 +21,10 @@ from tests.fakes import FakeHook, FakePagerDuty, FakeSlack, Ledger, Site
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
     ledger = Ledger(arguments.ledger)
-    site = Site(FakePagerDuty(ledger), FakeSlack(ledger), FakeHook(ledger, arguments.hook_secret), control=True)
+    vendors = (FakePagerDuty(ledger), FakeSlack(ledger), FakeHook(ledger, arguments.hook_secret))
+    for vendor in vendors if arguments.rate_limits else ():
+        vendor.clock = time.time
+    site = Site(*vendors, control=True)
     url = await site.start(arguments.port)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,6 +47,7 @@ def main() -> None:
     parser.add_argument("--port-file", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--hook-secret", default="")
+    parser.add_argument("--rate-limits", action="store_true", help="answer 429 above the vendors' limits")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -115,14 +115,16 @@ class Valkey(Program):
 class Fakes(Program):
     """The vendors, and the ledger of what they took."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rate_limits: bool = False) -> None:
+        """`rate_limits`: they answer 429 above the limits that the vendors' documentation names."""
         folder.mkdir(parents=True)
         self.ledger = folder / "vendors.jsonl"
         self._port_file = folder / "port"
         self._read = 0
         self._entries: list[dict[str, Any]] = []
         files = ["--ledger", str(self.ledger), "--port-file", str(self._port_file)]
-        super().__init__([sys.executable, "-m", "tests.fakes", *files], folder / "log")
+        limits = ["--rate-limits"] if rate_limits else []
+        super().__init__([sys.executable, "-m", "tests.fakes", *files, *limits], folder / "log")
 
     async def start(self) -> None:
         """Return once they listen."""
@@ -156,8 +158,10 @@ class Fakes(Program):
 class Service(Program):
     """One replica, on a port that it keeps when it is started again."""
 
-    def __init__(self, config: Path, port: int, env: Mapping[str, str]) -> None:
-        super().__init__([sys.executable, "-m", "tests.faults.service", str(config)], config.with_suffix(".log"))
+    def __init__(self, config: Path, port: int, env: Mapping[str, str], *, plain: bool = False) -> None:
+        """`plain`: the command that people run, with its JSON log; it knows no moment to die at."""
+        run = ["receiver.cli", "serve", "--config"] if plain else ["tests.faults.service"]
+        super().__init__([sys.executable, "-m", *run, str(config)], config.with_suffix(".log"))
         self.url = f"http://127.0.0.1:{port}"
         self.env = dict(env)
 

@@ -46,7 +46,11 @@ Change = Callable[[dict[str, Any]], None]
 class Stage:
     """One store (None: each service has its embedded one), one set of vendors, some services that share a namespace."""
 
-    def __init__(self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver") -> None:
+    def __init__(
+        self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver", *, plain: bool = False
+    ) -> None:
+        """`plain`: the services are started by the command that people run (Service)."""
+        self._plain = plain
         self.folder = folder
         self.store = store
         self.fakes = fakes
@@ -70,7 +74,7 @@ class Stage:
         for number in range(services):
             port = free_port()
             config = self._config(number, port, redis)
-            self.services.append(Service(config, port, {**ENV, **self._vendors()}))
+            self.services.append(Service(config, port, {**ENV, **self._vendors()}, plain=self._plain))
         self.sender = Sender([service.url for service in self.services], self.folder / "sender.jsonl")
         for number in range(services if start else 0):
             await self.start(number)
@@ -242,10 +246,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def vendors_and_store(folder: Path, *, store: bool = True) -> AsyncIterator[tuple[Valkey | None, Fakes]]:
+async def vendors_and_store(
+    folder: Path, *, store: bool = True, rate_limits: bool = False
+) -> AsyncIterator[tuple[Valkey | None, Fakes]]:
     """A store of its own and vendors, ended with the block; the socket's path has to be short, so it is elsewhere."""
     short = Path(tempfile.mkdtemp(prefix="faults-"))
-    fakes, valkey = Fakes(folder / "vendors"), Valkey(short / "store") if store else None
+    fakes = Fakes(folder / "vendors", rate_limits=rate_limits)
+    valkey = Valkey(short / "store") if store else None
     try:
         await fakes.start()
         if valkey is not None:

@@ -1,0 +1,58 @@
+"""`python -m bench --throttled`: what a replica keeps of its promises with a part of a core, in the long form.
+
+One row of a Markdown table a run; tests/load/test_throttled.py is the short form, with the same harness. The exit code
+is 1 when any run broke a promise; the breaches stand below the table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+
+from tests.load.run import Report, load_run
+
+CASES = ((0.5, 12.0), (0.25, 12.0), (0.1, 4.0))
+"""Share of a core, and new groups a second (issue 16)."""
+COLUMNS = (
+    "groups", "attempts", "refused", "accept_p99", "taken_p99", "pages", "sev1_page_p50", "sev1_page_p99",
+    "beat_age_max", "caught_up",
+)  # fmt: skip
+
+
+async def one(share: float, rate: float, seconds: float, period: float, *, replicas: int, embedded: bool) -> Report:
+    """Return the report of one run."""
+    with tempfile.TemporaryDirectory(prefix="throttled-") as folder:
+        async with load_run(Path(folder), replicas, embedded=embedded) as run:
+            await run.throttled(share, rate, seconds, period=period)
+            return await run.report()
+
+
+def row(share: float, rate: float, turn: int, report: Report) -> str:
+    """Return a line of the table."""
+    cells = [f"{share:.0%}", f"{rate:g}/s", str(turn), *(str(report.figures[name]) for name in COLUMNS)]
+    return f"| {' | '.join([*cells, str(len(report.breaches))])} |"
+
+
+async def main(arguments: Namespace) -> int:
+    """Run every case as often as asked for, and return the exit code."""
+    head = ["CPU", "rate", "run", *COLUMNS, "breaches"]
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
+    breaches: list[str] = []
+    cases = [case for case in CASES if arguments.share in (None, case[0])]
+    for share, rate in cases:
+        for turn in range(1, arguments.runs + 1):
+            seconds, period = arguments.minutes * 60, arguments.period
+            report = await one(
+                share, rate, seconds, period, replicas=arguments.replicas, embedded=arguments.replicas == 1
+            )
+            print(row(share, rate, turn, report), flush=True)
+            breaches += [f"{share:.0%} {rate:g}/s run {turn}: {breach}" for breach in report.breaches]
+    print("\n".join(["", *breaches]) if breaches else "\nno breach")
+    return 1 if breaches else 0
+
+
+def run(arguments: Namespace) -> int:
+    """Run it, and return the exit code."""
+    return asyncio.run(main(arguments))

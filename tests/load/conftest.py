@@ -1,0 +1,12 @@
+"""Every test of this folder measures seconds on real processes, so nothing else may run beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder `alone`."""
+    for item in items:
+        if "tests/load/" in item.path.as_posix():
+            item.add_marker(pytest.mark.alone)

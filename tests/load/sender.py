@@ -1,0 +1,173 @@
+"""Sends groups of alerts at a steady rate, each as Alertmanager does: with a timeout, retries, and flushes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+
+from tests.faults.sender import TOKEN
+from tests.stories.world import alert, notification
+
+FLUSH = 10.0
+"""Seconds for which a notification is retried before the group's next flush begins: Alertmanager's `group_interval`,
+which the harness keeps short, and the least time that Alertmanager gives a notification."""
+FIRST_WAIT, GROWTH, SPREAD = 0.5, 1.5, 0.5
+"""Alertmanager's backoff within a flush: half a second, 1.5 times as long each time, give or take a half."""
+NAMES = {"SEV-1": "DatabaseCorruption", "SEV-2": "Auth", "SEV-3": "DataDelay"}
+"""How an alert is named, after config/severity-rules.yaml, to get that severity."""
+
+
+@dataclass
+class Group:
+    """One group of alerts, and what became of its notifications."""
+
+    number: int
+    severity: str
+    starts: datetime
+    first_try: float = 0.0
+    """Unix time of the first attempt."""
+    taken: float | None = None
+    """Unix time of the first 2xx for the firing notification."""
+    said: dict[str, Any] = field(default_factory=dict)
+    """What the 2xx answered."""
+    attempts: int = 0
+    ended: bool = False
+    """Whether the resolved notification got a 2xx."""
+
+    @property
+    def name(self) -> str:
+        """The alert's name, by which the vendors' ledger knows the group."""
+        return f"{NAMES[self.severity]}Load{self.number}"
+
+    def body(self, *, firing: bool = True) -> bytes:
+        """Return the notification about it."""
+        ends = datetime.now(UTC) if not firing else self.starts + timedelta(minutes=5)
+        one = alert(
+            self.name, firing=firing, labels={"instance": "10.0.0.1"}, annotations={"summary": "under load"},
+            starts=_rfc3339(self.starts), ends=_rfc3339(ends),
+        )  # fmt: skip
+        return notification(one, group=self.name)
+
+
+@dataclass
+class Attempt:
+    """One request and its answer."""
+
+    at: float
+    """Unix time."""
+    took: float
+    """Seconds."""
+    outcome: str
+    """The answer's status, or the name of the client's error."""
+
+
+class Sender:
+    """One Alertmanager in front of some replicas, which it uses in turn."""
+
+    def __init__(self, urls: Sequence[str], *, severe_each: int = 20, timeout: float = 10.0) -> None:
+        """One group of `severe_each` is SEV-1, the others SEV-2; `timeout` is in seconds and for one attempt."""
+        self.urls = list(urls)
+        self.severe_each = severe_each
+        self.groups: list[Group] = []
+        self.attempts: list[Attempt] = []
+        self._turns = itertools.count()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            connector=aiohttp.TCPConnector(limit=0),
+            headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+        )
+
+    async def close(self) -> None:
+        """Give up what is not taken yet, and close the connections."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.close()
+
+    async def run(
+        self, rate: float, seconds: float, *, repeat: float | None = None, resolve_after: float | None = None
+    ) -> None:
+        """Begin `rate` new groups a second for `seconds`, whatever becomes of those before.
+
+        A group that was taken is sent again each `repeat` seconds, and as resolved after `resolve_after` seconds.
+        """
+        began = time.monotonic()
+        for number in range(round(rate * seconds)):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            self.begin(repeat=repeat, resolve_after=resolve_after)
+
+    def begin(self, *, repeat: float | None = None, resolve_after: float | None = None) -> Group:
+        """Begin one new group, and return it."""
+        number = len(self.groups) + 1
+        severity = "SEV-1" if number % self.severe_each == 0 else "SEV-2"
+        group = Group(number, severity, datetime.now(UTC))
+        self.groups.append(group)
+        task = asyncio.create_task(self._follow(group, repeat, resolve_after))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return group
+
+    @property
+    def waiting(self) -> list[Group]:
+        """The groups whose firing notification nobody has taken yet."""
+        return [group for group in self.groups if group.taken is None]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How often each answer was given."""
+        return Counter(attempt.outcome for attempt in self.attempts)
+
+    async def _follow(self, group: Group, repeat: float | None, resolve_after: float | None) -> None:
+        group.first_try = time.time()
+        group.said = await self._deliver(group, firing=True)
+        group.taken = time.time()
+        end = None if resolve_after is None else time.monotonic() + resolve_after
+        while repeat is not None and (end is None or time.monotonic() + repeat < end):
+            await asyncio.sleep(repeat)
+            await self._deliver(group, firing=True)
+        if end is not None:
+            await asyncio.sleep(max(0.0, end - time.monotonic()))
+            await self._deliver(group, firing=False)
+            group.ended = True
+
+    async def _deliver(self, group: Group, *, firing: bool) -> dict[str, Any]:
+        """Try until it is taken, flush after flush, and return what the answer says."""
+        while True:
+            wait, end = FIRST_WAIT, time.monotonic() + FLUSH
+            while time.monotonic() < end:
+                said = await self._post(group, firing=firing)
+                if said is not None:
+                    return said
+                await asyncio.sleep(wait * random.uniform(1 - SPREAD, 1 + SPREAD))
+                wait *= GROWTH
+
+    async def _post(self, group: Group, *, firing: bool) -> dict[str, Any] | None:
+        """Make one attempt; return the answer's content where it was taken, None where it has to be tried again."""
+        url, began = self.urls[next(self._turns) % len(self.urls)], time.time()
+        group.attempts += 1
+        said: dict[str, Any] | None = None
+        try:
+            async with self._session.post(f"{url}/webhooks/alertmanager", data=group.body(firing=firing)) as answer:
+                content = await answer.read()
+                outcome = str(answer.status)
+                if answer.status // 100 == 2:
+                    said = json.loads(content)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            outcome = type(error).__name__
+        self.attempts.append(Attempt(began, time.time() - began, outcome))
+        return said
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
