@@ -97,6 +97,10 @@ class Bulkhead:
             retry=Retry(NoBackoff(), 0),
             retry_on_error=[],
             health_check_interval=0,
+            # A connection without a handshake: each of its round trips would come out of the time of the first command,
+            # and a store that takes 300 ms a command would never get one through.
+            protocol=2,
+            driver_info=None,
         )
         made = self.pool.connection_class
         self.pool.connection_class = type(made.__name__, (_ClosesAtOnce, made), {})

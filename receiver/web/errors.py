@@ -17,6 +17,7 @@ from receiver.store.connection import StoreAway
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 AWAY = "the incident store is away; nothing was changed, try again"
+BUSY = "overloaded: this replica has too much to do; nothing was changed, try again"
 BARE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """Content-Security-Policy of everything but pages."""
 _FOR_ALL = {
@@ -80,8 +81,11 @@ def refusals(metrics: Metrics) -> Middleware:
         except Refusal as refusal:
             return problem(refusal.status, refusal.detail, refusal.errors, refusal.headers)
         except StoreAway as away:
-            log.warning("request_failed", method=request.method, path=request.path[:200], reason=str(away))
-            return problem(503, AWAY)
+            condition, reason = away.condition, str(away)
+            log.warning(
+                "request_failed", method=request.method, path=request.path[:200], condition=condition, reason=reason
+            )
+            return problem(503, BUSY if away.ours else AWAY)
         except web.HTTPException as error:
             return _known(request, error)
         except Exception:

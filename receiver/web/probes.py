@@ -26,8 +26,8 @@ class Probes:
         self.gate = gate
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """200 while the loop turns, 503 when its last beat is older than 30 s."""
-        alive = self._still_for() <= STILL
+        """200 while the loop turns, 503 when its last beat is older, or a task has not run for longer, than 30 s."""
+        alive = max(self._still_for(), self.doors.supervisor.longest_down()) <= STILL
         return answer({"status": "ok" if alive else "stuck", **self._parts()}, 200 if alive else 503)
 
     async def readyz(self, request: web.Request) -> web.Response:
@@ -62,6 +62,11 @@ class Probes:
                 "durability": doors.connection.level,
                 "away_seconds": 0 if away is None else round(doors.clock.monotonic() - away, 1),
             },
+            "tasks": {
+                name: {"running": one.down_since is None, "restarts": one.restarts}
+                for name, one in sorted(doors.supervisor.tasks.items())
+            },
+            "refused": {"owed": len(doors.refused)},
             "channels": dict(sorted(channels.items())),
             "mirror": {"open_incidents": len(doors.mirror.open()), "commits_seen": doors.mirror.after},
         }

@@ -1,0 +1,99 @@
+"""The queue before the store: bounded, urgent groups first, and nobody waits longer than an answer may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from receiver.model.severity import Severity
+from receiver.store.conditions import Overloaded
+from receiver.web import admission
+from receiver.web.admission import Admission
+
+
+async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:
+    async with made.turn(limit, urgent=urgent):
+        order.append(name)
+        await asyncio.sleep(0)
+
+
+async def test_urgent_groups_have_their_turn_first() -> None:
+    made, order, go = Admission(turns=1), list[str](), asyncio.Event()
+
+    async def first() -> None:
+        async with made.turn(5.0, urgent=False):
+            await go.wait()
+
+    tasks = [asyncio.create_task(first())]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(queued(made, f"rest {n}", order, urgent=False)) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(queued(made, f"urgent {n}", order, urgent=True)) for n in range(2)]
+    await asyncio.sleep(0)
+    assert made.waiting == 5
+    go.set()
+    await asyncio.gather(*tasks)
+    assert order == ["urgent 0", "urgent 1", "rest 0", "rest 1", "rest 2"]
+    assert made.waiting == 0
+
+
+async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
+    made, go = Admission(turns=1), asyncio.Event()
+
+    async def first() -> None:
+        async with made.turn(5.0, urgent=False):
+            await go.wait()
+
+    holder = asyncio.create_task(first())
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await queued(made, "late", [], urgent=True, limit=0.01)
+    gone = asyncio.create_task(queued(made, "gone", [], urgent=True))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    assert made.waiting == 0
+    go.set()
+    await holder
+    order: list[str] = []
+    await queued(made, "next", order, urgent=False, limit=0.01)
+    assert order == ["next"]
+
+
+async def test_one_cancelled_in_the_moment_of_its_turn_passes_it_on() -> None:
+    made, order = Admission(turns=1), list[str]()
+    async with made.turn(5.0, urgent=False):
+        unlucky = asyncio.create_task(queued(made, "unlucky", order, urgent=True))
+        other = asyncio.create_task(queued(made, "other", order, urgent=False))
+        await asyncio.sleep(0)
+    unlucky.cancel()  # its turn was given, and it has not run since
+    await asyncio.gather(unlucky, other, return_exceptions=True)
+    assert order == ["other"]
+
+
+def test_requests_and_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "MOST", 2)
+    monkeypatch.setattr(admission, "MOST_BYTES", 1000)
+    made = Admission()
+    with made.entered(10_000):
+        pass  # one alone is bounded by server.max_body
+    with made.entered(600) as measured:
+        with pytest.raises(Overloaded), made.entered(600):
+            pass
+        measured(100)
+        with made.entered(600), pytest.raises(Overloaded), made.entered(1):
+            pass
+    with made.entered(1000):
+        pass
+
+
+def test_the_last_severity_of_a_group_is_known_and_forgotten_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "GROUPS", 2)
+    made = Admission()
+    made.learn("a", Severity.SEV1)
+    made.learn("b", Severity.SEV4)
+    made.learn("a", Severity.SEV2)
+    assert (made.urgent("a"), made.urgent("b"), made.urgent("c")) == (True, False, False)
+    made.learn("c", None)
+    assert [made.known(name) for name in "abc"] == [True, False, True]
