@@ -42,14 +42,14 @@ class HangDetector:
     """Watches one event loop from a thread of its own."""
 
     def __init__(
-        self, clock: Clock, down: Callable[[], float], end: Callable[[str], None], limit: float = LIMIT
+        self, clock: Clock, down: Callable[[], float], end: Callable[[str], None], limit: float | None = None
     ) -> None:
         """`down` returns the seconds for which some task has not run; `end` is called once, with the reason.
 
         Both are called in the thread.
         """
         self.clock = clock
-        self.limit = limit
+        self.limit = LIMIT if limit is None else limit
         self._down = down
         self._end = end
         self._turns = 0
