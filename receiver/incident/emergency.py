@@ -6,45 +6,90 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from receiver.incident.audience import Policy, asked, episode_of, pages
+from receiver.incident.shelter import WINDOW, sheltered
+from receiver.incident.storm import KEY as STORM
 from receiver.incident.verdict import Part
+from receiver.model.alert import Alert
+from receiver.model.base import to_ms
 from receiver.model.incident import Incident, Page, State
 from receiver.model.severity import Severity, worst
 
 PAGED = (Severity.SEV1, Severity.SEV2)
 """The severities that are paged without a store (`incidents.emergency_paging`)."""
 
+STORM_ROUNDED = 10
+"""Minutes to which the beginning of a storm without the store is rounded down."""
+
 
 def emergency_pages(
-    part: Part, known: Incident | None, policy: Policy, now: datetime, sent: Iterable[Page] = ()
+    part: Part,
+    known: Incident | None,
+    policy: Policy,
+    now: datetime,
+    sent: Iterable[Page] = (),
+    episode: int | None = None,
 ) -> list[Page]:
     """Return the pages that a notification calls for although nothing can be stored; nothing ever resolves here.
 
     `known` is the newest incident of the key that this replica remembers: what it has paged is not paged again, under
-    the same key and episode. `sent` are the emergency pages made so far.
+    the same key and episode; what a person has closed over these alerts stays closed. `sent` are the emergency pages
+    made so far, `episode` is that of the first of them for this key: a group that shrinks keeps its page keys.
+    Nobody is paged for what a maintenance window holds.
     """
     firing = [alert for alert in part.alerts if alert.firing]
     severity = worst(part.decisions[alert.fingerprint].severity for alert in firing)
-    if severity not in PAGED:
+    if severity not in PAGED or sheltered(policy, [alert.labels for alert in firing], now) is not None:
         return []
-    episode, ring, paged = episode_of(alert.starts_at for alert in firing), 1, list(sent)
+    ring, paged = 1, list(sent)
+    episode = episode if episode is not None else episode_of(alert.starts_at for alert in firing)
+    if known is not None and known.state is State.CLOSED and _closed_over(known, firing, severity):
+        return []
     if known is not None and known.state is State.RESOLVED and known.resolved_at is not None:
         if now - known.resolved_at <= policy.reopen_within:
             episode, ring = known.episode, known.ring + 1
     elif known is not None and not known.state.over:
-        if not severity.worse_than(known.severity):
+        left = (known.held or "").startswith(WINDOW)  # a window held it, and holds all of it no longer
+        if not severity.worse_than(known.severity) and not left:
             return []
         episode, ring = known.episode, known.ring
         paged.extend(known.pages)
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
-    made, _ = pages(
-        policy,
-        asked(policy, policy.directory.severity(severity).page, now),
-        key=key,
-        episode=episode,
-        ring=ring,
-        paged=(),
-        step="emergency",
-        now=now,
-    )
+    return _pages(policy, severity, key=key, episode=episode, ring=ring, paged=paged, now=now)
+
+
+def storm_pages(severity: Severity, policy: Policy, began: datetime, now: datetime) -> list[Page]:
+    """Return the pages of one storm that began at `began`: for all that is above the limit of storm control."""
+    return _pages(policy, severity, key=STORM, episode=to_ms(began), ring=1, paged=(), now=now)
+
+
+def storm_began(now: datetime) -> datetime:
+    """Return the time that stands for a storm in its page keys: replicas that cannot agree mostly find the same."""
+    return now.replace(minute=now.minute - now.minute % STORM_ROUNDED, second=0, microsecond=0)
+
+
+def above_limit(severity: Severity, paged: Iterable[datetime], policy: Policy, now: datetime) -> bool:
+    """Return whether a group of `severity` is part of a storm; `paged`: when other groups were paged without the store.
+
+    SEV-1 never is (`ingest.storm`).
+    """
+    if policy.storm is None or severity is Severity.SEV1:
+        return False
+    most, within = policy.storm
+    return sum(now - moment <= within for moment in paged) >= most
+
+
+def _pages(
+    policy: Policy, severity: Severity, *, key: str, episode: int, ring: int, paged: Iterable[Page], now: datetime
+) -> list[Page]:
+    wanted = asked(policy, policy.directory.severity(severity).page, now)
+    made, _ = pages(policy, wanted, key=key, episode=episode, ring=ring, paged=(), step="emergency", now=now)
     done = {page.key for page in paged}
     return [page for page in made if page.key not in done]
+
+
+def _closed_over(known: Incident, firing: Iterable[Alert], severity: Severity) -> bool:
+    # As lifecycle decides with the store, as far as it can be known without the alerts' records: what began after the
+    # closing is new, and what is worse than the incident ever was has not been seen by the person who closed it.
+    closed = known.closed_at or known.resolved_at
+    anew = closed is None or any(alert.starts_at > closed for alert in firing)
+    return not anew and not severity.worse_than(known.severity)

@@ -6,15 +6,16 @@ of it and page nobody, SEV-1 excepted, which is never held back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.summons import summon
+from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Verdict, View
+from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident import Incident, Page, State
 from receiver.model.plan import Ladder
 from receiver.model.severity import Decision, Severity
 
@@ -63,17 +64,27 @@ def release(draft: Draft, policy: Policy, step: str) -> None:
         summon(draft, policy, step, released=True)
 
 
-def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: datetime, before: str = "") -> Verdict:
+def open_storm(
+    uid: str,
+    severity: Severity,
+    why: str,
+    policy: Policy,
+    now: datetime,
+    before: str = "",
+    adopted: Sequence[Page] = (),
+    began: datetime | None = None,
+) -> Verdict:
     """Return the opening of a storm incident as severe as the one that made it a storm.
 
-    `before`: the uid that the key of storms leads to still.
+    `before`: the uid that the key of storms leads to still. `adopted`: pages that were sent for it while the store was
+    away, since `began`.
     """
     draft = Draft(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
     incident = Incident(
         uid=uid,
         key=KEY,
         keys=(KEY,),
-        episode=round(now.timestamp() * 1000),
+        episode=to_ms(began or now),
         title=f"Storm: {why}",
         severity=severity,
         decision=Decision(severity=severity, rule="storm", reasons=(why,)),
@@ -87,6 +98,7 @@ def open_storm(uid: str, severity: Severity, why: str, policy: Policy, now: date
     shown = incident.model_dump(mode="json")
     data = {"incident": shown, "decision": shown["decision"], "alerts": []}
     draft.add(Kind.OPENED, "storm", f"{severity} storm: {why}", data, policy.informs)
+    adopt(draft, adopted)
     summon(draft, policy, "opened")
     return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})
 

@@ -203,7 +203,8 @@ class Deliver:
         room = fresh.name if fresh is not None else None
         told = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning, room=room)
         kept = None if receipt.nothing else told
-        await self._complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept)
+        triggered = notice.action is Action.TRIGGER
+        await self._complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept, triggered=triggered)
         if row.since_ms:
             self.metrics.lag.labels(row.to.channel).observe(max(0.0, now.timestamp() - row.since_ms / 1000))
 
@@ -223,7 +224,7 @@ class Deliver:
         memory.pop(SLOT, None)
         await self._complete(
             row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept,
-            memory=memory,
+            memory=memory, triggered=notice.action is Action.TRIGGER,
         )  # fmt: skip
 
     async def _complete(self, row: Claimed, outcome: Outcome, now_ms: int, **more: Any) -> None:

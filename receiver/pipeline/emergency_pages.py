@@ -12,12 +12,15 @@ import structlog
 
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
-from receiver.incident.emergency import emergency_pages
+from receiver.incident.audience import episode_of
+from receiver.incident.emergency import above_limit, emergency_pages, storm_began, storm_pages
+from receiver.incident.storm import KEY as STORM
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
-from receiver.model.incident import Page
+from receiver.model.incident import Incident, Page
 from receiver.model.notice import Action, Notice
 from receiver.pipeline.deliver import PAGE_WAIT
+from receiver.pipeline.intake import Intake
 from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
 from receiver.pipeline.setting import Setting
@@ -29,6 +32,11 @@ STUCK_WAIT = 30.0
 LONGEST_WAIT = 30.0
 """Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
 
+GATHER = 1.0
+"""Seconds from the first group above the limit of storm control to the page that lists them."""
+NAMED = 20
+"""How many of them are named; the rest is a count."""
+
 log = structlog.get_logger("receiver.emergency")
 
 
@@ -37,7 +45,8 @@ class EmergencyPage:
     """One emergency page and how far it got."""
 
     page: Page
-    part: Part
+    incident: Incident
+    """What the page says of it: it was never stored."""
     next_at: float
     attempts: int = 0
     accepted: bool = False
@@ -54,38 +63,101 @@ class EmergencyPages:
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
+        self.storm: list[EmergencyPage] = []
+        """The pages of the one storm that stands for all that is above the limit."""
+        self.storm_began: datetime | None = None
         self._pages: dict[str, EmergencyPage] = {}
+        self._episodes: dict[str, int] = {}
+        """By correlation key, that of its first page: a group that shrinks keeps its page keys."""
+        self._paged: dict[str, datetime] = {}
+        """When each correlation key was paged first, while the storm's time lasts."""
+        self._held_back: dict[str, Incident] = {}
+        self._storm_since: float | None = None
 
     @property
     def waiting(self) -> bool:
-        """Whether some page was not accepted yet."""
-        return any(not one.accepted for one in self._pages.values())
+        """Whether some page was not accepted yet, or a storm is to be paged."""
+        return any(not one.accepted for one in self._pages.values()) or self._storm_since is not None
 
-    def decide(self, parts: Iterable[Part], setting: Setting, now: datetime) -> list[EmergencyPage]:
-        """Return the pages that these parts call for and that were not made yet."""
-        made = []
+    def decide(self, parts: Iterable[Part], setting: Setting, now: datetime) -> tuple[list[EmergencyPage], bool]:
+        """Return the pages that these parts call for and that were not made yet, and whether a storm holds some back.
+
+        One page that lists them stands for all that is above the limit of storm control.
+        """
+        made: list[EmergencyPage] = []
+        capped = False
+        if setting.policy.storm is not None:
+            within = setting.policy.storm[1]
+            self._paged = {k: at for k, at in self._paged.items() if k in self._episodes or now - at <= within}
         for part in parts:
+            if part.key in self._held_back:
+                capped = True
+                continue
             sent = [one.page for one in self._pages.values()]
-            for page in emergency_pages(part, self.mirror.at(part.key), setting.policy, now, sent):
-                one = EmergencyPage(page, part, self.clock.monotonic())
-                self._pages[page.key] = one
-                made.append(one)
-        return made
+            known, episode = self.mirror.at(part.key), self._episodes.get(part.key)
+            found = emergency_pages(part, known, setting.policy, now, sent, episode)
+            if not found:
+                continue
+            incident = bare_incident(part, found[0], now)
+            if part.key not in self._paged:
+                if above_limit(incident.severity, self._paged.values(), setting.policy, now):
+                    self._held_back[part.key] = incident
+                    capped = True
+                    continue
+                self._paged[part.key] = now
+            self._episodes.setdefault(part.key, episode_of(a.starts_at for a in part.alerts if a.firing))
+            made += [self._add(page, bare_incident(part, page, now)) for page in found]
+        if capped and self._storm_since is None:
+            self._storm_since = self.clock.monotonic()
+        return made, capped
+
+    def _add(self, page: Page, incident: Incident) -> EmergencyPage:
+        one = EmergencyPage(page, incident, self.clock.monotonic())
+        self._pages[page.key] = one
+        return one
+
+    def _page_storm(self, setting: Setting, now: datetime) -> None:
+        # A moment later than the first, so that one page lists what comes at once.
+        if self.storm or self._storm_since is None or self.clock.monotonic() - self._storm_since < GATHER:
+            return
+        held = list(self._held_back.values())
+        severity = min((one.severity for one in held), key=lambda severity: severity.rank)
+        names = ", ".join(one.title for one in held[:NAMED]) + (
+            f" and {len(held) - NAMED} more" if len(held) > NAMED else ""
+        )
+        self.storm_began = storm_began(now)
+        for page in storm_pages(severity, setting.policy, self.storm_began, now):
+            title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
+            incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
+            self.storm.append(self._add(page, incident))
+
+    async def adopt_storm(self, intake: Intake, setting: Setting, now: datetime) -> None:
+        """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
+        if not self.storm:
+            return
+        severity, why = self.storm[0].incident.severity, f"{len(self._held_back)} groups while the store was away"
+        pages = [(one.page, one.accepted) for one in self.storm]
+        await intake.open_storm(severity, why, setting, now, pages, self.storm_began)
+        log.warning("emergency_adopted", incident="storm", pages=len(pages))
+        self.forget(self.storm)
+        self.storm, self._storm_since, self._held_back = [], None, {}
 
     def adopted(self, pages: Iterable[EmergencyPage]) -> dict[str, Sequence[tuple[Page, bool]]]:
         """Return pages by correlation key, each with whether the vendor accepted it: the commit adopts them."""
         found: dict[str, list[tuple[Page, bool]]] = {}
         for one in pages:
-            found.setdefault(one.part.key, []).append((one.page, one.accepted))
+            found.setdefault(one.incident.key, []).append((one.page, one.accepted))
         return dict(found)
 
     def forget(self, pages: Iterable[EmergencyPage]) -> None:
         """Forget pages that were adopted, or never will be."""
         for one in pages:
             self._pages.pop(one.page.key, None)
+            self._episodes.pop(one.incident.key, None)
 
     def send(self, setting: Setting, now: datetime) -> None:
         """Start an attempt at each page that is due. One that hangs keeps no other waiting."""
+        self._page_storm(setting, now)
         free = AT_ONCE - sum(one.busy for one in self._pages.values())
         moment = self.clock.monotonic()
         due = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
@@ -108,7 +180,7 @@ class EmergencyPages:
             self.metrics.emergency_pages.labels("stuck").inc()
             log.error("emergency_page_stuck", person=one.page.person, key=one.page.key, channel=one.page.channel)
             return
-        incident = bare_incident(one.part, one.page, now)
+        incident = one.incident
         notice = Notice(
             key=one.page.key,
             action=Action.TRIGGER,

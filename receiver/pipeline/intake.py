@@ -10,13 +10,16 @@ from datetime import datetime
 import orjson
 
 from receiver.clock import Clock
+from receiver.incident.journal import Draft
 from receiver.incident.lifecycle import on_notification
 from receiver.incident.storm import KEY, open_storm
+from receiver.incident.summons import adopt
 from receiver.incident.timing import held_until
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
 from receiver.model.base import to_ms
+from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
@@ -265,15 +268,46 @@ class Intake:
         bodies = await self.incidents.bodies(known.incident.uid)
         return {name: body.get("labels", {}) for name, body in bodies.items()}
 
-    async def open_storm(self, severity: Severity, why: str, setting: Setting, now: datetime) -> None:
-        """Open the incident that stands for a storm; another replica may have been faster."""
+    async def open_storm(
+        self,
+        severity: Severity,
+        why: str,
+        setting: Setting,
+        now: datetime,
+        adopted: Sequence[tuple[Page, bool]] = (),
+        began: datetime | None = None,
+    ) -> None:
+        """Open the incident that stands for a storm; another replica may have been faster.
+
+        `adopted`: pages that were sent for it while the store was away, since `began`, with whether they were accepted.
+        """
         # The one before may have been ended by a person, who knew nothing of the key: it leads there still.
         before, is_open = (await self.incidents.led([KEY]))[KEY]
         if is_open:
+            await self._adopt_into(before, adopted, setting, now)
             return
-        verdict = open_storm(new_uid(), severity, why, setting.policy, now, before)
+        sent = [page for page, _ in adopted]
+        verdict = open_storm(new_uid(), severity, why, setting.policy, now, before, sent, began)
         with suppress(Stale):
-            await self.commit(verdict, setting, now)
+            await self.commit(verdict, setting, now, adopted=adopted)
+
+    async def _adopt_into(
+        self, uid: str, adopted: Sequence[tuple[Page, bool]], setting: Setting, now: datetime
+    ) -> None:
+        for _ in range(TRIES if adopted else 0):
+            incident = await self.incidents.incident(uid)
+            if incident is None:
+                return
+            draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)
+            adopt(draft, [page for page, _ in adopted])
+            if not draft.events:
+                return
+            verdict = Verdict(Outcome.UPDATED, "emergency", draft.incident, draft.events)
+            try:
+                await self.commit(verdict, setting, now, adopted=adopted)
+            except Stale:
+                continue
+            return
 
     async def commit(
         self,

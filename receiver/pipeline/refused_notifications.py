@@ -62,6 +62,8 @@ class Debt:
     """Whether the last attempt failed because of the store, and not because of this process."""
     decided: bool = False
     """Whether it was decided whom to page for it without the store."""
+    capped: bool = False
+    """Whether the page of a storm stands for it."""
     pages: list[EmergencyPage] = field(default_factory=list)
     tries: int = 0
     """Attempts to adopt its pages that failed although the store was there."""
@@ -102,6 +104,7 @@ class RefusedNotifications:
         self._debts: dict[str, Debt] = {}
         self._bytes = 0
         self._added = asyncio.Event()
+        self._adopting_storm = False
 
     def __len__(self) -> int:
         """Return how many groups are owed."""
@@ -184,8 +187,9 @@ class RefusedNotifications:
 
     def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
         debt.decided = True
-        debt.pages.extend(self.pages.decide(debt.parts or (), setting, now))
-        if not debt.pages:
+        made, debt.capped = self.pages.decide(debt.parts or (), setting, now)
+        debt.pages.extend(made)
+        if not debt.pages and not debt.capped:
             self._forget(debt)  # somebody was paged for it already, or nobody is to be
         else:
             debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
@@ -196,11 +200,30 @@ class RefusedNotifications:
         waiting = [debt for debt in self._debts.values() if not debt.busy and now >= debt.next_at]
         if self.monitor.away:
             # What was paged waits for the store; what was not is tried all the same.
-            waiting = [debt for debt in waiting if not debt.pages]
+            waiting = [debt for debt in waiting if not debt.decided]
+        elif self.pages.storm:
+            # First the incident of the storm: what is part of it joins it, and pages nobody by itself.
+            waiting = [debt for debt in waiting if not debt.capped]
+            self._start_storm()
         waiting = [debt for debt in waiting if not any(page.busy for page in debt.pages)]
-        for debt in sorted(waiting, key=lambda debt: (bool(debt.pages), debt.rank, debt.since))[: max(0, free)]:
+        order = sorted(waiting, key=lambda debt: (debt.capped, bool(debt.pages), debt.rank, debt.since))
+        for debt in order[: max(0, free)]:
             debt.busy = True
             self.spawn("refused", lambda debt=debt: self._attempt(debt))  # type: ignore[misc]
+
+    def _start_storm(self) -> None:
+        if self._adopting_storm or any(page.busy for page in self.pages.storm):
+            return
+        self._adopting_storm = True
+
+        async def adopt() -> None:
+            try:
+                with lane(Lane.DEBTS):
+                    await self.pages.adopt_storm(self.intake, self.setting(), self.clock.now())
+            finally:
+                self._adopting_storm = False
+
+        self.spawn("adopt", adopt)
 
     async def _attempt(self, debt: Debt) -> None:
         try:

@@ -187,10 +187,12 @@ class Due:
         again_ms: int = 0,
         told_to_wait: bool = False,
         letter: dict[str, Any] | None = None,
+        triggered: bool = False,
     ) -> str:
         """End the lease of `row`.
 
-        Returns done, more, again, parked, or lost when the lease was somebody else's by now.
+        Returns done, more, again, parked, or lost when the lease was somebody else's by now. `triggered`: a trigger was
+        sent; where the lease was lost the row is due again, so that the newest state follows it (reliability P3).
         """
         reply: str = await self.connection.write(
             COMPLETE,
@@ -207,6 +209,7 @@ class Due:
                 again_ms,
                 int(told_to_wait),
                 "" if letter is None else orjson.dumps(letter),
+                int(triggered),
             ],
         )
         return reply

@@ -23,7 +23,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their mirror |
 | `op:<operation>` | string reply | 1 hour | commit: a repeated operation gets its first answer |
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
-| `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory |
+| `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory, stray (a late trigger) |
 | `rooms` | hash place -> uid | for ever | keep_room: which incident a place of its own in chat belongs to |
 | `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: what a door took is not taken again |
 | `children:<uid>` | hash uid -> rank | history | commit: what a storm holds back, and how severe each is |

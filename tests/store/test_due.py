@@ -69,6 +69,34 @@ async def test_a_late_completion_under_an_old_token_is_lost(rooms: Rooms) -> Non
     assert await rooms.due.complete(second, Outcome.DONE, MS, said=3) == "lost"
 
 
+async def test_a_trigger_sent_after_its_lease_is_followed_by_the_newest_state(rooms: Rooms) -> None:
+    _, first = await one(rooms)
+    (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)
+    resolved = {"sent": "resolve", "rung": True, "called": 3}
+    assert await rooms.due.complete(second, Outcome.DONE, MS + LEASE + 1, said=3, memory=resolved) == "done"
+    late = MS + LEASE + 2
+    assert await rooms.due.complete(first, Outcome.DONE, late, said=3, memory={"sent": "trigger"}) == "lost"
+    assert await rooms.due.claim("pager!", late, 10) == [], "nothing was triggered"
+    told = await rooms.due.complete(first, Outcome.DONE, late, said=3, memory={"sent": "trigger"}, triggered=True)
+    assert told == "lost"
+    (third,) = await rooms.due.claim("pager!", late, 10)
+    assert third.memory == {"sent": "trigger", "rung": True, "called": 3}
+
+
+async def test_a_late_trigger_beside_a_send_under_way_is_followed_once_that_has_ended(rooms: Rooms) -> None:
+    _, first = await one(rooms)
+    (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)
+    late = MS + LEASE + 1
+    assert await rooms.due.complete(first, Outcome.AGAIN, late, again_ms=late, triggered=True) == "lost"
+    assert await rooms.due.claim("pager!", late, 10) == [], "the other's lease stands"
+    memory = {"sent": "resolve", "rung": True}
+    assert await rooms.due.complete(second, Outcome.DONE, late + 1, said=3, memory=memory) == "more"
+    (third,) = await rooms.due.claim("pager!", late + 1, 10)
+    assert third.memory == {"sent": "trigger", "rung": True}
+    assert await rooms.due.complete(third, Outcome.DONE, late + 2, said=3, memory=memory) == "done"
+    assert await rooms.due.claim("pager!", late + LEASE, 10) == []
+
+
 async def test_rows_of_another_token_are_not_shown(rooms: Rooms) -> None:
     _, row = await one(rooms)
     assert await rooms.due.rows([(row.member, "other"), ("no-such-row", "other")]) == []

@@ -48,7 +48,7 @@ async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url
     await beats(world)
     sent = len(world.sent())
     later = notification(alert("ApiDown", starts="2026-11-23T15:00:00Z"))
-    made = one.pages.decide(judged(parse_notification(later), one.setting), one.setting, world.clock.now())
+    made, _ = one.pages.decide(judged(parse_notification(later), one.setting), one.setting, world.clock.now())
     one.pages.send(one.setting, world.clock.now())
     await one.work.idle()
     assert len(world.sent()) == sent + len(made) == sent + 2

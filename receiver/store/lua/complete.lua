@@ -3,11 +3,27 @@
 --
 -- KEYS[1]  row:<member>
 -- ARGV     prefix, member, token, outcome (done | again | parked | later: not tried at all), now ms, seq said up to, memory JSON or "",
---          receipt JSON or "", again at ms, 1 when the vendor asked to wait until then, letter JSON or ""
+--          receipt JSON or "", again at ms, 1 when the vendor asked to wait until then, letter JSON or "",
+--          1 when a trigger was sent
 -- reply    "done" | "more" (something new came meanwhile) | "again" | "parked" | "lost" (the lease was somebody else's by now)
 local p, member, outcome, now = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
-local row = redis.call('HMGET', KEYS[1], 'token', 'lane', 'last', 'uid')
-if row[1] ~= ARGV[3] then return 'lost' end
+local row = redis.call('HMGET', KEYS[1], 'token', 'lane', 'last', 'uid', 'until')
+-- A trigger of a lease that had ended may have arrived after the resolve of whoever came next: the row is due again, as
+-- one whose trigger was sent, so that the newest state follows it.
+local function follow_trigger()
+  local ok, memory = pcall(cjson.decode, redis.call('HGET', KEYS[1], 'memory') or '{}')
+  if not ok or type(memory) ~= 'table' then memory = {} end
+  memory.sent, memory.rung = 'trigger', true
+  redis.call('HSET', KEYS[1], 'memory', cjson.encode(memory))
+  redis.call('HDEL', KEYS[1], 'stray')
+  redis.call('ZADD', p .. 'due:' .. row[2], now, member)
+end
+if row[1] ~= ARGV[3] then
+  if ARGV[12] == '1' and row[2] then
+    if tonumber(row[5] or '0') > now then redis.call('HSET', KEYS[1], 'stray', 1) else follow_trigger() end
+  end
+  return 'lost'
+end
 local due = p .. 'due:' .. row[2]
 redis.call('HSET', KEYS[1], 'until', 0, 'token', '')
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'memory', ARGV[7]) end
@@ -22,9 +38,14 @@ if outcome == 'done' then
   redis.call('HDEL', KEYS[1], 'wait')
   if tonumber(row[3]) > tonumber(ARGV[6]) then
     redis.call('ZADD', due, now, member)
+    if redis.call('HEXISTS', KEYS[1], 'stray') == 1 then follow_trigger() end
     return 'more'
   end
   redis.call('ZREM', due, member)
+  if redis.call('HEXISTS', KEYS[1], 'stray') == 1 then
+    follow_trigger()
+    return 'more'
+  end
   return 'done'
 end
 if outcome == 'later' then

@@ -1,0 +1,132 @@
+"""Without the store: windows, closed incidents, storms and shrinking groups count as far as the replica remembers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from receiver.incident.windows import Window
+from receiver.model.command import Close, Resolve
+from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import State
+from tests.stories.test_emergency import Outworld, outworld
+from tests.stories.world import alert, notification
+
+__all__ = ["outworld"]
+ALICE = Actor(kind=ActorKind.PERSON, name="alice")
+
+
+def group(*numbers: int, name: str = "AuthFailing", key: str = "auth", firing: bool = True) -> bytes:
+    """Return a notification about some alerts of one group, each a minute younger than the one before."""
+    members = [
+        alert(name, labels={"instance": str(n)}, starts=f"2026-11-23T13:0{n}:00Z", firing=firing) for n in numbers
+    ]
+    return notification(*members, group=key)
+
+
+async def test_a_group_that_shrinks_keeps_its_page_key(outworld: Outworld) -> None:
+    await outworld.open()
+    await outworld.kill()
+    for first in range(1, 6):
+        await outworld.knock(group(*range(first, 6)))
+        await outworld.beats(5)
+    assert len(set(outworld.sent())) == len(outworld.sent()) == 1
+    outworld.server.restart()
+    await outworld.beats(4)
+    await outworld.post(group(5, firing=False))
+    await outworld.forward("16m")
+    (incident,) = await outworld.incidents()
+    assert incident.state is State.RESOLVED
+    assert outworld.pagerduty.open() == []
+    assert outworld.pagerduty.rung == 1
+
+
+async def test_what_a_maintenance_window_holds_is_not_paged(outworld: Outworld) -> None:
+    await outworld.open()
+    one = outworld.one
+    now = outworld.clock.now()
+    window = Window(name="move", matchers=('service="api"',), starts=now, ends=now + timedelta(hours=1))
+    await one.upkeep.add(window, ALICE, now)
+    await outworld.kill()
+    await outworld.knock(notification(alert("ApiDown"), group="api"))
+    await outworld.knock(notification(alert("ApiDown", labels={"service": "shop"}), group="shop"))
+    await outworld.beats(6)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"], "of the shop"
+    outworld.server.restart()
+    await outworld.beats(4)
+    await outworld.post(notification(alert("ApiDown"), group="api"))
+    assert outworld.pagerduty.rung == 2
+    assert {one.service: bool(one.held) for one in await outworld.incidents()} == {"api": True, "shop": False}
+
+
+async def test_what_a_person_closed_is_not_paged_again(outworld: Outworld) -> None:
+    await outworld.open()
+    await outworld.post(notification(alert("ApiDown")))
+    for command in (Resolve(), Close()):
+        await outworld.one.respond.act("INC-2026-0001", command, ALICE, outworld.clock.now())
+    await outworld.quiet()
+    rung = outworld.pagerduty.rung
+    await outworld.kill()
+    await outworld.knock(notification(alert("ApiDown")))
+    await outworld.beats(6)
+    assert outworld.pagerduty.rung == rung
+    new = notification(alert("ApiDown", starts="2026-11-23T16:00:00Z"), group="api")
+    await outworld.knock(new)
+    await outworld.beats(6)
+    assert outworld.pagerduty.rung == rung + 2, "it began after the closing"
+    outworld.server.restart()
+    await outworld.beats(4)
+    assert [one.state for one in await outworld.incidents()] == [State.CLOSED, State.OPEN]
+
+
+def single(number: int, **more: Any) -> bytes:
+    """Return a notification of a group of its own, and an incident of its own."""
+    return notification(alert("AuthFailing", labels={"service": f"s{number}"}, **more), group=f"g{number}")
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_a_storm_is_capped_and_then_paged_once_with_a_list(outworld: Outworld, replicas: int) -> None:
+    await outworld.open(replicas=replicas)
+    assert outworld.one.setting.policy.storm is not None
+    most = outworld.one.setting.policy.storm[0]
+    count = most + 40
+    await outworld.kill()
+    for number in range(count):
+        service = {"service": f"s{number}"}
+        await outworld.knock(
+            notification(alert("AuthFailing", labels=service), group=f"g{number}"), to=number % replicas
+        )
+    await outworld.beats(8)
+    for number in range(count):  # Alertmanager retries, and a minute later the storm's time has passed
+        service = {"service": f"s{number}"}
+        await outworld.knock(
+            notification(alert("AuthFailing", labels=service), group=f"g{number}"), to=number % replicas
+        )
+    await outworld.beats(80)
+    keys = set(outworld.sent())
+    storms = {key for key in keys if "/storm/" in key}
+    assert len(storms) == 1
+    assert len(keys) <= most * replicas + 1
+    summary = next(
+        e["body"]["payload"]["summary"] for e in outworld.pagerduty.taken if e["body"]["dedup_key"] in storms
+    )
+    assert "Storm:" in summary
+    outworld.server.restart()
+    for _ in range(6):
+        await outworld.beats(5)
+    await outworld.quiet()
+    incidents = await outworld.incidents()
+    assert len(incidents) == count + 1
+    rung = outworld.pagerduty.rung
+    assert rung <= most * replicas + 2, "the storm stands for the rest"
+    (storm,) = (one for one in incidents if one.storm)
+    events = await outworld.one.incidents.events(storm.uid)
+    assert Kind.EMERGENCY_PAGED in [event.kind for event in events]
+    for number in range(count):
+        await outworld.post(single(number, firing=False), to=number % replicas)
+    await outworld.forward("40m")
+    await outworld.one.respond.act(storm.uid, Resolve(), ALICE, outworld.clock.now())
+    await outworld.quiet()
+    assert outworld.pagerduty.open() == []
