@@ -49,6 +49,18 @@ OK = Circuit()
 log = structlog.get_logger("receiver.delivery")
 
 
+class ReceiptNotStored(StoreAway):
+    """A send has ended, and the store could not be told how."""
+
+    condition = "receipt_not_stored"
+
+    def __init__(self, why: StoreAway, outcome: Outcome, completion: dict[str, Any]) -> None:
+        """`completion` is what was to be written, as arguments of `Due.complete`."""
+        super().__init__(str(why))
+        self.outcome = outcome
+        self.completion = completion
+
+
 class Aside(Protocol):
     """Who is told of what happens beside a delivery."""
 
@@ -235,7 +247,7 @@ class Deliver:
                 return
             except StoreAway as condition:
                 if not condition.ours or not left:
-                    raise
+                    raise ReceiptNotStored(condition, outcome, more) from None
             await asyncio.sleep(COMPLETE_AGAIN)
 
     async def _detour(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:

@@ -25,10 +25,11 @@ from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.mirror import Mirror
-from receiver.pipeline.owing import rows, timers_of
+from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
 from receiver.store.change import Change, Committed, Stale, new_uid
+from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents, Known, Seen
@@ -79,9 +80,9 @@ class Intake:
         mirror: Mirror,
         clock: Clock,
         metrics: Metrics,
-        deliver: Callable[[Committed, float], None],
+        deliver: Callable[[Committed, float, Mapping[str, Claimed]], None],
     ) -> None:
-        """`deliver` gets what a commit leased to this replica, and the monotonic time at which the commit was sent."""
+        """`deliver` gets what a commit leased to this replica, when that was sent (monotonic), and the rows it made."""
         self.setting = setting
         self.connection = connection
         self.incidents = incidents
@@ -361,7 +362,7 @@ class Intake:
         if done.incident is not None:
             self.mirror.take([done.incident])
         if done.leased:
-            self.deliver(done, began)
+            self.deliver(done, began, fresh_pages(done, change.rows, verdict.events, to_ms(now)))
         return done
 
     def _since(self, setting: Setting, now: datetime) -> int:

@@ -52,6 +52,10 @@ class Mirror:
         """Return the newest incident of a correlation key."""
         return self._by_key.get(key)
 
+    def snapshot(self, uid: str) -> Incident | None:
+        """Return what is remembered of an incident."""
+        return self._by_uid.get(uid)
+
     def open(self) -> list[Incident]:
         """Return the incidents that are not over, oldest first."""
         return sorted((i for i in self._by_uid.values() if not i.state.over), key=lambda i: i.opened_at)

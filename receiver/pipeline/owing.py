@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from receiver.incident.audience import destination
 from receiver.incident.timing import timers
 from receiver.model.base import to_ms
-from receiver.model.event import Destination, Event
+from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.pipeline.setting import Setting
-from receiver.store.change import Row
+from receiver.store.change import Committed, Row
+from receiver.store.claimed import Claimed
 
 
 def member_of(uid: str, channel: str, address: str) -> str:
@@ -42,3 +43,20 @@ def rows(
 def timers_of(incident: Incident, setting: Setting) -> dict[str, int]:
     """Return when each timer of `incident` is due, in milliseconds; 0 for one that is not."""
     return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in timers(incident, setting.policy).items()}
+
+
+def fresh_pages(done: Committed, rows: Sequence[Row], events: Sequence[Event], now_ms: int) -> dict[str, Claimed]:
+    """Return the rows of pages that a commit has made and leased, as they would be read, by member.
+
+    Only pages that these events make: nobody else can have had their rows before.
+    """
+    made = {event.data["page"]["key"] for event in events if event.kind is Kind.PAGE}
+    uid = done.incident.uid if done.incident is not None else ""
+    return {
+        row.member: Claimed(
+            member=row.member, token=done.token, uid=uid, to=row.to, cursor=0, last=row.last, tries=row.tries + 1,
+            attempts=0, since_ms=now_ms, memory=dict(row.memory or {}), lane=row.lane,
+        )
+        for row in rows
+        if row.member in done.leased and row.to.paging and row.to.address in made
+    }  # fmt: skip

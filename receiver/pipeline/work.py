@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -24,6 +24,7 @@ from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
+from receiver.pipeline.unstored_pages import UnstoredPages
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
@@ -75,6 +76,8 @@ class Work:
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = False
         self._stopping = asyncio.Event()
+        self.unstored = UnstoredPages(setting, due, monitor, mirror.snapshot, clock, metrics)
+        self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.intake: Intake
         self._loaded = False
         self._timing = False
@@ -142,6 +145,7 @@ class Work:
     async def beat(self) -> None:
         """Look once: follow the store's clock, learn what changed, start what is due."""
         now = self.clock.now()
+        await self.unstored.run_once()
         if self.monitor.away:
             return
         self.pool.refill_all()
@@ -226,13 +230,24 @@ class Work:
         for row in await self.due.claim(lane, to_ms(self.clock.now()), self.pool.free(lane)):
             self.pool.add(lane, row, until)
 
-    def committed(self, done: Committed, began: float) -> None:
-        """Deliver at once what a commit has leased to this replica; `began`: when it was sent, in monotonic seconds."""
+    def committed(self, done: Committed, began: float, fresh: Mapping[str, Claimed]) -> None:
+        """Deliver at once what a commit has leased to this replica.
+
+        `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
+        read to be sent.
+        """
         if self._stopping.is_set():
             return  # another replica claims it when the lease has ended
         until = began + self.setting().lease.total_seconds()
-        self._leased.extend((member, done.token, until) for member in done.leased)
+        for member in done.leased:
+            if row := fresh.get(member):
+                self.pool.add(row.lane, row, until)
+            else:
+                self._leased.append((member, done.token, until))
         self._fetch_soon()
+
+    def _resume(self, row: Claimed, latest: float) -> None:
+        self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
 
     def _fetch_soon(self) -> None:
         if self._leased and not self._fetching:
@@ -265,7 +280,8 @@ class Work:
     async def _send(self, row: Claimed, latest: float) -> None:
         try:
             await self.deliver.one(row, latest)
-        except StoreAway:
+        except StoreAway as condition:
+            self.unstored.add(row, latest, condition)
             raise
         except Exception as error:
             self.metrics.loop_errors.labels("deliver").inc()

@@ -55,6 +55,10 @@ class Outworld(World):
         else:
             raise AssertionError("the store was there")
 
+    async def knock_taken(self, body: bytes) -> None:
+        """Post as the endpoint does while the store is there, and let nothing else happen yet."""
+        await self.one.intake.accept(parse_notification(body), self.clock.now())
+
     async def beats(self, seconds: int) -> None:
         """Push the clock second by second."""
         for _ in range(seconds):

@@ -1,0 +1,194 @@
+"""Pages that were accepted and cannot be read from, or written back to, the store: sent all the same.
+
+surfaces.md, second part, Delivery: the replica that claimed a page keeps trying for at most 15 minutes while the store
+is away, under the page's own key, and writes the receipt when the store is back.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+
+from receiver.channels.base import DeliveryError
+from receiver.clock import Clock
+from receiver.metrics import Metrics
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.incident import Incident
+from receiver.model.notice import Action, Notice
+from receiver.pipeline.deliver import PAGE_WAIT, ReceiptNotStored
+from receiver.pipeline.notices import page_notice
+from receiver.pipeline.setting import Setting
+from receiver.pipeline.store_monitor import StoreMonitor
+from receiver.store.conditions import StoreAway
+from receiver.store.due import Claimed, Due, Outcome
+
+LIMIT = 15 * 60.0
+"""Seconds for which a page is tried without the store."""
+MOST = 2000
+"""Pages that are kept."""
+AT_ONCE = 32
+"""Pages under way at once."""
+LONGEST_WAIT = 30.0
+"""Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
+
+log = structlog.get_logger("receiver.delivery")
+
+
+@dataclass
+class UnstoredPage:
+    """One page and how far it got."""
+
+    row: Claimed
+    latest: float
+    """Monotonic seconds after which its lease is too near its end."""
+    since: float
+    next_at: float
+    attempts: int
+    busy: bool = False
+    completion: dict[str, Any] | None = None
+    """What is to be written to the store: the page was sent."""
+
+
+class UnstoredPages:
+    """The pages of this replica that wait for the store, not for the person."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        due: Due,
+        monitor: StoreMonitor,
+        incident: Callable[[str], Incident | None],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """`incident` returns what this replica remembers of an incident, by its uid."""
+        self.setting = setting
+        self.due = due
+        self.monitor = monitor
+        self.incident = incident
+        self.clock = clock
+        self.metrics = metrics
+        self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
+        """Runs a step beside the caller."""
+        self.resume: Callable[[Claimed, float], None]
+        """Sends a row as usual again, if not after a monotonic time."""
+        self._pages: dict[str, UnstoredPage] = {}
+
+    def __len__(self) -> int:
+        """Return how many pages wait to be sent, or to be written down."""
+        return len(self._pages)
+
+    def add(self, row: Claimed, latest: float, condition: StoreAway) -> None:
+        """Take over a row that `condition` kept from being sent, or from being written down once it was.
+
+        It may be sent under its lease until `latest`, in monotonic seconds.
+        """
+        if not row.to.paging or condition.ours or (row.member not in self._pages and len(self._pages) >= MOST):
+            return
+        now = self.clock.monotonic()
+        known = self._pages.get(row.member)
+        made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)
+        if isinstance(condition, ReceiptNotStored):
+            made.attempts += 1
+            if condition.outcome is not Outcome.AGAIN:
+                made.completion = condition.completion
+            else:
+                made.next_at = now + self._wait(made.attempts)
+        elif known is not None and known.completion is not None:
+            return  # it was sent before
+        self._pages[row.member] = made
+
+    async def run_once(self) -> None:
+        """While the store is away: start what is due. Once it is back: write down what was sent, forget the rest."""
+        now = self.clock.monotonic()
+        if not self.monitor.away:
+            for member, one in list(self._pages.items()):
+                if one.busy:
+                    continue
+                if one.completion is not None:
+                    await self._write_down(one)
+                elif now <= one.latest:
+                    self.resume(one.row, one.latest)
+                # Whose lease has ended is claimed anew, by whichever replica sees it first.
+                self._pages.pop(member, None)
+            return
+        for member, one in list(self._pages.items()):
+            if one.completion is None and not one.busy and now - one.since > LIMIT:
+                log.error("page_given_up_without_store", id=member)
+                del self._pages[member]
+        free = AT_ONCE - sum(one.busy for one in self._pages.values())
+        waiting = [o for o in self._pages.values() if o.completion is None and not o.busy and now >= o.next_at]
+        for one in sorted(waiting, key=lambda one: one.attempts)[: max(0, free)]:
+            one.busy = True
+            self.spawn("unstored", partial(self._send, one))
+
+    async def _write_down(self, one: UnstoredPage) -> None:
+        assert one.completion is not None  # noqa: S101  (run_once has seen to it)
+        told = await self.due.complete(one.row, Outcome.DONE, to_ms(self.clock.now()), **one.completion)
+        log.info("receipt_stored", id=one.row.member, reply=told)
+
+    async def _send(self, one: UnstoredPage) -> None:
+        try:
+            await self._try(one)
+        finally:
+            one.busy = False
+
+    async def _try(self, one: UnstoredPage) -> None:
+        setting, now = self.setting(), self.clock.now()
+        notice = self._notice(one, setting, now)
+        channel = setting.channels.get(one.row.to.channel)
+        if notice is None or channel is None:
+            self._pages.pop(one.row.member, None)
+            return
+        one.attempts += 1
+        one.next_at = self.clock.monotonic() + self._wait(one.attempts)
+        outcome = "ok"
+        try:
+            await channel.send(notice)
+        except DeliveryError as error:
+            outcome = error.reason
+            wait = max(min(error.retry_after or 0.0, PAGE_WAIT), self._wait(one.attempts))
+            one.next_at = self.clock.monotonic() + wait
+        else:
+            one.completion = self._completion(one, notice, now)
+        self.metrics.deliveries.labels(one.row.to.channel, notice.action, outcome).inc()
+        incident, person = notice.incident, notice.page.person if notice.page else None
+        log.warning(
+            "page_sent_without_store", id=one.row.member, outcome=outcome, person=person,
+            incident=incident.id if incident else None, attempt=one.attempts,
+        )  # fmt: skip
+
+    def _notice(self, one: UnstoredPage, setting: Setting, now: datetime) -> Notice | None:
+        incident = self.incident(one.row.uid) if one.row.uid else None
+        notice = page_notice(one.row, incident, setting, now) if incident is not None else None
+        # Acknowledging and resolving wait for the store: what it knows by then may be something else.
+        if notice is None or notice.action is not Action.TRIGGER:
+            return None
+        text = f"{notice.text} (the incident store is away)" if notice.text else notice.text
+        return notice.model_copy(update={"repeat": one.attempts > 0 or one.row.tries > 1, "text": text})
+
+    def _completion(self, one: UnstoredPage, notice: Notice, now: datetime) -> dict[str, Any]:
+        page = notice.page
+        memory = {**one.row.memory, "sent": notice.action, "rung": True}
+        if page is not None:
+            memory["called"] = page.seq
+        receipt = {
+            "at": rfc3339(now),
+            "channel": one.row.to.channel,
+            "to": page.person if page else None,
+            "action": notice.action,
+            "outcome": "delivered",
+            "attempts": one.attempts,
+            "seq": one.row.last,
+        }
+        return {"said": one.row.last, "memory": memory, "receipt": receipt, "triggered": True}
+
+    @staticmethod
+    def _wait(attempts: int) -> float:
+        return min(LONGEST_WAIT, 2.0**attempts * random.uniform(0.5, 1.0))  # noqa: S311

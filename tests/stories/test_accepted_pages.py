@@ -1,0 +1,106 @@
+"""A page that was accepted is sent with or without the store, once; its receipt is written when the store is back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from receiver.model.incident import State
+from receiver.store.conditions import StoreUnreachable
+from receiver.store.due import Due
+from tests.fakes import Answer
+from tests.stories.test_emergency import DOWN, Outworld, outworld
+from tests.stories.world import alert, notification
+
+__all__ = ["outworld"]
+
+
+async def accepted(outworld: Outworld, body: bytes = DOWN) -> None:
+    """Let a replica accept a notification in the moment before the store goes away: nothing was sent yet."""
+    one, left = outworld.one, list[Any]()
+    start = one.work._spawn_send
+    one.work.pool._start = left.append  # type: ignore[method-assign,assignment]
+    await outworld.knock_taken(body)
+    await outworld.kill()
+    one.work.pool._start = start  # type: ignore[method-assign]
+    for send in left:
+        start(send)
+    await one.work.idle()
+
+
+async def test_it_goes_out_without_the_store_and_is_resolved_in_the_end(outworld: Outworld) -> None:
+    await outworld.open()
+    await accepted(outworld)
+    await outworld.beats(3)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+    outworld.server.restart()
+    await outworld.beats(4)
+    await outworld.forward("1m")
+    assert len(outworld.sent()) == 2, "the receipt is written: nobody sends it again"
+    (incident,) = await outworld.incidents()
+    receipts = await outworld.one.incidents.receipts(incident.uid)
+    delivered = [one for one in receipts if one["channel"] == "pager" and one["outcome"] == "delivered"]
+    assert {one["to"] for one in delivered} == {"alice", "eng-lead"}
+    await outworld.post(notification(alert("ApiDown", firing=False)))
+    await outworld.forward("16m")
+    assert outworld.pagerduty.open() == []
+    assert (await outworld.incidents())[0].state is State.RESOLVED
+
+
+async def test_it_is_repeated_until_the_vendor_has_it(outworld: Outworld) -> None:
+    await outworld.open()
+    outworld.pagerduty.script.extend([Answer(status=503)] * 6)
+    await accepted(outworld)
+    await outworld.beats(60)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
+async def test_it_is_given_up_after_a_quarter_of_an_hour(outworld: Outworld) -> None:
+    await outworld.open()
+    outworld.pagerduty.script.extend([Answer(status=503)] * 1000)
+    await accepted(outworld)
+    await outworld.beats(15 * 60 + 5)
+    assert len(outworld.one.work.unstored) == 0
+
+
+async def test_what_was_sent_is_written_down_and_not_sent_again(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    complete = Due.complete
+
+    async def lost(*args: Any, **more: Any) -> str:
+        await outworld.kill() if outworld.server.alive() else None
+        raise StoreUnreachable("the store died just before it could be told")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Due, "complete", lost)
+        await outworld.knock_taken(DOWN)
+        await outworld.one.work.idle()
+    assert Due.complete is complete
+    await outworld.beats(20)
+    assert len(set(outworld.sent())) == len(outworld.sent())
+    outworld.server.restart()
+    await outworld.beats(4)
+    await outworld.forward("1m")
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
+async def test_a_store_that_fails_one_command_delays_no_page(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    incident, failed = outworld.one.incidents.incident, list[str]()
+
+    async def once(uid: str) -> Any:
+        if len(failed) < 2:
+            failed.append(uid)
+            raise StoreUnreachable("a connection was reset")
+        return await incident(uid)
+
+    monkeypatch.setattr(outworld.one.incidents, "incident", once)
+    await outworld.knock_taken(DOWN)
+    await outworld.one.work.idle()
+    await outworld.beats(1)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
