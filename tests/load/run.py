@@ -27,8 +27,8 @@ API_LIMIT = 20.0
 FRESH = 5.0
 """Seconds: a work loop whose last beat is older has ended or hangs."""
 OVERLOADED = "overloaded"
-"""The one reason for which a replica may refuse a notification while its store is fine (surfaces.md, Delivery)."""
-NOT_TAKEN = ("unavailable", "error", "overloaded")
+"""The one reason, or outcome, for which a replica may refuse a notification while its store is fine."""
+NOT_TAKEN = ("unavailable", "error", OVERLOADED)
 """Outcomes of webhooks that were answered with 5xx."""
 
 
@@ -172,9 +172,9 @@ class LoadRun:
             report.breaches.append(f"refused for good: {dropped}")
 
     def _refused(self) -> Counter[str]:
-        """Return the reasons for which webhooks were answered 503, and how often."""
+        """Return the reasons for which webhooks were answered 5xx, and how often; `overloaded` whatever was full."""
         return Counter(
-            str(record.get("reason"))
+            OVERLOADED if record["outcome"] == OVERLOADED else str(record.get("reason"))
             for watch in self.watches
             for record in watch.log()
             if record["event"] == "webhook" and record.get("outcome") in NOT_TAKEN
