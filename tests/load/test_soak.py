@@ -10,6 +10,7 @@ from bench.store_keys import read_keys
 
 STEADY = {
     "rss_mib": 150.0, "fds": 40.0, "keys_each": 8.5, "singles": 12.0, "open": 70.0, "keys": 1000.0, "beat_age": 0.2,
+    "each:row": 0.1,
 }  # fmt: skip
 
 
@@ -29,7 +30,14 @@ def test_what_is_flat_is_said_to_be() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rise", "limit_kept"),
-    [("rss_mib", 40, 4), ("fds", 30, 3), ("keys_each", 1, 0.01), ("singles", 30, 1), ("open", 300, 15)],
+    [
+        ("rss_mib", 40, 4),
+        ("fds", 30, 3),
+        ("keys_each", 1, 0.01),
+        ("singles", 30, 1),
+        ("open", 300, 15),
+        ("each:row", 1, 0.01),
+    ],
 )
 def test_what_rises_is_not_flat(name: str, rise: float, limit_kept: float) -> None:
     found = verdict(samples(**{name: rise}))
@@ -74,4 +82,5 @@ async def test_keys_are_told_apart_by_what_they_may_do(store_url: str) -> None:
     assert found.flat == {
         "open": 1, "owner": 2, "held": 0, "dead": 0, "due:timer": 2, "children": 1, "quotas": 0,
     }  # fmt: skip
+    assert (found.each_kind["inc"], found.each_kind["row"]) == (1.0, 0.0)
     assert found.singles == 4, "index, open, owner, commits"
