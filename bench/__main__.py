@@ -172,13 +172,17 @@ def arguments() -> argparse.Namespace:
     which.add_argument("--soak", action="store_true", help="a steady load beside a busy loop")
     parser.add_argument("--minutes", type=float, help="of one throttled run (5), or of the soak (60)")
     parser.add_argument("--runs", type=int, default=1, help="of each throttled case")
-    parser.add_argument("--share", type=float, choices=[case[0] for case in throttled.CASES], help="that case alone")
+    parser.add_argument("--share", type=float, help="that part of a core alone, at --rate; 1: not throttled")
+    parser.add_argument("--severe-each", type=int, default=20, help="one throttled group of so many is SEV-1")
+    parser.add_argument("--peers", type=int, default=1, choices=(1, 2), help="Alertmanagers that send each group")
     parser.add_argument("--period", type=float, default=0.1, help="seconds of one cycle of stopping and going on")
     parser.add_argument("--replicas", type=int, default=1, choices=(1, 2), help="two share a store of their own")
-    parser.add_argument("--rate", type=float, default=3.0, help="groups a second of the soak")
+    parser.add_argument("--rate", type=float, help="groups a second: of --share (12), of the soak (3)")
     found = parser.parse_args()
     if found.minutes is None:
         found.minutes = 60.0 if found.soak else 5.0
+    if found.rate is None:
+        found.rate = 3.0 if found.soak else 12.0
     return found
 
 

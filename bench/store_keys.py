@@ -48,6 +48,11 @@ class StoreKeys:
         return sum(self.kinds[kind] for kind in EACH) / self.incidents if self.incidents else 0.0
 
     @property
+    def each_kind(self) -> dict[str, float]:
+        """How many keys of each kind there are for each incident: a leak of one may not hide behind another."""
+        return {kind: self.kinds[kind] / self.incidents if self.incidents else 0.0 for kind in EACH}
+
+    @property
     def singles(self) -> int:
         """Keys that are neither an incident's nor a quota's, nor end by themselves."""
         counted = sum(self.kinds[kind] for kind in (*EACH, *PASSING, *QUOTAS, "due", "children"))

@@ -21,11 +21,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-async def one(share: float, rate: float, seconds: float, period: float, *, replicas: int, embedded: bool) -> Report:
+async def one(share: float, rate: float, arguments: Namespace) -> Report:
     """Return the report of one run."""
     with tempfile.TemporaryDirectory(prefix="throttled-") as folder:
-        async with load_run(Path(folder), replicas, embedded=embedded) as run:
-            await run.throttled(share, rate, seconds, period=period)
+        async with load_run(
+            Path(folder), arguments.replicas, embedded=arguments.replicas == 1, severe_each=arguments.severe_each,
+            peers=arguments.peers,
+        ) as run:  # fmt: skip
+            await run.throttled(share, rate, arguments.minutes * 60, period=arguments.period)
             return await run.report()
 
 
@@ -40,13 +43,10 @@ async def main(arguments: Namespace) -> int:
     head = ["CPU", "rate", "run", *COLUMNS, "breaches"]
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
     breaches: list[str] = []
-    cases = [case for case in CASES if arguments.share in (None, case[0])]
+    cases = CASES if arguments.share is None else ((arguments.share, arguments.rate),)
     for share, rate in cases:
         for turn in range(1, arguments.runs + 1):
-            seconds, period = arguments.minutes * 60, arguments.period
-            report = await one(
-                share, rate, seconds, period, replicas=arguments.replicas, embedded=arguments.replicas == 1
-            )
+            report = await one(share, rate, arguments)
             print(row(share, rate, turn, report), flush=True)
             breaches += [f"{share:.0%} {rate:g}/s run {turn}: {breach}" for breach in report.breaches]
     print("\n".join(["", *breaches]) if breaches else "\nno breach")

@@ -56,7 +56,12 @@ REASONS = {
     Cleanup("pipeline/respond.py", "Respond.declare", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/respond.py", "Respond.merge", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/splitting.py", "Splitting.split", "self.respond.before"): OWN_COMMAND,
-    Cleanup("pipeline/unending.py", "survived", "probe"): OWN_COMMAND,
+    Cleanup("pipeline/supervision.py", "survived", "probe"): OWN_COMMAND,
+    Cleanup("pipeline/work.py", "Work._fetch", "asyncio.sleep"): "a task of its own; a sleep shares nothing",
+    # Deadlines.
+    Cleanup("loop_time.py", "Deadline.__aexit__", "self._timeout.__aexit__"): (
+        "asyncio.timeout's own exit, which does not wait: it turns its own cancellation into TimeoutError and no other"
+    ),
     Cleanup("pipeline/work.py", "Work._send", "self.deliver.spoiled"): (
         "it runs in a task of its own, whose guard counts what it raises; the row comes back with its lease"
     ),

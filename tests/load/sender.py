@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,14 +49,14 @@ class Group:
         """The alert's name, by which the vendors' ledger knows the group."""
         return f"{NAMES[self.severity]}Load{self.number}"
 
-    def body(self, *, firing: bool = True) -> bytes:
-        """Return the notification about it."""
+    def body(self, *, firing: bool = True, peer: int = 0) -> bytes:
+        """Return the notification about it, as one of several Alertmanagers of a cluster would send it."""
         ends = datetime.now(UTC) if not firing else self.starts + timedelta(minutes=5)
         one = alert(
             self.name, firing=firing, labels={"instance": "10.0.0.1"}, annotations={"summary": "under load"},
             starts=_rfc3339(self.starts), ends=_rfc3339(ends),
         )  # fmt: skip
-        return notification(one, group=self.name)
+        return notification(one, group=self.name, externalURL=f"http://alertmanager-{peer}:9093")
 
 
 @dataclass
@@ -72,16 +72,17 @@ class Attempt:
 
 
 class Sender:
-    """One Alertmanager in front of some replicas, which it uses in turn."""
+    """One Alertmanager, or several that all send, in front of some replicas, which they use in turn."""
 
-    def __init__(self, urls: Sequence[str], *, severe_each: int = 20, timeout: float = 10.0) -> None:
+    def __init__(self, urls: Sequence[str], *, severe_each: int = 20, peers: int = 1, timeout: float = 10.0) -> None:
         """One group of `severe_each` is SEV-1, the others SEV-2; `timeout` is in seconds and for one attempt."""
         self.urls = list(urls)
+        self.peers = peers
         self.severe_each = severe_each
         self.groups: list[Group] = []
         self.attempts: list[Attempt] = []
         self._turns = itertools.count()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=timeout),
             connector=aiohttp.TCPConnector(limit=0),
@@ -113,10 +114,13 @@ class Sender:
         severity = "SEV-1" if number % self.severe_each == 0 else "SEV-2"
         group = Group(number, severity, datetime.now(UTC))
         self.groups.append(group)
-        task = asyncio.create_task(self._follow(group, repeat, resolve_after))
+        self._spawn(self._follow(group, repeat, resolve_after))
+        return group
+
+    def _spawn(self, act: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(act)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return group
 
     @property
     def waiting(self) -> list[Group]:
@@ -130,6 +134,8 @@ class Sender:
 
     async def _follow(self, group: Group, repeat: float | None, resolve_after: float | None) -> None:
         group.first_try = time.time()
+        for peer in range(1, self.peers):
+            self._spawn(self._deliver(group, firing=True, peer=peer))
         group.said = await self._deliver(group, firing=True)
         group.taken = time.time()
         end = None if resolve_after is None else time.monotonic() + resolve_after
@@ -141,24 +147,26 @@ class Sender:
             await self._deliver(group, firing=False)
             group.ended = True
 
-    async def _deliver(self, group: Group, *, firing: bool) -> dict[str, Any]:
+    async def _deliver(self, group: Group, *, firing: bool, peer: int = 0) -> dict[str, Any]:
         """Try until it is taken, flush after flush, and return what the answer says."""
         while True:
             wait, end = FIRST_WAIT, time.monotonic() + FLUSH
             while time.monotonic() < end:
-                said = await self._post(group, firing=firing)
+                said = await self._post(group, firing=firing, peer=peer)
                 if said is not None:
                     return said
                 await asyncio.sleep(wait * random.uniform(1 - SPREAD, 1 + SPREAD))
                 wait *= GROWTH
 
-    async def _post(self, group: Group, *, firing: bool) -> dict[str, Any] | None:
+    async def _post(self, group: Group, *, firing: bool, peer: int) -> dict[str, Any] | None:
         """Make one attempt; return the answer's content where it was taken, None where it has to be tried again."""
         url, began = self.urls[next(self._turns) % len(self.urls)], time.time()
         group.attempts += 1
         said: dict[str, Any] | None = None
         try:
-            async with self._session.post(f"{url}/webhooks/alertmanager", data=group.body(firing=firing)) as answer:
+            async with self._session.post(
+                f"{url}/webhooks/alertmanager", data=group.body(firing=firing, peer=peer)
+            ) as answer:
                 content = await answer.read()
                 outcome = str(answer.status)
                 if answer.status // 100 == 2:
