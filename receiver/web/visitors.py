@@ -14,6 +14,7 @@ from receiver.config.sections import Scope
 from receiver.web.auth import BASIC, LOCAL, Caller, Gate, allow, is_loopback
 from receiver.web.body import read_body
 from receiver.web.errors import Refusal
+from receiver.web.http_server import mark_trusted
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
 from receiver.web.sessions import COOKIE, LIFE, Sessions, own_page, within
@@ -121,7 +122,10 @@ class Visitors:
         if not self.gate.closed or "Authorization" in request.headers:
             return Visitor(self.gate.admit(request, Scope.READ, BASIC))
         session = self.sessions.find(request.cookies.get(COOKIE), self.doors.clock.now())
-        return Visitor(session.caller, session.word) if session else None
+        if session is None:
+            return None
+        mark_trusted(request, sender=False)
+        return Visitor(session.caller, session.word)
 
     def _led(self, request: web.Request) -> web.Response:
         # What is no browser hears what it always heard: 401, and that a token will do.
