@@ -40,7 +40,7 @@ async def test_a_sender_with_a_token_keeps_its_connection(target: Target) -> Non
         await post("before")
         (connection,) = {one for pool in client.connector._conns.values() for one, _ in pool}  # type: ignore[union-attr]
         async with connected(target.port, 1100, HALF_A_HEAD):
-            await Callers(target).look()
+            await Callers(target).watch(0.1)
             assert connection.is_connected(), "the flood has evicted a sender with a good token"
             assert (await post("within")).status == 200
 
