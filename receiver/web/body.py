@@ -61,7 +61,7 @@ def _window(request: web.Request) -> int:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal(413, "too_large", f"the body is larger than {most} bytes (server.max_body)")
+    return Refusal(413, "too_large", f"the body is larger than {most} bytes")
 
 
 class _Decoder:

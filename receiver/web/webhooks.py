@@ -20,6 +20,7 @@ from receiver.web import body
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, Refusal, answer
 from receiver.web.keys import Doors
+from receiver.web.offload import Offload
 
 AT_ONCE = 64
 """Webhooks under way at once; the rest are told to come again (surfaces.md: 503, never 429)."""
@@ -28,8 +29,10 @@ ACCEPT_LIMIT = 1.8
 LARGE_ACCEPT_LIMIT = 1.9
 LARGE = 200
 """Alerts above which deciding alone takes long enough to matter."""
-PARSE_ASIDE = 1024 * 1024
+PARSE_ASIDE = 256 * 1024
 """Bytes above which a body is parsed in a thread, so that other requests are answered meanwhile."""
+PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
+"""Such bodies that are parsed at once, that wait for it, and for how many seconds; 503 beyond that."""
 HEAD = 4096
 """Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
@@ -57,6 +60,7 @@ class Webhooks:
         self.doors = doors
         self.gate = gate
         self._under_way = 0
+        self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
         self._tasks: set[asyncio.Task[Answer]] = set()
 
     async def alertmanager(self, request: web.Request) -> web.Response:
@@ -109,7 +113,7 @@ class Webhooks:
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
         try:
             if len(raw) > PARSE_ASIDE:
-                return await asyncio.to_thread(parse_notification, raw)
+                return await self._parsing.run(lambda: parse_notification(raw))
             return parse_notification(raw)
         except BadNotification as bad:
             await self._keep(raw, request, caller, bad.detail)
