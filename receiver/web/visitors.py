@@ -17,6 +17,7 @@ from receiver.web.errors import Refusal
 from receiver.web.http_server import mark_trusted
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
+from receiver.web.peers import client_of
 from receiver.web.sessions import COOKIE, LIFE, Sessions, own_page, within
 
 FORM = "application/x-www-form-urlencoded"
@@ -99,11 +100,11 @@ class Visitors:
         value = self.sessions.begin(fields.get("token", ""), now)
         session = self.sessions.find(value, now)
         if value is None or session is None:
-            log.warning("sign_in_refused", peer=request.remote)
+            log.warning("sign_in_refused", peer=self._peer(request))
             return self._login(request, to, "This token is not known here.")
         if Scope.READ not in session.caller.scopes:
             return self._login(request, to, "This token is known, and has not the scope read.")
-        log.info("signed_in", caller=session.caller.name, peer=request.remote)
+        log.info("signed_in", caller=session.caller.name, peer=self._peer(request))
         response = _seen_next(to)
         response.set_cookie(
             COOKIE, value,
@@ -117,6 +118,9 @@ class Visitors:
         response = _seen_next("/login")
         response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=self._secure(request))
         return response
+
+    def _peer(self, request: web.Request) -> str:
+        return client_of(request, self.doors.config.server.trusted_proxies)
 
     def _visitor(self, request: web.Request) -> Visitor | None:
         if not self.gate.closed or "Authorization" in request.headers:

@@ -49,7 +49,7 @@ class Target:
         self._sent = 0
 
     async def open(self, **change: Any) -> None:
-        """Return once it takes requests. `change` replaces whole sections of the configuration."""
+        """Return once it takes requests. `change` has settings by section that are to be otherwise."""
         await self.site.start()
         shutil.copy(ROOT / "config" / "severity-rules.yaml", self.folder)
         content = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
@@ -60,7 +60,7 @@ class Target:
         content["channels"]["mail"]["smtp_url"] = ""
         content["ingest"]["storm"] = {"incidents": 1_000_000, "within": "1s"}
         for section, values in change.items():
-            content[section] |= values
+            content[section] = {**content[section], **values}
         self.config.write_text(yaml.safe_dump(content), "utf-8")
         self.service.spawn(
             {
@@ -122,6 +122,11 @@ class Target:
         kind = {"Content-Type": "application/json"}
         return await self.ask("POST", "/webhooks/alertmanager", token=INGEST, body=body, headers=kind, within=within)
 
+    async def click(self, payload: Any) -> tuple[int, bytes]:
+        """Send an interaction as Slack does."""
+        raw = urlencode({"payload": json.dumps(payload)}).encode()
+        return await self.ask("POST", "/slack/interactions", body=raw, headers=sign_slack(raw))
+
     async def type_command(self, text: str = "list", *, within: float = 10.0) -> tuple[int, bytes]:
         """Send a slash command as Slack does."""
         fields = {
@@ -132,13 +137,13 @@ class Target:
         raw = urlencode(fields).encode()
         return await self.ask("POST", "/slack/commands", body=raw, headers=sign_slack(raw), within=within)
 
-    async def send_pager_event(self, *, within: float = 10.0) -> tuple[int, bytes]:
-        """Send a webhook as PagerDuty does."""
+    async def send_pager_event(self, *, within: float = 10.0, **change: Any) -> tuple[int, bytes]:
+        """Send a webhook as PagerDuty does; `change` has fields of the event that are to be otherwise."""
         self._sent += 1
         data = {"id": "PGR0VU2", "type": "incident", "incident_key": "", "title": "", "assignees": []}
         event = {
             "id": f"e{self._sent}", "event_type": "incident.acknowledged", "resource_type": "incident",
-            "occurred_at": "2026-11-23T14:04:02.118Z", "agent": None, "client": None, "data": data,
+            "occurred_at": "2026-11-23T14:04:02.118Z", "agent": None, "client": None, "data": data, **change,
         }  # fmt: skip
         raw = json.dumps({"event": event}).encode()
         signature = "v1=" + hmac.new(PAGER_SECRET.encode(), raw, hashlib.sha256).hexdigest()

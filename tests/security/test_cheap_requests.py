@@ -9,12 +9,13 @@ from tests.security.attacks import connected, pipelined, read_for_ever
 from tests.security.target import Callers, Target
 
 
-async def flood(target: Target, path: str, *, reading: bool) -> None:
+async def flood(target: Target, path: str, *, reading: bool, status_page: bool = False) -> None:
     """Let 60 connections ask 100 times each for `path`, and look whether genuine callers are answered in time."""
-    async with connected(target.port, 60, pipelined(path, 100)) as sockets:
+    port = target.status_port if status_page else target.port
+    async with connected(port, 60, pipelined(path, 100)) as sockets:
         readers = [asyncio.create_task(read_for_ever(one)) for one in sockets if reading]
         try:
-            for _ in range(4):
+            for _ in range(3):
                 await Callers(target).watch(1.5)
                 for one in sockets:
                     with contextlib.suppress(OSError):
@@ -34,6 +35,10 @@ async def test_the_document_of_the_api_that_nobody_reads(target: Target) -> None
 
 async def test_metrics_asked_for_in_pipes(target: Target) -> None:
     await flood(target, "/metrics", reading=True)
+
+
+async def test_the_status_page_asked_for_in_pipes(target: Target) -> None:
+    await flood(target, "/status", reading=True, status_page=True)
 
 
 async def test_the_document_is_the_same_each_time(target: Target) -> None:

@@ -45,6 +45,20 @@ async def test_a_sender_with_a_token_keeps_its_connection(target: Target) -> Non
             assert (await post("within")).status == 200
 
 
+@pytest.mark.parametrize(("proxies", "capped"), [([], True), (["127.0.0.0/8"], False)])
+async def test_one_peer_is_capped_and_a_trusted_proxy_is_not(tmp_path: Path, proxies: list[str], capped: bool) -> None:
+    target = Target(tmp_path)
+    try:
+        await target.open(server={"trusted_proxies": proxies})
+        async with connected(target.port, 250, HALF_A_HEAD):
+            if capped:
+                await until(lambda: target.connections <= 96, "the cap of one peer, a quarter of the listener's 384")
+            await Callers(target).watch(1)
+            assert capped == (target.connections < 200)
+    finally:
+        await target.close()
+
+
 async def test_the_soft_limit_of_descriptors_is_raised(tmp_path: Path) -> None:
     target = Target(tmp_path, hard=4096)
     try:

@@ -66,6 +66,24 @@ async def test_no_integer_of_a_caller_is_an_error_of_ours(target: Target) -> Non
         assert (await target.ask("POST", path, token=ADMIN, body=change))[0] == 400
 
 
+async def test_no_value_of_a_vendor_is_an_error_of_ours(target: Target) -> None:
+    await target.post_webhook()
+    odd: tuple[Any, ...] = (HUGE, -HUGE, 1e300, None, True, [], {}, [[[]]], {"id": HUGE}, "9" * 5000, "\ud800", "")
+    user = {"user": {"id": "U0ALICE", "name": "alice"}, "team": {"id": "T0ACME"}, "api_app_id": "A0APP"}
+    for value in odd:
+        for name in ("id", "event_type", "occurred_at", "agent", "data", "resource_type"):
+            status, said = await target.send_pager_event(**{name: value})
+            assert status != 500, (name, value, said)
+        for name in ("type", "actions", "view", "user", "channel", "team", "response_url", "trigger_id"):
+            status, said = await target.click({**user, "type": "block_actions", name: value})
+            assert status != 500, (name, value, said)
+        action = {"type": "button", "action_id": "incident_ack", "block_id": value, "value": value}
+        assert (await target.click({**user, "type": "block_actions", "actions": [action]}))[0] != 500, value
+    for text in (f"severity {HUGE}", f"INC-2026-{HUGE} ack", "timer " + "9" * 5000, f"silence {HUGE}h INC-2026-0001"):
+        assert (await target.type_command(text))[0] == 200, text[:40]
+    assert "Traceback" not in target.log
+
+
 async def test_an_archive_of_huge_integers_is_refused(target: Target) -> None:
     await target.post_webhook()
     path = "/api/v1/incidents/INC-2026-0001/close"
