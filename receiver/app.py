@@ -20,7 +20,10 @@ from receiver.reload import Reloader
 from receiver.replica import Replica
 from receiver.store.embedded import EmbeddedStore
 from receiver.store.lock import EmbeddedStoreError
+from receiver.web.descriptors import caps_for, raise_limit
+from receiver.web.http_server import Listener, Runner
 from receiver.web.keys import Doors, ServiceState
+from receiver.web.rejections import Rejections
 from receiver.web.routes import build, build_status
 
 IDLE_LIMIT = 30.0
@@ -71,24 +74,33 @@ class Service:
             reload=self.reloader.reload,
         )
         self.ports: list[int] = []
+        self.rejections = Rejections(replica.metrics)
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
         """Open the store if it can be had, start the loop, and listen. Raises OSError when a port is taken."""
         await self.replica.open_store()
         self.replica.run()
-        await self._listen(build(self.doors), self.config.server.listen)
-        if self.config.server.status_page_listen:
-            await self._listen(build_status(self.doors), self.config.server.status_page_listen)
+        addresses = {"main": self.config.server.listen, "status": self.config.server.status_page_listen}
+        caps = caps_for(raise_limit(), sum(address is not None for address in addresses.values()))
+        for name, address in addresses.items():
+            if address is not None:
+                listener = Listener(
+                    name, caps, self.rejections, self.replica.metrics,
+                    lambda: self.replica.config.server.trusted_proxies,
+                )  # fmt: skip
+                app = build(self.doors) if name == "main" else build_status(self.doors)
+                await self._listen(app, address, listener)
         self.replica.metrics.reload_good.set(1)
         self.replica.metrics.reload_at.set(self.replica.clock.now().timestamp())
         self.state.ready = True
 
-    async def _listen(self, app: web.Application, address: str) -> None:
+    async def _listen(self, app: web.Application, address: str, listener: Listener) -> None:
         host, port = split_listen(address)
         # A sender that hangs up does not cancel what it asked for: half a decision is worse than one nobody heard of.
-        runner = web.AppRunner(
+        runner = Runner(
             app,
+            listener,
             access_log=None,
             handle_signals=False,
             handler_cancellation=False,
@@ -97,7 +109,7 @@ class Service:
         )
         await runner.setup()
         self._runners.append(runner)
-        await web.TCPSite(runner, host, port, backlog=512).start()
+        await web.TCPSite(runner, host, port, backlog=listener.table.caps.backlog).start()
         self.ports.append(runner.addresses[0][1])
 
     async def stop(self) -> None:
@@ -165,6 +177,7 @@ def serve(
 
     `source` reads the configuration anew, for a reload; without it a reload changes nothing.
     """
+    raise_limit()  # before the store is started, which inherits it
     embedded: EmbeddedStore | None = None
     url = config.redis.url.get_secret_value()
     try:

@@ -109,6 +109,15 @@ class Metrics:
             ["name", "environment", "url"],
             registry=r,
         )
+        self.cut_off = Counter(
+            "receiver_connections_cut_off",
+            "Connections that were ended: `crowded` for another one, `unread` as their answer was not read",
+            ["listener", "reason"],
+            registry=r,
+        )
+        self.rejected = Counter(
+            "receiver_requests_rejected", "Requests that are not HTTP/1.1, by what is wrong", ["reason"], registry=r
+        )
         self.loop_errors = Counter("receiver_loop_errors", "Steps of the work loop that failed", ["step"], registry=r)
         self.worker_restarts = Counter(
             "receiver_worker_restarts", "Tasks that ended unasked and were restarted", ["task"], registry=r

@@ -101,6 +101,9 @@ from receiver.store.unknowns import UnknownsList
 WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
 
+CLOSE_LIMIT = 5.0
+"""Seconds that a part may take to write what it holds, or to close."""
+
 log = structlog.get_logger("receiver")
 
 
@@ -323,9 +326,12 @@ class Replica:
         self.hang_detector.stop()
         await self.supervisor.stop()
         self.owed.save()
-        await self.unknowns.flush()
-        await self.history.flush()
-        await self.reports.flush()
-        await self.http.close()
-        await self.asking.close()
-        await self.connection.close()
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "unknowns": self.unknowns.flush, "history": self.history.flush, "reports": self.reports.flush,
+            "http": self.http.close, "asking": self.asking.close, "store": self.connection.close,
+        }  # fmt: skip
+        for name, close in parts.items():
+            # What fails in one of them is no reason to leave the others as they are.
+            (failed,) = await asyncio.gather(asyncio.wait_for(close(), CLOSE_LIMIT), return_exceptions=True)
+            if failed is not None:
+                log.error("close_failed", part=name, error=type(failed).__name__, reason=str(failed)[:200])

@@ -41,6 +41,13 @@ def _check_listen(text: str) -> str:
     return text
 
 
+def _check_network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("not a network (write an address and the bits of it that count, such as 10.0.0.0/8)") from None
+
+
 def _check_web(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -82,5 +89,7 @@ EmptyIsNone = BeforeValidator(_none_when_empty)
 """`${NAME:-}` of a variable that is not set reads as left out."""
 WithoutEmpty = BeforeValidator(_without_empty)
 Listen = Annotated[str, AfterValidator(_check_listen)]
+NetworkText = Annotated[str, AfterValidator(_check_network)]
+"""An IP network in CIDR notation."""
 WebAddress = Annotated[str, AfterValidator(_check_web)]
 """An http(s) address without a closing slash."""

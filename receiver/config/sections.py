@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from receiver.config.address import EmptyIsNone, Listen, WebAddress, WithoutEmpty, check_store, is_loopback
+from receiver.config.address import (
+    EmptyIsNone,
+    Listen,
+    NetworkText,
+    WebAddress,
+    WithoutEmpty,
+    check_store,
+    is_loopback,
+)
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
 from receiver.model.units import Duration, PositiveDuration, Size, ZoneName
@@ -42,6 +50,9 @@ class Server(Settings):
     """host:port. Beyond the loopback it needs a token."""
     status_page_listen: Annotated[Listen | None, EmptyIsNone] = None
     """host:port that serves the public status page alone, so that nothing else need be exposed."""
+    trusted_proxies: tuple[NetworkText, ...] = ()
+    """Networks of the proxies whose X-Forwarded-For is believed, such as 127.0.0.1/32; elsewhere the header says
+    nothing."""
     shutdown_grace: Duration = timedelta(seconds=20)
     """How long a stop waits for what has begun."""
     max_body: Size = 32 * 1024 * 1024

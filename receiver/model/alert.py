@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, ValidationError
 
 from receiver.model.base import Frozen
 
@@ -16,6 +17,13 @@ VALUE_LIMIT = 4096
 """Characters of a label's or annotation's value that are kept: rules and messages never need more (reliability S13)."""
 MAX_ALERTS = 20_000
 MAX_LABELS = 256
+MAX_TRUNCATED = 1_000_000
+"""Alerts that Alertmanager may have left out; a larger number counts as this one: an integer beyond 64 bits cannot be
+written as JSON by every writer."""
+GROUP_KEY_LIMIT = 16_384
+"""Characters of a group key; a longer one keeps its beginning, and its hash so that it stays another one."""
+FNV_LIMIT = 4096
+"""Bytes of labels up to which the fingerprint is Alertmanager's own."""
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
 
@@ -43,11 +51,17 @@ class BadNotification(ValueError):
 
 
 def fingerprint(labels: dict[str, str]) -> str:
-    """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xFF, value, 0xFF of the labels in order of name."""
+    """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xFF, value, 0xFF of the labels in order of name.
+
+    Labels of more than `FNV_LIMIT` bytes get a BLAKE2 hash of the same bytes: FNV takes 0.1 s a megabyte in Python, and
+    what has no fingerprint does not come from Alertmanager.
+    """
+    text = b"".join(name.encode() + b"\xff" + labels[name].encode() + b"\xff" for name in sorted(labels))
+    if len(text) > FNV_LIMIT:
+        return hashlib.blake2b(text, digest_size=8).hexdigest()
     digest = 14695981039346656037
-    for name in sorted(labels):
-        for byte in name.encode() + b"\xff" + labels[name].encode() + b"\xff":
-            digest = ((digest ^ byte) * 1099511628211) & 0xFFFFFFFFFFFFFFFF
+    for byte in text:
+        digest = ((digest ^ byte) * 1099511628211) & 0xFFFFFFFFFFFFFFFF
     return f"{digest:016x}"
 
 
@@ -71,6 +85,21 @@ def _utc(moment: object) -> datetime:
 
 def _none_is_empty(value: object) -> object:
     return {} if value is None else value
+
+
+def _bounded(value: object) -> object:
+    return MAX_TRUNCATED if isinstance(value, int | float) and value > MAX_TRUNCATED else value
+
+
+def _bounded_text(digits: str) -> int:
+    # Python refuses to read integers of thousands of digits.
+    return int(digits) if len(digits) < 20 else MAX_TRUNCATED + 1
+
+
+def _short_key(text: str) -> str:
+    if len(text) <= GROUP_KEY_LIMIT:
+        return text
+    return f"{text[:GROUP_KEY_LIMIT]} {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"
 
 
 Labels = Annotated[dict[Annotated[str, Field(max_length=1024)], str], Field(max_length=MAX_LABELS)]
@@ -130,12 +159,15 @@ class Notification(_Foreign):
     common_labels: Annotated[Labels, BeforeValidator(_none_is_empty)] = Field({}, alias="commonLabels")
     common_annotations: Annotated[Labels, BeforeValidator(_none_is_empty)] = Field({}, alias="commonAnnotations")
     external_url: str = Field("", alias="externalURL")
-    truncated: int = Field(0, alias="truncatedAlerts", ge=0)
+    truncated: Annotated[int, BeforeValidator(_bounded), AfterValidator(lambda n: min(n, MAX_TRUNCATED))] = Field(
+        0, alias="truncatedAlerts", ge=0
+    )
 
     def model_post_init(self, context: Any, /) -> None:
         """Alertmanager passes the receiver's name through regexp quoting: take the backslashes back."""
         values = self.__dict__
-        values["receiver"] = re.sub(r"\\(.)", r"\1", self.receiver)
+        values["receiver"] = re.sub(r"\\(.)", r"\1", self.receiver[:VALUE_LIMIT])
+        values["group_key"], values["external_url"] = _short_key(self.group_key), self.external_url[:VALUE_LIMIT]
         for name in ("group_labels", "common_labels", "common_annotations"):
             values[name] = cut(values[name])
 
@@ -162,7 +194,7 @@ def parse_notification(body: bytes) -> Notification:
 def _parse_slowly(body: bytes) -> Notification:
     # The fast parser refuses lone surrogates; Python's own takes them, and they are replaced here.
     try:
-        value = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None)
+        value = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_bounded_text)
     except RecursionError:
         raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
     except ValueError:

@@ -50,7 +50,10 @@ class History:
         self._waiting.append((now, notification))
 
     async def flush(self) -> None:
-        """Write what waits; where the store is away, or this is ended in the middle, it goes on waiting."""
+        """Write what waits; where the store is away, or this is ended in the middle, it goes on waiting.
+
+        A notification that cannot be written at all is dropped with a line in the log: the others do not wait for it.
+        """
         async with self._writing:
             limits, waiting = self.setting().history, list(self._waiting)
             if self._lost:
@@ -59,7 +62,9 @@ class History:
             if limits is not None and waiting:
                 keep, most = limits
                 # Ten thousand alerts take a while to write down: other requests are answered meanwhile.
-                batches = await asyncio.to_thread(_batches, waiting)
+                batches, unwritable = await asyncio.to_thread(_batches, waiting)
+                for group, why in unwritable:
+                    log.error("history_row_dropped", group=group[:200], reason=why)
                 try:
                     await self.store.keep(batches, to_ms(waiting[-1][0]), round(keep.total_seconds() * 1000), most)
                 except StoreAway as away:
@@ -98,19 +103,26 @@ def written(notification: Notification) -> dict[str, Any]:
     return made
 
 
-def _batches(waiting: list[Came]) -> list[tuple[int, str]]:
+def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:
+    """Return the batches, and group and reason of each notification that cannot be written as JSON."""
     made: list[tuple[int, str]] = []
+    unwritable: list[tuple[str, str]] = []
     lines: list[bytes] = []
     alerts = 0
     for at, notification in waiting:
-        lines.append(orjson.dumps({"at": rfc3339(at), "notification": written(notification)}))
+        try:
+            line = orjson.dumps({"at": rfc3339(at), "notification": written(notification)})
+        except (TypeError, ValueError, RecursionError) as error:
+            unwritable.append((notification.group_key, type(error).__name__))
+            continue
+        lines.append(line)
         alerts += max(1, len(notification.alerts))
         if alerts >= BATCH:
             made.append((to_ms(at), packed(lines)))
             lines, alerts = [], 0
     if lines:
         made.append((to_ms(waiting[-1][0]), packed(lines)))
-    return made
+    return made, unwritable
 
 
 def _lines(text: bytes) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from receiver.clock import Clock
 from receiver.incident.emergency import PAGED
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
-from receiver.model.alert import Notification
+from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.incident import Page
 from receiver.pipeline.emergency_pages import EmergencyPage, EmergencyPages
 from receiver.pipeline.intake import Intake
@@ -103,6 +104,7 @@ class RefusedNotifications:
         """Called when nothing is owed any more."""
         self._debts: dict[str, Debt] = {}
         self._bytes = 0
+        self._unparsed: deque[tuple[bytes, float]] = deque()
         self._added = asyncio.Event()
         self._adopting_storm = False
 
@@ -127,6 +129,24 @@ class RefusedNotifications:
         self._debts[group] = made
         self._added.set()
 
+    def add_unparsed(self, body: bytes) -> None:
+        """Keep a body that this process was too busy to parse: it is parsed later, one at a time."""
+        if sum(len(one) for one, _ in self._unparsed) + len(body) <= MOST_BYTES:
+            self._unparsed.append((body, self.clock.monotonic()))
+            self._added.set()
+
+    async def _parse(self) -> None:
+        body, since = self._unparsed.popleft()
+        try:
+            notification = await asyncio.to_thread(parse_notification, body)
+        except BadNotification:
+            return  # its sender gets a 400 when it sends it again
+        group = _group(notification)
+        if group not in self._debts:
+            self.add(notification, body)
+            if group in self._debts:
+                self._debts[group].since = since
+
     def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
         """Return the emergency pages of a notification's group by correlation key: its commit adopts them."""
         known = self._debts.get(_group(notification))
@@ -145,12 +165,15 @@ class RefusedNotifications:
         """
         debts = list(self._debts.values())  # one step, which no other thread interrupts
         debts.sort(key=lambda debt: debt.since)
-        return [debt.body or _body(debt.notification) for debt in debts if debt.parts is None or debt.rank <= 2]
+        unparsed = [body for body, _ in list(self._unparsed)]
+        return unparsed + [
+            debt.body or _body(debt.notification) for debt in debts if debt.parts is None or debt.rank <= 2
+        ]
 
     async def run(self) -> None:
         """Look at what is owed until cancelled."""
         while True:
-            if not self._debts and not self.pages.waiting:
+            if not self._debts and not self._unparsed and not self.pages.waiting:
                 self.all_settled()
                 self._added.clear()
                 await self._added.wait()
@@ -160,6 +183,8 @@ class RefusedNotifications:
     async def run_once(self) -> None:
         """Judge what is new, start attempts to commit, and page what could not be committed in time."""
         setting, now = self.setting(), self.clock.now()
+        if self._unparsed:
+            await self._parse()
         for number, debt in enumerate([debt for debt in self._debts.values() if debt.parts is None]):
             await self._judge(debt, setting)
             if number % STEP == STEP - 1:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import orjson
 import structlog
 
 from receiver.model.base import rfc3339
@@ -51,8 +52,11 @@ class Unknowns:
             }
 
     async def flush(self) -> None:
-        """Write what has been counted; where the store is away it is kept for the next time."""
-        waiting, self._waiting = self._waiting, {}
+        """Write what has been counted; where the store is away it is kept for the next time.
+
+        An entry that cannot be written at all is dropped with a line in the log.
+        """
+        waiting, self._waiting = {field: row for field, row in self._waiting.items() if _writable(field, row)}, {}
         try:
             await self.store.note(waiting)
         except StoreAway as away:
@@ -69,3 +73,13 @@ class Unknowns:
         while True:
             await asyncio.sleep(EVERY)
             await self.flush()
+
+
+def _writable(field: str, row: dict[str, Any]) -> bool:
+    try:
+        field.encode()
+        orjson.dumps(row)
+    except (TypeError, ValueError) as error:
+        log.error("unknown_dropped", reason=type(error).__name__)
+        return False
+    return True

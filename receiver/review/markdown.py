@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from html import escape
 
 from markdown_it import MarkdownIt
+
+LONGEST = 500_000
+"""Characters that are rendered; a longer text is shown as it was written. A post-mortem has 100,000 at most."""
+COLUMNS = 100
+"""Bars in a line of a table; a longer line is no table."""
+BRACKETS = 2000
+"""Opening brackets of a text in which links are found: looking for their ends takes the square of their number."""
 
 # What could begin a mark, an entity, a link or a table's cell.
 _ALIVE = re.compile(r"([\\`*_\[\]<>|~&])")
@@ -50,5 +58,15 @@ def html(markdown: str, title: str) -> str:
 
 def fragment(markdown: str) -> str:
     """Return the HTML of `markdown` alone, to stand in a page; alive in it are links that a person wrote, no more."""
+    if len(markdown) > LONGEST:
+        return f"<pre>{escape(markdown, quote=False)}</pre>"
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "autolink"])
-    return str(reader.render(markdown))
+    return str(reader.render(_tame(markdown)))
+
+
+def _tame(markdown: str) -> str:
+    # What nobody writes and takes the renderer seconds stays as it was written.
+    if markdown.count("[") > BRACKETS:
+        markdown = markdown.replace("[", r"\[")
+    lines = markdown.split("\n")
+    return "\n".join(line.replace("|", r"\|") if line.count("|") > COLUMNS else line for line in lines)

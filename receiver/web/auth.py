@@ -14,6 +14,7 @@ from aiohttp import web
 
 from receiver.config.sections import Scope, Token
 from receiver.web.errors import Refusal
+from receiver.web.http_server import mark_trusted
 
 BEARER = 'Bearer realm="receiver"'
 BASIC = 'Basic realm="receiver", charset="UTF-8"'
@@ -81,6 +82,7 @@ class Gate:
                 401, "wrong_token", "a token is needed that is known here", headers={"WWW-Authenticate": challenge}
             )
         _, caller = found
+        mark_trusted(request, sender=Scope.INGEST in caller.scopes)
         allow(caller, scope)
         return caller
 

@@ -28,8 +28,8 @@ def check_head(request: web.Request, most: int) -> None:
         raise _too_large(most)
 
 
-async def read_body(request: web.Request, most: int) -> bytes:
-    """Return the decoded body.
+async def read_body(request: web.Request, most: int, limit: float = BODY_LIMIT) -> bytes:
+    """Return the decoded body, which must be here within `limit` seconds.
 
     Raises Refusal: 415 for a coding that is not known, 413 above `most` bytes, 408 when it is slow, 400 when cut off.
 
@@ -37,7 +37,7 @@ async def read_body(request: web.Request, most: int) -> bytes:
     """
     decoder = _Decoder(_window(request), most)
     try:
-        async with asyncio.timeout(BODY_LIMIT):
+        async with asyncio.timeout(limit):
             if request.headers.get("Expect", "").lower() == "100-continue":
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 request.writer.output_size = 0
@@ -45,7 +45,7 @@ async def read_body(request: web.Request, most: int) -> bytes:
                 decoder.feed(chunk)
     except TimeoutError:
         raise Refusal(
-            408, "too_slow", f"the body took longer than {BODY_LIMIT:g} s", headers={"Connection": "close"}
+            408, "too_slow", f"the body took longer than {limit:g} s", headers={"Connection": "close"}
         ) from None
     except (web.RequestPayloadError, OSError):
         raise Refusal(400, "cut_off", "the body ended before its end") from None
@@ -61,7 +61,7 @@ def _window(request: web.Request) -> int:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal(413, "too_large", f"the body is larger than {most} bytes (server.max_body)")
+    return Refusal(413, "too_large", f"the body is larger than {most} bytes")
 
 
 class _Decoder:

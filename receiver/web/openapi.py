@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from aiohttp import web
 from pydantic.json_schema import models_json_schema
 
 from receiver import __version__
-from receiver.web.errors import answer
 from receiver.web.operations import OPERATIONS, Operation, Parameter
 from receiver.web.schemas import SCHEMAS
 
@@ -113,7 +113,16 @@ def _header(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
-async def describe(request: web.Request) -> web.Response:
-    """`GET /api/openapi.json`: the document, for anybody."""
-    known: list[Operation] = request.app[OPERATIONS]
-    return answer(document(known))
+class OpenApiPage:
+    """The document as it is served; it never changes while the process runs, so it is built once."""
+
+    def __init__(self) -> None:
+        """It is built for the first request."""
+        self._made: bytes | None = None
+
+    async def page(self, request: web.Request) -> web.Response:
+        """`GET /api/openapi.json`: the document, for anybody."""
+        if self._made is None:
+            known: list[Operation] = request.app[OPERATIONS]
+            self._made = orjson.dumps(document(known))
+        return web.Response(body=self._made, content_type="application/json")

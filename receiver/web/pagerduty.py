@@ -10,10 +10,11 @@ from aiohttp import web
 
 from receiver.pipeline.pager_news import News, Unheard
 from receiver.store.connection import StoreAway
-from receiver.web import body
 from receiver.web.errors import AWAY, Refusal, answer
+from receiver.web.http_server import mark_trusted
 from receiver.web.keys import Doors
-from receiver.web.signatures import by_pagerduty
+from receiver.web.signatures import by_pagerduty, like_pagerduty
+from receiver.web.unsigned import UnsignedBodies
 
 MOST = 256 * 1024
 """Bytes: larger ones are never sent."""
@@ -31,6 +32,7 @@ class PagerDutyDoor:
     def __init__(self, doors: Doors) -> None:
         """Nothing is under way yet."""
         self.doors = doors
+        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
         self._under_way = 0
         self._tasks: set[asyncio.Task[News]] = set()
 
@@ -44,10 +46,10 @@ class PagerDutyDoor:
             said: dict[str, Any] = {"outcome": outcome, "reason": news.reason, "incident": news.incident}
             return answer(said, 202)
         except Refusal as refusal:
-            # What carries no signature, or is larger than any that does, is a stranger's: nothing of ours was refused.
-            outcome = {400: "refused", 401: "unauthorized", 403: "unauthorized", 413: "unauthorized"}.get(
-                refusal.status, "unavailable"
-            )
+            # What carries no signature, is larger than any that does, or is slow, is a stranger's: nothing of ours was
+            # refused.
+            outcome = "unauthorized" if refusal.status in (401, 403, 408, 413) else "unavailable"
+            outcome = "refused" if refusal.status == 400 else outcome
             outcome = "unauthorized" if refusal.reason == "unsigned" else outcome
             # Three refusals, and PagerDuty switches the subscription off: the first is to be seen.
             say = log.error if refusal.status == 403 else log.warning
@@ -63,15 +65,19 @@ class PagerDutyDoor:
         given = request.headers.getall(SIGNATURE, [])
         if not given or not request.can_read_body:
             raise Refusal(400, "unsigned", f"a webhook has a body and the header {SIGNATURE}")
+        signature = ",".join(given)
+        wrong = Refusal(403, "wrong_signature", "the signature fits no secret that is configured")
+        if not like_pagerduty(signature):
+            raise wrong
+        raw = await self.unsigned.read(request, MOST)
+        if not by_pagerduty(signature, raw, secrets):
+            raise wrong
+        mark_trusted(request, sender=True)
+        # Only what PagerDuty has sent counts: strangers cannot take the places.
         if self.doors.state.draining or self._under_way >= AT_ONCE:
             raise Refusal(503, "too_many", "too many requests at once, or this replica is ending; send it again")
         self._under_way += 1
         try:
-            if request.content_length is not None and request.content_length > MOST:
-                raise Refusal(413, "too_large", f"the body is larger than {MOST} bytes")
-            raw = await body.read_body(request, MOST)
-            if not by_pagerduty(",".join(given), raw, secrets):
-                raise Refusal(403, "wrong_signature", "the signature fits no secret that is configured")
             return await self._take(raw)
         finally:
             self._under_way -= 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from receiver.config.sections import Scope
@@ -17,6 +19,12 @@ STILL = 30.0
 """Seconds without a beat after which the loop is taken for dead and the process is started anew (reliability P4)."""
 
 
+METRICS_KEPT = 1.0
+"""Seconds for which an exposition is answered again: it takes some 5 ms to build, and anybody may ask."""
+ENCODINGS = 16
+"""Expositions kept at most: a scraper asks for one of few, but may write its wish in many ways."""
+
+
 class Probes:
     """`/healthz`, `/readyz` and `/metrics`."""
 
@@ -24,6 +32,7 @@ class Probes:
         """Take what there is to be told about."""
         self.doors = doors
         self.gate = gate
+        self._kept: dict[tuple[str, bool], tuple[float, bytes]] = {}
 
     async def healthz(self, request: web.Request) -> web.Response:
         """200 while the loop turns, 503 when its last beat is older, or a task has not run for longer, than 30 s."""
@@ -41,12 +50,24 @@ class Probes:
         if self.gate.guards(Scope.METRICS):
             self.gate.admit(request, Scope.METRICS)
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
-        content = encode(self.doors.metrics.registry)
         headers = {"Content-Type": kind, "Vary": "Accept, Accept-Encoding"}
-        if _takes_gzip(request.headers.get("Accept-Encoding", "")):
-            content = gzip.compress(content, 5, mtime=0)
+        packed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
+        if packed:
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=content, headers=headers)
+        return web.Response(body=self._exposition(encode, kind, packed=packed), headers=headers)
+
+    def _exposition(self, encode: Callable[[CollectorRegistry], bytes], kind: str, *, packed: bool) -> bytes:
+        now = self.doors.clock.monotonic()
+        made_at, content = self._kept.get((kind, packed), (-METRICS_KEPT, b""))
+        if now - made_at < METRICS_KEPT:
+            return content
+        content = encode(self.doors.metrics.registry)
+        if packed:
+            content = gzip.compress(content, 5, mtime=0)
+        if len(self._kept) >= ENCODINGS:
+            self._kept.clear()
+        self._kept[kind, packed] = (now, content)
+        return content
 
     def _still_for(self) -> float:
         return self.doors.clock.monotonic() - self.doors.work.beat_at

@@ -8,7 +8,6 @@ from aiohttp import web
 from markupsafe import Markup
 
 from receiver.config.sections import Scope
-from receiver.review.markdown import fragment
 from receiver.review.monthly_text import figures_text, review_text
 from receiver.review.terms import Month
 from receiver.web.auth import Gate
@@ -17,7 +16,7 @@ from receiver.web.keys import Doors
 from receiver.web.operations import Operation, Parameter
 from receiver.web.pages import Pages
 from receiver.web.query import no_query, read_once
-from receiver.web.review_api import JSON, text_answer, wanted
+from receiver.web.review_api import JSON, TextAnswers, wanted
 from receiver.web.visitors import Visitor
 
 FIGURES = (
@@ -38,6 +37,7 @@ class ReportApi:
         self.doors = doors
         self.gate = gate
         self.pages = pages
+        self.texts = TextAnswers()
 
     async def monthly(self, request: web.Request) -> web.Response:
         """`GET /api/v1/reports/monthly`: the review of a month."""
@@ -45,7 +45,7 @@ class ReportApi:
         kind = wanted(request)
         if kind == JSON:
             return answer(said)
-        return text_answer(review_text(said, month.title), kind, f"Incident Review: {month.title}")
+        return await self.texts.answer(review_text(said, month.title), kind, f"Incident Review: {month.title}")
 
     async def metrics(self, request: web.Request) -> web.Response:
         """`GET /api/v1/reports/metrics`: the figures of the process against their targets."""
@@ -53,7 +53,7 @@ class ReportApi:
         kind = wanted(request)
         if kind == JSON:
             return answer({name: said[name] for name in FIGURES})
-        return text_answer(figures_text(said, month.title), kind, f"Incident Metrics: {month.title}")
+        return await self.texts.answer(figures_text(said, month.title), kind, f"Incident Metrics: {month.title}")
 
     async def page(self, request: web.Request, visitor: Visitor) -> web.Response:
         """`/reports/{month}`: the review of a month, for people."""
@@ -62,7 +62,7 @@ class ReportApi:
         said = await self.doors.reports.monthly(month, self.doors.clock.now())
         assert self.pages is not None  # noqa: S101  (the route is built with them)
         # Made of escaped text by a renderer that lets no HTML through.
-        body = Markup(fragment(review_text(said, month.title)))  # noqa: S704
+        body = Markup(await self.texts.pages.fragment(review_text(said, month.title)))  # noqa: S704
         title = self.doors.config.service.name
         return self.pages.render("report.html", visitor=visitor, title=title, month=month.title, body=body)
 

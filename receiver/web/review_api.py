@@ -13,12 +13,12 @@ from receiver.model.event import Event, Kind
 from receiver.model.incident import Incident
 from receiver.review.clocks import clocks, spans
 from receiver.review.letter import customer_letter
-from receiver.review.markdown import html
 from receiver.review.timeline import corrections, timeline
 from receiver.web.auth import Gate
 from receiver.web.bodies import ClockBody, EntryBody, PostmortemBody
 from receiver.web.errors import Refusal, answer
 from receiver.web.keys import Doors
+from receiver.web.markdown_pages import MarkdownPages
 from receiver.web.operations import Operation, Parameter
 from receiver.web.query import read_once
 from receiver.web.reading import by_id
@@ -39,6 +39,7 @@ class ReviewApi:
         self.doors = doors
         self.gate = gate
         self.respond = RespondApi(doors, gate)
+        self.texts = TextAnswers()
 
     async def timeline(self, request: web.Request) -> web.Response:
         """`GET .../timeline`: the log, oldest first; as Markdown or HTML in the form of the process."""
@@ -49,7 +50,7 @@ class ReviewApi:
             right = corrections(events)
             return answer(listed([event_shape(event, right.get(event.seq)) for event in events]))
         receipts = await self.doors.incidents.receipts(incident.uid)
-        return text_answer(
+        return await self.texts.answer(
             timeline(incident, events, receipts, self.doors.duty.schedules.people), kind, f"Timeline of {incident.id}"
         )
 
@@ -71,7 +72,7 @@ class ReviewApi:
             raise Refusal(404, "unknown", str(error.args[0])) from None
         kind = wanted(request)
         if kind != JSON:
-            response = text_answer(text, kind, f"Post-mortem of {incident.id}")
+            response = await self.texts.answer(text, kind, f"Post-mortem of {incident.id}")
         else:
             response = answer(postmortem_shape(incident, events, text, given))
         response.headers["ETag"] = f'"{incident.version}"'
@@ -114,7 +115,7 @@ class ReviewApi:
         kind = wanted(request)
         if kind == JSON:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
-        return text_answer(f"Subject: {subject}\n\n{text}", kind, subject)
+        return await self.texts.answer(f"Subject: {subject}\n\n{text}", kind, subject)
 
     async def _incident(self, request: web.Request, *known: str) -> Incident:
         self.gate.admit(request, Scope.READ)
@@ -150,11 +151,18 @@ def wanted(request: web.Request) -> str:
     return best
 
 
-def text_answer(markdown: str, kind: str, title: str) -> web.Response:
-    """Return Markdown as it is, or as a page."""
-    text = markdown if kind == MARKDOWN else html(markdown, title)
-    body = text.encode("utf-8", "replace")
-    return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Vary": "Accept"})
+class TextAnswers:
+    """Answers in Markdown, as it is or as a page."""
+
+    def __init__(self) -> None:
+        """Nothing is rendered yet."""
+        self.pages = MarkdownPages()
+
+    async def answer(self, markdown: str, kind: str, title: str) -> web.Response:
+        """Return Markdown as `kind` says. Raises Refusal (503) where too many pages are asked for at once."""
+        text = markdown if kind == MARKDOWN else await self.pages.page(markdown, title)
+        body = text.encode("utf-8", "replace")
+        return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Vary": "Accept"})
 
 
 def review_operations(api: ReviewApi) -> list[Operation]:

@@ -16,7 +16,7 @@ from receiver.web.errors import harden, refusals
 from receiver.web.keys import DOORS, Doors
 from receiver.web.oncall_api import OnCallApi, oncall_operations
 from receiver.web.oncall_page import OnCallPage
-from receiver.web.openapi import describe
+from receiver.web.openapi import OpenApiPage
 from receiver.web.operations import Operation, incident_operations, offer
 from receiver.web.pagerduty import PagerDutyDoor
 from receiver.web.pages import Pages
@@ -60,7 +60,7 @@ def build(doors: Doors) -> web.Application:
     doors.mirror.listeners.append(stream.changed)
     offer(app, operations_of(doors, gate, stream))
     app.on_shutdown.append(stream.end)
-    get("/api/openapi.json", describe)
+    get("/api/openapi.json", OpenApiPage().page)
     get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)

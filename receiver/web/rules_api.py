@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -13,16 +13,23 @@ from receiver.config.sections import Scope
 from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.base import Frozen
 from receiver.pipeline.rehearsal import dry_run
+from receiver.pipeline.setting import Setting
 from receiver.web import body
 from receiver.web.auth import Gate
 from receiver.web.bodies import Moment
 from receiver.web.conditional import check
 from receiver.web.errors import Refusal, answer
 from receiver.web.keys import Doors
+from receiver.web.offload import Offload
 from receiver.web.operations import Operation, Parameter
 from receiver.web.query import no_query, read_moment, read_once, read_place
 from receiver.web.schemas import NOTIFICATION, WHEN
 from receiver.web.shapes import listed
+
+LARGEST_SIMULATION = 2 * 1024 * 1024
+"""Bytes of a notification that is tried: some two thousand alerts."""
+LARGE = 1024 * 1024
+"""Bytes above which only two are tried at once: each takes ten times its size."""
 
 
 def _counted(payload: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +56,8 @@ class RulesApi:
         """Take what has been counted and kept."""
         self.doors = doors
         self.gate = gate
+        self._large = Offload("simulate-large", at_once=2, waiting=4, wait=10)
+        self._small = Offload("simulate", at_once=2, waiting=16, wait=10)
 
     async def unknowns(self, request: web.Request) -> web.Response:
         """`GET /api/v1/rules/unknowns`: what severities were decided without, and which alert rule to mend."""
@@ -68,20 +77,26 @@ class RulesApi:
         """`POST /api/v1/simulate`: what a notification would do if nothing were known yet; nothing is sent."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        most = self.doors.config.server.max_body
+        most = min(self.doors.config.server.max_body, LARGEST_SIMULATION)
         body.check_head(request, most)
         raw = await body.read_body(request, most)
-        # As for the webhook, text that UTF-8 cannot carry is replaced by the parser of notifications.
-        try:
-            value = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            value = None
-        at = None
-        if isinstance(value, dict) and ("payload" in value or "at" in value):
-            given = check(SimulateBody, value)
-            raw, at = orjson.dumps(given.payload), given.at
-        setting, now = self.doors.setting(), at or self.doors.clock.now()
-        return answer(await asyncio.to_thread(lambda: dry_run(setting, _parsed(raw), now)))
+        setting, now = self.doors.setting(), self.doors.clock.now()
+        threads = self._large if len(raw) > LARGE else self._small
+        made = await threads.run(lambda: _simulated(setting, raw, now))
+        return web.Response(body=made, content_type="application/json")
+
+
+def _simulated(setting: Setting, raw: bytes, now: datetime) -> bytes:
+    # As for the webhook, text that UTF-8 cannot carry is replaced by the parser of notifications.
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        value = None
+    at = None
+    if isinstance(value, dict) and ("payload" in value or "at" in value):
+        given = check(SimulateBody, value)
+        raw, at = orjson.dumps(given.payload), given.at
+    return orjson.dumps(dry_run(setting, _parsed(raw), at or now))
 
 
 def _parsed(raw: bytes) -> Notification:

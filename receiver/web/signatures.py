@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 
 LONGEST = 4096
 """Characters of a header that are looked at."""
 WINDOW = 300
 """Seconds that a request of Slack may be old (slack.md, Verification)."""
+
+
+_HEX = r"[0-9a-f]{64}"
+_PAGERDUTY = re.compile(rf"(?:^|,)\s*v1={_HEX}\s*(?:,|$)")
+_SLACK = re.compile(rf"v0={_HEX}")
+
+
+def like_pagerduty(header: str) -> bool:
+    """Return whether a header has the form of PagerDuty's signatures: only then is the body worth reading."""
+    return _PAGERDUTY.search(header[:LONGEST]) is not None
+
+
+def like_slack(timestamp: str, signature: str, now: float) -> bool:
+    """Return whether both headers have the form of Slack's, and `timestamp` is of the last five minutes."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        return False
+    return abs(now - int(timestamp)) <= WINDOW and _SLACK.fullmatch(signature) is not None
 
 
 def by_pagerduty(header: str, body: bytes, secrets: Iterable[bytes]) -> bool:
@@ -26,9 +44,7 @@ def by_pagerduty(header: str, body: bytes, secrets: Iterable[bytes]) -> bool:
 
 def by_slack(timestamp: str, signature: str, body: bytes, secret: bytes, now: float) -> bool:
     """Return whether Slack has signed `body` within the last five minutes (slack.md, Verification)."""
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
-        return False
-    if abs(now - int(timestamp)) > WINDOW:
+    if not like_slack(timestamp, signature, now):
         return False
     expected = "v0=" + hmac.new(secret, b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), signature[:LONGEST].encode("utf-8", "replace"))

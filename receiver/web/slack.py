@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,14 +15,17 @@ from aiohttp import web
 
 from receiver.pipeline.slack_desk import EXCUSED, Foreign, excuse, said
 from receiver.store.connection import StoreAway
-from receiver.web import body
 from receiver.web.errors import AWAY, Refusal, answer
+from receiver.web.http_server import mark_trusted
 from receiver.web.keys import Doors
-from receiver.web.signatures import by_slack
+from receiver.web.signatures import by_slack, like_slack
+from receiver.web.unsigned import UnsignedBodies
 
 MOST = 64 * 1024
 """Bytes (reliability S15)."""
+FIELDS = 100
 AT_ONCE = 64
+"""Signed requests under way; what a slow one has still to say is not counted."""
 LIMIT = 2.4
 """Seconds after which whoever asked is told that it takes longer: Slack gives up after three."""
 LATER = "This takes a little longer; the answer follows."
@@ -38,29 +42,32 @@ class SlackDoor:
     def __init__(self, doors: Doors) -> None:
         """Nothing is under way yet."""
         self.doors = doors
+        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def commands(self, request: web.Request) -> web.Response:
         """`POST /slack/commands`: a slash command; whatever is wrong with it is said to whoever typed it."""
         channel, raw, once = await self._verified(request, FORM)
-        form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
-        work = self.doors.slack_commands.take(channel, form, once, self.doors.clock.now())
-        return await self._answered(work, "command", form.get("response_url", ""))
+        form = self._form(raw)
+        with self._place():
+            work = self.doors.slack_commands.take(channel, form, once, self.doors.clock.now())
+            return await self._answered(work, "command", form.get("response_url", ""))
 
     async def interactions(self, request: web.Request) -> web.Response:
         """`POST /slack/interactions`: a button, a box, a choice, a form."""
         channel, raw, once = await self._verified(request, FORM)
-        form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
+        form = self._form(raw)
         payload = _json(form.get("payload", ""))
         if not isinstance(payload, dict):
             raise Refusal(400, "bad_payload", "the form has no field `payload` with an object in it")
-        work = self.doors.slack_clicks.take(channel, payload, once, self.doors.clock.now())
         back = str(payload.get("response_url") or "")
-        if payload.get("type") == "view_submission":
-            late = {"response_action": "errors", "errors": {"msg": SLOW}}
-            return await self._answered(work, "interaction", back, late=late)
-        return await self._answered(work, "interaction", back, aside=True)
+        with self._place():
+            work = self.doors.slack_clicks.take(channel, payload, once, self.doors.clock.now())
+            if payload.get("type") == "view_submission":
+                late = {"response_action": "errors", "errors": {"msg": SLOW}}
+                return await self._answered(work, "interaction", back, late=late)
+            return await self._answered(work, "interaction", back, aside=True)
 
     async def events(self, request: web.Request) -> web.Response:
         """`POST /slack/events`: the handshake, and messages that somebody pins."""
@@ -72,8 +79,9 @@ class SlackDoor:
             self._count("ignored")
             return answer({"challenge": str(payload.get("challenge") or "")[:1000]})
         try:
-            async with asyncio.timeout(LIMIT):
-                await self.doors.slack_clicks.event(channel, payload, self.doors.clock.now())
+            with self._place():
+                async with asyncio.timeout(LIMIT):
+                    await self.doors.slack_clicks.event(channel, payload, self.doors.clock.now())
         except Foreign as foreign:
             raise self._refusal(403, "foreign", str(foreign)) from None
         except (StoreAway, TimeoutError):
@@ -96,22 +104,37 @@ class SlackDoor:
         given = request.headers.getall("X-Slack-Signature", [])
         if len(stamp) != 1 or len(given) != 1:
             raise self._refusal(401, "unsigned", "a request of Slack is signed")
+        wrong = "the signature is wrong, or older than five minutes"
+        now = self.doors.clock.now().timestamp()
+        if not like_slack(stamp[0], given[0], now):
+            raise self._refusal(401, "wrong_signature", wrong)
+        try:
+            raw = await self.unsigned.read(request, MOST)
+        except Refusal as refusal:
+            raise self._refusal(refusal.status, refusal.reason, refusal.detail, refusal.headers) from None
+        found = [name for name, secret in secrets if by_slack(stamp[0], given[0], raw, secret, now)]
+        if not found:
+            raise self._refusal(401, "wrong_signature", wrong)
+        mark_trusted(request, sender=True)
+        if request.content_type != kind:
+            raise self._refusal(415, "media_type", f"the body must be {kind}")
+        return found[0], raw, hashlib.sha256(given[0].encode("utf-8", "replace")).hexdigest()
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         if self._under_way >= AT_ONCE:
             raise self._refusal(503, "too_many", "too many requests at once")
         self._under_way += 1
         try:
-            if request.content_length is not None and request.content_length > MOST:
-                raise self._refusal(413, "too_large", f"the body is larger than {MOST} bytes")
-            raw = await body.read_body(request, MOST)
+            yield
         finally:
             self._under_way -= 1
-        now = self.doors.clock.now().timestamp()
-        found = [name for name, secret in secrets if by_slack(stamp[0], given[0], raw, secret, now)]
-        if not found:
-            raise self._refusal(401, "wrong_signature", "the signature is wrong, or older than five minutes")
-        if request.content_type != kind:
-            raise self._refusal(415, "media_type", f"the body must be {kind}")
-        return found[0], raw, hashlib.sha256(given[0].encode("utf-8", "replace")).hexdigest()
+
+    def _form(self, raw: bytes) -> dict[str, str]:
+        try:
+            return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))
+        except ValueError:
+            raise self._refusal(400, "bad_form", f"the form has more than {FIELDS} fields") from None
 
     async def _answered(
         self,
@@ -169,10 +192,11 @@ class SlackDoor:
             # Nobody waits for it any more: whoever asked hears nothing, and the log says why.
             log.error("slack_unanswered", exc_info=error)
 
-    def _refusal(self, status: int, reason: str, detail: str) -> Refusal:
-        self._count({401: "unauthorized", 403: "unauthorized", 503: "unavailable"}.get(status, "refused"))
+    def _refusal(self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None) -> Refusal:
+        strangers = dict.fromkeys((401, 403, 408), "unauthorized")
+        self._count({**strangers, 503: "unavailable"}.get(status, "refused"))
         log.warning("slack", outcome="refused", reason=reason)
-        return Refusal(status, reason, detail)
+        return Refusal(status, reason, detail, headers=headers)
 
     def _count(self, outcome: str) -> None:
         self.doors.metrics.webhooks.labels("slack", outcome).inc()

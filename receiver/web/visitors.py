@@ -14,8 +14,10 @@ from receiver.config.sections import Scope
 from receiver.web.auth import BASIC, LOCAL, Caller, Gate, allow, is_loopback
 from receiver.web.body import read_body
 from receiver.web.errors import Refusal
+from receiver.web.http_server import mark_trusted
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
+from receiver.web.peers import client_of
 from receiver.web.sessions import COOKIE, LIFE, Sessions, own_page, within
 
 FORM = "application/x-www-form-urlencoded"
@@ -98,11 +100,11 @@ class Visitors:
         value = self.sessions.begin(fields.get("token", ""), now)
         session = self.sessions.find(value, now)
         if value is None or session is None:
-            log.warning("sign_in_refused", peer=request.remote)
+            log.warning("sign_in_refused", peer=self._peer(request))
             return self._login(request, to, "This token is not known here.")
         if Scope.READ not in session.caller.scopes:
             return self._login(request, to, "This token is known, and has not the scope read.")
-        log.info("signed_in", caller=session.caller.name, peer=request.remote)
+        log.info("signed_in", caller=session.caller.name, peer=self._peer(request))
         response = _seen_next(to)
         response.set_cookie(
             COOKIE, value,
@@ -117,11 +119,17 @@ class Visitors:
         response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=self._secure(request))
         return response
 
+    def _peer(self, request: web.Request) -> str:
+        return client_of(request, self.doors.config.server.trusted_proxies)
+
     def _visitor(self, request: web.Request) -> Visitor | None:
         if not self.gate.closed or "Authorization" in request.headers:
             return Visitor(self.gate.admit(request, Scope.READ, BASIC))
         session = self.sessions.find(request.cookies.get(COOKIE), self.doors.clock.now())
-        return Visitor(session.caller, session.word) if session else None
+        if session is None:
+            return None
+        mark_trusted(request, sender=False)
+        return Visitor(session.caller, session.word)
 
     def _led(self, request: web.Request) -> web.Response:
         # What is no browser hears what it always heard: 401, and that a token will do.

@@ -23,6 +23,7 @@ from receiver.web.admission import URGENT, Admission
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, Refusal, answer
 from receiver.web.keys import Doors
+from receiver.web.offload import Offload
 
 ACCEPT_LIMIT = 1.8
 """Seconds for waiting, deciding and committing: the answer must be there within 2 s whatever the store does."""
@@ -31,13 +32,15 @@ STORE_LIMIT = 1.7
 """Seconds of loop time at the store after which it is the store that is slow, and not this process."""
 LARGE = 200
 """Alerts above which deciding alone takes long enough to matter."""
-PARSE_ASIDE = 1024 * 1024
+PARSE_ASIDE = 256 * 1024
 """Bytes above which a body is parsed in a thread, so that other requests are answered meanwhile."""
 OVERLOADED, STORE_SLOW = "overloaded", "store_slow"
 UNSAID = 64 * 1024
 """Bytes that a body without Content-Length is counted as until it was read."""
 UNPACKED = 8
 """How many times its own length a compressed body is counted as until it was read."""
+PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
+"""Such bodies that are parsed at once, that wait for it, and for how many seconds; 503 beyond that."""
 HEAD = 4096
 """Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
@@ -65,6 +68,7 @@ class Webhooks:
         self.doors = doors
         self.gate = gate
         self.admission = Admission()
+        self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
         self._tasks: set[asyncio.Task[Answer]] = set()
 
     async def alertmanager(self, request: web.Request) -> web.Response:
@@ -112,7 +116,12 @@ class Webhooks:
 
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
-        notification = await self._parse(raw, request, caller)
+        try:
+            notification = await self._parse(raw, request, caller)
+        except Refusal as refusal:
+            if refusal.reason == OVERLOADED:
+                self.doors.refused.add_unparsed(raw)  # nobody knows yet whether it pages
+            raise
         line.fields.update(
             alerts=len(notification.alerts), firing=sum(alert.firing for alert in notification.alerts),
             receiver=notification.receiver[:NAME], truncated=notification.truncated,
@@ -134,7 +143,7 @@ class Webhooks:
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
         try:
             if len(raw) > PARSE_ASIDE:
-                return await asyncio.to_thread(parse_notification, raw)
+                return await self._parsing.run(lambda: parse_notification(raw))
             return parse_notification(raw)
         except BadNotification as bad:
             await self._keep(raw, request, caller, bad.detail)

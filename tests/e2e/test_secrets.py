@@ -5,6 +5,7 @@ Every secret begins with the same word, so that a part of one, or one that is en
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sys
@@ -163,6 +164,16 @@ class House:
             self.seen[f"{method} {path} {self.parrot.mode}"] = f"{text} {dict(answer.headers)}"
             return answer.status, text
 
+    async def spoil_a_header(self) -> None:
+        """Send a token with a line end of the wrong kind, as out of a file, and remember the answer."""
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKENS['admin']}\r\r\n\r\n"
+        writer.write(head.encode())
+        self.seen["a header that cannot be read"] = (await reader.read()).decode()
+        writer.close()
+        assert " 400 " in self.seen["a header that cannot be read"]
+
     async def fire(self, number: int) -> None:
         """Let an alert begin an incident of its own."""
         body = notification(alert("ApiDown", labels={"severity": "critical", "n": str(number)}), group=f"g{number}")
@@ -223,6 +234,7 @@ async def test_no_secret_is_seen_anywhere(house: House) -> None:
         if "{" not in path and not path.endswith(("stream", "events")):
             await house.get(path)
     await house.get(f"/api/v1/incidents/{first['id']}/document")
+    await house.spoil_a_header()
     house.command("dead-letters", "list")
     house.command("incident", "show", first["id"])
     house.command("check-config", str(house.config))

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.model.alert import (
+    FNV_LIMIT,
+    GROUP_KEY_LIMIT,
     MAX_ALERTS,
     MAX_LABELS,
+    MAX_TRUNCATED,
     NO_TIME,
     VALUE_LIMIT,
     AlertStatus,
@@ -282,3 +285,21 @@ def test_labels_survive_as_they_are(labels: dict[str, str]) -> None:
     }
     assert alert.labels == mended
     assert alert.fingerprint == fingerprint(mended)
+
+
+def test_long_labels_get_a_fingerprint_of_their_own_quickly() -> None:
+    long = {"alertname": "Long", "text": "x" * FNV_LIMIT}
+    assert len(fingerprint(long)) == 16
+    assert fingerprint(long) == fingerprint(dict(reversed(long.items())))
+    assert fingerprint(long) != fingerprint({**long, "text": "y" * FNV_LIMIT})
+
+
+@pytest.mark.parametrize("count", [10**6 + 1, 2**64, 10**300, 1e300])
+def test_a_huge_number_of_truncated_alerts_counts_as_the_largest(count: float) -> None:
+    assert parse_notification(packed(body(truncatedAlerts=count))).truncated == MAX_TRUNCATED
+
+
+def test_a_long_group_key_stays_another_one() -> None:
+    keys = {parse_notification(packed(body(groupKey="k" * 100_000 + end))).group_key for end in ("a", "b")}
+    assert len(keys) == 2
+    assert max(map(len, keys)) < GROUP_KEY_LIMIT + 100

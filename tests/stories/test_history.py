@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from receiver.assembly import make_setting
 from receiver.model.alert import Notification, parse_notification
+from receiver.pipeline import history
 from receiver.pipeline.history import written
 from receiver.pipeline.rehearsal import relived
 from receiver.store.history import HistoryList, packed, unpacked
@@ -208,3 +209,16 @@ def test_a_receiver_of_any_name_reads_as_the_same() -> None:
     said = parse_notification(notification(alert(), receiver=r"a\\b\.c"))
     assert said.receiver == r"a\b.c"
     assert parse_notification(json.dumps(written(said)).encode()) == said
+
+
+async def test_a_notification_that_cannot_be_written_is_dropped_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    await world.post(notification(alert(), group="good"))
+    await world.post(notification(alert(), group="bad"))
+    monkeypatch.setattr(history, "written", lambda said: written(said) if "good" in said.group_key else {"n": 2**64})
+    await world.one.history.flush()
+    monkeypatch.undo()
+    await world.post(notification(alert(), group="good too"))
+    assert len(await kept(world)) == 2

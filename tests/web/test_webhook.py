@@ -84,7 +84,6 @@ BAD: dict[str, Any] = {
     "no groupKey": GOOD.replace(b'"groupKey"', b'"other"'), "null in a label": GOOD.replace(b'"api"', b"null", 1),
     "a number in a label": GOOD.replace(b'"service": "api"', b'"service": 7'),
     "a list of alerts that is none": GOOD.replace(b'"alerts": [', b'"alerts": {"a": [').replace(b"}]}", b"}]}}"),
-    "a huge number": GOOD.replace(b'"truncatedAlerts": 0', b'"truncatedAlerts": ' + b"9" * 5000),
     "a negative number": GOOD.replace(b'"truncatedAlerts": 0', b'"truncatedAlerts": -1'),
     "NaN": GOOD.replace(b'"truncatedAlerts": 0', b'"truncatedAlerts": NaN'),
     "many labels": notification(alert(labels={f"l{n}": "x" for n in range(5000)})),

@@ -1,0 +1,47 @@
+"""V1: a request that costs its sender nothing costs the service next to nothing, and a pipe of them blocks nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from tests.security.attacks import connected, pipelined, read_for_ever
+from tests.security.target import Callers, Target
+
+
+async def flood(target: Target, path: str, *, reading: bool, status_page: bool = False) -> None:
+    """Let 60 connections ask 100 times each for `path`, and look whether genuine callers are answered in time."""
+    port = target.status_port if status_page else target.port
+    async with connected(port, 60, pipelined(path, 100)) as sockets:
+        readers = [asyncio.create_task(read_for_ever(one)) for one in sockets if reading]
+        try:
+            for _ in range(3):
+                await Callers(target).watch(1.5)
+                for one in sockets:
+                    with contextlib.suppress(OSError):
+                        one.send(pipelined(path, 100))
+        finally:
+            for reader in readers:
+                reader.cancel()
+
+
+async def test_the_document_of_the_api_asked_for_in_pipes(target: Target) -> None:
+    await flood(target, "/api/openapi.json", reading=True)
+
+
+async def test_the_document_of_the_api_that_nobody_reads(target: Target) -> None:
+    await flood(target, "/api/openapi.json", reading=False)
+
+
+async def test_metrics_asked_for_in_pipes(target: Target) -> None:
+    await flood(target, "/metrics", reading=True)
+
+
+async def test_the_status_page_asked_for_in_pipes(target: Target) -> None:
+    await flood(target, "/status", reading=True, status_page=True)
+
+
+async def test_the_document_is_the_same_each_time(target: Target) -> None:
+    first, second = [await target.ask("GET", "/api/openapi.json") for _ in range(2)]
+    assert first == second
+    assert first[0] == 200
