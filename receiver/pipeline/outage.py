@@ -19,8 +19,8 @@ from receiver.model.alert import Notification
 from receiver.model.incident import Page
 from receiver.model.notice import Action, Notice
 from receiver.pipeline.deliver import PAGE_WAIT
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
 from receiver.pipeline.parts import judged
 from receiver.pipeline.setting import Setting
@@ -65,7 +65,7 @@ class Outage:
     """Whether the store is away is a state of the replica, not of a request."""
 
     def __init__(
-        self, setting: Callable[[], Setting], intake: Intake, mirror: Mirror, clock: Clock, metrics: Metrics
+        self, setting: Callable[[], Setting], intake: Intake, mirror: IncidentCache, clock: Clock, metrics: Metrics
     ) -> None:
         """Begin in the belief that the store is there; the first beat or request tells otherwise."""
         self.setting = setting

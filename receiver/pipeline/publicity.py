@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from heapq import nlargest
 
 from receiver.channels.text import clean
 from receiver.config import Config
@@ -24,6 +25,7 @@ from receiver.model.public import (
 )
 from receiver.model.severity import Severity
 from receiver.model.work import StatusUpdate
+from receiver.pipeline.public_incidents import PublicRecord
 from receiver.triage.matchers import Matcher, parse_matcher
 
 _CONDITION = {Severity.SEV1: Condition.MAJOR, Severity.SEV2: Condition.PARTIAL, Severity.SEV3: Condition.DEGRADED}
@@ -39,8 +41,12 @@ _BADNESS = tuple(Condition)
 
 LONGEST = 25_000
 """Characters of an update: as many as Statuspage takes."""
+MOST = 100
+"""Open incidents that the page shows, the newest; a component's condition is told by all of them."""
 AHEAD = timedelta(days=14)
 """How far ahead scheduled maintenance is shown."""
+
+Known = Incident | PublicRecord
 
 
 class Publicity:
@@ -50,17 +56,20 @@ class Publicity:
         """Without components of its own the page has one: the service."""
         self._config = config
         page = config.status_page
+        self._at: dict[str, tuple[int, list[str]]] = {}
+        """Version of an incident, and the components that it touches."""
         self._components: list[tuple[PublicComponent, tuple[Matcher, ...]]] = [
             (PublicComponent(id=c.id, name=c.name), tuple(parse_matcher(text) for text in c.matchers))
             for c in page.components
         ] or [(PublicComponent(id="service", name=config.service.name), ())]
 
-    def page(self, incidents: Iterable[Incident], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
+    def page(self, incidents: Iterable[Known], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
         """Return the page as `incidents` make it at `now`; what is over, a drill, or nobody's business is left out."""
-        told = self._told(incidents)
+        told = [incident for incident in incidents if self.tells(incident)]
         condition = self._conditions(told)
-        shown = [self.incident(incident) for incident in told]
-        impact = max((incident.impact for incident in shown), key=tuple(Impact).index, default=Impact.NONE)
+        shown = [self.incident(incident) for incident in nlargest(MOST, told, key=_newest)]
+        worst = min((incident.severity for incident in told), key=lambda one: one.rank, default=None)
+        impact = _IMPACT.get(worst, Impact.NONE) if worst is not None else Impact.NONE
         base = self._config.service.public_url
         return PublicPage(
             name=self._config.service.name, title=self._config.status_page.title, url=f"{base}/status" if base else "",
@@ -71,23 +80,21 @@ class Publicity:
             ),
         )  # fmt: skip
 
-    def past(self, incidents: Iterable[Incident], most: int = 50) -> tuple[PublicIncident, ...]:
+    def past(self, incidents: Iterable[Known], most: int = 50) -> tuple[PublicIncident, ...]:
         """Return those of `incidents` that are over and that the public was told of, the newest first."""
         told = [one for one in incidents if one.state.over and not one.drill and _published(one)]
-        told.sort(key=lambda one: (one.opened_at, one.uid), reverse=True)
-        return tuple(self.incident(one) for one in told[:most])
+        return tuple(self.incident(one) for one in nlargest(most, told, key=_newest))
 
-    def news(self, incident: Incident, incidents: Iterable[Incident]) -> PublicNews:
+    def news(self, incident: Incident, incidents: Iterable[Known]) -> PublicNews:
         """Return what a page elsewhere is to show of `incident`, and how the components are by all of `incidents`."""
-        others = [one for one in incidents if one.uid != incident.uid]
-        return PublicNews(
-            incident=self.incident(incident), conditions=self._conditions(self._told([*others, incident]))
-        )
+        told = [one for one in incidents if one.uid != incident.uid and self.tells(one)]
+        if self.tells(incident):
+            told.append(incident)
+        return PublicNews(incident=self.incident(incident), conditions=self._conditions(told))
 
-    def _told(self, incidents: Iterable[Incident]) -> list[Incident]:
-        return sorted((i for i in incidents if self.tells(i)), key=lambda i: (i.opened_at, i.uid), reverse=True)
-
-    def _conditions(self, told: Iterable[Incident]) -> dict[str, Condition]:
+    def _conditions(self, told: Collection[Known]) -> dict[str, Condition]:
+        if len(self._at) > 2 * len(told) + MOST:
+            self._at.clear()
         condition = {component.id: Condition.OPERATIONAL for component, _ in self._components}
         for incident in told:
             for name in self._touched(incident):
@@ -121,11 +128,18 @@ class Publicity:
             )  # fmt: skip
         return tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
 
-    def tells(self, incident: Incident) -> bool:
+    def tells(self, incident: Known) -> bool:
         """Return whether the page shows `incident` now: something of it was let out, by its policy or by a person."""
         return not incident.drill and not incident.state.over and bool(_published(incident))
 
-    def _touched(self, incident: Incident) -> list[str]:
+    def _touched(self, incident: Known) -> list[str]:
+        version, touched = self._at.get(incident.uid, (-1, []))
+        if version != incident.version:
+            touched = self._touches(incident)
+            self._at[incident.uid] = (incident.version, touched)
+        return touched
+
+    def _touches(self, incident: Known) -> list[str]:
         # What somebody has named counts, with what was merged into it since; else what the labels belong to.
         known = {component.id for component, _ in self._components}
         told, came = _published(incident)[:1], incident.parts_at
@@ -135,7 +149,7 @@ class Publicity:
         more = [name for name in incident.parts if name in known] if since else []
         return list(dict.fromkeys((*named, *more)))
 
-    def incident(self, incident: Incident) -> PublicIncident:
+    def incident(self, incident: Known) -> PublicIncident:
         """Return an incident that something was let out of, as the public may see it."""
         touched, told = self._touched(incident), _published(incident)
         labels = {component.id: component.name for component, _ in self._components}
@@ -156,7 +170,11 @@ class Publicity:
         )  # fmt: skip
 
 
-def _published(incident: Incident) -> list[StatusUpdate]:
+def _newest(incident: Known) -> tuple[datetime, str]:
+    return incident.opened_at, incident.uid
+
+
+def _published(incident: Known) -> list[StatusUpdate]:
     found = [one for one in incident.updates if one.published_at is not None]
     return sorted(found, key=lambda one: (one.published_at or one.at, one.n), reverse=True)
 

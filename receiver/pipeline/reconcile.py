@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -14,6 +15,7 @@ from receiver.metrics import Metrics
 from receiver.model.alert import Alert, AlertStatus, Notification
 from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.unending import survived
@@ -24,6 +26,8 @@ from receiver.store.incidents import Incidents
 
 NAME = "reconcile"
 SENDER = "reconciler"
+PAGE = 50
+"""Incidents that are read at once."""
 GAP = 3
 """Looks that may have been left out (a busy store, a change of replica) before what was missed is counted anew."""
 
@@ -34,10 +38,17 @@ class Reconcile:
     """The timer that asks Alertmanager (`ingest.alertmanagers`, `ingest.reconcile`)."""
 
     def __init__(
-        self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking, metrics: Metrics
+        self,
+        setting: Callable[[], Setting],
+        cache: IncidentCache,
+        incidents: Incidents,
+        intake: Intake,
+        asking: Asking,
+        metrics: Metrics,
     ) -> None:
         """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
         self.setting = setting
+        self.cache = cache
         self.incidents = incidents
         self.intake = intake
         self.asking = asking
@@ -68,8 +79,9 @@ class Reconcile:
             self._unanswered("some_silent", "; ".join(upstream_now.silent))
         # What it does not know just after its start it may only not have heard of yet.
         certain = not upstream_now.silent and now - upstream_now.started >= rhythm.forgotten_after
-        for incident in await self.incidents.listing(open_only=True, most=10_000):
-            if incident.firing:
+        firing = iter([one.uid for one in self.cache.open() if one.firing])
+        while uids := list(islice(firing, PAGE)):
+            for incident in await self.incidents.many(uids):
                 mine = before.get(incident.uid, {}) if certain else None
                 compare = partial(self._compare, incident, upstream_now, mine, setting, now)
                 # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.

@@ -18,8 +18,9 @@ from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
+from receiver.pipeline.incident_cache import IncidentCache
+from receiver.pipeline.incident_follower import IncidentFollower
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.unending import survived
@@ -48,7 +49,7 @@ class Work:
         setting: Callable[[], Setting],
         incidents: Incidents,
         due: Due,
-        mirror: Mirror,
+        mirror: IncidentCache,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -57,6 +58,7 @@ class Work:
         self.incidents = incidents
         self.due = due
         self.mirror = mirror
+        self.follower = IncidentFollower(setting, incidents, mirror)
         self.clock = clock
         self.metrics = metrics
         self.beside = Beside(setting, incidents, due, clock, metrics, lambda: self.intake)
@@ -170,15 +172,10 @@ class Work:
             self.outage.step(self.clock.now())
 
     async def load(self) -> None:
-        """Fill the mirror: what is open, and the newest of the rest."""
-        after = await self.incidents.commits()
-        newest = await self.incidents.listing(most=500)
-        standing = await self.incidents.listing(open_only=True, most=10_000)
-        if after < self.mirror.after:
-            await self._forget({one.uid for one in (*newest, *standing)})
-        self.mirror.take(newest)
-        self.mirror.take(standing)
-        self.mirror.after = after
+        """Read the open incidents, as far as that is quickly done, and set the timers of the service itself."""
+        if await self.follower.forgotten():
+            await self.intake.hear_again()
+        await self.follower.load()
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
@@ -187,25 +184,12 @@ class Work:
         self._loaded = True
         self.metrics.store_up.set(1)
 
-    async def _forget(self, known: set[str]) -> None:
-        # Nobody would ever end what the store has lost, and it would keep an emergency from being paged. An alert that
-        # still fires comes again, with the same page keys: nobody is rung twice for it.
-        await self.intake.hear_again()
-        for one in self.mirror.clear():
-            if one.uid not in known:
-                keys = [page.key for page in one.pages]
-                log.error("incident_forgotten", incident=one.id, severity=one.severity, state=one.state, pages=keys)
-
     async def _follow(self, beat: Beat) -> None:
         if beat.board != self._board and self.read_board is not None:
             await self._take_board(self.read_board, beat.board)
-        if not beat.changed:
-            return
-        known = {incident.uid: incident.version for incident in self.mirror.open()}
-        fresh = [uid for uid, _ in beat.changed]
-        self.mirror.take(await self.incidents.many(fresh))
-        self.mirror.after = max(number for _, number in beat.changed)
-        log.debug("followed", changed=len(fresh), open=len(known))
+        await self.follower.follow(beat.changed)
+        if not (self.mirror.complete or self.follower.filling):
+            self.spawn("load", self.follower.fill)
 
     async def _take_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
         async def take() -> None:

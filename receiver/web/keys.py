@@ -15,8 +15,8 @@ from receiver.pipeline.archiving import Archiving
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import Duty
 from receiver.pipeline.history import History
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.outage import Outage
 from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.reports import Reports
@@ -55,7 +55,7 @@ class Doors:
     outage: Outage
     incidents: Incidents
     due: Due
-    mirror: Mirror
+    mirror: IncidentCache
     metrics: Metrics
     clock: Clock
     connection: Connection

@@ -63,7 +63,11 @@ class Probes:
                 "away_seconds": 0 if away is None else round(doors.clock.monotonic() - away, 1),
             },
             "channels": dict(sorted(channels.items())),
-            "mirror": {"open_incidents": len(doors.mirror.open()), "commits_seen": doors.mirror.after},
+            "mirror": {
+                "open_incidents": len(doors.mirror),
+                "commits_seen": doors.mirror.after,
+                "complete": doors.mirror.complete,
+            },
         }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from receiver.model.base import to_ms
 from receiver.model.incident import Incident
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.store.incidents import Incidents
+from receiver.store.steps import COMPARED, stepped
 from receiver.web.errors import Refusal
 from receiver.web.query import Filters, Place
 
@@ -48,18 +50,23 @@ async def by_id(incidents: Incidents, number: str) -> Incident:
     raise Refusal(404, "unknown_incident", "there is no such incident")
 
 
-def in_queue(incidents: list[Incident], filters: Filters) -> list[Incident]:
-    """Return the incident queue: open ones of a severity that is tracked there.
+async def queue_of(cache: IncidentCache, incidents: Incidents, filters: Filters) -> list[Incident]:
+    """Return the incident queue: open ones of a severity that is tracked there. Raises StoreAway.
 
-    Those that nobody owns come first, then the oldest first.
+    Those that nobody owns come first, then the oldest first. Which they are is known from their summaries; only those
+    that are returned are read.
     """
-    found = [
-        one
-        for one in incidents
-        if filters.keep(one) and one.called is not None and (one.called.queue or one.called.ticket)
-    ]
+    free: list[str] = []
+    owned: list[str] = []
+    async for one in stepped(cache.oldest_first(), COMPARED):
+        if one.queued and filters.keep(one):
+            (owned if one.owned else free).append(one.uid)
+            if len(free) == filters.limit:
+                break
+    found = await incidents.many([*free, *owned][: filters.limit])
+    return sorted((one for one in found if filters.keep(one)), key=_place_in_queue)
 
-    def owned(incident: Incident) -> bool:
-        return incident.roles.incident_commander is not None or incident.acknowledged_by is not None
 
-    return sorted(found, key=lambda one: (owned(one), one.opened_at, one.uid))[: filters.limit]
+def _place_in_queue(incident: Incident) -> tuple[bool, int, str]:
+    owned = incident.roles.incident_commander is not None or incident.acknowledged_by is not None
+    return owned, to_ms(incident.opened_at), incident.uid
