@@ -1,12 +1,14 @@
 """`python -m bench`: what a webhook costs beside a handler that only reads it. CPU first, for it is the stable measure.
 
+`--growth` measures the service with many open incidents instead (bench/growth.py).
+
 Each round measures the variants one after another; a line prints the median of the rounds' ratios and their span.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import json
 import os
 import socket
 import statistics
@@ -18,13 +20,12 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import oncall, review, rules
-from receiver.model.alert import fingerprint
+from bench import growth, oncall, review, rules
+from bench.reading import TICKS, body
 
 ROUNDS = 3
 SECONDS = 2.0
 CONNECTIONS = 16
-TICKS = os.sysconf("SC_CLK_TCK")
 BARE = """
 import sys
 from aiohttp import web
@@ -36,27 +37,6 @@ app.router.add_post("/webhooks/alertmanager", take)
 app.router.add_get("/healthz", take)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 """
-
-
-def body(alerts: int, salt: str) -> bytes:
-    """Return a notification of that many alerts."""
-    made = []
-    for number in range(alerts):
-        labels = {
-            "alertname": "HighErrorRate",
-            "service": "api",
-            "instance": f"10.0.{number // 250}.{number % 250}",
-            "n": salt,
-        }
-        made.append({
-            "status": "firing", "labels": labels, "annotations": {"error_rate": "7.3%", "summary": "errors " * 10},
-            "startsAt": "2026-11-23T14:02:11.611Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
-            "fingerprint": fingerprint(labels),
-        })  # fmt: skip
-    return json.dumps({
-        "version": "4", "groupKey": f"g{salt}", "truncatedAlerts": 0, "status": "firing", "receiver": "bench",
-        "groupLabels": {"n": salt}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": made,
-    }).encode()  # fmt: skip
 
 
 class Server:
@@ -162,7 +142,21 @@ async def main() -> None:
                 server.process.wait(30)
 
 
+def read() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="The benchmark, in ratios.")
+    parser.add_argument("--growth", action="store_true", help="with 100 and 10,000 open incidents, instead")
+    parser.add_argument("--large", action="store_true", help="with --growth: with 100,000 as well")
+    parser.add_argument("--checkout", type=Path, help="with --growth: measure the service of this folder")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
+    asked = read()
+    if asked.growth:
+        where = asked.checkout.absolute() if asked.checkout else growth.HERE.parent
+        asyncio.run(growth.main(large=asked.large, checkout=where))
+        sys.exit()
     rules.main()
     asyncio.run(review.main([size // 5 for size in review.SIZES]))
     asyncio.run(main())
