@@ -139,7 +139,7 @@ class Sized:
 
 
 async def main(*, large: bool = False, checkout: Path = HERE.parent) -> None:
-    """Run every case and print one column a size. `checkout`: another one of the service, whose store has no summaries."""
+    """Run every case and print one column a size. `checkout`: where the service is that is measured, if not here."""
     sizes = (*SIZES, *([LARGE] if large else []))
     with tempfile.TemporaryDirectory() as folder:
         sized = [Sized(size, Path(folder) / str(size), checkout) for size in sizes]
