@@ -118,6 +118,13 @@ class IncidentCache:
         """Return those that are open now, the oldest first; it may be kept over an await."""
         return (summary for uid in self._order.oldest_first() if (summary := self._open.get(uid)) is not None)
 
+    def newest_first(self, before: tuple[int, str] | None = None) -> Iterator[IncidentSummary]:
+        """Return those that are open now and opened `before` that time (ms) and uid, the newest first.
+
+        The iterator may be kept over an await.
+        """
+        return (summary for uid in self._order.newest_first(before) if (summary := self._open.get(uid)) is not None)
+
     def clear(self) -> list[IncidentSummary]:
         """Forget everything, since the store has; return what was open."""
         was_open = self.open()

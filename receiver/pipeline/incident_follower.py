@@ -20,6 +20,8 @@ AT_ONCE = 10
 """Pages that `load` reads before it returns; `fill` reads the rest beside the loop."""
 NEWEST = 500
 """Of the newest incidents, those that are over are remembered from the start."""
+WAITS, WAIT = 8, 0.1
+"""How often and how long (s) a request waits for the first load to end."""
 LOGGED = 100
 """Incidents that the store has lost of which each has a line in the log."""
 
@@ -72,6 +74,13 @@ class IncidentFollower:
                     self.cache.completed()
                     self._tell_lost()
                 pages = None if pages is None else pages - 1
+
+    async def wait(self) -> None:
+        """Return when every open incident is known, or after 0.8 s: what is asked for then may lack some."""
+        for _ in range(WAITS):
+            if self.cache.complete:
+                return
+            await asyncio.sleep(WAIT)
 
     async def follow(self, changed: Sequence[tuple[str, int]]) -> None:
         """Take over what `changed` names: uid and number of each commit after the last that was seen.

@@ -43,6 +43,14 @@ class OpeningOrder:
         """Return the uids as they are now, the oldest first: this iterator may be kept over an await."""
         return (uid for _, uid in merge(*(list(rows) for rows in self._rows.values())))
 
+    def newest_first(self, before: Row | None = None) -> Iterator[str]:
+        """Return the uids as they are now, the newest first, only those `before` a time and uid, exclusive.
+
+        This iterator may be kept over an await.
+        """
+        parts = [rows if before is None else rows[: bisect_left(rows, before)] for rows in self._rows.values()]
+        return (uid for _, uid in merge(*(rows[::-1] for rows in parts), reverse=True))
+
     def clear(self) -> None:
         """Forget all."""
         for rows in self._rows.values():

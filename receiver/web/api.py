@@ -13,7 +13,7 @@ from receiver.web.auth import Gate
 from receiver.web.errors import answer
 from receiver.web.keys import Doors
 from receiver.web.query import no_query, read_filters
-from receiver.web.reading import by_id, page_of, queue_of
+from receiver.web.reading import by_id, open_page_of, page_of, queue_of
 from receiver.web.respond_api import incident_answer
 from receiver.web.shapes import alert_items, incident_shape, listed
 
@@ -32,7 +32,11 @@ class Api:
         filters = read_filters(request)
         if filters.queue:
             await self.doors.work.follower.catch_up()
+            await self.doors.work.follower.wait()
             found, following = await queue_of(self.doors.mirror, self.doors.incidents, filters), None
+        elif filters.open and self.doors.mirror.complete:
+            await self.doors.work.follower.catch_up()
+            found, following = await open_page_of(self.doors.mirror, self.doors.incidents, filters)
         else:
             found, following = await page_of(self.doors.incidents, filters)
         items = [self._shape(incident) async for incident in stepped(found, PARSED)]

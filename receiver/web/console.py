@@ -14,7 +14,7 @@ from receiver.web.reading import by_id
 from receiver.web.shapes import alert_items
 from receiver.web.visitors import Visitor
 
-SHOWN = 200
+SHOWN = 100
 """Open incidents that the first page shows, the most severe and newest."""
 LISTED = 100
 """Of the newest incidents, those that are over are shown as well."""

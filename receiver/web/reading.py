@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from receiver.model.base import to_ms
 from receiver.model.incident import Incident
+from receiver.model.incident_summary import IncidentSummary
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.store.incidents import Incidents
 from receiver.store.steps import COMPARED, stepped
@@ -48,6 +49,23 @@ async def by_id(incidents: Incidents, number: str) -> Incident:
         if incident is not None:
             return incident
     raise Refusal(404, "unknown_incident", "there is no such incident")
+
+
+async def open_page_of(
+    cache: IncidentCache, incidents: Incidents, filters: Filters
+) -> tuple[list[Incident], Place | None]:
+    """Return one page of what is open, as `page_of` does; only the incidents of the page are read. Raises StoreAway."""
+    after = filters.after
+    wanted: list[IncidentSummary] = []
+    async for one in stepped(cache.newest_first((after.opened_ms, after.uid) if after else None), COMPARED):
+        if filters.keep(one):
+            wanted.append(one)
+            if len(wanted) > filters.limit:
+                break
+    page = wanted[: filters.limit]
+    found = [one for one in await incidents.many([summary.uid for summary in page]) if filters.keep(one)]
+    following = Place(page[-1].opened_ms, page[-1].uid) if len(wanted) > len(page) else None
+    return found, following
 
 
 async def queue_of(cache: IncidentCache, incidents: Incidents, filters: Filters) -> list[Incident]:

@@ -95,7 +95,7 @@ async def test_many_open_incidents_cost_nobody_anything(crowded: Crowded) -> Non
         assert time.monotonic() - began < 5, f"{path}: far beyond what a busy machine explains"
         if path == "/":
             assert f"Open ({MANY})" in text
-            assert text.count("<tr>") < 400, "the page shows the worst and says how many there are"
+            assert text.count("<tr>") < 250, "the page shows the worst and says how many there are"
     # What an opening asks of the store does not grow with what is open: 20 of them, counted by the store.
     before = one.commands()
     for number in range(20):
