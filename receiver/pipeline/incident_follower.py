@@ -13,11 +13,15 @@ from receiver.model.incident_summary import IncidentSummary
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.setting import Setting
 from receiver.store.incidents import Incidents
-from receiver.store.steps import PARSED, stepped
+from receiver.store.steps import stepped
 from receiver.store.summaries import PAGE, Summaries
 
-AT_ONCE = 10
-"""Pages that `load` reads before it returns; `fill` reads the rest beside the loop."""
+ROWS = 1000
+"""Uids that are listed at once, to be read in pages."""
+AT_ONCE = 2
+"""Lists of uids that `load` goes through before it returns; `fill` reads the rest beside the loop."""
+TAKEN = 100
+"""Incidents that the cache takes in one step: about 2 ms."""
 NEWEST = 500
 """Of the newest incidents, those that are over are remembered from the start."""
 WAITS, WAIT = 8, 0.1
@@ -39,7 +43,7 @@ class IncidentFollower:
         self.summaries = Summaries(incidents)
         self._begun = False
         self._place = float("-inf")
-        self._page = PAGE
+        self._rows = ROWS
         self._lost: list[IncidentSummary] = []
         self._filling = asyncio.Lock()
         self._following = asyncio.Lock()
@@ -65,15 +69,15 @@ class IncidentFollower:
             self._begun, self._place, self.cache.after = True, float("-inf"), commits
         await self.fill(AT_ONCE)
 
-    async def fill(self, pages: int | None = None) -> None:
-        """Read open incidents until all are known, at most so many `pages`. Raises StoreAway; then call it again."""
+    async def fill(self, lists: int | None = None) -> None:
+        """Read open incidents until all are known, at most so many `lists`. Raises StoreAway; then call it again."""
         async with self._filling:
-            while not self.cache.complete and pages != 0:
-                if not await self._read_page():
+            while not self.cache.complete and lists != 0:
+                if not await self._read_list():
                     await self._read_newest()
                     self.cache.completed()
                     self._tell_lost()
-                pages = None if pages is None else pages - 1
+                lists = None if lists is None else lists - 1
 
     async def wait(self) -> None:
         """Return when every open incident is known, or after 0.8 s: what is asked for then may lack some."""
@@ -110,15 +114,15 @@ class IncidentFollower:
         await self._take([uid for uid in uids if self.cache.get(uid) is None])
         return [one for uid in uids if (one := self.cache.get(uid)) is not None and one.state.over]
 
-    async def _read_page(self) -> bool:
+    async def _read_list(self) -> bool:
         # By time of opening, from that of the last one on: nothing that goes meanwhile makes another be passed over.
-        rows = await self.summaries.open_from(self._place, self._page)
+        rows = await self.summaries.open_from(self._place, self._rows)
         await self._take([uid for uid, _ in rows if self.cache.get(uid) is None])
-        if len(rows) < self._page:
+        if len(rows) < self._rows:
             return False
         last = rows[-1][1]
-        # More than a page in one millisecond: a larger one is read.
-        self._page = self._page * 2 if last == self._place else PAGE
+        # More than a list in one millisecond: a longer one is read.
+        self._rows = self._rows * 2 if last == self._place else ROWS
         self._place = last
         return True
 
@@ -131,14 +135,14 @@ class IncidentFollower:
         for first in range(0, len(uids), PAGE):
             whole: list[str] = []
             found = await self.summaries.read(uids[first : first + PAGE])
-            async for one in stepped(found, PARSED):
+            async for one in stepped(found, TAKEN):
                 if isinstance(one, Incident):
                     self.cache.take(summarize(one, self.setting().policy), one, news=news)
                 elif one.public or (news and self.cache.listening()):
                     whole.append(one.uid)
                 else:
                     self.cache.take(one, news=news)
-            async for incident in stepped(await self.incidents.many(whole), PARSED):
+            async for incident in stepped(await self.incidents.many(whole), TAKEN):
                 self.cache.take(summarize(incident, self.setting().policy), incident, news=news)
 
     def _tell_lost(self) -> None:

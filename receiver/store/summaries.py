@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from receiver.model.incident import Incident
 from receiver.model.incident_summary import IncidentSummary, unpack
 from receiver.store.connection import Script
 from receiver.store.incidents import Incidents, readable
-from receiver.store.steps import PARSED, stepped
+from receiver.store.steps import PARSED
 
 SUMMARIES = Script("summaries")
 PAGE = 200
@@ -57,8 +58,13 @@ class Summaries:
         rows = await self.connection.run(SUMMARIES, [self.keys.named("summaries")], [self.keys.prefix, *uids])
         found: list[IncidentSummary | Incident] = []
         unknown: list[str] = []
-        async for uid, number, version, text, state in stepped(zip(*[iter(rows)] * 5, strict=True), PARSED):
+        parsed = 0
+        for uid, number, version, text, state in zip(*[iter(rows)] * 5, strict=True):
             one = unpack(uid, number, int(version), text) if text else readable(uid, state, version, number)
+            parsed += not text
+            if parsed == PARSED:
+                parsed = 0
+                await asyncio.sleep(0)
             if one is not None:
                 found.append(one)
             elif text:

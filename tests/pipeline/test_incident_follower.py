@@ -82,14 +82,15 @@ async def test_a_start_reads_all_in_pages_and_the_gauge_is_right_then(world: Wor
     assert (replica.mirror.complete, len(replica.mirror), counts(world)) == (True, 3001, 3001)
 
 
-async def test_more_than_a_page_that_opened_at_the_same_moment_is_read_whole(world: World) -> None:
+async def test_more_than_a_list_that_opened_at_the_same_moment_is_read_whole(world: World) -> None:
     await world.open(0)
     client: Any = redis.Redis.from_url(world.store, decode_responses=True)
-    await put(world.store, 1000)
+    await put(world.store, 2500)
     client.zadd("{receiver}:open", dict.fromkeys(client.zrange("{receiver}:open", 0, -1), 5))
     client.close()
     replica = await world.replica()
-    assert (len(replica.mirror), replica.mirror.complete) == (1000, True)
+    await replica.work.follower.fill()
+    assert (len(replica.mirror), replica.mirror.complete) == (2500, True)
 
 
 async def test_a_load_that_broke_off_goes_on_where_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
