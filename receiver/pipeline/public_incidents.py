@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from datetime import datetime
 from typing import NamedTuple
 
+from receiver.model.base import to_ms
 from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
 from receiver.model.work import StatusUpdate
@@ -55,6 +57,8 @@ class PublicIncidents:
         self.turns = 0
         """How often it has changed: a page that was made at the same count is still right."""
         self._open: dict[str, PublicRecord] = {}
+        self._order: list[tuple[int, str]] = []
+        """Time of opening and uid of each that is open, in order."""
         self._over: dict[str, PublicRecord] = {}
 
     def take(self, incident: Incident) -> None:
@@ -66,27 +70,31 @@ class PublicIncidents:
         self.turns += 1
         if not record.state.over:
             self._open[record.uid] = record
+            insort(self._order, (to_ms(record.opened_at), record.uid))
             return
         self._over[record.uid] = record
         if len(self._over) > OVER:
-            oldest = min(self._over.values(), key=lambda one: (one.opened_at, one.uid))
-            del self._over[oldest.uid]
+            del self._over[self.over()[-1].uid]
 
     def drop(self, uid: str) -> None:
         """Forget an incident, if it is here."""
-        if self._open.pop(uid, None) or self._over.pop(uid, None):
+        record = self._open.pop(uid, None)
+        if record is not None:
+            del self._order[bisect_left(self._order, (to_ms(record.opened_at), uid))]
+        if record is not None or self._over.pop(uid, None) is not None:
             self.turns += 1
 
     def clear(self) -> None:
         """Forget all."""
         self._open.clear()
+        self._order.clear()
         self._over.clear()
         self.turns += 1
 
     def open(self) -> list[PublicRecord]:
-        """Return those that are not over."""
-        return list(self._open.values())
+        """Return those that are not over, the newest first."""
+        return [self._open[uid] for _, uid in reversed(self._order)]
 
     def over(self) -> list[PublicRecord]:
-        """Return those that are over and are kept here."""
-        return list(self._over.values())
+        """Return those that are over and are kept here, the newest first."""
+        return sorted(self._over.values(), key=lambda one: (to_ms(one.opened_at), one.uid), reverse=True)
