@@ -242,11 +242,17 @@ class Incidents:
             rows = await client.hgetall(self.keys.bodies(uid))
         return {name: orjson.loads(body) for name, body in rows.items()}
 
-    async def records(self, uid: str) -> dict[str, AlertRecord]:
-        """Return the record of every alert that is kept, by fingerprint."""
+    async def records_of(self, uids: Sequence[str]) -> list[dict[str, AlertRecord]]:
+        """Return the records of each of `uids`, in one round trip: a page of them, not all. Raises StoreAway."""
         async with self.connection.guarded() as client:
-            rows = await client.hgetall(self.keys.alerts(uid))
-        return {name: record_of(name, text) for name, text in rows.items()}
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.hgetall(self.keys.alerts(uid))
+            return [{name: record_of(name, text) for name, text in rows.items()} for rows in await pipe.execute()]
+
+    async def records(self, uid: str) -> dict[str, AlertRecord]:
+        """Return the record of every alert that is kept, by fingerprint. Raises StoreAway."""
+        return (await self.records_of([uid]))[0]
 
     async def receipts(self, uid: str) -> list[dict[str, Any]]:
         """Return what vendors answered, oldest first."""

@@ -17,6 +17,7 @@ from receiver.pipeline import incident_follower
 from receiver.store.connection import StoreAway
 from receiver.web.query import Filters
 from receiver.web.reading import queue_of
+from tests.stories.test_upstream import A, knows, looks, opened
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -145,3 +146,30 @@ async def test_a_look_of_the_auditor_reads_nothing_that_has_not_changed(world: W
     await one.work.follower.catch_up()
     ran = await commands(world, lambda: one.auditor.look(world.clock.now()))
     assert not {"hmget", "hget", "evalsha"} & set(ran), ran
+
+
+async def test_the_reconciler_reads_only_what_has_changed_here_or_upstream(world: World) -> None:
+    await opened(world, A)
+    alerts = [alert("DataLag", labels={"instance": f"i{number}"}) for number in range(5)]
+    for number, one in enumerate(alerts):
+        await world.post(notification(one, group=f"g{number}"))
+    knows(world, A, alerts)
+    await looks(world, 1)
+    reconcile = world.one.reconcile
+
+    async def read() -> int:
+        await world.one.work.follower.catch_up()
+        ran = await commands(world, lambda: reconcile.look(world.clock.now()))
+        return ran.get("hgetall", 0)
+
+    assert await read() == 0
+    knows(world, A, alerts[1:])
+    assert await read() >= 1, "what upstream has forgotten is looked at"
+    await world.quiet()
+    await read()
+    await world.one.respond.act("INC-2026-0002", Acknowledge(), ALICE, world.clock.now())
+    await world.one.work.idle()
+    assert await read() == 1, "what has changed here is read once"
+    assert await read() == 0
+    unknown = [one.upstream.get("unknown", 0) for one in await world.incidents()]
+    assert unknown == [1, 0, 0, 0, 0]
