@@ -1,5 +1,7 @@
 """`python -m bench`: what a webhook costs beside a handler that only reads it. CPU first, for it is the stable measure.
 
+`--growth` measures the service with many open incidents instead (bench/growth.py).
+
 Each round measures the variants one after another; a line prints the median of the rounds' ratios and their span.
 `--throttled` and `--soak` run long measurements of real replicas instead, which exit 1 when a promise is broken.
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import socket
 import statistics
@@ -20,13 +21,12 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import oncall, review, rules, soak, throttled
-from receiver.model.alert import fingerprint
+from bench import growth, oncall, review, rules, soak, throttled
+from bench.reading import TICKS, body
 
 ROUNDS = 3
 SECONDS = 2.0
 CONNECTIONS = 16
-TICKS = os.sysconf("SC_CLK_TCK")
 BARE = """
 import sys
 from aiohttp import web
@@ -38,27 +38,6 @@ app.router.add_post("/webhooks/alertmanager", take)
 app.router.add_get("/healthz", take)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 """
-
-
-def body(alerts: int, salt: str) -> bytes:
-    """Return a notification of that many alerts."""
-    made = []
-    for number in range(alerts):
-        labels = {
-            "alertname": "HighErrorRate",
-            "service": "api",
-            "instance": f"10.0.{number // 250}.{number % 250}",
-            "n": salt,
-        }
-        made.append({
-            "status": "firing", "labels": labels, "annotations": {"error_rate": "7.3%", "summary": "errors " * 10},
-            "startsAt": "2026-11-23T14:02:11.611Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
-            "fingerprint": fingerprint(labels),
-        })  # fmt: skip
-    return json.dumps({
-        "version": "4", "groupKey": f"g{salt}", "truncatedAlerts": 0, "status": "firing", "receiver": "bench",
-        "groupLabels": {"n": salt}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "", "alerts": made,
-    }).encode()  # fmt: skip
 
 
 class Server:
@@ -169,6 +148,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--throttled", action="store_true", help="replicas that get a part of a core")
+    which.add_argument("--growth", action="store_true", help="with 100 and 10,000 open incidents")
     which.add_argument("--soak", action="store_true", help="a steady load beside a busy loop")
     parser.add_argument("--minutes", type=float, help="of one throttled run (5), or of the soak (60)")
     parser.add_argument("--runs", type=int, default=1, help="of each throttled case")
@@ -178,6 +158,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--period", type=float, default=0.1, help="seconds of one cycle of stopping and going on")
     parser.add_argument("--replicas", type=int, default=1, choices=(1, 2), help="two share a store of their own")
     parser.add_argument("--rate", type=float, help="groups a second: of --share (12), of the soak (3)")
+    parser.add_argument("--large", action="store_true", help="with --growth: with 100,000 as well")
+    parser.add_argument("--checkout", type=Path, help="with --growth: measure the service of this folder")
     found = parser.parse_args()
     if found.minutes is None:
         found.minutes = 60.0 if found.soak else 5.0
@@ -188,6 +170,10 @@ def arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     asked = arguments()
+    if asked.growth:
+        where = asked.checkout.absolute() if asked.checkout else growth.HERE.parent
+        asyncio.run(growth.main(large=asked.large, checkout=where))
+        sys.exit()
     if asked.throttled:
         sys.exit(throttled.run(asked))
     if asked.soak:

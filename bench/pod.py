@@ -16,7 +16,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bench.__main__ import CONNECTIONS, TICKS, Server, body
+from bench.__main__ import CONNECTIONS, Server
+from bench.reading import TICKS, body
 
 REST = 10.0
 SERVE = [sys.executable, "-m", "receiver.cli", "serve", "--listen", "127.0.0.1:{port}"]

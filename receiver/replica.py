@@ -30,6 +30,8 @@ from receiver.incident.timing import (
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.guide import Guide
+from receiver.model.incident import Incident
+from receiver.model.public import PublicNews
 from receiver.pipeline.alert_rule import AlertRule
 from receiver.pipeline.archiving import GRACE, Archiving
 from receiver.pipeline.archiving import NAME as ARCHIVE
@@ -48,9 +50,9 @@ from receiver.pipeline.hang_detector import HangDetector
 from receiver.pipeline.heartbeat import NAME as HEARTBEAT
 from receiver.pipeline.heartbeat import Heartbeat
 from receiver.pipeline.history import History
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.measure import Measure
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.owed_notifications import OwedNotifications, end_process
 from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.posted import NOTHING, Documents
@@ -130,7 +132,7 @@ class Replica:
         self.http = Http(total=config.redis.send_deadline.total_seconds())
         self.guidance = Guidance(lambda: self.setting, self.clock, self.metrics)
         self.setting: Setting = make_setting(config, make_channels(config, self.http), guides=self._guides)
-        self.mirror = Mirror(self.metrics)
+        self.mirror = IncidentCache(self.metrics)
         self.incidents = Incidents(self.connection, history_s=_kept_s(config))
         self.due = Due(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
         self.monitor = StoreMonitor(self.connection, self.clock, self.metrics)
@@ -178,7 +180,7 @@ class Replica:
         )
         self.intake.beaten = self.watchdog.beaten
         self.work.clockwork[WATCHDOG] = self.watchdog.look
-        self.auditor = Auditor(lambda: self.setting, self.incidents, self.due, self.clock, self.metrics)
+        self.auditor = Auditor(lambda: self.setting, self.work.follower, self.due, self.clock, self.metrics)
         self.asking = Asking()
         self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[VERIFY] = self.verify.look
@@ -191,13 +193,15 @@ class Replica:
         self.work.asking[RULE] = self.alert_rule.look
         self.budgets = Budgets(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[BUDGET] = self.budgets.look
-        self.reconcile = Reconcile(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
+        self.reconcile = Reconcile(
+            lambda: self.setting, self.mirror, self.incidents, self.intake, self.asking, self.metrics
+        )
         self.work.clockwork[RECONCILE] = self.reconcile.look
         self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
         self.work.asking[UNSILENCE] = self.silencing.end
         self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look, self.work.deliver.resting)
         self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
-        self.pager_news = PagerNews(lambda: self.setting, self.mirror, self.incidents, self.respond, self.asking)
+        self.pager_news = PagerNews(lambda: self.setting, self.work.follower, self.incidents, self.respond, self.asking)
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
         self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
         self.work.clockwork[TICKETS] = self.tickets.look
@@ -216,7 +220,8 @@ class Replica:
         self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
         self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
         self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look
-        self.work.deliver.public = lambda one: Publicity(self.config).news(one, self.mirror.open())
+        self._publicity: tuple[Config, Publicity] | None = None
+        self.work.deliver.public = self._public_news
         unserved = Unserved(
             lambda: self.setting, Served(self.connection), self.due, self.incidents, self.work.deliver,
             lambda: self.config.off,
@@ -226,7 +231,9 @@ class Replica:
         self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
         self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
         self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)
-        handover = HandOver(lambda: self.setting, self.schedules, self.board, self.due, self.incidents, pasts)
+        handover = HandOver(
+            lambda: self.setting, self.schedules, self.board, self.due, self.incidents, self.mirror, pasts
+        )
         self.work.clockwork[HANDOFF] = handover.hand_off
         self._lay_out()
 
@@ -238,6 +245,11 @@ class Replica:
 
     def _guides(self) -> tuple[Guide, ...]:
         return self.guidance.known
+
+    def _public_news(self, incident: Incident) -> PublicNews:
+        if self._publicity is None or self._publicity[0] is not self.config:
+            self._publicity = (self.config, Publicity(self.config))
+        return self._publicity[1].news(incident, self.mirror.public.open())
 
     def _able_again(self, now: datetime) -> None:
         self.able_since = now
@@ -265,7 +277,7 @@ class Replica:
         return revision
 
     async def open_store(self) -> None:
-        """Look at the store and fill the mirror; a store that is away is said, and is no reason not to start."""
+        """Look at the store and read what is open; a store that is away is said, and is no reason not to start."""
         try:
             level = await self.connection.inspect()
             if self.embedded is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from receiver.channels.slack_message import escape, flat
 from receiver.channels.text import clean
 from receiver.model.incident import Incident
+from receiver.model.incident_summary import IncidentSummary
 from receiver.model.work import CHECKLIST, OPTIONS, UpdateStatus
 
 SECTION = 2900
@@ -100,7 +101,7 @@ def form(incident: Incident) -> Body:
     }  # fmt: skip
 
 
-def listing(incidents: Iterable[Incident]) -> str:
+def listing(incidents: Iterable[IncidentSummary]) -> str:
     """Return one line an incident."""
     lines = [
         f"{one.label}  {one.severity.value}  {one.state.value}  {one.badge}{clean(one.title, 120)}"

@@ -16,6 +16,7 @@ from receiver.incident.verdict import Outcome, Verdict, View
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, Page, State
+from receiver.model.incident_summary import IncidentSummary
 from receiver.model.plan import Ladder
 from receiver.model.severity import Decision, Severity
 
@@ -35,17 +36,17 @@ def joins(view: View, policy: Policy, severity: Severity) -> bool:
     return view.recent >= policy.storm[0]
 
 
-def let_out(held: Incident, opened: Iterable[Incident], policy: Policy) -> tuple[Severity, str] | None:
-    """Return severity and reason of the storm that what is let out together with `held` is; None where it is none.
+def let_out(held: str, alike: Iterable[IncidentSummary], policy: Policy) -> tuple[Severity, str] | None:
+    """Return severity and reason of the storm that what a window lets out together is; None where it is none.
 
-    `opened`: every open incident. SEV-1 is never part of one. What a window lets out at its end is as much noise as
-    what opens at once, and the limit is the same (`storm.incidents`).
+    `held`: why it is held (Incident.held), `alike`: every open incident that is held for that. SEV-1 is never part of
+    one. What a window lets out at its end is as much noise as what opens at once, and the limit is the same
+    (`storm.incidents`).
     """
-    alike = [one for one in opened if one.held == held.held and one.firing and one.severity is not Severity.SEV1]
-    if policy.storm is None or len(alike) <= policy.storm[0]:
+    severities = [one.severity for one in alike if one.firing and one.severity is not Severity.SEV1]
+    if policy.storm is None or len(severities) <= policy.storm[0]:
         return None
-    severity = min((one.severity for one in alike), key=lambda one: one.rank)
-    return severity, f"{len(alike)} incidents are let out of {held.held}"
+    return min(severities, key=lambda one: one.rank), f"{len(severities)} incidents are let out of {held}"
 
 
 def shelter_in_storm(draft: Draft, storm: str) -> str:

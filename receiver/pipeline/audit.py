@@ -1,6 +1,7 @@
 """The auditor: a loop of its own that looks whether what is owed happens, and complains when it does not.
 
-It shares nothing with the work loop but the store: a loop that stands still cannot say so of itself.
+It depends on nothing that the work loop does, for a loop that stands still cannot say so of itself: before each look
+it reads what has changed in the store, as the loop would. What has not changed is not read again.
 """
 
 from __future__ import annotations
@@ -13,21 +14,18 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.timing import timers
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.model.incident import Incident, State
+from receiver.pipeline.incident_follower import IncidentFollower
 from receiver.pipeline.setting import Setting
 from receiver.store.connection import StoreAway
 from receiver.store.due import Due
-from receiver.store.incidents import Incidents
+from receiver.store.steps import COMPARED, stepped
 
 EVERY = 15.0
 """Seconds between two looks."""
 PATIENCE = timedelta(seconds=30)
 """How late work may be beyond a lease before somebody has to look: a busy minute is no fault."""
-CALLS = ("escalate", "answer", "lapse")
-"""Timers that call people."""
 
 log = structlog.get_logger("receiver.audit")
 
@@ -50,11 +48,11 @@ class Auditor:
     """Looks now and then; a look writes nothing."""
 
     def __init__(
-        self, setting: Callable[[], Setting], incidents: Incidents, due: Due, clock: Clock, metrics: Metrics
+        self, setting: Callable[[], Setting], follower: IncidentFollower, due: Due, clock: Clock, metrics: Metrics
     ) -> None:
         """Every replica has one: what one cannot see another may."""
         self.setting = setting
-        self.incidents = incidents
+        self.follower = follower
         self.due = due
         self.clock = clock
         self.metrics = metrics
@@ -73,15 +71,7 @@ class Auditor:
         setting = self.setting()
         edge = now - setting.lease - PATIENCE
         overdue, oldest_ms = await self.due.late(to_ms(edge))
-        unattended, unanswered = [], []
-        for incident in await self.incidents.listing(open_only=True, most=10_000):
-            if incident.state is State.MONITORING:
-                continue
-            due = [at for name, at in timers(incident, setting.policy).items() if name in CALLS and at is not None]
-            if due and min(due) < edge:
-                unattended.append(incident.id)
-            elif not due and not incident.drill and _unanswered(incident, setting, edge):
-                unanswered.append(incident.id)
+        unattended, unanswered = await self._late(to_ms(edge))
         oldest = from_ms(oldest_ms) if oldest_ms is not None else None
         finding = Finding(overdue, oldest, tuple(unattended), tuple(unanswered))
         self.metrics.overdue.set(overdue)
@@ -102,16 +92,14 @@ class Auditor:
             )
         return finding
 
-
-def _unanswered(incident: Incident, setting: Setting, edge: datetime) -> bool:
-    """Return whether the last page of this ring has waited longer than its severity allows, and nothing follows it.
-
-    Where there was nobody to be paged, although somebody was to be, it has waited since it called for people.
-    """
-    if incident.state is not State.OPEN or incident.held is not None:
-        return False
-    plan = setting.policy.called(incident)
-    rung = [page.at for page in incident.pages if page.ring == incident.ring]
-    if not rung and (plan.page or any(step.page for step in plan.steps)):
-        rung = [incident.ladder.since or incident.severity_at or incident.opened_at]
-    return bool(rung) and max(rung) + timedelta(seconds=plan.respond) < edge
+    async def _late(self, edge_ms: int) -> tuple[list[str], list[str]]:
+        # Ids of what was to call somebody before then, and of what has called everybody.
+        await self.follower.catch_up()
+        unattended, unanswered = [], []
+        async for one in stepped(self.follower.cache.open(), COMPARED):
+            if one.call_ms is not None:
+                if one.call_ms < edge_ms:
+                    unattended.append(one.id)
+            elif one.answer_ms is not None and one.answer_ms < edge_ms:
+                unanswered.append(one.id)
+        return unattended, unanswered

@@ -20,8 +20,8 @@ from receiver.metrics import Metrics
 from receiver.model.incident import Incident, Page
 from receiver.model.notice import Action, Notice
 from receiver.pipeline.deliver import PAGE_WAIT
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.notices import bare_incident
 from receiver.pipeline.setting import Setting
 
@@ -56,7 +56,7 @@ class EmergencyPage:
 class EmergencyPages:
     """The emergency pages of this replica, by their key."""
 
-    def __init__(self, mirror: Mirror, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, mirror: IncidentCache, clock: Clock, metrics: Metrics) -> None:
         """Nobody was paged yet."""
         self.mirror = mirror
         self.clock = clock

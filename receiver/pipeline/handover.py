@@ -11,6 +11,7 @@ import structlog
 from receiver.incident.handoff import ACCEPT_WITHIN, HandOff, reminder, text_of
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Destination
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.posted import ACCEPTED, HANDED_OFF, OVERRIDE, Documents
 from receiver.pipeline.schedules import Schedules
 from receiver.pipeline.setting import Setting
@@ -35,7 +36,7 @@ class HandOver:
 
     def __init__(
         self, setting: Callable[[], Setting], schedules: Schedules, board: Board, due: Due, incidents: Incidents,
-        pasts: Pasts,
+        cache: IncidentCache, pasts: Pasts,
     ) -> None:  # fmt: skip
         """The work loop calls `hand_off` when it is due, and sends what is owed."""
         self.setting = setting
@@ -43,6 +44,7 @@ class HandOver:
         self.board = board
         self.due = due
         self.incidents = incidents
+        self.cache = cache
         self.pasts = pasts
 
     async def hand_off(self, now: datetime) -> datetime | None:
@@ -79,7 +81,7 @@ class HandOver:
         setting = self.setting()
         edition = last.get("edition")
         changed = None if edition is None else edition != setting.edition
-        stands = await standing(self.incidents, self.pasts, setting, handing, changed, now)
+        stands = await standing(self.cache, self.incidents, self.pasts, setting, handing, changed, now)
         said = text_of(handing, stands, self.schedules.people)
         memory = {"text": said, "mentions": [handing.incoming]}
         if await self._owe(f"handoff {handing.key}", to, memory, now):

@@ -13,6 +13,7 @@ from receiver.clock import Clock
 from receiver.incident.journal import Draft
 from receiver.incident.lifecycle import on_notification
 from receiver.incident.storm import KEY, open_storm
+from receiver.incident.summarizing import summarize
 from receiver.incident.summons import adopt
 from receiver.incident.timing import held_until
 from receiver.incident.verdict import Outcome, Part, Verdict, View
@@ -24,7 +25,7 @@ from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
 from receiver.pipeline.counting import count_events
-from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
@@ -77,7 +78,7 @@ class Intake:
         connection: Connection,
         incidents: Incidents,
         due: Due,
-        mirror: Mirror,
+        mirror: IncidentCache,
         clock: Clock,
         metrics: Metrics,
         deliver: Callable[[Committed, float, Mapping[str, Claimed]], None],
@@ -331,6 +332,7 @@ class Intake:
         `once`: a door's key against repetition, with `what` to recognise it by; `into`, `unpoint`: see store Change.
         """
         incident = verdict.incident
+        summary = summarize(incident, setting.policy) if incident else None
         change = Change(
             incident=incident,
             about=about,
@@ -354,13 +356,15 @@ class Intake:
             storm=_storm_guard(verdict, setting, now, adopted),
             into=into,
             unpoint=unpoint,
+            summary=summary,
         )
         began = self.clock.monotonic()
         done = await self.incidents.commit(
             change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
         )
-        if done.incident is not None:
-            self.mirror.take([done.incident])
+        if done.incident is not None and summary is not None:
+            written = summary._replace(id=done.incident.id, version=done.incident.version)
+            self.mirror.committed(written, done.incident, done.number)
         if done.leased:
             self.deliver(done, began, fresh_pages(done, change.rows, verdict.events, to_ms(now)))
         return done

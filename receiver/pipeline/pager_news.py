@@ -13,7 +13,7 @@ from receiver.channels.pagerduty import PagerDuty, summary_of
 from receiver.model.command import Acknowledge, AddNote, Command, Resolve
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident, Page
-from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.incident_follower import IncidentFollower
 from receiver.pipeline.respond import Illegal, Respond
 from receiver.pipeline.setting import Setting
 from receiver.sources.asking import Asking, SourceError
@@ -28,6 +28,8 @@ SOON = timedelta(minutes=5)
 LAPSED = "incident.unacknowledged"
 ITSELF = "PagerDuty"
 """Who did what nobody did."""
+_ID = re.compile(r"\(([^()\s]{1,100})\)$")
+"""How the title of a page ends: with the incident's id."""
 
 log = structlog.get_logger("receiver.pagerduty")
 
@@ -62,14 +64,15 @@ class PagerNews:
     def __init__(
         self,
         setting: Callable[[], Setting],
-        mirror: Mirror,
+        follower: IncidentFollower,
         incidents: Incidents,
         respond: Respond,
         asking: Asking,
     ) -> None:
         """`asking` is for the REST API, where a token for it is configured."""
         self.setting = setting
-        self.mirror = mirror
+        self.follower = follower
+        self.cache = follower.cache
         self.incidents = incidents
         self.respond = respond
         self.asking = asking
@@ -132,22 +135,13 @@ class PagerNews:
         # to come again, or whoever has answered would be passed over, and the next one rung.
         ours = re.match(rf"{re.escape(self.setting().policy.namespace)}/[0-9a-f]{{32}}/[0-9]+/", told.key)
         fresh = told.at is not None and now - told.at < SOON
-        return ours is not None and fresh and not any(told.key == p.key for i in self.mirror.over() for p in i.pages)
+        return ours is not None and fresh and not any(one.state.over for one in self.cache.paged(told.key))
 
     async def _find(self, told: Told, *, over: bool) -> list[Found]:
         # Only what this service has paged through PagerDuty is its business, whatever a title says. `over`: what has
         # ended counts too, for whoever resolves something there writes why into a note that comes behind.
         names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
-        past = [one for one in self.mirror.over() if not one.merged] if over else []
-        known = [*self.mirror.open(), *past]
-        found = holders(known, {told.key}, names) if told.key else []
-        if found:
-            # What is held in memory lags behind: the page may be another incident's by now, or of an earlier ring.
-            newest = await self.incidents.incident(found[0].incident.uid)
-            found = holders([newest], {told.key}, names) if newest is not None else []
-        if not found and told.key:
-            known = [*await self.incidents.listing(open_only=True, most=10_000), *past]
-            found = holders(known, {told.key}, names)
+        found = await self._holding({told.key}, names, over=over) if told.key else []
         if found or not told.incident:
             return found
         # Where PagerDuty has grouped alerts the incident's key is empty, or not ours: its alerts have ours.
@@ -155,10 +149,37 @@ class PagerNews:
             token = channel.settings.api_token.get_secret_value()
             if token:
                 keys = await Rest(self.asking, channel.settings.rest, token).keys(told.incident)
-                found = holders(known, set(keys), names)
+                found = await self._holding(set(keys), names, over=over)
                 if found:
                     return found
-        return _titled(known, told, names) if not told.key else []
+        return await self._titled(told, names, over=over) if not told.key else []
+
+    async def _holding(self, keys: set[str], channels: Iterable[str], *, over: bool) -> list[Found]:
+        # The index may lag behind another replica: the page may be another incident's by now, or of a newer one.
+        found = holders(await self._incidents(keys, over=over), keys, channels)
+        if not found:
+            await self.follower.catch_up()
+            found = holders(await self._incidents(keys, over=over), keys, channels)
+        return found
+
+    async def _incidents(self, keys: Iterable[str], *, over: bool) -> list[Incident]:
+        known = {one.uid: one for key in keys for one in self.cache.paged(key)}
+        wanted = [uid for uid, one in known.items() if not one.state.over or (over and not one.merged)]
+        return await self.incidents.many(wanted)
+
+    async def _titled(self, told: Told, channels: Iterable[str], *, over: bool) -> list[Found]:
+        # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is. All
+        # pages of the incident have it: which one this was nobody knows, and each of them is told.
+        number = _ID.search(told.title)
+        uid = await self.incidents.uid_of(number[1]) if number else None
+        incident = await self.incidents.incident(uid) if uid else None
+        if incident is None or told.title != summary_of(incident):
+            return []
+        if incident.state.over and (incident.merged or not over):
+            return []
+        through = set(channels)
+        page = next((page for page in reversed(incident.pages) if page.channel in through), None)
+        return [Found(incident, page, None)] if page is not None else []
 
 
 def command_of(told: Told, now: datetime) -> Command | None:
@@ -191,14 +212,3 @@ def holders(incidents: Iterable[Incident], keys: set[str], channels: Iterable[st
         if page is not None:
             found.append(Found(incident, page, page.key))
     return found
-
-
-def _titled(incidents: Iterable[Incident], told: Told, channels: Iterable[str]) -> list[Found]:
-    # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is. All pages
-    # of the incident have it: which one this was nobody knows, and each of them is told.
-    through = set(channels)
-    for incident in incidents:
-        if told.title and incident.id and told.title == summary_of(incident):
-            page = next((page for page in reversed(incident.pages) if page.channel in through), None)
-            return [Found(incident, page, None)] if page is not None else []
-    return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from receiver.channels.text import clean
@@ -24,6 +24,7 @@ from receiver.model.public import (
 )
 from receiver.model.severity import Severity
 from receiver.model.work import StatusUpdate
+from receiver.pipeline.public_incidents import PublicRecord
 from receiver.triage.matchers import Matcher, parse_matcher
 
 _CONDITION = {Severity.SEV1: Condition.MAJOR, Severity.SEV2: Condition.PARTIAL, Severity.SEV3: Condition.DEGRADED}
@@ -39,8 +40,12 @@ _BADNESS = tuple(Condition)
 
 LONGEST = 25_000
 """Characters of an update: as many as Statuspage takes."""
+MOST = 100
+"""Open incidents that the page shows, the newest; a component's condition is told by all of them."""
 AHEAD = timedelta(days=14)
 """How far ahead scheduled maintenance is shown."""
+
+Known = Incident | PublicRecord
 
 
 class Publicity:
@@ -50,17 +55,19 @@ class Publicity:
         """Without components of its own the page has one: the service."""
         self._config = config
         page = config.status_page
+        self._at: dict[str, tuple[int, tuple[str, ...]]] = {}
+        """Version of an incident, and the components that it touches."""
         self._components: list[tuple[PublicComponent, tuple[Matcher, ...]]] = [
             (PublicComponent(id=c.id, name=c.name), tuple(parse_matcher(text) for text in c.matchers))
             for c in page.components
         ] or [(PublicComponent(id="service", name=config.service.name), ())]
 
-    def page(self, incidents: Iterable[Incident], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
-        """Return the page as `incidents` make it at `now`; what is over, a drill, or nobody's business is left out."""
-        told = self._told(incidents)
+    def page(self, told: Sequence[PublicRecord], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
+        """Return the page at `now`. `told`: what is open and the public was told of, the newest first."""
         condition = self._conditions(told)
-        shown = [self.incident(incident) for incident in told]
-        impact = max((incident.impact for incident in shown), key=tuple(Impact).index, default=Impact.NONE)
+        shown = [self.incident(incident) for incident in told[:MOST]]
+        worst = min({incident.severity for incident in told}, key=lambda one: one.rank, default=None)
+        impact = _IMPACT.get(worst, Impact.NONE) if worst is not None else Impact.NONE
         base = self._config.service.public_url
         return PublicPage(
             name=self._config.service.name, title=self._config.status_page.title, url=f"{base}/status" if base else "",
@@ -71,27 +78,25 @@ class Publicity:
             ),
         )  # fmt: skip
 
-    def past(self, incidents: Iterable[Incident], most: int = 50) -> tuple[PublicIncident, ...]:
-        """Return those of `incidents` that are over and that the public was told of, the newest first."""
-        told = [one for one in incidents if one.state.over and not one.drill and _published(one)]
-        told.sort(key=lambda one: (one.opened_at, one.uid), reverse=True)
+    def past(self, told: Sequence[PublicRecord], most: int = 50) -> tuple[PublicIncident, ...]:
+        """Return at most so many of `told` (what is over, the newest first), in that order."""
         return tuple(self.incident(one) for one in told[:most])
 
-    def news(self, incident: Incident, incidents: Iterable[Incident]) -> PublicNews:
-        """Return what a page elsewhere is to show of `incident`, and how the components are by all of `incidents`."""
-        others = [one for one in incidents if one.uid != incident.uid]
-        return PublicNews(
-            incident=self.incident(incident), conditions=self._conditions(self._told([*others, incident]))
-        )
+    def news(self, incident: Incident, told: Iterable[PublicRecord]) -> PublicNews:
+        """Return what a page elsewhere is to show of `incident`, and how the components are by it and all of `told`."""
+        known: list[Known] = [one for one in told if one.uid != incident.uid]
+        if self.tells(incident):
+            known.append(incident)
+        return PublicNews(incident=self.incident(incident), conditions=self._conditions(known))
 
-    def _told(self, incidents: Iterable[Incident]) -> list[Incident]:
-        return sorted((i for i in incidents if self.tells(i)), key=lambda i: (i.opened_at, i.uid), reverse=True)
-
-    def _conditions(self, told: Iterable[Incident]) -> dict[str, Condition]:
+    def _conditions(self, told: Sequence[Known]) -> dict[str, Condition]:
+        if len(self._at) > 2 * len(told) + MOST:
+            self._at.clear()
         condition = {component.id: Condition.OPERATIONAL for component, _ in self._components}
-        for incident in told:
-            for name in self._touched(incident):
-                worse = _CONDITION.get(incident.severity, Condition.OPERATIONAL)
+        # Many incidents, and few ways to touch components.
+        for severity, touched in {(incident.severity, self._touched(incident)) for incident in told}:
+            worse = _CONDITION.get(severity, Condition.OPERATIONAL)
+            for name in touched:
                 condition[name] = max(condition[name], worse, key=_BADNESS.index)
         return condition
 
@@ -123,9 +128,15 @@ class Publicity:
 
     def tells(self, incident: Incident) -> bool:
         """Return whether the page shows `incident` now: something of it was let out, by its policy or by a person."""
-        return not incident.drill and not incident.state.over and bool(_published(incident))
+        return not (incident.drill or incident.state.over) and any(one.published_at for one in incident.updates)
 
-    def _touched(self, incident: Incident) -> list[str]:
+    def _touched(self, incident: Known) -> tuple[str, ...]:
+        known = self._at.get(incident.uid)
+        if known is None or known[0] != incident.version:
+            known = self._at[incident.uid] = (incident.version, self._touches(incident))
+        return known[1]
+
+    def _touches(self, incident: Known) -> tuple[str, ...]:
         # What somebody has named counts, with what was merged into it since; else what the labels belong to.
         known = {component.id for component, _ in self._components}
         told, came = _published(incident)[:1], incident.parts_at
@@ -133,9 +144,9 @@ class Publicity:
         named = [name for one in told for name in one.components if name in known]
         named = named or [c.id for c, matchers in self._components if all(m.matches(incident.labels) for m in matchers)]
         more = [name for name in incident.parts if name in known] if since else []
-        return list(dict.fromkeys((*named, *more)))
+        return tuple(dict.fromkeys((*named, *more)))
 
-    def incident(self, incident: Incident) -> PublicIncident:
+    def incident(self, incident: Known) -> PublicIncident:
         """Return an incident that something was let out of, as the public may see it."""
         touched, told = self._touched(incident), _published(incident)
         labels = {component.id: component.name for component, _ in self._components}
@@ -149,14 +160,14 @@ class Publicity:
             id=hashlib.sha256(f"public/{incident.uid}".encode()).hexdigest()[:12],
             title=f"{names}: {_WORDS.get(incident.severity, 'minor problems')}",
             progress=Progress.RESOLVED if over or not updates else updates[0].progress,
-            impact=_IMPACT.get(incident.severity, Impact.NONE), components=tuple(touched),
+            impact=_IMPACT.get(incident.severity, Impact.NONE), components=touched,
             opened_at=incident.opened_at, updated_at=updates[0].at if updates else incident.opened_at,
             monitoring_at=incident.monitoring_at,
             resolved_at=(incident.resolved_at or incident.closed_at) if over else None, updates=updates,
         )  # fmt: skip
 
 
-def _published(incident: Incident) -> list[StatusUpdate]:
+def _published(incident: Known) -> list[StatusUpdate]:
     found = [one for one in incident.updates if one.published_at is not None]
     return sorted(found, key=lambda one: (one.published_at or one.at, one.n), reverse=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -14,6 +15,7 @@ from receiver.metrics import Metrics
 from receiver.model.alert import Alert, AlertStatus, Notification
 from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.supervision import survived
@@ -21,23 +23,47 @@ from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstrea
 from receiver.sources.asking import Asking, SourceError
 from receiver.store.change import Stale
 from receiver.store.incidents import Incidents
+from receiver.store.steps import stepped
 
 NAME = "reconcile"
 SENDER = "reconciler"
+PAGE = 50
+"""Incidents that are read at once."""
+STEP = 100
+"""Incidents that are compared in one step of the event loop: about 2 ms."""
 GAP = 3
 """Looks that may have been left out (a busy store, a change of replica) before what was missed is counted anew."""
 
 log = structlog.get_logger("receiver.reconcile")
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """An incident that was in line with what is known upstream."""
+
+    version: int
+    firing: tuple[tuple[str, datetime], ...]
+    """Its firing alerts, and when each was heard of last."""
+    counts: Mapping[str, int]
+    gone: Collection[str]
+    """Alerts that upstream has forgotten, which only people end."""
+
+
 class Reconcile:
     """The timer that asks Alertmanager (`ingest.alertmanagers`, `ingest.reconcile`)."""
 
     def __init__(
-        self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking, metrics: Metrics
+        self,
+        setting: Callable[[], Setting],
+        cache: IncidentCache,
+        incidents: Incidents,
+        intake: Intake,
+        asking: Asking,
+        metrics: Metrics,
     ) -> None:
         """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
         self.setting = setting
+        self.cache = cache
         self.incidents = incidents
         self.intake = intake
         self.asking = asking
@@ -47,6 +73,7 @@ class Reconcile:
         # nobody knows what was known upstream in between.
         self._missed: dict[str, dict[str, datetime]] = {}
         self._looked: datetime | None = None
+        self._compared: dict[str, _Compared] = {}
 
     async def look(self, now: datetime) -> datetime | None:
         """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
@@ -68,10 +95,13 @@ class Reconcile:
             self._unanswered("some_silent", "; ".join(upstream_now.silent))
         # What it does not know just after its start it may only not have heard of yet.
         certain = not upstream_now.silent and now - upstream_now.started >= rhythm.forgotten_after
-        for incident in await self.incidents.listing(open_only=True, most=10_000):
-            if incident.firing:
+        changed = await self._differing(upstream_now, before if certain else None, setting, now)
+        for first in range(0, len(changed), PAGE):
+            found = await self.incidents.many(changed[first : first + PAGE])
+            records = await self.incidents.records_of([incident.uid for incident in found])
+            for incident, known in zip(found, records, strict=True):
                 mine = before.get(incident.uid, {}) if certain else None
-                compare = partial(self._compare, incident, upstream_now, mine, setting, now)
+                compare = partial(self._compare, incident, known, upstream_now, mine, setting, now)
                 # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.
                 await survived(NAME, compare, self.metrics, self.intake.due.probe)
         await self._open_unheard(groups, setting, now)
@@ -81,9 +111,36 @@ class Reconcile:
         self.metrics.loop_errors.labels("reconcile").inc()
         log.warning("alertmanager_unheard", reason=reason, detail=detail)
 
+    async def _differing(
+        self,
+        upstream: Standing,
+        before: Mapping[str, Mapping[str, datetime]] | None,
+        setting: Setting,
+        now: datetime,
+    ) -> list[str]:
+        # Uids of what has changed since it was in line with what is known upstream, or is not in line any more. What is
+        # still as it was is not read again.
+        assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
+        compared, self._compared, changed = self._compared, {}, []
+        async for one in stepped(self.cache.open(), STEP):
+            if not one.firing:
+                continue
+            known = compared.get(one.uid)
+            if known is not None and known.version == one.version:
+                mine = before.get(one.uid, {}) if before is not None else None
+                since, counts = _answer(dict(known.firing), known.counts, upstream, mine, now)
+                if counts == known.counts and forgotten(since, setting.reconcile.forgotten_after, now) == known.gone:
+                    self._compared[one.uid] = known
+                    if since:
+                        self._missed[one.uid] = since
+                    continue
+            changed.append(one.uid)
+        return changed
+
     async def _compare(
         self,
         incident: Incident,
+        records: Mapping[str, AlertRecord],
         upstream: Standing,
         before: Mapping[str, datetime] | None,
         setting: Setting,
@@ -91,30 +148,23 @@ class Reconcile:
     ) -> None:
         # `before`: what was missed at the look before; None where not knowing an alert says nothing now.
         assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
-        alerts, grace = upstream.alerts, setting.reconcile.forgotten_after
-        records = await self.incidents.records(incident.uid)
+        grace = setting.reconcile.forgotten_after
         firing = {name: from_ms(record.seen_ms) for name, record in records.items() if record.firing}
-        if before is None:
-            since: dict[str, datetime] = {}
-            unknown = min(incident.upstream.get("unknown", 0), sum(name not in alerts for name in firing))
-        else:
-            since = self._missed[incident.uid] = missed(before, firing, alerts.keys(), now)
-            unknown = len(since)
-        counts = standing(
-            firing,
-            {name for name in firing if name in alerts and alerts[name].silenced},
-            {name for name in firing if name in alerts and alerts[name].inhibited},
-            unknown,
-        )
+        since, counts = _answer(firing, incident.upstream, upstream, before, now)
+        if since:
+            self._missed[incident.uid] = since
         gone = forgotten(since, grace, now)
         draft = on_answer(incident, counts, gone, setting.policy, grace, now)
+        ends = bool(gone) and incident.severity not in ASKED_FIRST
+        if not draft.events and not ends:
+            self._compared[incident.uid] = _Compared(incident.version, tuple(firing.items()), counts, gone)
         if draft.events:
             verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, setting, now)
             except Stale:
                 return  # it has just been heard of: asked again next time
-        if gone and incident.severity not in ASKED_FIRST:
+        if ends:
             await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
 
@@ -142,6 +192,26 @@ class Reconcile:
     async def _open(self, group: Group, late: Sequence[Upstream], now: datetime) -> None:
         answer = await self.intake.accept(_notification(group, late), now)
         log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
+
+
+def _answer(
+    firing: Mapping[str, datetime],
+    shown: Mapping[str, int],
+    upstream: Standing,
+    before: Mapping[str, datetime] | None,
+    now: datetime,
+) -> tuple[dict[str, datetime], dict[str, int]]:
+    # Since when each alert is missed upstream, and how many are held back or unknown there. `shown`: the counts before.
+    alerts = upstream.alerts
+    if before is None:
+        since: dict[str, datetime] = {}
+        unknown = min(shown.get("unknown", 0), sum(name not in alerts for name in firing))
+    else:
+        since = missed(before, firing, alerts.keys(), now)
+        unknown = len(since)
+    silenced = {name for name in firing if name in alerts and alerts[name].silenced}
+    inhibited = {name for name in firing if name in alerts and alerts[name].inhibited}
+    return since, standing(firing, silenced, inhibited, unknown)
 
 
 def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> Part:

@@ -16,6 +16,7 @@ OUTCOMES = ("ok", *sorted(REASONS))
 """How an attempt to deliver may end."""
 STEPS = (
     "beat",
+    "load",
     "adopt",
     "timers",
     "fetch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -85,11 +86,11 @@ class SlackCommands:
         return reply.said("In an incident's own channel its id may be left out.\n" + "\n".join(lines))
 
     async def _list(self, wish: Wish, asker: Asker, now: datetime) -> Body:
-        found = sorted(self.desk.mirror.open(), key=lambda one: (one.severity.rank, one.opened_at))
-        if not found:
+        count = len(self.desk.mirror)
+        if not count:
             return reply.said("No incident is open.")
-        more = f"\n{len(found) - LISTED} more" if len(found) > LISTED else ""
-        return reply.said(reply.listing(found[:LISTED]) + more)
+        more = f"\n{count - LISTED} more" if count > LISTED else ""
+        return reply.said(reply.listing(islice(self.desk.mirror.worst_first(oldest=True), LISTED)) + more)
 
     async def _show(self, wish: Wish, asker: Asker, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)

@@ -19,7 +19,7 @@ from receiver.incident.slash import Misunderstood
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident
 from receiver.pipeline.duty import Past
-from receiver.pipeline.mirror import Mirror
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.respond import Reused, Unknown
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.silencing import Unanswered
@@ -63,7 +63,7 @@ class Asker:
 class Desk:
     """What commands, buttons and events have in common."""
 
-    def __init__(self, setting: Callable[[], Setting], mirror: Mirror, incidents: Incidents) -> None:
+    def __init__(self, setting: Callable[[], Setting], mirror: IncidentCache, incidents: Incidents) -> None:
         """Nobody's groups are known yet."""
         self.setting = setting
         self.mirror = mirror

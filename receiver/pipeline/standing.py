@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 
 import orjson
 
@@ -10,21 +11,29 @@ from receiver.incident.handoff import LOOK_BACK, HandOff, Standing, Upkeep
 from receiver.incident.preflight import missing
 from receiver.model.incident import AlertRecord, Incident
 from receiver.model.work import ActionItem, ActionStatus
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.setting import Setting
 from receiver.store.incidents import Incidents
 from receiver.store.pasts import Pasts
 
 OPEN, NEWEST = 500, 500
-"""Incidents that are looked at: open ones, and the newest of all for alerts."""
+"""Incidents that are looked at: the most severe of the open ones, and the newest of all for alerts."""
 LISTED = 100
 """Incidents whose alerts are counted."""
 
 
 async def standing(
-    incidents: Incidents, pasts: Pasts, setting: Setting, handing: HandOff, changed: bool | None, now: datetime
+    cache: IncidentCache,
+    incidents: Incidents,
+    pasts: Pasts,
+    setting: Setting,
+    handing: HandOff,
+    changed: bool | None,
+    now: datetime,
 ) -> Standing:
     """Return what stands open now; drills are left out. Raises StoreAway."""
-    running = [one for one in await incidents.listing(open_only=True, most=OPEN) if not one.drill]
+    worst = [one.uid for one in islice(cache.worst_first(oldest=True), OPEN)]
+    running = [one for one in await incidents.many(worst) if not one.drill and not one.state.over]
     newest = [one for one in await incidents.listing(most=NEWEST) if not one.drill]
     fresh = {one.uid: one for one in (*running, *newest) if _has_news(one, now)}
     recent: dict[str, list[AlertRecord]] = {}

@@ -63,9 +63,9 @@ class Storm:
     async def _let_out(self, storm: Incident, now: datetime) -> bool:
         # Nobody answers for them any more: whoever said that the storm is over may not have known of each.
         done = True
-        for child in await self.incidents.many(list(await self.incidents.children(storm.uid))):
+        for uid in await self.incidents.children(storm.uid):
             # One that cannot be let out keeps no other in.
-            let_out = partial(self._let_one_out, child.uid, storm.uid, now)
+            let_out = partial(self._let_one_out, uid, storm.uid, now)
             done = await survived(STORM, let_out, self.intake.metrics, self.due.probe) and done
         return done
 

@@ -19,8 +19,8 @@ from receiver.incident.windows import Window
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import Incident
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.posted import WINDOWS
 from receiver.pipeline.respond import Reused
 from receiver.pipeline.setting import Setting
@@ -54,7 +54,7 @@ class Upkeep:
         setting: Callable[[], Setting],
         board: Board,
         reread: Callable[[], Awaitable[int]],
-        mirror: Mirror,
+        mirror: IncidentCache,
         incidents: Incidents,
         intake: Intake,
     ) -> None:
@@ -107,9 +107,8 @@ class Upkeep:
         await self.board.take(WINDOWS, number)
         await self.reread()
         log.info("maintenance_removed", window=found.name, id=number, by=actor.name)
-        for known in self.mirror.open():
-            if known.held == f"{WINDOW}{found.name}":
-                await self._release(known.uid, actor, now)
+        for known in self.mirror.held(f"{WINDOW}{found.name}"):
+            await self._release(known.uid, actor, now)
         return found
 
     async def look(self, uid: str, now: datetime) -> None:
@@ -129,9 +128,9 @@ class Upkeep:
 
     async def _storm(self, incident: Incident, now: datetime) -> str:
         # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
-        # What is held beside it comes from the mirror: to read all of it for each of many would keep the store busy.
-        known = await self._open_storm()
-        storm = None if known else let_out(incident, self.mirror.open(), self.setting().policy)
+        # What is held beside it comes from the cache: to read all of it for each of many would keep the store busy.
+        known, held = await self._open_storm(), incident.held or ""
+        storm = None if known else let_out(held, self.mirror.held(held), self.setting().policy)
         if storm is None:
             return known
         await self.intake.open_storm(*storm, self.setting(), now)

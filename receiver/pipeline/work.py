@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -15,12 +16,14 @@ from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
+from receiver.model.incident import Incident
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.delivery_pool import DeliveryPool
+from receiver.pipeline.incident_cache import IncidentCache
+from receiver.pipeline.incident_follower import IncidentFollower
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
@@ -38,6 +41,8 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
+REMEMBERED = 2000
+"""Incidents that this replica has paged for last, whose snapshots are kept to page without the store."""
 FETCH = 200
 """Leased rows that are read in one round trip, of as many commits as have waited."""
 FETCH_AGAIN = 0.2
@@ -54,7 +59,7 @@ class Work:
         setting: Callable[[], Setting],
         incidents: Incidents,
         due: Due,
-        mirror: Mirror,
+        mirror: IncidentCache,
         monitor: StoreMonitor,
         clock: Clock,
         metrics: Metrics,
@@ -65,6 +70,7 @@ class Work:
         self.due = due
         self.mirror = mirror
         self.monitor = monitor
+        self.follower = IncidentFollower(setting, incidents, mirror)
         self.clock = clock
         self.metrics = metrics
         self.beside = Beside(setting, incidents, due, clock, metrics, lambda: self.intake)
@@ -76,7 +82,8 @@ class Work:
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = False
         self._stopping = asyncio.Event()
-        self.unstored = UnstoredPages(setting, due, monitor, mirror.snapshot, clock, metrics)
+        self._snapshots: OrderedDict[str, Incident] = OrderedDict()
+        self.unstored = UnstoredPages(setting, due, monitor, self._snapshot, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.intake: Intake
         self._loaded = False
@@ -174,42 +181,24 @@ class Work:
                 await self._claim(lane)
 
     async def load(self) -> None:
-        """Fill the mirror: what is open, and the newest of the rest."""
-        after = await self.incidents.commits()
-        newest = await self.incidents.listing(most=500)
-        standing = await self.incidents.listing(open_only=True, most=10_000)
-        if after < self.mirror.after:
-            await self._forget({one.uid for one in (*newest, *standing)})
-        self.mirror.take(newest)
-        self.mirror.take(standing)
-        self.mirror.after = after
+        """Read the open incidents, as far as that is quickly done, and set the timers of the service itself."""
+        if await self.follower.forgotten():
+            await self.intake.hear_again()
+        await self.follower.load()
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
         for name in self.clockwork:
             await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
         self._loaded = True
-        self.metrics.store_up.set(1)
-
-    async def _forget(self, known: set[str]) -> None:
-        # Nobody would ever end what the store has lost, and it would keep an emergency from being paged. An alert that
-        # still fires comes again, with the same page keys: nobody is rung twice for it.
-        await self.intake.hear_again()
-        for one in self.mirror.clear():
-            if one.uid not in known:
-                keys = [page.key for page in one.pages]
-                log.error("incident_forgotten", incident=one.id, severity=one.severity, state=one.state, pages=keys)
+        self.metrics.store_up.set(int(not self.monitor.away))
 
     async def _follow(self, beat: Beat) -> None:
         if beat.board != self._board and self.read_board is not None:
             await self._take_board(self.read_board, beat.board)
-        if not beat.changed:
-            return
-        known = {incident.uid: incident.version for incident in self.mirror.open()}
-        fresh = [uid for uid, _ in beat.changed]
-        self.mirror.take(await self.incidents.many(fresh))
-        self.mirror.after = max(number for _, number in beat.changed)
-        log.debug("followed", changed=len(fresh), open=len(known))
+        await self.follower.follow(beat.changed)
+        if not (self.mirror.complete or self.follower.filling):
+            self.spawn("load", self.follower.fill)
 
     async def _take_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
         async def take() -> None:
@@ -236,6 +225,8 @@ class Work:
         `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
         read to be sent.
         """
+        if fresh and done.incident is not None:
+            self._remember(done.incident)
         if self._stopping.is_set():
             return  # another replica claims it when the lease has ended
         until = began + self.setting().lease.total_seconds()
@@ -245,6 +236,20 @@ class Work:
             else:
                 self._leased.append((member, done.token, until))
         self._fetch_soon()
+
+    def _remember(self, incident: Incident) -> None:
+        self._snapshots[incident.uid] = incident
+        self._snapshots.move_to_end(incident.uid)
+        if len(self._snapshots) > REMEMBERED:
+            self._snapshots.popitem(last=False)
+
+    def _snapshot(self, uid: str) -> Incident | None:
+        # As it was when it paged last, in the state that is known now.
+        incident, summary = self._snapshots.get(uid), self.mirror.get(uid)
+        if incident is None or summary is None or summary.version <= incident.version:
+            return incident
+        news = {"state": summary.state, "severity": summary.severity, "ring": summary.ring, "held": summary.held}
+        return incident.model_copy(update=news)
 
     def _resume(self, row: Claimed, latest: float) -> None:
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())

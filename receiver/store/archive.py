@@ -145,6 +145,7 @@ class Archive:
             pipe.zrem(self.keys.named("uncounted"), *gone)
             pipe.zrem(self.keys.named("changed"), *gone)
             pipe.srem(self.keys.named("promised"), *gone)
+            pipe.hdel(self.keys.named("summaries"), *gone)
             if numbers:
                 pipe.hdel(self.keys.named("ids"), *numbers)
             await pipe.execute()

@@ -11,6 +11,7 @@ import orjson
 
 from receiver.model.event import Destination, Event
 from receiver.model.incident import AlertRecord, Incident
+from receiver.model.incident_summary import IncidentSummary, pack
 from receiver.model.past import past_fields
 from receiver.model.severity import Severity
 
@@ -79,6 +80,8 @@ class Change:
     """Where a merged incident's keys and owners lead from now on."""
     unpoint: Sequence[str] = ()
     """Correlation keys that lead to this incident no longer."""
+    summary: IncidentSummary | None = None
+    """Of the incident as it is written; what is kept of it while it is open."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class Committed:
     incident: Incident | None
     leased: tuple[str, ...]
     token: str
+    number: int = 0
+    """Which commit it was, counted from the first; 0 when no incident was written."""
 
 
 def new_uid() -> str:
@@ -173,6 +178,7 @@ def arguments(
         "unpoint": list(change.unpoint),
         "split": incident.key if incident and incident.split_from else "",
         "past": orjson.dumps(past_fields(incident)).decode() if incident else "",
+        "summary": pack(change.summary).decode() if change.summary else "",
         "promised": bool(incident and incident.actions),
         "uncounted": bool(incident and (incident.drill or incident.held_until is not None)),
         "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],

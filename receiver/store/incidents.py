@@ -15,9 +15,13 @@ from receiver.model.event import Event, Kind
 from receiver.model.incident import AlertRecord, Incident
 from receiver.store.change import Change, Committed, Repeated, Stale, arguments, record_of
 from receiver.store.connection import Connection, Script
+from receiver.store.steps import PARSED, stepped
 
 LOAD = Script("load")
 COMMIT = Script("commit")
+
+TOGETHER = 100
+"""Snapshots that one round trip reads."""
 
 log = structlog.get_logger("receiver.store")
 
@@ -124,7 +128,7 @@ class Incidents:
         if reply[0] != "ok":
             raise Stale(reply[0])
         done = incident.model_copy(update={"id": reply[1], "version": int(reply[2])}) if incident else None
-        return Committed(incident=done, leased=tuple(reply[3:]), token=token)
+        return Committed(incident=done, leased=tuple(reply[4:]), token=token, number=int(reply[3]))
 
     async def taken(self, once: str) -> Repeated | None:
         """Return what a door has taken under its key against repetition, or None."""
@@ -139,15 +143,20 @@ class Incidents:
         return _incident(state, version, number) if state else None
 
     async def many(self, uids: Sequence[str]) -> list[Incident]:
-        """Return the snapshots of `uids` that exist and can be read, in one round trip."""
-        if not uids:
-            return []
-        async with self.connection.guarded() as client:
-            pipe = self.connection.pipeline(client)
-            for uid in uids:
-                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
-            rows = await pipe.execute()
-        return [found for uid, row in zip(uids, rows, strict=True) if row[0] and (found := _readable(uid, *row))]
+        """Return the snapshots of `uids` that exist and can be read, 100 in a round trip. Raises StoreAway."""
+        found: list[Incident] = []
+        for first in range(0, len(uids), TOGETHER):
+            part = uids[first : first + TOGETHER]
+            async with self.connection.guarded() as client:
+                pipe = self.connection.pipeline(client)
+                for uid in part:
+                    pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+                rows = await pipe.execute()
+            async for uid, row in stepped(zip(part, rows, strict=True), PARSED):
+                one = readable(uid, *row) if row[0] else None
+                if one is not None:
+                    found.append(one)
+        return found
 
     async def commits(self) -> int:
         """Return how many commits there were."""
@@ -233,11 +242,17 @@ class Incidents:
             rows = await client.hgetall(self.keys.bodies(uid))
         return {name: orjson.loads(body) for name, body in rows.items()}
 
-    async def records(self, uid: str) -> dict[str, AlertRecord]:
-        """Return the record of every alert that is kept, by fingerprint."""
+    async def records_of(self, uids: Sequence[str]) -> list[dict[str, AlertRecord]]:
+        """Return the records of each of `uids`, in one round trip: a page of them, not all. Raises StoreAway."""
         async with self.connection.guarded() as client:
-            rows = await client.hgetall(self.keys.alerts(uid))
-        return {name: record_of(name, text) for name, text in rows.items()}
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.hgetall(self.keys.alerts(uid))
+            return [{name: record_of(name, text) for name, text in rows.items()} for rows in await pipe.execute()]
+
+    async def records(self, uid: str) -> dict[str, AlertRecord]:
+        """Return the record of every alert that is kept, by fingerprint. Raises StoreAway."""
+        return (await self.records_of([uid]))[0]
 
     async def receipts(self, uid: str) -> list[dict[str, Any]]:
         """Return what vendors answered, oldest first."""
@@ -268,8 +283,11 @@ def event_of(row: str) -> Event:
         return Event.model_validate_json(orjson.dumps({**written, "kind": Kind.NOTE, "data": {}}))
 
 
-def _readable(uid: str, *row: str) -> Incident | None:
-    # Read among others: one that cannot be read must not take them all from those who call people for them.
+def readable(uid: str, *row: str) -> Incident | None:
+    """Return the snapshot of state, version and id; None, with a line in the log, where it cannot be read.
+
+    It is read among others: it must not take them all from those who call people for them.
+    """
     try:
         return _incident(*row)
     except ValueError as error:

@@ -17,10 +17,11 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `tomb:<fingerprint>` | string startsAt ms | 1 hour | commit: an end that was seen without its beginning |
 | `ids` | hash id -> uid | history | commit |
 | `index`, `open` | zset uid by opened at | history; while open | commit |
+| `summaries` | hash uid -> version and JSON | while open | commit: what replicas keep of an open incident |
 | `uncounted` | zset uid by opened at | history | commit: what a storm does not count |
 | `number:<prefix>` | counter | for ever | commit: draws the number of an id |
 | `commits` | counter | for ever | commit: one more with each |
-| `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their mirror |
+| `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their cache |
 | `op:<operation>` | string reply | 1 hour | commit: a repeated operation gets its first answer |
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
 | `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory, stray (a late trigger) |

@@ -8,11 +8,12 @@ from aiohttp import web
 
 from receiver.config.sections import Scope
 from receiver.model.incident import Incident
+from receiver.store.steps import PARSED, stepped
 from receiver.web.auth import Gate
 from receiver.web.errors import answer
 from receiver.web.keys import Doors
 from receiver.web.query import no_query, read_filters
-from receiver.web.reading import by_id, in_queue, page_of
+from receiver.web.reading import by_id, open_page_of, page_of, queue_of
 from receiver.web.respond_api import incident_answer
 from receiver.web.shapes import alert_items, incident_shape, listed
 
@@ -30,10 +31,15 @@ class Api:
         self.gate.admit(request, Scope.READ)
         filters = read_filters(request)
         if filters.queue:
-            found = in_queue(await self.doors.incidents.listing(open_only=True, most=10_000), filters)
-            return answer(listed([self._shape(incident) for incident in found]))
-        found, following = await page_of(self.doors.incidents, filters)
-        items = [self._shape(incident) for incident in found]
+            await self.doors.work.follower.catch_up()
+            await self.doors.work.follower.wait()
+            found, following = await queue_of(self.doors.mirror, self.doors.incidents, filters), None
+        elif filters.open and self.doors.mirror.complete:
+            await self.doors.work.follower.catch_up()
+            found, following = await open_page_of(self.doors.mirror, self.doors.incidents, filters)
+        else:
+            found, following = await page_of(self.doors.incidents, filters)
+        items = [self._shape(incident) async for incident in stepped(found, PARSED)]
         return answer(listed(items, str(following) if following else None))
 
     async def incident(self, request: web.Request) -> web.Response:

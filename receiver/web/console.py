@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from aiohttp import web
 
-from receiver.model.incident import Incident
+from receiver.model.incident_summary import IncidentSummary
 from receiver.store.connection import StoreAway
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
@@ -12,7 +14,10 @@ from receiver.web.reading import by_id
 from receiver.web.shapes import alert_items
 from receiver.web.visitors import Visitor
 
+SHOWN = 100
+"""Open incidents that the first page shows, the most severe and newest."""
 LISTED = 100
+"""Of the newest incidents, those that are over are shown as well."""
 ALERTS = 200
 """Alerts that the page of one incident shows; the API has all of them."""
 
@@ -27,15 +32,15 @@ class Console:
 
     async def incidents(self, request: web.Request, visitor: Visitor) -> web.Response:
         """The open incidents, the worst first, and the newest of the others; without a store, what is remembered."""
+        cache, over, away = self.doors.mirror, list[IncidentSummary](), False
         try:
-            open_ones = await self.doors.incidents.listing(open_only=True, most=500)
-            newest = await self.doors.incidents.listing(most=LISTED)
-            away = False
+            await self.doors.work.follower.catch_up()
+            over = await self.doors.work.follower.newest_over(LISTED)
         except StoreAway:
-            open_ones, newest, away = self.doors.mirror.open(), [], True
+            away = True
         return self.pages.render(
-            "incidents.html", visitor=visitor, title=self.doors.config.service.name, away=away,
-            open=sorted(open_ones, key=_worst_first), over=[incident for incident in newest if incident.state.over],
+            "incidents.html", visitor=visitor, title=self.doors.config.service.name, away=away, count=len(cache),
+            loading=not cache.complete, open=list(islice(cache.worst_first(), SHOWN)), over=over,
         )  # fmt: skip
 
     async def incident(self, request: web.Request, visitor: Visitor) -> web.Response:
@@ -48,7 +53,3 @@ class Console:
             more=len(items) - len(items[:ALERTS]), events=await self.doors.incidents.events(incident.uid),
             links=self.doors.setting().links(incident, self.doors.clock.now()),
         )  # fmt: skip
-
-
-def _worst_first(incident: Incident) -> tuple[int, float]:
-    return incident.severity.rank, -incident.opened_at.timestamp()

@@ -15,8 +15,8 @@ from receiver.pipeline.archiving import Archiving
 from receiver.pipeline.calls import Calls
 from receiver.pipeline.duty import Duty
 from receiver.pipeline.history import History
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
-from receiver.pipeline.mirror import Mirror
 from receiver.pipeline.pager_news import PagerNews
 from receiver.pipeline.refused_notifications import RefusedNotifications
 from receiver.pipeline.reports import Reports
@@ -59,7 +59,7 @@ class Doors:
     supervisor: Supervisor
     incidents: Incidents
     due: Due
-    mirror: Mirror
+    mirror: IncidentCache
     metrics: Metrics
     clock: Clock
     connection: Connection

@@ -89,7 +89,11 @@ class Probes:
             },
             "refused": {"owed": len(doors.refused)},
             "channels": dict(sorted(channels.items())),
-            "mirror": {"open_incidents": len(doors.mirror.open()), "commits_seen": doors.mirror.after},
+            "mirror": {
+                "open_incidents": len(doors.mirror),
+                "commits_seen": doors.mirror.after,
+                "complete": doors.mirror.complete,
+            },
         }
 
 

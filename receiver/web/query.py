@@ -12,6 +12,7 @@ from aiohttp import web
 
 from receiver.model.base import to_ms
 from receiver.model.incident import Incident, State
+from receiver.model.incident_summary import IncidentSummary
 from receiver.model.severity import Severity
 from receiver.model.wallclock import check_when, parse_when
 from receiver.web.errors import Refusal
@@ -52,7 +53,7 @@ class Filters:
     limit: int
     after: Place | None
 
-    def keep(self, incident: Incident) -> bool:
+    def keep(self, incident: Incident | IncidentSummary) -> bool:
         """Return whether `incident` is asked for."""
         return (
             (not self.states or incident.state in self.states)

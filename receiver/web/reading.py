@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from receiver.model.base import to_ms
 from receiver.model.incident import Incident
+from receiver.model.incident_summary import IncidentSummary
+from receiver.pipeline.incident_cache import IncidentCache
 from receiver.store.incidents import Incidents
+from receiver.store.steps import COMPARED, stepped
 from receiver.web.errors import Refusal
 from receiver.web.query import Filters, Place
 
@@ -48,18 +51,40 @@ async def by_id(incidents: Incidents, number: str) -> Incident:
     raise Refusal(404, "unknown_incident", "there is no such incident")
 
 
-def in_queue(incidents: list[Incident], filters: Filters) -> list[Incident]:
-    """Return the incident queue: open ones of a severity that is tracked there.
+async def open_page_of(
+    cache: IncidentCache, incidents: Incidents, filters: Filters
+) -> tuple[list[Incident], Place | None]:
+    """Return one page of what is open, as `page_of` does; only the incidents of the page are read. Raises StoreAway."""
+    after = filters.after
+    wanted: list[IncidentSummary] = []
+    async for one in stepped(cache.newest_first((after.opened_ms, after.uid) if after else None), COMPARED):
+        if filters.keep(one):
+            wanted.append(one)
+            if len(wanted) > filters.limit:
+                break
+    page = wanted[: filters.limit]
+    found = [one for one in await incidents.many([summary.uid for summary in page]) if filters.keep(one)]
+    following = Place(page[-1].opened_ms, page[-1].uid) if len(wanted) > len(page) else None
+    return found, following
 
-    Those that nobody owns come first, then the oldest first.
+
+async def queue_of(cache: IncidentCache, incidents: Incidents, filters: Filters) -> list[Incident]:
+    """Return the incident queue: open ones of a severity that is tracked there. Raises StoreAway.
+
+    Those that nobody owns come first, then the oldest first. Which they are is known from their summaries; only those
+    that are returned are read.
     """
-    found = [
-        one
-        for one in incidents
-        if filters.keep(one) and one.called is not None and (one.called.queue or one.called.ticket)
-    ]
+    free: list[str] = []
+    owned: list[str] = []
+    async for one in stepped(cache.oldest_first(), COMPARED):
+        if one.queued and filters.keep(one):
+            (owned if one.owned else free).append(one.uid)
+            if len(free) == filters.limit:
+                break
+    found = await incidents.many([*free, *owned][: filters.limit])
+    return sorted((one for one in found if filters.keep(one)), key=_place_in_queue)
 
-    def owned(incident: Incident) -> bool:
-        return incident.roles.incident_commander is not None or incident.acknowledged_by is not None
 
-    return sorted(found, key=lambda one: (owned(one), one.opened_at, one.uid))[: filters.limit]
+def _place_in_queue(incident: Incident) -> tuple[bool, int, str]:
+    owned = incident.roles.incident_commander is not None or incident.acknowledged_by is not None
+    return owned, to_ms(incident.opened_at), incident.uid

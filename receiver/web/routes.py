@@ -58,6 +58,7 @@ def build(doors: Doors) -> web.Application:
     get("/metrics", probes.metrics)
     stream = Stream(doors, gate)
     doors.mirror.listeners.append(stream.changed)
+    doors.mirror.listening = stream.listening
     offer(app, operations_of(doors, gate, stream))
     app.on_shutdown.append(stream.end)
     get("/api/openapi.json", OpenApiPage().page)

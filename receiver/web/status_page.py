@@ -36,7 +36,7 @@ class Moment:
     """What is shown in one second: made once, however many strangers ask."""
 
     made_of: tuple[object, ...]
-    """Configuration, setting, state of the mirror and second that it was made of."""
+    """Configuration, setting, state of the index of public incidents and second that it was made of."""
     page: PublicPage
     past: tuple[PublicIncident, ...]
     """What is over, the newest first."""
@@ -106,12 +106,13 @@ class StatusPage:
     def _now(self) -> Moment:
         doors, now = self.doors, self.doors.clock.now()
         config, setting = doors.config, doors.setting()
-        made_of = (config, setting, doors.mirror.turns, int(now.timestamp()))
+        public = doors.mirror.public
+        made_of = (config, setting, public.turns, int(now.timestamp()))
         if self._moment is None or not _same(self._moment.made_of, made_of):
             if self._publicity is None or self._read is not config:
                 self._read, self._publicity = config, Publicity(config)
-            page = self._publicity.page(doors.mirror.open(), now, setting.maintenance)
-            self._moment = Moment(made_of, page, self._publicity.past(doors.mirror.over(), LAST))
+            page = self._publicity.page(public.open(), now, setting.maintenance)
+            self._moment = Moment(made_of, page, self._publicity.past(public.over(), LAST))
         return self._moment
 
 

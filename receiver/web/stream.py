@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from itertools import chain, islice
 
 import orjson
 from aiohttp import web
 
 from receiver.config.sections import Scope
 from receiver.model.incident import Incident
+from receiver.model.incident_summary import IncidentSummary
+from receiver.store.connection import StoreAway
 from receiver.web.auth import Gate
 from receiver.web.errors import Refusal
 from receiver.web.keys import Doors
@@ -23,6 +27,8 @@ BEHIND = 1000
 """Changes that wait for one listener; who is further behind is cut off, and connects again."""
 STUCK = 10.0
 """Seconds that a listener may leave what it was sent unread; then it is cut off. Shorter than `shutdown_grace`."""
+PAGE = 50
+"""Incidents that are read at once for somebody who comes back."""
 REMEMBERED = 500
 """Incidents that are over of which somebody who comes back is told."""
 
@@ -44,6 +50,10 @@ class Stream:
                 queue.put_nowait(incident)
             except asyncio.QueueFull:
                 self._cut(queue)
+
+    def listening(self) -> bool:
+        """Return whether anybody listens."""
+        return bool(self._waiting)
 
     async def end(self, app: web.Application) -> None:
         """End every stream: the service is stopping. What waits is told by whom they connect to next."""
@@ -77,14 +87,14 @@ class Stream:
             await response.prepare(request)
             await self._tell(request, response, b"retry: 2000\n\n: listening\n\n")
             if "Last-Event-ID" in request.headers:
-                for incident in self._missed(request.headers["Last-Event-ID"]):
+                async for incident in self._missed(request.headers["Last-Event-ID"]):
                     await self._tell(request, response, self._piece(incident))
             while (piece := await self._next(queue)) is not None:
                 # A reload may have taken the token away since.
                 self.gate.admit(request, Scope.READ)
                 await self._tell(request, response, piece)
-        except (ConnectionError, Refusal):
-            pass  # the listener has gone, or may listen no more
+        except (ConnectionError, Refusal, StoreAway):
+            pass  # the listener has gone, may listen no more, or connects again for what could not be read now
         finally:
             self._open -= 1
             self._waiting.discard(queue)
@@ -106,9 +116,13 @@ class Stream:
             return b": still here\n\n"
         return None if incident is None else self._piece(incident)
 
-    def _missed(self, last: str) -> list[Incident]:
-        over = self.doors.mirror.over()[:REMEMBERED]
-        return [one for one in (*reversed(over), *self.doors.mirror.open()) if _name(one) != last]
+    async def _missed(self, last: str) -> AsyncIterator[Incident]:
+        # What was over last, then what is open, the oldest first; read in pages, and as quickly as it is taken.
+        cache = self.doors.mirror
+        known = chain(reversed(cache.over()[:REMEMBERED]), cache.oldest_first())
+        while page := list(islice(known, PAGE)):
+            for incident in await self.doors.incidents.many([one.uid for one in page if _name(one) != last]):
+                yield incident
 
     def _piece(self, incident: Incident) -> bytes:
         setting = self.doors.setting()
@@ -116,5 +130,5 @@ class Stream:
         return b"event: incident\nid: %s\ndata: %s\n\n" % (_name(incident).encode(), orjson.dumps(shape))
 
 
-def _name(incident: Incident) -> str:
+def _name(incident: Incident | IncidentSummary) -> str:
     return f"{incident.id}.{incident.version}"

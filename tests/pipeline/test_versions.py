@@ -26,6 +26,8 @@ async def state_of(world: World, uid: str, **changed: Any) -> dict[str, Any]:
         state = {**json.loads(await client.hget(key, "state")), **changed}
         if changed:
             await client.hset(key, "state", json.dumps(state))
+            # What a later version keeps beside it this one cannot read either.
+            await client.hdel(connection.keys.named("summaries"), uid)
     return state
 
 

@@ -117,7 +117,7 @@ async def test_a_repeated_operation_gets_its_first_answer(rooms: Rooms, monkeypa
     before = rooms.content()
     first = await rooms.connection.run(COMMIT, keys, args)
     assert first[:2] == ["ok", "INC-2026-0001"]
-    assert [str(word) for word in first[2:]] == ["1", "row"]
+    assert [str(word) for word in first[2:]] == ["1", "1", "row"]
     assert rooms.content() == before
 
 

@@ -105,7 +105,7 @@ async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(w
     await two(world)
     other = await world.replica()
     await world.quiet()
-    other.mirror.take(await other.incidents.listing(most=10))
+    await other.work.follower.catch_up()
     page = (await known(world))["INC-2026-0002"].pages[0]
     await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
     assert any(page.key in {one.key for one in incident.pages} for incident in other.mirror.open()), "it lags behind"

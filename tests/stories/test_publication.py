@@ -35,7 +35,7 @@ async def updates(world: World, number: int = 0) -> list[StatusUpdate]:
 
 def shown(world: World) -> Any:
     """Return what the page shows."""
-    return Publicity(world.one.config).page(world.one.mirror.open(), world.clock.now())
+    return Publicity(world.one.config).page(world.one.mirror.public.open(), world.clock.now())
 
 
 async def test_a_sev1_is_published_at_once_by_itself(world: World) -> None:

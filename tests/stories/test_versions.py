@@ -21,6 +21,8 @@ async def changed(world: World, **more: Any) -> None:
         key = world.one.incidents.keys.incident(incident.uid)
         state = orjson.loads(await client.hget(key, "state"))
         await client.hset(key, "state", orjson.dumps(state | more))
+        # What a later version keeps beside it this one cannot read either.
+        await client.hdel(world.one.incidents.keys.named("summaries"), incident.uid)
 
 
 async def test_a_field_that_only_the_next_version_has_is_left_alone(world: World) -> None:

@@ -88,12 +88,13 @@ async def test_a_timeline_is_the_log_oldest_first(house: House) -> None:
     assert {"address", "key"}.isdisjoint(page["items"][1]["data"]["page"])
 
 
-async def test_a_list_is_in_pages_that_leave_nothing_out(house: House) -> None:
+@pytest.mark.parametrize("asked", ["", "open=true&"])
+async def test_a_list_is_in_pages_that_leave_nothing_out(house: House, asked: str) -> None:
     await several(house, 7)  # the clock stands: all of them opened in the same millisecond
     house.world.clock.forward("1s")
     await house.world.post(notification(alert("Late"), group="late"))
     seen: list[str] = []
-    path = "/api/v1/incidents?limit=3"
+    path = f"/api/v1/incidents?{asked}limit=3"
     for _ in range(5):
         status, page = await house.get(path)
         assert status == 200
@@ -101,7 +102,7 @@ async def test_a_list_is_in_pages_that_leave_nothing_out(house: House) -> None:
         seen += [item["id"] for item in page["items"]]
         if page["next"] is None:
             break
-        path = f"/api/v1/incidents?limit=3&cursor={page['next']}"
+        path = f"/api/v1/incidents?{asked}limit=3&cursor={page['next']}"
     assert seen[0] == "INC-2026-0008"
     assert sorted(seen) == [f"INC-2026-000{number}" for number in range(1, 9)]
 
@@ -122,10 +123,11 @@ async def test_filters_keep_what_is_asked_for(house: House) -> None:
     assert await count("state=resolved&state=closed") == 0
 
 
-async def test_a_filtered_page_goes_on_where_it_stopped(house: House) -> None:
+@pytest.mark.parametrize("asked", ["severity=SEV-1", "severity=SEV-1&open=true"])
+async def test_a_filtered_page_goes_on_where_it_stopped(house: House, asked: str) -> None:
     await several(house, 6)
-    _, first = await house.get("/api/v1/incidents?severity=SEV-1&limit=2")
-    _, second = await house.get(f"/api/v1/incidents?severity=SEV-1&limit=2&cursor={first['next']}")
+    _, first = await house.get(f"/api/v1/incidents?{asked}&limit=2")
+    _, second = await house.get(f"/api/v1/incidents?{asked}&limit=2&cursor={first['next']}")
     assert len({item["id"] for item in first["items"] + second["items"]}) == 3
     assert second["next"] is None
 

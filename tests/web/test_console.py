@@ -128,7 +128,7 @@ async def test_without_a_store_the_list_shows_what_is_remembered(house: House, m
     async def away(*_: object, **__: object) -> None:
         raise StoreAway("gone")
 
-    monkeypatch.setattr(house.replica.incidents, "listing", away)
+    monkeypatch.setattr(house.replica.work.follower, "catch_up", away)
     text = await page(house, "/")
     assert "INC-2026-0001" in text
     assert "store is away" in text

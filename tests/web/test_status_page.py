@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from receiver.incident.summarizing import summarize
 from receiver.model.policy import Publish
 from receiver.model.public import PublicPage
 from receiver.model.severity import Severity
@@ -117,8 +118,9 @@ async def test_what_is_not_for_customers_is_not_shown(opened: Opened, labels: di
 
 async def test_a_drill_is_never_shown(house: House) -> None:
     await house.world.post(notification(alert("ApiDown", labels=DOWN)))
-    (incident,) = house.replica.mirror.open()
-    house.replica.mirror.take([incident.model_copy(update={"drill": True, "version": incident.version + 1})])
+    (incident,) = await house.replica.incidents.listing()
+    drill = incident.model_copy(update={"drill": True, "version": incident.version + 1})
+    house.replica.mirror.take(summarize(drill, house.replica.setting.policy), drill)
     assert (await summary(house))["incidents"] == []
 
 

@@ -22,7 +22,7 @@ async def incident(house: House) -> Incident:
     """An incident whose every change is a large piece."""
     long = {f"note{n}": "x" * 1000 for n in range(8)}
     await house.post(notification(alert(annotations=long)))
-    (made,) = house.replica.mirror.open()
+    (made,) = await house.replica.incidents.listing()
     return made
 
 

@@ -16,12 +16,13 @@
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          past (JSON: what figures need of the incident, model/past.py),
+--          summary (JSON: what a replica keeps of an open incident, model/incident_summary.py; "": none),
 --          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
 --          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
--- reply    {"ok", id, version, leased members...} | {"stale"} | {"owner", fingerprint} | {"repeated", what}
+-- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"owner", fingerprint} | {"repeated", what}
 --
 -- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
 local h = cjson.decode(ARGV[1])
@@ -81,7 +82,7 @@ local function names_from(key, first, count)
   end
 end
 
-local id, version, leased = '', h.version, {}
+local id, version, commit, leased = '', h.version, 0, {}
 if writes then
   version = h.version + 1
   if h.version == 0 then
@@ -100,6 +101,9 @@ if writes then
   redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
   if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
   if h.open then redis.call('ZADD', p .. 'open', h.opened, h.uid) else redis.call('ZREM', p .. 'open', h.uid) end
+  -- The version before it tells a summary that a release without summaries has left behind.
+  if h.open and h.summary ~= '' then redis.call('HSET', p .. 'summaries', h.uid, version .. ' ' .. h.summary)
+  else redis.call('HDEL', p .. 'summaries', h.uid) end
   local log = p .. 'log:' .. h.uid
   for i = events, events + h.n.events - 1 do redis.call('RPUSH', log, ARGV[i]) end
   pairs_to(p .. 'alerts:' .. h.uid, alerts, h.n.alerts)
@@ -150,7 +154,8 @@ if writes then
   for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
     redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
   end
-  redis.call('ZADD', p .. 'changed', redis.call('INCR', p .. 'commits'), h.uid)
+  commit = redis.call('INCR', p .. 'commits')
+  redis.call('ZADD', p .. 'changed', commit, h.uid)
 
   for _, row in ipairs(h.rows) do
     local member, lane = row[1], row[2]
@@ -200,6 +205,6 @@ for _, pair in ipairs(h.seen) do
   local what = writes and (h.severity .. '|' .. h.uid .. '|' .. id) or h.about
   redis.call('SET', p .. 'seen:' .. pair[1], pair[2] .. '|' .. what, 'EX', 2592000)
 end
-local reply = {'ok', id, version, unpack(leased)}
+local reply = {'ok', id, version, commit, unpack(leased)}
 redis.call('SET', p .. 'op:' .. h.op, cjson.encode(reply), 'EX', 3600)
 return reply

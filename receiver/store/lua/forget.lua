@@ -10,5 +10,6 @@ if version and version ~= ARGV[4] then return 0 end
 for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:', 'children:'}) do redis.call('DEL', p .. name .. uid) end
 for _, name in ipairs({'index', 'uncounted', 'open', 'changed'}) do redis.call('ZREM', p .. name, uid) end
 redis.call('SREM', p .. 'promised', uid)
+redis.call('HDEL', p .. 'summaries', uid)
 if redis.call('HGET', p .. 'ids', ARGV[3]) == uid then redis.call('HDEL', p .. 'ids', ARGV[3]) end
 return 1

@@ -1,0 +1,111 @@
+"""A real process on a store with 6,000 open incidents: it starts, counts, answers and opens as with a few."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import redis
+
+from bench.open_incidents import put
+from bench.reading import body, resident
+from tests.e2e.test_process import COMMAND
+from tests.faults.programs import Program, Valkey, free_port
+from tests.faults.waiting import until
+
+pytestmark = pytest.mark.e2e
+MANY = 6000
+PATHS = ("/healthz", "/", "/status", "/api/v1/incidents?queue=true", "/api/v1/incidents?open=true&limit=500")
+
+
+class Crowded:
+    """One service process, and the store under it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Valkey(folder / "store")
+        self.port = free_port()
+        listen = f"127.0.0.1:{self.port}"
+        self.service = Program([sys.executable, "-c", COMMAND, "serve", "--listen", listen], folder / "log")
+        self.client = aiohttp.ClientSession(f"http://{listen}", headers={"Content-Type": "application/json"})
+        self.raw: Any = redis.Redis.from_url(self.store.url, decode_responses=True)
+
+    async def start(self) -> None:
+        """Return once the service knows every open incident."""
+        self.service.spawn({"REDIS_URL": self.store.url, "RECEIVER_LOG_LEVEL": "warning"})
+
+        async def known() -> bool:
+            assert self.service.alive, "the service ended at its start"
+            try:
+                async with self.client.get("/healthz") as answer:
+                    said = (await answer.json())["mirror"]
+            except (aiohttp.ClientError, OSError):
+                return False
+            return bool(said["complete"])
+
+        await until(known, "a service that knows all")
+
+    async def gauge(self) -> dict[str, int]:
+        """Return how many incidents are open by the metrics, for each severity."""
+        async with self.client.get("/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        found: dict[str, int] = {}
+        for line in lines:
+            if line.startswith("receiver_incidents_open{"):
+                severity = line.partition('severity="')[2][:5]
+                found[severity] = found.get(severity, 0) + round(float(line.split()[-1]))
+        return found
+
+    def commands(self) -> dict[str, int]:
+        """Return how often the store has run each command, within scripts too."""
+        return {name.removeprefix("cmdstat_"): one["calls"] for name, one in self.raw.info("commandstats").items()}
+
+    async def close(self) -> None:
+        await self.client.close()
+        self.raw.close()
+        self.service.end()
+        self.store.end()
+
+
+@pytest.fixture
+async def crowded(tmp_path: Path) -> AsyncIterator[Crowded]:
+    made = Crowded(tmp_path)
+    try:
+        await made.store.start()
+        await put(made.store.url, MANY)
+        await made.start()
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_many_open_incidents_cost_nobody_anything(crowded: Crowded) -> None:
+    one = crowded
+    assert await one.gauge() == {"SEV-1": 0, "SEV-2": 0, "SEV-3": MANY // 2, "SEV-4": MANY // 2}
+    for path in PATHS:
+        began = time.monotonic()
+        async with one.client.get(path) as answer:
+            text = await answer.text()
+        assert answer.status == 200, (path, text[:200])
+        assert time.monotonic() - began < 5, f"{path}: far beyond what a busy machine explains"
+        if path == "/":
+            assert f"Open ({MANY})" in text
+            assert text.count("<tr>") < 250, "the page shows the worst and says how many there are"
+    # What an opening asks of the store does not grow with what is open: 20 of them, counted by the store.
+    before = one.commands()
+    for number in range(20):
+        async with one.client.post("/webhooks/alertmanager", data=body(1, f"n{number}")) as answer:
+            assert answer.status == 200, await answer.text()
+    await asyncio.sleep(1)  # several beats: what was committed would be read back now
+    after = one.commands()
+    read = sum(after.get(name, 0) - before.get(name, 0) for name in ("hmget", "hget", "hgetall"))
+    assert read < MANY / 4, f"{read} reads for 20 openings"
+    assert resident(one.service.pid) < 160
+    await one.service.kill()
+    await one.start()
+    assert sum((await one.gauge()).values()) in (MANY + 20, MANY + 21), "with the storm that they are, perhaps"
