@@ -15,7 +15,7 @@ from receiver.metrics import Metrics
 from receiver.web.connection_table import ConnectionTable, Standing
 from receiver.web.descriptors import Caps
 from receiver.web.peers import is_trusted, peer_of
-from receiver.web.rejections import OTHER, REASONS, Rejections, answer_to
+from receiver.web.rejections import OTHER, REASONS, TOO_LONG, Rejections, answer_to
 
 WRITE_LIMIT = 10.0
 """Seconds in which an answer must be taken by its reader, and ..."""
@@ -24,6 +24,9 @@ SLOWEST = 100_000
 SETTLE = 0.2
 """Seconds after which the cap of a peer is looked at: many connections of one sender that arrive at once may all be
 about to show a token."""
+
+SEGMENTS = 32
+"""Parts of a path; no route has more than eight, and looking for one takes the square of their number."""
 
 log = structlog.get_logger("receiver.web")
 
@@ -176,6 +179,9 @@ class HttpServer(web.Server):
             protocol = request.protocol
             if isinstance(protocol, Connection):
                 protocol.begin()
+                if request.rel_url.raw_path.count("/") > SEGMENTS:
+                    listener.rejections.note(TOO_LONG, protocol.peer)
+                    return _Rejection(TOO_LONG)
             return await handle(request)
 
         super().__init__(begun, request_factory=made.request_factory, handler_cancellation=made.handler_cancellation)

@@ -14,11 +14,12 @@ WINDOW = 60.0
 """Seconds."""
 LINES = 10
 """Log lines within `WINDOW`; further rejections are counted, and the count is one more line."""
+TOO_LONG = "too_long"
 REASONS = {
     "BadHttpMethod": "bad_request_line",
     "BadStatusLine": "bad_request_line",
     "InvalidURLError": "bad_request_line",
-    "LineTooLong": "too_long",
+    "LineTooLong": TOO_LONG,
     "InvalidHeader": "bad_header",
     "ContentLengthError": "bad_length",
     "TransferEncodingError": "bad_length",
@@ -27,7 +28,7 @@ REASONS = {
 OTHER = "bad_request"
 DETAILS = {
     "bad_request_line": "the request line is not one of HTTP/1.1",
-    "too_long": "the request line, a header or the headers together are too long",
+    TOO_LONG: "the request line, a header or the headers together are too long",
     "bad_header": "a header is not one of HTTP/1.1: control characters and line ends have no place in a value",
     "bad_length": "the headers do not say how long the body is",
     OTHER: "this is no request of HTTP/1.1; a control character or a line end in a header is one cause",
