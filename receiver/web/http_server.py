@@ -107,7 +107,7 @@ class Connection(RequestHandler):
         else:
             # Not the parser: something that even the middleware has not caught.
             log.error("request_spoiled", error=kind, status=status)
-        return _Rejection(reason)
+        return _Rejection(reason, status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log that something failed here, by the kind of the error: its text may hold what was sent."""
@@ -116,7 +116,7 @@ class Connection(RequestHandler):
     def _reject(self, rejection: _Rejection) -> bool:
         transport = self.transport
         if transport is not None:
-            transport.write(answer_to(rejection.why))
+            transport.write(answer_to(rejection.why, rejection.status))
             # It is closed once that is written; a client that does not read is not waited for.
             asyncio.get_running_loop().call_later(WRITE_LIMIT, transport.abort)
         return True
@@ -125,8 +125,8 @@ class Connection(RequestHandler):
 class _Rejection(web.Response):
     """Stands for the answer to a rejected request."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(status=400)
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(status=status)
         self.why = why
 
 

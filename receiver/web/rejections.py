@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 
 import orjson
 import structlog
@@ -64,11 +65,16 @@ class Rejections:
         self._window, self._lines, self._suppressed = None, 0, 0
 
 
-def answer_to(reason: str) -> bytes:
-    """Return the whole answer to a rejected request: a problem document, no echo, no Server; then it is closed."""
-    body = orjson.dumps({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": DETAILS[reason]})
+def answer_to(reason: str, status: int = 400) -> bytes:
+    """Return the whole answer to a rejected request: a problem document, no echo, no Server; then it is closed.
+
+    `status` other than 400: it was not the request that was wrong.
+    """
+    title = HTTPStatus(status).phrase
+    detail = DETAILS[reason] if status == HTTPStatus.BAD_REQUEST else "something went wrong here; it was logged"
+    body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
     head = (
-        "HTTP/1.1 400 Bad Request\r\n"
+        f"HTTP/1.1 {status} {title}\r\n"
         "Content-Type: application/problem+json\r\n"
         f"Content-Length: {len(body)}\r\n"
         "X-Content-Type-Options: nosniff\r\n"
