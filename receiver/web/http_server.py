@@ -15,7 +15,7 @@ from receiver.metrics import Metrics
 from receiver.web.connection_table import ConnectionTable, Standing
 from receiver.web.descriptors import Caps
 from receiver.web.peers import is_trusted, peer_of
-from receiver.web.rejections import OTHER, REASONS, Rejections, answer_to
+from receiver.web.rejections import OTHER, REASONS, TOO_LONG, Rejections, answer_to
 
 WRITE_LIMIT = 10.0
 """Seconds in which an answer must be taken by its reader, and ..."""
@@ -24,6 +24,9 @@ SLOWEST = 100_000
 SETTLE = 0.2
 """Seconds after which the cap of a peer is looked at: many connections of one sender that arrive at once may all be
 about to show a token."""
+
+SEGMENTS = 32
+"""Parts of a path; no route has more than eight, and looking for one takes the square of their number."""
 
 log = structlog.get_logger("receiver.web")
 
@@ -104,7 +107,7 @@ class Connection(RequestHandler):
         else:
             # Not the parser: something that even the middleware has not caught.
             log.error("request_spoiled", error=kind, status=status)
-        return _Rejection(reason)
+        return _Rejection(reason, status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log that something failed here, by the kind of the error: its text may hold what was sent."""
@@ -113,7 +116,7 @@ class Connection(RequestHandler):
     def _reject(self, rejection: _Rejection) -> bool:
         transport = self.transport
         if transport is not None:
-            transport.write(answer_to(rejection.why))
+            transport.write(answer_to(rejection.why, rejection.status))
             # It is closed once that is written; a client that does not read is not waited for.
             asyncio.get_running_loop().call_later(WRITE_LIMIT, transport.abort)
         return True
@@ -122,8 +125,8 @@ class Connection(RequestHandler):
 class _Rejection(web.Response):
     """Stands for the answer to a rejected request."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(status=400)
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(status=status)
         self.why = why
 
 
@@ -176,6 +179,9 @@ class HttpServer(web.Server):
             protocol = request.protocol
             if isinstance(protocol, Connection):
                 protocol.begin()
+                if request.rel_url.raw_path.count("/") > SEGMENTS:
+                    listener.rejections.note(TOO_LONG, protocol.peer)
+                    return _Rejection(TOO_LONG)
             return await handle(request)
 
         super().__init__(begun, request_factory=made.request_factory, handler_cancellation=made.handler_cancellation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 
 import orjson
 import structlog
@@ -14,11 +15,12 @@ WINDOW = 60.0
 """Seconds."""
 LINES = 10
 """Log lines within `WINDOW`; further rejections are counted, and the count is one more line."""
+TOO_LONG = "too_long"
 REASONS = {
     "BadHttpMethod": "bad_request_line",
     "BadStatusLine": "bad_request_line",
     "InvalidURLError": "bad_request_line",
-    "LineTooLong": "too_long",
+    "LineTooLong": TOO_LONG,
     "InvalidHeader": "bad_header",
     "ContentLengthError": "bad_length",
     "TransferEncodingError": "bad_length",
@@ -27,7 +29,7 @@ REASONS = {
 OTHER = "bad_request"
 DETAILS = {
     "bad_request_line": "the request line is not one of HTTP/1.1",
-    "too_long": "the request line, a header or the headers together are too long",
+    TOO_LONG: "the request line, a header or the headers together are too long",
     "bad_header": "a header is not one of HTTP/1.1: control characters and line ends have no place in a value",
     "bad_length": "the headers do not say how long the body is",
     OTHER: "this is no request of HTTP/1.1; a control character or a line end in a header is one cause",
@@ -63,11 +65,16 @@ class Rejections:
         self._window, self._lines, self._suppressed = None, 0, 0
 
 
-def answer_to(reason: str) -> bytes:
-    """Return the whole answer to a rejected request: a problem document, no echo, no Server; then it is closed."""
-    body = orjson.dumps({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": DETAILS[reason]})
+def answer_to(reason: str, status: int = 400) -> bytes:
+    """Return the whole answer to a rejected request: a problem document, no echo, no Server; then it is closed.
+
+    `status` other than 400: it was not the request that was wrong.
+    """
+    title = HTTPStatus(status).phrase
+    detail = DETAILS[reason] if status == HTTPStatus.BAD_REQUEST else "something went wrong here; it was logged"
+    body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
     head = (
-        "HTTP/1.1 400 Bad Request\r\n"
+        f"HTTP/1.1 {status} {title}\r\n"
         "Content-Type: application/problem+json\r\n"
         f"Content-Length: {len(body)}\r\n"
         "X-Content-Type-Options: nosniff\r\n"

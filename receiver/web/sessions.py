@@ -80,6 +80,19 @@ def own_page(request: web.Request) -> bool:
     return bool(there and host) and host == request.host
 
 
+def cookie_of(request: web.Request) -> str | None:
+    """Return the value of the session's cookie, None without one; the last one counts.
+
+    Only this one is looked for: reading a header full of others takes milliseconds.
+    """
+    found = None
+    for part in ";".join(request.headers.getall("Cookie", [])).split(";"):
+        name, _, value = part.partition("=")
+        if name.strip() == COOKIE:
+            found = value.strip()
+    return found
+
+
 def within(path: str) -> str:
     """Return `path` when it leads to a page of this host, and the first page otherwise."""
     plain = re.fullmatch(r"/(?![/\\])[!-\[\]-~]{0,500}", path)

@@ -18,7 +18,7 @@ from receiver.web.http_server import mark_trusted
 from receiver.web.keys import Doors
 from receiver.web.pages import Pages
 from receiver.web.peers import client_of
-from receiver.web.sessions import COOKIE, LIFE, Sessions, own_page, within
+from receiver.web.sessions import COOKIE, LIFE, Sessions, cookie_of, own_page, within
 
 FORM = "application/x-www-form-urlencoded"
 MOST = 16_384
@@ -125,7 +125,7 @@ class Visitors:
     def _visitor(self, request: web.Request) -> Visitor | None:
         if not self.gate.closed or "Authorization" in request.headers:
             return Visitor(self.gate.admit(request, Scope.READ, BASIC))
-        session = self.sessions.find(request.cookies.get(COOKIE), self.doors.clock.now())
+        session = self.sessions.find(cookie_of(request), self.doors.clock.now())
         if session is None:
             return None
         mark_trusted(request, sender=False)

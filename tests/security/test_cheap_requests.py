@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+
+import pytest
 
 from tests.security.attacks import connected, pipelined, read_for_ever
 from tests.security.target import Callers, Target
@@ -39,6 +42,19 @@ async def test_metrics_asked_for_in_pipes(target: Target) -> None:
 
 async def test_the_status_page_asked_for_in_pipes(target: Target) -> None:
     await flood(target, "/status", reading=True, status_page=True)
+
+
+@pytest.mark.parametrize(("path", "header"), [("/" * 4000, ""), ("/", "; ".join(f"c{n}=x" for n in range(900)))])
+async def test_what_takes_long_to_look_through_in_pipes(target: Target, path: str, header: str) -> None:
+    raw = f"GET {path} HTTP/1.1\r\nHost: receiver\r\nCookie: {header}\r\n\r\n".encode() * 8
+    async with connected(target.port, 60, raw) as sockets:
+        end, callers = time.monotonic() + 3, Callers(target)
+        while time.monotonic() < end:
+            await callers.look()
+            for one in sockets:
+                with contextlib.suppress(OSError):
+                    one.send(raw)
+    assert callers.failures == []
 
 
 async def test_the_document_is_the_same_each_time(target: Target) -> None:
