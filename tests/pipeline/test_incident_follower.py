@@ -171,5 +171,35 @@ async def test_the_reconciler_reads_only_what_has_changed_here_or_upstream(world
     await world.one.work.idle()
     assert await read() == 1, "what has changed here is read once"
     assert await read() == 0
-    unknown = [one.upstream.get("unknown", 0) for one in await world.incidents()]
+    known = sorted(await world.incidents(), key=lambda one: one.id)
+    unknown = [one.upstream.get("unknown", 0) for one in known]
     assert unknown == [1, 0, 0, 0, 0]
+
+
+async def test_a_listener_hears_the_whole_of_what_another_replica_commits(world: World) -> None:
+    await world.open(2)
+    other = world.replicas[1]
+    heard: list[tuple[str, State, int]] = []
+    other.mirror.listeners.append(lambda one: heard.append((one.id, one.state, len(one.pages))))
+    await world.post(notification(alert(**HIGH)))
+    await other.work.follower.catch_up()
+    assert heard == [], "nobody listens, so nothing but summaries is read"
+    other.mirror.listening = lambda: True
+    await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
+    await world.one.work.idle()
+    await other.work.follower.catch_up()
+    assert heard == [("INC-2026-0001", State.ACKNOWLEDGED, 1)]
+
+
+async def test_what_the_public_was_told_of_is_on_the_page_of_every_replica(world: World) -> None:
+    await world.open(2)
+    await world.post(notification(alert("ApiDown")))
+    await world.quiet()
+    third = await world.replica()
+    for replica in world.replicas:
+        (record,) = replica.mirror.public.open()
+        assert [update.text for update in record.updates if "investigating" in update.text]
+    await world.post(notification(alert("ApiDown", firing=False)))
+    await world.forward("16m")
+    assert [len(replica.mirror.public.open()) for replica in (*world.replicas[:2], third)] == [0, 0, 0]
+    assert [len(replica.mirror.public.over()) for replica in world.replicas] == [1, 1, 1]

@@ -11,6 +11,7 @@ from receiver.model.command import Declare
 from receiver.model.event import Actor, ActorKind
 from receiver.model.severity import Severity
 from receiver.store.connection import StoreAway
+from receiver.web import console
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
 
@@ -151,3 +152,24 @@ async def test_a_drill_says_so_in_the_list_and_on_its_page(house: House) -> None
 
 async def test_an_empty_house_says_so(house: House) -> None:
     assert "No incident is open." in await page(house, "/")
+
+
+async def test_a_list_that_is_not_whole_yet_says_so(house: House) -> None:
+    await house.world.post(notification(alert()))
+    assert "still reading" not in await page(house, "/")
+    house.replica.mirror.complete = False
+    assert "still reading the open incidents" in await page(house, "/")
+    assert (await house.get("/healthz"))[1]["mirror"]["complete"] is False
+
+
+async def test_the_list_shows_the_worst_and_counts_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "SHOWN", 2)
+    for number in range(4):
+        house.world.clock.forward("1s")
+        rate = {"error_rate": "61%" if number == 1 else "1.2%"}
+        labels = {"service": f"s{number}", "scope": "all_users"}
+        await house.world.post(notification(alert(labels=labels, annotations=rate), group=f"g{number}"))
+    text = await page(house, "/")
+    assert "Open (4)" in text
+    assert "The 2 most severe are shown" in text
+    assert [number for number in range(1, 5) if f"INC-2026-000{number}" in text] == [2, 4], "then the newest"
