@@ -111,12 +111,12 @@ class Unreached:
     reason: str
 
 
-def page_key(namespace: str, key: str, episode: int, person: str, ring: int) -> str:
-    """Return the vendor's deduplication key of one ring at one person.
+def page_key(namespace: str, key: str, episode: int, person: str, number: int) -> str:
+    """Return the vendor's deduplication key of the `number`th notification of one person.
 
     It needs no store, so that two replicas and the emergency path make the same one.
     """
-    text = f"{namespace}/{key}/{episode}/{person}/{ring}"
+    text = f"{namespace}/{key}/{episode}/{person}/{number}"
     return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -165,9 +165,10 @@ def pages(
 ) -> tuple[list[Page], list[Unreached]]:
     """Return the pages that are called for now, and who is passed over.
 
-    `paged` are the pages made so far: nobody is rung twice in one ring.
+    `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn.
     """
-    rung = {page.person for page in paged if page.ring == ring}
+    paged = tuple(paged)
+    rung = {page.person for page in paged if page.ring == ring and not page.withdrawn}
     made: list[Page] = []
     passed: list[Unreached] = []
 
@@ -182,11 +183,12 @@ def pages(
                 continue
             else:
                 rung.add(person)
-                frozen = page_key(policy.namespace, key, episode, person, ring)
+                number = _number(paged, person, ring)
+                frozen = page_key(policy.namespace, key, episode, person, number)
                 made.extend(
                     Page(
                         key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
-                        ring=ring, at=now,
+                        ring=ring, at=now, number=number,
                     )
                     for channel, address in roads
                 )  # fmt: skip
@@ -199,6 +201,11 @@ def pages(
         if not call(one.contact, one.people):
             call(one.contact, one.standing_in)
     return made, passed
+
+
+def _number(paged: Iterable[Page], person: str, ring: int) -> int:
+    # At least the ring, as in the keys of earlier releases: the emergency path often knows nothing but that.
+    return max([ring, *(1 + (page.number or page.ring) for page in paged if page.person == person)])
 
 
 def people_of(policy: Policy, contact: str, now: datetime) -> tuple[tuple[str, ...], bool]:

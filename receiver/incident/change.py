@@ -11,9 +11,10 @@ from receiver.incident.journal import Draft
 from receiver.incident.membership import LEAVES_AFTER, fired, sender, tombs, worst_of
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
+from receiver.incident.monitoring import begin_monitoring, end_monitoring
 from receiver.incident.shelter import leave_shelter, take_shelter
 from receiver.incident.storm import release
-from receiver.incident.summons import adopt, summon, summon_again
+from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
@@ -93,9 +94,9 @@ class Change:
         elif state is State.MONITORING and self.live:
             reason = "refired"
             text = f"{counts['firing']} alerts fire again"
-            watched = self.draft.incident
-            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(watched)))
-            summon_again(self.draft, self.policy, watched, "refired")
+            _, decision = worst_of(self.live, self.part)
+            worse = decision.severity.worse_than(self.draft.incident.severity)
+            end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
         elif fresh or ended:
             self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
         elif counts["partial"] != list(self.draft.incident.partial) or gone:
@@ -195,10 +196,8 @@ class Change:
 
     def _watch(self) -> None:
         minutes = self.policy.monitor_for.total_seconds() / 60
-        to = (*self.policy.informs, *pagers_of(self.draft.incident))
-        self.draft.add(
-            Kind.MONITORING, "all_alerts_ended", f"all alerts have ended; watched for {minutes:g} min", to=to
-        )
+        text = f"all alerts have ended; watched for {minutes:g} min"
+        begin_monitoring(self.draft, self.policy, "all_alerts_ended", text)
 
 
 def _moves(fresh: Sequence[Alert], ended: Sequence[Alert]) -> str:

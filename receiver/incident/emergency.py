@@ -27,14 +27,18 @@ def emergency_pages(
     if severity not in PAGED:
         return []
     episode, ring, paged = episode_of(alert.starts_at for alert in firing), 1, list(sent)
+    before: tuple[Page, ...] = ()
     if known is not None and known.state is State.RESOLVED and known.resolved_at is not None:
         if now - known.resolved_at <= policy.reopen_within:
-            episode, ring = known.episode, known.ring + 1
+            episode, ring, before = known.episode, known.ring + 1, known.pages
     elif known is not None and not known.state.over:
-        if not severity.worse_than(known.severity):
+        # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
+        quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
+        if not severity.worse_than(known.severity) and not quiet:
             return []
         episode, ring = known.episode, known.ring
-        paged.extend(known.pages)
+        before = _withdrawn(known) if quiet else known.pages
+        paged.extend(before)
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
     made, _ = pages(
         policy,
@@ -42,9 +46,14 @@ def emergency_pages(
         key=key,
         episode=episode,
         ring=ring,
-        paged=(),
+        paged=before,
         step="emergency",
         now=now,
     )
     done = {page.key for page in paged}
     return [page for page in made if page.key not in done]
+
+
+def _withdrawn(known: Incident) -> tuple[Page, ...]:
+    keys = {page.key for page in known.unanswered}
+    return tuple(page.model_copy(update={"withdrawn": page.withdrawn or page.key in keys}) for page in known.pages)

@@ -20,9 +20,9 @@ WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
 
 def climbs(incident: Incident, policy: Policy) -> bool:
     """Return whether the escalation of `incident` goes on."""
-    if incident.held is not None or incident.state not in WAITING:
+    if incident.held is not None or incident.calling_state not in WAITING:
         return False
-    return incident.state is State.OPEN or policy.called(incident).until is Until.RESOLVED
+    return incident.calling_state is State.OPEN or policy.called(incident).until is Until.RESOLVED
 
 
 def step_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -77,7 +77,7 @@ def _heard_before(draft: Draft, policy: Policy, step: Step) -> bool:
 
 def answer_due(incident: Incident) -> datetime | None:
     """Return when the first contact that was called has not answered in time; None when nobody is waited for."""
-    if incident.held is not None or incident.state not in WAITING:
+    if incident.held is not None or incident.calling_state not in WAITING:
         return None
     return min((reach.due for reach in _unanswered(incident) if reach.due), default=None)
 

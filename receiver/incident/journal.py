@@ -9,7 +9,7 @@ from typing import Any
 from receiver.incident.effects import EFFECTS
 from receiver.incident.following import followers
 from receiver.model.event import Actor, ActorKind, Destination, Event, Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident import Incident, Page, State
 from receiver.model.plan import Reach
 from receiver.model.severity import Severity
 
@@ -33,12 +33,19 @@ def apply(incident: Incident | None, event: Event) -> Incident:
     if "reached" in event.data:
         fresh = (Reach.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["reached"])
         change["reached"] = (*incident.reached, *fresh)
+    if event.data.get("withdrawn"):
+        change["pages"] = _withdrawn(incident, event.data["withdrawn"])
     effect = EFFECTS.get(event.kind)
     if effect is not None:
         change |= effect(incident, event)
     after = incident.model_copy(update=change)
     change = _calm(incident, after, event) | _lease(after, event)
     return after.model_copy(update=change) if change else after
+
+
+def _withdrawn(incident: Incident, keys: Iterable[str]) -> tuple[Page, ...]:
+    named = set(keys)
+    return tuple(page.model_copy(update={"withdrawn": True}) if page.key in named else page for page in incident.pages)
 
 
 def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.schedule import members
 from receiver.model.event import Kind
 from receiver.model.hours import later
-from receiver.model.incident import Incident, Page, State
+from receiver.model.incident import Page, State
 from receiver.model.plan import Reach, Way
 from receiver.model.policy import Until
 
@@ -62,20 +62,6 @@ def summon(draft: Draft, policy: Policy, step: str, *, released: bool = False) -
             reach = Reach(contact=TAKER, way=Way.NOTIFY, at=draft.now, due=due, ring=draft.incident.ring)
             data["reached"] = [reach.model_dump(mode="json")]
         draft.add(Kind.TICKET, step, where, data, policy.tickets or policy.informs)
-
-
-def summon_again(draft: Draft, policy: Policy, watched: Incident, step: str) -> None:
-    """Call people for an incident that was `watched` and is not over, where that calls somebody who was not called.
-
-    Nobody was in this ring (it was held back, or split off by whoever has it), or it has become more severe while it
-    was watched, when nobody is paged. Whoever was called before is called by that: the pages ring on.
-    """
-    ours = [page for page in watched.pages if page.ring == watched.ring]
-    since, begun = watched.severity_at, watched.monitoring_at
-    raised = since is not None and begun is not None and since >= begun and watched.raised > 0
-    raised = raised and not any(page.seq > watched.raised for page in ours)
-    if raised or not ours:
-        summon(draft, policy, step, released=not raised)
 
 
 def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respond: float | None = None) -> int:

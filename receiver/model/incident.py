@@ -65,7 +65,7 @@ class Page(Kept):
     """
 
     key: str
-    """The vendor's deduplication key: correlation key, episode, person, ring."""
+    """The vendor's deduplication key: correlation key, episode, person, number."""
     channel: str
     """A name of `channels` in the configuration."""
     person: str
@@ -77,6 +77,10 @@ class Page(Kept):
     at: datetime
     seq: int = 0
     """Sequence number of the event that made it."""
+    number: int = 0
+    """Which notification of this person it is, the last part of the key; 0: that of the ring (earlier releases)."""
+    withdrawn: bool = False
+    """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
 
 
 class Roles(Kept):
@@ -163,6 +167,10 @@ class Incident(Kept):
     reminded_at: datetime | None = None
     flaps: int = 0
     """How often it fired again after it had seemed over."""
+    ends: tuple[datetime, ...] = ()
+    """When every alert had ended, within the last half hour (incident/monitoring.py)."""
+    flapping: bool = False
+    """Whether alerts come and go so often that a quiet spell resolves no page and stops no clock."""
     held: str | None = None
     """Why nobody is paged for it: `storm`, or `maintenance: NAME`."""
     held_until: datetime | None = None
@@ -250,6 +258,20 @@ class Incident(Kept):
         # Which place in chat belongs to it stood here once (it stands beside the incident now): what was stored then
         # is to be read still.
         return {name: value for name, value in given.items() if name != "rooms"} if "rooms" in given else given
+
+    @property
+    def calling_state(self) -> State:
+        """The state by which people are called: while alerts flap, a quiet spell changes nothing about it."""
+        if self.state is State.MONITORING and self.flapping:
+            return self.resume or State.OPEN
+        return self.state
+
+    @property
+    def unanswered(self) -> tuple[Page, ...]:
+        """The pages of the present ring that are open at the vendor, or are to be, and that nobody has answered."""
+        return tuple(
+            page for page in self.pages if page.ring == self.ring and page.seq > self.hushed and not page.withdrawn
+        )
 
     @property
     def phase(self) -> Phase:
