@@ -91,7 +91,7 @@ class Change:
         if state.over:
             outcome, reason = Outcome.REOPENED, "reopened"
             self._reopen(counts)
-        elif state is State.MONITORING and self.live:
+        elif state is State.MONITORING and (fresh or self._began_anew()):
             reason = "refired"
             text = f"{counts['firing']} alerts fire again"
             _, decision = worst_of(self.live, self.part)
@@ -102,6 +102,14 @@ class Change:
         elif counts["partial"] != list(self.draft.incident.partial) or gone:
             self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
         return outcome, reason
+
+    def _began_anew(self) -> bool:
+        # What a person has said to be mitigated may fire on, and be told of once more: that is no new beginning.
+        watched = self.draft.incident.monitoring_at
+        return watched is not None and any(
+            alert.starts_at > watched and to_ms(alert.starts_at) > self.before[alert.fingerprint].starts_ms
+            for alert in self.live
+        )
 
     def _members(self) -> tuple[list[Alert], list[Alert]]:
         fresh: list[Alert] = []

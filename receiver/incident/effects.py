@@ -128,7 +128,7 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
     # The time to answer stood still with the escalation.
     stood = event.at - incident.monitoring_at if incident.monitoring_at and not incident.flapping else timedelta()
     reached = _later(incident.reached, stood)
-    return {
+    change: dict[str, Any] = {
         "state": state,
         "resume": None,
         "monitoring_at": None,
@@ -137,6 +137,21 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
         "ladder": ladder,
         "reached": reached,
         "flaps": incident.flaps + (event.kind is Kind.REFIRED),
+    }
+    return change | _ring_anew(incident, event) if "ring" in event.data else change
+
+
+def _ring_anew(incident: Incident, event: Event) -> dict[str, Any]:
+    # It was said to be mitigated, and fires on: nobody has answered that yet.
+    return {
+        "state": State.OPEN,
+        "ring": event.data["ring"],
+        "hushed": 0,
+        "acknowledged_by": None,
+        "acknowledged_until": None,
+        "reached": (),
+        "ladder": incident.ladder if incident.held else incident.ladder.running(event.at),
+        "flaps": incident.flaps,
     }
 
 

@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 
 from receiver.incident.audience import Asked, Policy, backup_of, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.summons import ring_people, ring_up, summon, tell
+from receiver.incident.summons import BACKUP as BACKUP
+from receiver.incident.summons import ring_people, ring_up, summon_anew, tell
 from receiver.model.event import Kind
 from receiver.model.incident import Incident, State
 from receiver.model.plan import Reach, Step, Way
 from receiver.model.policy import Until
 
-BACKUP = "backup"
-"""Why somebody is called who stands behind a contact that has not answered."""
 WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
 """States in which somebody may still have to be called; watching suspends it."""
 
@@ -144,11 +143,6 @@ def lapse(draft: Draft, policy: Policy) -> None:
     """The acknowledgement has run out: it rings again, the Incident Commander is asked, the escalation goes on."""
     incident = draft.incident
     commander = incident.roles.incident_commander
-    waiting = dict.fromkeys(
-        (page.contact, page.person)
-        for page in incident.pages
-        if page.ring == incident.ring and page.seq > incident.hushed and page.step != BACKUP
-    )
     who = incident.acknowledged_by or "somebody"
     asked = f"; {commander} (Incident Commander): is anybody on it?" if commander else ""
     draft.add(
@@ -160,8 +154,4 @@ def lapse(draft: Draft, policy: Policy) -> None:
     )
     if commander and commander in policy.directory.people:
         draft.add(Kind.NOTIFY, "no_work", f"asked: {commander}", {"people": [commander]}, policy.informs)
-    summon(draft, policy, "acknowledgement_lapsed")
-    # Their pages end with the ring, and the escalation does not come back to them: backups alone are called anew.
-    rung = {page.person for page in draft.incident.pages if page.ring == draft.incident.ring}
-    wanted = [Asked(contact, (person,)) for contact, person in waiting if person not in rung]
-    ring_people(draft, policy, wanted, "acknowledgement_lapsed")
+    summon_anew(draft, policy, incident, "acknowledgement_lapsed")

@@ -8,7 +8,7 @@ from typing import Any
 
 from receiver.incident.audience import Asked, Policy, backup_of, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.summons import ring_people, summon
+from receiver.incident.summons import ring_people, summon, summon_anew
 from receiver.model.base import rfc3339
 from receiver.model.event import Destination, Kind
 from receiver.model.incident import Incident, Page, State
@@ -17,6 +17,8 @@ CYCLES, CYCLES_WITHIN = 3, timedelta(minutes=30)
 """So many ends of all alerts within that time are flapping (surfaces.md, Delivery)."""
 NOTIFY_AGAIN = timedelta(minutes=10)
 """While alerts flap, the least time between two pages to one person for an incident (surfaces.md, Delivery)."""
+STILL_FIRING = "still_firing"
+"""Why people are called when alerts fire on after they were said to be mitigated."""
 _TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
@@ -73,6 +75,17 @@ def end_monitoring(
     more = {"withdrawn": [key for key in _keys(stale) if key not in fresh]} | ({"people": [taker]} if taker else {})
     draft.add(kind, reason, text, {**(data or {}), **more}, (*policy.informs, *pagers_of(draft.incident)))
     _call_again(draft, policy, watched, again, "refired" if kind is Kind.REFIRED else reason)
+
+
+def call_anew(draft: Draft, policy: Policy, text: str) -> None:
+    """Write that its alerts fire on although a person said that it is mitigated, and call people in a new ring.
+
+    Whatever was acknowledged before that counts no more: whoever did so believes that it is over.
+    """
+    before = draft.incident
+    to = (*policy.informs, *pagers_of(before))
+    draft.add(Kind.REFIRED, STILL_FIRING, text, {"ring": before.ring + 1}, to)
+    summon_anew(draft, policy, before, STILL_FIRING)
 
 
 def _call_again(draft: Draft, policy: Policy, watched: Incident, again: list[Page], step: str) -> None:

@@ -10,12 +10,14 @@ from receiver.incident.journal import Draft
 from receiver.incident.schedule import members
 from receiver.model.event import Kind
 from receiver.model.hours import later
-from receiver.model.incident import Page, State
+from receiver.model.incident import Incident, Page, State
 from receiver.model.plan import Reach, Way
 from receiver.model.policy import Until
 
 FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_ended")
 """Why people are called when it is new to them, and not only once more."""
+BACKUP = "backup"
+"""Why somebody is called who stands behind a contact that has not answered."""
 CALLED = "called"
 """Why somebody is paged whom a person calls for by name."""
 TAKER = "whoever takes the ticket"
@@ -62,6 +64,25 @@ def summon(draft: Draft, policy: Policy, step: str, *, released: bool = False) -
             reach = Reach(contact=TAKER, way=Way.NOTIFY, at=draft.now, due=due, ring=draft.incident.ring)
             data["reached"] = [reach.model_dump(mode="json")]
         draft.add(Kind.TICKET, step, where, data, policy.tickets or policy.informs)
+
+
+def summon_anew(draft: Draft, policy: Policy, before: Incident, step: str) -> None:
+    """Call people in the new ring that `draft` has begun: as its severity asks, and whoever had not answered `before`.
+
+    The pages of the ring before end with it, and the escalation does not come back to them: backups alone are called
+    anew by their own time.
+    """
+    waiting = dict.fromkeys(
+        (page.contact, page.person)
+        for page in before.pages
+        if page.ring == before.ring and page.seq > before.hushed and page.step != BACKUP
+    )
+    summon(draft, policy, step)
+    if draft.incident.held is not None:
+        return
+    rung = {page.person for page in draft.incident.pages if page.ring == draft.incident.ring}
+    wanted = [Asked(contact, (person,)) for contact, person in waiting if person not in rung]
+    ring_people(draft, policy, wanted, step)
 
 
 def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respond: float | None = None) -> int:

@@ -38,8 +38,8 @@ Act = Callable[[Draft, Policy], None]
 
 
 def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
-    # With checks the end of the watch is theirs to say (VERIFY).
-    return watch_ends(incident, policy) if policy.verify_every is None else None
+    # With checks the end of the watch is theirs to say (VERIFY), unless something fires.
+    return watch_ends(incident, policy) if policy.verify_every is None or incident.firing else None
 
 
 def _storm_due(incident: Incident, policy: Policy) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.monitoring import begin_monitoring, end_monitoring
+from receiver.incident.monitoring import begin_monitoring, call_anew, end_monitoring
 from receiver.model.check import CheckResult
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, State
@@ -25,24 +25,33 @@ def verify_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when the incident has been watched long enough; None while it is not watched."""
+    """Return when the incident has been watched long enough; None while it is not watched.
+
+    Whatever still fires then has not been mitigated, although a person has said so.
+    """
     watching = incident.state is State.MONITORING and incident.monitoring_at is not None
     # Once proposed, or with alerts that nobody can see, a person resolves it.
-    if not watching or incident.partial or incident.proposed or incident.monitoring_at is None:
+    if not watching or incident.monitoring_at is None:
+        return None
+    if (incident.partial or incident.proposed) and not incident.firing:
         return None
     return incident.monitoring_at + policy.monitor_for
 
 
 def end_watch(draft: Draft, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
-    """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to."""
+    """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to.
+
+    Where alerts still fire, what a person said of it was wrong: people are called as though nobody had answered.
+    """
     minutes = policy.monitor_for.total_seconds() / 60
+    if draft.incident.firing:
+        fires = f"{draft.incident.firing} alert{'s' if draft.incident.firing > 1 else ''} still firing"
+        call_anew(draft, policy, f"monitored for {minutes:g} min with {fires}: it is open again")
+        return
     said = "; ".join(f"{check.name}: {check.detail}" for check in checks)
     text = f"no alert fired for {minutes:g} min" + (f"; {said}" if said else "")
-    if draft.incident.firing:
-        # Somebody said that it is mitigated, and the alerts still fire: only people can know.
-        text = f"watched for {minutes:g} min, but {draft.incident.firing} alerts still fire: resolve it?"
     data: dict[str, Any] = {"checks": [check.model_dump() for check in checks]}
-    if policy.auto_resolve and not draft.incident.firing:
+    if policy.auto_resolve:
         draft.add(Kind.RESOLVED, "monitored", text, data, (*policy.informs, *pagers_of(draft.incident)))
     else:
         # Pages that flapping has left open: it has been quiet for long enough.
