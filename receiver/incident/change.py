@@ -29,10 +29,18 @@ class Change:
     """One decision about an incident that is known."""
 
     def __init__(
-        self, part: Part, view: View, policy: Policy, now: datetime, incident: Incident, live: Sequence[Alert]
+        self,
+        part: Part,
+        view: View,
+        policy: Policy,
+        now: datetime,
+        incident: Incident,
+        live: Sequence[Alert],
+        held: Sequence[Alert] = (),
     ) -> None:
+        """`live` fire; `held` fire too, or are late copies of what has ended: that is not known yet."""
         self.part, self.view, self.policy, self.now = part, view, policy, now
-        self.live = live
+        self.live, self.held = live, held
         self.draft = Draft(incident, sender(part), now)
         self.before = view.records
         self.changed: dict[str, AlertRecord] = {}
@@ -55,7 +63,8 @@ class Change:
         if self.part.truncated and ended and not counts["firing"]:
             text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
             self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
-        if not counts["firing"] and not counts["partial"] and self.draft.incident.state not in _QUIET:
+        over = not (counts["firing"] or counts["partial"] or self.held)
+        if over and self.draft.incident.state not in _QUIET:
             outcome, reason = Outcome.RESOLVED, "all_alerts_ended"
             self._watch()
         if not (self.draft.events or self.changed or joined):
