@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, raise_for
-from receiver.channels.http import encode
-from receiver.channels.text import HIDDEN, clean, cut, href
+from receiver.channels.http import Reply, encode
+from receiver.channels.text import HIDDEN, clean, cut, hide, href
 from receiver.model.base import rfc3339
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, AlertLine, Notice, Receipt
@@ -131,6 +131,8 @@ class PagerDuty(Channel[PagerDutySettings]):
         if reply.status != 202:
             detail = f"answered {reply.status}, and only a 202 says that the event was taken"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
+        if (refusal := _refusal(reply)) is not None:
+            raise DeliveryError("bad_answer", hide(f"answered 202, but {refusal}", (notice.address,)), ambiguous=True)
         return Receipt(ref=event["dedup_key"], warning=_warning(reply.json, event["dedup_key"]))
 
     def _url(self) -> str:
@@ -246,6 +248,17 @@ def _alert(line: AlertLine) -> dict[str, Any]:
         "labels": {clean(name, 200): clean(value) for name, value in line.labels.items()},
         "starts_at": rfc3339(line.starts_at),
     }
+
+
+def _refusal(reply: Reply) -> str | None:
+    """Return what a 202 says that contradicts it; None for PagerDuty's `success`, and for a body that says nothing.
+
+    A body that breaks off says nothing: the event was taken. An HTML page is the word of a proxy.
+    """
+    if isinstance(reply.json, dict):
+        said = reply.json.get("status", "success")
+        return None if said == "success" else f"its body says {clean(str(said), 200)}: {clean(reply.text, 300)}"
+    return "its body is HTML" if reply.text.lstrip().startswith("<") else None
 
 
 def _warning(answer: Any, key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Somebody says that it is mitigated: monitored while alerts fire on, and what follows when they still do at its end."""
+"""Somebody says that it is mitigated: monitored while alerts fire on, and what follows if they still do at its end."""
 
 from __future__ import annotations
 
