@@ -148,6 +148,12 @@ async def test_cut_notifications_resolve_nothing(world: World) -> None:
     assert world.sent("resolve") == world.sent("acknowledge") == []
 
 
+async def test_a_cut_notification_of_one_tenant_pages(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing", labels={"tenant": "acme"}), truncated=50))
+    assert ((await world.incidents())[0].severity, world.rung()) == ("SEV-2", ["alice"])
+
+
 async def test_absence_resolves_nothing(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH), alert("Other")))
