@@ -103,6 +103,8 @@ class Change:
         elif state is State.MONITORING and (fresh or self._began_anew()):
             reason = "refired"
             text = f"{counts['firing']} alerts fire again"
+            if self.draft.incident.held is None:
+                take_shelter(self.draft, self.policy, self._firing_labels())
             _, decision = worst_of(self.live, self.part)
             worse = decision.severity.worse_than(self.draft.incident.severity)
             end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
