@@ -82,10 +82,13 @@ def answer_due(incident: Incident) -> datetime | None:
 
 
 def _unanswered(incident: Incident) -> list[Reach]:
+    # Once the severity is lowered to one that does not page a contact, nobody stands in for that contact either.
+    called = incident.called
     return [
         reach
         for reach in incident.reached
         if reach.due is not None and reach.ring == incident.ring and reach.seq > incident.hushed
+        if reach.way is not Way.PAGE or called is None or called.pages(reach.contact)
     ]
 
 

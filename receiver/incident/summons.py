@@ -10,6 +10,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.schedule import members
 from receiver.model.event import Kind
 from receiver.model.hours import later
+from receiver.model.incident import CALLED as CALLED
 from receiver.model.incident import Incident, Page, State
 from receiver.model.plan import Reach, Way
 from receiver.model.policy import Until
@@ -18,8 +19,6 @@ FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_e
 """Why people are called when it is new to them, and not only once more."""
 BACKUP = "backup"
 """Why somebody is called who stands behind a contact that has not answered."""
-CALLED = "called"
-"""Why somebody is paged whom a person calls for by name."""
 TAKER = "whoever takes the ticket"
 """Stands for a contact where nobody is called but for a ticket: its time to answer counts all the same."""
 

@@ -53,6 +53,8 @@ PHASE_OF = {
 }
 
 
+CALLED = "called"
+"""The step of a page to somebody whom a person calls for by name."""
 ADOPTED = "merged"
 """The step of a page that another incident made, which counts as that one's call."""
 
@@ -81,6 +83,15 @@ class Page(Kept):
     """Which notification of this person it is, the last part of the key; 0: that of the ring (earlier releases)."""
     withdrawn: bool = False
     """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
+
+    def called_for(self, plan: SeverityPlan | None) -> bool:
+        """Return whether `plan`, that of the incident's severity, pages its contact; true without a plan.
+
+        What a person has asked for is called for whatever the severity.
+        """
+        if plan is None or self.step == CALLED:
+            return True
+        return plan.pages(self.contact)
 
 
 class Roles(Kept):

@@ -60,9 +60,17 @@ def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetim
     called = row.memory.get("called", 0) if reached else incident.raised
     page = page.model_copy(update={"seq": max(page.seq, called)})
     action = page_action(page, incident)
+    if action is Action.TRIGGER and not rung and not page.called_for(incident.called):
+        # Lowered before any vendor has accepted it. Where an attempt may have got through, it is resolved there.
+        if row.tries <= 1:
+            return None
+        action = Action.RESOLVE
     if sent == action or (action is Action.TRIGGER and rung):
         return None
-    if sent == Action.RESOLVE or (sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1):
+    # What was resolved before it was accepted, since nothing called for it, calls once the severity rises again.
+    if sent == Action.RESOLVE and action is not Action.TRIGGER:
+        return None
+    if sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1:
         return None
     return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
 
