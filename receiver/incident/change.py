@@ -13,7 +13,7 @@ from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
 from receiver.incident.monitoring import begin_monitoring, end_monitoring
 from receiver.incident.shelter import leave_shelter, take_shelter
-from receiver.incident.storm import release
+from receiver.incident.storm import joins, release, shelter_in_storm
 from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
@@ -46,9 +46,11 @@ class Change:
         self.changed: dict[str, AlertRecord] = {}
         self.bodies: dict[str, Alert] = {}
         self.freed: list[str] = []
+        self.adopted: Sequence[Page] = ()
 
     def decide(self, adopted: Sequence[Page]) -> Verdict:
         """Return what the notification changes; `adopted` are emergency pages already sent."""
+        self.adopted = adopted
         state = self.draft.incident.state
         joined = self.part.key not in self.draft.incident.keys
         fresh, ended = self._members()
@@ -98,15 +100,16 @@ class Change:
             counts["keys"] = [*self.draft.incident.keys, self.part.key]
             self.draft.add(Kind.JOINED, "fingerprints_held", "another group of the same alerts joined", counts)
         if state.over:
-            outcome, reason = Outcome.REOPENED, "reopened"
-            self._reopen(counts)
+            outcome, reason = Outcome.REOPENED, self._reopen(counts)
         elif state is State.MONITORING and (fresh or self._began_anew()):
             reason = "refired"
             text = f"{counts['firing']} alerts fire again"
-            if self.draft.incident.held is None:
-                take_shelter(self.draft, self.policy, self._firing_labels())
             _, decision = worst_of(self.live, self.part)
             worse = decision.severity.worse_than(self.draft.incident.severity)
+            sheltered = self.draft.incident.held or take_shelter(self.draft, self.policy, self._firing_labels())
+            quiet = self.draft.incident.resume in (None, State.OPEN) and not (sheltered or worse or self.adopted)
+            if quiet and joins(self.view, self.policy, self.draft.incident.severity):
+                reason = shelter_in_storm(self.draft, self.view.storm)
             end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
         elif fresh or ended:
             self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
@@ -162,7 +165,7 @@ class Change:
         others = [group for group in self.draft.incident.partial if group != self.part.group]
         return [*others, self.part.group] if self.part.truncated else others
 
-    def _reopen(self, counts: dict[str, Any]) -> None:
+    def _reopen(self, counts: dict[str, Any]) -> str:
         # A key leads to one open incident: what has gone on elsewhere meanwhile stays there.
         counts["keys"] = [key for key in counts.get("keys", self.draft.incident.keys) if key not in self.view.lost]
         # Pages of the ring before still owe their resolve: they are told of the reopening as well.
@@ -172,8 +175,12 @@ class Change:
         _, decision = worst_of(self.live, self.part)
         if decision.severity.worse_than(self.draft.incident.severity):
             self._raised(decision)
-        take_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
+        if take_shelter(self.draft, self.policy, [alert.labels for alert in self.live]):
+            return "reopened"
+        if joins(self.view, self.policy, self.draft.incident.severity) and not self.adopted:
+            return shelter_in_storm(self.draft, self.view.storm)
         summon(self.draft, self.policy, "reopened")
+        return "reopened"
 
     def _raise(self) -> bool:
         # An alert that has said this severity before raises nothing again: a person may have lowered it since.

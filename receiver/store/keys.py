@@ -18,6 +18,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `ids` | hash id -> uid | history | commit |
 | `index`, `open` | zset uid by opened at | history; while open | commit |
 | `uncounted` | zset uid by opened at | history | commit: what a storm does not count |
+| `again` | zset uid by ms | 2 d | commit: what fired again and called people anew, which counts in a storm |
 | `number:<prefix>` | counter | for ever | commit: draws the number of an id |
 | `commits` | counter | for ever | commit: one more with each |
 | `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their mirror |

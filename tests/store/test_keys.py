@@ -58,6 +58,7 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("ServiceDown"), group="refused"))
     await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
     await world.post(notification(alert("ApiDown"), alert("DataLag", firing=False)))
+    await world.post(notification(alert("DataLag", starts="2026-11-23T14:02:19Z")))
     await world.post(notification(alert("Late", firing=False), group="late"))
     await world.one.incidents.keep_room("C1", "uid")
     await Pace(world.one.connection).draw("chat", [Quota(name="x", calls=1, seconds=60)], 1)

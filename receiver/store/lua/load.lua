@@ -6,7 +6,7 @@
 --          are counted, count of ended fingerprints, those fingerprints...
 -- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
---           turn: raised by every commit about this key, how many incidents opened since (none uncounted), uid of the open storm or "",
+--           turn: raised by every commit about this key, how many incidents opened since (none uncounted) or called anew, uid of the open storm or "",
 --           flat fingerprint, correlation key of those that were split off, and of those that have ended where another
 --           open incident holds them}
 -- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
@@ -33,6 +33,7 @@ local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0')
 local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
 local since = ARGV[count + 5]
 local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
+recent = recent + redis.call('ZCOUNT', p .. 'again', since, '+inf')
 local storm = redis.call('GET', p .. 'key:storm') or ''
 local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
 if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) then uid = one end
