@@ -188,7 +188,7 @@ def _payload(notice: Notice) -> dict[str, Any]:
         text = clean(notice.text, SUMMARY_LIMIT) or "page"
         return {"summary": text, "source": "receiver", "severity": "critical"}
     content: dict[str, Any] = {
-        "summary": summary_of(incident),
+        "summary": summary_of(incident, notice.page.note if notice.page else ""),
         "source": _source(incident),
         "severity": SEVERITIES[incident.severity],
         "timestamp": rfc3339(incident.opened_at),
@@ -201,11 +201,11 @@ def _payload(notice: Notice) -> dict[str, Any]:
     return content
 
 
-def summary_of(incident: Incident) -> str:
-    """Return the title of a page: what it is, between its severity and its id."""
+def summary_of(incident: Incident, note: str = "") -> str:
+    """Return the title of a page: what it is, between its severity and its id; `note` stands first."""
     # The title is cut, never the severity before it nor the id behind it.
     head, tail = f"{incident.badge}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
-    title = clean(incident.title, SUMMARY_LIMIT) or "incident"
+    title = clean(f"{note} - {incident.title}" if note else incident.title, SUMMARY_LIMIT) or "incident"
     return head + cut(title, SUMMARY_LIMIT - len(head) - len(tail)) + tail
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,7 +14,7 @@ from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
 from receiver.model.plan import Plan, SeverityPlan
-from receiver.model.policy import CustomerVisible
+from receiver.model.policy import CustomerVisible, NewAlert
 from receiver.model.severity import Severity
 
 KEY_LIMIT = 255
@@ -75,6 +75,8 @@ class Policy:
     """Severities that spend an error budget which Prometheus is asked about."""
     rules_known: bool = False
     """Whether there is a Prometheus that can be asked about its alert rules."""
+    new_alert: NewAlert | None = None
+    """What becomes of a new alert that joins an acknowledged incident; None: by its severity."""
     measures: bool = False
     """Whether some measurement is asked for by a query."""
 
@@ -82,6 +84,16 @@ class Policy:
     def plan(self) -> Plan:
         """The policy as an incident that opens now keeps it."""
         return plan_of(self.directory, self.zone, self.marks)
+
+    def joining(self, severity: Severity) -> NewAlert:
+        """Return what becomes of a new alert that joins an acknowledged incident of `severity`."""
+        urgent = severity in (Severity.SEV1, Severity.SEV2)
+        return self.new_alert or (NewAlert.PAGE if urgent else NewAlert.NOTIFY)
+
+    def person_called(self, name: str | None) -> str | None:
+        """Return the key of the person of that key or name; None: nobody of the configuration."""
+        people = self.directory.people
+        return name if name in people else next((one for one, card in people.items() if card.name == name), None)
 
     def called(self, incident: Incident) -> SeverityPlan:
         """Return what the incident's severity asks for: by the plan it opened under, else by the one in force."""
@@ -162,13 +174,16 @@ def pages(
     paged: Iterable[Page],
     step: str,
     now: datetime,
+    again: Collection[str] = (),
+    note: str = "",
 ) -> tuple[list[Page], list[Unreached]]:
     """Return the pages that are called for now, and who is passed over.
 
-    `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn.
+    `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn or that
+    person is to be paged `again`. `note`: what the pages are about beside the incident.
     """
     paged = tuple(paged)
-    rung = {page.person for page in paged if page.ring == ring and not page.withdrawn}
+    rung = {page.person for page in paged if page.ring == ring and not page.withdrawn} - set(again)
     made: list[Page] = []
     passed: list[Unreached] = []
 
@@ -188,7 +203,7 @@ def pages(
                 made.extend(
                     Page(
                         key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
-                        ring=ring, at=now, number=number,
+                        ring=ring, at=now, number=number, note=note,
                     )
                     for channel, address in roads
                 )  # fmt: skip

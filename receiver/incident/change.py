@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.joining import join, told_of
 from receiver.incident.journal import Draft
 from receiver.incident.membership import LEAVES_AFTER, fired, sender, tombs, worst_of
 from receiver.incident.membership import counts as counts_of
@@ -19,7 +20,7 @@ from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Kind
-from receiver.model.incident import AlertRecord, Incident, Page, State
+from receiver.model.incident import TAKEN, AlertRecord, Incident, Page, State
 from receiver.model.severity import Decision, Severity
 
 _QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
@@ -60,6 +61,8 @@ class Change:
         outcome, reason = self._moved(state, fresh, ended, gone, counts, joined)
         adopt(self.draft, adopted)
         raised = self._raise()
+        if state in TAKEN:
+            join(self.draft, self.policy, self._new(fresh), worse=raised)
         if self.live:
             leave_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
         if self.part.truncated and ended and not counts["firing"]:
@@ -112,10 +115,15 @@ class Change:
                 reason = shelter_in_storm(self.draft, self.view.storm)
             end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
         elif fresh or ended:
-            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
+            people = told_of(self.draft.incident, self.policy) if self._new(fresh) else []
+            data = counts | ({"people": people} if people else {})
+            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), data, self.policy.informs)
         elif counts["partial"] != list(self.draft.incident.partial) or gone:
             self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
         return outcome, reason
+
+    def _new(self, fresh: Sequence[Alert]) -> list[Alert]:
+        return [alert for alert in fresh if alert.fingerprint not in self.before]
 
     def _began_anew(self) -> bool:
         # What a person has said to be mitigated may fire on, and be told of once more: that is no new beginning.

@@ -68,6 +68,7 @@ def _taken(incident: Incident, event: Event) -> dict[str, Any]:
         "acknowledged_at": incident.acknowledged_at or event.at,
         "first_acknowledged_at": incident.first_acknowledged_at or incident.acknowledged_at or event.at,
         "acknowledged_by": event.data.get("by") or event.actor.name,
+        "answered_at": event.at,
         "hushed": event.seq,
         "ladder": ladder,
     }

@@ -9,7 +9,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.summons import BACKUP as BACKUP
 from receiver.incident.summons import ring_people, ring_up, summon_anew, tell
 from receiver.model.event import Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident import TAKEN, Incident, State
 from receiver.model.plan import Reach, Step, Way
 from receiver.model.policy import Until
 
@@ -139,7 +139,9 @@ def _tell_backup(draft: Draft, policy: Policy, contact: str) -> None:
 
 def lapse_due(incident: Incident) -> datetime | None:
     """Return when the acknowledgement lapses unless somebody works on the incident; None when none can."""
-    return incident.acknowledged_until if incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) else None
+    if incident.state not in TAKEN:
+        return None
+    return min((at for at in (incident.acknowledged_until, incident.answer_by) if at is not None), default=None)
 
 
 def lapse(draft: Draft, policy: Policy) -> None:

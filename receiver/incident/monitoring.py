@@ -11,7 +11,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.summons import ring_people, summon, summon_anew
 from receiver.model.base import rfc3339
 from receiver.model.event import Destination, Kind
-from receiver.model.incident import Incident, Page, State
+from receiver.model.incident import TAKEN, Incident, Page
 
 CYCLES, CYCLES_WITHIN = 3, timedelta(minutes=30)
 """So many ends of all alerts within that time are flapping (surfaces.md, Delivery)."""
@@ -19,7 +19,6 @@ NOTIFY_AGAIN = timedelta(minutes=10)
 """While alerts flap, the least time between two pages to one person for an incident (surfaces.md, Delivery)."""
 STILL_FIRING = "still_firing"
 """Why people are called when alerts fire on after they were said to be mitigated."""
-_TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
 def begin_monitoring(
@@ -123,10 +122,9 @@ def _cleared(page: Page, watched: Incident) -> bool:
 def _taker(watched: Incident, policy: Policy) -> str | None:
     """Return who has acknowledged it, by the name in the configuration; None: nobody, or nobody of ours."""
     name = watched.acknowledged_by
-    if name is None or watched.resume not in _TAKEN:
+    if name is None or watched.resume not in TAKEN:
         return None
-    people = policy.directory.people
-    return name if name in people else next((one for one, card in people.items() if card.name == name), None)
+    return policy.person_called(name)
 
 
 def _keys(pages: Iterable[Page]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from receiver.incident.audience import Asked, Policy, asked, destination, informed, letters, pages, people_of
@@ -94,8 +94,17 @@ def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, re
     return ring_people(draft, policy, wanted, step, respond)
 
 
-def ring_people(draft: Draft, policy: Policy, wanted: Sequence[Asked], step: str, respond: float | None = None) -> int:
-    """Page whom `wanted` names; see `ring_up`."""
+def ring_people(
+    draft: Draft,
+    policy: Policy,
+    wanted: Sequence[Asked],
+    step: str,
+    respond: float | None = None,
+    *,
+    again: Collection[str] = (),
+    note: str = "",
+) -> int:
+    """Page whom `wanted` names; see `ring_up`, and `pages` for `again` and `note`."""
     incident = draft.incident
     made, passed = pages(
         policy,
@@ -106,6 +115,8 @@ def ring_people(draft: Draft, policy: Policy, wanted: Sequence[Asked], step: str
         paged=incident.pages,
         step=step,
         now=draft.now,
+        again=again,
+        note=note,
     )
     waited = {reach.contact for reach in incident.reached if reach.way is Way.PAGE}
     for page in made:

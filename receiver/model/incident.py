@@ -33,6 +33,10 @@ class State(StrEnum):
         return self in (State.RESOLVED, State.CLOSED)
 
 
+TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
+"""States in which somebody has it."""
+
+
 class Phase(StrEnum):
     """Which part of the seed's process it is in."""
 
@@ -81,6 +85,8 @@ class Page(Kept):
     """Sequence number of the event that made it."""
     number: int = 0
     """Which notification of this person it is, the last part of the key; 0: that of the ring (earlier releases)."""
+    note: str = ""
+    """What it is about beside the incident: the names of new alerts."""
     withdrawn: bool = False
     """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
 
@@ -173,6 +179,14 @@ class Incident(Kept):
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
     """The acknowledgement is a lease until then."""
+    answered_at: datetime | None = None
+    """When it was acknowledged last."""
+    joining: tuple[str, ...] = ()
+    """Names of new alerts that whoever has acknowledged is to be notified of (incident/joining.py)."""
+    joined_at: datetime | None = None
+    """When somebody was notified of new alerts last."""
+    answer_by: datetime | None = None
+    """The acknowledgement expires then unless somebody does something: new alerts have joined since."""
     updated_at: datetime | None = None
     """The last status update or note to the public."""
     reminded_at: datetime | None = None

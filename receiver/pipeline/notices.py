@@ -18,9 +18,9 @@ from receiver.store.due import Claimed
 
 SHOWN = 20
 _ASKING = (
-    Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.REFIRED, Kind.VERIFICATION_FAILED,
+    Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.UPDATED, Kind.REFIRED, Kind.VERIFICATION_FAILED,
 )  # fmt: skip
-"""Kinds whose `people` are mentioned each time: whoever has acknowledged is not paged when an alert fires again."""
+"""Kinds whose `people` are mentioned each time: whoever has acknowledged hears of alerts that join or fire again."""
 
 
 def page_action(page: Page, incident: Incident) -> Action:
