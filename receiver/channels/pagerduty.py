@@ -143,12 +143,13 @@ def _meant(error: DeliveryError, status: int) -> DeliveryError:
     """Return `error` as PagerDuty means `status`: what it has not refused itself is tried on, for it may be a page.
 
     Its refusal is a 400, whatever is wrong, the key included (pagerduty.md, section 1), and what is too large stays so.
-    Any other 4xx is the word of a proxy, or of whatever else answers there today.
+    Any other 4xx is the word of a proxy, or of whatever else answers there today; of them 401, 403 and 404 say that the
+    key is refused, which the operators are told.
     """
     if status in REFUSED or not error.permanent:
         return error
-    reason = error.reason if error.reason == "auth" else "bad_answer"
-    return DeliveryError(reason, error.detail)
+    refused = error.reason == "auth" or status == 404
+    return DeliveryError("auth" if refused else "bad_answer", error.detail)
 
 
 def payload(notice: Notice) -> dict[str, Any]:

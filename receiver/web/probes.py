@@ -55,6 +55,7 @@ class Probes:
         doors = self.doors
         away = doors.outage.since
         channels = dict.fromkeys(doors.setting().channels, "complete") | dict.fromkeys(doors.config.off, "off")
+        channels |= dict.fromkeys(set(channels).intersection(doors.work.deliver.keys.channels()), "key refused")
         return {
             "loop": {"beat_age_seconds": round(self._still_for(), 3)},
             "store": {
