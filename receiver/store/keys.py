@@ -25,7 +25,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `op:<operation>` | string reply | 1 hour | commit: a repeated operation gets its first answer |
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
 | `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory |
-| `rooms` | hash place -> uid | for ever | keep_room: which incident a place of its own in chat belongs to |
+| `rooms` | hash place -> uid | history | keep_room: which incident a place of its own in chat belongs to |
 | `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: what a door took is not taken again |
 | `children:<uid>` | hash uid -> rank | history | commit: what a storm holds back, and how severe each is |
 | `board` | hash kind/id -> JSON | until taken away | board: overrides, maintenance windows, hand-overs |

@@ -116,7 +116,7 @@ async def test_what_lives_for_a_while_has_an_end(world: World) -> None:
     client: Any = redis.Redis.from_url(world.store, decode_responses=True)
     read, prefix = table(), world.one.connection.keys.prefix
     eternal = re.compile(
-        r"owner|held|dead|refused|ids|index|open|changed|due:.+|board"
+        r"owner|rooms|held|dead|refused|ids|index|open|changed|due:.+|board"
     )  # their members end, or are few
     for key in client.scan_iter():
         name = key.removeprefix(prefix)
