@@ -93,6 +93,7 @@ def make_setting(
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,
         reopen_within=incidents.reopen_within,
+        new_alert=incidents.new_alert_while_acknowledged,
         zone=config.service.timezone,
         calm_for=incidents.monitor_for,
         visible=visibility(incidents.customer_visible),

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, raise_for
-from receiver.channels.http import encode
-from receiver.channels.text import HIDDEN, clean, cut, href
+from receiver.channels.http import Reply, encode
+from receiver.channels.text import HIDDEN, clean, cut, hide, href
 from receiver.model.base import rfc3339
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, AlertLine, Notice, Receipt
@@ -131,6 +131,8 @@ class PagerDuty(Channel[PagerDutySettings]):
         if reply.status != 202:
             detail = f"answered {reply.status}, and only a 202 says that the event was taken"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
+        if (refusal := _refusal(reply)) is not None:
+            raise DeliveryError("bad_answer", hide(f"answered 202, but {refusal}", (notice.address,)), ambiguous=True)
         return Receipt(ref=event["dedup_key"], warning=_warning(reply.json, event["dedup_key"]))
 
     def _url(self) -> str:
@@ -141,12 +143,13 @@ def _meant(error: DeliveryError, status: int) -> DeliveryError:
     """Return `error` as PagerDuty means `status`: what it has not refused itself is tried on, for it may be a page.
 
     Its refusal is a 400, whatever is wrong, the key included (pagerduty.md, section 1), and what is too large stays so.
-    Any other 4xx is the word of a proxy, or of whatever else answers there today.
+    Any other 4xx is the word of a proxy, or of whatever else answers there today; of them 401, 403 and 404 say that the
+    key is refused, which the operators are told.
     """
     if status in REFUSED or not error.permanent:
         return error
-    reason = error.reason if error.reason == "auth" else "bad_answer"
-    return DeliveryError(reason, error.detail)
+    refused = error.reason == "auth" or status == 404
+    return DeliveryError("auth" if refused else "bad_answer", error.detail)
 
 
 def payload(notice: Notice) -> dict[str, Any]:
@@ -186,7 +189,7 @@ def _payload(notice: Notice) -> dict[str, Any]:
         text = clean(notice.text, SUMMARY_LIMIT) or "page"
         return {"summary": text, "source": "receiver", "severity": "critical"}
     content: dict[str, Any] = {
-        "summary": summary_of(incident),
+        "summary": summary_of(incident, notice.page.note if notice.page else ""),
         "source": _source(incident),
         "severity": SEVERITIES[incident.severity],
         "timestamp": rfc3339(incident.opened_at),
@@ -199,11 +202,11 @@ def _payload(notice: Notice) -> dict[str, Any]:
     return content
 
 
-def summary_of(incident: Incident) -> str:
-    """Return the title of a page: what it is, between its severity and its id."""
+def summary_of(incident: Incident, note: str = "") -> str:
+    """Return the title of a page: what it is, between its severity and its id; `note` stands first."""
     # The title is cut, never the severity before it nor the id behind it.
     head, tail = f"{incident.badge}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
-    title = clean(incident.title, SUMMARY_LIMIT) or "incident"
+    title = clean(f"{note} - {incident.title}" if note else incident.title, SUMMARY_LIMIT) or "incident"
     return head + cut(title, SUMMARY_LIMIT - len(head) - len(tail)) + tail
 
 
@@ -246,6 +249,17 @@ def _alert(line: AlertLine) -> dict[str, Any]:
         "labels": {clean(name, 200): clean(value) for name, value in line.labels.items()},
         "starts_at": rfc3339(line.starts_at),
     }
+
+
+def _refusal(reply: Reply) -> str | None:
+    """Return what a 202 says that contradicts it; None for PagerDuty's `success`, and for a body that says nothing.
+
+    A body that breaks off says nothing: the event was taken. An HTML page is the word of a proxy.
+    """
+    if isinstance(reply.json, dict):
+        said = reply.json.get("status", "success")
+        return None if said == "success" else f"its body says {clean(str(said), 200)}: {clean(reply.text, 300)}"
+    return "its body is HTML" if reply.text.lstrip().startswith("<") else None
 
 
 def _warning(answer: Any, key: str) -> str | None:

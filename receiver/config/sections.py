@@ -20,6 +20,7 @@ from receiver.config.address import (
     check_store,
     is_loopback,
 )
+from receiver.model.policy import NewAlert
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
 from receiver.model.units import Duration, PositiveDuration, Size, ZoneName
@@ -263,6 +264,9 @@ class Incidents(Settings):
     """Whether it resolves by itself then."""
     reopen_within: Duration = timedelta(hours=1)
     """Firing again so soon after resolution reopens it."""
+    new_alert_while_acknowledged: NewAlert | None = None
+    """A new alert joins an acknowledged incident: `page` whoever acknowledged, where it is more severe than all before
+    or starts over 10 min later; `notify`: chat alone; `ignore`; none: `page` for SEV-1 and SEV-2, else `notify`."""
     history: PositiveDuration = timedelta(days=400)
     """How long closed incidents are kept in the store."""
     archive: Annotated[str | None, EmptyIsNone] = None

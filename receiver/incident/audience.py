@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,7 +14,7 @@ from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
 from receiver.model.plan import Plan, SeverityPlan
-from receiver.model.policy import CustomerVisible
+from receiver.model.policy import CustomerVisible, NewAlert
 from receiver.model.severity import Severity
 
 KEY_LIMIT = 255
@@ -75,6 +75,8 @@ class Policy:
     """Severities that spend an error budget which Prometheus is asked about."""
     rules_known: bool = False
     """Whether there is a Prometheus that can be asked about its alert rules."""
+    new_alert: NewAlert | None = None
+    """What becomes of a new alert that joins an acknowledged incident; None: by its severity."""
     measures: bool = False
     """Whether some measurement is asked for by a query."""
 
@@ -82,6 +84,16 @@ class Policy:
     def plan(self) -> Plan:
         """The policy as an incident that opens now keeps it."""
         return plan_of(self.directory, self.zone, self.marks)
+
+    def joining(self, severity: Severity) -> NewAlert:
+        """Return what becomes of a new alert that joins an acknowledged incident of `severity`."""
+        urgent = severity in (Severity.SEV1, Severity.SEV2)
+        return self.new_alert or (NewAlert.PAGE if urgent else NewAlert.NOTIFY)
+
+    def person_called(self, name: str | None) -> str | None:
+        """Return the key of the person of that key or name; None: nobody of the configuration."""
+        people = self.directory.people
+        return name if name in people else next((one for one, card in people.items() if card.name == name), None)
 
     def called(self, incident: Incident) -> SeverityPlan:
         """Return what the incident's severity asks for: by the plan it opened under, else by the one in force."""
@@ -111,12 +123,12 @@ class Unreached:
     reason: str
 
 
-def page_key(namespace: str, key: str, episode: int, person: str, ring: int) -> str:
-    """Return the vendor's deduplication key of one ring at one person.
+def page_key(namespace: str, key: str, episode: int, person: str, number: int) -> str:
+    """Return the vendor's deduplication key of the `number`th notification of one person.
 
     It needs no store, so that two replicas and the emergency path make the same one.
     """
-    text = f"{namespace}/{key}/{episode}/{person}/{ring}"
+    text = f"{namespace}/{key}/{episode}/{person}/{number}"
     return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -162,12 +174,16 @@ def pages(
     paged: Iterable[Page],
     step: str,
     now: datetime,
+    again: Collection[str] = (),
+    note: str = "",
 ) -> tuple[list[Page], list[Unreached]]:
     """Return the pages that are called for now, and who is passed over.
 
-    `paged` are the pages made so far: nobody is rung twice in one ring.
+    `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn or that
+    person is to be paged `again`. `note`: what the pages are about beside the incident.
     """
-    rung = {page.person for page in paged if page.ring == ring}
+    paged = tuple(paged)
+    rung = {page.person for page in paged if page.ring == ring and not page.withdrawn} - set(again)
     made: list[Page] = []
     passed: list[Unreached] = []
 
@@ -182,11 +198,12 @@ def pages(
                 continue
             else:
                 rung.add(person)
-                frozen = page_key(policy.namespace, key, episode, person, ring)
+                number = _number(paged, person, ring)
+                frozen = page_key(policy.namespace, key, episode, person, number)
                 made.extend(
                     Page(
                         key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
-                        ring=ring, at=now,
+                        ring=ring, at=now, number=number, note=note,
                     )
                     for channel, address in roads
                 )  # fmt: skip
@@ -199,6 +216,11 @@ def pages(
         if not call(one.contact, one.people):
             call(one.contact, one.standing_in)
     return made, passed
+
+
+def _number(paged: Iterable[Page], person: str, ring: int) -> int:
+    # At least the ring, as in the keys of earlier releases: the emergency path often knows nothing but that.
+    return max([ring, *(1 + (page.number or page.ring) for page in paged if page.person == person)])
 
 
 def people_of(policy: Policy, contact: str, now: datetime) -> tuple[tuple[str, ...], bool]:

@@ -7,18 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.joining import join, told_of
 from receiver.incident.journal import Draft
 from receiver.incident.membership import LEAVES_AFTER, fired, sender, tombs, worst_of
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended as ended_by
+from receiver.incident.monitoring import begin_monitoring, end_monitoring
 from receiver.incident.shelter import leave_shelter, take_shelter
-from receiver.incident.storm import release
-from receiver.incident.summons import adopt, summon, summon_again
+from receiver.incident.storm import joins, release, shelter_in_storm
+from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Kind
-from receiver.model.incident import AlertRecord, Incident, Page, State
+from receiver.model.incident import TAKEN, AlertRecord, Incident, Page, State
 from receiver.model.severity import Decision, Severity
 
 _QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
@@ -28,18 +30,28 @@ class Change:
     """One decision about an incident that is known."""
 
     def __init__(
-        self, part: Part, view: View, policy: Policy, now: datetime, incident: Incident, live: Sequence[Alert]
+        self,
+        part: Part,
+        view: View,
+        policy: Policy,
+        now: datetime,
+        incident: Incident,
+        live: Sequence[Alert],
+        held: Sequence[Alert] = (),
     ) -> None:
+        """`live` fire; `held` fire too, or are late copies of what has ended: that is not known yet."""
         self.part, self.view, self.policy, self.now = part, view, policy, now
-        self.live = live
+        self.live, self.held = live, held
         self.draft = Draft(incident, sender(part), now)
         self.before = view.records
         self.changed: dict[str, AlertRecord] = {}
         self.bodies: dict[str, Alert] = {}
         self.freed: list[str] = []
+        self.adopted: Sequence[Page] = ()
 
     def decide(self, adopted: Sequence[Page]) -> Verdict:
         """Return what the notification changes; `adopted` are emergency pages already sent."""
+        self.adopted = adopted
         state = self.draft.incident.state
         joined = self.part.key not in self.draft.incident.keys
         fresh, ended = self._members()
@@ -49,12 +61,15 @@ class Change:
         outcome, reason = self._moved(state, fresh, ended, gone, counts, joined)
         adopt(self.draft, adopted)
         raised = self._raise()
+        if state in TAKEN:
+            join(self.draft, self.policy, self._new(fresh), worse=raised)
         if self.live:
             leave_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
         if self.part.truncated and ended and not counts["firing"]:
             text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
             self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
-        if not counts["firing"] and not counts["partial"] and self.draft.incident.state not in _QUIET:
+        over = not (counts["firing"] or counts["partial"] or self.held)
+        if over and self.draft.incident.state not in _QUIET:
             outcome, reason = Outcome.RESOLVED, "all_alerts_ended"
             self._watch()
         if not (self.draft.events or self.changed or joined):
@@ -88,19 +103,35 @@ class Change:
             counts["keys"] = [*self.draft.incident.keys, self.part.key]
             self.draft.add(Kind.JOINED, "fingerprints_held", "another group of the same alerts joined", counts)
         if state.over:
-            outcome, reason = Outcome.REOPENED, "reopened"
-            self._reopen(counts)
-        elif state is State.MONITORING and self.live:
+            outcome, reason = Outcome.REOPENED, self._reopen(counts)
+        elif state is State.MONITORING and (fresh or self._began_anew()):
             reason = "refired"
             text = f"{counts['firing']} alerts fire again"
-            watched = self.draft.incident
-            self.draft.add(Kind.REFIRED, reason, text, counts, (*self.policy.informs, *pagers_of(watched)))
-            summon_again(self.draft, self.policy, watched, "refired")
+            _, decision = worst_of(self.live, self.part)
+            worse = decision.severity.worse_than(self.draft.incident.severity)
+            sheltered = self.draft.incident.held or take_shelter(self.draft, self.policy, self._firing_labels())
+            quiet = self.draft.incident.resume in (None, State.OPEN) and not (sheltered or worse or self.adopted)
+            if quiet and joins(self.view, self.policy, self.draft.incident.severity):
+                reason = shelter_in_storm(self.draft, self.view.storm)
+            end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
         elif fresh or ended:
-            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), counts, self.policy.informs)
+            people = told_of(self.draft.incident, self.policy) if self._new(fresh) else []
+            data = counts | ({"people": people} if people else {})
+            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), data, self.policy.informs)
         elif counts["partial"] != list(self.draft.incident.partial) or gone:
             self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
         return outcome, reason
+
+    def _new(self, fresh: Sequence[Alert]) -> list[Alert]:
+        return [alert for alert in fresh if alert.fingerprint not in self.before]
+
+    def _began_anew(self) -> bool:
+        # What a person has said to be mitigated may fire on, and be told of once more: that is no new beginning.
+        watched = self.draft.incident.monitoring_at
+        return watched is not None and any(
+            alert.starts_at > watched and to_ms(alert.starts_at) > self.before[alert.fingerprint].starts_ms
+            for alert in self.live
+        )
 
     def _members(self) -> tuple[list[Alert], list[Alert]]:
         fresh: list[Alert] = []
@@ -142,7 +173,7 @@ class Change:
         others = [group for group in self.draft.incident.partial if group != self.part.group]
         return [*others, self.part.group] if self.part.truncated else others
 
-    def _reopen(self, counts: dict[str, Any]) -> None:
+    def _reopen(self, counts: dict[str, Any]) -> str:
         # A key leads to one open incident: what has gone on elsewhere meanwhile stays there.
         counts["keys"] = [key for key in counts.get("keys", self.draft.incident.keys) if key not in self.view.lost]
         # Pages of the ring before still owe their resolve: they are told of the reopening as well.
@@ -152,8 +183,12 @@ class Change:
         _, decision = worst_of(self.live, self.part)
         if decision.severity.worse_than(self.draft.incident.severity):
             self._raised(decision)
-        take_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
+        if take_shelter(self.draft, self.policy, [alert.labels for alert in self.live]):
+            return "reopened"
+        if joins(self.view, self.policy, self.draft.incident.severity) and not self.adopted:
+            return shelter_in_storm(self.draft, self.view.storm)
         summon(self.draft, self.policy, "reopened")
+        return "reopened"
 
     def _raise(self) -> bool:
         # An alert that has said this severity before raises nothing again: a person may have lowered it since.
@@ -195,10 +230,8 @@ class Change:
 
     def _watch(self) -> None:
         minutes = self.policy.monitor_for.total_seconds() / 60
-        to = (*self.policy.informs, *pagers_of(self.draft.incident))
-        self.draft.add(
-            Kind.MONITORING, "all_alerts_ended", f"all alerts have ended; watched for {minutes:g} min", to=to
-        )
+        text = f"all alerts have ended; watched for {minutes:g} min"
+        begin_monitoring(self.draft, self.policy, "all_alerts_ended", text)
 
 
 def _moves(fresh: Sequence[Alert], ended: Sequence[Alert]) -> str:

@@ -12,6 +12,7 @@ from receiver.incident.escalation import WAITING, climb
 from receiver.incident.illegal import Illegal, require
 from receiver.incident.journal import Draft
 from receiver.incident.labour import LABOUR
+from receiver.incident.monitoring import begin_monitoring
 from receiver.incident.naming import known
 from receiver.incident.publication import follow_up
 from receiver.incident.shelter import WINDOW
@@ -102,7 +103,7 @@ def _mitigate(draft: Draft, command: Mitigate, policy: Policy, origin: str | Non
     minutes = policy.monitor_for.total_seconds() / 60
     text = _said(f"mitigated, says {draft.actor.name}; watched for {minutes:g} min", command.text)
     data = {"by": draft.actor.name, "mitigated": True}
-    draft.add(Kind.MONITORING, "mitigated", text, data, _everywhere(draft, policy, origin))
+    begin_monitoring(draft, policy, "mitigated", text, data, _everywhere(draft, policy, origin))
 
 
 def _resolve(draft: Draft, command: Resolve, policy: Policy, origin: str | None) -> None:

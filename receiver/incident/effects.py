@@ -27,8 +27,8 @@ def _stops(incident: Incident) -> bool:
 
 def _begun(incident: Incident, at: datetime) -> Ladder:
     # The escalation from its first step; where nobody is to be called, or somebody has it, its clock stands.
-    quiet = incident.state is State.MONITORING or incident.state.over
-    taken = incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
+    quiet = incident.calling_state is State.MONITORING or incident.state.over
+    taken = incident.calling_state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
     return Ladder(since=None if quiet or taken else at)
 
 
@@ -68,6 +68,7 @@ def _taken(incident: Incident, event: Event) -> dict[str, Any]:
         "acknowledged_at": incident.acknowledged_at or event.at,
         "first_acknowledged_at": incident.first_acknowledged_at or incident.acknowledged_at or event.at,
         "acknowledged_by": event.data.get("by") or event.actor.name,
+        "answered_at": event.at,
         "hushed": event.seq,
         "ladder": ladder,
     }
@@ -111,7 +112,9 @@ def _watched(incident: Incident, event: Event) -> dict[str, Any]:
         "resume": incident.resume if incident.state is State.MONITORING else incident.state,
         "monitoring_at": event.at,
         "mitigated_at": mitigated,
-        "ladder": incident.ladder.paused(event.at),
+        "ladder": incident.ladder if event.data.get("flapping") else incident.ladder.paused(event.at),
+        "ends": tuple(datetime.fromisoformat(at) for at in event.data.get("ends", ())),
+        "flapping": bool(event.data.get("flapping")),
         "unasked": (),
         "failing": (),
         "failed_at": None,
@@ -124,9 +127,9 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
     stays = state is not State.OPEN and _stops(incident)
     ladder = incident.ladder if stays or incident.held else incident.ladder.running(event.at)
     # The time to answer stood still with the escalation.
-    stood = event.at - incident.monitoring_at if incident.monitoring_at else timedelta()
+    stood = event.at - incident.monitoring_at if incident.monitoring_at and not incident.flapping else timedelta()
     reached = _later(incident.reached, stood)
-    return {
+    change: dict[str, Any] = {
         "state": state,
         "resume": None,
         "monitoring_at": None,
@@ -135,6 +138,21 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
         "ladder": ladder,
         "reached": reached,
         "flaps": incident.flaps + (event.kind is Kind.REFIRED),
+    }
+    return change | _ring_anew(incident, event) if "ring" in event.data else change
+
+
+def _ring_anew(incident: Incident, event: Event) -> dict[str, Any]:
+    # It was said to be mitigated, and fires on: nobody has answered that yet.
+    return {
+        "state": State.OPEN,
+        "ring": event.data["ring"],
+        "hushed": 0,
+        "acknowledged_by": None,
+        "acknowledged_until": None,
+        "reached": (),
+        "ladder": incident.ladder if incident.held else incident.ladder.running(event.at),
+        "flaps": incident.flaps,
     }
 
 
@@ -157,7 +175,16 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
         "held_at": None,
         "failing": (),
         "proposed": False,
+        "ends": (),
+        "flapping": False,
     }
+
+
+def _proposed(incident: Incident, event: Event) -> dict[str, Any]:
+    if incident.state is not State.MONITORING:
+        return {"proposed": True}
+    # It has been quiet for long enough, and only a person may say that it is over: nobody is called meanwhile.
+    return {"proposed": True, "ends": (), "flapping": False, "ladder": incident.ladder.paused(event.at)}
 
 
 def _closed(incident: Incident, event: Event) -> dict[str, Any]:
@@ -170,6 +197,8 @@ def _closed(incident: Incident, event: Event) -> dict[str, Any]:
         "held": None,
         "held_until": None,
         "held_at": None,
+        "ends": (),
+        "flapping": False,
     }
 
 
@@ -333,7 +362,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.REFIRED: _fallen_back,
     Kind.VERIFICATION_FAILED: _unverified,
     Kind.CHECK_UNKNOWN: lambda incident, event: {"unasked": (*incident.unasked, *event.data["checks"])},
-    Kind.RESOLUTION_PROPOSED: lambda incident, event: {"proposed": True},
+    Kind.RESOLUTION_PROPOSED: _proposed,
     Kind.RESOLVED: _resolved,
     Kind.CLOSED: _closed,
     Kind.MERGED: _merged,

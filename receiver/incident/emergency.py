@@ -41,20 +41,26 @@ def emergency_pages(
     if severity not in PAGED or sheltered(policy, [alert.labels for alert in firing], now) is not None:
         return []
     ring, paged = 1, list(sent)
+    before: tuple[Page, ...] = ()
     episode = episode if episode is not None else episode_of(alert.starts_at for alert in firing)
     if known is not None and known.state is State.CLOSED and _closed_over(known, firing, severity):
         return []
     if known is not None and known.state is State.RESOLVED and known.resolved_at is not None:
         if now - known.resolved_at <= policy.reopen_within:
-            episode, ring = known.episode, known.ring + 1
+            episode, ring, before = known.episode, known.ring + 1, known.pages
     elif known is not None and not known.state.over:
         left = (known.held or "").startswith(WINDOW)  # a window held it, and holds all of it no longer
-        if not severity.worse_than(known.severity) and not left:
+        # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
+        quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
+        if not severity.worse_than(known.severity) and not left and not quiet:
             return []
         episode, ring = known.episode, known.ring
-        paged.extend(known.pages)
+        before = _withdrawn(known) if quiet else known.pages
+        paged.extend(before)
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
-    return _pages(policy, severity, key=key, episode=episode, ring=ring, paged=paged, now=now)
+    made = _pages(policy, severity, key=key, episode=episode, ring=ring, paged=before, now=now)
+    done = {page.key for page in paged}
+    return [page for page in made if page.key not in done]
 
 
 def storm_pages(severity: Severity, policy: Policy, began: datetime, now: datetime) -> list[Page]:
@@ -82,9 +88,8 @@ def _pages(
     policy: Policy, severity: Severity, *, key: str, episode: int, ring: int, paged: Iterable[Page], now: datetime
 ) -> list[Page]:
     wanted = asked(policy, policy.directory.severity(severity).page, now)
-    made, _ = pages(policy, wanted, key=key, episode=episode, ring=ring, paged=(), step="emergency", now=now)
-    done = {page.key for page in paged}
-    return [page for page in made if page.key not in done]
+    made, _ = pages(policy, wanted, key=key, episode=episode, ring=ring, paged=paged, step="emergency", now=now)
+    return made
 
 
 def _closed_over(known: Incident, firing: Iterable[Alert], severity: Severity) -> bool:
@@ -93,3 +98,8 @@ def _closed_over(known: Incident, firing: Iterable[Alert], severity: Severity) -
     closed = known.closed_at or known.resolved_at
     anew = closed is None or any(alert.starts_at > closed for alert in firing)
     return not anew and not severity.worse_than(known.severity)
+
+
+def _withdrawn(known: Incident) -> tuple[Page, ...]:
+    keys = {page.key for page in known.unanswered}
+    return tuple(page.model_copy(update={"withdrawn": page.withdrawn or page.key in keys}) for page in known.pages)

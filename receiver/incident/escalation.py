@@ -6,23 +6,22 @@ from datetime import datetime, timedelta
 
 from receiver.incident.audience import Asked, Policy, backup_of, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.summons import ring_people, ring_up, summon, tell
+from receiver.incident.summons import BACKUP as BACKUP
+from receiver.incident.summons import ring_people, ring_up, summon_anew, tell
 from receiver.model.event import Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident import TAKEN, Incident, State
 from receiver.model.plan import Reach, Step, Way
 from receiver.model.policy import Until
 
-BACKUP = "backup"
-"""Why somebody is called who stands behind a contact that has not answered."""
 WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
 """States in which somebody may still have to be called; watching suspends it."""
 
 
 def climbs(incident: Incident, policy: Policy) -> bool:
     """Return whether the escalation of `incident` goes on."""
-    if incident.held is not None or incident.state not in WAITING:
+    if incident.held is not None or incident.calling_state not in WAITING:
         return False
-    return incident.state is State.OPEN or policy.called(incident).until is Until.RESOLVED
+    return incident.calling_state is State.OPEN or policy.called(incident).until is Until.RESOLVED
 
 
 def step_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -77,16 +76,19 @@ def _heard_before(draft: Draft, policy: Policy, step: Step) -> bool:
 
 def answer_due(incident: Incident) -> datetime | None:
     """Return when the first contact that was called has not answered in time; None when nobody is waited for."""
-    if incident.held is not None or incident.state not in WAITING:
+    if incident.held is not None or incident.calling_state not in WAITING:
         return None
     return min((reach.due for reach in _unanswered(incident) if reach.due), default=None)
 
 
 def _unanswered(incident: Incident) -> list[Reach]:
+    # Once the severity is lowered to one that does not page a contact, nobody stands in for that contact either.
+    called = incident.called
     return [
         reach
         for reach in incident.reached
         if reach.due is not None and reach.ring == incident.ring and reach.seq > incident.hushed
+        if reach.way is not Way.PAGE or called is None or called.pages(reach.contact)
     ]
 
 
@@ -137,18 +139,15 @@ def _tell_backup(draft: Draft, policy: Policy, contact: str) -> None:
 
 def lapse_due(incident: Incident) -> datetime | None:
     """Return when the acknowledgement lapses unless somebody works on the incident; None when none can."""
-    return incident.acknowledged_until if incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) else None
+    if incident.state not in TAKEN:
+        return None
+    return min((at for at in (incident.acknowledged_until, incident.answer_by) if at is not None), default=None)
 
 
 def lapse(draft: Draft, policy: Policy) -> None:
     """The acknowledgement has run out: it rings again, the Incident Commander is asked, the escalation goes on."""
     incident = draft.incident
     commander = incident.roles.incident_commander
-    waiting = dict.fromkeys(
-        (page.contact, page.person)
-        for page in incident.pages
-        if page.ring == incident.ring and page.seq > incident.hushed and page.step != BACKUP
-    )
     who = incident.acknowledged_by or "somebody"
     asked = f"; {commander} (Incident Commander): is anybody on it?" if commander else ""
     draft.add(
@@ -160,8 +159,4 @@ def lapse(draft: Draft, policy: Policy) -> None:
     )
     if commander and commander in policy.directory.people:
         draft.add(Kind.NOTIFY, "no_work", f"asked: {commander}", {"people": [commander]}, policy.informs)
-    summon(draft, policy, "acknowledgement_lapsed")
-    # Their pages end with the ring, and the escalation does not come back to them: backups alone are called anew.
-    rung = {page.person for page in draft.incident.pages if page.ring == draft.incident.ring}
-    wanted = [Asked(contact, (person,)) for contact, person in waiting if person not in rung]
-    ring_people(draft, policy, wanted, "acknowledgement_lapsed")
+    summon_anew(draft, policy, incident, "acknowledgement_lapsed")

@@ -9,7 +9,7 @@ from typing import Any
 from receiver.incident.effects import EFFECTS
 from receiver.incident.following import followers
 from receiver.model.event import Actor, ActorKind, Destination, Event, Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident import TAKEN, Incident, Page
 from receiver.model.plan import Reach
 from receiver.model.severity import Severity
 
@@ -23,6 +23,17 @@ def apply(incident: Incident | None, event: Event) -> Incident:
     """Return the state after `event`. Folding this over a log gives the snapshot that is stored beside it."""
     if incident is None:
         incident = Incident.model_validate(event.data["incident"])
+    change = _carried(incident, event)
+    effect = EFFECTS.get(event.kind)
+    if effect is not None:
+        change |= effect(incident, event)
+    after = incident.model_copy(update=change)
+    change = _calm(incident, after, event) | _lease(after, event) | _joined(after, event)
+    return after.model_copy(update=change) if change else after
+
+
+def _carried(incident: Incident, event: Event) -> dict[str, Any]:
+    """Return what the data of `event` changes whatever its kind."""
     change: dict[str, Any] = {"seq": event.seq}
     for name in COUNTED:
         if name in event.data:
@@ -33,12 +44,19 @@ def apply(incident: Incident | None, event: Event) -> Incident:
     if "reached" in event.data:
         fresh = (Reach.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["reached"])
         change["reached"] = (*incident.reached, *fresh)
-    effect = EFFECTS.get(event.kind)
-    if effect is not None:
-        change |= effect(incident, event)
-    after = incident.model_copy(update=change)
-    change = _calm(incident, after, event) | _lease(after, event)
-    return after.model_copy(update=change) if change else after
+    if "joining" in event.data:
+        change["joining"] = tuple(event.data["joining"])
+    for name in ("joined_at", "answer_by"):
+        if name in event.data:
+            change[name] = datetime.fromisoformat(event.data[name])
+    if event.data.get("withdrawn"):
+        change["pages"] = _withdrawn(incident, event.data["withdrawn"])
+    return change
+
+
+def _withdrawn(incident: Incident, keys: Iterable[str]) -> tuple[Page, ...]:
+    named = set(keys)
+    return tuple(page.model_copy(update={"withdrawn": True}) if page.key in named else page for page in incident.pages)
 
 
 def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
@@ -53,7 +71,7 @@ def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
 
 def _lease(after: Incident, event: Event) -> dict[str, Any]:
     # An acknowledgement is renewed by any work on the incident.
-    if after.state not in (State.ACKNOWLEDGED, State.IDENTIFIED):
+    if after.state not in TAKEN:
         return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
     called = after.called
     if called is None or called.lease is None:
@@ -61,6 +79,13 @@ def _lease(after: Incident, event: Event) -> dict[str, Any]:
     until, fresh = after.acknowledged_until, event.at + timedelta(seconds=called.lease)
     # What nobody does renews nothing; but watching had no lease, and a worse severity has a shorter one.
     return {} if event.actor.kind not in PEOPLE and until and until <= fresh else {"acknowledged_until": fresh}
+
+
+def _joined(after: Incident, event: Event) -> dict[str, Any]:
+    # Whatever somebody does answers the page for new alerts; once nobody has it there is nothing to expire.
+    answered = event.actor.kind in PEOPLE or after.state not in TAKEN
+    change: dict[str, Any] = {"answer_by": None} if answered and after.answer_by is not None else {}
+    return change | ({"joining": ()} if after.state not in TAKEN and after.joining else {})
 
 
 def replay(events: Iterable[Event]) -> Incident | None:

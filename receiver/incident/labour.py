@@ -9,6 +9,7 @@ from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.escalation import WAITING
 from receiver.incident.illegal import Illegal, Impossible
 from receiver.incident.journal import Draft
+from receiver.incident.monitoring import begin_monitoring
 from receiver.incident.publication import (
     addressees,
     automatic,
@@ -203,7 +204,7 @@ def _forward(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
         draft.add(Kind.IDENTIFIED, "status_update", f"cause identified by {draft.actor.name}", who, to)
     elif wanted is State.MONITORING and state in WAITING:
         text = f"mitigated, says {draft.actor.name}"
-        draft.add(Kind.MONITORING, "status_update", text, {**who, "mitigated": True}, to)
+        begin_monitoring(draft, policy, "status_update", text, {**who, "mitigated": True}, to)
     elif wanted is State.RESOLVED:
         draft.add(Kind.RESOLVED, "status_update", f"resolved by {draft.actor.name}", who, to)
 

@@ -43,7 +43,7 @@ def on_notification(
         verdict = _nothing_fires(part, view, now)
         verdict.outcome, verdict.reason = Outcome.DUPLICATE, "closed_by_person"
     elif incident is not None and (not over or _reopens(incident, policy, now)):
-        verdict = Change(part, view, policy, now, incident, live).decide(adopted)
+        verdict = Change(part, view, policy, now, incident, live, held).decide(adopted)
     else:
         verdict = _open(part, view, policy, uid, now, live, adopted)
     verdict.held = held

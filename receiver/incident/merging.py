@@ -14,10 +14,11 @@ from receiver.incident.audience import Policy, destination, pagers_of
 from receiver.incident.illegal import Illegal
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
+from receiver.incident.monitoring import end_monitoring
 from receiver.incident.publication import inherited
 from receiver.incident.shelter import leave_shelter, take_shelter
 from receiver.incident.storm import release
-from receiver.incident.summons import summon, summon_again
+from receiver.incident.summons import summon
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
@@ -76,7 +77,7 @@ def _handed(child: Incident, parent: Incident) -> list[Page]:
     worse = child.severity.worse_than(parent.severity) and not parent.by_hand
     if not (worse or parent.held is not None or parent.state is State.MONITORING):
         return []
-    return [page for page in child.pages if page.ring == child.ring and page.seq > child.hushed]
+    return list(child.unanswered)
 
 
 def _take_over(draft: Draft, child: Incident) -> None:
@@ -134,8 +135,7 @@ def absorb(
     _take_over(draft, child)
     if firing and parent.state is State.MONITORING:
         said = f"{len(firing)} alerts of {child.id} fire: it is not over"
-        draft.add(Kind.REFIRED, "merged", said, to=(*policy.informs, *pagers_of(parent)))
-        summon_again(draft, policy, parent, "refired")
+        end_monitoring(draft, policy, Kind.REFIRED, "merged", said, watched=parent)
     if child.severity.worse_than(parent.severity) and not parent.by_hand and not draft.incident.state.over:
         reasons = (f"as severe as {child.id} by {child.decision.rule}", *child.decision.reasons)
         decision = child.decision.model_copy(update={"severity": child.severity, "rule": "merge", "reasons": reasons})

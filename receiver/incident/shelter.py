@@ -11,7 +11,7 @@ from receiver.incident.storm import shelter_in_storm
 from receiver.incident.summons import summon
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Kind
-from receiver.model.incident import Incident
+from receiver.model.incident import Incident, State
 from receiver.model.severity import Severity
 
 WINDOW = "maintenance: "
@@ -47,6 +47,8 @@ def leave_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, st
         return
     text = "an alert fires that the maintenance window does not hold"
     draft.add(Kind.MAINTENANCE_ENDED, "alert_outside", text, to=policy.informs)
+    if incident.state is State.MONITORING:
+        return
     summon(draft, policy, "maintenance_ended", released=True)
 
 
@@ -71,7 +73,8 @@ def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]
     name = (incident.held or "").removeprefix(WINDOW)
     still = f"{incident.firing} alerts fire still" if incident.firing else "no alert fires any more"
     draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
-    if not (incident.firing or incident.declared):
+    # What is monitored calls nobody: that it fires again, or still does when monitoring ends, calls people then.
+    if not (incident.firing or incident.declared) or incident.state is State.MONITORING:
         return
     if storm and incident.severity is not Severity.SEV1:
         shelter_in_storm(draft, storm)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from receiver.incident.audience import Policy, episode_of, pagers_of
+from receiver.incident.audience import Policy, episode_of
 from receiver.incident.illegal import Illegal, Impossible
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
+from receiver.incident.monitoring import begin_monitoring
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
@@ -113,10 +114,9 @@ def leave(
     draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="split"), now)
     gone = [name for name in names if name in records]
     data = counts(parent, left) | {"child": child.uid, "id": child.id}
-    told = (*policy.informs, *pagers_of(parent))
     draft.add(Kind.SPLIT, "split", f"{len(gone)} of its alerts are {child.label} now", data, policy.informs)
     if not data["firing"] and parent.state in WATCHABLE and not parent.partial:
         minutes = policy.monitor_for.total_seconds() / 60
         text = f"all alerts that stay have ended; watched for {minutes:g} min"
-        draft.add(Kind.MONITORING, "all_alerts_ended", text, to=told)
+        begin_monitoring(draft, policy, "all_alerts_ended", text)
     return Verdict(Outcome.UPDATED, "split", draft.incident, draft.events, gone=gone)

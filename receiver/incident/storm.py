@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.audience import Policy
 from receiver.incident.journal import Draft
+from receiver.incident.monitoring import end_monitoring
 from receiver.incident.summons import adopt, summon
 from receiver.incident.verdict import Outcome, Verdict, View
 from receiver.model.base import to_ms
@@ -120,7 +121,7 @@ def count_in(
     if worst is not None and worst.worse_than(storm.severity) and (not storm.by_hand or _worse(worst, storm)):
         if storm.state is State.MONITORING:
             text = "an incident that is part of it has grown worse: it is not over"
-            draft.add(Kind.REFIRED, "storm_joined", text, to=(*policy.informs, *pagers_of(storm)))
+            end_monitoring(draft, policy, Kind.REFIRED, "storm_joined", text, worse=True)
         decision = Decision(severity=worst, rule="storm", reasons=("as severe as the worst that joined",))
         data = {"decision": decision.model_dump(mode="json"), "worst": worst}
         text = f"severity raised from {storm.severity} to {worst}: an incident that severe has joined"

@@ -22,22 +22,32 @@ def summarize(incident: Incident, policy: Policy) -> IncidentSummary:
         opened_ms=to_ms(incident.opened_at), title=incident.title[:TITLE], service=incident.service,
         drill=incident.drill, firing=incident.firing, key=incident.key, keys=incident.keys, episode=incident.episode,
         ring=incident.ring,
-        pages=tuple(PageMark(page.key, page.channel, page.ring) for page in incident.pages[-PAGES:]),
+        pages=_marks(incident),
         held=incident.held, merged=incident.merged, resolved_ms=_ms(incident.resolved_at),
         acknowledged_by=incident.acknowledged_by,
         owned=incident.roles.incident_commander is not None or incident.acknowledged_by is not None,
         queued=asked is not None and (asked.queue or asked.ticket),
         call_ms=_ms(min(calls, default=None)), answer_ms=_ms(answer),
         public=any(update.published_at is not None for update in incident.updates),
+        resume=incident.resume, flapping=incident.flapping,
     )  # fmt: skip
 
 
+def _marks(incident: Incident) -> tuple[PageMark, ...]:
+    unanswered = {page.key for page in incident.unanswered}
+    return tuple(
+        PageMark(page.key, page.channel, page.ring, page.person, page.withdrawn, page.key in unanswered)
+        for page in incident.pages[-PAGES:]
+    )
+
+
 def remembered(summary: IncidentSummary) -> Incident:
-    """Return an incident that has what a summary keeps; addresses and people of its pages are not among that."""
+    """Return an incident that has what a summary keeps; the addresses of its pages are not among that."""
     opened = summary.opened_at
     pages = tuple(
         Page(
-            key=page.key, channel=page.channel, person="", contact="", address="", step="", ring=page.ring, at=opened
+            key=page.key, channel=page.channel, person=page.person, contact="", address="", step="", ring=page.ring,
+            at=opened, withdrawn=page.withdrawn, seq=int(page.unanswered),
         )
         for page in summary.pages
     )  # fmt: skip
@@ -45,7 +55,8 @@ def remembered(summary: IncidentSummary) -> Incident:
         uid=summary.uid, id=summary.id, version=summary.version, key=summary.key, keys=summary.keys,
         episode=summary.episode, ring=summary.ring, title=summary.title, severity=summary.severity, state=summary.state,
         service=summary.service, firing=summary.firing, pages=pages, held=summary.held, merged=summary.merged,
-        drill=summary.drill, acknowledged_by=summary.acknowledged_by, opened_at=opened, started_at=opened,
+        drill=summary.drill, acknowledged_by=summary.acknowledged_by, resume=summary.resume,
+        flapping=summary.flapping, opened_at=opened, started_at=opened,
         resolved_at=from_ms(summary.resolved_ms) if summary.resolved_ms is not None else None,
         decision=Decision(severity=summary.severity, rule="", reasons=()),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from receiver.incident.audience import Asked, Policy, asked, destination, informed, letters, pages, people_of
@@ -10,14 +10,15 @@ from receiver.incident.journal import Draft
 from receiver.incident.schedule import members
 from receiver.model.event import Kind
 from receiver.model.hours import later
+from receiver.model.incident import CALLED as CALLED
 from receiver.model.incident import Incident, Page, State
 from receiver.model.plan import Reach, Way
 from receiver.model.policy import Until
 
 FRESH = ("opened", "severity_raised", "severity_set", "reopened", "maintenance_ended")
 """Why people are called when it is new to them, and not only once more."""
-CALLED = "called"
-"""Why somebody is paged whom a person calls for by name."""
+BACKUP = "backup"
+"""Why somebody is called who stands behind a contact that has not answered."""
 TAKER = "whoever takes the ticket"
 """Stands for a contact where nobody is called but for a ticket: its time to answer counts all the same."""
 
@@ -64,18 +65,23 @@ def summon(draft: Draft, policy: Policy, step: str, *, released: bool = False) -
         draft.add(Kind.TICKET, step, where, data, policy.tickets or policy.informs)
 
 
-def summon_again(draft: Draft, policy: Policy, watched: Incident, step: str) -> None:
-    """Call people for an incident that was `watched` and is not over, where that calls somebody who was not called.
+def summon_anew(draft: Draft, policy: Policy, before: Incident, step: str) -> None:
+    """Call people in the new ring that `draft` has begun: as its severity asks, and whoever had not answered `before`.
 
-    Nobody was in this ring (it was held back, or split off by whoever has it), or it has become more severe while it
-    was watched, when nobody is paged. Whoever was called before is called by that: the pages ring on.
+    The pages of the ring before end with it, and the escalation does not come back to them: backups alone are called
+    anew by their own time.
     """
-    ours = [page for page in watched.pages if page.ring == watched.ring]
-    since, begun = watched.severity_at, watched.monitoring_at
-    raised = since is not None and begun is not None and since >= begun and watched.raised > 0
-    raised = raised and not any(page.seq > watched.raised for page in ours)
-    if raised or not ours:
-        summon(draft, policy, step, released=not raised)
+    waiting = dict.fromkeys(
+        (page.contact, page.person)
+        for page in before.pages
+        if page.ring == before.ring and page.seq > before.hushed and page.step != BACKUP
+    )
+    summon(draft, policy, step)
+    if draft.incident.held is not None:
+        return
+    rung = {page.person for page in draft.incident.pages if page.ring == draft.incident.ring}
+    wanted = [Asked(contact, (person,)) for contact, person in waiting if person not in rung]
+    ring_people(draft, policy, wanted, step)
 
 
 def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, respond: float | None = None) -> int:
@@ -88,8 +94,17 @@ def ring_up(draft: Draft, policy: Policy, contacts: Iterable[str], step: str, re
     return ring_people(draft, policy, wanted, step, respond)
 
 
-def ring_people(draft: Draft, policy: Policy, wanted: Sequence[Asked], step: str, respond: float | None = None) -> int:
-    """Page whom `wanted` names; see `ring_up`."""
+def ring_people(
+    draft: Draft,
+    policy: Policy,
+    wanted: Sequence[Asked],
+    step: str,
+    respond: float | None = None,
+    *,
+    again: Collection[str] = (),
+    note: str = "",
+) -> int:
+    """Page whom `wanted` names; see `ring_up`, and `pages` for `again` and `note`."""
     incident = draft.incident
     made, passed = pages(
         policy,
@@ -100,6 +115,8 @@ def ring_people(draft: Draft, policy: Policy, wanted: Sequence[Asked], step: str
         paged=incident.pages,
         step=step,
         now=draft.now,
+        again=again,
+        note=note,
     )
     waited = {reach.contact for reach in incident.reached if reach.way is Way.PAGE}
     for page in made:

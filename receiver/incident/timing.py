@@ -9,6 +9,7 @@ from receiver.incident.audience import HOLD, Policy
 from receiver.incident.changes import changes_due
 from receiver.incident.correspondence import hand_letter, letter_due
 from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
+from receiver.incident.joining import join_due, notify_joined
 from receiver.incident.journal import Draft
 from receiver.incident.promises import call_in, promise_due
 from receiver.incident.publication import public_due, tell_public
@@ -38,8 +39,8 @@ Act = Callable[[Draft, Policy], None]
 
 
 def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
-    # With checks the end of the watch is theirs to say (VERIFY).
-    return watch_ends(incident, policy) if policy.verify_every is None else None
+    # With checks the end of the watch is theirs to say (VERIFY), unless something fires.
+    return watch_ends(incident, policy) if policy.verify_every is None or incident.firing else None
 
 
 def _storm_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -97,6 +98,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "escalate": (step_due, climb),
     "answer": (lambda incident, policy: answer_due(incident), miss),
     "lapse": (lambda incident, policy: lapse_due(incident), lapse),
+    "join": (join_due, notify_joined),
     "remind": (reminder_due, remind),
     "calm": (calm_due, propose_lower),
     "public": (public_due, tell_public),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
 from receiver.incident.journal import Draft
-from receiver.incident.summons import summon_again
+from receiver.incident.monitoring import begin_monitoring, call_anew, end_monitoring
 from receiver.model.check import CheckResult
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, State
@@ -24,27 +25,39 @@ def verify_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when the incident has been watched long enough; None while it is not watched."""
+    """Return when the incident has been watched long enough; None while it is not watched.
+
+    Whatever still fires then has not been mitigated, although a person has said so.
+    """
     watching = incident.state is State.MONITORING and incident.monitoring_at is not None
     # Once proposed, or with alerts that nobody can see, a person resolves it.
-    if not watching or incident.partial or incident.proposed or incident.monitoring_at is None:
+    if not watching or incident.monitoring_at is None:
+        return None
+    if (incident.partial or incident.proposed) and not incident.firing:
         return None
     return incident.monitoring_at + policy.monitor_for
 
 
 def end_watch(draft: Draft, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
-    """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to."""
+    """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to.
+
+    Where alerts still fire, what a person said of it was wrong: people are called as though nobody had answered.
+    """
     minutes = policy.monitor_for.total_seconds() / 60
+    if draft.incident.firing:
+        fires = f"{draft.incident.firing} alert{'s' if draft.incident.firing > 1 else ''} still firing"
+        call_anew(draft, policy, f"monitored for {minutes:g} min with {fires}: it is open again")
+        return
     said = "; ".join(f"{check.name}: {check.detail}" for check in checks)
     text = f"no alert fired for {minutes:g} min" + (f"; {said}" if said else "")
-    if draft.incident.firing:
-        # Somebody said that it is mitigated, and the alerts still fire: only people can know.
-        text = f"watched for {minutes:g} min, but {draft.incident.firing} alerts still fire: resolve it?"
-    data = {"checks": [check.model_dump() for check in checks]}
-    if policy.auto_resolve and not draft.incident.firing:
+    data: dict[str, Any] = {"checks": [check.model_dump() for check in checks]}
+    if policy.auto_resolve:
         draft.add(Kind.RESOLVED, "monitored", text, data, (*policy.informs, *pagers_of(draft.incident)))
     else:
-        draft.add(Kind.RESOLUTION_PROPOSED, "monitored", f"{text} - resolve it?", data, policy.informs)
+        # Pages that flapping has left open: it has been quiet for long enough.
+        data["withdrawn"] = [page.key for page in draft.incident.unanswered]
+        to = (*policy.informs, *pagers_of(draft.incident))
+        draft.add(Kind.RESOLUTION_PROPOSED, "monitored", f"{text} - resolve it?", data, to)
 
 
 def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy, now: datetime) -> Draft:
@@ -55,19 +68,17 @@ def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy,
     if unasked:
         text = f"cannot be checked: {_words(unasked)}"
         draft.add(Kind.CHECK_UNKNOWN, "unknown", text, {"checks": [c.name for c in unasked]}, policy.informs)
-    everywhere = (*policy.informs, *pagers_of(incident))
     if incident.state is State.MONITORING:
         ends = watch_ends(incident, policy)
         if bad:
             text = f"not fixed: {_words(bad)}"
             data = {"checks": [check.name for check in bad]}
-            draft.add(Kind.VERIFICATION_FAILED, "check_failed", text, data, everywhere)
-            summon_again(draft, policy, incident, "check_failed")
+            end_monitoring(draft, policy, Kind.VERIFICATION_FAILED, "check_failed", text, data)
         elif ends is not None and now >= ends:
             end_watch(draft, policy, checks)
     elif incident.failing and not bad and not incident.firing:
         text = f"the checks are good again; watched for {policy.monitor_for.total_seconds() / 60:g} min"
-        draft.add(Kind.MONITORING, "checks_recovered", text, to=everywhere)
+        begin_monitoring(draft, policy, "checks_recovered", text)
     return draft
 
 

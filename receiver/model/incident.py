@@ -33,6 +33,10 @@ class State(StrEnum):
         return self in (State.RESOLVED, State.CLOSED)
 
 
+TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
+"""States in which somebody has it."""
+
+
 class Phase(StrEnum):
     """Which part of the seed's process it is in."""
 
@@ -53,6 +57,8 @@ PHASE_OF = {
 }
 
 
+CALLED = "called"
+"""The step of a page to somebody whom a person calls for by name."""
 ADOPTED = "merged"
 """The step of a page that another incident made, which counts as that one's call."""
 
@@ -65,7 +71,7 @@ class Page(Kept):
     """
 
     key: str
-    """The vendor's deduplication key: correlation key, episode, person, ring."""
+    """The vendor's deduplication key: correlation key, episode, person, number."""
     channel: str
     """A name of `channels` in the configuration."""
     person: str
@@ -77,6 +83,21 @@ class Page(Kept):
     at: datetime
     seq: int = 0
     """Sequence number of the event that made it."""
+    number: int = 0
+    """Which notification of this person it is, the last part of the key; 0: that of the ring (earlier releases)."""
+    note: str = ""
+    """What it is about beside the incident: the names of new alerts."""
+    withdrawn: bool = False
+    """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
+
+    def called_for(self, plan: SeverityPlan | None) -> bool:
+        """Return whether `plan`, that of the incident's severity, pages its contact; true without a plan.
+
+        What a person has asked for is called for whatever the severity.
+        """
+        if plan is None or self.step == CALLED:
+            return True
+        return plan.pages(self.contact)
 
 
 class Roles(Kept):
@@ -158,11 +179,23 @@ class Incident(Kept):
     acknowledged_by: str | None = None
     acknowledged_until: datetime | None = None
     """The acknowledgement is a lease until then."""
+    answered_at: datetime | None = None
+    """When it was acknowledged last."""
+    joining: tuple[str, ...] = ()
+    """Names of new alerts that whoever has acknowledged is to be notified of (incident/joining.py)."""
+    joined_at: datetime | None = None
+    """When somebody was notified of new alerts last."""
+    answer_by: datetime | None = None
+    """The acknowledgement expires then unless somebody does something: new alerts have joined since."""
     updated_at: datetime | None = None
     """The last status update or note to the public."""
     reminded_at: datetime | None = None
     flaps: int = 0
     """How often it fired again after it had seemed over."""
+    ends: tuple[datetime, ...] = ()
+    """When every alert had ended, within the last half hour (incident/monitoring.py)."""
+    flapping: bool = False
+    """Whether alerts come and go so often that a quiet spell resolves no page and stops no clock."""
     held: str | None = None
     """Why nobody is paged for it: `storm`, or `maintenance: NAME`."""
     held_until: datetime | None = None
@@ -250,6 +283,20 @@ class Incident(Kept):
         # Which place in chat belongs to it stood here once (it stands beside the incident now): what was stored then
         # is to be read still.
         return {name: value for name, value in given.items() if name != "rooms"} if "rooms" in given else given
+
+    @property
+    def calling_state(self) -> State:
+        """The state by which people are called: while alerts flap, a quiet spell changes nothing about it."""
+        if self.state is State.MONITORING and self.flapping:
+            return self.resume or State.OPEN
+        return self.state
+
+    @property
+    def unanswered(self) -> tuple[Page, ...]:
+        """The pages of the present ring that are open at the vendor, or are to be, and that nobody has answered."""
+        return tuple(
+            page for page in self.pages if page.ring == self.ring and page.seq > self.hushed and not page.withdrawn
+        )
 
     @property
     def phase(self) -> Phase:

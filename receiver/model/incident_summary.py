@@ -30,6 +30,10 @@ class PageMark(NamedTuple):
     """The vendor's deduplication key."""
     channel: str
     ring: int
+    person: str
+    withdrawn: bool
+    unanswered: bool
+    """Whether it is open at the vendor, or is to be, and nobody has answered it."""
 
 
 class IncidentSummary(NamedTuple):
@@ -64,6 +68,9 @@ class IncidentSummary(NamedTuple):
     """When its pages count as unanswered, although nobody else is called; None: never."""
     public: bool
     """Whether the public was told of it."""
+    resume: State | None
+    """While monitoring: the state that a relapse falls back to."""
+    flapping: bool
 
     @property
     def label(self) -> str:
@@ -104,8 +111,14 @@ def unpack(uid: str, number: str, version: int, text: str) -> IncidentSummary | 
 
 def _read(uid: str, number: str, version: int, known: list[Any]) -> IncidentSummary:
     _, severity, state, opened, title, service, drill, firing, key, keys, episode, ring, pages, *rest = known
+    *rest, resume, flapping = rest
+    rest += [State(resume) if resume is not None else None, flapping]
     return IncidentSummary(
         uid, number, version, Severity(severity), State(state), opened, title, sys.intern(service) if service else None,
         drill, firing, key, tuple(keys) if keys is not None else (key,), episode, ring,
-        tuple(PageMark(name, sys.intern(channel), at) for name, channel, at in pages), *rest,
+        tuple(
+            PageMark(name, sys.intern(channel), at, sys.intern(person), withdrawn, unanswered)
+            for name, channel, at, person, withdrawn, unanswered in pages
+        ),
+        *rest,
     )  # fmt: skip

@@ -61,6 +61,10 @@ class SeverityPlan(Kept):
     hours: Hours | None = None
     """Only these hours count for `respond` and `update`."""
 
+    def pages(self, contact: str) -> bool:
+        """Return whether it pages `contact`, at once or in a step of its escalation."""
+        return contact in self.page or any(contact in step.page for step in self.steps)
+
 
 class Plan(Kept):
     """The whole policy of an incident."""

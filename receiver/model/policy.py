@@ -27,6 +27,14 @@ class Postmortem(StrEnum):
     NONE = "none"
 
 
+class NewAlert(StrEnum):
+    """What becomes of a new alert that joins an incident which somebody has acknowledged."""
+
+    PAGE = "page"
+    NOTIFY = "notify"
+    IGNORE = "ignore"
+
+
 class Publish(StrEnum):
     """How an update reaches the public status page."""
 

@@ -17,6 +17,7 @@ from receiver.pipeline.setting import Setting
 from receiver.store.archive import Archive, BadDocument, place_of, read
 from receiver.store.incidents import Incidents
 from receiver.store.shelf import append
+from receiver.store.tidying import Tidying
 
 NAME = "archive"
 EVERY = timedelta(hours=6)
@@ -48,7 +49,9 @@ class Archiving:
                 await self._shelve(setting.archive, before)
             except OSError as error:
                 log.error("archive_not_written", folder=setting.archive, why=error.strerror or str(error))
-        await self.archive.tidy(before)
+        dropped = await Tidying(self.archive.connection).run(before)
+        if dropped:
+            log.info("tidied", entries=dropped)
         return now + EVERY
 
     async def _shelve(self, folder: str, before_ms: int) -> None:

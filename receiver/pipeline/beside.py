@@ -92,7 +92,8 @@ class Beside:
             ours = _page(draft.incident, page.key)
             if ours is None or page.key in draft.incident.detoured:
                 return
-            if page_action(ours, draft.incident) is Action.TRIGGER:
+            called_for = ours.called_for(draft.incident.called)
+            if called_for and page_action(ours, draft.incident) is Action.TRIGGER:
                 detour(draft, setting.policy, ours, reason)
 
         await self._commit(incident, write)
@@ -133,5 +134,7 @@ def _page(incident: Incident, key: str) -> Page | None:
 
 def _calls(page: Page, incident: Incident) -> bool:
     # Answered meanwhile nobody else is called; but what reached nobody calls again once the severity has risen.
+    if not page.called_for(incident.called):
+        return False
     raised = 0 if page.key in incident.detoured else incident.raised
     return page_action(page.model_copy(update={"seq": max(page.seq, raised)}), incident) is Action.TRIGGER

@@ -20,6 +20,7 @@ from receiver.model.notice import Action, Notice, Receipt
 from receiver.model.public import PublicNews
 from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
+from receiver.pipeline.refused_keys import REASON, RefusedKeys
 from receiver.pipeline.setting import Setting
 from receiver.store.conditions import StoreAway
 from receiver.store.due import Claimed, Due, Outcome
@@ -96,6 +97,7 @@ class Deliver:
         """What a page elsewhere may show of an incident."""
         self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
+        self.keys = RefusedKeys(setting, due)
         self.circuits: dict[str, Circuit] = {}
         """By channel: whether it is given a rest."""
 
@@ -189,7 +191,11 @@ class Deliver:
             self._learn(row.to.channel, before.bad(error.reason, self.clock.now()))
             await self._again(row, notice, incident, error)
             await self._detour(row, notice, incident, error)
+            if row.to.paging and error.reason == REASON:
+                await self.keys.refused(row.to.channel, notice, error.detail, self.clock.now())
             return
+        if row.to.paging:
+            self.keys.accepted(row.to.channel, notice)
         if not receipt.nothing:
             self._learn(row.to.channel, OK)
         if not receipt.nothing:

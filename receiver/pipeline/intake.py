@@ -20,7 +20,7 @@ from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
 from receiver.model.base import to_ms
-from receiver.model.event import Actor, ActorKind
+from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
@@ -354,6 +354,7 @@ class Intake:
             once=[once] if once else (),
             what=what,
             storm=_storm_guard(verdict, setting, now, adopted),
+            again=_calls_anew(verdict),
             into=into,
             unpoint=unpoint,
             summary=summary,
@@ -411,13 +412,25 @@ def _storm_guard(
 ) -> tuple[int, int] | None:
     # Of many openings at once no more than the limit may page by themselves: the commit counts again.
     storm, incident = setting.policy.storm, verdict.incident
-    if storm is None or incident is None or incident.version or adopted or incident.held:
+    if storm is None or incident is None or adopted or incident.held:
+        return None
+    if incident.version and not _calls_anew(verdict):
         return None
     if incident.declared or incident.split_from:
         return None
     if incident.severity is Severity.SEV1 or incident.key == KEY:
         return None
     return storm[0], to_ms(now - storm[1])
+
+
+def _calls_anew(verdict: Verdict) -> bool:
+    # Alerts that fire again are as many calls as alerts that fire for the first time.
+    incident = verdict.incident
+    if incident is None or incident.storm or incident.drill or incident.held_until is not None:
+        return False
+    kinds = {event.kind for event in verdict.events}
+    calls = Kind.PAGE in kinds or Kind.STORM_JOINED in kinds
+    return calls and not kinds.isdisjoint((Kind.REOPENED, Kind.REFIRED))
 
 
 def _again(last: Seen) -> Said:

@@ -70,10 +70,8 @@ class Measure:
         alerts = _alerts(records, await self.incidents.bodies(uid))
         asked = await self.answers(alerts, setting, now)
         if asked:
-            decided = {
-                alert.fingerprint: one.decision
-                for alert, one in zip(alerts, setting.rules.examine(alerts, asked), strict=True)
-            }
+            examined = setting.rules.examine(alerts, asked, partial=bool(incident.partial))
+            decided = {alert.fingerprint: one.decision for alert, one in zip(alerts, examined, strict=True)}
             pairs = [pair for answers in asked.values() for pair in answers.items()]
             failed = {f"{name}: {answer}" for name, answer in pairs if isinstance(answer, str)}
             labels = [alert.labels for alert in alerts if alert.firing]

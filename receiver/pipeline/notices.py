@@ -17,22 +17,27 @@ from receiver.pipeline.setting import Setting
 from receiver.store.due import Claimed
 
 SHOWN = 20
+_ASKING = (
+    Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.UPDATED, Kind.REFIRED, Kind.VERIFICATION_FAILED,
+)  # fmt: skip
+"""Kinds whose `people` are mentioned each time: whoever has acknowledged hears of alerts that join or fire again."""
 
 
 def page_action(page: Page, incident: Incident) -> Action:
     """Return what the vendor should have heard last of `page`, as the incident stands now."""
-    if page.ring != incident.ring or incident.state.over:
+    if page.ring != incident.ring or incident.state.over or page.withdrawn:
         return Action.RESOLVE
-    # An acknowledgement answers the pages that were made until then; a later one (a raised severity, a step of the
-    # escalation) rings, whatever the incident's state.
-    # While it is watched nobody is paged but whom a person calls for now.
-    watched = incident.state is State.MONITORING and not _called_while_watched(page, incident)
-    if watched or page.seq < incident.hushed:
+    # Only people acknowledge. An acknowledgement answers the pages that were made until then; a later one (a raised
+    # severity, a step of the escalation) calls, whatever the incident's state.
+    if page.seq < incident.hushed:
         return Action.ACKNOWLEDGE
+    # In a log of an earlier release, which acknowledged them at the vendor, they are not withdrawn.
+    if incident.calling_state is State.MONITORING and not _called_while_monitoring(page, incident):
+        return Action.RESOLVE
     return Action.TRIGGER
 
 
-def _called_while_watched(page: Page, incident: Incident) -> bool:
+def _called_while_monitoring(page: Page, incident: Incident) -> bool:
     return page.step == CALLED and incident.monitoring_at is not None and page.at >= incident.monitoring_at
 
 
@@ -55,9 +60,17 @@ def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetim
     called = row.memory.get("called", 0) if reached else incident.raised
     page = page.model_copy(update={"seq": max(page.seq, called)})
     action = page_action(page, incident)
+    if action is Action.TRIGGER and not rung and not page.called_for(incident.called):
+        # Lowered before any vendor has accepted it. Where an attempt may have got through, it is resolved there.
+        if row.tries <= 1:
+            return None
+        action = Action.RESOLVE
     if sent == action or (action is Action.TRIGGER and rung):
         return None
-    if sent == Action.RESOLVE or (sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1):
+    # What was resolved before it was accepted, since nothing called for it, calls once the severity rises again.
+    if sent == Action.RESOLVE and action is not Action.TRIGGER:
+        return None
+    if sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1:
         return None
     return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
 
@@ -97,7 +110,7 @@ def inform_notice(
         asked=tuple(
             setting.mention(person, row.to.channel)
             for event in fresh
-            if event.kind in (Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER)
+            if event.kind in _ASKING
             for person in event.data.get("people", ())
         ),
         invited=tuple(setting.mention(person, row.to.channel) for person in _belonging(incident, fresh)),

@@ -12,7 +12,7 @@ import structlog
 from receiver.channels.pagerduty import PagerDuty, summary_of
 from receiver.model.command import Acknowledge, AddNote, Command, Resolve
 from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import Incident, Page
+from receiver.model.incident import Incident, Page, State
 from receiver.pipeline.incident_follower import IncidentFollower
 from receiver.pipeline.respond import Illegal, Respond
 from receiver.pipeline.setting import Setting
@@ -115,7 +115,9 @@ class PagerNews:
 
     async def _give(self, found: Found, command: Command, told: Told, who: str, now: datetime) -> News:
         incident, page = found.incident, found.page
-        if page.ring != incident.ring:
+        # Who has acknowledged a page that was withdrawn a moment later has answered the incident all the same.
+        answered = isinstance(command, Acknowledge) and page.ring == incident.ring
+        if page.ring != incident.ring or (page.withdrawn and incident.state is not State.MONITORING and not answered):
             return News("ignored", "an_earlier_page", incident.id)
         actor = Actor(kind=ActorKind.PAGERDUTY, name=who)
         once = f"pagerduty {told.id} {incident.uid}"

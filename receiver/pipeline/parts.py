@@ -53,7 +53,8 @@ def parts_of(
 ) -> list[Part]:
     """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
     firing = [alert for alert in alerts if alert.firing]
-    decided = {a.fingerprint: one for a, one in zip(firing, setting.rules.examine(firing, asked), strict=True)}
+    examined = setting.rules.examine(firing, asked, partial=notification.truncated > 0)
+    decided = {a.fingerprint: one for a, one in zip(firing, examined, strict=True)}
     return [
         Part(
             key=key,
@@ -98,7 +99,7 @@ def released(group: str, text: str, setting: Setting) -> Part:
     held = orjson.loads(text)
     alerts = [Alert.model_validate(item) for item in held["alerts"]]
     decisions: dict[str, Decision] = dict(
-        zip((a.fingerprint for a in alerts), setting.rules.decide(alerts), strict=True)
+        zip((a.fingerprint for a in alerts), setting.rules.decide(alerts, partial=held["truncated"] > 0), strict=True)
     )
     return Part(
         key=held["key"],

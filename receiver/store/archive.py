@@ -127,30 +127,6 @@ class Archive:
         args = [self.keys.prefix, document["uid"], document["id"], str(document["version"])]
         return bool(await self.connection.write(FORGET, [self.keys.incident(document["uid"])], args))
 
-    async def tidy(self, before_ms: int) -> int:
-        """Drop what still points to incidents that have expired; return how many. Raises StoreAway."""
-        index = self.keys.named("index")
-        async with self.connection.guarded() as client:
-            uids = await client.zrange(index, "-inf", before_ms, byscore=True, offset=0, num=5000)
-            pipe = self.connection.pipeline(client)
-            for uid in uids:
-                pipe.exists(self.keys.incident(uid))
-            there = await pipe.execute() if uids else []
-            gone = {uid for uid, known in zip(uids, there, strict=True) if not known}
-            if not gone:
-                return 0
-            numbers = {n: uid for n, uid in (await client.hgetall(self.keys.named("ids"))).items() if uid in gone}
-            pipe = self.connection.pipeline(client)
-            pipe.zrem(index, *gone)
-            pipe.zrem(self.keys.named("uncounted"), *gone)
-            pipe.zrem(self.keys.named("changed"), *gone)
-            pipe.srem(self.keys.named("promised"), *gone)
-            pipe.hdel(self.keys.named("summaries"), *gone)
-            if numbers:
-                pipe.hdel(self.keys.named("ids"), *numbers)
-            await pipe.execute()
-        return len(gone)
-
 
 def place_of(row: tuple[str, int]) -> str:
     """Return the place of an incident among all, by which the next page is asked for."""

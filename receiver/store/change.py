@@ -75,7 +75,9 @@ class Change:
     """Keys of a door against repetition; `what` is kept under them for 7 days."""
     what: str = ""
     storm: tuple[int, int] | None = None
-    """For a new incident: it is stale once so many have opened since that ms."""
+    """For an incident that is new or calls anew: it is stale once so many have opened since that ms."""
+    again: bool = False
+    """Whether it fires again and calls people anew, which counts in a storm as an opening does."""
     into: str = ""
     """Where a merged incident's keys and owners lead from now on."""
     unpoint: Sequence[str] = ()
@@ -181,6 +183,7 @@ def arguments(
         "summary": pack(change.summary).decode() if change.summary else "",
         "promised": bool(incident and incident.actions),
         "uncounted": bool(incident and (incident.drill or incident.held_until is not None)),
+        "again": change.again,
         "parent": [incident.parent, incident.severity.rank] if incident and incident.held == "storm" else [],
         "apart": (incident.parent or "") if incident and not incident.merged else "",
         "n": {

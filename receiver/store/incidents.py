@@ -170,13 +170,16 @@ class Incidents:
         return {name: int(rank) for name, rank in rows.items()}
 
     async def opened_since(self, since_ms: int) -> int:
-        """Return how many have opened since then; drills and what a maintenance window held are left out."""
+        """Return how many have opened, or fired again and called people anew, since then.
+
+        Drills and what a maintenance window held are left out.
+        """
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
-            for name in ("index", "uncounted"):
+            for name in ("index", "again", "uncounted"):
                 pipe.zcount(self.keys.named(name), since_ms, "+inf")
-            every, uncounted = await pipe.execute()
-        return int(every) - int(uncounted)
+            every, again, uncounted = await pipe.execute()
+        return int(every) + int(again) - int(uncounted)
 
     async def owners(self, names: Sequence[str]) -> dict[str, str]:
         """Return the uid of the open incident that holds each fingerprint, "" where none does."""

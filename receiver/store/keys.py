@@ -19,13 +19,14 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `index`, `open` | zset uid by opened at | history; while open | commit |
 | `summaries` | hash uid -> version and JSON | while open | commit: what replicas keep of an open incident |
 | `uncounted` | zset uid by opened at | history | commit: what a storm does not count |
+| `again` | zset uid by ms | 2 d | commit: what fired again and called people anew, which counts in a storm |
 | `number:<prefix>` | counter | for ever | commit: draws the number of an id |
 | `commits` | counter | for ever | commit: one more with each |
 | `changed` | zset uid by `commits` | history | commit: what replicas follow to keep their cache |
 | `op:<operation>` | string reply | 1 hour | commit: a repeated operation gets its first answer |
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
 | `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory, stray (a late trigger) |
-| `rooms` | hash place -> uid | for ever | keep_room: which incident a place of its own in chat belongs to |
+| `rooms` | hash place -> uid | history | keep_room: which incident a place of its own in chat belongs to |
 | `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: what a door took is not taken again |
 | `children:<uid>` | hash uid -> rank | history | commit: what a storm holds back, and how severe each is |
 | `board` | hash kind/id -> JSON | until taken away | board: overrides, maintenance windows, hand-overs |

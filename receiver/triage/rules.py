@@ -76,9 +76,12 @@ class RuleSet:
         """Every name that a decision's `rule` or `capped_by` may have, sorted, `otherwise` last."""
         return (*sorted(rule.name for rule in self.settings.rules), OTHERWISE)
 
-    def decide(self, alerts: Sequence[Alert]) -> list[Decision]:
-        """Return a decision for each of `alerts`, in their order: the firing ones of one notification."""
-        return [decided.decision for decided in self.examine(alerts)]
+    def decide(self, alerts: Sequence[Alert], *, partial: bool = False) -> list[Decision]:
+        """Return a decision for each of `alerts`, in their order: the firing ones of one notification.
+
+        `partial`: see `examine`.
+        """
+        return [decided.decision for decided in self.examine(alerts, partial=partial)]
 
     @property
     def asks(self) -> bool:
@@ -94,10 +97,13 @@ class RuleSet:
                 found[measurement.name] = query
         return found
 
-    def examine(self, alerts: Sequence[Alert], asked: Mapping[str, Answers] | None = None) -> list[Decided]:
+    def examine(
+        self, alerts: Sequence[Alert], asked: Mapping[str, Answers] | None = None, *, partial: bool = False
+    ) -> list[Decided]:
         """Return the same as `decide`, each with what was unreadable or unknown, for the log and the metric.
 
-        `asked`: what queries have said, by fingerprint and measurement; a text says why one has not.
+        `asked`: what queries have said, by fingerprint and measurement; a text says why one has not. `partial`: the
+        notification was truncated: how many tenants there are is not known, and counting them caps nothing.
         """
         tenants = self._scope.tenants(alerts)
         # In a storm thousands of alerts look alike to the rules: what is decided once need not be decided again.
@@ -110,7 +116,7 @@ class RuleSet:
             seen = (*[pair for pair in labels.items() if pair[0] in read], self._texts(alert), *said.items())
             decided = known.get(seen)
             if decided is None:
-                decided = known[seen] = self._decided(alert, tenants, said)
+                decided = known[seen] = self._decided(alert, tenants, said, partial)
             decisions.append(decided)
         return decisions
 
@@ -126,7 +132,7 @@ class RuleSet:
             return self._nothing_read
         return tuple([source.read(alert) for source in self._annotations])
 
-    def _decided(self, alert: Alert, tenants: frozenset[str], said: Answers) -> Decided:
+    def _decided(self, alert: Alert, tenants: frozenset[str], said: Answers, partial: bool) -> Decided:
         values: dict[str, float] = {}
         unknowns: list[Unknown] = []
         for measurement in self._measurements:
@@ -152,7 +158,9 @@ class RuleSet:
             unknowns += unknown
         else:
             severity, reasons = winner.severity, winner.reasons(facts)
-        caps = self._capping.holding(facts)
+        # What is cut off may reach further than what is shown.
+        seen = {name: value for name, value in values.items() if name != SCOPE}
+        caps = self._capping.holding(Facts(alert.labels, seen, None) if partial and reach.counted else facts)
         final = limited(severity, caps)
         # The strictest comes first.
         cap = caps[0] if final is not severity else None

@@ -67,6 +67,8 @@ class ScopeReading(NamedTuple):
     """Where the word comes from: a label, an annotation, or counting; `none` without one."""
     unknown: tuple[str, ...] = ()
     """What stood where a scope was looked for, in words, and is none."""
+    counted: bool = False
+    """Whether it comes from counting the tenants of the notification's alerts."""
 
 
 class Scope:
@@ -120,7 +122,7 @@ class Scope:
             return ScopeReading(ALL_USERS, f"label {self._tenant}")
         many = len(tenants) > 1
         counted = f"{len(tenants) if many else 1} tenant{'s' if many else ''} counted in label {self._tenant}"
-        return ScopeReading(MANY_USERS if many else SINGLE_TENANT, counted)
+        return ScopeReading(MANY_USERS if many else SINGLE_TENANT, counted, counted=True)
 
 
 def rank_of(order: tuple[str, ...]) -> dict[str, float]:

@@ -76,6 +76,7 @@ class Probes:
         doors = self.doors
         away = doors.monitor.since
         channels = dict.fromkeys(doors.setting().channels, "complete") | dict.fromkeys(doors.config.off, "off")
+        channels |= dict.fromkeys(set(channels).intersection(doors.work.deliver.keys.channels()), "key refused")
         return {
             "loop": {"beat_age_seconds": round(self._still_for(), 3)},
             "store": {

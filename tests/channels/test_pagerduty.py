@@ -175,6 +175,18 @@ async def test_a_202_counts_whatever_its_body(pager: Wired) -> None:
     assert receipt.warning
 
 
+@pytest.mark.parametrize(
+    "body", [{"status": "invalid event", "message": f"no key {ROUTING_KEY}"}, "<html>log in to the proxy</html>"]
+)
+async def test_a_202_whose_body_is_no_success_is_a_failure_and_tried_again(pager: Wired, body: object) -> None:
+    pager.vendor.script.append(Answer(202, body=body))
+    with pytest.raises(DeliveryError) as caught:
+        await pager.channel.send(notice(Action.TRIGGER))
+    assert (caught.value.reason, caught.value.permanent, caught.value.ambiguous) == ("bad_answer", False, True)
+    assert ROUTING_KEY not in caught.value.detail
+    assert (await pager.channel.send(notice(Action.TRIGGER))).ref
+
+
 async def test_a_202_whose_body_never_ends_counts(pager: Wired) -> None:
     quick = Http(total=0.4)
     pager.vendor.script.append(Answer(202, body="{}", drip=True))

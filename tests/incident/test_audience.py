@@ -41,7 +41,7 @@ def test_a_page_is_frozen_with_person_address_and_key() -> None:
     assert passed == []
     assert page == Page(
         key="receiver/key/7/alice/1", channel="pager", person="alice", contact="on-call", address=KEYS["alice"],
-        step="opened", ring=1, at=NOW,
+        step="opened", ring=1, at=NOW, number=1,
     )  # fmt: skip
 
 

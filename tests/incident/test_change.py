@@ -124,9 +124,14 @@ def test_an_alert_that_ended_long_ago_leaves_and_stays_counted(opened: Store) ->
     assert (only(opened).firing, only(opened).resolved, only(opened).left) == (1, 0, 1)
 
 
-def test_firing_again_while_watched_falls_back_without_a_page(watched: Store) -> None:
+def test_firing_again_while_watched_falls_back_with_a_new_page(watched: Store) -> None:
+    (before,) = only(watched).pages
+    assert before.withdrawn, "nobody has answered it, and nothing fires"
     verdict = watched.tell(part(alert("A", starts=200)), at(210))
-    assert (verdict.outcome, verdict.reason, kinds(verdict.events)) == (Outcome.UPDATED, "refired", ["refired"])
+    assert (verdict.outcome, verdict.reason, kinds(verdict.events)) == (Outcome.UPDATED, "refired", ["refired", "page"])
+    _, page = only(watched).pages
+    assert (page.person, page.contact, page.ring, page.withdrawn) == (before.person, before.contact, 1, False)
+    assert (before.key[-2:], page.key[-2:]) == ("/1", "/2")
     assert (only(watched).state, only(watched).resume) == (State.OPEN, None)
     assert timers(only(watched), watched.policy)[MONITOR] is None
 
@@ -141,7 +146,7 @@ def test_it_falls_back_to_the_state_it_left(opened: Store, state: State) -> None
 
 def test_a_worse_alert_while_watched_pages(watched: Store) -> None:
     verdict = watched.tell(part(alert("C", worst=1, starts=200)), at(210))
-    assert kinds(verdict.events)[:3] == ["refired", "severity_raised", "page"]
+    assert kinds(verdict.events)[:4] == ["refired", "page", "severity_raised", "page"]
 
 
 def test_an_end_again_while_watched_is_a_duplicate(watched: Store) -> None:

@@ -82,10 +82,19 @@ def test_soon_after_the_resolution_it_rings_anew_like_a_reopening(store: Store, 
     assert {page.key for page in pages} <= {page.key for one in store.incidents.values() for page in one.pages}
 
 
-def test_while_it_is_watched_nobody_is_rung_as_with_the_store(store: Store) -> None:
+def test_firing_again_it_is_rung_under_the_key_that_the_store_would_give(store: Store) -> None:
     store.tell(part(alert("A", firing=False)), at(60))
-    told = part(alert("A", starts=200))
-    assert rung(told, store.incidents["uid0"], after=210) == []
+    told = part(alert("A", starts=200), released=True)
+    pages = emergency_pages(told, store.incidents["uid0"], POLICY, at(210))
+    assert [page.person for page in pages] == ["alice"]
+    store.tell(told, at(215), adopted=pages)
+    assert [page.key for page in store.incidents["uid0"].unanswered] == [page.key for page in pages]
+
+
+def test_firing_again_acknowledged_nobody_is_rung(store: Store) -> None:
+    store.tell(part(alert("A", firing=False)), at(60))
+    known = store.incidents["uid0"].model_copy(update={"resume": State.ACKNOWLEDGED})
+    assert rung(part(alert("A", starts=200)), known, after=210) == []
 
 
 def test_a_page_of_an_emergency_is_adopted_with_its_ring(store: Store) -> None:

@@ -271,3 +271,32 @@ async def half_merged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _dies(uid: str, now: Any) -> None:
     raise ConnectionError("gone")
+
+
+async def test_firing_again_inside_a_window_it_calls_nobody_until_the_window_ends(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.forward("1m")
+    await world.post(notification(alert("Broken", firing=False, **HIGH)))
+    await up(world, until=world.clock.now() + timedelta(minutes=30))
+    await world.forward("1m")
+    await world.post(notification(alert("Broken", starts="2026-11-23T14:04:00Z", **HIGH)))
+    await world.forward("28m")
+    assert ((await known(world))["INC-2026-0001"].state, world.rung()) == (State.OPEN, ["alice"])
+    assert world.pagerduty.open() == []
+    await world.forward("2m")
+    assert world.rung() == ["alice", "alice"]
+    assert len(world.pagerduty.open()) == 1
+
+
+async def test_a_window_that_ends_while_it_is_monitored_writes_no_page(world: World) -> None:
+    await world.open()
+    await up(world, until=world.clock.now() + timedelta(minutes=10))
+    await world.post(notification(alert("Broken", **HIGH)))
+    await world.forward("5m")
+    await world.one.respond.act("INC-2026-0001", Mitigate(), ALICE, world.clock.now())
+    await world.forward("7m")
+    monitored = (await known(world))["INC-2026-0001"]
+    assert (monitored.state, monitored.held, monitored.pages) == (State.MONITORING, None, ())
+    await world.forward("9m")
+    assert ((await known(world))["INC-2026-0001"].state, world.rung()) == (State.OPEN, ["alice"]), "it fires still"

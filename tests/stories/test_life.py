@@ -23,7 +23,7 @@ async def test_it_opens_pages_once_watches_and_resolves(world: World) -> None:
     answer = await world.post(notification(alert(firing=False, **HIGH)))
     assert answer.foremost.outcome is Outcome.RESOLVED
     assert (await world.incidents())[0].state is State.MONITORING
-    assert world.sent("acknowledge") == world.sent()
+    assert (world.sent("resolve"), world.sent("acknowledge")) == (world.sent(), []), "the phone is cleared"
     await world.forward("14m")
     assert (await world.incidents())[0].state is State.MONITORING
     await world.forward("2m")
@@ -63,7 +63,7 @@ async def test_a_raised_severity_pages_only_who_was_not_paged(world: World) -> N
     assert world.rung() == ["alice", "eng-lead"]
 
 
-async def test_firing_again_while_watched_falls_back_without_a_page(world: World) -> None:
+async def test_firing_again_while_watched_notifies_the_same_people_again(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH)))
     await world.post(notification(alert(firing=False, **HIGH)))
@@ -74,7 +74,8 @@ async def test_firing_again_while_watched_falls_back_without_a_page(world: World
     await world.forward("9m")
     (incident,) = await world.incidents()
     assert (incident.state, incident.flaps) == (State.OPEN, 1)
-    assert world.rung() == ["alice"]
+    assert world.rung() == ["alice", "alice"]
+    assert [key for _, key in world.pagerduty.open()] == [world.sent()[1]]
 
 
 async def test_firing_again_soon_after_resolution_reopens_and_rings_again(world: World) -> None:
@@ -147,6 +148,12 @@ async def test_cut_notifications_resolve_nothing(world: World) -> None:
     assert world.sent("resolve") == world.sent("acknowledge") == []
 
 
+async def test_a_cut_notification_of_one_tenant_pages(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing", labels={"tenant": "acme"}), truncated=50))
+    assert ((await world.incidents())[0].severity, world.rung()) == ("SEV-2", ["alice"])
+
+
 async def test_absence_resolves_nothing(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH), alert("Other")))
@@ -204,6 +211,6 @@ async def test_whom_a_person_calls_while_it_is_watched_is_paged(world: World) ->
     assert world.rung() == ["alice", "cto"]
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.quiet()
-    assert [one["status"] for one in world.pagerduty.alerts.values()] == ["acknowledged", "acknowledged"]
+    assert [one["status"] for one in world.pagerduty.alerts.values()] == ["resolved", "acknowledged"]
     await world.forward("15m")
     assert [one["status"] for one in world.pagerduty.alerts.values()] == ["resolved", "resolved"]

@@ -44,3 +44,25 @@ async def test_an_end_that_nobody_holds_still_changes_nothing(world: World) -> N
     assert answer.foremost.incident is None
     (incident,) = await world.incidents()
     assert (incident.state, incident.firing) == (State.OPEN, 2)
+
+
+async def test_an_end_is_heard_where_it_is_held_although_its_key_leads_to_another_open_incident(world: World) -> None:
+    await regrouped(world)
+    slow = alert("ServiceSlow", labels=SHOP)
+    await world.post(notification(slow, group="shop"))
+    first, second = sorted(await world.incidents(), key=lambda one: str(one.id))
+    assert (first.firing, second.firing) == (2, 1)
+    await world.post(notification(slow, alert("ServiceDown", firing=False, labels=SHOP), group="shop"))
+    first, second = sorted(await world.incidents(), key=lambda one: str(one.id))
+    assert (first.firing, second.state, second.firing) == (1, State.OPEN, 1)
+
+
+async def test_an_end_is_an_end_in_each_incident_that_has_the_alert(world: World) -> None:
+    await regrouped(world)
+    await world.post(notification(alert("ServiceSlow", labels=SHOP), alert("ServiceDown", labels=SHOP), group="shop"))
+    first, second = sorted(await world.incidents(), key=lambda one: str(one.id))
+    assert (first.firing, second.firing) == (2, 2)
+    ends = [alert(name, firing=False, labels=SHOP) for name in ("ServiceSlow", "ServiceDown")]
+    await world.post(notification(*ends, group="shop"))
+    first, second = sorted(await world.incidents(), key=lambda one: str(one.id))
+    assert (first.firing, second.firing, second.state) == (1, 0, State.MONITORING)

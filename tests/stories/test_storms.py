@@ -117,3 +117,37 @@ async def test_what_a_storm_has_let_out_is_reminded_of(world: World) -> None:
     assert [event.text for event in log if event.kind is Kind.REMINDER] == [
         "nobody is Incident Commander; no update for 30 min"
     ]
+
+
+async def spread(world: World, count: int) -> None:
+    """Open so many incidents, ten at a time: no storm."""
+    for first in range(0, count, 10):
+        await burst(world, first, 10, HIGH)
+        await world.forward("90s")
+
+
+async def over(world: World, count: int) -> None:
+    """End all of their alerts."""
+    for number in range(count):
+        await world.post(notification(alert(f"A{number}", firing=False, **HIGH), group=f"g{number}"))
+
+
+@pytest.mark.parametrize(("quiet", "state"), [("2m", State.MONITORING), ("16m", State.RESOLVED)])
+async def test_what_fires_again_all_at_once_is_a_storm(world: World, quiet: str, state: State) -> None:
+    await world.open()
+    await spread(world, 30)
+    await over(world, 30)
+    await world.forward(quiet)
+    assert {one.state for one in await world.incidents()} == {state}
+    before = len(world.rung())
+    assert before == 30
+    starts = {"starts": "2026-11-23T14:30:00Z"}
+    for number in range(30):
+        await world.post(notification(alert(f"A{number}", **starts, **HIGH), group=f"g{number}"))
+    (storm,) = await storms(world)
+    assert len(world.rung()) == before + 21, "twenty by themselves, and the storm for the rest"
+    held = [one for one in await world.incidents() if one.held == "storm"]
+    assert (len(held), {one.parent for one in held}) == (10, {storm.uid})
+    worst = alert("A29", **starts, labels={"scope": "all_users"}, annotations={"error_rate": "61%"})
+    await world.post(notification(worst, group="g29"))
+    assert "eng-lead" in world.rung()[before + 21 :], "a SEV-1 is never held back"

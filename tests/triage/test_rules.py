@@ -60,6 +60,19 @@ def test_otherwise_is_capped_too() -> None:
     assert (decision.severity, decision.rule, decision.capped_by) == (Severity.SEV3, "otherwise", "single-tenant")
 
 
+def test_counting_the_tenants_of_a_truncated_notification_caps_nothing() -> None:
+    one = alert(alertname="Auth", tenant="acme")
+    (whole,), (cut,) = REFERENCE.decide([one]), REFERENCE.decide([one], partial=True)
+    assert (whole.severity, whole.capped_by) == (Severity.SEV3, "single-tenant")
+    assert (cut.severity, cut.capped_by, cut.scope) == (Severity.SEV2, None, "single_tenant")
+
+
+def test_what_an_alert_says_of_itself_caps_it_in_a_truncated_notification_too() -> None:
+    alerts = [alert(alertname="Auth", scope="single_tenant"), alert(alertname="Auth", environment="dev")]
+    decisions = REFERENCE.decide(alerts, partial=True)
+    assert [one.capped_by for one in decisions] == ["single-tenant", "not-production"]
+
+
 def test_the_strictest_cap_counts() -> None:
     decision = decide(REFERENCE, alert(alertname="Auth", tenant="acme", environment="dev"))
     assert (decision.severity, decision.rule, decision.capped_by) == (Severity.SEV4, "authentication", "not-production")

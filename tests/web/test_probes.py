@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from receiver.pipeline.store_monitor import STRIKES
 from receiver.store.conditions import StoreUnreachable
+from tests.fakes import Answer
+from tests.stories.world import alert, notification
 from tests.web.conftest import House
 
 
@@ -20,6 +22,16 @@ async def test_a_live_replica_says_how_its_parts_are(house: House) -> None:
     assert said["store"] == {"up": True, "durability": "fsync", "away_seconds": 0}
     assert said["channels"]["pager"] == "complete"
     assert said["channels"]["hook"] == "off"
+
+
+async def test_a_key_that_the_pager_refuses_stands_there_until_it_is_accepted(house: House) -> None:
+    house.world.pagerduty.script.extend([Answer(status=403)] * 20)
+    await house.world.post(notification(alert("ApiDown")))
+    for path in ("/healthz", "/readyz"):
+        assert (await house.get(path))[1]["channels"]["pager"] == "key refused"
+    house.world.pagerduty.script.clear()
+    await house.world.forward("1m")
+    assert (await house.get("/healthz"))[1]["channels"]["pager"] == "complete"
 
 
 async def gone(limit: float) -> None:

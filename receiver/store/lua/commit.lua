@@ -11,13 +11,14 @@
 --          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries], ...], timers = [[member, ms or 0], ...],
 --          held = [[group, JSON, ms], ...], unheld = [group, ...],
 --          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
---          storm = [most, since ms] or [] (a new incident is stale once so many have opened since),
+--          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
 --          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          past (JSON: what figures need of the incident, model/past.py),
 --          summary (JSON: what a replica keeps of an open incident, model/incident_summary.py; "": none),
 --          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
+--          again (bool: it fires again and calls people anew, which counts in a storm as an opening does),
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
@@ -41,10 +42,10 @@ local writes = ARGV[2] ~= ''
 if writes then
   local version = tonumber(redis.call('HGET', here, 'version') or '0')
   if version ~= h.version then return {'stale'} end
-  if version == 0 and #h.storm > 0 then
+  if #h.storm > 0 then
     local since = h.storm[2]
-    local uncounted = redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
-    if redis.call('ZCOUNT', p .. 'index', since, '+inf') - uncounted >= h.storm[1] then return {'stale'} end
+    local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') + redis.call('ZCOUNT', p .. 'again', since, '+inf')
+    if recent - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf') >= h.storm[1] then return {'stale'} end
   end
 end
 if #h.turn > 0 and tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') ~= h.turn[2] then return {'stale'} end
@@ -99,6 +100,11 @@ if writes then
     id = redis.call('HGET', here, 'id')
   end
   redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
+  if h.again then
+    redis.call('ZADD', p .. 'again', h.now, h.uid)
+    redis.call('ZREMRANGEBYSCORE', p .. 'again', '-inf', h.now - 86400000)
+    redis.call('EXPIRE', p .. 'again', 172800)
+  end
   if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
   if h.open then redis.call('ZADD', p .. 'open', h.opened, h.uid) else redis.call('ZREM', p .. 'open', h.uid) end
   -- The version before it tells a summary that a release without summaries has left behind.

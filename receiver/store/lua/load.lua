@@ -6,9 +6,9 @@
 --          are counted, count of ended fingerprints, those fingerprints...
 -- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
---           turn: raised by every commit about this key, how many incidents opened since (none uncounted), uid of the open storm or "",
---           flat fingerprint, correlation key of those that were split off, and of those that have ended where the key
---           leads to nothing open and another incident holds them}
+--           turn: raised by every commit about this key, how many incidents opened since (none uncounted) or called anew, uid of the open storm or "",
+--           flat fingerprint, correlation key of those that were split off, and of those that have ended where another
+--           open incident holds them}
 -- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
 -- fingerprint, that one.
 local p = ARGV[1]
@@ -33,6 +33,7 @@ local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0')
 local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
 local since = ARGV[count + 5]
 local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
+recent = recent + redis.call('ZCOUNT', p .. 'again', since, '+inf')
 local storm = redis.call('GET', p .. 'key:storm') or ''
 local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
 if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) then uid = one end
@@ -59,14 +60,15 @@ if redis.call('EXISTS', p .. 'apart') == 1 then
   look(count + 7, count + 6 + tonumber(ARGV[count + 6]))
 end
 -- What belongs together was decided otherwise when it began (a reload, other grouping): it ends where it is held.
-if #apart == 0 and (uid == '' or not open(uid)) then
-  local keys, last = {}, count + 6 + tonumber(ARGV[count + 6])
+do
+  local keys, known, last = {}, {}, count + 6 + tonumber(ARGV[count + 6])
+  for i = 1, #apart, 2 do known[apart[i]] = true end
   for i = count + 7, last, STEP do
     local stop = math.min(i + STEP - 1, last)
     local holders = redis.call('HMGET', p .. 'owner', unpack(ARGV, i, stop))
     for j = i, stop do
       local home = holders[j - i + 1]
-      if home and home ~= uid and open(home) then
+      if home and home ~= uid and not known[ARGV[j]] and open(home) then
         if not keys[home] then keys[home] = cjson.decode(redis.call('HGET', p .. 'inc:' .. home, 'state')).key end
         apart[#apart + 1] = ARGV[j]; apart[#apart + 1] = keys[home]
       end

@@ -1,0 +1,196 @@
+"""Every history of at most six events of one alert: it never fires with nobody called and nobody to be called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from receiver.incident.commands import on_command
+from receiver.incident.illegal import Illegal
+from receiver.incident.journal import Draft, replay
+from receiver.incident.shelter import look_again
+from receiver.incident.timing import on_timer, timers
+from receiver.model.command import Acknowledge, Command, Mitigate
+from receiver.model.event import Actor, ActorKind
+from receiver.model.incident import TAKEN, Incident, State
+from receiver.model.notice import Action
+from receiver.pipeline.notices import page_action
+from tests.incident.given import POLICY, STARTS, Store, alert, at, part, policy
+
+EVENTS = ("fire", "end", "acknowledge", "mitigate", "window", "raise")
+LENGTH = 6
+CALLING = ("monitor", "verify", "escalate", "answer", "lapse", "join", "shelter")
+"""Timers that call people, or look again whether to."""
+ALICE = Actor(kind=ActorKind.API, name="alice")
+
+
+class Life:
+    """One alert, the incidents that it makes, and one maintenance window."""
+
+    def __init__(self) -> None:
+        self.window = False
+        self.store = Store(policy(windows=self._windows))
+        self.now = 0
+        self.firing = False
+        self.starts = 0
+        self.worst = 2
+        self.resolved: set[str] = set()
+        """Keys that were resolved at the vendor: under none of them anybody is called again."""
+
+    def _windows(self, labels: Mapping[str, str], now: datetime) -> tuple[str, datetime] | None:
+        return ("fix", now + timedelta(hours=8)) if self.window else None
+
+    def copy(self) -> Life:
+        """Return the same life, to go on from here in another way."""
+        other = Life()
+        for name in ("window", "now", "firing", "starts", "worst"):
+            setattr(other, name, getattr(self, name))
+        for name in ("incidents", "pointers", "owners", "tombs", "held"):
+            setattr(other.store, name, dict(getattr(self.store, name)))
+        other.resolved = set(self.resolved)
+        other.store.logs = {uid: list(log) for uid, log in self.store.logs.items()}
+        other.store.records = {uid: dict(kept) for uid, kept in self.store.records.items()}
+        return other
+
+    def live(self, event: str, gap: int) -> None:
+        """Let `gap` seconds pass, and then the event."""
+        self.now += gap
+        self._tick()
+        _DO[event](self)
+        self._tick()
+        for incident in self.store.incidents.values():
+            over = [page.key for page in incident.pages if page_action(page, incident) is Action.RESOLVE]
+            self.resolved.update(over)
+
+    def _tick(self) -> None:
+        self.store.tick(at(self.now))
+        for uid in list(self.store.incidents):
+            for name in ("escalate", "answer", "lapse", "join"):
+                draft = on_timer(name, self.store.incidents[uid], self.store.policy, at(self.now))
+                if draft is not None:
+                    self.store.write(draft)
+
+    def fire(self) -> None:
+        if not self.firing:
+            self.firing, self.starts, self.worst = True, self._clock(), 2
+        self._tell()
+
+    def end(self) -> None:
+        self.firing = False
+        self._tell()
+
+    def worse(self) -> None:
+        if not self.firing:
+            self.fire()
+        self.worst = 1
+        self._tell()
+
+    def act(self, command: Command) -> None:
+        for incident in self.store.open():
+            try:
+                self.store.write(on_command(command, incident, self.store.policy, ALICE, at(self.now)))
+            except Illegal:
+                continue
+
+    def toggle(self) -> None:
+        self.window = not self.window
+        if self.window:
+            return
+        for incident in self.store.open():
+            if incident.held_until is not None:
+                draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="shelter"), at(self.now))
+                look_again(draft, self.store.policy, [alert("A").labels] if incident.firing else [])
+                self.store.write(draft)
+
+    def _clock(self) -> int:
+        return round((at(self.now) - STARTS).total_seconds())
+
+    def _tell(self) -> None:
+        self.store.tell(part(alert("A", firing=self.firing, starts=self.starts, worst=self.worst)), at(self.now))
+
+    def check(self, history: tuple[str, ...]) -> None:
+        """Fail where the alert fires, nobody has acknowledged, no page is open and no timer is set."""
+        if not self.firing or self.store.held:
+            return
+        (incident,) = self.store.open() or [None]
+        assert incident is not None, f"it fires without an incident after {history}"
+        assert incident.firing, f"it fires, and its incident does not know after {history}"
+        assert self.called_for(incident), (
+            f"nobody is called and nobody will be after {history}: {incident.state}, held {incident.held}"
+        )
+
+    def called_for(self, incident: Incident) -> bool:
+        """Return whether somebody has it, is called, or will be."""
+        if incident.state in TAKEN:
+            return True
+        open_ = [page for page in incident.pages if page_action(page, incident) is Action.TRIGGER]
+        if any(page.key not in self.resolved for page in open_):
+            return True
+        return any(at is not None for name, at in timers(incident, POLICY).items() if name in CALLING)
+
+
+_DO: dict[str, Callable[[Life], None]] = {
+    "fire": Life.fire,
+    "end": Life.end,
+    "acknowledge": lambda life: life.act(Acknowledge()),
+    "mitigate": lambda life: life.act(Mitigate()),
+    "window": Life.toggle,
+    "raise": Life.worse,
+}
+
+
+def same(life: Life) -> tuple[object, ...]:
+    """Return what decides about how `life` goes on: of two that agree in it one is enough."""
+    stands = tuple(
+        (
+            one.state, one.resume, one.severity, one.held, one.held_until is not None, one.flapping, one.proposed,
+            one.firing, _before(life, one.monitoring_at), _before(life, one.resolved_at), one.ladder.since is not None,
+            tuple(_before(life, end) for end in one.ends),
+            tuple((page_action(page, one), page.person, page.ring == one.ring, page.withdrawn,
+                   page.seq > one.hushed, page.key in life.resolved, _before(life, page.at)) for page in one.pages),
+        )
+        for one in life.store.incidents.values()
+    )  # fmt: skip
+    holds = tuple(_before(life, until) for _, until in life.store.held.values())
+    records = tuple(
+        (record.firing, record.severity, record.starts_ms - round(at(life.now).timestamp() * 1000))
+        for kept in life.store.records.values() for record in kept.values()
+    )  # fmt: skip
+    return life.window, life.firing, life.worst, life.now - life.starts, stands, holds, records
+
+
+def _before(life: Life, moment: datetime | None) -> float | None:
+    return (at(life.now) - moment).total_seconds() if moment is not None else None
+
+
+@pytest.mark.parametrize("gap", [61, 1200])
+def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> None:
+    ways: dict[tuple[object, ...], tuple[Life, tuple[str, ...]]] = {(): (Life(), ())}
+    states = set()
+    for _ in range(LENGTH):
+        after: dict[tuple[object, ...], tuple[Life, tuple[str, ...]]] = {}
+        for life, history in ways.values():
+            for event in EVENTS:
+                other = life.copy()
+                other.live(event, gap)
+                other.check((*history, event))
+                after.setdefault(same(other), (other, (*history, event)))
+                states.update(one.state for one in other.store.incidents.values())
+        ways = after
+    assert {State.OPEN, State.ACKNOWLEDGED, State.MONITORING} <= states, "the histories reach what they are about"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from([1, 30, 61, 300, 901, 4000])), max_size=LENGTH))
+def test_however_much_time_passes_between_them(events: list[tuple[str, int]]) -> None:
+    life, history = Life(), tuple[str, ...]()
+    for event, gap in events:
+        life.live(event, gap)
+        history = (*history, f"{gap} s, {event}")
+        life.check(history)
+    for uid, incident in life.store.incidents.items():
+        assert replay(life.store.logs[uid]) == incident

@@ -1,0 +1,47 @@
+"""The pager refuses somebody's key: the operators hear of it at once, elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import Answer
+from tests.stories.world import World, alert, notification
+
+HIGH = {"annotations": {"error_rate": "7.3%"}}
+
+
+def told(world: World) -> list[str]:
+    """Return the messages in chat that say that a key is refused."""
+    return [text for one in world.slack.messages if "refuses the key" in (text := str(one))]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_it_is_told_at_once_and_once_and_healthz_says_so(world: World, status: int) -> None:
+    await world.open(2)
+    keys = [replica.work.deliver.keys for replica in world.replicas]
+    world.pagerduty.script.extend([Answer(status=status)] * 200)
+    await world.post(notification(alert("Broken", **HIGH)))
+    (message,) = told(world)
+    assert "pager refuses the key of alice" in message
+    assert str(status) in message
+    assert [name for one in keys for name in one.channels()] == ["pager"]
+    await world.forward("10m")
+    assert len(told(world)) == 1, "once, however often it is tried and whichever replica tries"
+    world.pagerduty.script.clear()
+    await world.forward("1m")
+    assert world.rung() == ["alice"], "it goes on being tried"
+    assert [one.channels() for one in keys if one.channels() == []]
+
+
+async def test_each_key_is_told_of(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.extend([Answer(status=403)] * 200)
+    await world.post(notification(alert("ApiDown")))
+    assert sorted(text.split("the key of ")[1].split()[0] for text in told(world)) == ["alice", "eng-lead"]
+
+
+async def test_a_pager_that_is_away_refuses_no_key(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.extend([Answer(status=503)] * 5)
+    await world.post(notification(alert("Broken", **HIGH)))
+    assert (told(world), world.one.work.deliver.keys.channels()) == ([], [])
