@@ -52,6 +52,7 @@ REASONS = {
     Cleanup("pipeline/silencing.py", "Silencing.end", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/deliver.py", "Deliver._send", "self._again"): OWN_COMMAND,
     Cleanup("pipeline/deliver.py", "Deliver._send", "self._detour"): OWN_COMMAND,
+    Cleanup("pipeline/deliver.py", "Deliver._send", "self.keys.refused"): OWN_COMMAND,
     Cleanup("pipeline/respond.py", "Respond.act", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/respond.py", "Respond.declare", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/respond.py", "Respond.merge", "self.before"): OWN_COMMAND,

@@ -29,7 +29,7 @@ BASE = summarize(incident(), POLICY)
 
 
 def one(uid: str, **more: Any) -> IncidentSummary:
-    pages = (PageMark(f"page-{uid}", "pager", 1),)
+    pages = (PageMark(f"page-{uid}", "pager", 1, "alice", False, True),)
     changed: dict[str, Any] = {"uid": uid, "key": f"key-{uid}", "keys": (f"key-{uid}",), "pages": pages, **more}
     return BASE._replace(**changed)
 
@@ -90,7 +90,7 @@ def test_a_key_leads_to_the_newest_and_never_to_what_was_merged_away(cache: Inci
 
 
 def test_a_page_leads_to_every_incident_that_has_it(cache: IncidentCache) -> None:
-    shared = (PageMark("page", "pager", 1),)
+    shared = (PageMark("page", "pager", 1, "alice", False, True),)
     cache.take(one("a", pages=shared))
     cache.take(one("b", pages=shared))
     assert {known.uid for known in cache.paged("page")} == {"a", "b"}
