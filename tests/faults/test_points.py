@@ -57,8 +57,7 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         await asyncio.wait_for(watching, 60)
         assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
         verdict = await made.settled()
-        incidents = await made.incidents()
-        assert [incident["state"] for incident in incidents] == ["resolved"]
+        await until(made.resolved, "the incident to be resolved", 60)
         return verdict
     finally:
         await made.end()
