@@ -1,7 +1,7 @@
 """Judges a run from two ledgers, the sender's and the vendors', and knows nothing of the service.
 
 A notification that was answered with 2xx while it fires and pages is a debt: each of its routing keys must have heard
-one trigger, soon, under one key, and its resolve once everything had been quiet for long enough, and not before.
+one trigger, soon, under one key, and its resolve once the alert had ended, and not before.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ class Verdict:
         return self.lost + self.extra + self.late + self.wrong + self.unresolved
 
 
-def judge(
-    sent: Iterable[Entry], took: Iterable[Entry], downs: Sequence[Span] = (), *, monitor_for: float, more: int = 1
-) -> Verdict:
+def judge(sent: Iterable[Entry], took: Iterable[Entry], downs: Sequence[Span] = (), *, more: int = 1) -> Verdict:
     """Return what is wrong.
 
     `sent` has an entry for each attempt: probe, firing, pages (routing keys), at, answered, status (None: no answer).
@@ -88,7 +86,7 @@ def judge(
         if debt is None or ring.routing_key not in debt.pages:
             verdict.extra.append(f"{ring.probe}: somebody was paged for whom nothing was sent")
             continue
-        _ring(ring, debt, verdict, monitor_for, more)
+        _ring(ring, debt, verdict, more)
     for debt in debts.values():
         if debt.taken is not None:
             _paid(debt, [ring for ring in rings.values() if ring.probe == debt.probe], verdict, downs)
@@ -128,7 +126,7 @@ def _rings(took: Iterable[Entry], verdict: Verdict) -> dict[tuple[str, str], Rin
     return rings
 
 
-def _ring(ring: Ring, debt: Debt, verdict: Verdict, monitor_for: float, more: int) -> None:
+def _ring(ring: Ring, debt: Debt, verdict: Verdict, more: int) -> None:
     verdict.pages += 1
     verdict.repeated += len(ring.triggers) > 1
     if len(ring.triggers) > 1 + more:
@@ -136,8 +134,8 @@ def _ring(ring: Ring, debt: Debt, verdict: Verdict, monitor_for: float, more: in
     if min(ring.triggers) < debt.first_try - SLACK:
         verdict.wrong.append(f"{ring.probe}: paged before it was sent")
     for at in ring.resolves:
-        if debt.ending is None or at < debt.ending + monitor_for - SLACK:
-            verdict.wrong.append(f"{ring.probe}: resolved before it had been quiet for {monitor_for:g} s")
+        if debt.ending is None or at < debt.ending - SLACK:
+            verdict.wrong.append(f"{ring.probe}: resolved before its alert had ended")
     if ring.resolves and max(ring.triggers) > min(ring.resolves):
         verdict.wrong.append(f"{ring.probe}: rang again after its resolve")
     if debt.ended is not None and (not ring.resolves or max(ring.resolves) < max(ring.triggers)):

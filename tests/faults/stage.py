@@ -154,7 +154,7 @@ class Stage:
 
     def verdict(self, more: int = 1) -> Verdict:
         """Return what the ledgers say so far."""
-        return judge(self.sender.entries, self._mine(), self.downs, monitor_for=MONITOR_FOR, more=more)
+        return judge(self.sender.entries, self._mine(), self.downs, more=more)
 
     def _mine(self) -> list[dict[str, Any]]:
         # Several stages may share the vendors; a page key begins with its namespace.
@@ -211,6 +211,10 @@ class Stage:
         if self.store is not None:
             assert await self.owed() == 0
         return verdict
+
+    async def resolved(self) -> bool:
+        """Return whether there is one incident, and it is resolved."""
+        return [incident["state"] for incident in await self.incidents()] == ["resolved"]
 
     async def get(self, path: str, number: int = 0) -> Any:
         """Return what the API answers."""

@@ -348,3 +348,28 @@ async def test_an_emergency_page_that_fails_for_its_own_fault_is_tried_again_and
     await outworld.knock(DOWN)
     await outworld.beats(40)
     assert outworld.rung() == ["eng-lead", "alice"]
+
+
+async def test_firing_again_while_the_store_is_away_it_calls_under_the_key_that_the_incident_will_give(
+    outworld: Outworld,
+) -> None:
+    await outworld.open()
+    await outworld.post(DOWN)
+    await outworld.post(notification(alert("ApiDown", firing=False)))
+    assert outworld.pagerduty.open() == []
+    await outworld.kill()
+    again = notification(alert("ApiDown", starts="2026-11-23T14:05:00Z"))
+    await outworld.knock(again)
+    await outworld.beats(5)
+    assert sorted(outworld.rung()) == ["alice", "alice", "eng-lead", "eng-lead"]
+    calls = outworld.sent()
+    outworld.server.restart()
+    await outworld.beats(2)
+    await outworld.quiet()
+    (incident,) = await outworld.incidents()
+    assert (incident.state, incident.flaps) == (State.OPEN, 1)
+    assert {page.key for page in incident.unanswered} == set(calls[2:])
+    await outworld.post(again)
+    await outworld.forward("1m")
+    assert outworld.sent() == calls, "nobody is rung twice for it"
+    assert len(outworld.pagerduty.open()) == 2
