@@ -17,6 +17,12 @@ MOST_BYTES = 64 * 1024 * 1024
 """Bytes of the bodies of these."""
 SOFT = 256
 """Notifications that may wait for the store; beyond it only those that page, or may, are let in."""
+LONGEST = 1.2
+"""Seconds that the last in the queue may expect to wait; with more before it, it would be refused in the end anyway."""
+WEIGHT = 0.1
+"""Weight of the newest turn in the mean time between two."""
+LINES = 10
+"""Log lines a second about notifications that were refused as overloaded."""
 GROUPS = 20_000
 """Groups whose last severity is known."""
 URGENT = (Severity.SEV1, Severity.SEV2)
@@ -25,13 +31,17 @@ URGENT = (Severity.SEV1, Severity.SEV2)
 class Admission:
     """Counts what is in the process and gives turns at the store, urgent groups first."""
 
-    def __init__(self, turns: int = SIZES[Lane.INGEST]) -> None:
+    def __init__(self, monotonic: Callable[[], float], turns: int = SIZES[Lane.INGEST]) -> None:
         """`turns`: notifications at the store at once; as many as there are connections for them."""
+        self._monotonic = monotonic
         self._inside = 0
         self._bytes = 0
         self._free = turns
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._rest: deque[asyncio.Future[None]] = deque()
+        self._mean = 0.0
+        """Seconds between two turns while somebody waits."""
+        self._passed_at: float | None = None
         self._severities: OrderedDict[str, Severity | None] = OrderedDict()
 
     @property
@@ -41,8 +51,8 @@ class Admission:
 
     @property
     def crowded(self) -> bool:
-        """Whether only urgent groups are let in."""
-        return self.waiting >= SOFT
+        """Whether only urgent groups are let in: the queue is full, or too long to be served in time."""
+        return self.waiting >= SOFT or self.waiting * self._mean > LONGEST
 
     @contextmanager
     def entered(self, size: int) -> Iterator[Callable[[int], None]]:
@@ -111,6 +121,10 @@ class Admission:
             raise Overloaded("no turn at the store within the time of an answer")
 
     def _pass_on(self) -> None:
+        now = self._monotonic()
+        if self._passed_at is not None:
+            self._mean += WEIGHT * (now - self._passed_at - self._mean)
+        self._passed_at = now if self.waiting else None
         for queue in (self._urgent, self._rest):
             while queue:
                 mine = queue.popleft()
@@ -118,3 +132,24 @@ class Admission:
                     mine.set_result(None)
                     return
         self._free += 1
+
+
+class RefusalLog:
+    """Lets so many log lines of refusals through a second: what is refused must cost less than what is taken."""
+
+    def __init__(self) -> None:
+        """Nothing was refused yet."""
+        self._second = -1
+        self._lines = 0
+        self._left_out = 0
+
+    def line(self, now: float) -> int | None:
+        """Return how many refusals had no line since the last one that has; None where this one has none either."""
+        if int(now) != self._second:
+            self._second, self._lines = int(now), 0
+        if self._lines >= LINES:
+            self._left_out += 1
+            return None
+        self._lines += 1
+        left_out, self._left_out = self._left_out, 0
+        return left_out

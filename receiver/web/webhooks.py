@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import structlog
 from aiohttp import web
 
@@ -19,7 +20,7 @@ from receiver.pipeline.parts import judged
 from receiver.store.bulkhead import Lane, lane
 from receiver.store.conditions import Overloaded, StoreAway, StoreSlow
 from receiver.web import body
-from receiver.web.admission import URGENT, Admission
+from receiver.web.admission import URGENT, Admission, RefusalLog
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, Refusal, answer
 from receiver.web.keys import Doors
@@ -39,11 +40,19 @@ UNSAID = 64 * 1024
 """Bytes that a body without Content-Length is counted as until it was read."""
 UNPACKED = 8
 """How many times its own length a compressed body is counted as until it was read."""
+BULKY, BULKY_WAIT = 4 * 1024 * 1024, 1.0
+"""Bytes above which a body is worked on alone, and seconds that the next one waits: each holds the loop for long."""
 PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
 """Such bodies that are parsed at once, that wait for it, and for how many seconds; 503 beyond that."""
 HEAD = 4096
 """Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
+
+ESCAPE = "\\"
+"""Alertmanager quotes the receiver's name as a regular expression; what tells groups apart leaves that out."""
+# Only to tell a group that is known from all others before its body is read: a wrong guess costs the group one retry.
+_GROUP = re.compile(rb'"groupKey"\s*:\s*("(?:[^"\\\\]|\\\\.)*")')
+_RECEIVER = re.compile(rb'"receiver"\s*:\s*("(?:[^"\\\\]|\\\\.)*")')
 
 # Words of the refusal may repeat a label's name: only what no channel could take for markup is told to people.
 _UNTOLD = re.compile(r"[^A-Za-z0-9 .,:;'\"()/_-]")
@@ -67,7 +76,9 @@ class Webhooks:
         """Nothing is under way yet."""
         self.doors = doors
         self.gate = gate
-        self.admission = Admission()
+        self.admission = Admission(doors.clock.monotonic)
+        self._bulky = Admission(doors.clock.monotonic, turns=1)
+        self._refusals = RefusalLog()
         self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
         self._tasks: set[asyncio.Task[Answer]] = set()
 
@@ -84,13 +95,21 @@ class Webhooks:
                 line.outcome = OVERLOADED
             raise
         finally:
-            took = self.doors.clock.monotonic() - began
-            self.doors.metrics.webhooks.labels("alertmanager", line.outcome).inc()
-            self.doors.metrics.webhook_duration.observe(took)
-            taken = line.outcome not in ("error", "refused", "unauthorized", "unavailable", OVERLOADED)
-            say = log.info if taken else log.warning
-            say("webhook", source="alertmanager", outcome=line.outcome, reason=line.reason,
-                duration_ms=round(took * 1000, 1), **line.fields)  # fmt: skip
+            self._count(line, began)
+
+    def _count(self, line: _Line, began: float) -> None:
+        took = self.doors.clock.monotonic() - began
+        self.doors.metrics.webhooks.labels("alertmanager", line.outcome).inc()
+        self.doors.metrics.webhook_duration.observe(took)
+        if line.outcome == OVERLOADED:
+            left_out = self._refusals.line(began)
+            if left_out is None:
+                return
+            line.fields["not_logged"] = left_out
+        taken = line.outcome not in ("error", "refused", "unauthorized", "unavailable", OVERLOADED)
+        say = log.info if taken else log.warning
+        say("webhook", source="alertmanager", outcome=line.outcome, reason=line.reason,
+            duration_ms=round(took * 1000, 1), **line.fields)  # fmt: skip
 
     async def _serve(self, request: web.Request, line: _Line) -> web.Response:
         caller = self.gate.admit(request, Scope.INGEST)
@@ -103,7 +122,7 @@ class Webhooks:
             with self.admission.entered(_estimate(request, most)) as measured:
                 raw = await body.read_body(request, most)
                 measured(len(raw))
-                said = await self._accepted(raw, request, caller.name, line)
+                said = await self._bulky_in_turn(raw, request, caller.name, line)
         except Overloaded as overloaded:
             raise Refusal(503, OVERLOADED, f"overloaded: {overloaded}; send it again") from None
         first = said.foremost
@@ -114,8 +133,21 @@ class Webhooks:
             shape["all"] = [_shape(part) for part in said.parts]
         return answer(shape)
 
+    async def _bulky_in_turn(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
+        if len(raw) <= BULKY:
+            return await self._accepted(raw, request, caller, line)
+        try:
+            async with self._bulky.turn(BULKY_WAIT, urgent=True):
+                return await self._accepted(raw, request, caller, line)
+        except Overloaded:
+            self.doors.refused.add_unparsed(raw)
+            raise
+
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
+        if self.admission.crowded and self._known_mild(raw):
+            # Without reading it: what is refused must cost less than what is taken.
+            raise Overloaded("too many notifications wait for the store")
         try:
             notification = await self._parse(raw, request, caller)
         except Refusal as refusal:
@@ -205,6 +237,16 @@ class Webhooks:
         except TimeoutError:
             raise StoreSlow(f"no commit within {STORE_LIMIT:g} s") from None
 
+    def _known_mild(self, raw: bytes) -> bool:
+        group, receiver = _GROUP.search(raw), _RECEIVER.search(raw)
+        if group is None or receiver is None:
+            return False
+        try:
+            name = _group_name(orjson.loads(receiver[1]), orjson.loads(group[1]))
+        except orjson.JSONDecodeError:
+            return False
+        return self.admission.known(name) and not self.admission.urgent(name)
+
     def _may_page(self, notification: Notification) -> bool:
         if len(notification.alerts) > LARGE:
             return True  # judging it takes longer than letting it in
@@ -229,7 +271,11 @@ def _shape(said: Said) -> dict[str, Any]:
 
 
 def _group(notification: Notification) -> str:
-    return f"{notification.receiver}\0{notification.group_key}"
+    return _group_name(notification.receiver, notification.group_key)
+
+
+def _group_name(receiver: str, group_key: str) -> str:
+    return f"{receiver.replace(ESCAPE, '')}\0{group_key}"
 
 
 def _estimate(request: web.Request, most: int) -> int:

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from receiver.clock import Clock
 from receiver.model.severity import Severity
 from receiver.store.conditions import Overloaded
 from receiver.web import admission
-from receiver.web.admission import Admission
+from receiver.web.admission import Admission, RefusalLog
 
 
 async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:
@@ -19,7 +20,7 @@ async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, 
 
 
 async def test_urgent_groups_have_their_turn_first() -> None:
-    made, order, go = Admission(turns=1), list[str](), asyncio.Event()
+    made, order, go = Admission(Clock().monotonic, turns=1), list[str](), asyncio.Event()
 
     async def first() -> None:
         async with made.turn(5.0, urgent=False):
@@ -39,7 +40,7 @@ async def test_urgent_groups_have_their_turn_first() -> None:
 
 
 async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
-    made, go = Admission(turns=1), asyncio.Event()
+    made, go = Admission(Clock().monotonic, turns=1), asyncio.Event()
 
     async def first() -> None:
         async with made.turn(5.0, urgent=False):
@@ -62,7 +63,7 @@ async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
 
 
 async def test_one_cancelled_in_the_moment_of_its_turn_passes_it_on() -> None:
-    made, order = Admission(turns=1), list[str]()
+    made, order = Admission(Clock().monotonic, turns=1), list[str]()
     async with made.turn(5.0, urgent=False):
         unlucky = asyncio.create_task(queued(made, "unlucky", order, urgent=True))
         other = asyncio.create_task(queued(made, "other", order, urgent=False))
@@ -75,7 +76,7 @@ async def test_one_cancelled_in_the_moment_of_its_turn_passes_it_on() -> None:
 def test_requests_and_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "MOST", 2)
     monkeypatch.setattr(admission, "MOST_BYTES", 1000)
-    made = Admission()
+    made = Admission(Clock().monotonic)
     with made.entered(10_000):
         pass  # one alone is bounded by server.max_body
     with made.entered(600) as measured:
@@ -90,10 +91,33 @@ def test_requests_and_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_last_severity_of_a_group_is_known_and_forgotten_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "GROUPS", 2)
-    made = Admission()
+    made = Admission(Clock().monotonic)
     made.learn("a", Severity.SEV1)
     made.learn("b", Severity.SEV4)
     made.learn("a", Severity.SEV2)
     assert (made.urgent("a"), made.urgent("b"), made.urgent("c")) == (True, False, False)
     made.learn("c", None)
     assert [made.known(name) for name in "abc"] == [True, False, True]
+
+
+async def test_a_queue_that_cannot_be_served_in_time_is_crowded_long_before_it_is_full() -> None:
+    now = [0.0]
+    made, order = Admission(lambda: now[0], turns=1), list[str]()
+    async with made.turn(5.0, urgent=False):
+        tasks = [asyncio.create_task(queued(made, str(n), order, urgent=False)) for n in range(20)]
+        await asyncio.sleep(0)
+        assert not made.crowded
+    for _ in range(10):
+        now[0] += 0.4  # seconds that each turn takes
+        await asyncio.sleep(0)
+    assert made.crowded
+    await asyncio.gather(*tasks)
+    assert not made.crowded, "nobody waits"
+
+
+def test_refusals_have_ten_lines_a_second_and_a_count() -> None:
+    made = RefusalLog()
+    lines = [made.line(100 + n / 1000) for n in range(50)]
+    assert lines == [0] * 10 + [None] * 40
+    assert made.line(101.0) == 40
+    assert made.line(101.1) == 0
