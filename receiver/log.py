@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import queue
 import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, TextIO
@@ -19,6 +19,8 @@ from receiver.model.base import rfc3339
 HIDDEN = "***"
 WAITING = 10_000
 """Records that wait for a reader who is slow; what comes then is dropped and counted: a log never holds up a page."""
+GATHER, BATCH = 0.05, 500
+"""Seconds for which records are gathered before they are written, and how many are written at once."""
 LAST_WORDS = 2.0
 """Seconds that an ending process waits for its last records."""
 CUT = 8192
@@ -128,13 +130,22 @@ def to_json(_: Any, __: str, record: Record) -> str:
 
 
 class Writer(logging.Handler):
-    """Writes in a thread of its own: a full pipe or disk costs records, never a page."""
+    """Writes in a thread of its own: a full pipe or disk costs records, never a page.
+
+    The thread is woken for the first record and then gathers: waking it for each costs the event loop more than the
+    record itself does.
+    """
 
     def __init__(self, stream: TextIO, waiting: int = WAITING) -> None:
         """Start the thread; it ends with `close`."""
         super().__init__()
         self._stream = stream
-        self._queue: queue.Queue[str | None] = queue.Queue(waiting)
+        self._most = waiting
+        self._lines: deque[str] = deque()
+        self._idle = True
+        """Whether the thread waits to be woken."""
+        self._wake = threading.Event()
+        self._over = threading.Event()
         self.dropped = 0
         """Records that nobody took in time."""
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -143,32 +154,51 @@ class Writer(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record, or drop and count it."""
         try:
-            self._queue.put_nowait(self.format(record))
-        except queue.Full:
-            self.dropped += 1
+            line = self.format(record)
         except (TypeError, ValueError, KeyError, AttributeError):
             self.handleError(record)  # a record that cannot be written must not break what it tells about
+            return
+        if len(self._lines) >= self._most:
+            self.dropped += 1
+            return
+        self._lines.append(line)
+        if self._idle:
+            self._idle = False
+            self._wake.set()
 
     def close(self) -> None:
         """Write what waits, for two seconds at most."""
-        if self._thread.is_alive():
-            try:
-                self._queue.put(None, timeout=LAST_WORDS)
-            except queue.Full:
-                pass
-            else:
-                self._thread.join(LAST_WORDS)
+        self._over.set()
+        self._wake.set()
+        self._thread.join(LAST_WORDS)
         super().close()
 
     def _run(self) -> None:
         told = 0
-        while (line := self._queue.get()) is not None:
-            if self.dropped > told:
-                line = f'{{"level":"warning","event":"log_records_dropped","count":{self.dropped - told}}}\n{line}'
-                told = self.dropped
-            try:
-                self._stream.write(line + "\n")
-                if self._queue.empty():
-                    self._stream.flush()
-            except (OSError, ValueError):
-                self.dropped += 1
+        while True:
+            if not self._lines:
+                if self._over.is_set():
+                    return
+                # Set before the last look: a record that comes between them wakes the thread.
+                self._idle = True
+                if not self._lines:
+                    self._wake.wait()
+                self._idle = False
+                self._wake.clear()
+                self._over.wait(GATHER)
+                continue
+            told = self._write(told)
+
+    def _write(self, told: int) -> int:
+        batch = []
+        if self.dropped > told:
+            batch.append(f'{{"level":"warning","event":"log_records_dropped","count":{self.dropped - told}}}')
+            told = self.dropped
+        for _ in range(min(len(self._lines), BATCH)):
+            batch.append(self._lines.popleft())
+        try:
+            self._stream.write("\n".join(batch) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.dropped += len(batch)
+        return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -40,6 +41,10 @@ from receiver.triage.rules import Answers
 
 RECEIVERS = 100
 """Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
+STRAIGHT = 50
+"""Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
+DIGESTS = 10_000
+"""Groups of which the digest of the last notification is kept."""
 TRIES = 12
 """Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
 
@@ -94,6 +99,8 @@ class Intake:
         self.deliver = deliver
         self.watchdogs = Watchdogs(connection)
         self._heard: set[str] = set()
+        self._digests: OrderedDict[str, str] = OrderedDict()
+        """What this replica has heard last of each group."""
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
         """What queries have said of alerts lately, by fingerprint and measurement."""
         self.unsure: Callable[[Sequence[Unsure], str | None, datetime], None] = lambda unsure, incident, now: None
@@ -134,7 +141,9 @@ class Intake:
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
         seen: Sequence[Seen | None] = [None] * len(groups)
-        if not released:
+        # What this replica has not heard last of the group is hardly a repetition: it is looked up as it is loaded.
+        straight = len(groups) == 1 and len(alive) <= STRAIGHT and self._digests.get(groups[0]) != texts[0]
+        if not released and not straight:
             seen = await self.incidents.seen(groups)
         fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
         # Only what is new needs a decision: a duplicate costs one read and no rule.
@@ -146,7 +155,9 @@ class Intake:
                 said.append(_again(last))
             else:
                 part = parts[index]
-                said += await self._decide(part, texts[index], setting, now, (adopted or {}).get(part.key, ()))
+                sent = (adopted or {}).get(part.key, ())
+                said += await self._decide(part, texts[index], setting, now, sent, straight=straight and not released)
+            self._remember(groups[index], texts[index])
         if any(fresh):
             self.kept(notification, now)
         if any(one.outcome is Outcome.DUPLICATE for one in said):
@@ -154,6 +165,12 @@ class Intake:
             self.metrics.duplicates.inc()
             self.absorbed(now)
         return Answer(tuple(said))
+
+    def _remember(self, group: str, digest: str) -> None:
+        self._digests[group] = digest
+        self._digests.move_to_end(group)
+        if len(self._digests) > DIGESTS:
+            self._digests.popitem(last=False)
 
     async def hear_again(self) -> None:
         """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
@@ -196,12 +213,17 @@ class Intake:
         now: datetime,
         adopted: Sequence[tuple[Page, bool]],
         told: Collection[str] = (),
+        *,
+        straight: bool = False,
     ) -> list[Said]:
         # `told`: fingerprints that were split off, whose incident is told by another part.
+        # `straight`: it may still turn out to be a repetition.
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
         for _ in range(TRIES):
             known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
+            if straight and known.seen is not None and known.seen.digest == text:
+                return [_again(known.seen)]
             away = {name: key for name, key in known.apart.items() if key != part.key and name not in told}
             if away:
                 # What was split off first: once the rest is written, a repetition of the group is a duplicate.

@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from receiver.loop_time import LoopTime
 from receiver.store.bulkhead import SIZES, Bulkhead, Lane, current_lane, lane
+from receiver.store.command_batches import CommandBatches
 from receiver.store.conditions import Contended as Contended
 from receiver.store.conditions import NotDurable, StoreSlow, StoreUnreachable, condition_of
 from receiver.store.conditions import Overloaded as Overloaded
@@ -20,6 +21,8 @@ from receiver.store.keys import Keys
 
 COMMAND_LIMIT = 1.2
 """Seconds of loop time, and 0.3 for a connection: together below the 2 s of a webhook's answer (surfaces.md)."""
+BATCHED = 400
+"""Arguments up to which a script travels with other commands: a larger one would hold them up."""
 CONNECT_LIMIT = 0.3
 
 
@@ -54,6 +57,7 @@ class Connection:
         """What the server really promises: fsync, waitaof, replicas, everysec, memory."""
         self.time = time or LoopTime()
         self._bulkheads = {kind: Bulkhead(url, size, self.time) for kind, size in SIZES.items()}
+        self._batches = {kind: CommandBatches(kind, self) for kind in Lane}
 
     @property
     def client(self) -> Any:
@@ -66,7 +70,9 @@ class Connection:
         return self.durability != "fsync" or self.level in ("fsync", "waitaof")
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once what is on its way has been answered."""
+        for batches in self._batches.values():
+            await batches.end()
         for bulkhead in self._bulkheads.values():
             await bulkhead.close()
 
@@ -87,8 +93,21 @@ class Connection:
                         bulkhead.close_idle()
                 raise condition from None
 
+    async def call(self, *command: Any) -> Any:
+        """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
+        reply = await self._batches[current_lane()].call(*command)
+        if isinstance(reply, Exception):
+            raise condition_of(reply)
+        return reply
+
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply. Raises StoreAway."""
+        if len(args) <= BATCHED:
+            reply = await self._batches[current_lane()].call("EVALSHA", script.sha, len(keys), *keys, *args)
+            if not isinstance(reply, Exception):
+                return reply
+            if not isinstance(reply, NoScriptError):
+                raise condition_of(reply)
         async with self.guarded() as client:
             return await self._eval(client, script, keys, args)
 

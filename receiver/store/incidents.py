@@ -60,6 +60,8 @@ class Known:
     apart: Mapping[str, str] = field(default_factory=dict)
     """Fingerprints that a person has split off, or that end while another incident holds them, and the correlation key
     where each belongs now."""
+    seen: Seen | None = None
+    """What the group's last durable notification led to."""
 
 
 class Incidents:
@@ -73,8 +75,7 @@ class Incidents:
 
     async def seen(self, groups: Sequence[str]) -> list[Seen | None]:
         """Return, for each group, what it last said: one read, which is all that a duplicate costs."""
-        async with self.connection.guarded() as client:
-            values = await client.mget([self.keys.seen(group) for group in groups])
+        values = await self.connection.call("MGET", *(self.keys.seen(group) for group in groups))
         return [Seen(*value.split("|", 3)) if value else None for value in values]
 
     async def known(
@@ -90,7 +91,7 @@ class Incidents:
             [self.keys.named(f"key:{key}")],
             [self.keys.prefix, group, key, len(firing), *firing, since_ms, len(ended), *ended],
         )
-        own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm, apart = said
+        own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm, apart, seen = said
         incident = None
         records: dict[str, AlertRecord] = {}
         if uid:
@@ -108,6 +109,7 @@ class Incidents:
             recent=recent,
             storm=storm,
             apart=dict(zip(apart[::2], apart[1::2], strict=True)),
+            seen=Seen(*seen.split("|", 3)) if seen else None,
         )
 
     async def commit(self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str]) -> Committed:

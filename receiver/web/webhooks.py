@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ from receiver.web.offload import Offload
 ACCEPT_LIMIT = 1.8
 """Seconds for waiting, deciding and committing: the answer must be there within 2 s whatever the store does."""
 LARGE_ACCEPT_LIMIT = 1.9
+GRACE = 0.05
+"""Seconds after the limit until which a task that has just reached it may say so itself."""
 STORE_LIMIT = 1.7
 """Seconds of loop time at the store after which it is the store that is slow, and not this process."""
 LARGE = 200
@@ -168,8 +171,6 @@ class Webhooks:
                 raise
             reason = STORE_SLOW if isinstance(condition, StoreSlow) else "store_away"
             raise Refusal(503, reason, AWAY) from None
-        self.doors.refused.settle(notification)
-        self.admission.learn(_group(notification), answer.foremost.severity)
         return answer
 
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
@@ -216,17 +217,24 @@ class Webhooks:
             if not urgent:
                 raise Overloaded("too many notifications wait for the store")
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
-        async with self.admission.turn(self._left(began, limit), urgent=urgent):
-            with lane(Lane.INGEST):
-                task = asyncio.create_task(self._accept(notification))
-            self._tasks.add(task)
-            task.add_done_callback(self._forget)
-            # Waiting does not end the task: a sender that hangs up leaves no half work behind.
-            await asyncio.wait({task}, timeout=self._left(began, limit))
-            if not task.done() or task.cancelled():
-                task.cancel()
-                raise Overloaded("not decided and committed within the time of an answer")
-            return task.result()
+        turn = self.admission.turn(self._left(began, limit), urgent=urgent)
+        with lane(Lane.INGEST):
+            task = asyncio.create_task(self._in_turn(turn, notification))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        # Waiting does not end the task, nor does a sender that hangs up: half a decision would be wasted, and the next
+        # attempt of the sender is a repetition of what has been stored meanwhile.
+        await asyncio.wait({task}, timeout=self._left(began, limit) + GRACE)
+        if not task.done() or task.cancelled():
+            raise Overloaded("not decided and committed within the time of an answer")
+        return task.result()
+
+    async def _in_turn(self, turn: AbstractAsyncContextManager[None], notification: Notification) -> Answer:
+        async with turn:
+            answer = await self._accept(notification)
+        self.doors.refused.settle(notification)
+        self.admission.learn(_group(notification), answer.foremost.severity)
+        return answer
 
     async def _accept(self, notification: Notification) -> Answer:
         adopted = self.doors.refused.adopting(notification)
@@ -251,7 +259,10 @@ class Webhooks:
         if len(notification.alerts) > LARGE:
             return True  # judging it takes longer than letting it in
         parts = judged(notification, self.doors.setting())
-        return any(one.severity in URGENT for part in parts for one in part.decisions.values())
+        severities = [one.severity for part in parts for one in part.decisions.values()]
+        # Known from now on: its next attempt costs no rule.
+        self.admission.learn(_group(notification), min(severities, key=lambda one: one.rank, default=None))
+        return any(one in URGENT for one in severities)
 
     def _left(self, began: float, limit: float) -> float:
         return max(0.0, limit - (self.doors.clock.monotonic() - began))

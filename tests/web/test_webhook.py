@@ -262,6 +262,7 @@ async def test_a_store_that_is_slow_is_503_in_time(house: House, monkeypatch: py
             ended.set()
 
     monkeypatch.setattr(webhooks, "ACCEPT_LIMIT", 0.05)
+    monkeypatch.setattr(webhooks, "STORE_LIMIT", 0.2)
     monkeypatch.setattr(house.replica.intake, "accept", hangs)
     assert (await house.post(GOOD))[0] == 503
     await asyncio.wait_for(ended.wait(), 2)

@@ -8,7 +8,7 @@
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
 --           turn: raised by every commit about this key, how many incidents opened since (none uncounted) or called anew, uid of the open storm or "",
 --           flat fingerprint, correlation key of those that were split off, and of those that have ended where another
---           open incident holds them}
+--           open incident holds them, what the group last said or ""}
 -- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
 -- fingerprint, that one.
 local p = ARGV[1]
@@ -75,8 +75,9 @@ do
     end
   end
 end
-if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart} end
+local seen = redis.call('GET', p .. 'seen:' .. ARGV[2]) or ''
+if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
 local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id')
-if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart} end
+if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
 local records = redis.call('HGETALL', p .. 'alerts:' .. uid)
-return {own, uid, inc[1], tonumber(inc[2]), inc[3], records, owners, tombs, held, turn, recent, storm, apart}
+return {own, uid, inc[1], tonumber(inc[2]), inc[3], records, owners, tombs, held, turn, recent, storm, apart, seen}

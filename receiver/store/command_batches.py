@@ -1,0 +1,112 @@
+"""Commands of one lane that wait at the same moment travel together: one round trip, and one write to the socket.
+
+Each write to the store's socket wakes another process, which costs more than the command itself. Requests that arrive
+together (a burst, or a replica that was not given the CPU for a while) ask together, so that the cost of a round trip
+falls as the load rises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from receiver.store.bulkhead import Lane, lane
+from receiver.store.conditions import Overloaded, StoreAway
+
+IN_FLIGHT = 4
+"""Batches on their way at once in one lane: a slow store makes nobody wait for the answer of another."""
+MOST = 64
+"""Commands in one batch."""
+WAITING = 2000
+"""Commands that may wait in one lane."""
+
+Command = Sequence[Any]
+
+
+class Commands(Protocol):
+    """What a batch needs of the connection."""
+
+    def guarded(self) -> AbstractAsyncContextManager[Any]:
+        """Run commands on a connection of the present lane."""
+
+
+class CommandBatches:
+    """The commands of one lane that wait, and the batches that are on their way."""
+
+    def __init__(self, kind: Lane, connection: Commands) -> None:
+        """Nothing waits."""
+        self._kind = kind
+        self._connection = connection
+        self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
+        self._flying: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    async def call(self, *command: Any) -> Any:
+        """Return the reply to one command; an error reply is returned as the exception that it is.
+
+        Raises StoreAway.
+        """
+        if len(self._waiting) >= WAITING:
+            raise Overloaded("too many commands wait for the store")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, future))
+        self._schedule()
+        return await future
+
+    async def end(self) -> None:
+        """Wait for what is on its way."""
+        if self._flying:
+            await asyncio.wait(self._flying)
+
+    def _schedule(self) -> None:
+        # At the end of this turn of the loop: what others ask in the same turn goes with it.
+        if not self._scheduled and self._waiting and len(self._flying) < IN_FLIGHT:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._start)
+
+    def _start(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._flying) < IN_FLIGHT:
+            batch: list[tuple[Command, asyncio.Future[Any]]] = []
+            while self._waiting and len(batch) < MOST:
+                command, future = self._waiting.popleft()
+                if not future.done():
+                    batch.append((command, future))
+            if not batch:
+                return
+            with lane(self._kind):
+                task = asyncio.get_running_loop().create_task(self._fly(batch))
+            self._flying.add(task)
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._flying.discard(task)
+        if not task.get_loop().is_closed():
+            self._schedule()
+
+    async def _fly(self, batch: Sequence[tuple[Command, asyncio.Future[Any]]]) -> None:
+        try:
+            async with self._connection.guarded() as client:
+                pipe = client.pipeline(transaction=False)
+                for command, _ in batch:
+                    pipe.execute_command(*command)
+                replies = await pipe.execute(raise_on_error=False)
+        except StoreAway as condition:
+            self._fail(batch, condition)
+        except BaseException:
+            self._fail(batch, StoreAway("the batch of commands was ended"))
+            raise
+        else:
+            for (_, future), reply in zip(batch, replies, strict=True):
+                if not future.done():
+                    future.set_result(reply)
+
+    @staticmethod
+    def _fail(batch: Sequence[tuple[Command, asyncio.Future[Any]]], condition: StoreAway) -> None:
+        for _, future in batch:
+            if not future.done():
+                # An exception of its own for each: a traceback grows on it wherever it is caught.
+                future.set_exception(type(condition)(*condition.args))
