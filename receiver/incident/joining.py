@@ -79,7 +79,9 @@ def _notify(draft: Draft, policy: Policy, names: Iterable[str]) -> None:
     names = list(names)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     note = f"new alert{'s' if len(names) > 1 else ''}: {', '.join(names[:NAMED])}{more}"
-    wanted = _answerers(incident, policy, draft.now)
+    # Whom the rise in severity has just paged has heard of it by that page.
+    heard = {page.person for page in incident.unanswered if page.at == draft.now}
+    wanted = [one for one in _answerers(incident, policy, draft.now) if heard.isdisjoint(one.people)]
     people = {person for one in wanted for person in one.people}
     stale = [page.key for page in incident.unanswered if page.person in people]
     until = later(draft.now, plan.respond, plan.hours, incident.plan.zone)

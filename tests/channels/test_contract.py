@@ -93,7 +93,7 @@ def meant(status: int, kind: str, *, blunt: bool) -> tuple[str, bool, bool]:
     """Return reason, permanent and ambiguous of a status that is no 2xx."""
     if kind == "pagerduty" and 400 < status < 500 and status not in (408, 413, 429):
         # Its own refusal is a 400: what a proxy says is no reason to give a page up.
-        return "auth" if status in (401, 403) else "bad_answer", False, False
+        return "auth" if status in (401, 403, 404) else "bad_answer", False, False
     if blunt or status >= 500:
         return "server_error", False, True
     if status < 400:

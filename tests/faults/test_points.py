@@ -56,9 +56,8 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         await made.sender.deliver(probe, firing=False)
         await asyncio.wait_for(watching, 60)
         assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
-        verdict = await made.settled()
         await until(made.resolved, "the incident to be resolved", 60)
-        return verdict
+        return await made.settled()
     finally:
         await made.end()
 

@@ -180,7 +180,7 @@ async def test_a_raise_rings_those_who_were_not_paged_although_it_is_acknowledge
     await world.post(notification(alert("Broken", **HIGH)))
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.post(notification(alert("Broken", **HIGH), alert("ApiDown")))
-    assert sorted(world.rung()) == ["alice", "eng-lead"]
+    assert sorted(world.rung()) == ["alice", "alice", "eng-lead"], "a new alert worse than all before, for her as well"
     assert (await the(world)).state is State.ACKNOWLEDGED
 
 

@@ -226,8 +226,8 @@ async def test_who_was_never_rung_is_called_once_it_is_worse(world: World) -> No
     await world.forward("1m")
     (incident,) = await world.incidents()
     assert incident.severity == "SEV-1"
-    assert sorted(world.rung()) == ["alice", "eng-lead"]
-    assert world.pagerduty.rung == 2
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"], "bob has acknowledged: a worse alert is news to him"
+    assert world.pagerduty.rung == 3
     # What rings now is answered by the next acknowledgement, not by the one before.
     assert {entry["status"] for entry in world.pagerduty.alerts.values()} == {"triggered"}
     await world.one.respond.act("INC-2026-0001", AddNote(text="looking"), BOB, world.clock.now())
