@@ -28,9 +28,13 @@ _PLAIN_KEYS = frozenset(
     {
         *("name", "receiver", "matchers", "continue", "group_by", "group_wait", "group_interval", "repeat_interval"),
         *("send_resolved", "max_alerts", "mute_time_intervals", "active_time_intervals"),
+        *("groupBy", "groupWait", "groupInterval", "repeatInterval", "sendResolved", "maxAlerts"),
+        *("muteTimeIntervals", "activeTimeIntervals", "matchType", "apiVersion", "kind"),
     }
 )
 """Of Alertmanager's file: what is under these keys is no secret."""
+_UPSTREAM = frozenset({"route", "receivers", "apiVersion", "alertmanager", "alertmanager_config"})
+"""Keys at the top of files of Alertmanager and of what wraps them."""
 
 Span = tuple[int, int]
 """First column and the one behind the last, from 1."""
@@ -115,9 +119,10 @@ def _may_be_secret(document: Document, path: Path, written: str) -> bool:
         return False
     top = set(document.value) if isinstance(document.value, dict) else set()
     credential = bool(_CREDENTIAL.search(written))
-    if top & {"route", "receivers"}:
+    if top & _UPSTREAM:
         keys = [part for part in path if isinstance(part, str)]
-        return credential or (not _PLAIN_KEYS.intersection(keys[-1:]) and not {"match", "match_re"}.intersection(keys))
+        plain = _PLAIN_KEYS.intersection(keys[-1:]) or {"match", "match_re", "matchers"}.intersection(keys)
+        return credential or not plain
     if "tests" in top or top <= set(RulesSettings.model_fields):
         return credential
     found = _known_in_config(document.value, path)

@@ -22,13 +22,11 @@ NAME = 200
 
 
 def living(notification: Notification, setting: Setting) -> tuple[list[Alert], frozenset[str]]:
-    """Return the alerts of a notification without its heartbeats, and the names of those that beat.
+    """Return the alerts of a notification that may open an incident, and the names of the heartbeats in it.
 
     A name is made of the labels that tell one from another; without such labels it is empty.
     """
-    if not setting.watchdog:
-        return list(notification.alerts), frozenset()
-    alive = [a for a in notification.alerts if not setting.beats(a.labels)]
+    alive = [a for a in notification.alerts if setting.alarms(a.labels)]
     beating = [a.labels for a in notification.alerts if a.firing and setting.beats(a.labels)]
     return alive, frozenset(_called(labels, setting.watchdogs_by) for labels in beating)
 
