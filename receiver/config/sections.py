@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from receiver.config.address import EmptyIsNone, Listen, WebAddress, WithoutEmpty, check_store, is_loopback
+from receiver.incident.service_name import SERVICE_FROM
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
 from receiver.model.units import Duration, PositiveDuration, Size, ZoneName
@@ -246,6 +247,8 @@ class Incidents(Settings):
     """How ids are written, of {year}, {month} and {number}."""
     correlate_by: Annotated[tuple[str, ...], AfterValidator(_check_correlation)] = ("group",)
     """`[group]`: receiver and group labels; or names of labels: which alerts belong together."""
+    service_from: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = SERVICE_FROM
+    """Labels that name an incident's service; the first counts whose value names no exporter."""
     monitor_for: Duration = timedelta(minutes=15)
     """After every alert has resolved, how long to watch before resolving."""
     auto_resolve: bool = True

@@ -10,6 +10,8 @@ from functools import cached_property
 
 from receiver.incident.directory import Directory, UnknownName
 from receiver.incident.planning import plan_of
+from receiver.incident.service_name import SERVICE_FROM
+from receiver.incident.title import Named
 from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
@@ -75,6 +77,10 @@ class Policy:
     """Severities that spend an error budget which Prometheus is asked about."""
     rules_known: bool = False
     """Whether there is a Prometheus that can be asked about its alert rules."""
+    service_from: tuple[str, ...] = SERVICE_FROM
+    """Labels that may name the service of an incident, the foremost first."""
+    title: Callable[[Named], str] = lambda named: named.title
+    """What an incident is called."""
     measures: bool = False
     """Whether some measurement is asked for by a query."""
 

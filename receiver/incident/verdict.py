@@ -42,6 +42,8 @@ class Part:
     """What the rules could not use, one for each time."""
     released: bool = False
     """True when a hold has ended, or an emergency was paged: nothing is held again."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """The labels by which its alerts are grouped, which tell its incident from others."""
 
 
 @dataclass(frozen=True)

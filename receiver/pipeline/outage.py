@@ -155,7 +155,7 @@ class Outage:
             ring.next_at = self.clock.monotonic() + 30.0
             log.error("emergency_page_stuck", person=ring.page.person, key=ring.page.key, channel=ring.page.channel)
             return
-        incident = bare_incident(ring.part, ring.page, now)
+        incident = bare_incident(ring.part, ring.page, now, setting.policy)
         notice = Notice(
             key=ring.page.key,
             action=Action.TRIGGER,

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import orjson
 
+from receiver.incident.service_name import service_of
 from receiver.incident.verdict import Part
 from receiver.model.alert import Alert, Notification
 from receiver.model.severity import Decision
 from receiver.model.unknown import Unsure
 from receiver.pipeline.setting import Setting
-from receiver.triage.correlate import digest, split
+from receiver.triage.correlate import GROUP, digest, split
 from receiver.triage.foreign import quoted
 from receiver.triage.rules import Answers, Unknown
 
@@ -64,11 +65,18 @@ def parts_of(
             labels=notification.common_labels,
             annotations=notification.common_annotations,
             released=released,
+            apart=_apart(notification, members, setting),
         )
         for key, members in split(
             notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
         ).items()
     ]
+
+
+def _apart(notification: Notification, members: Sequence[Alert], setting: Setting) -> dict[str, str]:
+    if GROUP in setting.correlate_by:
+        return dict(notification.group_labels)
+    return {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
 
 
 def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -> list[Part]:
@@ -108,6 +116,7 @@ def released(group: str, text: str, setting: Setting) -> Part:
         labels=held["labels"],
         annotations=held["annotations"],
         released=True,
+        apart=held.get("apart", {}),
     )
 
 
@@ -120,6 +129,7 @@ def held_text(part: Part, alerts: Sequence[Alert]) -> str:
             "truncated": part.truncated,
             "labels": dict(part.labels),
             "annotations": dict(part.annotations),
+            "apart": dict(part.apart),
             "alerts": [alert.model_dump(mode="json") for alert in alerts],
         }
     ).decode()
@@ -140,7 +150,7 @@ def group_of(notification: Notification, key: str) -> str:
 def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
     name, where = alert.labels.get("alertname", ""), alert.generator_url
     found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
-    service = alert.labels.get("service")
+    service = service_of(alert.labels, ("service",))
     if service and setting.components:
         known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
         if not known:
