@@ -53,7 +53,7 @@ def test_the_difference_is_said_for_people_and_for_programs(folder: Path) -> Non
     said = diff(folder)
     assert said.exit_code == 0
     assert said.output.splitlines() == [
-        "2026-11-21T10:00:00.000Z  SEV-2 -> SEV-3  HighErrorRate",
+        "2026-11-21T10:00:00.000Z  SEV-2 -> SEV-3  HighErrorRate: api",
         "  was  high-error-rate: error_rate 7.3% > 5%",
         "  now  otherwise: no rule held and there is no label severity: fallback",
         "  not paged: on-call",
@@ -136,5 +136,5 @@ def test_alert_rules_that_open_nothing_and_severities_known_only_when_they_fire(
     rules = tmp_path / "rules.yml"
     rules.write_text("groups: [{name: g, rules: [{alert: A, expr: up, labels: {severity: '{{ $labels.level }}'}}]}]\n")
     said = receiver("simulate", "--prometheus-rules", rules).output
-    assert [line.count("known only when it fires") for line in said.splitlines()] == [1, 1, 1, 0]
-    assert said.startswith("A " + " " * 31 + "SEV-2  by otherwise (known only when it fires)")
+    assert [line.count("known only when it fires") for line in said.splitlines()] == [1, 1, 1, 1, 0]
+    assert said.startswith("A " + " " * 31 + "SEV-1  by otherwise (known only when it fires)")

@@ -14,6 +14,7 @@ from itertools import product
 from receiver.model.alert import Alert, AlertStatus
 from receiver.model.severity import Decision, Severity
 from receiver.triage.rules import RuleSet
+from receiver.triage.rules_file import word_key
 
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _VALUE = re.compile(r"\$value\b|\.Value\b")
@@ -77,7 +78,7 @@ def _words(rules: RuleSet, template: str) -> tuple[str, ...]:
     written = _TEMPLATE.sub(" ", template).split() + [
         quoted for match in _TEMPLATE.finditer(template) for quoted in _QUOTED.findall(match[1])
     ]
-    named = [word for word in written if word.strip().casefold() in {one.strip().casefold() for one in known}]
+    named = [word for word in written if word_key(word) in {word_key(one) for one in known}]
     if named and not _LABELS.search(template):
         return tuple(dict.fromkeys(named))
     by_severity: dict[Severity, str] = {}

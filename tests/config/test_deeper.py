@@ -453,8 +453,8 @@ RULES: list[Row] = [
         },
     ),
     (
-        "error: SEV-2, warning",
-        "Critical: SEV-2, warning",
+        "crit: SEV-2",
+        "Critical: SEV-2",
         {
             'otherwise: "critical" stands in `map` twice; case does not count': "label",
         },
