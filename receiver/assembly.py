@@ -92,6 +92,7 @@ def make_setting(
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,
+        detect_at_most=incidents.detect_at_most,
         service_from=incidents.service_from,
         title=titles(config.texts),
         reopen_within=incidents.reopen_within,

@@ -249,6 +249,8 @@ class Incidents(Settings):
     """`[group]`: receiver and group labels; or names of labels: which alerts belong together."""
     service_from: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = SERVICE_FROM
     """Labels that name an incident's service; the first counts whose value names no exporter."""
+    detect_at_most: PositiveDuration = timedelta(hours=1)
+    """What had fired for longer when its receiver was first heard of says nothing of the time to detect."""
     monitor_for: Duration = timedelta(minutes=15)
     """After every alert has resolved, how long to watch before resolving."""
     auto_resolve: bool = True

@@ -79,6 +79,8 @@ class Policy:
     """Whether there is a Prometheus that can be asked about its alert rules."""
     service_from: tuple[str, ...] = SERVICE_FROM
     """Labels that may name the service of an incident, the foremost first."""
+    detect_at_most: timedelta = timedelta(hours=1)
+    """How long an alert may have fired when its receiver is first heard of, and still say how long detection took."""
     title: Callable[[Named], str] = lambda named: named.title
     """What an incident is called."""
     measures: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from receiver.incident.audience import Policy, episode_of
+from receiver.incident.beginning import began
 from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
@@ -126,6 +127,7 @@ def _open(
         alert.labels
     )
     totals = counts_of(None, records)
+    started_at, estimated = began(live, now, part.heard_since, policy.detect_at_most)
     incident = Incident(
         uid=uid,
         key=part.key,
@@ -140,7 +142,8 @@ def _open(
         ladder=Ladder(since=now),
         decision=decision,
         opened_at=now,
-        started_at=min(a.starts_at for a in live),
+        started_at=started_at,
+        estimated=estimated,
         partial=(part.group,) if part.truncated else (),
         **recurrence(view.incident, part.key, [a.name for a in live], [r.name for r in view.records.values()]),
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},

@@ -19,6 +19,9 @@ MAX_LABELS = 256
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
 
+FIRST_YEAR = 2000
+"""An earlier time is none: nobody's monitoring is so old."""
+
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
@@ -61,7 +64,7 @@ def cut(texts: dict[str, str]) -> dict[str, str]:
 def _utc(moment: object) -> datetime:
     if not isinstance(moment, datetime):
         return NO_TIME
-    if moment.tzinfo is None or moment.year < NO_TIME.year:
+    if moment.tzinfo is None or moment.year < FIRST_YEAR:
         return NO_TIME
     try:
         return moment.astimezone(UTC)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.audience import Policy
+from receiver.incident.beginning import began
 from receiver.incident.links import images_of
 from receiver.incident.service_name import SERVICE_FROM, service_of
 from receiver.incident.summons import CALLED
@@ -233,7 +234,7 @@ def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
                 labels=own,
                 differing={name: value for name, value in own.items() if (name, value) not in common},
                 values=values_of(notes),
-                starts_at=from_ms(record.starts_ms),
+                starts_at=from_ms(record.starts_ms or record.seen_ms),
                 fingerprint=record.fingerprint,
             )
         )
@@ -246,6 +247,7 @@ def bare_incident(part: Part, page: Page, now: datetime, policy: Policy | None =
     alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
     decision = part.decisions[alert.fingerprint]
     shown = named(alert, firing, decision.severity, part.apart)
+    started_at, estimated = began([alert], now)
     return Incident(
         uid="",
         key=part.key,
@@ -258,7 +260,8 @@ def bare_incident(part: Part, page: Page, now: datetime, policy: Policy | None =
         annotations=dict(alert.annotations),
         decision=decision,
         opened_at=now,
-        started_at=alert.starts_at,
+        started_at=started_at,
+        estimated=estimated,
         firing=len(firing),
         names=tuple(dict.fromkeys(a.name for a in firing))[:SHOWN],
         pages=(page,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import orjson
 
@@ -49,6 +50,7 @@ def parts_of(
     *,
     released: bool = False,
     asked: Mapping[str, Answers] | None = None,
+    heard_since: datetime | None = None,
 ) -> list[Part]:
     """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
     firing = [alert for alert in alerts if alert.firing]
@@ -65,6 +67,7 @@ def parts_of(
             labels=notification.common_labels,
             annotations=notification.common_annotations,
             released=released,
+            heard_since=heard_since,
             apart=_apart(notification, members, setting),
         )
         for key, members in split(

@@ -172,10 +172,10 @@ async def test_labels_of_strangers_make_no_end_of_watchdogs(apart: World) -> Non
 
 async def test_alerts_that_fire_on_purpose_open_nothing_and_their_neighbours_do(world: World) -> None:
     await world.open()
-    quiet = alert("InfoInhibitor", severity="none", namespace="shop")
+    quiet = alert("InfoInhibitor", labels={"severity": "none", "namespace": "shop"})
     answer = await world.post(notification(quiet, group="inhibitor"))
     assert answer.foremost.outcome == "ignored"
     assert await world.incidents() == []
-    await world.post(notification(quiet, alert("DiskFull", severity="critical", namespace="shop"), group="both"))
+    await world.post(notification(quiet, alert("DiskFull", labels={"severity": "critical"}), group="both"))
     (incident,) = await world.incidents()
     assert (incident.firing, incident.names) == (1, ("DiskFull",))
