@@ -30,6 +30,8 @@ SLOW = "This takes longer than usual. Please send it once more: it is done once.
 FORM = "application/x-www-form-urlencoded"
 
 log = structlog.get_logger("receiver.slack")
+FIELDS = 100
+"""Fields of a form: Slack sends some fifteen."""
 
 
 class SlackDoor:
@@ -44,14 +46,14 @@ class SlackDoor:
     async def commands(self, request: web.Request) -> web.Response:
         """`POST /slack/commands`: a slash command; whatever is wrong with it is said to whoever typed it."""
         channel, raw, once = await self._verified(request, FORM)
-        form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
+        form = _form(raw)
         work = self.doors.slack_commands.take(channel, form, once, self.doors.clock.now())
         return await self._answered(work, "command", form.get("response_url", ""))
 
     async def interactions(self, request: web.Request) -> web.Response:
         """`POST /slack/interactions`: a button, a box, a choice, a form."""
         channel, raw, once = await self._verified(request, FORM)
-        form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
+        form = _form(raw)
         payload = _json(form.get("payload", ""))
         if not isinstance(payload, dict):
             raise Refusal(400, "bad_payload", "the form has no field `payload` with an object in it")
@@ -176,6 +178,14 @@ class SlackDoor:
 
     def _count(self, outcome: str) -> None:
         self.doors.metrics.webhooks.labels("slack", outcome).inc()
+
+
+def _form(raw: bytes) -> dict[str, str]:
+    """Return the fields of a form. Raises Refusal for one with more fields than Slack ever sends."""
+    try:
+        return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))
+    except ValueError:
+        raise Refusal(400, "bad_payload", f"the form has more than {FIELDS} fields") from None
 
 
 def _json(text: str | bytes) -> Any:
