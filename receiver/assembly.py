@@ -23,7 +23,7 @@ from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_windows
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
-from receiver.policies import budgets, listener, recurring, terms_of, touching, visibility, windows_of
+from receiver.policies import budgets, listener, recurring, terms_of, titles, touching, visibility, windows_of
 from receiver.review.postmortem import text_of
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
@@ -92,6 +92,9 @@ def make_setting(
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,
+        detect_at_most=incidents.detect_at_most,
+        service_from=incidents.service_from,
+        title=titles(config.texts),
         reopen_within=incidents.reopen_within,
         new_alert=incidents.new_alert_while_acknowledged,
         zone=config.service.timezone,

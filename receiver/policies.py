@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from receiver.config import Config
 from receiver.config.outlook import Component, Maintenance, Objective
 from receiver.config.sections import CustomerVisibility
+from receiver.config.texts import Texts, title_writer
 from receiver.incident.audience import Listener
+from receiver.incident.title import Named
 from receiver.incident.visibility import visible
 from receiver.incident.windows import Held, Window, holding
 from receiver.model.policy import Audience, Postmortem
@@ -84,3 +86,8 @@ def recurring(settings: Maintenance) -> Window:
 def windows_of(windows: Sequence[Window]) -> Held:
     """Return what holds alerts."""
     return holding([(window, matching(window.matchers)) for window in windows])
+
+
+def titles(texts: Texts) -> Callable[[Named], str]:
+    """Return what writes the titles of incidents."""
+    return title_writer(texts.title)

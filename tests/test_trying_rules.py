@@ -53,7 +53,7 @@ def test_the_difference_is_said_for_people_and_for_programs(folder: Path) -> Non
     said = diff(folder)
     assert said.exit_code == 0
     assert said.output.splitlines() == [
-        "2026-11-21T10:00:00.000Z  SEV-2 -> SEV-3  HighErrorRate",
+        "2026-11-21T10:00:00.000Z  SEV-2 -> SEV-3  HighErrorRate: api",
         "  was  high-error-rate: error_rate 7.3% > 5%",
         "  now  otherwise: no rule held and there is no label severity: fallback",
         "  not paged: on-call",
@@ -124,3 +124,17 @@ def test_one_of_three_and_no_more(folder: Path) -> None:
 def test_an_alertmanager_that_is_not_there_is_3(unused_tcp_port: int) -> None:
     assert receiver("simulate", "--alertmanager", f"http://127.0.0.1:{unused_tcp_port}").exit_code == 3
     assert receiver("simulate", "--alertmanager", "localhost:9093").exit_code == 2
+
+
+def test_alert_rules_that_open_nothing_and_severities_known_only_when_they_fire(tmp_path: Path) -> None:
+    file = Path(__file__).parent / "samples" / "upstream" / "rules" / "watchdog.yml"
+    lines = receiver("simulate", "--prometheus-rules", file).output.splitlines()
+    assert lines[0].split(maxsplit=1) == ["Watchdog", "heartbeat, opens no incident"]
+    assert lines[1].split(maxsplit=1) == ["InfoInhibitor", "inhibitor, opens no incident"]
+    found = json.loads(receiver("simulate", "--prometheus-rules", file, "--format", "json").output)
+    assert [item["opens"] for item in found["alerts"]] == ["heartbeat", "inhibitor", "incident"]
+    rules = tmp_path / "rules.yml"
+    rules.write_text("groups: [{name: g, rules: [{alert: A, expr: up, labels: {severity: '{{ $labels.level }}'}}]}]\n")
+    said = receiver("simulate", "--prometheus-rules", rules).output
+    assert [line.count("known only when it fires") for line in said.splitlines()] == [1, 1, 1, 1, 0]
+    assert said.startswith("A " + " " * 31 + "SEV-1  by otherwise (known only when it fires)")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError, is_set
-from receiver.channels.text import HIDDEN, clean
+from receiver.channels.text import HIDDEN, clean, labels_text
 from receiver.model.event import Event, Kind
 from receiver.model.notice import Action, Notice, Receipt
 
@@ -119,7 +119,12 @@ def message(notice: Notice) -> tuple[str, str]:
     title = dead(f"{incident.badge}[{incident.severity.value}] {clean(incident.title, 150)} ({incident.label})")
     lines = [f"State: {incident.state.value}", f"Service: {clean(incident.service or 'unknown', 100)}"]
     lines += [clean(event.text, 300) for event in notice.events if event.kind in MATTERS][-5:]
-    lines += [f"{clean(one.name, 80)}: {clean(one.summary, 150)}" for one in notice.alerts[:3]]
+    for one in notice.alerts[:3]:
+        lines += [
+            f"{clean(one.name, 80)}: {clean(one.summary, 150)}",
+            *([clean(one.detail, 200)] if one.detail else []),
+        ]
+    lines += [f"Labels: {labels_text(incident.labels, 300)}"] if incident.labels else []
     body = dead("\n".join(lines))[: BODY_LIMIT - 300]
     # Our own address is the one link that works.
     return title[:TITLE_LIMIT], f"{body}\n{notice.url}" if notice.url else body

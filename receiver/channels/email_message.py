@@ -15,7 +15,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
-from receiver.channels.text import clean, href
+from receiver.channels.text import clean, href, labels_text
 from receiver.model.base import rfc3339
 from receiver.model.event import Kind
 from receiver.model.incident import Incident
@@ -102,7 +102,11 @@ def text_of(notice: Notice) -> list[str]:
     if news:
         lines += ["", "What is new:", *(f"- {one}" for one in news if one)]
     if notice.alerts:
-        lines += ["", "Firing:", *(f"- {_alert(one.name, one.summary)}" for one in notice.alerts[:ALERTS])]
+        lines += ["", "Firing:"]
+        for one in notice.alerts[:ALERTS]:
+            lines += [f"- {_alert(one.name, one.summary)}", *([f"  {clean(one.detail, 600)}"] if one.detail else [])]
+    if shared := labels_text(incident.labels, 600):
+        lines += ["", f"Labels: {shared}"]
     links = _links(notice)
     if links:
         lines += ["", *(f"{text}: {url}" for text, url in links)]

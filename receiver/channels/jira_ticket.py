@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from receiver.channels.jira_text import Line, Run, summary_of
-from receiver.channels.text import clean
+from receiver.channels.text import clean, labels_text
 from receiver.model.base import rfc3339
 from receiver.model.event import Event, Kind
 from receiver.model.incident import Incident, State
@@ -72,6 +72,8 @@ def description(notice: Notice, incident: Incident) -> list[Line]:
         lines.append(
             (Run("Alert: ", strong=True), Run(f"{alert.name}: {alert.summary}" if alert.summary else alert.name))
         )
+        lines += [(Run(alert.detail),)] if alert.detail else []
+    lines += [(Run("Labels: ", strong=True), Run(labels_text(incident.labels, 600)))] if incident.labels else []
     if incident.firing > len(notice.alerts):
         lines.append((Run(f"{incident.firing} alerts fire."),))
     return [*lines, *_links(notice)]

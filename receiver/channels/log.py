@@ -8,6 +8,7 @@ import structlog
 
 from receiver.channels.base import Channel, ChannelSettings
 from receiver.channels.text import clean
+from receiver.model.alert_text import description_of
 from receiver.model.notice import Action, Notice, Receipt
 from receiver.model.severity import Severity
 
@@ -57,6 +58,7 @@ def line(notice: Notice) -> tuple[str, str, dict[str, Any]]:
             "state": incident.state.value,
             "title": clean(f"{incident.badge}{incident.title}", 300),
             "rule": clean(incident.decision.rule, 200),
+            **({"description": clean(said, 500)} if (said := description_of(incident.annotations)) else {}),
         }
     if notice.page is not None:
         fields |= {"person": clean(notice.page.person, 200), "contact": clean(notice.page.contact, 200)}

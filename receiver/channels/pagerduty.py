@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, raise_for
 from receiver.channels.http import Reply, encode
 from receiver.channels.text import HIDDEN, clean, cut, hide, href
+from receiver.model.alert_text import description_of, values_of
 from receiver.model.base import rfc3339
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, AlertLine, Notice, Receipt
@@ -22,6 +23,7 @@ DEDUP_KEY_LIMIT = 255
 BODY_LIMIT = 512_000
 """Bytes; "512 KB" read the strict way, as Alertmanager's own sender does."""
 ALERT_LIMIT = 20
+DESCRIPTION_LIMIT = 4000
 CALLS, WITHIN = 118, 61.0
 """Events of one key (pagerduty.md, section 1: about 120 within a minute, sliding)."""
 KEPT = 8
@@ -224,6 +226,8 @@ def _details(notice: Notice, incident: Incident) -> dict[str, Any]:
         "reasons": [clean(reason, 500) for reason in decision.reasons[:ALERT_LIMIT]],
         "scope": clean(decision.scope or "unknown", 200),
         **{name: clean(text, 500) for name, text in _more(decision) if text},
+        **{name: clean(text, DESCRIPTION_LIMIT) for name, text in _described(incident).items() if text},
+        "labels": {clean(name, 200): clean(value, 500) for name, value in incident.labels.items()},
         "firing": incident.firing,
         "resolved": incident.resolved,
         "alerts": [_alert(line) for line in notice.alerts[:ALERT_LIMIT]],
@@ -231,6 +235,12 @@ def _details(notice: Notice, incident: Incident) -> dict[str, Any]:
     if notice.page:
         details["paged_as"] = clean(f"{notice.page.contact} ({notice.page.step})", 200)
     return details
+
+
+def _described(incident: Incident) -> dict[str, str]:
+    described = description_of(incident.annotations)
+    values = {f"annotation_{clean(name, 100)}": text for name, text in values_of(incident.annotations).items()}
+    return {"summary": incident.annotations.get("summary", ""), "description": described, **values}
 
 
 def _more(decision: Decision) -> tuple[tuple[str, str | None], ...]:
@@ -246,6 +256,7 @@ def _alert(line: AlertLine) -> dict[str, Any]:
     return {
         "name": clean(line.name, 500),
         "summary": clean(line.summary, 2000),
+        **({"description": clean(line.description, 2000)} if line.description else {}),
         "labels": {clean(name, 200): clean(value) for name, value in line.labels.items()},
         "starts_at": rfc3339(line.starts_at),
     }

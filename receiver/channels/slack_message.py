@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.channels.text import clean, cut, href
+from receiver.channels.text import clean, cut, href, labels_text
 from receiver.model.event import Event
 from receiver.model.incident import Incident, State
 from receiver.model.notice import AlertLine, Link, Mention, Notice
@@ -52,15 +52,23 @@ _FORMATTING = re.compile(r"[*~`]|(?<![^\W_])_+|_+(?![^\W_])")
 
 def escape(text: str, limit: int) -> str:
     """Return `text` escaped for Slack and cut: at most `limit` characters when escaped, and no entity broken."""
-    room, parts = limit, []
-    for position, character in enumerate(text):
-        part = _ENTITIES.get(character, character)
-        if len(part) > room or (len(part) == room and position < len(text) - 1):
-            parts.append("…"[:room])
-            break
-        parts.append(part)
+    parts = [_ENTITIES.get(character, character) for character in text[: limit + 1]]
+    if len(text) <= limit and sum(map(len, parts)) <= limit:
+        return "".join(parts)
+    room = max(limit - 1, 0)
+    tail = _fitting([_ENTITIES.get(character, character) for character in reversed(text[-limit:])], room // 3)
+    head = _fitting(parts, room - sum(map(len, tail)))
+    return "".join((*head, "…"[:limit], *reversed(tail)))
+
+
+def _fitting(parts: Sequence[str], room: int) -> list[str]:
+    found: list[str] = []
+    for part in parts:
         room -= len(part)
-    return "".join(parts)
+        if room < 0:
+            break
+        found.append(part)
+    return found
 
 
 def flat(text: str) -> str:
@@ -252,12 +260,14 @@ def _firing(incident: Incident, alerts: Sequence[AlertLine]) -> str:
     more = max(incident.firing, len(alerts)) - len(shown)
     # How many more there are stands first: it must survive a cut.
     head = f"Firing ({more} more not shown):" if more > 0 and shown else f"Firing: {incident.firing}"
-    return "\n".join([head if more > 0 else "Firing:", *map(_alert, shown)])
+    shared = labels_text(incident.labels, 300)
+    labels = [f"Labels: {shared}"] if shared else []
+    return "\n".join([head if more > 0 else "Firing:", *labels, *map(_alert, shown)])
 
 
 def _alert(line: AlertLine) -> str:
     text = f"{clean(line.name, 80)}: {clean(line.summary, 170)}" if line.summary else clean(line.name, 80)
-    return f"• {text}"
+    return f"• {text}" + (f"\n   {clean(line.detail, 230)}" if line.detail else "")
 
 
 def _mentions(people: Iterable[Mention]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit
+
+from receiver.model.alert_text import middle_cut
 
 HIDDEN = "***"
 HREF_LIMIT = 3000
@@ -24,8 +26,14 @@ _SURROGATE = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 def cut(text: str, limit: int) -> str:
-    """Return `text` with at most `limit` characters; one that was cut ends in an ellipsis."""
-    return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+    """Return `text` with at most `limit` characters; an ellipsis stands for what is left out of its middle."""
+    return middle_cut(text, limit)
+
+
+def labels_text(labels: Mapping[str, str], limit: int) -> str:
+    """Return `labels` as one line, at most `limit` characters: `namespace=shop, pod=api-1`."""
+    shown = (f"{clean(name, 80)}={clean(value, 200)}" for name, value in sorted(labels.items()) if name != "alertname")
+    return clean(", ".join(shown), limit)
 
 
 def clean(text: str, limit: int = 4096, *, lines: bool = False) -> str:
@@ -35,7 +43,8 @@ def clean(text: str, limit: int = 4096, *, lines: bool = False) -> str:
     which UTF-8 cannot carry, become U+FFFD. A line break becomes a blank unless `lines` is true.
     """
     # Cut coarsely first: a value of megabytes must not cost five passes.
-    text = text[: limit * 4 + 256]
+    room = limit * 4 + 256
+    text = text if len(text) <= 2 * room else text[:room] + " … " + text[-room:]
     text = _BREAK.sub("\n", _ANSI.sub("", text))
     text = _CONTROL.sub(" ", text)
     text = _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))

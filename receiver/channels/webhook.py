@@ -174,6 +174,8 @@ def _alerts(notice: Notice) -> list[dict[str, Any]]:
             "fingerprint": line.fingerprint,
             "name": line.name,
             "summary": line.summary,
+            "description": line.description,
+            "values": line.values,
             "labels": line.labels,
             "starts_at": rfc3339(line.starts_at),
         }

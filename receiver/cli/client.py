@@ -17,6 +17,7 @@ from receiver.cli.decision import decision_lines
 LIMIT = 10.0
 """Seconds that the service may take to answer."""
 UNREACHED = 3
+ALERTS_SHOWN = 5
 
 Url = Annotated[str, typer.Option("--url", envvar="RECEIVER_URL", help="The service.")]
 Token = Annotated[str, typer.Option("--token", envvar="RECEIVER_TOKEN", help="Its token.", show_default=False)]
@@ -162,6 +163,7 @@ def show_incident(
         f"{incident['id']}  {incident['severity']}  {incident['state']}  {titled(incident)}",
         *(f"{what:<10} {text}" for what, text in decision_lines(incident["decision"])),
         f"alerts     {incident['alerts']['firing']} firing, {incident['alerts']['resolved']} resolved",
+        *alert_lines(incident["alerts"].get("items", ())),
     ]
     events = timeline["items"] if isinstance(timeline, dict) else timeline
     lines += [f"page       {p['at']} {p['person']} ({p['contact']}) {p['status']}" for p in incident["pages"]]
@@ -169,6 +171,22 @@ def show_incident(
     lines += [f"{e['at']}  {e['kind']}: {e['text']}" for e in events]
     for line in lines:
         typer.echo(plain(line))
+
+
+def alert_lines(items: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what the first firing alerts say: description, labels that differ between them, values."""
+    from receiver.model.alert_text import description_of, values_of
+
+    firing = [one for one in items if one["status"] == "firing"][:ALERTS_SHOWN]
+    common = set.intersection(*(set(one["labels"].items()) for one in firing)) if firing else set()
+    lines = []
+    for one in firing:
+        own = {name: text for name, text in one["labels"].items() if (name, text) not in common}
+        pairs = ", ".join(f"{name}={text}" for name, text in {**own, **values_of(one["annotations"])}.items())
+        said = "; ".join(part for part in (description_of(one["annotations"]), pairs) if part)
+        lines += [f"firing     {one['labels'].get('alertname', 'unnamed alert')}: {said}"] if said else []
+    shared = ", ".join(f"{name}={text}" for name, text in sorted(common) if name != "alertname")
+    return [*lines, *([f"labels     {shared}"] if shared else [])]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -66,7 +66,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "incident list": (
         "receiver incident list --open --severity SEV-1",
         "receiver incident list --queue",
-        "receiver incident list --format json | jq -r '.incidents[].id'",
+        "receiver incident list --format json | jq -r '.items[].id'",
     ),
     "incident show": ("receiver incident show INC-2026-0007", "receiver incident show INC-2026-0007 --format json"),
     "incident create": (
@@ -110,7 +110,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "incident clock": (
         "receiver incident clock INC-2026-0007",
-        "receiver incident clock INC-2026-0007 began 2026-11-23T13:40:00Z",
+        "receiver incident clock INC-2026-0007 impact_began 2026-11-23T13:40:00Z",
     ),
     "maintenance": ("receiver maintenance list", "receiver maintenance add upkeep --match service=db --until 2h"),
     "maintenance list": ("receiver maintenance list",),
@@ -118,13 +118,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver maintenance add upkeep --match service=db --until 2h --component api",
         "receiver maintenance add backups --match service=db --weekly 'Sunday 03:00' --for 1h",
     ),
-    "maintenance remove": ("receiver maintenance remove 4f1c",),
+    "maintenance remove": ("receiver maintenance remove 4f1c8e2a9b3d5f60",),
     "oncall": ("receiver oncall show", "receiver oncall override primary bob --until 2026-11-24T09:00:00Z"),
     "oncall show": ("receiver oncall show", "receiver oncall show --at 2026-12-24T20:00:00Z"),
     "oncall next": ("receiver oncall next", "receiver oncall next primary --days 30"),
     "oncall override": ("receiver oncall override primary bob --until 2026-11-24T09:00:00Z",),
     "oncall overrides": ("receiver oncall overrides",),
-    "oncall lift": ("receiver oncall lift 3",),
+    "oncall lift": ("receiver oncall lift 9f2c1d3e4a5b6c7d",),
     "oncall ical": ("receiver oncall ical primary --out primary.ics",),
     "oncall accept": ("receiver oncall accept primary",),
     "oncall preflight": ("receiver oncall preflight",),

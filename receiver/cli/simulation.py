@@ -139,21 +139,30 @@ def _of_rules(config: Config, file: Path, labels: dict[str, str]) -> dict[str, A
     from receiver.config import ConfigError
     from receiver.config.loading import read_file
     from receiver.config.upstream.alert_rules import alert_rules
+    from receiver.triage.heartbeats import opens
+    from receiver.triage.matchers import parse_matcher
     from receiver.triage.rules import RuleSet
     from receiver.triage.spectrum import spectrum
 
     ruleset = RuleSet(config.rules)
+    settings = config.ingest.watchdog
+    watchdog = () if settings is None else tuple(parse_matcher(text) for text in settings.matchers)
     try:
-        found = alert_rules(read_file(file), str(file))
+        found, notes = alert_rules(read_file(file), str(file))
     except ConfigError as error:
         _refuse(error)
+    for note in notes:
+        typer.echo(plain(f"{note} [warning]"), err=True)
     items = []
     for rule in found:
         seen = spectrum(ruleset, {**labels, **rule.labels, "alertname": rule.name}, rule.annotations)
-        possible = [{**one.decision.model_dump(mode="json"), "from_value": one.value} for one in seen.possible]
+        possible = [
+            {**one.decision.model_dump(mode="json"), "from_value": one.value, "severity_label": one.given}
+            for one in seen.possible
+        ]
         items.append(
             {"alert": rule.name, "group": rule.group, "line": rule.line, "possible": possible,
-             "unknown": list(seen.unknown)}
+             "unknown": list(seen.unknown), "opens": opens({**rule.labels, "alertname": rule.name}, watchdog)}
         )  # fmt: skip
     return {"rules_hash": ruleset.hash, "alerts": items}
 
@@ -205,9 +214,13 @@ def _groups_words(outcome: dict[str, Any]) -> str:
 def _rules_words(outcome: dict[str, Any]) -> str:
     lines = []
     for item in outcome["alerts"]:
+        if item["opens"] != "incident":
+            lines.append(f"{item['alert']:<32} {item['opens']}, opens no incident")
+            continue
         for number, one in enumerate(item["possible"]):
             name = item["alert"] if not number else ""
             value = f" from {one['from_value']:g} on" if one["from_value"] else ""
+            value += "" if one["severity_label"] is None else " (known only when it fires)"
             lines.append(f"{name:<32} {one['severity']}  by {one['rule']}{value}: {'; '.join(one['reasons'])}")
         if item["unknown"]:
             lines.append(f"{'':<32} not known before it fires: {', '.join(item['unknown'])}")

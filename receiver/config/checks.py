@@ -21,11 +21,7 @@ Reference = tuple[Path, str, str]
 
 def problems(draft: Draft) -> Iterator[Problem]:
     """Yield what is wrong between the sections."""
-    for path, section, name in [*_of_policies(draft), *_of_people(draft), *_of_channels(draft)]:
-        # A section that could not be read at all is told once, not for every name in it.
-        if name not in draft.names(section) and isinstance(draft.raw.get(section, {}), dict):
-            message = f"no {_SINGULAR[section]} is called {name!r:.60}"
-            yield draft.document.problem(path, message, one_of(name, draft.names(section)))
+    yield from names(draft)
     yield from _addresses(draft)
     yield from _words(draft)
     yield from _paging(draft)
@@ -33,6 +29,15 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _handoffs(draft)
     yield from _objectives(draft)
     yield from _runbooks(draft)
+
+
+def names(draft: Draft) -> Iterator[Problem]:
+    """Yield each name that is used and that nothing has."""
+    for path, section, name in [*_of_policies(draft), *_of_people(draft), *_of_channels(draft)]:
+        # A section that could not be read at all is told once, not for every name in it.
+        if name not in draft.names(section) and isinstance(draft.raw.get(section, {}), dict):
+            message = f"no {_SINGULAR[section]} is called {name!r:.60}"
+            yield draft.document.problem(path, message, one_of(name, draft.names(section)))
 
 
 def notes(draft: Draft) -> Iterator[Problem]:

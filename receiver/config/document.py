@@ -1,23 +1,25 @@
 """A YAML document as plain values, with the line and column of every key and value.
 
-Narrower than YAML: no aliases, no tags, no duplicate keys, one document, true and false only as such (`no` is
-text), and dates and times stay text, so that a value is what it looks like.
+Narrower than YAML: no tags, no duplicate keys, one document, true and false only as such (`no` is text), and dates
+and times stay text, so that a value is what it looks like. Anchors, aliases and merge keys (`<<`) are read, within
+bounds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
+from receiver.config.nodes import Node, NodeError, Place, documents, merged
 from receiver.config.problems import Path, Problem, dotted
 
 LARGEST = 1024 * 1024
 """Characters: a configuration is some 10 KB."""
 DEEPEST = 40
+MOST_EXPANDED = 10_000
+"""Values of a file whose aliases are written out: more is no configuration but a bomb."""
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{0,18}")
@@ -42,6 +44,8 @@ class Mark:
     """Whether the value came from the environment."""
     end: tuple[int, int] = (0, 0)
     """Line and column just behind the value."""
+    indent: int = 0
+    """Of a block of text (`|`): the columns in front of each of its lines."""
 
 
 @dataclass
@@ -52,6 +56,11 @@ class Document:
     value: Any = None
     marks: dict[Path, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    begins: Place = (1, 1)
+    above: Path = ()
+    """Where in the file the document stands: what a message puts in front of a path."""
+    respell: Callable[[str], str] | None = None
+    """How the file writes names that messages use; None: as they are."""
 
     def known(self, path: Path) -> Path:
         """Return the longest part of `path` that the document has, from the top."""
@@ -65,7 +74,10 @@ class Document:
         mark = self.marks.get(known, Mark(1, 1, 1, 1))
         at_key = at_key or known != path
         line, column = (mark.key_line, mark.key_column) if at_key else (mark.line, mark.column)
-        return Problem(self.file, line, column, dotted(path), message, hint)
+        where = dotted((*self.above, *path))
+        if self.respell is not None:
+            where, message, hint = self.respell(where), self.respell(message), self.respell(hint)
+        return Problem(self.file, line, column, where, message, hint)
 
 
 def read(text: str, file: str, expand: Expand | None = None) -> Document:
@@ -78,17 +90,17 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
         document.problems.append(Problem(file, 1, 1, "", "larger than 1 MB", "split off the severity rules"))
         return document
     try:
-        _Reader(document, text, expand).run()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        said = " ".join(part for part in (error.context, error.problem) if part)
-        document.problems.append(Problem(file, line, column, "", f"not YAML: {said}", _hint(said)))
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        hint = "remove the control character"
-        document.problems.append(Problem(file, line, column, "", "a character that YAML does not allow", hint))
+        found = documents(text, DEEPEST)
+        _, root = next(found, (None, None))
+        if root is not None:
+            document.value = _Reader(document, expand).node(root, (), None)
+        for place, _ in found:
+            hint = "one file holds one document: remove the ---"
+            document.problems.append(Problem(file, *place, "", "a second document", hint))
+            break
+    except NodeError as error:
+        document.value = None
+        document.problems.append(Problem(file, *error.place, "", str(error), _hint(str(error))))
     return document
 
 
@@ -100,103 +112,85 @@ def _hint(said: str) -> str:
         return "indent with spaces"
     if "while parsing a flow" in said:
         return "put text with brackets, braces, commas or question marks in quotes"
+    if "character that YAML" in said:
+        return "remove the control character"
     return "put text with special characters in quotes" if "cannot start any token" in said else ""
 
 
-def _events(text: str) -> Iterable[Any]:
-    """Return the parser's events: by libyaml where it is there, since a reload must not hold up who is served.
-
-    What it cannot read is read by the parser in Python, which says in better words why.
-    """
-    try:
-        return list(yaml.parse(text, Loader=yaml.CSafeLoader))
-    except (AttributeError, UnicodeError, yaml.YAMLError):
-        return yaml.parse(text, Loader=yaml.SafeLoader)
-
-
-class _Unreadable(yaml.MarkedYAMLError):
-    def __init__(self, problem: str, mark: Any) -> None:
-        super().__init__(None, None, problem, mark)
-
-
 class _Reader:
-    def __init__(self, document: Document, text: str, expand: Expand | None) -> None:
+    def __init__(self, document: Document, expand: Expand | None) -> None:
         self.document = document
         self.expand = expand
-        self.events = iter(_events(text))
-        self.seen: Any = None
+        self.read = 0
+        self.aliased = False
 
-    def next(self) -> Any:
-        self.seen = next(self.events)
-        return self.seen
+    def say(self, path: Path, node: Node, message: str, hint: str) -> None:
+        self.document.problems.append(Problem(self.document.file, *node.start, dotted(path), message, hint))
 
-    def run(self) -> None:
-        self.next()
-        start = self.next()
-        if isinstance(start, yaml.StreamEndEvent):
-            return
-        self.document.value = self.node(self.next(), (), None)
-        self.next()
-        more = self.next()
-        if isinstance(more, yaml.DocumentStartEvent):
-            self.say((), more, "a second document", "one file holds one document: remove the ---")
+    def node(self, node: Node, path: Path, key: Node | None, spelt: str = "") -> Any:
+        self.count(node, path)
+        above = (key or node).start
+        self.document.marks[path] = Mark(*node.start, *above, spelt, end=node.end)
+        if node.tag is not None:
+            self.say(path, node, "a tag", "tags are not taken: write the plain value, or put text in quotes")
+        if node.items is not None:
+            return [self.node(item, (*path, index), None) for index, item in enumerate(node.items)]
+        return self.scalar(node, path) if node.pairs is None else self.mapping(node, path)
 
-    def say(self, path: Path, event: Any, message: str, hint: str) -> None:
-        mark = event.start_mark
-        problem = Problem(self.document.file, mark.line + 1, mark.column + 1, dotted(path), message, hint)
-        self.document.problems.append(problem)
-
-    def node(self, event: Any, path: Path, key: Any, spelt: str = "") -> Any:
+    def count(self, node: Node, path: Path) -> None:
+        self.read += 1
+        self.aliased = self.aliased or node.aliased
         if len(path) > DEEPEST:
-            raise _Unreadable("nested too deeply", event.start_mark)
-        here, above = event.start_mark, (key or event).start_mark
-        self.document.marks[path] = Mark(here.line + 1, here.column + 1, above.line + 1, above.column + 1, spelt)
-        if isinstance(event, yaml.AliasEvent):
-            self.say(path, event, "an alias", "aliases are not taken: write the value out")
-            return None
-        if event.tag is not None:
-            self.say(path, event, "a tag", "tags are not taken: write the plain value, or put text in quotes")
-        value = self.content(event, path)
-        end = self.seen.end_mark
-        self.document.marks[path] = replace(self.document.marks[path], end=(end.line + 1, end.column + 1))
-        return value
+            raise NodeError("nested too deeply", node.start)
+        if self.aliased and self.read > MOST_EXPANDED:
+            raise NodeError(f"more than {MOST_EXPANDED:,} values with its aliases written out", node.start)
 
-    def content(self, event: Any, path: Path) -> Any:
-        if isinstance(event, yaml.ScalarEvent):
-            return self.scalar(event, path)
-        return self.sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self.mapping(path)
-
-    def sequence(self, path: Path) -> list[Any]:
-        items: list[Any] = []
-        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
-            items.append(self.node(event, (*path, len(items)), None))
-        return items
-
-    def mapping(self, path: Path) -> dict[str, Any]:
+    def mapping(self, node: Node, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while not isinstance(key := self.next(), yaml.MappingEndEvent):
-            if not isinstance(key, yaml.ScalarEvent):
+        for key, item in node.pairs or []:
+            if key.text is None:
                 hint = "put text with braces or brackets in quotes"
-                raise _Unreadable(f"a key that is no text ({hint})", key.start_mark)
-            inner = (*path, key.value)
-            if key.value in found:
+                raise NodeError(f"a key that is no text ({hint})", key.start)
+            inner = (*path, key.text)
+            if key.is_merge:
+                self.merge_key(key, item, inner)
+                continue
+            if key.text in found:
                 self.say(inner, key, "this key is here twice", "keep one of them")
-            found[key.value] = self.node(self.next(), inner, key, key.value)
+            found[key.text] = self.node(item, inner, key, key.text)
+        for source in merged(node.pairs or []):
+            self.count(source, path)
+            for name, value in self.inherited(source, path, found):
+                found[name] = value
         return found
 
-    def scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:
-        text: str = event.value
+    def inherited(self, source: Node, path: Path, own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield what the mapping `source` adds to one whose keys are in `own`: its own keys, then those it merges."""
+        for key, item in source.pairs or []:
+            if key.text is not None and not key.is_merge and key.text not in own:
+                yield key.text, self.node(item, (*path, key.text), key, key.text)
+        for further in merged(source.pairs or []):
+            self.count(further, path)
+            yield from self.inherited(further, path, own)
+
+    def merge_key(self, key: Node, item: Node, path: Path) -> None:
+        sources = [item] if item.items is None else item.items
+        if any(source.pairs is None for source in sources):
+            self.say(path, key, "merges what is no mapping", "write <<: *NAME with the anchor of a mapping")
+
+    def scalar(self, node: Node, path: Path) -> Any:
+        text: str = node.text or ""
         if self.expand is not None and "$" in text:
             try:
                 expanded = self.expand(text, path)
             except ValueError as error:
-                self.say(path, event, str(error), "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+                self.say(path, node, str(error), "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
                 return text
             if expanded != text:
                 # What the environment says is text, whatever it looks like: a token of digits stays a token.
                 self.document.marks[path] = replace(self.document.marks[path], expanded=True)
                 return expanded
-        return text if event.style else _plain(text)
+        return _plain(text) if node.plain else text
 
 
 def _plain(text: str) -> Any:

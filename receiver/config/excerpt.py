@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -20,17 +20,28 @@ WIDEST = 110
 HIDDEN = "***"
 
 _VARIABLE = re.compile(r"(['\"]?)\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}\1")
-_CREDENTIAL = re.compile(r"(?=[^\s'\"]*[0-9])(?=[^\s'\"]*[A-Za-z])[A-Za-z0-9+/_=.~-]{16,}|\w+://\S*@\S*")
-"""What looks like one: a long word of letters and digits, or an address with a user in it."""
+LONGEST = 4096
+"""Characters of a line, or of a value, that are looked at: of a longer one nothing is shown."""
+_WORD = re.compile(r"[^\s'\"]+")
+_RUN = re.compile(r"[A-Za-z0-9+/_=.~-]{16,}")
+_SCHEME = re.compile(r"[A-Za-z0-9_]{1,32}://")
+_SECRET_KEY = re.compile(r"(?i)tok|secret|pass|key|cred|auth|url|addr|pager|user|hook|sid|dsn")
+"""Parts of the names of keys that hold credentials, or the misspelling of one."""
+_WORDS = 24
+"""Characters of a value under an unknown key that is shown all the same: it is the word that is wrong."""
 _KEPT = re.compile(r"(?i)((?:token|secret|password|key|credentials|url|pager|user)\w*['\"]?\s*:\s*)(?!\s|\{|\[|$).*")
 """A key that may hold one, on a line that is no YAML."""
 _PLAIN_KEYS = frozenset(
     {
         *("name", "receiver", "matchers", "continue", "group_by", "group_wait", "group_interval", "repeat_interval"),
         *("send_resolved", "max_alerts", "mute_time_intervals", "active_time_intervals"),
+        *("groupBy", "groupWait", "groupInterval", "repeatInterval", "sendResolved", "maxAlerts"),
+        *("muteTimeIntervals", "activeTimeIntervals", "matchType", "apiVersion", "kind"),
     }
 )
 """Of Alertmanager's file: what is under these keys is no secret."""
+_UPSTREAM = frozenset({"route", "receivers", "apiVersion", "alertmanager", "alertmanager_config"})
+"""Keys at the top of files of Alertmanager and of what wraps them."""
 
 Span = tuple[int, int]
 """First column and the one behind the last, from 1."""
@@ -41,7 +52,9 @@ class _File:
     lines: list[str]
     broken: bool
     """Whether it is no YAML: then nothing is known of what its lines hold."""
-    hidden: dict[int, list[Span]] = field(default_factory=dict)
+    document: Document
+    values: dict[int, list[Path]] = field(default_factory=dict)
+    """The values that stand on each line."""
 
 
 class Excerpts:
@@ -60,10 +73,12 @@ class Excerpts:
         if file is None or not 0 < problem.line <= len(file.lines):
             return []
         line = file.lines[problem.line - 1]
-        spans = sorted(file.hidden.get(problem.line, []))
+        if len(line) > LONGEST:
+            return []
+        spans = sorted(_secrets(file, problem.line))
         text, place = _shown(line, spans, problem.column - 1)
         if file.broken:
-            text = _KEPT.sub(lambda found: found[1] + HIDDEN, _CREDENTIAL.sub(HIDDEN, text))
+            text = _KEPT.sub(lambda found: found[1] + HIDDEN, _hidden(text))
             place = min(place, len(text))
         text, place = _window(text, place)
         number = f"{problem.line:>6} | "
@@ -75,13 +90,41 @@ class Excerpts:
         except ConfigError:
             return None
         document = read(text, name)
-        file = _File(text.splitlines(), document.value is None)
+        file = _File(text.splitlines(), document.value is None, document)
         for path, mark in document.marks.items():
-            written = _written(file.lines, mark)
-            if mark.end != (0, 0) and _is_scalar(document.value, path) and _may_be_secret(document, path, written):
-                for line, span in _spans(mark, file.lines):
-                    file.hidden.setdefault(line, []).append(span)
+            if mark.end != (0, 0) and _is_scalar(document.value, path):
+                for line in range(mark.line, mark.end[0] + 1):
+                    file.values.setdefault(line, []).append(path)
         return file
+
+
+def _secrets(file: _File, line: int) -> list[Span]:
+    """Return the places on `line` of what may be a secret."""
+    found = []
+    for path in file.values.get(line, ()):
+        mark = file.document.marks[path]
+        if _may_be_secret(file.document, path, _written(file.lines, mark)):
+            found += [span for at, span in _spans(mark, file.lines) if at == line]
+    return found
+
+
+def _credentials(text: str) -> Iterator[Span]:
+    """Yield where `text` has what looks like one: a long word of letters and digits, or an address with a user."""
+    for word in _WORD.finditer(text):
+        shown, begin = word[0], word.start()
+        address = _SCHEME.search(shown)
+        if address and "@" in shown[address.end() :]:
+            yield begin + address.start(), word.end()
+        elif any(c.isdigit() for c in shown) and any(c.isalpha() for c in shown):
+            for run in _RUN.finditer(shown):
+                yield begin + run.start(), begin + run.end()
+
+
+def _hidden(text: str) -> str:
+    out, at = "", 0
+    for begin, end in _credentials(text):
+        out, at = out + text[at:begin] + HIDDEN, end
+    return out + text[at:]
 
 
 def _written(lines: list[str], mark: Mark) -> str:
@@ -114,13 +157,20 @@ def _may_be_secret(document: Document, path: Path, written: str) -> bool:
     if not written or _VARIABLE.fullmatch(written):
         return False
     top = set(document.value) if isinstance(document.value, dict) else set()
-    credential = bool(_CREDENTIAL.search(written))
-    if top & {"route", "receivers"}:
+    if len(written) > LONGEST:
+        return True
+    credential = next(_credentials(written), None) is not None
+    if top & _UPSTREAM:
         keys = [part for part in path if isinstance(part, str)]
-        return credential or (not _PLAIN_KEYS.intersection(keys[-1:]) and not {"match", "match_re"}.intersection(keys))
+        plain = _PLAIN_KEYS.intersection(keys[-1:]) or {"match", "match_re", "matchers"}.intersection(keys)
+        return credential or not plain
     if "tests" in top or top <= set(RulesSettings.model_fields):
         return credential
     found = _known_in_config(document.value, path)
+    if not found and not credential:
+        # A key, or a kind of channel, that nobody knows: its value is shown where it is plainly a word.
+        key = path[-1] if path and isinstance(path[-1], str) else ""
+        return len(written) > _WORDS or not key or bool(_SECRET_KEY.search(key))
     return not found or any(shape.is_secret(kind) for kind in found) or credential
 
 

@@ -100,14 +100,14 @@ def _check_tests(document: Document, path: FilePath) -> None:
 
 
 def _compare(path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
-    routing = upstream.read(read_file(path), str(path))
+    routings = upstream.read_all(read_file(path), str(path))
     drafts = found.drafts
     if not drafts:
         default = PACKAGED / "receiver.yaml"
         reading = reading_of(read_file(default), str(default), env, PACKAGED)
         drafts = [reading.draft] if reading.draft else []
     for draft in drafts:
-        problems, notes = upstream.compare(routing, draft)
+        problems, notes = upstream.compare_all(routings, draft)
         found.problems += problems
         found.notes += notes
 

@@ -16,7 +16,8 @@ from receiver.model.units import Number, PositiveDuration, Ratio, ZoneName
 from receiver.triage.matchers import MatcherText
 
 _PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_LABEL = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*\s*")
+_LABEL = re.compile(r"\s*(?!\d|labels\.|annotations\.)[^\s{}()|'\"`\\,;=*+%<>!&^~$@#?]+\s*")
+"""The name of a label: dots, slashes and any letters are allowed in one (UTF-8 names of Prometheus 3)."""
 
 
 class Component(Settings):

@@ -6,6 +6,11 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST_WORD = 80
+"""Characters of a word that is compared with others: a longer one is no slip of the pen."""
+MOST = 500
+"""Mistakes of one kind that are told one by one; the others are counted."""
+
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of a document: `("auth", "tokens", 0, "name")`."""
 
@@ -52,7 +57,10 @@ def dotted(path: Path) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """Return the one of `words` that `word` may have meant; None when none is near."""
-    found = difflib.get_close_matches(word, sorted(words), 1, 0.6)
+    if len(word) > LONGEST_WORD:
+        return None
+    near = [known for known in words if abs(len(known) - len(word)) <= len(word)]
+    found = difflib.get_close_matches(word, sorted(near), 1, 0.6)
     return found[0] if found else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from receiver.config import checks, secrets
 from receiver.config.channels import read_channels
 from receiver.config.document import Document
 from receiver.config.draft import Draft
-from receiver.config.problems import ConfigError, Problem, one_of
+from receiver.config.problems import MOST, ConfigError, Path, Problem, dotted, one_of
 from receiver.config.rules import load_rules
 from receiver.config.validation import validate
 from receiver.config.whole import Config, Sections
@@ -37,6 +38,8 @@ class Reading:
         self.rules: RulesSettings | None = None
         self.rules_document: Document | None = None
         self.draft: Draft | None = None
+        self.partly: dict[str, dict[Any, Any]] = {}
+        """Entries with mistakes of their own, without the settings that are wrong."""
         self.off: dict[str, str] = {}
         self.hash = ""
 
@@ -49,9 +52,12 @@ class Reading:
             return
         # A section that is written but empty counts as left out, as people comment out its lines.
         raw = self.overridden({key: value for key, value in raw.items() if value is not None}, overrides)
-        for key in raw.keys() - Sections.model_fields.keys():
+        unknown = [key for key in raw if key not in Sections.model_fields]
+        for key in unknown[:MOST]:
             hint = one_of(key, Sections.model_fields)
             self.problems.append(self.document.problem((key,), "unknown key", hint, at_key=True))
+        if unknown[MOST:]:
+            self.problems.append(self.document.problem((), f"{len(unknown) - MOST} more unknown keys"))
         for name, info in Sections.model_fields.items():
             if name in raw:
                 self.section(name, info, raw[name])
@@ -62,8 +68,8 @@ class Reading:
 
     def overridden(self, raw: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
         """Return `raw` with the settings of `overrides`, by dotted key, put over it."""
-        for dotted, value in overrides.items():
-            section, _, setting = dotted.partition(".")
+        for name, value in overrides.items():
+            section, _, setting = name.partition(".")
             if isinstance(raw.get(section, {}), dict):
                 kept = {key: item for key, item in raw.get(section, {}).items() if key != f"{setting}_file"}
                 raw[section] = {**kept, setting: value}
@@ -96,6 +102,21 @@ class Reading:
             found, problems = validate(kind, {key: item}, self.document, (name,))
             self.problems += problems
             self.parts[name] |= found or {}
+            if problems and isinstance(item, dict) and len(item) < MOST:
+                self.partly.setdefault(name, {}).update(self.without(kind, (name, key), item, problems))
+
+    def without(self, kind: Any, path: Path, item: dict[Any, Any], problems: list[Problem]) -> dict[Any, Any]:
+        """Return the entry at `path` without its settings that are wrong, so that what the others name is checked."""
+        name, key = path
+        wrong = [problem.path for problem in problems]
+        kept = {
+            field: value
+            for field, value in item.items()
+            if not any(at == (own := dotted((*path, field))) or at.startswith((f"{own}.", f"{own}[")) for at in wrong)
+        }
+        kept = _with_defaults(key, kept) if name == "severities" else kept
+        found, _ = validate(kind, {key: kept}, self.document, (str(name),))
+        return found or {}
 
     def together(self, raw: dict[str, Any]) -> None:
         """Read the rules, and check what the sections say of each other."""
@@ -106,7 +127,13 @@ class Reading:
         draft = self.draft = Draft(
             self.document, raw, Sections.model_construct(**{"channels": {}, **self.parts}), self.rules
         )
-        self.problems += checks.problems(draft)
+        self.problems += islice(checks.problems(draft), MOST)
+        if self.partly:
+            more = {name: {**self.parts.get(name, {}), **entries} for name, entries in self.partly.items()}
+            parts = {"channels": {}, **self.parts, **more}
+            partly = Draft(self.document, raw, Sections.model_construct(**parts), self.rules)
+            told = set(self.problems)
+            self.problems += [one for one in islice(checks.names(partly), MOST) if one not in told]
         self.notes += checks.notes(draft)
         self.off = draft.off
         rules = None if self.rules_document is None else self.rules_document.value

@@ -20,6 +20,7 @@ from receiver.config.address import (
     check_store,
     is_loopback,
 )
+from receiver.incident.service_name import SERVICE_FROM
 from receiver.model.policy import NewAlert
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
@@ -258,6 +259,10 @@ class Incidents(Settings):
     """How ids are written, of {year}, {month} and {number}."""
     correlate_by: Annotated[tuple[str, ...], AfterValidator(_check_correlation)] = ("group",)
     """`[group]`: receiver and group labels; or names of labels: which alerts belong together."""
+    service_from: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = SERVICE_FROM
+    """Labels that name an incident's service; the first counts whose value names no exporter."""
+    detect_at_most: PositiveDuration = timedelta(hours=1)
+    """What had fired for longer when its receiver was first heard of says nothing of the time to detect."""
     monitor_for: Duration = timedelta(minutes=15)
     """After every alert has resolved, how long to watch before resolving."""
     auto_resolve: bool = True

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from receiver.config import shape
 from receiver.config.document import Document
-from receiver.config.problems import Path, Problem, nearest, one_of
+from receiver.config.problems import MOST, Path, Problem, nearest, one_of
 
 _BRACKETS = re.compile(r"(?P<message>.*\S)\s+\((?P<hint>.*)\)", re.DOTALL)
 _EXPECTED = {
@@ -45,7 +45,8 @@ def validate(annotation: Any, value: Any, document: Document, path: Path = ()) -
 
 def explain(error: ValidationError, annotation: Any, value: Any, document: Document, path: Path) -> list[Problem]:
     """Return the problems that `error` tells of, those that only follow from another left out."""
-    items = error.errors(include_url=False, include_input=False)
+    every = error.errors(include_url=False, include_input=False)
+    items = every[:MOST]
     located = [(item, *_locate(document, path, item)) for item in items]
     unknown = {where for item, where, _ in located if item["type"] == "extra_forbidden"}
     places = [where for _, where, _ in located]
@@ -59,6 +60,8 @@ def explain(error: ValidationError, annotation: Any, value: Any, document: Docum
         if item["type"] == "missing" and any(_means(key, where) for key in unknown):
             continue
         problems.append(_problem(item, annotation, value, document, path, where))
+    if len(every) > MOST:
+        problems.append(document.problem(path, f"{len(every) - MOST} more mistakes here", "mend the first of them"))
     return problems
 
 

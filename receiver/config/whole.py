@@ -11,6 +11,7 @@ from receiver.channels.base import ChannelSettings
 from receiver.config.outlook import Heartbeat, Links, Maintenance, Objective, Reviews, StatusPage, Verification
 from receiver.config.problems import Problem
 from receiver.config.sections import Auth, Incidents, Ingest, Redis, Server, Service
+from receiver.config.texts import Texts
 from receiver.incident.directory import Directory
 from receiver.model.oncall import Contact, Person, Schedule
 from receiver.model.policy import Audience, Escalation, EscalationStep, SeveritySettings, Until
@@ -81,6 +82,8 @@ class Sections(Settings):
     """Error budgets; left out: 99.9% available in 30 days."""
     maintenance: tuple[Maintenance, ...] = ()
     """Windows in which nobody is paged."""
+    texts: Texts = Texts()
+    """What incidents are called."""
     reviews: Reviews = Reviews()
     """What reviews count by."""
     heartbeat: Heartbeat = Heartbeat()

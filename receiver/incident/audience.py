@@ -10,6 +10,8 @@ from functools import cached_property
 
 from receiver.incident.directory import Directory, UnknownName
 from receiver.incident.planning import plan_of
+from receiver.incident.service_name import SERVICE_FROM
+from receiver.incident.title import Named
 from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
@@ -77,6 +79,12 @@ class Policy:
     """Whether there is a Prometheus that can be asked about its alert rules."""
     new_alert: NewAlert | None = None
     """What becomes of a new alert that joins an acknowledged incident; None: by its severity."""
+    service_from: tuple[str, ...] = SERVICE_FROM
+    """Labels that may name the service of an incident, the foremost first."""
+    detect_at_most: timedelta = timedelta(hours=1)
+    """How long an alert may have fired when its receiver is first heard of, and still say how long detection took."""
+    title: Callable[[Named], str] = lambda named: named.title
+    """What an incident is called."""
     measures: bool = False
     """Whether some measurement is asked for by a query."""
 

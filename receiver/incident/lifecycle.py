@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from receiver.incident.audience import Policy, episode_of
+from receiver.incident.beginning import began
 from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended, fired, sender, tombs, worst_of
 from receiver.incident.promises import point_out, recurrence
 from receiver.incident.publication import follow_up
+from receiver.incident.service_name import service_of
 from receiver.incident.shelter import take_shelter
 from receiver.incident.storm import joins, shelter_in_storm
 from receiver.incident.summons import adopt, summon
+from receiver.incident.title import named
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
@@ -108,14 +111,6 @@ def _nothing_fires(part: Part, view: View, now: datetime) -> Verdict:
     return verdict
 
 
-def _title(alert: Alert, part: Part) -> str:
-    summary = (
-        part.annotations.get("summary") or alert.annotations.get("summary") or alert.annotations.get("description")
-    )
-    title = f"{alert.name}: {summary}" if summary else alert.name
-    return title if len(title) <= 300 else title[:299] + "…"
-
-
 def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
     # Two incidents of one key never share a page key: the late resolve of the one would end the page of the other, and
     # an alert that has fired all the while has its old startsAt.
@@ -132,21 +127,23 @@ def _open(
         alert.labels
     )
     totals = counts_of(None, records)
+    started_at, estimated = began(live, now, part.heard_since, policy.detect_at_most)
     incident = Incident(
         uid=uid,
         key=part.key,
         keys=(part.key,),
         episode=_episode(part, view, live),
-        title=_title(alert, part),
+        title=policy.title(named(alert, live, decision.severity, part.apart)),
         severity=decision.severity,
-        service=alert.labels.get("service") or None,
+        service=service_of(alert.labels, policy.service_from),
         labels=shared,
         annotations=dict(alert.annotations),
         plan=policy.plan,
         ladder=Ladder(since=now),
         decision=decision,
         opened_at=now,
-        started_at=min(a.starts_at for a in live),
+        started_at=started_at,
+        estimated=estimated,
         partial=(part.group,) if part.truncated else (),
         **recurrence(view.incident, part.key, [a.name for a in live], [r.name for r in view.records.values()]),
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},

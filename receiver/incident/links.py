@@ -27,7 +27,7 @@ UNKNOWN_START = timedelta(hours=1)
 RUNBOOK = "Runbook"
 """How the alert's own is called."""
 
-_PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_PLACE = re.compile(r"\{\{\s*((?!\d)[^\s{}()|'\"`\\,;=*+%<>!&^~$@#?]+)\s*\}\}")
 _UNSAFE = re.compile(r"[^!-~]")
 
 

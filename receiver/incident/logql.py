@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_PLACE = re.compile(r"\{\{\s*((?!\d)[^\s{}()|'\"`\\,;=*+%<>!&^~$@#?]+)\s*\}\}")
 _REGEX = re.compile(r"(?:=~|!~|\|~)\s*$")
 """What stands before a quoted text that is a regular expression."""
 _PLAIN = re.compile(r"[A-Za-z0-9_]+")

@@ -15,6 +15,8 @@ from receiver.incident.illegal import Illegal, Impossible
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts
 from receiver.incident.monitoring import begin_monitoring
+from receiver.incident.service_name import service_of
+from receiver.incident.title import named
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.model.alert import Alert
 from receiver.model.base import from_ms
@@ -49,6 +51,7 @@ def split(
         key=lambda name: (decisions[name].severity.rank, records[name].starts_ms),
     )
     chosen, decision = alerts[worst], decisions[worst]
+    own = [alerts[name] for name in names if name in alerts]
     taken = {name: records[name] for name in names}
     firing = [from_ms(record.starts_ms) for record in taken.values() if record.firing]
     totals = counts(None, taken)
@@ -58,9 +61,9 @@ def split(
         key=key,
         keys=(key,),
         episode=episode_of(firing),
-        title=title or chosen.name,
+        title=title or policy.title(named(chosen, own, decision.severity, {})),
         severity=decision.severity,
-        service=chosen.labels.get("service") or None,
+        service=service_of(chosen.labels, policy.service_from),
         labels=dict(set.intersection(*(set(alerts[name].labels.items()) for name in names if name in alerts))),
         annotations=dict(chosen.annotations),
         decision=decision,

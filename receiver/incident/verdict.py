@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.alert import Alert
@@ -42,6 +43,10 @@ class Part:
     """What the rules could not use, one for each time."""
     released: bool = False
     """True when a hold has ended, or an emergency was paged: nothing is held again."""
+    heard_since: datetime | None = None
+    """When its receiver was first heard of; None: nobody knows."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """The labels by which its alerts are grouped, which tell its incident from others."""
 
 
 @dataclass(frozen=True)

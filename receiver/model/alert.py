@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, ValidationError
 
 from receiver.model.base import Frozen
+from receiver.model.salvage import salvage
 
 VALUE_LIMIT = 4096
 """Characters of a label's or annotation's value that are kept: rules and messages never need more (reliability S13)."""
@@ -26,6 +27,13 @@ FNV_LIMIT = 4096
 """Bytes of labels up to which the fingerprint is Alertmanager's own."""
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
+
+GRAFANA = (
+    'this is the webhook of Grafana Alerting (version "1"), which is not read yet; in Grafana take a contact point of '
+    "the type Alertmanager and name an Alertmanager that posts here"
+)
+FIRST_YEAR = 2000
+"""An earlier time is none: nobody's monitoring is so old."""
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -75,7 +83,7 @@ def cut(texts: dict[str, str]) -> dict[str, str]:
 def _utc(moment: object) -> datetime:
     if not isinstance(moment, datetime):
         return NO_TIME
-    if moment.tzinfo is None or moment.year < NO_TIME.year:
+    if moment.tzinfo is None or moment.year < FIRST_YEAR:
         return NO_TIME
     try:
         return moment.astimezone(UTC)
@@ -162,6 +170,8 @@ class Notification(_Foreign):
     truncated: Annotated[int, BeforeValidator(_bounded), AfterValidator(lambda n: min(n, MAX_TRUNCATED))] = Field(
         0, alias="truncatedAlerts", ge=0
     )
+    set_aside: tuple[str, ...] = Field((), exclude=True)
+    """What of the body was cut or left out because it breaks a rule or a limit, in words."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Alertmanager passes the receiver's name through regexp quoting: take the backslashes back."""
@@ -188,23 +198,44 @@ def parse_notification(body: bytes) -> Notification:
     except ValidationError as error:
         if any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False)):
             return _parse_slowly(body)
-        raise _refusal(error) from None
+        return _salvaged(_loaded(body), error)
 
 
 def _parse_slowly(body: bytes) -> Notification:
     # The fast parser refuses lone surrogates; Python's own takes them, and they are replaced here.
+    value = _loaded(body)
     try:
-        value = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_bounded_text)
+        value = _mend(value)
+        return Notification.model_validate(value)
+    except ValidationError as error:
+        return _salvaged(value, error)
+    except RecursionError:
+        raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
+
+
+def _salvaged(value: Any, error: ValidationError) -> Notification:
+    """Return what can be read of a body that breaks a rule. Raises BadNotification when no alert of it can be."""
+    if isinstance(value, dict) and value.get("version") == "1":
+        raise BadNotification(GRAFANA)
+    if not isinstance(value, dict) or not isinstance(value.get("alerts"), list):
+        raise _refusal(error) from None
+    body, said = salvage(value, MAX_LABELS, MAX_ALERTS)
+    try:
+        notification = Notification.model_validate({**body, "set_aside": said})
+    except ValidationError:
+        raise _refusal(error) from None
+    if not notification.alerts:
+        raise _refusal(error) from None
+    return notification
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_bounded_text)
     except RecursionError:
         raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
     except ValueError:
         raise BadNotification("the body is not JSON; expected Alertmanager's webhook payload, version 4") from None
-    try:
-        return Notification.model_validate(_mend(value))
-    except ValidationError as error:
-        raise _refusal(error) from None
-    except RecursionError:
-        raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
 
 
 def _mend(value: Any) -> Any:

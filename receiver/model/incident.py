@@ -134,6 +134,8 @@ class Incident(Kept):
     opened_at: datetime
     started_at: datetime
     """When the alerts say that it began (startsAt)."""
+    estimated: bool = False
+    """Whether `started_at` is only the time of arrival, since nothing that can be believed says when it began."""
     acknowledged_at: datetime | None = None
     first_acknowledged_at: datetime | None = None
     """Stays when it is reopened: how quickly somebody answered is no matter of what came later."""

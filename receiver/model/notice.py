@@ -101,6 +101,18 @@ class AlertLine(Frozen):
     labels: dict[str, str]
     starts_at: datetime
     fingerprint: str
+    description: str = ""
+    """What it says beside its summary."""
+    differing: dict[str, str] = {}
+    """Those of its labels that not all the alerts shown have alike."""
+    values: dict[str, str] = {}
+    """Its other annotations that are no links: figures, as a rule."""
+
+    @property
+    def detail(self) -> str:
+        """What the alert says beside name and summary, on one line: description, labels that differ, values."""
+        pairs = [f"{name}={value}" for name, value in {**self.differing, **self.values}.items() if name != "alertname"]
+        return "; ".join(part for part in (self.description, ", ".join(pairs)) if part)
 
 
 class Room(Frozen):

@@ -56,7 +56,9 @@ def _began(incident: Incident) -> datetime | None:
     known = incident.clocks.get(Clock.IMPACT_BEGAN)
     if known is not None or incident.declared:
         return known
-    fired = incident.clocks.get(Clock.ALERT_FIRED, incident.started_at)
+    fired = incident.clocks.get(Clock.ALERT_FIRED, None if incident.estimated else incident.started_at)
+    if fired is None:
+        return None
     return fired if not incident.fires_after else fired - timedelta(seconds=incident.fires_after)
 
 

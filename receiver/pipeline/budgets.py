@@ -83,7 +83,7 @@ class Budgets:
         wanted = [one for one in terms.budgets if incident.severity in one.severities and one.target < 1]
         bad = await asyncio.gather(*(self._bad(one, lasted, ended) for one in wanted))
         return {
-            one.name: round(part * (lasted / one.window) / (1 - one.target), 6)
+            one.name: round(part * (min(lasted, one.window) / one.window) / (1 - one.target), 6)
             for one, part in zip(wanted, bad, strict=True)
             if part is not None
         }

@@ -98,7 +98,7 @@ class EmergencyPages:
             found = emergency_pages(part, known, setting.policy, now, sent, episode)
             if not found:
                 continue
-            incident = bare_incident(part, found[0], now)
+            incident = bare_incident(part, found[0], now, setting.policy)
             if part.key not in self._paged:
                 if above_limit(incident.severity, self._paged.values(), setting.policy, now):
                     self._held_back[part.key] = incident
@@ -106,7 +106,7 @@ class EmergencyPages:
                     continue
                 self._paged[part.key] = now
             self._episodes.setdefault(part.key, episode_of(a.starts_at for a in part.alerts if a.firing))
-            made += [self._add(page, bare_incident(part, page, now)) for page in found]
+            made += [self._add(page, bare_incident(part, page, now, setting.policy)) for page in found]
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()
         return made, capped

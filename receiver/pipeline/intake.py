@@ -11,6 +11,7 @@ from datetime import datetime
 import orjson
 
 from receiver.clock import Clock
+from receiver.incident.beginning import settled
 from receiver.incident.journal import Draft
 from receiver.incident.lifecycle import on_notification
 from receiver.incident.storm import KEY, open_storm
@@ -20,7 +21,7 @@ from receiver.incident.timing import held_until
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
-from receiver.model.base import to_ms
+from receiver.model.base import from_ms, to_ms
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
@@ -98,7 +99,8 @@ class Intake:
         self.metrics = metrics
         self.deliver = deliver
         self.watchdogs = Watchdogs(connection)
-        self._heard: set[str] = set()
+        self._heard: dict[str, datetime | None] = {}
+        """When each of Alertmanager's receivers was first heard of; None: before that was kept."""
         self._digests: OrderedDict[str, str] = OrderedDict()
         """What this replica has heard last of each group."""
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
@@ -126,6 +128,7 @@ class Intake:
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
         setting = self.setting()
+        notification = settled(notification, now)
         alive, beating = living(notification, setting)
         if beating:
             await self.watchdogs.heard(to_ms(now), setting.watchdogs_by, beating)
@@ -134,9 +137,7 @@ class Intake:
             await self.beaten(now)
         if not alive:
             return IGNORED
-        if notification.receiver not in self._heard and len(self._heard) < RECEIVERS:
-            await self.incidents.heard_as(notification.receiver[:200])
-            self._heard.add(notification.receiver)
+        since = await self._heard_since(notification.receiver, now)
         members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
@@ -148,7 +149,9 @@ class Intake:
         fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
         # Only what is new needs a decision: a duplicate costs one read and no rule.
         asked = self.measured(alive, now) if any(fresh) else None
-        parts = parts_of(notification, alive, setting, released=released, asked=asked) if any(fresh) else []
+        parts = []
+        if any(fresh):
+            parts = parts_of(notification, alive, setting, released=released, asked=asked, heard_since=since)
         said = []
         for index, last in enumerate(seen):
             if last is not None and not fresh[index]:
@@ -166,6 +169,13 @@ class Intake:
             self.absorbed(now)
         return Answer(tuple(said))
 
+    async def _heard_since(self, receiver: str, now: datetime) -> datetime | None:
+        """Return when `receiver` of Alertmanager was first heard of; None where nobody knows."""
+        if receiver not in self._heard and len(self._heard) < RECEIVERS:
+            since_ms = await self.incidents.heard_as(receiver[:200], to_ms(now))
+            self._heard[receiver] = from_ms(since_ms) if since_ms else None
+        return self._heard.get(receiver)
+
     def _remember(self, group: str, digest: str) -> None:
         self._digests[group] = digest
         self._digests.move_to_end(group)
@@ -174,8 +184,8 @@ class Intake:
 
     async def hear_again(self) -> None:
         """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
-        for receiver in list(self._heard):
-            await self.incidents.heard_as(receiver[:200])
+        for receiver, since in list(self._heard.items()):
+            await self.incidents.heard_as(receiver[:200], to_ms(since) if since else 0)
 
     async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:
         """Take something said of an incident's alerts that came in by another way than a notification."""
@@ -412,7 +422,7 @@ class Intake:
                 self.metrics.alerts.labels("resolved", incident.severity).inc()
         if verdict.outcome is Outcome.OPENED:
             self.metrics.opening(incident.severity, incident.service)
-            if incident.started_at.year > 1970:
+            if not incident.estimated:
                 late = (now - incident.started_at).total_seconds()
                 self.metrics.detect.labels(incident.severity).observe(max(0.0, late))
         count_events(self.metrics, incident, verdict.events)

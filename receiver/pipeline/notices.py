@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from receiver.incident.audience import Policy
+from receiver.incident.beginning import began
 from receiver.incident.links import images_of
+from receiver.incident.service_name import SERVICE_FROM, service_of
 from receiver.incident.summons import CALLED
+from receiver.incident.title import named
 from receiver.incident.verdict import Part
+from receiver.model.alert_text import description_of, values_of
 from receiver.model.base import from_ms
 from receiver.model.event import Event, Kind
 from receiver.model.incident import AlertRecord, Incident, Page, State
@@ -226,41 +231,50 @@ def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
         (record for record in records.values() if record.firing),
         key=lambda record: (record.severity.rank, record.starts_ms, record.fingerprint),
     )
+    shown = firing[:SHOWN]
+    labels = [bodies.get(record.fingerprint, {}).get("labels", {}) for record in shown]
+    common = set.intersection(*(set(one.items()) for one in labels)) if labels else set()
     lines = []
-    for record in firing[:SHOWN]:
-        body = bodies.get(record.fingerprint, {})
-        notes = body.get("annotations", {})
+    for record, own in zip(shown, labels, strict=True):
+        notes = bodies.get(record.fingerprint, {}).get("annotations", {})
+        described = description_of(notes)
+        summary = notes.get("summary") or described
         lines.append(
             AlertLine(
                 name=record.name,
-                summary=notes.get("summary") or notes.get("description") or "",
-                labels=body.get("labels", {}),
-                starts_at=from_ms(record.starts_ms),
+                summary=summary,
+                description="" if described == summary else described,
+                labels=own,
+                differing={name: value for name, value in own.items() if (name, value) not in common},
+                values=values_of(notes),
+                starts_at=from_ms(record.starts_ms or record.seen_ms),
                 fingerprint=record.fingerprint,
             )
         )
     return lines
 
 
-def bare_incident(part: Part, page: Page, now: datetime) -> Incident:
+def bare_incident(part: Part, page: Page, now: datetime, policy: Policy | None = None) -> Incident:
     """Return an incident that was never stored, for a page sent while the store is away."""
     firing = [alert for alert in part.alerts if alert.firing]
     alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
     decision = part.decisions[alert.fingerprint]
-    summary = part.annotations.get("summary") or alert.annotations.get("summary")
+    shown = named(alert, firing, decision.severity, part.apart)
+    started_at, estimated = began([alert], now)
     return Incident(
         uid="",
         key=part.key,
         keys=(part.key,),
         episode=0,
-        title=f"{alert.name}: {summary}"[:300] if summary else alert.name,
+        title=policy.title(shown) if policy else shown.title,
         severity=decision.severity,
-        service=alert.labels.get("service") or None,
+        service=service_of(alert.labels, policy.service_from if policy else SERVICE_FROM),
         labels=dict(alert.labels),
         annotations=dict(alert.annotations),
         decision=decision,
         opened_at=now,
-        started_at=alert.starts_at,
+        started_at=started_at,
+        estimated=estimated,
         firing=len(firing),
         names=tuple(dict.fromkeys(a.name for a in firing))[:SHOWN],
         pages=(page,),

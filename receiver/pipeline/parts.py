@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import orjson
 
+from receiver.incident.service_name import service_of
 from receiver.incident.verdict import Part
 from receiver.model.alert import Alert, Notification
 from receiver.model.severity import Decision
 from receiver.model.unknown import Unsure
 from receiver.pipeline.setting import Setting
-from receiver.triage.correlate import digest, split
+from receiver.triage.correlate import GROUP, digest, split
 from receiver.triage.foreign import quoted
 from receiver.triage.rules import Answers, Unknown
 
@@ -22,13 +24,11 @@ NAME = 200
 
 
 def living(notification: Notification, setting: Setting) -> tuple[list[Alert], frozenset[str]]:
-    """Return the alerts of a notification without its heartbeats, and the names of those that beat.
+    """Return the alerts of a notification that may open an incident, and the names of the heartbeats in it.
 
     A name is made of the labels that tell one from another; without such labels it is empty.
     """
-    if not setting.watchdog:
-        return list(notification.alerts), frozenset()
-    alive = [a for a in notification.alerts if not setting.beats(a.labels)]
+    alive = [a for a in notification.alerts if setting.alarms(a.labels)]
     beating = [a.labels for a in notification.alerts if a.firing and setting.beats(a.labels)]
     return alive, frozenset(_called(labels, setting.watchdogs_by) for labels in beating)
 
@@ -50,6 +50,7 @@ def parts_of(
     *,
     released: bool = False,
     asked: Mapping[str, Answers] | None = None,
+    heard_since: datetime | None = None,
 ) -> list[Part]:
     """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
     firing = [alert for alert in alerts if alert.firing]
@@ -67,11 +68,19 @@ def parts_of(
             labels=notification.common_labels,
             annotations=notification.common_annotations,
             released=released,
+            heard_since=heard_since,
+            apart=_apart(notification, members, setting),
         )
         for key, members in split(
             notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
         ).items()
     ]
+
+
+def _apart(notification: Notification, members: Sequence[Alert], setting: Setting) -> dict[str, str]:
+    if GROUP in setting.correlate_by:
+        return dict(notification.group_labels)
+    return {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
 
 
 def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -> list[Part]:
@@ -111,6 +120,7 @@ def released(group: str, text: str, setting: Setting) -> Part:
         labels=held["labels"],
         annotations=held["annotations"],
         released=True,
+        apart=held.get("apart", {}),
     )
 
 
@@ -123,6 +133,7 @@ def held_text(part: Part, alerts: Sequence[Alert]) -> str:
             "truncated": part.truncated,
             "labels": dict(part.labels),
             "annotations": dict(part.annotations),
+            "apart": dict(part.apart),
             "alerts": [alert.model_dump(mode="json") for alert in alerts],
         }
     ).decode()
@@ -143,7 +154,7 @@ def group_of(notification: Notification, key: str) -> str:
 def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
     name, where = alert.labels.get("alertname", ""), alert.generator_url
     found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
-    service = alert.labels.get("service")
+    service = service_of(alert.labels, ("service",))
     if service and setting.components:
         known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
         if not known:

@@ -175,7 +175,7 @@ class Reconcile:
         for group in groups:
             if group.receiver not in ours:
                 continue
-            fresh = [a for a in group.alerts if not (a.silenced or a.inhibited) and not setting.beats(a.labels)]
+            fresh = [a for a in group.alerts if not (a.silenced or a.inhibited) and setting.alarms(a.labels)]
             owners = await self.incidents.owners([alert.fingerprint for alert in fresh])
             late = []
             for alert in fresh:

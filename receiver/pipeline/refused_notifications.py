@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from receiver.clock import Clock
+from receiver.incident.beginning import settled
 from receiver.incident.emergency import PAGED
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
@@ -195,10 +196,12 @@ class RefusedNotifications:
         self.pages.send(setting, now)
 
     async def _judge(self, debt: Debt, setting: Setting) -> None:
-        if len(debt.notification.alerts) > LARGE:
-            debt.parts = await asyncio.to_thread(judged, debt.notification, setting)
+        # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
+        notification = settled(debt.notification, self.clock.now())
+        if len(notification.alerts) > LARGE:
+            debt.parts = await asyncio.to_thread(judged, notification, setting)
         else:
-            debt.parts = judged(debt.notification, setting)
+            debt.parts = judged(notification, setting)
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
         if not debt.pages and severities.isdisjoint(PAGED):
             self._forget(debt)  # it is sent again; here it would take the room of one that pages

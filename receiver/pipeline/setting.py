@@ -18,6 +18,7 @@ from receiver.model.incident import Incident
 from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.review.terms import Terms
+from receiver.triage.heartbeats import is_no_alarm
 from receiver.triage.matchers import Matcher
 from receiver.triage.rules import RuleSet
 
@@ -114,6 +115,10 @@ class Setting:
     def beats(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels is the Watchdog."""
         return bool(self.watchdog) and all(matcher.matches(labels) for matcher in self.watchdog)
+
+    def alarms(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert of these labels may open an incident: the Watchdog and InfoInhibitor never do."""
+        return not self.beats(labels) and not is_no_alarm(labels)
 
     @property
     def lanes(self) -> tuple[str, ...]:

@@ -50,11 +50,12 @@ def clocks(
     Without a word from people the impact began when the alert fired, less what its rule waits (`for`). An incident that
     was reopened was acknowledged when somebody first did, and is resolved when it last was.
     """
-    fired = incident.clocks.get(Clock.ALERT_FIRED, incident.started_at)
+    said = None if incident.estimated else incident.started_at
+    fired = incident.clocks.get(Clock.ALERT_FIRED, said)
     rung = [e.at for e in events if e.kind in (Kind.PAGE, Kind.EMERGENCY_PAGED)]
     read: dict[str, datetime | None] = {
-        "impact_began": fired - timedelta(seconds=incident.fires_after or 0),
-        "alert_fired": None if incident.declared else incident.started_at,
+        "impact_began": fired - timedelta(seconds=incident.fires_after or 0) if fired else None,
+        "alert_fired": None if incident.declared else said,
         "notified": None if incident.declared else incident.opened_at,
         "opened": incident.opened_at,
         "paged": min(rung, default=None),

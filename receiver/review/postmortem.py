@@ -166,9 +166,12 @@ def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
     lasted = (ended - (incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at)).total_seconds()
     found = []
     for one in budgets:
-        allowed = one.window.total_seconds() * (1 - one.target)
+        window = one.window.total_seconds()
+        allowed = window * (1 - one.target)
         measured = (incident.spent or {}).get(one.name)
-        share = f"{lasted / allowed if measured is None else measured:.0%}" if allowed > 0 else "all"
+        spent = min(max(0.0, lasted), window) / allowed if allowed > 0 and measured is None else measured or 0.0
+        share = f"{min(spent, 1.0):.0%}" + (f" (and {spent:.1f} times what is allowed)" if spent > 1 else "")
+        share = share if allowed > 0 else "all"
         promised = f"{one.target * 100:.6g}"
         found.append(f"{share} of the error budget of {inert(one.name, 100)} ({promised}% over {one.window.days} d)")
     return "; ".join(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.model.event import ActorKind, Event, Kind
@@ -60,7 +60,7 @@ def duration(incident: Incident) -> str:
     """Return how long it lasted, from its beginning to its end, as people have set them; `ongoing` while it does."""
     ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at
     began = incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at
-    return span(ended - began) if ended is not None and incident.state.over else "ongoing"
+    return span(max(ended - began, timedelta())) if ended is not None and incident.state.over else "ongoing"
 
 
 def rows(incident: Incident, events: Sequence[Event], receipts: Receipts = ()) -> list[str]:

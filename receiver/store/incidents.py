@@ -191,10 +191,16 @@ class Incidents:
             found = await client.hmget(self.keys.named("owner"), list(names))
         return {name: owner or "" for name, owner in zip(names, found, strict=True)}
 
-    async def heard_as(self, receiver: str) -> None:
-        """Keep the name of an Alertmanager receiver that leads here."""
+    async def heard_as(self, receiver: str, at_ms: int) -> int:
+        """Keep the name of an Alertmanager receiver that leads here, and return when it was first heard of.
+
+        In milliseconds; 0 where it was heard of before that was kept.
+        """
+        since = self.keys.named("receivers_since")
         async with self.connection.guarded() as client:
-            await client.sadd(self.keys.named("receivers"), receiver)
+            if await client.sadd(self.keys.named("receivers"), receiver):
+                await client.hsetnx(since, receiver, str(at_ms))
+            return int(await client.hget(since, receiver) or 0)
 
     async def receivers(self) -> set[str]:
         """Return the names of the Alertmanager receivers that lead here."""

@@ -9,7 +9,7 @@ from receiver.model.severity import Severity, worst
 from receiver.triage.conditions import SCOPE, Condition, parse_condition
 from receiver.triage.foreign import quoted
 from receiver.triage.matchers import parse_matcher
-from receiver.triage.rules_file import RuleSettings, RulesSettings
+from receiver.triage.rules_file import RuleSettings, RulesSettings, word_key
 from receiver.triage.scope import MANY_USERS, SINGLE_TENANT, rank_of
 
 
@@ -60,7 +60,9 @@ def _lowers_with_more(path: tuple[str | int, ...], rule: RuleSettings, settings:
     reach = [condition for condition in _conditions(rule, settings) if condition.name == SCOPE]
     alone = all(condition.holds({SCOPE: ranks[SINGLE_TENANT]}) for condition in reach)
     several = all(condition.holds({SCOPE: ranks[MANY_USERS]}) for condition in reach)
-    by_label = worst([settings.otherwise.fallback, *settings.otherwise.words.values()])
+    # Who writes our own words into an alert means this very severity, and no rule decides against that.
+    words = [level for word, level in settings.otherwise.words.items() if not word_key(word).startswith("sev")]
+    by_label = worst([settings.otherwise.fallback, *words])
     lowers = several and not alone if rule.at_most else alone and not several
     if rule.severity and several and not alone and by_label is not None:
         # It takes the place of `otherwise`, which may say worse.

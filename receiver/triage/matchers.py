@@ -36,6 +36,15 @@ _RIGHT = 'a matcher is name="value", with one of = != =~ !~'
 class MatcherError(ValueError):
     """A text that is no matcher; the message says what would be right."""
 
+    refused = True
+    """Whether Alertmanager refuses it too."""
+
+
+class PatternTooLong(MatcherError):
+    """A pattern that is longer than this service reads; Alertmanager has no such limit."""
+
+    refused = False
+
 
 class Operator(StrEnum):
     """How a matcher compares."""
@@ -92,7 +101,7 @@ def _full_match(matcher: Matcher) -> Callable[[str], bool]:
     # An answer is remembered for each value: a storm's ten thousand alerts share a handful of names.
     pattern = matcher.value.encode("utf-8", "replace")
     if len(pattern) > PATTERN_LIMIT:
-        raise MatcherError(
+        raise PatternTooLong(
             f"the pattern for {quoted(matcher.name)} has {len(pattern)} bytes; at most {PATTERN_LIMIT} are allowed"
         )
     options = re2.Options()
@@ -142,6 +151,16 @@ def parse_matcher(text: str) -> Matcher:
             raise MatcherError(f"{shown} has an empty label name; {_RIGHT}")
         return Matcher(name, Operator(modern[2]), _utf8_token(modern[3], shown))
     raise MatcherError(_what_is_wrong(text, shown, classic))
+
+
+def classic_matcher(text: str) -> Matcher | None:
+    """Return how Alertmanager's classic parser reads `text`, `a==b` included; None where it refuses it.
+
+    Raises MatcherError for a pattern that is no RE2 or too long.
+    """
+    classic = _CLASSIC.fullmatch(text)
+    value = _classic_value(classic[3]) if classic else None
+    return Matcher(classic[1], Operator(classic[2]), value) if classic and value is not None else None
 
 
 def _classic_value(raw: str) -> str | None:

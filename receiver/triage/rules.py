@@ -17,7 +17,7 @@ from receiver.triage.foreign import quoted
 from receiver.triage.index import RuleIndex
 from receiver.triage.measurements import Measurement
 from receiver.triage.rule import Facts, Rule
-from receiver.triage.rules_file import OTHERWISE, OtherwiseSettings, RulesSettings
+from receiver.triage.rules_file import OTHERWISE, OtherwiseSettings, RulesSettings, word_key
 from receiver.triage.scope import Scope
 from receiver.triage.worse import Chosen, limited, next_worse
 
@@ -61,7 +61,7 @@ class RuleSet:
         self._asking = RuleIndex(rule for rule in rules if not rule.caps and rule.matchers and rule.measured)
         self._everything = {measurement.name: 0.0 for measurement in measurements}
         self._otherwise = settings.otherwise
-        self._words = {word.strip().casefold(): level for word, level in settings.otherwise.words.items()}
+        self._words = {word_key(word): level for word, level in settings.otherwise.words.items()}
         sources = [source for item in measurements for source in item.sources] + list(self._scope.sources)
         self._annotations = tuple(source for source in sources if source.annotation)
         self._annotation_names = frozenset(source.name for source in self._annotations)
@@ -209,7 +209,7 @@ def _by_label(
     given = alert.labels.get(settings.label, "").strip()
     if not given:
         return settings.fallback, [f"no rule held and there is no label {settings.label}: fallback"], []
-    level = words.get(given.casefold())
+    level = words.get(word_key(given))
     if level is None:
         text = f"{settings.label}={quoted(given)} is not in the map: fallback"
         return settings.fallback, ["no rule held"], [Unknown("severity", text)]

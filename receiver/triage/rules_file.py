@@ -18,7 +18,19 @@ from receiver.triage.scope import DEFAULT_ORDER, ScopeSettings
 
 OTHERWISE = "otherwise"
 """What a decision calls its rule when none held."""
+WORDS = {
+    Severity.SEV1: "sev1 sev-1",
+    Severity.SEV2: "critical crit page fatal disaster emergency error high major p1 p2 sev2 sev-2",
+    Severity.SEV3: "warning warn medium average minor p3 sev3 sev-3",
+    Severity.SEV4: "info low notice ticket none p4 p5 sev4 sev-4",
+}
+"""What people write into the severity label, for rules without a `map`."""
 _RESERVED = (OTHERWISE, "person")
+
+
+def word_key(word: str) -> str:
+    """Return `word` without what does not count: case, blanks around it, and `-` against `_`."""
+    return word.strip().casefold().replace("_", "-")
 
 
 def _rule_name(name: str) -> str:
@@ -65,15 +77,9 @@ class OtherwiseSettings(Frozen):
 
     label: str = Field("severity", min_length=1, description="The label that says how severe it is")
     words: dict[str, Severity] = Field(
-        {
-            "critical": Severity.SEV2,
-            "error": Severity.SEV2,
-            "warning": Severity.SEV3,
-            "info": Severity.SEV4,
-            "none": Severity.SEV4,
-        },
+        {word: severity for severity, words in WORDS.items() for word in words.split()},
         alias="map",
-        description="The label's values, in any case, and what they mean",
+        description="The label's values, in any case and with - or _, and what they mean",
     )
     fallback: Severity = Field(Severity.SEV3, description="For an alert without the label, or with another value")
 
@@ -83,6 +89,10 @@ class OtherwiseSettings(Frozen):
         for word in self.words:
             if folded.count(word.strip().casefold()) > 1:
                 raise ValueError(f"{quoted(word)} stands in `map` twice; case does not count")
+        meant: dict[str, Severity] = {}
+        for word, severity in self.words.items():
+            if meant.setdefault(word_key(word), severity) is not severity:
+                raise ValueError(f"{quoted(word)} stands in `map` with two severities; - and _ are the same there")
         return self
 
 

@@ -9,7 +9,10 @@ from receiver.model.severity import Severity
 from receiver.triage.conditions import SCOPE
 from receiver.triage.index import Near, RuleIndex
 from receiver.triage.rule import Facts, Rule
-from receiver.triage.rules_file import OTHERWISE, OtherwiseSettings
+from receiver.triage.rules_file import OTHERWISE, OtherwiseSettings, word_key
+
+WORDS_SHOWN = 3
+"""Values of the severity label that are named; others are counted."""
 
 
 class Chosen(NamedTuple):
@@ -101,4 +104,8 @@ def _worse_words(
     if not worse:
         return None
     step = max(worse, key=lambda level: level.rank)
-    return step, " or ".join(f'"{word}"' for word in sorted(reached) if reached[word] is step)
+    # In the order of the map, which begins with what people write most; those that mean the same are said once.
+    said_once = {word_key(word): word for word in reversed(reached) if reached[word] is step}
+    listed = [f'"{word}"' for word in reversed(said_once.values())]
+    more = [f"{len(listed) - WORDS_SHOWN} more"] if len(listed) > WORDS_SHOWN else []
+    return step, " or ".join([*listed[:WORDS_SHOWN], *more])

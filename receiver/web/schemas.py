@@ -49,7 +49,7 @@ def _array(schema: Schema) -> Schema:
 ALERT = _object(
     {
         "fingerprint": TEXT, "status": {"type": "string", "enum": ["firing", "resolved"]}, "labels": BAG,
-        "annotations": BAG, "starts_at": TIME, "ends_at": _maybe(TIME),
+        "annotations": BAG, "starts_at": TIME, "estimated": {"type": "boolean"}, "ends_at": _maybe(TIME),
     }
 )  # fmt: skip
 DECISION = _object(
@@ -74,7 +74,8 @@ INCIDENT = _object(
             "enum": ["open", "acknowledged", "identified", "monitoring", "resolved", "closed"],
         },
         "phase": {"type": "string", "enum": ["detect", "triage", "respond", "resolve", "review"]},
-        "service": _maybe(TEXT), "labels": BAG, "opened_at": TIME, "acknowledged_at": _maybe(TIME),
+        "service": _maybe(TEXT), "labels": BAG, "opened_at": TIME, "estimated": {"type": "boolean"},
+        "acknowledged_at": _maybe(TIME),
         "identified_at": _maybe(TIME), "mitigated_at": _maybe(TIME), "resolved_at": _maybe(TIME),
         "closed_at": _maybe(TIME),
         "alerts": _object({"firing": WHOLE, "resolved": WHOLE}, {"items": _array(ALERT)}),

@@ -36,6 +36,7 @@ def incident_shape(
         "id": incident.id, "title": incident.title, "severity": incident.severity, "state": incident.state,
         "phase": incident.phase, "service": incident.service, "labels": incident.labels,
         "opened_at": moment(incident.opened_at), "started_at": moment(incident.started_at),
+        "estimated": incident.estimated,
         "acknowledged_at": moment(incident.acknowledged_at), "identified_at": moment(incident.identified_at),
         "mitigated_at": moment(incident.mitigated_at), "monitoring_at": moment(incident.monitoring_at),
         "resolved_at": moment(incident.resolved_at), "closed_at": moment(incident.closed_at),
@@ -106,7 +107,8 @@ def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
             "fingerprint": record.fingerprint, "status": "firing" if record.firing else "resolved",
             "labels": bodies.get(record.fingerprint, {}).get("labels", {}),
             "annotations": bodies.get(record.fingerprint, {}).get("annotations", {}),
-            "starts_at": rfc3339(from_ms(record.starts_ms)),
+            "starts_at": rfc3339(from_ms(record.starts_ms or record.seen_ms)),
+            "estimated": not record.starts_ms,
             "ends_at": None if record.ends_ms is None else rfc3339(from_ms(record.ends_ms)),
         }
         for record in ordered

@@ -171,6 +171,10 @@ class Webhooks:
                 raise
             reason = STORE_SLOW if isinstance(condition, StoreSlow) else "store_away"
             raise Refusal(503, reason, AWAY) from None
+        if notification.set_aside:
+            # Behind what could be read: a store that is slow with the one holds up no page.
+            line.fields["set_aside"] = notification.set_aside
+            await self._keep(raw, request, caller, "; ".join(notification.set_aside), in_part=True)
         return answer
 
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
@@ -182,7 +186,7 @@ class Webhooks:
             await self._keep(raw, request, caller, bad.detail)
             raise Refusal(400, "bad_notification", bad.detail, errors=bad.errors) from None
 
-    async def _keep(self, raw: bytes, request: web.Request, caller: str, detail: str) -> None:
+    async def _keep(self, raw: bytes, request: web.Request, caller: str, detail: str, *, in_part: bool = False) -> None:
         # Somebody with a good token means us: an alert may be in there that nobody could read.
         now = self.doors.clock.now()
         head = {
@@ -195,6 +199,10 @@ class Webhooks:
             f"A notification from the sender {caller} could not be read and was refused with 400: {why}. "
             "Nothing was changed; an alert in it may have reached nobody. Its head is kept."
         )
+        if in_part:
+            text = (
+                f"A notification from the sender {caller} was read in part: {why}. The rest counts. Its head is kept."
+            )
         rows = [
             (f"- {to.channel} refused-{to_ms(now)}", to.channel, to, {"text": text})
             for to in self.doors.setting().policy.informs

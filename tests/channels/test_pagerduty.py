@@ -61,6 +61,7 @@ def test_trigger_in_full() -> None:
                 "rule": "errors-for-everyone",
                 "reasons": ["error_rate 61% > 50%"],
                 "scope": "all_users",
+                "labels": {"service": "checkout-api", "tenant": "acme"},
                 "firing": 1,
                 "resolved": 0,
                 "alerts": [
@@ -101,7 +102,8 @@ def test_a_long_title_keeps_severity_and_id() -> None:
     summary = payload(notice(Action.TRIGGER, incident=incident(title="x" * 5000)))["payload"]["summary"]
     assert len(summary) == 1024
     assert summary.startswith("[SEV-1] xxx")
-    assert summary.endswith("x… (INC-2026-0042)")
+    assert summary.endswith("x (INC-2026-0042)")
+    assert "x…x" in summary
 
 
 def test_an_incident_without_a_number_is_paged_all_the_same() -> None:

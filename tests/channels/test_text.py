@@ -45,13 +45,15 @@ def test_clean_is_short_visible_and_can_be_written(foreign: str, limit: int) -> 
 
 
 def test_clean_of_a_megabyte_is_cut_with_an_ellipsis() -> None:
-    assert clean("x" * 1_000_000, 100) == "x" * 99 + "…"
+    assert clean("a" * 500_000 + "b" * 500_000, 100) == "a" * 66 + "…" + "b" * 33
     assert len(clean(HOSTILE * 10_000, 300)) == 300
 
 
 def test_cut() -> None:
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
+    assert cut("abcdefghij", 7) == "abcd…ij"
+    assert [cut("abc", limit) for limit in (2, 1, 0)] == ["a…", "…", ""]
 
 
 def test_hide() -> None:

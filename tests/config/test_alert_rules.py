@@ -20,7 +20,8 @@ FILE = """groups:
 
 
 def test_alerts_are_read_and_recordings_left_out() -> None:
-    (rule,) = alert_rules(FILE, "rules.yml")
+    ((rule,), notes) = alert_rules(FILE, "rules.yml")
+    assert notes == []
     assert (rule.name, rule.group, rule.line) == ("HighErrorRate", "api", 6)
     assert rule.labels == {"severity": "critical", "tier": "1"}
     assert rule.annotations == {"error_rate": "{{ $value }}"}
@@ -29,8 +30,8 @@ def test_alerts_are_read_and_recordings_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("route: {}", "rules.yml:1:1: no rules file of Prometheus (it has groups:, each with rules:)"),
-        ("groups: [{name: a}]", "rules.yml:1:10: groups[0]: a group without rules (write rules: and a list)"),
+        ("route: {}", "rules.yml:1:1: no rules file of Prometheus (it has groups:, each with rules:;"),
+        ("groups: [{name: a, rules: x}]", "rules.yml:1:10: groups[0]: a group without rules (write rules: and a list)"),
         ("groups: [{rules: [{expr: up}]}]", "neither an alert nor a recording rule (write alert: and a name)"),
         ("groups: [{rules: [{alert: A, labels: [x]}]}]", "labels that are no texts by name (write name: text)"),
         ("groups: [", "not YAML"),

@@ -13,7 +13,9 @@ from tests.config.sample import SMALL, problems_of
     [
         ("a: [1, 2\nb: 3\n", "2:", "not YAML"),
         ("service: {name: a, name: b}\n", "1:20", "twice"),
-        ("service: &x {name: a}\nserver: *x\n", "2:9", "an alias"),
+        ("service: *x\n", "1:10", "no anchor has this name"),
+        ("service: &x {name: *x}\n", "1:20", "an alias for something around it"),
+        ("service: {<<: a}\n", "1:11", "merges what is no mapping"),
         ("service: !!python/object/apply:os.system [id]\n", "1:10", "a tag"),
         ("service: !mine {name: a}\n", "1:10", "a tag"),
         ("service: {}\n---\nserver: {}\n", "2:1", "a second document"),
@@ -34,9 +36,37 @@ def test_yaml_that_cannot_be_taken_is_told_without_a_stack_trace(text: str, plac
 
 def test_an_alias_bomb_is_refused_at_once() -> None:
     bomb = "a: &a [x, x]\n" + "".join(
-        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(9)
+        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)
     )
-    assert sum("an alias" in line for line in problems_of(bomb)) == 18
+    (problem,) = problems_of(bomb)
+    assert "more than 10,000 values with its aliases written out" in problem
+    merging = "a0: &a0 {k0: x}\n" + "".join(
+        f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 9)
+    )
+    (problem,) = problems_of(merging)
+    assert "more than 10,000 values" in problem
+
+
+def test_aliases_and_merge_keys_stand_for_what_their_anchors_hold() -> None:
+    text = """\
+base: &base {a: 1, b: [x, y], c: {d: '${D}'}}
+more: &more {<<: *base, a: 2}
+own: {<<: [{e: 5, a: 9}, *more], b: 3}
+list: [*base, &text word, *text]
+"""
+    document = read(text, "f", lambda text, path: text.replace("${D}", ".".join(map(str, path))))
+    assert document.problems == []
+    assert document.value["more"] == {"a": 2, "b": ["x", "y"], "c": {"d": "more.c.d"}}
+    assert document.value["own"] == {"b": 3, "e": 5, "a": 9, "c": {"d": "own.c.d"}}
+    assert document.value["list"][1:] == ["word", "word"]
+    # A place is that of the text that gives the value.
+    assert (document.marks["own", "c", "d"].line, document.marks["own", "b"].line) == (1, 3)
+
+
+def test_a_file_without_aliases_may_have_as_many_values_as_it_writes() -> None:
+    document = read("".join(f"k{i}: [a, b]\n" for i in range(5000)), "f")
+    assert document.problems == []
+    assert len(document.value) == 5000
 
 
 def test_words_are_what_they_look_like() -> None:

@@ -58,7 +58,8 @@ def test_all_mistakes_are_told_at_once() -> None:
     found = problems_of(text + "server: {listen: x}\n")
     places = [line.split(": ")[1] for line in found]
     assert places == [
-        "severities.SEV-1.page[0]", "people.boss.name", "people.boss.nam", "schedules.primary.timezone",
+        "severities.SEV-1.page[0]", "people.boss.name", "people.boss.nam", "schedules.primary.people[0]",
+        "schedules.primary.timezone",
         "channels.console.x", "server.listen",
     ]  # fmt: skip
 

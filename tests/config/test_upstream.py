@@ -27,6 +27,7 @@ route:
       repeat_interval: 1m
     - matchers: [team="data"]
       receiver: mail
+    - {matchers: [alertname="InfoInhibitor"], receiver: mail}
 receivers:
   - name: incidents
     webhook_configs:
@@ -69,17 +70,19 @@ ERRORS = [
     # (what is replaced, by what, the beginning of the problem, a part of the rest)
     ("receiver: incidents\n  group_by", "receiver: incident\n  group_by", "4:13: route.receiver: no receiver is called",
      "incidents?"),
-    ("/webhooks/alertmanager", "/webhook/alertmanager", '17:14: receivers[0].webhook_configs[0].url: "/webhook/alert',
+    ("/webhooks/alertmanager", "/webhook/alertmanager", '18:14: receivers[0].webhook_configs[0].url: "/webhook/alert',
      "/webhooks/alertmanager"),
-    ("webhook_configs", "slack_configs", "14:1: receivers: no receiver posts to this service", "HOST:8080"),
+    ("webhook_configs", "slack_configs", "15:1: receivers: no receiver posts to this service", "HOST:8080"),
     ("        http_config: {authorization: {credentials_file: /run/secrets/token}}\n", "",
-     "17:9: receivers[0].webhook_configs[0]: no token goes with it: every notification is answered 401", "ingest"),
+     "18:9: receivers[0].webhook_configs[0]: no token goes with it: every notification is answered 401", "ingest"),
     ("credentials_file: /run/secrets/token", "credentials: something-else",
-     "18:52: receivers[0].webhook_configs[0].http_config.authorization.credentials: no token under", "same"),
+     "19:52: receivers[0].webhook_configs[0].http_config.authorization.credentials: no token under", "same"),
     ("http://receiver", "http://am:other@receiver", "", ""),
     ("{authorization: {credentials_file: /run/secrets/token}}", "{basic_auth: {username: am, password: x}}",
-     "18:60: receivers[0].webhook_configs[0].http_config.basic_auth.password: no token", "401"),
-    ("group_wait: 0s", "group_wait: 0", "10:19: route.routes[0].group_wait: a duration needs a unit", "30s"),
+     "19:60: receivers[0].webhook_configs[0].http_config.basic_auth.password: no token", "401"),
+    ("group_wait: 0s", "group_wait: 0", "", ""),
+    ("group_wait: 0s", "group_wait: 1.5h", "10:19: route.routes[0].group_wait: not a duration of Prometheus", "30s"),
+    ("group_interval: 1m", "group_interval: 0s", "6:19: route.group_interval: group_interval cannot be zero", "30s"),
     ("[team=\"data\"]", "['team=~\"(\"']", "12:18: route.routes[1].matchers[0]: ", "RE2"),
     ("route:", "rout:", "1:1: route: missing", "alertmanager.yml"),
     ("  routes:", "\troutes:", "7:1: not YAML: ", "\\t"),
@@ -102,7 +105,7 @@ def test_what_cannot_work_is_an_error(tmp_path: Path, old: str, new: str, begins
 def test_a_receiver_without_a_route(tmp_path: Path) -> None:
     text = GOOD.replace("receiver: incidents", "receiver: mail")
     assert found(tmp_path, text)[0] == [
-        'am.yml:15:11: receivers[0].name: no route leads to "incidents" (write receiver: incidents at a route)'
+        'am.yml:16:11: receivers[0].name: no route leads to "incidents" (write receiver: incidents at a route)'
     ]
 
 
@@ -134,9 +137,9 @@ WATCH = "the Watchdog may be silent for 4h2m here"
 WARNINGS = [
     # (what is replaced, by what, more of the configuration, the beginning of the warning, a part of the rest)
     ("        http_config", "        send_resolved: false\n        http_config", "",
-     "18:24: receivers[0].webhook_configs[0].send_resolved: nobody tells when an alert ends", "true"),
+     "19:24: receivers[0].webhook_configs[0].send_resolved: nobody tells when an alert ends", "true"),
     ("        http_config", "        max_alerts: 10\n        http_config", "",
-     "18:21: receivers[0].webhook_configs[0].max_alerts: alerts of a group beyond 10", "leave it out"),
+     "19:21: receivers[0].webhook_configs[0].max_alerts: alerts of a group beyond 10", "leave it out"),
     ("      repeat_interval: 1m\n", "", "", f"8:7: route.routes[0]: {WATCH}", "after is 5m"),
     ("      repeat_interval: 1m\n", "      repeat_interval: 4m\n", "", "11:24: route.routes[0].repeat_interval: the",
      "silent for 6m here"),
@@ -179,7 +182,9 @@ def test_rules_that_no_route_brings_alerts_for(tmp_path: Path) -> None:
     assert note.startswith('am.yml:3:1: route: no route brings here what these severity rules are for: "lag"')
     _, notes = found(
         tmp_path,
-        GOOD.replace("      receiver: mail\n", "      receiver: mail\n      continue: true\n    - {}\n"),
+        GOOD.replace(
+            "      receiver: mail\n", "      receiver: mail\n      continue: true\n    - matchers: [team=data]\n"
+        ),
         rules=RULES,
     )
     assert notes == []

@@ -56,7 +56,7 @@ async def test_the_alerts_leave_and_nobody_is_paged(world: World) -> None:
     assert world.rung() == ["alice"]
     first, second = await both(world)
     assert (first.firing, second.firing, second.id) == (1, 2, made.id)
-    assert (second.state, second.acknowledged_by, second.title) == (State.ACKNOWLEDGED, "alice", "B")
+    assert (second.state, second.acknowledged_by, second.title) == (State.ACKNOWLEDGED, "alice", "B: api")
     assert (second.severity, second.decision.rule) == ("SEV-2", "high-error-rate")
     assert first.departed == (second.uid,)
     assert set(await world.one.incidents.records(first.uid)) == {finger("A")}

@@ -168,3 +168,14 @@ async def test_labels_of_strangers_make_no_end_of_watchdogs(apart: World) -> Non
     for start in range(0, 300, 50):
         await apart.post(beats(*(f"c{number}\n" for number in range(start, start + 50))))
     assert len(await apart.one.intake.watchdogs.lasts_ms(["cluster"])) == 100
+
+
+async def test_alerts_that_fire_on_purpose_open_nothing_and_their_neighbours_do(world: World) -> None:
+    await world.open()
+    quiet = alert("InfoInhibitor", labels={"severity": "none", "namespace": "shop"})
+    answer = await world.post(notification(quiet, group="inhibitor"))
+    assert answer.foremost.outcome == "ignored"
+    assert await world.incidents() == []
+    await world.post(notification(quiet, alert("DiskFull", labels={"severity": "critical"}), group="both"))
+    (incident,) = await world.incidents()
+    assert (incident.firing, incident.names) == (1, ("DiskFull",))

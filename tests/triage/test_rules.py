@@ -46,7 +46,7 @@ def test_reasons_carry_measured_values() -> None:
     just_over = decide(REFERENCE, alert({"error_rate": "0.05000000000000001"}))
     assert just_over.reasons == ("error_rate 5.000000000000001% > 5%",)
     outage = decide(REFERENCE, alert(alertname="ApiDown", environment="production"))
-    assert outage.reasons == ('alertname="ApiDown"', 'environment!~"staging|dev"')
+    assert outage.reasons == ('alertname="ApiDown"', 'severity!~"(?i)info|none"')
 
 
 def test_a_cap_that_lowers_nothing_is_not_named() -> None:

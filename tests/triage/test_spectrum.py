@@ -40,5 +40,22 @@ def test_what_the_series_says_is_not_known() -> None:
         REFERENCE, {"alertname": "A", "severity": "{{ $labels.severity }}"}, {"summary": "on {{ $labels.x }}"}
     )
     assert found.unknown == ("severity", "summary")
-    (one,) = found.possible
-    assert one.decision.severity.value == "SEV-3"
+    # One outcome for each severity that its map has, and each is known only when it fires.
+    assert [(one.decision.severity.value, one.given) for one in found.possible] == [
+        ("SEV-1", "sev1"),
+        ("SEV-2", "critical"),
+        ("SEV-3", "warning"),
+        ("SEV-4", "info"),
+    ]
+
+
+def test_a_template_that_writes_its_own_words_can_be_no_other() -> None:
+    def given(template: str) -> list[tuple[str, str | None]]:
+        found = spectrum(REFERENCE, {"alertname": "A", "severity": template}, {})
+        return [(one.decision.severity.value, one.given) for one in found.possible]
+
+    either = [("SEV-2", "critical"), ("SEV-3", "warning")]
+    assert given("{{ if gt $value 0.9 }}critical{{ else }}warning{{ end }}") == either
+    assert given('{{ if eq $labels.env "prod" }}critical{{ else }}warning{{ end }}') == either
+    assert given('{{ with $x := "warning" }}{{ . }}{{ end }}') == [("SEV-3", "warning")]
+    assert len(given("{{ if $labels.severity }}{{ $labels.severity }}{{ else }}info{{ end }}")) == 4

@@ -4,7 +4,7 @@ import pytest
 
 from tests.triage.given import CAPS, REFERENCE, alert, decide, ruleset
 
-BY_LABEL = 'otherwise (SEV-2) if severity="critical" or "error"'
+BY_LABEL = 'otherwise (SEV-2) if severity="critical" or "crit" or "page" or 10 more'
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,12 @@ BY_LABEL = 'otherwise (SEV-2) if severity="critical" or "error"'
          " scope >= all_users"),
         ({"latency": "9s"}, {}, None),
         ({"latency": "3s"}, {}, "high-latency (SEV-2) if latency > 5s"),
-        ({"latency": "3s"}, {"severity": "info"}, 'otherwise (SEV-3) if severity="warning"'),
+        ({"latency": "3s"}, {"severity": "info"},
+         'otherwise (SEV-3) if severity="warning" or "warn" or "medium" or 5 more'),
         ({"slowdown": "1.2x"}, {}, "slowed-down (SEV-2) if slowdown >= 2x"),
         ({}, {}, BY_LABEL),
-        ({}, {"severity": "critical"}, None),
+        ({}, {"severity": "critical"}, 'otherwise (SEV-1) if severity="sev1" or "sev-1"'),
+        ({}, {"severity": "SEV_1"}, None),
         ({}, {"severity": "odd"}, BY_LABEL),
         ({}, {"category": "ui"}, None),
         ({"latency": "3s"}, {"tenant": "acme"}, None),
@@ -46,7 +48,7 @@ def test_every_cap_that_binds_is_named() -> None:
         *CAPS,
     )
     decision = decide(rules, alert(alertname="Down", environment="dev"))
-    assert decision.next_worse == "down (SEV-2) if the caps night and not-production did not hold"
+    assert decision.next_worse == "down (SEV-2) if the caps not-production and night did not hold"
 
 
 @pytest.mark.parametrize("when", [["scope > all_users"], ["latency < 0s"], ["latency > 9s", "latency < 3s"]])

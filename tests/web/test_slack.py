@@ -164,7 +164,7 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
         ("/incident", "postmortem INC-2026-0001", "### Contributing Factors"),
         ("/incident", "show INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
         ("/incident", "INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
-        ("/incident", "list", "INC-2026-0001  SEV-2  open  AuthFailing  (nobody has it)"),
+        ("/incident", "list", "INC-2026-0001  SEV-2  open  AuthFailing: api  (nobody has it)"),
         ("/incident", "", "/incident role ic|tech|comms|scribe @USER"),
         ("/incident", "help", '/incident create "TITLE" severity=2'),
         ("/oncall", "", "primary: Alice until Mon 2026-11-30 09:00 UTC"),
@@ -567,3 +567,14 @@ async def test_nobody_is_served_while_the_store_is_away(fired: House, monkeypatc
 def test_every_severity_may_be_typed() -> None:
     for text in ("2", "sev2", "SEV-2", "severity=2", "Sev 2"):
         assert severity(text) is Severity.SEV2
+
+
+@pytest.mark.parametrize("path", ["/slack/commands", "/slack/interactions"])
+@pytest.mark.parametrize("fields", [101, 5000])
+async def test_a_signed_form_of_too_many_fields_is_refused_and_no_fault_of_ours(
+    house: House, path: str, fields: int
+) -> None:
+    raw = "&".join(f"f{n}=x" for n in range(fields)).encode()
+    status, said = await post(house, path, raw, signed(house, raw))
+    assert status == 400
+    assert "more than 100 fields" in said["detail"]

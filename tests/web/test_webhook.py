@@ -81,13 +81,23 @@ BAD: dict[str, Any] = {
     "no JSON": b"alert!", "empty": b"", "an array": b"[]", "a number": b"7", "null": b"null", "half": GOOD[:-9],
     "version 3": GOOD.replace(b'"version": "4"', b'"version": "3"'), "UTF-16": GOOD.decode().encode("utf-16"),
     "version as a number": GOOD.replace(b'"version": "4"', b'"version": 4'), "nested": b"[" * 100_000,
-    "no groupKey": GOOD.replace(b'"groupKey"', b'"other"'), "null in a label": GOOD.replace(b'"api"', b"null", 1),
-    "a number in a label": GOOD.replace(b'"service": "api"', b'"service": 7'),
+    "no groupKey": GOOD.replace(b'"groupKey"', b'"other"'),
     "a list of alerts that is none": GOOD.replace(b'"alerts": [', b'"alerts": {"a": [').replace(b"}]}", b"}]}}"),
+    "no alert that can be read": notification({"status": "firing"}, None),
+}  # fmt: skip
+IN_PART: dict[str, Any] = {
+    "null in a label": GOOD.replace(b'"api"', b"null", 1),
+    "a number in a label": GOOD.replace(b'"service": "api"', b'"service": 7'),
     "a negative number": GOOD.replace(b'"truncatedAlerts": 0', b'"truncatedAlerts": -1'),
     "NaN": GOOD.replace(b'"truncatedAlerts": 0', b'"truncatedAlerts": NaN'),
     "many labels": notification(alert(labels={f"l{n}": "x" for n in range(5000)})),
-}  # fmt: skip
+}
+
+
+@pytest.mark.parametrize("raw", IN_PART.values(), ids=IN_PART.keys())
+async def test_what_breaks_a_limit_is_taken_in_part(house: House, raw: bytes) -> None:
+    status, answer = await house.post(raw)
+    assert (status, answer["outcome"]) == (200, "opened")
 
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
@@ -388,3 +398,16 @@ async def test_a_large_body_is_parsed_aside(house: House, monkeypatch: pytest.Mo
     monkeypatch.setattr(webhooks, "PARSE_ASIDE", 10)
     assert (await house.post(GOOD))[0] == 200
     assert (await house.post(b"not json at all"))[0] == 400
+
+
+async def test_one_bad_alert_takes_no_other_with_it_and_people_are_told(house: House) -> None:
+    good, bad = alert("ApiDown"), alert("DbDown")
+    bad["labels"]["team"] = None
+    del bad["status"]
+    status, answer = await house.post(notification(good, bad, None))
+    assert (status, answer["outcome"]) == (200, "opened")
+    await house.world.quiet()
+    (incident,) = await house.world.incidents()
+    assert incident.names == ("ApiDown",)
+    told = [json.dumps(message) for message in house.world.slack.taken]
+    assert any("was read in part" in text and "alerts.2: not an object" in text for text in told), told

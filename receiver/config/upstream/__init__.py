@@ -1,6 +1,6 @@
 """Alertmanager's own file beside this configuration: what in it does not fit."""
 
-from receiver.config.upstream.fit import compare
-from receiver.config.upstream.routing import Routing, read
+from receiver.config.upstream.fit import compare_all
+from receiver.config.upstream.routing import Routing, read, read_all
 
-__all__ = ["Routing", "compare", "read"]
+__all__ = ["Routing", "compare_all", "read", "read_all"]

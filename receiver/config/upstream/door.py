@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,9 +11,14 @@ from receiver.config.draft import Draft
 from receiver.config.problems import Path, Problem, nearest
 from receiver.config.sections import Scope
 from receiver.config.upstream.routing import Routing, truth
+from receiver.triage.foreign import quoted
 
 DOOR = "/webhooks/alertmanager"
 """Where notifications are taken (surfaces.md, HTTP)."""
+LONGEST = 2 * len(DOOR)
+"""Characters of an address that are compared with it."""
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^<>]+>|%\w+%|ENC\[.*\]")
+"""What a program fills in before Alertmanager reads the file: `${NAME}`, `$(NAME)`, `{{ name }}`, `<name>`."""
 
 
 def webhooks(routing: Routing) -> dict[str, list[Path]]:
@@ -21,7 +27,7 @@ def webhooks(routing: Routing) -> dict[str, list[Path]]:
     for name, path in routing.receivers.items():
         for place in _configs(routing, path):
             url = routing.value((*place, "url"))
-            if _path(url) == DOOR or (url is None and routing.value((*place, "url_file"))):
+            if (_path(url) or "").endswith(DOOR) or (url is None and routing.value((*place, "url_file"))):
                 found.setdefault(name, []).append(place)
     return found
 
@@ -31,13 +37,19 @@ def near(routing: Routing) -> Iterator[tuple[Path, str]]:
     for path in routing.receivers.values():
         for place in _configs(routing, path):
             said = _path(routing.value((*place, "url")))
-            if said and said != DOOR and nearest(said, [DOOR]):
+            if said and not said.endswith(DOOR) and nearest(said[-LONGEST:], [DOOR]):
                 yield (*place, "url"), said
 
 
-def unwise(routing: Routing, place: Path) -> Iterator[Problem]:
+def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     """Yield what is unwise about one webhook."""
     document = routing.document
+    url = routing.value((*place, "url"))
+    prefix = (_path(url) or "").removesuffix(DOOR)
+    served = {"", _path(draft.sections.service.public_url) or ""}
+    if prefix not in served and not _PLACEHOLDER.search(str(url)):
+        said = f"this service has no path {quoted(prefix + DOOR, 80)}: a proxy in front of it has to take {prefix} off"
+        yield document.problem((*place, "url"), said, f"write {DOOR}, or set service.public_url")
     if not truth(routing.value((*place, "send_resolved")), default=True):
         said = "nobody tells when an alert ends: its incident stays open"
         yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or leave it out")
@@ -64,7 +76,7 @@ def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     if not any(Scope.INGEST in token.scopes for token in tokens):
         said = "no token under auth.tokens has the scope ingest: every notification is answered 403"
         yield document.problem(where, said, "give one to Alertmanager")
-    elif sent is not None and taken and sent not in taken:
+    elif sent is not None and taken and sent not in taken and not _PLACEHOLDER.search(sent):
         said = "no token under auth.tokens with the scope ingest is this one: every notification is answered 401"
         yield document.problem(where, said, "write the same token in both files")
 
@@ -80,7 +92,7 @@ def _path(url: Any) -> str | None:
     if not isinstance(url, str):
         return None
     try:
-        return urlsplit(url).path.rstrip("/")
+        return urlsplit(_PLACEHOLDER.sub("x", url)).path.rstrip("/")
     except ValueError:
         return None
 

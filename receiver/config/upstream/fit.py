@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from receiver.config.draft import Draft
 from receiver.config.problems import Path, Problem
-from receiver.config.upstream import door
-from receiver.config.upstream.routing import MUTING, Route, Routing
+from receiver.config.upstream import door, heartbeats
+from receiver.config.upstream.durations import duration_text
+from receiver.config.upstream.routing import MUTING, Route, Routing, at
 from receiver.triage.compared import demands
 from receiver.triage.conditions import SCOPE
 from receiver.triage.correlate import GROUP
-from receiver.triage.demand import follows
 from receiver.triage.foreign import quoted
-from receiver.triage.matchers import parse_matcher
+from receiver.triage.matchers import Operator
 
 ALL = "..."
 """In `group_by`: every label, so that each alert is a group of its own."""
+ALERTNAME = "alertname"
 MOST_NAMED = 8
 REGROUP = "write group_by: [alertname, service], or set incidents.correlate_by"
+
+
+def compare_all(routings: list[Routing], draft: Draft) -> tuple[list[Problem], list[Problem]]:
+    """Return what cannot work between the parts of one file and the configuration, and what is unwise."""
+    # Of several objects in one file it is enough that one leads here.
+    leading = [routing for routing in routings if door.webhooks(routing)] or routings[:1]
+    problems = [problem for routing in routings if routing not in leading for problem in routing.problems]
+    notes: list[Problem] = []
+    for routing in leading:
+        more, unwise = compare(routing, draft)
+        problems += more
+        notes += unwise
+    return problems, notes
 
 
 def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem]]:
     """Return what cannot work between Alertmanager's file and the configuration, and what is unwise."""
     document = routing.document
-    problems, notes = list(routing.problems), list[Problem]()
+    problems, notes = list(routing.problems), list(routing.notes)
     ours = door.webhooks(routing)
     if not ours:
         nearly = [
@@ -38,7 +51,7 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     for places in ours.values():
         for place in places:
             problems += door.refused(routing, place, draft)
-            notes += door.unwise(routing, place)
+            notes += door.unwise(routing, place, draft)
     leading = [route for route in routing.taken() if route.receiver in ours]
     for name in ours:
         if name not in {route.receiver for route in leading}:
@@ -46,28 +59,36 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
             problem = document.problem((*routing.receivers[name], "name"), said, f"write receiver: {name} at a route")
             (notes if leading else problems).append(problem)
     for route in leading:
-        if not _for_watchdog(route, draft):
+        if not heartbeats.is_for_heartbeats(route, draft):
             notes += _grouping(routing, route, draft)
+            notes += _wide(routing, route, draft)
         notes += _timing(routing, route, draft)
     if leading:
-        notes += _watchdog(routing, draft, ours)
-        notes += _rules(routing, draft, ours)
+        notes += heartbeats.unwise(routing, draft, ours)
+        notes += _rules(routing, draft, ours) if routing.whole else ()
     return problems, notes
 
 
-def _for_watchdog(route: Route, draft: Draft) -> bool:
-    watchdog = draft.sections.ingest.watchdog
-    return watchdog is not None and all(follows(parse_matcher(text), route.matchers) for text in watchdog.matchers)
+def _wide(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
+    by = draft.sections.incidents.correlate_by
+    if GROUP not in by or not route.group_by or ALL in route.group_by or ALERTNAME in route.group_by:
+        return
+    if any(matcher.name == ALERTNAME and matcher.operator is Operator.EQUAL for matcher in route.matchers):
+        return
+    names = ", ".join(route.group_by)
+    said = f"alerts of different names with the same {names} are one group: a different alert joins the open incident,"
+    said += " and opens none of its own"
+    yield at(routing, route, "group_by", said, f"write group_by: [{ALERTNAME}, {names}]")
 
 
 def _grouping(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
     by = draft.sections.incidents.correlate_by
     if GROUP in by and not route.group_by:
         said = "without group_by all alerts of this route are one group, and so one incident, whatever they are about"
-        yield _at(routing, route, "group_by", said, REGROUP)
+        yield at(routing, route, "group_by", said, REGROUP)
     if GROUP in by and ALL in route.group_by:
         said = "each alert is a group of its own, and so an incident and a page of its own"
-        yield _at(routing, route, "group_by", said, REGROUP)
+        yield at(routing, route, "group_by", said, REGROUP)
     tenant = _counted(draft)
     if tenant is None or not route.group_by:
         return
@@ -82,7 +103,7 @@ def _grouping(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]
     if lacking:
         names = ", ".join(lacking)
         said = f"{names} of incidents.correlate_by is not in it: tenants of several incidents are counted together"
-        yield _at(routing, route, "group_by", said, f"add {names} to group_by")
+        yield at(routing, route, "group_by", said, f"add {names} to group_by")
 
 
 def _counted(draft: Draft) -> str | None:
@@ -103,30 +124,9 @@ def _timing(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
                 yield document.problem(route.places[key], said, hint, at_key=True)
     first = route.times["group_wait"] + route.times["group_interval"]
     if ingest.alertmanagers and ingest.reconcile.unheard_after <= first:
-        said = f"group_wait + group_interval is {_text(first)}, and ingest.reconcile.unheard_after is"
-        said += f" {_text(ingest.reconcile.unheard_after)}: alerts that only wait their turn count as unheard"
-        yield _at(routing, route, "group_interval", said, f"let unheard_after be more than {_text(first)}")
-
-
-def _watchdog(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> Iterator[Problem]:
-    watchdog, document = draft.sections.ingest.watchdog, routing.document
-    if watchdog is None:
-        return
-    routes = routing.taken([parse_matcher(text) for text in watchdog.matchers])
-    here = [route for route in routes if route.receiver in ours]
-    hint = "{receiver: %s, group_wait: 0s, group_interval: 1m, repeat_interval: 1m}" % min(ours)  # noqa: UP031
-    if not here:
-        said = f"no route brings {' '.join(watchdog.matchers)} here: the dead man's switch is never armed"
-        where = routes[0].path if routes else ("route",)
-        yield document.problem(where, said, f"give it a route with {hint}", at_key=True)
-    for route in here:
-        longest = route.times["repeat_interval"] + 2 * route.times["group_interval"]
-        if watchdog.silent_after < longest:
-            said = f"the Watchdog may be silent for {_text(longest)} here (repeat_interval + 2 x group_interval), and"
-            said += (
-                f" ingest.watchdog.silent_after is {_text(watchdog.silent_after)}: it is called silent while it is not"
-            )
-            yield _at(routing, route, "repeat_interval", said, f"give it a route of its own with {hint}")
+        said = f"group_wait + group_interval is {duration_text(first)}, and ingest.reconcile.unheard_after is"
+        said += f" {duration_text(ingest.reconcile.unheard_after)}: alerts that only wait their turn count as unheard"
+        yield at(routing, route, "group_interval", said, f"let unheard_after be more than {duration_text(first)}")
 
 
 def _rules(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> Iterator[Problem]:
@@ -141,18 +141,3 @@ def _rules(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> Itera
         said = f"no route brings here what these severity rules are for: {listed}{more}"
         hint = "widen the matchers of a route to this service"
         yield routing.document.problem(("route",), said, hint, at_key=True)
-
-
-def _at(routing: Routing, route: Route, key: str, said: str, hint: str) -> Problem:
-    # Where the setting stands, or the route that leaves it out.
-    place = route.places.get(key)
-    return routing.document.problem(place or route.path, said, hint, at_key=place is None)
-
-
-def _text(duration: timedelta) -> str:
-    seconds = round(duration.total_seconds())
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts) or "0s"

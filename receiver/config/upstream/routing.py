@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from receiver.config.document import Document
 from receiver.config.problems import ConfigError, Path, Problem, one_of
-from receiver.config.upstream.tree import parse
-from receiver.model.units import parse_duration
+from receiver.config.upstream import forms
+from receiver.config.upstream.durations import parse_upstream_duration
+from receiver.config.upstream.matching import upstream_matchers
+from receiver.config.upstream.operator import KINDS, of_operator
+from receiver.config.upstream.tree import parse_all
 from receiver.triage.demand import exclude, follows, negated
 from receiver.triage.foreign import quoted
-from receiver.triage.matchers import Matcher, MatcherError, Operator, parse_matcher
+from receiver.triage.matchers import Matcher, MatcherError, Operator
 
 TIMES = {
     "group_wait": timedelta(seconds=30),
@@ -23,7 +25,6 @@ TIMES = {
 }
 """What counts where a route and all above it leave them out (contracts, Alertmanager, Timing)."""
 MUTING = ("mute_time_intervals", "active_time_intervals")
-_COMMA = re.compile(r',(?=(?:[^"\\]|\\.|"(?:[^"\\]|\\.)*")*$)')
 _YES = ("true", "yes", "on", "y")
 
 
@@ -54,6 +55,13 @@ class Routing:
     receivers: dict[str, Path] = field(default_factory=dict)
     """Where each receiver stands, by name."""
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    whole: bool = True
+    """Whether it is all that Alertmanager has: an AlertmanagerConfig is one part of several."""
+
+    def reached(self, labels: Mapping[str, str]) -> list[Route]:
+        """Return the routes that notify of an alert with exactly these labels."""
+        return list(_reached(self.root, labels)) if self.root else []
 
     def taken(self, given: Sequence[Matcher] = ()) -> list[Route]:
         """Return the routes that notify of some alert that satisfies all of `given`, as far as that is certain."""
@@ -71,17 +79,75 @@ class Routing:
 
 
 def read(text: str, file: str) -> Routing:
-    """Return the routing in `text`; `file` is how messages call it. Raises ConfigError for what is no YAML."""
-    document = parse(text, file)
-    routing = Routing(document)
+    """Return the first routing in `text`; see read_all."""
+    return read_all(text, file)[0]
+
+
+def read_all(text: str, file: str) -> list[Routing]:
+    """Return every routing in `text`, at least one; `file` is how messages call it.
+
+    It may stand alone, or in a Secret, a ConfigMap, the values of a Helm chart, Mimir's wrapper, or as objects of
+    kind AlertmanagerConfig. Raises ConfigError where none is found.
+    """
+    documents = parse_all(text, file)
+    if _is_config(documents[0].value):
+        routing = _routing(documents[0])
+        if more := [one for one in documents[1:] if one.value is not None]:
+            said = "Alertmanager reads the first document only: what is behind this line counts for nothing"
+            line, column = more[0].begins
+            routing.notes.append(Problem(file, line, column, "", said, "remove the ---, or what is behind it"))
+        return [routing]
+    objects = list(_objects(documents))
+    found = [_routing(of_operator(one), whole=False) for one in objects if forms.kind_of(one) in KINDS]
+    others = [one for one in objects if forms.kind_of(one) not in KINDS]
+    found += [_routing(part) for part in forms.parts(others, _is_config, "route")]
+    if not found:
+        raise ConfigError([_missing(documents)])
+    return found
+
+
+def _objects(documents: list[Document]) -> Iterator[Document]:
+    """Yield the documents, those of a Kubernetes List one by one."""
+    for document in documents:
+        if forms.kind_of(document).endswith("List"):
+            yield from forms.parts([document], _is_object, "apiVersion")
+        else:
+            yield document
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and "apiVersion" in value and not str(value.get("kind")).endswith("List")
+
+
+def _is_config(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("route"), dict) and "receivers" in value
+
+
+def _missing(documents: list[Document]) -> Problem:
+    hidden = forms.unreadable(documents, "alertmanager.yaml")
+    if hidden is not None:
+        document, path, said, hint = hidden
+        return document.problem(path, said, hint)
+    hint = "is this an alertmanager.yml? It has route: and receivers:; of a larger file, cut out that part"
+    document = next((one for one in documents if one.value is not None), documents[0])
+    value = document.value
+    at = "receivers" if isinstance(value, dict) and isinstance(value.get("route"), dict) else "route"
+    return document.problem((at,), "missing", hint)
+
+
+def _routing(document: Document, *, whole: bool = True) -> Routing:
+    routing = Routing(document, whole=whole)
     for index, entry in enumerate(_list(routing.value(("receivers",)))):
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             routing.receivers[entry["name"]] = ("receivers", index)
-    if not isinstance(routing.value(("route",)), dict):
-        hint = "is this an alertmanager.yml? It has route: and receivers:"
-        raise ConfigError([document.problem(("route",), "missing", hint)])
     routing.root = _Reader(routing).route(("route",), None)
     return routing
+
+
+def at(routing: Routing, route: Route, key: str, message: str, hint: str) -> Problem:
+    """Return a problem where the setting `key` of `route` stands, or at the route that leaves it out."""
+    place = route.places.get(key)
+    return routing.document.problem(place or route.path, message, hint, at_key=place is None)
 
 
 def truth(value: Any, default: bool) -> bool:
@@ -100,7 +166,7 @@ class _Reader:
         given = self.routing.value(path)
         given = given if isinstance(given, dict) else {}
         places = dict(above.places) if above else {}
-        places.update({key: (*path, key) for key in given})
+        places.update({key: (*path, key) for key, value in given.items() if value is not None})
         receiver = str(given.get("receiver") or (above.receiver if above else ""))
         if given.get("receiver") is not None and receiver not in self.routing.receivers:
             self.say(
@@ -109,9 +175,10 @@ class _Reader:
                 one_of(receiver, self.routing.receivers),
             )
         matchers, sure = self.matchers(path, given)
-        group_by = tuple(str(name) for name in _list(given.get("group_by")))
+        own = given.get("group_by")
+        group_by = tuple(str(name) for name in _list(own))
         route = Route(
-            path, receiver, places, group_by if "group_by" in given else above.group_by if above else (),
+            path, receiver, places, above.group_by if own is None and above else group_by,
             {key: self.time((*path, key), given.get(key), above.times[key] if above else TIMES[key]) for key in TIMES},
             matchers, sure, truth(given.get("continue"), False),
         )  # fmt: skip
@@ -122,21 +189,25 @@ class _Reader:
         if value is None:
             return default
         try:
-            return parse_duration(str(value))
+            found = parse_upstream_duration(str(value))
+            if not found and path[-1] != "group_wait":
+                raise ValueError(f"{path[-1]} cannot be zero")
+            return found
         except ValueError as error:
-            self.say(path, str(error).partition(" (")[0], "write it as 30s, 5m or 4h")
+            self.say(path, str(error), "write it as 30s, 5m or 1h30m")
             return default
 
     def matchers(self, path: Path, given: dict[str, Any]) -> tuple[tuple[Matcher, ...], bool]:
         found: list[Matcher] = []
         sure = True
         for index, text in enumerate(_list(given.get("matchers"))):
-            for part in _parts(str(text)):
-                try:
-                    found.append(parse_matcher(part))
-                except MatcherError as error:
-                    sure = False
-                    self.say((*path, "matchers", index), str(error))
+            matchers, wrong, odd = upstream_matchers("" if text is None else str(text))
+            found += matchers
+            sure = sure and not wrong and not odd
+            for said in wrong:
+                self.say((*path, "matchers", index), said)
+            for said in odd:
+                self.routing.notes.append(self.routing.document.problem((*path, "matchers", index), said))
         for key, operator in (("match", Operator.EQUAL), ("match_re", Operator.REGEX)):
             pairs = given.get(key)
             for name, value in pairs.items() if isinstance(pairs, dict) else ():
@@ -144,7 +215,8 @@ class _Reader:
                     found.append(Matcher(name, operator, "" if value is None else str(value)))
                 except MatcherError as error:
                     sure = False
-                    self.say((*path, key, name), str(error))
+                    note = self.routing.document.problem((*path, key, name), str(error))
+                    (self.routing.problems if error.refused else self.routing.notes).append(note)
         return tuple(found), sure
 
 
@@ -152,11 +224,18 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _parts(text: str) -> list[str]:
-    # Alertmanager takes several in one text, perhaps in braces.
-    body = text.strip()
-    body = body[1:-1] if body.startswith("{") and body.endswith("}") else body
-    return [part for part in _COMMA.split(body) if part.strip()] or [text]
+def _reached(route: Route, labels: Mapping[str, str]) -> Iterator[Route]:
+    if not all(matcher.matches(labels) for matcher in route.matchers):
+        return
+    caught = False
+    for child in route.children:
+        below = list(_reached(child, labels))
+        yield from below
+        caught = caught or bool(below)
+        if below and not child.goes_on:
+            return
+    if not caught:
+        yield route
 
 
 def _taken(route: Route, given: tuple[Matcher, ...]) -> Iterator[Route]:

@@ -1,65 +1,94 @@
-"""Alertmanager's YAML as plain values with their places: anchors, aliases and merges are taken, as it takes them."""
+"""YAML of Alertmanager and Prometheus as plain values with their places, read as they read it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
-from receiver.config.document import DEEPEST, LARGEST, Document, Mark
+from receiver.config.document import Document, Mark
+from receiver.config.nodes import Node, NodeError, documents, merged
 from receiver.config.problems import ConfigError, Path, Problem
 
-MOST = 200_000
-"""Values of a file with its aliases written out: more is no configuration but a bomb."""
+LARGEST = 16 * 1024 * 1024
+"""Characters of a file: the largest collections of alert rules in public have some 2 MB."""
+DEEPEST = 120
+"""Levels: a route below a route takes two."""
+MOST_REPEATED = 200_000
+"""Values that aliases may add to a file: more is no configuration but a bomb."""
 
 
-def parse(text: str, file: str) -> Document:
-    """Return the document in `text`; every scalar is text, or None where nothing stands.
+def parse_all(text: str, file: str) -> list[Document]:
+    """Return every document in `text`, at least one; those behind one that is not YAML are left out.
 
-    Raises ConfigError for what is no YAML.
+    Every scalar is text, or None where nothing is written. Raises ConfigError when the first is not YAML.
     """
-    document = Document(file)
+    found: list[Document] = []
+    if len(text) > LARGEST:
+        raise ConfigError([Problem(file, 1, 1, "", "larger than 16 MB", "check its parts")])
     try:
-        if len(text) > LARGEST:
-            raise yaml.MarkedYAMLError(problem="larger than 1 MB")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document.value = None if node is None else _Walk(document).value(node, node, (), "")
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigError([Problem(file, line, column, "", f"not YAML: {error.problem or error.context}")]) from None
-    except yaml.YAMLError:
-        raise ConfigError([Problem(file, 1, 1, "", "not YAML: a character that it does not allow")]) from None
-    return document
+        for place, root in documents(text, DEEPEST):
+            document = Document(file, begins=place)
+            if root is not None:
+                document.value = _Walk(document, text.splitlines()).value(root, root, (), "")
+            found.append(document)
+    except NodeError as error:
+        if not found:
+            raise ConfigError([Problem(file, *error.place, "", str(error), _hint(text))]) from None
+    return found or [Document(file)]
+
+
+def _hint(text: str) -> str:
+    if "{{" not in text:
+        return ""
+    part = "route:" if "route:" in text else "groups:"
+    return f"a template of Helm or Jinja? Render it first, as helm template does, or cut out the part from {part} on"
 
 
 class _Walk:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, lines: list[str]) -> None:
         self.marks = document.marks
-        self.left = MOST
+        self.lines = lines
+        self.seen: set[int] = set()
+        self.left = MOST_REPEATED
 
-    def value(self, node: Any, key: Any, path: Path, spelt: str) -> Any:
-        self.left -= 1
+    def count(self, node: Node, path: Path) -> None:
+        if id(node) in self.seen:
+            self.left -= 1
+        self.seen.add(id(node))
         if self.left < 0 or len(path) > DEEPEST:
-            raise yaml.MarkedYAMLError(problem="nested too deeply, or too much of it", problem_mark=node.start_mark)
-        here, above = node.start_mark, key.start_mark
-        self.marks[path] = Mark(here.line + 1, here.column + 1, above.line + 1, above.column + 1, spelt)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, item, (*path, index), "") for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.MappingNode):
-            return self.mapping(node, path)
-        return None if node.tag.endswith(":null") else node.value
+            raise NodeError("not YAML: nested too deeply, or too much of it", node.start)
 
-    def mapping(self, node: Any, path: Path) -> dict[str, Any]:
-        merged: dict[str, Any] = {}
-        own: dict[str, Any] = {}
-        for key, item in node.value:
-            if key.value == "<<" and key.tag.endswith(":merge"):
-                for source in item.value if isinstance(item, yaml.SequenceNode) else [item]:
-                    # The first of several that has a key gives it.
-                    merged = {**self.mapping(source, path), **merged} if hasattr(source, "value") else merged
-            elif isinstance(key, yaml.ScalarNode):
-                own[key.value] = (key, item)
-        for name, (key, item) in own.items():
-            own[name] = self.value(item, key, (*path, name), name)
-        return {**merged, **own}
+    def value(self, node: Node, key: Node, path: Path, spelt: str) -> Any:
+        self.count(node, path)
+        self.marks[path] = Mark(*node.start, *key.start, spelt, end=node.end, indent=self.indent(node))
+        if node.items is not None:
+            return [self.value(item, item, (*path, index), "") for index, item in enumerate(node.items)]
+        if node.pairs is not None:
+            return self.mapping(node, path)
+        return None if node.is_null else node.text
+
+    def indent(self, node: Node) -> int:
+        """Return the columns in front of the lines of a block of text."""
+        if node.text is None or node.plain or node.end[0] <= node.start[0]:
+            return 0
+        block = self.lines[node.start[0] : node.end[0] - (node.end[1] == 1)]
+        return min((len(line) - len(line.lstrip()) for line in block if line.strip()), default=0)
+
+    def mapping(self, node: Node, path: Path) -> dict[str, Any]:
+        self.count(node, path)
+        found: dict[str, Any] = {}
+        for key, item in node.pairs or []:
+            if key.text is not None and not key.is_merge:
+                found[key.text] = self.value(item, key, (*path, key.text), key.text)
+        for source in merged(node.pairs or []):
+            found = {**self.inherited(source, path, found), **found}
+        return found
+
+    def inherited(self, source: Node, path: Path, own: dict[str, Any]) -> dict[str, Any]:
+        self.count(source, path)
+        found: dict[str, Any] = {}
+        for key, item in source.pairs or []:
+            if key.text is not None and not key.is_merge and key.text not in own:
+                found[key.text] = self.value(item, key, (*path, key.text), key.text)
+        for further in merged(source.pairs or []):
+            found = {**self.inherited(further, path, {**own, **found}), **found}
+        return found

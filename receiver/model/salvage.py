@@ -1,0 +1,80 @@
+"""What can be read of a notification in which some alerts break a rule or a limit: the rest of its group counts.
+
+Alertmanager never sends again what was answered with a 4xx, so that one bad alert must not take the others with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+STATUSES = ("firing", "resolved")
+FIRST = ("alertname", "severity", "service", "namespace")
+"""Labels that are kept of an alert with too many."""
+LONGEST_NAME = 1024
+TEXTS = ("generatorURL", "fingerprint")
+GROUPS = ("groupLabels", "commonLabels", "commonAnnotations")
+TOLD = 20
+"""Of what was cut or set aside, so much is told one by one."""
+
+
+def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return `body` with what can be read of it, and what was cut or set aside, in words, each with its place."""
+    said: list[str] = []
+    kept = []
+    given = body.get("alerts")
+    alerts = given if isinstance(given, list) else []
+    for place, alert in enumerate(alerts[:most_alerts]):
+        read = _alert(alert, f"alerts.{place}", most_labels, said)
+        if read is not None:
+            kept.append(read)
+    rest = dict(body)
+    if alerts[most_alerts:]:
+        said.append(f"alerts: {len(alerts) - most_alerts} beyond {most_alerts} are set aside")
+        before = body.get("truncatedAlerts")
+        rest["truncatedAlerts"] = (before if isinstance(before, int) else 0) + len(alerts) - most_alerts
+    for name in GROUPS:
+        if name in body:
+            rest[name] = _texts(body[name], name, most_labels, said) or {}
+    if not isinstance(body.get("externalURL", ""), str):
+        said.append("externalURL: not text, dropped")
+        rest.pop("externalURL")
+    truncated = rest.get("truncatedAlerts", 0)
+    if not isinstance(truncated, int) or truncated < 0:
+        said.append("truncatedAlerts: no count, dropped")
+        rest.pop("truncatedAlerts")
+    more = [f"and {len(said) - TOLD} more"] if len(said) > TOLD else []
+    return rest | {"alerts": kept}, (*said[:TOLD], *more)
+
+
+def _alert(alert: Any, place: str, most: int, said: list[str]) -> dict[str, Any] | None:
+    if not isinstance(alert, dict):
+        said.append(f"{place}: not an object, set aside")
+        return None
+    labels = _texts(alert.get("labels"), f"{place}.labels", most, said)
+    if labels is None or alert.get("status") not in STATUSES:
+        said.append(f"{place}: without {'labels' if labels is None else 'a status'} that can be read, set aside")
+        return None
+    read = dict(alert) | {"labels": labels}
+    read["annotations"] = _texts(alert.get("annotations", {}), f"{place}.annotations", most, said) or {}
+    for name in TEXTS:
+        if not isinstance(alert.get(name, ""), str):
+            said.append(f"{place}.{name}: not text, dropped")
+            read.pop(name)
+    return read
+
+
+def _texts(value: Any, place: str, most: int, said: list[str]) -> dict[str, str] | None:
+    """Return the texts by name in `value`, None where it has none; a number is its text, and null is dropped."""
+    if not isinstance(value, dict):
+        return None
+    found: dict[str, str] = {}
+    for name in sorted(value, key=lambda name: (name not in FIRST, name)):
+        text = value[name]
+        if isinstance(text, bool | int | float):
+            text = str(text).lower() if isinstance(text, bool) else str(text)
+        if not isinstance(text, str) or len(name) > LONGEST_NAME or len(found) == most:
+            why = "null" if text is None else "not text" if not isinstance(text, str) else "too much"
+            said.append(f"{place}.{name[:60]}: {why}, dropped")
+        else:
+            found[name] = text
+    return found

@@ -1,0 +1,30 @@
+"""Alerts that fire on purpose and are no alarms: the Watchdog, whose silence is one, and InfoInhibitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from receiver.triage.matchers import Matcher
+
+QUIET = ("Watchdog", "InfoInhibitor")
+"""Alerts of kube-prometheus that always fire, and that fire to inhibit those of severity info."""
+QUIET_SEVERITIES = ("", "none")
+"""Their severities there: an alert of that name with another is somebody's own."""
+
+
+def is_no_alarm(labels: Mapping[str, str]) -> bool:
+    """Return whether an alert with these labels is one of kube-prometheus that fires on purpose."""
+    severity = labels.get("severity", "").strip().casefold()
+    return labels.get("alertname") in QUIET and severity in QUIET_SEVERITIES
+
+
+def opens(labels: Mapping[str, str], watchdog: Sequence[Matcher]) -> str:
+    """Return what an alert with these labels is: `incident` when it opens one, else `heartbeat` or `inhibitor`.
+
+    `watchdog` are the matchers of ingest.watchdog, none where it is off.
+    """
+    if watchdog and all(matcher.matches(labels) for matcher in watchdog):
+        return "heartbeat"
+    if is_no_alarm(labels):
+        return "heartbeat" if labels.get("alertname") == QUIET[0] else "inhibitor"
+    return "incident"

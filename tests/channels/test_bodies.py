@@ -1,0 +1,90 @@
+"""What every channel says of an incident's alerts: description, what differs, values, common labels once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from receiver.channels import apprise, email_message, jira_ticket, log, pagerduty, slack_message, webhook
+from receiver.model.incident import AlertRecord
+from receiver.model.notice import Action, AlertLine, Notice
+from receiver.model.severity import Severity
+from receiver.pipeline.notices import alert_lines
+from tests.channels.notices import incident, notice, page
+
+COMMON = {"alertname": "KubePodCrashLooping", "namespace": "checkout", "severity": "critical"}
+
+
+def lines(*pods: str, **annotations: str) -> list[AlertLine]:
+    records = {
+        pod: AlertRecord(
+            fingerprint=pod, firing=True, starts_ms=n, ends_ms=None, severity=Severity.SEV2, name="KubePodCrashLooping",
+            digest="", seen_ms=n,
+        )
+        for n, pod in enumerate(pods)
+    }  # fmt: skip
+    bodies = {
+        pod: {
+            "labels": {**COMMON, "pod": pod},
+            "annotations": {
+                "summary": "Pod is crash looping.",
+                "description": f"Pod checkout/{pod} waits.",
+                **annotations,
+            },
+        }
+        for pod in pods
+    }
+    return alert_lines(records, bodies)
+
+
+def told(*pods: str) -> Notice:
+    notes = {"summary": "Pod is crash looping.", "description": f"Pod checkout/{pods[0]} waits.", "value": "17"}
+    shown = incident(labels=COMMON, annotations=notes, firing=len(pods), title="KubePodCrashLooping: checkout")
+    return notice(incident=shown, alerts=tuple(lines(*pods, value="17")))
+
+
+def test_lines_have_what_differs() -> None:
+    first, second = lines("a", "b", value="3")
+    assert (first.differing, second.differing) == ({"pod": "a"}, {"pod": "b"})
+    assert first.detail == "Pod checkout/a waits.; pod=a, value=3"
+    (alone,) = lines("a")
+    assert alone.differing == {}
+    assert alone.detail == "Pod checkout/a waits."
+    (silent,) = lines("a", summary="", description="only this")
+    assert (silent.summary, silent.description) == ("only this", "")
+
+
+def bodies(one: Notice) -> dict[str, str]:
+    blocks: list[Any] = slack_message.message(one)
+    runs = [run.text for line in jira_ticket.description(one, one.incident) for run in line] if one.incident else []
+    return {
+        "slack": "\n".join(block["text"]["text"] for block in blocks if block.get("block_id") == "incident_firing"),
+        "mail": "\n".join(email_message.text_of(one)),
+        "ticket": "\n".join(runs),
+        "apprise": apprise.message(one)[1],
+        "webhook": json.dumps(webhook.payload(one)["data"]),
+    }
+
+
+def test_every_channel_says_what_each_alert_says() -> None:
+    for channel, text in bodies(told("api-1", "api-2")).items():
+        for pod in ("api-1", "api-2"):
+            assert f"Pod checkout/{pod} waits." in text, channel
+        assert "api-2" in text, channel
+        assert "17" in text, channel
+        assert "checkout" in text, channel
+        # Common labels once: not again with each alert.
+        if channel != "webhook":
+            assert text.count("namespace=checkout") == 1, channel
+
+
+def test_a_page_says_it_too_though_it_lists_no_alerts() -> None:
+    one = told("api-1", "api-2")
+    trigger = one.model_copy(update={"action": Action.TRIGGER, "page": page(), "alerts": ()})
+    details = pagerduty.payload(trigger)["payload"]["custom_details"]
+    assert details["description"] == "Pod checkout/api-1 waits."
+    assert details["summary"] == "Pod is crash looping."
+    assert details["annotation_value"] == "17"
+    assert details["labels"] == COMMON
+    _, _, fields = log.line(trigger)
+    assert fields["description"] == "Pod checkout/api-1 waits."

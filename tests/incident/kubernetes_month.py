@@ -1,0 +1,118 @@
+"""A month of a Kubernetes platform: the alerts of kube-prometheus by the labels that they carry, over its clusters."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+CLUSTERS = ("eu-1", "us-1", "ap-1")
+NAMESPACES = (
+    "checkout", "payments", "search", "catalog", "accounts", "mail", "media", "ledger", "fraud", "ads", "web", "ci",
+)  # fmt: skip
+WORKLOADS = ("api", "worker", "cache", "db", "cron")
+BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+SCRAPE = {
+    "job": "kube-state-metrics",
+    "service": "kube-state-metrics",
+    "instance": "10.2.0.9:8443",
+    "endpoint": "https-main",
+    "prometheus": "monitoring/k8s",
+}
+NODE = {"job": "node-exporter", "service": "node-exporter", "namespace": "monitoring", "container": "kube-rbac-proxy",
+        "endpoint": "https", "prometheus": "monitoring/k8s"}  # fmt: skip
+
+POD = {**SCRAPE, "pod": "{w}-{h}"}
+HOST = {**NODE, "instance": "node-{n}-{w}:9100"}
+CLAIM = {"job": "kubelet", "service": "kubelet", "persistentvolumeclaim": "data-{w}-0", "node": "node-{h}"}
+ALERTS: dict[str, tuple[str, dict[str, str], str]] = {
+    # name: (which labels it is grouped by beside its name and cluster, its labels, its fixed summary)
+    "KubePodCrashLooping": ("namespace pod", {**POD, "container": "app"}, "Pod is crash looping."),
+    "KubePodNotReady": ("namespace pod", POD, "Pod has been in a non-ready state for more than 15 minutes."),
+    "KubeContainerWaiting": ("namespace pod", {**POD, "container": "{w}"}, "Pod container waiting longer than 1 hour"),
+    "KubeDeploymentReplicasMismatch": (
+        "namespace deployment",
+        {**SCRAPE, "deployment": "{w}"},
+        "Deployment has not matched the expected number of replicas.",
+    ),
+    "KubeStatefulSetReplicasMismatch": (
+        "namespace statefulset",
+        {**SCRAPE, "statefulset": "{w}"},
+        "StatefulSet has not matched the expected number of replicas.",
+    ),
+    "KubeDaemonSetRolloutStuck": (
+        "namespace daemonset",
+        {**SCRAPE, "daemonset": "{w}"},
+        "DaemonSet rollout is stuck.",
+    ),
+    "KubeJobFailed": ("namespace job_name", {**SCRAPE, "job_name": "{w}-29401200"}, "Job failed to complete."),
+    "KubeHpaMaxedOut": (
+        "namespace horizontalpodautoscaler",
+        {**SCRAPE, "horizontalpodautoscaler": "{w}"},
+        "HPA is running at max replicas",
+    ),
+    "KubeQuotaExceeded": (
+        "namespace",
+        {**SCRAPE, "resource": "limits.cpu"},
+        "Namespace quota has exceeded the limits.",
+    ),
+    "CPUThrottlingHigh": (
+        "namespace pod",
+        {"container": "app", "pod": "{w}-{h}"},
+        "Processes experience elevated CPU throttling.",
+    ),
+    "KubePersistentVolumeFillingUp": ("namespace persistentvolumeclaim", CLAIM, "PersistentVolume is filling up."),
+    "NodeFilesystemSpaceFillingUp": (
+        "instance mountpoint",
+        {**HOST, "device": "/dev/sda1", "mountpoint": "/"},
+        "Filesystem is predicted to run out of space within the next 24 hours.",
+    ),
+    "NodeHighNumberConntrackEntriesUsed": (
+        "instance",
+        HOST,
+        "Number of conntrack are getting close to the limit.",
+    ),
+    "KubeletDown": ("", {"job": "kubelet"}, "Target disappeared from Prometheus target discovery."),
+}
+
+
+class Firing(NamedTuple):
+    """One group of alerts that begins to fire: one incident."""
+
+    at: datetime
+    group: dict[str, str]
+    alerts: tuple[tuple[dict[str, str], dict[str, str]], ...]
+    """Labels and annotations of each."""
+
+
+def month(seed: int, each: int = 4) -> Iterator[Firing]:
+    """Yield a month of groups, in order of time; each alert of each place begins to fire some `each` times."""
+    drawn = random.Random(seed)
+    found = []
+    for cluster in CLUSTERS:
+        for namespace in NAMESPACES:
+            for workload in WORKLOADS:
+                for name in drawn.choices(list(ALERTS), k=each):
+                    found.append(_firing(drawn, name, cluster, namespace, workload))
+    yield from sorted(found, key=lambda one: one.at)
+
+
+def _firing(drawn: random.Random, name: str, cluster: str, namespace: str, workload: str) -> Firing:
+    by, form, summary = ALERTS[name]
+    severity = drawn.choice(("warning", "critical"))
+    several = drawn.choice((1, 1, 3))
+    alerts: list[tuple[dict[str, str], dict[str, str]]] = []
+    base = {"alertname": name, "cluster": cluster, "namespace": namespace, "severity": severity}
+    for number in range(several):
+        values = {"w": workload, "h": f"{drawn.randrange(16**6):06x}", "n": namespace}
+        labels = base | {key: text.format(**values) for key, text in form.items()}
+        if number:
+            # The others of the group differ in what it is not grouped by.
+            labels |= {key: value for key, value in alerts[0][0].items() if key in by.split()}
+        notes = {"summary": summary, "description": f"{name} of {labels}", "runbook_url": "https://x.example"}
+        alerts.append((labels, notes))
+    group = {key: alerts[0][0][key] for key in ("alertname", "cluster", *by.split())}
+    # In the worst minute of a bad day everything begins at once.
+    at = BEGIN + timedelta(days=drawn.choice((3, 12, drawn.randrange(30))), minutes=drawn.randrange(90))
+    return Firing(at, group, tuple(alerts))
