@@ -204,14 +204,6 @@ class SlackDoor:
         self.doors.metrics.webhooks.labels("slack", outcome).inc()
 
 
-def _form(raw: bytes) -> dict[str, str]:
-    """Return the fields of a form. Raises Refusal for one with more fields than Slack ever sends."""
-    try:
-        return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))
-    except ValueError:
-        raise Refusal(400, "bad_payload", f"the form has more than {FIELDS} fields") from None
-
-
 def _json(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
