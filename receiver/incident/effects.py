@@ -50,6 +50,8 @@ def _set(incident: Incident, event: Event) -> dict[str, Any]:
 
 def _paged(incident: Incident, event: Event) -> dict[str, Any]:
     page = Page.model_validate(event.data["page"]).model_copy(update={"seq": event.seq})
+    if event.kind is Kind.EMERGENCY_PAGED and any(known.key == page.key for known in incident.pages):
+        return {}  # sent without the store by one replica and with it by another: one page
     return {"pages": (*incident.pages, page)}
 
 

@@ -11,6 +11,7 @@ from receiver.incident.change import Change
 from receiver.incident.journal import Draft
 from receiver.incident.membership import counts as counts_of
 from receiver.incident.membership import ended, fired, sender, tombs, worst_of
+from receiver.incident.monitoring import begin_monitoring
 from receiver.incident.promises import point_out, recurrence
 from receiver.incident.publication import follow_up
 from receiver.incident.service_name import service_of
@@ -22,7 +23,7 @@ from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.model.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Kind
-from receiver.model.incident import Incident, Page, State
+from receiver.model.incident import AlertRecord, Incident, Page, State
 from receiver.model.plan import Ladder
 
 REPLAY = timedelta(hours=1)
@@ -37,6 +38,10 @@ def on_notification(
     `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already.
     """
     live, held = _sift(part, view, now)
+    if adopted and (done := [alert for alert in live if ended_since(alert, view)]):
+        live = [alert for alert in live if alert not in done]
+        if not live:
+            return _adopt_ended(part, view, policy, uid, now, done, adopted)
     incident = view.incident
     over = incident is None or incident.state.over
     if over and not live:
@@ -118,8 +123,40 @@ def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
     return max(episode, before.episode + 1) if before is not None and before.key == part.key else episode
 
 
+def ended_since(alert: Alert, view: View) -> bool:
+    """Return whether a record or a tombstone says that `alert` has ended, at or after this beginning of it."""
+    starts, record = to_ms(alert.starts_at), view.records.get(alert.fingerprint)
+    if record is not None:
+        return not record.firing and starts <= record.starts_ms
+    return starts <= view.tombs.get(alert.fingerprint, -1)
+
+
+def _over(record: AlertRecord, now: datetime) -> AlertRecord:
+    return record.model_copy(update={"firing": False, "ends_ms": to_ms(now), "seen_ms": to_ms(now)})
+
+
+def _adopt_ended(
+    part: Part, view: View, policy: Policy, uid: str, now: datetime, done: Sequence[Alert], adopted: Sequence[Page]
+) -> Verdict:
+    # What was paged without the store has ended meanwhile: the pages are recorded and resolved, nobody is notified, and
+    # nothing stays open (surfaces.md, Delivery).
+    if view.incident is not None:
+        draft = Draft(view.incident, sender(part), now)
+        adopt(draft, adopted, again=True)
+        return Verdict(Outcome.UPDATED, "emergency", draft.incident, draft.events)
+    return _open(part, view, policy, uid, now, done, adopted, over=True)
+
+
 def _open(
-    part: Part, view: View, policy: Policy, uid: str, now: datetime, live: Sequence[Alert], adopted: Sequence[Page]
+    part: Part,
+    view: View,
+    policy: Policy,
+    uid: str,
+    now: datetime,
+    live: Sequence[Alert],
+    adopted: Sequence[Page],
+    *,
+    over: bool = False,
 ) -> Verdict:
     alert, decision = worst_of(live, part)
     records = {a.fingerprint: fired(a, part.decisions[a.fingerprint], now) for a in live}
@@ -163,6 +200,15 @@ def _open(
     )
     point_out(draft, policy)
     adopt(draft, adopted)
+    if over:
+        records = {name: _over(record, now) for name, record in records.items()}
+        text = "its alerts ended while it was paged without the store"
+        draft.add(Kind.UPDATED, "alerts_ended", text, counts_of(draft.incident, records))
+        begin_monitoring(draft, policy, "all_alerts_ended", text)
+        return Verdict(
+            Outcome.OPENED, "emergency", draft.incident, draft.events, records, {a.fingerprint: a for a in live},
+            pointers={part.key: view.pointer},
+        )  # fmt: skip
     reason = "opened"
     # A window first: what it holds is no part of a storm, and no storm pages for it.
     if take_shelter(draft, policy, [a.labels for a in live]):

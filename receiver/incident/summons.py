@@ -23,9 +23,12 @@ TAKER = "whoever takes the ticket"
 """Stands for a contact where nobody is called but for a ticket: its time to answer counts all the same."""
 
 
-def adopt(draft: Draft, adopted: Sequence[Page]) -> None:
-    """Write down pages that were sent while the store was away: nobody is paged twice, each gets its resolve."""
-    known = {page.key for page in draft.incident.pages}
+def adopt(draft: Draft, adopted: Sequence[Page], *, again: bool = False) -> None:
+    """Write down pages that were sent while the store was away: nobody is paged twice, each gets its resolve.
+
+    `again`: those that the incident has already as well, since they may have been sent after their resolve.
+    """
+    known = set() if again else {page.key for page in draft.incident.pages}
     for page in adopted:
         if page.key not in known:
             draft.add(

@@ -125,6 +125,8 @@ class Webhooks:
             with self.admission.entered(_estimate(request, most)) as measured:
                 raw = await body.read_body(request, most)
                 measured(len(raw))
+                if self.admission.crowded and _has_gone(request):
+                    raise Overloaded("the sender did not wait for the answer")
                 said = await self._bulky_in_turn(raw, request, caller.name, line)
         except Overloaded as overloaded:
             raise Refusal(503, OVERLOADED, f"overloaded: {overloaded}; send it again") from None
@@ -295,6 +297,12 @@ def _group(notification: Notification) -> str:
 
 def _group_name(receiver: str, group_key: str) -> str:
     return f"{receiver.replace(ESCAPE, '')}\0{group_key}"
+
+
+def _has_gone(request: web.Request) -> bool:
+    # Nobody reads the answer, and the sender's next attempt is under way already.
+    transport = request.transport
+    return transport is None or transport.is_closing()
 
 
 def _estimate(request: web.Request, most: int) -> int:

@@ -59,6 +59,14 @@ class Outworld(World):
         """Post as the endpoint does while the store is there, and let nothing else happen yet."""
         await self.one.intake.accept(parse_notification(body), self.clock.now())
 
+    async def post_to(self, body: bytes, to: int) -> None:
+        """Post to one replica, and let what follows at once happen there."""
+        replica = self.replicas[to]
+        await replica.intake.accept(parse_notification(body), self.clock.now())
+        for _ in range(3):
+            await replica.turn()
+            await replica.work.idle()
+
     async def beats(self, seconds: int) -> None:
         """Push the clock second by second."""
         for _ in range(seconds):
