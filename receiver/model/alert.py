@@ -187,8 +187,8 @@ def receiver_as_sent(name: str) -> str:
     return name.replace("\\", "\\\\")
 
 
-def parse_notification(body: bytes) -> Notification:
-    """Return the notification in `body`.
+def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
+    """Return the notification in `body`; `in_part`: what can be read of one that breaks a rule or a limit.
 
     Text that JSON allows but UTF-8 cannot carry (lone surrogates) is replaced and the alert goes on.
     Raises BadNotification for everything that can never be accepted; the caller answers 400.
@@ -197,17 +197,21 @@ def parse_notification(body: bytes) -> Notification:
         return Notification.model_validate_json(body)
     except ValidationError as error:
         if any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False)):
-            return _parse_slowly(body)
+            return _parse_slowly(body, in_part)
+        if not in_part:
+            raise _refusal(error) from None
         return _salvaged(_loaded(body), error)
 
 
-def _parse_slowly(body: bytes) -> Notification:
+def _parse_slowly(body: bytes, in_part: bool) -> Notification:
     # The fast parser refuses lone surrogates; Python's own takes them, and they are replaced here.
     value = _loaded(body)
     try:
         value = _mend(value)
         return Notification.model_validate(value)
     except ValidationError as error:
+        if not in_part:
+            raise _refusal(error) from None
         return _salvaged(value, error)
     except RecursionError:
         raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None

@@ -100,8 +100,9 @@ def _simulated(setting: Setting, raw: bytes, now: datetime) -> bytes:
 
 
 def _parsed(raw: bytes) -> Notification:
+    # A dry run reports what is wrong; the webhook takes what can be read, and reports the rest.
     try:
-        return parse_notification(raw)
+        return parse_notification(raw, in_part=False)
     except BadNotification as bad:
         raise Refusal(400, "bad_notification", bad.detail, errors=bad.errors) from None
 
