@@ -16,7 +16,7 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, rfc3339, to_ms
 from receiver.model.incident import Incident
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.notice import Action, AlertLine, Notice, Receipt
 from receiver.model.public import PublicNews
 from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
@@ -112,8 +112,8 @@ class Deliver:
         if channel is None:
             await self.unserved(row, now)
             return
-        incident = await self.incidents.incident(row.uid) if row.uid else None
-        notice = await self._notice(row, incident, channel, setting, now)
+        incident, lines = await self._read(row)
+        notice = await self._notice(row, incident, lines, channel, setting, now)
         if notice is None:
             # Overtaken: what it would have said is not true any more, or was said.
             await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last)
@@ -157,8 +157,26 @@ class Deliver:
             self.metrics.circuit.labels(name).set(int(circuit.open))
             log.warning("circuit", channel=name, open=circuit.open)
 
+    async def _read(self, row: Claimed) -> tuple[Incident | None, tuple[AlertLine, ...] | None]:
+        # All of a page at once: a store that takes half a second a command must not take two for it.
+        if not row.uid:
+            return None, None
+        if not row.to.paging:
+            return await self.incidents.incident(row.uid), None
+        uid, incidents = row.uid, self.incidents
+        incident, records, bodies = await asyncio.gather(
+            incidents.incident(uid), incidents.records(uid), incidents.bodies(uid)
+        )
+        return incident, tuple(alert_lines(records, bodies))
+
     async def _notice(
-        self, row: Claimed, incident: Incident | None, channel: Channel[Any], setting: Setting, now: datetime
+        self,
+        row: Claimed,
+        incident: Incident | None,
+        lines: tuple[AlertLine, ...] | None,
+        channel: Channel[Any],
+        setting: Setting,
+        now: datetime,
     ) -> Notice | None:
         if not row.uid:
             return stray_notice(row, setting, now)
@@ -178,8 +196,9 @@ class Deliver:
                 return None
         if channel.publishes and self.public is not None:
             return notice.model_copy(update={"public": self.public(incident)})
-        lines = alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid))
-        return notice.model_copy(update={"alerts": tuple(lines)})
+        if lines is None:
+            lines = tuple(alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid)))
+        return notice.model_copy(update={"alerts": lines})
 
     async def _send(self, row: Claimed, notice: Notice, incident: Incident | None, channel: Channel[Any]) -> None:
         began = self.clock.monotonic()

@@ -31,6 +31,8 @@ MOST = 2000
 """Notifications that are kept: those that page, and those that were not judged yet."""
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of their bodies that are kept."""
+LEAST = 0.3
+"""Seconds of loop time that an attempt to commit gets at least."""
 AGAIN = 0.2
 """Seconds between two attempts to commit one notification."""
 ADOPT_AGAIN = 0.5
@@ -264,7 +266,10 @@ class RefusedNotifications:
             debt.busy = False
 
     async def _commit(self, debt: Debt) -> None:
-        limit = self.setting().emergency_after.total_seconds()
+        # What is left until it is paged: an attempt that goes on beyond that would hold the page up.
+        whole = self.setting().emergency_after.total_seconds()
+        left = whole - (self.clock.monotonic() - debt.since)
+        limit = max(LEAST, left) if left > 0 else whole
         debt.next_at = self.clock.monotonic() + AGAIN
         try:
             try:

@@ -41,8 +41,8 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
-REMEMBERED = 2000
-"""Incidents that this replica has paged for last, whose snapshots are kept to page without the store."""
+REMEMBERED = 500
+"""Open incidents that this replica has paged for last, whose snapshots are kept to page without the store."""
 FETCH = 200
 """Leased rows that are read in one round trip, of as many commits as have waited."""
 FETCH_AGAIN = 0.2
@@ -225,8 +225,11 @@ class Work:
         `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
         read to be sent.
         """
-        if fresh and done.incident is not None:
-            self._remember(done.incident)
+        if done.incident is not None:
+            if done.incident.state.over:
+                self._snapshots.pop(done.incident.uid, None)
+            elif fresh:
+                self._remember(done.incident)
         if self._stopping.is_set():
             return  # another replica claims it when the lease has ended
         until = began + self.setting().lease.total_seconds()
