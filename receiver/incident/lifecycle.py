@@ -20,7 +20,7 @@ from receiver.incident.storm import joins, shelter_in_storm
 from receiver.incident.summons import adopt, summon
 from receiver.incident.title import named
 from receiver.incident.verdict import Outcome, Part, Verdict, View
-from receiver.model.alert import Alert
+from receiver.model.alert import NO_TIME, Alert
 from receiver.model.base import to_ms
 from receiver.model.event import Kind
 from receiver.model.incident import AlertRecord, Incident, Page, State
@@ -124,7 +124,12 @@ def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
 
 
 def ended_since(alert: Alert, view: View) -> bool:
-    """Return whether a record or a tombstone says that `alert` has ended, at or after this beginning of it."""
+    """Return whether a record or a tombstone says that `alert` has ended, at or after this beginning of it.
+
+    Of one whose beginning is not known nobody can say so: firing wins.
+    """
+    if alert.starts_at == NO_TIME:
+        return False
     starts, record = to_ms(alert.starts_at), view.records.get(alert.fingerprint)
     if record is not None:
         return not record.firing and starts <= record.starts_ms

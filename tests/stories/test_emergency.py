@@ -366,7 +366,7 @@ async def test_firing_again_while_the_store_is_away_it_calls_under_the_key_that_
     await outworld.post(notification(alert("ApiDown", firing=False)))
     assert outworld.pagerduty.open() == []
     await outworld.kill()
-    again = notification(alert("ApiDown", starts="2026-11-23T14:05:00Z"))
+    again = notification(alert("ApiDown", starts="2026-11-23T14:02:15Z"))
     await outworld.knock(again)
     await outworld.beats(5)
     assert sorted(outworld.rung()) == ["alice", "alice", "eng-lead", "eng-lead"]

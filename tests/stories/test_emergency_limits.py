@@ -72,7 +72,7 @@ async def test_what_a_person_closed_is_not_paged_again(outworld: Outworld) -> No
     await outworld.knock(notification(alert("ApiDown")))
     await outworld.beats(6)
     assert outworld.pagerduty.rung == rung
-    new = notification(alert("ApiDown", starts="2026-11-23T16:00:00Z"), group="api")
+    new = notification(alert("ApiDown", starts="2026-11-23T14:02:24Z"), group="api")
     await outworld.knock(new)
     await outworld.beats(6)
     assert outworld.pagerduty.rung == rung + 2, "it began after the closing"
