@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from tests.faults.waiting import until
 from tests.security.target import ADMIN, Target
 
 HOST = b"Host: receiver\r\n"
@@ -40,6 +41,7 @@ async def test_a_malformed_request_is_a_problem_document_and_one_line_without_se
         assert b"server:" not in head.lower(), (name, head)
         said = json.loads(body)
         assert set(said) == {"type", "title", "status", "detail"}, name
+    await until(lambda: len(target.lines("request_rejected")) >= len(MALFORMED), "the log lines")
     rejected = target.lines("request_rejected")
     assert len(rejected) == len(MALFORMED)
     assert {one["level"] for one in rejected} == {"warning"}
@@ -56,6 +58,7 @@ async def test_a_thousand_malformed_requests_are_a_few_lines(target: Target) -> 
     raw = MALFORMED["a header that is too long"]
     for _ in range(10):
         await asyncio.gather(*(send(target, raw) for _ in range(50)))
+    await until(lambda: len(target.lines("request_rejected")) >= 10, "the log lines")
     assert len(target.lines("request_rejected")) == 10
     assert len(target.log) - before < 10_000
     _, metrics = await target.ask("GET", "/metrics", headers={"Accept-Encoding": "identity"})
