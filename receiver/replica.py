@@ -103,6 +103,8 @@ from receiver.store.unknowns import UnknownsList
 WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
 
+ESSENTIAL = ("loop", "monitor", "refused", "store")
+"""Tasks without which a replica pages nobody."""
 CLOSE_LIMIT = 5.0
 """Seconds that a part may take to write what it holds, or to close."""
 
@@ -309,7 +311,7 @@ class Replica:
             tasks["store"] = (partial(self._watch, self.embedded), Lane.WORKER)
         self.owed.restore()
         for name, (run, kind) in tasks.items():
-            self.supervisor.start(name, run, kind)
+            self.supervisor.start(name, run, kind, essential=name in ESSENTIAL)
         self.hang_detector.start()
 
     async def turn(self) -> None:

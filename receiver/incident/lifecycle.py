@@ -66,7 +66,7 @@ def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Aler
     held: list[Alert] = []
     named = {alert.fingerprint for alert in part.alerts}
     for alert in part.alerts:
-        if alert.firing:
+        if alert.firing and not (part.late and ended_since(alert, view)):
             (held if not part.released and _replayed(alert, view, now) else live).append(alert)
     # Absence ends nothing: what was held and is not named in this notification goes on waiting.
     if not part.released:

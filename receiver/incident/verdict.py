@@ -41,6 +41,8 @@ class Part:
     """Those that all alerts of the notification share."""
     unknowns: Sequence[Unsure] = ()
     """What the rules could not use, one for each time."""
+    late: bool = False
+    """True for a copy that a replica has kept since it was refused: what has ended meanwhile is left out, not held."""
     released: bool = False
     """True when a hold has ended, or an emergency was paged: nothing is held again."""
     heard_since: datetime | None = None

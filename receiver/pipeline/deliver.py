@@ -62,6 +62,12 @@ class ReceiptNotStored(StoreAway):
         self.completion = completion
 
 
+class AttemptMade(StoreAway):
+    """Something that follows a send could not be done; what was sent is not sent again at once."""
+
+    condition = "after_send"
+
+
 class Aside(Protocol):
     """Who is told of what happens beside a delivery."""
 
@@ -125,7 +131,13 @@ class Deliver:
         if self.clock.monotonic() > latest:
             log.info("lease_expired", id=row.member)
             return
-        await self._send(row, notice, incident, channel)
+        try:
+            await self._send(row, notice, incident, channel)
+        except ReceiptNotStored:
+            raise
+        except StoreAway as condition:
+            # The attempt was made: it is not made again before its lease has ended.
+            raise AttemptMade(str(condition)) from None
 
     def resting(self, setting: Setting) -> list[str]:
         """Return the names of the channels that ring people and are given a rest."""

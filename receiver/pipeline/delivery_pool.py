@@ -47,6 +47,8 @@ class DeliveryPool:
         self._send = send
         self._start = start
         self._deadline = deadline
+        self.stopping = False
+        """Whether nothing more is started."""
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, list[Waiting]] = {}
         self._number = 0
@@ -67,10 +69,16 @@ class DeliveryPool:
         for lane in list(self._waiting):
             self.refill(lane)
 
+    def take_waiting(self) -> list[tuple[Claimed, float]]:
+        """Return every row that waits, with the monotonic time until which it may be sent, and forget them."""
+        taken = [(item.row, self._latest(item)) for waiting in self._waiting.values() for item in waiting]
+        self._waiting.clear()
+        return taken
+
     def refill(self, lane: str) -> None:
         """Start as many sends as there are free slots."""
         waiting, now = self._waiting.get(lane, []), self.clock.monotonic()
-        while waiting and self._busy.get(lane, 0) < PER_LANE and waiting[0].not_before <= now:
+        while waiting and not self.stopping and self._busy.get(lane, 0) < PER_LANE and waiting[0].not_before <= now:
             item = heapq.heappop(waiting)
             if now > self._latest(item):
                 log.info("lease_expired", id=item.row.member)

@@ -120,11 +120,13 @@ class Intake:
         now: datetime,
         *,
         released: bool = False,
+        late: bool = False,
         adopted: dict[str, Sequence[tuple[Page, bool]]] | None = None,
     ) -> Answer:
         """Take a notification and return what became of it once that is durable.
 
-        `adopted`: emergency pages by correlation key, each with whether the vendor accepted it.
+        `adopted`: emergency pages by correlation key, each with whether the vendor accepted it. `late`: it was refused
+        before and kept; what the store knows to have ended since is left out.
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
         setting = self.setting()
@@ -152,6 +154,7 @@ class Intake:
         parts = []
         if any(fresh):
             parts = parts_of(notification, alive, setting, released=released, asked=asked, heard_since=since)
+            parts = [replace(part, late=late) for part in parts] if late else parts
         said = []
         for index, last in enumerate(seen):
             if last is not None and not fresh[index]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 
 import orjson
@@ -12,6 +13,12 @@ import structlog
 from receiver.model.alert import BadNotification, parse_notification
 from receiver.pipeline.refused_notifications import RefusedNotifications
 from receiver.store.owed_file import OwedFile
+
+END_LIMIT = 5.0
+"""Seconds for writing what is owed before the process ends all the same."""
+OLDEST = 15 * 60.0
+"""Seconds after which an owed notification is not taken over any more: Alertmanager has sent its group again by then,
+and its end may have come, which nobody tells of what was never delivered."""
 
 log = structlog.get_logger("receiver.refused")
 
@@ -28,24 +35,31 @@ class OwedNotifications:
 
     def restore(self) -> None:
         """Take over what an earlier process of this folder owed when it ended."""
-        bodies = self.file.read() if self.file else []
+        try:
+            owed = self.file.read() if self.file else []
+        except OSError as error:
+            log.error("owed_notifications_unreadable", reason=str(error))
+            return
+        now = self.refused.clock.now().timestamp()
+        bodies = [body for at, body in owed if now - at <= OLDEST]
         for body in bodies:
             try:
                 self.refused.add(parse_notification(body), body)
             except BadNotification as bad:
                 log.error("owed_notification_unreadable", reason=bad.detail)
-        if bodies:
+        if owed:
             self._restored = True
-            log.warning("owed_notifications_restored", count=len(bodies))
+            log.warning("owed_notifications_restored", count=len(bodies), too_old=len(owed) - len(bodies))
 
     def save(self) -> None:
         """Write what is owed. Safe to call from any thread, and raises nothing: the process is ending."""
         bodies = self.refused.owed()
         if not bodies:
+            self._settled()
             return
         if self.file is not None:
             try:
-                self.file.write(bodies)
+                self.file.write(bodies, self.refused.clock.now().timestamp())
             except OSError as error:
                 _write_line(event="owed_notifications_not_saved", reason=str(error))
             else:
@@ -69,6 +83,12 @@ def _write_line(**record: object) -> None:
 
 def end_process(reason: str, owed: OwedNotifications) -> None:
     """Save what is owed, write why, and end this process at once with exit code 70, without any clean-up."""
-    owed.save()
-    _write_line(event="process_ended", reason=reason, hint="it must be started again")
-    os._exit(70)
+    # A disk that hangs, or a log that nobody reads, must not keep the process alive.
+    timer = threading.Timer(END_LIMIT, os._exit, (70,))
+    timer.daemon = True
+    timer.start()
+    try:
+        owed.save()
+        _write_line(event="process_ended", reason=reason, hint="it must be started again")
+    finally:
+        os._exit(70)

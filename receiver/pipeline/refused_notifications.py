@@ -37,6 +37,8 @@ AGAIN = 0.2
 """Seconds between two attempts to commit one notification."""
 ADOPT_AGAIN = 0.5
 """The same, for one that was paged: nobody waits for it."""
+ERRORS = 3
+"""Attempts that may fail for a reason that nobody has thought of before it is paged without the store."""
 ADOPT_TRIES = 3
 """Attempts to adopt a page, where the store is not the reason of the failure."""
 POLL = 0.05
@@ -69,6 +71,8 @@ class Debt:
     capped: bool = False
     """Whether the page of a storm stands for it."""
     pages: list[EmergencyPage] = field(default_factory=list)
+    errors: int = 0
+    """Attempts that failed for a reason that nobody has thought of."""
     tries: int = 0
     """Attempts to adopt its pages that failed although the store was there."""
 
@@ -262,6 +266,13 @@ class RefusedNotifications:
                     await self._adopt(debt)
                 else:
                     await self._commit(debt)
+        except StoreAway:
+            raise
+        except Exception:
+            # Nothing that the store or the load explains: after three it is paged without being stored.
+            debt.errors += 1
+            debt.store_failed = debt.store_failed or debt.errors >= ERRORS
+            raise
         finally:
             debt.busy = False
 
@@ -274,7 +285,7 @@ class RefusedNotifications:
         try:
             try:
                 async with self.monitor.connection.time.deadline(limit):
-                    answer = await self.intake.accept(debt.notification, self.clock.now())
+                    answer = await self.intake.accept(debt.notification, self.clock.now(), late=True)
             except TimeoutError:
                 raise StoreSlow(f"no commit within {limit:g} s") from None
         except StoreAway as condition:

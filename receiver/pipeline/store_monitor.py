@@ -46,6 +46,8 @@ class StoreState:
 
     def failed(self, *, probe: bool) -> StoreState:
         """Return the state after a probe, or a request, that the store did not answer or refused."""
+        if self.away and not probe:
+            return self  # only its own round trips bring it back, and only they keep it away
         strikes, probed = self.strikes + 1, self.probed or probe
         return StoreState(self.away or (strikes >= STRIKES and probed), strikes, 0, probed)
 
@@ -108,8 +110,8 @@ class StoreMonitor:
         """Probe once, and take the result into account."""
         try:
             await self.connection.round_trips(BACK_BUDGET if self.away else BUDGET)
-            if self.away and self._state.good + 1 >= GOOD:
-                # It may be another server than the one that went away, or have other settings.
+            if (self.away and self._state.good + 1 >= GOOD) or self.connection.level == "unknown":
+                # It may be another server than the one that went away, or have other settings; or nobody could ask yet.
                 await self.connection.inspect()
                 self.metrics.durable(self.connection.level, met=self.connection.met)
         except StoreAway as condition:

@@ -30,6 +30,8 @@ class Supervised:
     name: str
     run: Callable[[], Awaitable[None]]
     lane: Lane
+    essential: bool = False
+    """Whether the process is of no use without it."""
     restarts: int = 0
     in_a_row: int = 0
     started_at: float = 0.0
@@ -49,9 +51,11 @@ class Supervisor:
         """Whether tasks may end now."""
         self._supervised: dict[str, Supervised] = {}
 
-    def start(self, name: str, run: Callable[[], Awaitable[None]], kind: Lane = Lane.WORKER) -> None:
-        """Run `run` until `stop`, on the store's connections of `kind`."""
-        one = self._supervised[name] = Supervised(name, run, kind)
+    def start(
+        self, name: str, run: Callable[[], Awaitable[None]], kind: Lane = Lane.WORKER, *, essential: bool = False
+    ) -> None:
+        """Run `run` until `stop`, on the store's connections of `kind`; the process ends without an `essential` one."""
+        one = self._supervised[name] = Supervised(name, run, kind, essential)
         self.metrics.worker_restarts.labels(name)
         self._launch(one)
 
@@ -61,9 +65,11 @@ class Supervisor:
         return self._supervised
 
     def longest_down(self) -> float:
-        """Return the seconds for which some task has not run; 0 while all run. Safe to call from another thread."""
+        """Return the seconds for which an essential task has not run; 0 while all run. Safe to call from any thread."""
         now = self.clock.monotonic()
-        down = [now - since for one in self._supervised.values() if (since := one.down_since) is not None]
+        down = [
+            now - since for one in self._supervised.values() if one.essential and (since := one.down_since) is not None
+        ]
         return max(down, default=0.0) if not self.stopping else 0.0
 
     async def stop(self) -> None:

@@ -21,7 +21,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice
-from receiver.pipeline.deliver import PAGE_WAIT, ReceiptNotStored
+from receiver.pipeline.deliver import PAGE_WAIT, AttemptMade, ReceiptNotStored
 from receiver.pipeline.notices import page_notice
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
@@ -89,7 +89,12 @@ class UnstoredPages:
 
         It may be sent under its lease until `latest`, in monotonic seconds.
         """
-        if not row.to.paging or condition.ours or (row.member not in self._pages and len(self._pages) >= MOST):
+        if (
+            not row.to.paging
+            or condition.ours
+            or isinstance(condition, AttemptMade)
+            or (row.member not in self._pages and len(self._pages) >= MOST)
+        ):
             return
         now = self.clock.monotonic()
         known = self._pages.get(row.member)

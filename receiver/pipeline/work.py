@@ -124,8 +124,12 @@ class Work:
     async def stop(self, grace: float) -> None:
         """Claim nothing more; let what is being sent end within `grace` seconds. The rest is taken over elsewhere."""
         self._stopping.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        self.pool.stopping = True
+        end = self.clock.monotonic() + grace
+        while self._tasks and (left := end - self.clock.monotonic()) > 0:
+            # What is under way may start something more, such as the record of how it went.
+            if not (await asyncio.wait(self._tasks, timeout=left))[0]:
+                break
         for task in self._tasks:
             task.cancel()
 
@@ -154,6 +158,9 @@ class Work:
         now = self.clock.now()
         await self.unstored.run_once()
         if self.monitor.away:
+            # What waits for its turn waits for the person, not for the store.
+            for row, latest in self.pool.take_waiting():
+                self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
             return
         self.pool.refill_all()
         self._fetch_soon()

@@ -11,18 +11,21 @@ NAME = "owed-notifications.txt"
 
 
 class OwedFile:
-    """One file: a line of base64 for each notification body. Blocking, and safe to use from any thread."""
+    """One file: for each notification body a line of the time, in Unix seconds, and base64.
+
+    Blocking, and safe to use from any thread.
+    """
 
     def __init__(self, folder: Path) -> None:
         """`folder` is the data folder."""
         self.path = folder / NAME
 
-    def write(self, bodies: Sequence[bytes]) -> None:
-        """Write `bodies`, durably, in place of what the file held. Raises OSError."""
+    def write(self, bodies: Sequence[bytes], at: float) -> None:
+        """Write `bodies` with the time `at`, durably, in place of what the file held. Raises OSError."""
         part = self.path.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines(base64.b64encode(body) + b"\n" for body in bodies)
+            file.writelines(b"%d %s\n" % (at, base64.b64encode(body)) for body in bodies)
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.path)
@@ -32,8 +35,8 @@ class OwedFile:
         finally:
             os.close(folder)
 
-    def read(self) -> list[bytes]:
-        """Return the bodies that the file holds, oldest first; a line that cannot be read is left out."""
+    def read(self) -> list[tuple[float, bytes]]:
+        """Return time and body of each line, oldest first; a line that cannot be read is left out. Raises OSError."""
         try:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -41,7 +44,8 @@ class OwedFile:
         bodies = []
         for line in lines:
             try:
-                bodies.append(base64.b64decode(line, validate=True))
+                at, _, body = line.partition(b" ")
+                bodies.append((float(at), base64.b64decode(body, validate=True)))
             except ValueError:
                 continue
         return bodies

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+import structlog
 
 from receiver.model.incident import Incident
 from receiver.model.past import past_fields
 from receiver.store.connection import Connection, Script
+
+log = structlog.get_logger("receiver.store")
 
 PASTS = Script("pasts")
 PART = 200
@@ -49,7 +52,14 @@ class Pasts:
     async def _part(self, uids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
         flat = await self.connection.run(PASTS, [self.keys.named("index")], [self.keys.prefix, *uids])
         rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-        return [(number, orjson.loads(past) if past else await self._read(uid)) for uid, number, past in rows]
+        found = []
+        for uid, number, past in rows:
+            try:
+                found.append((number, orjson.loads(past) if past else await self._read(uid)))
+            except ValueError as error:
+                # One that cannot be read must not keep the figures of all others away.
+                log.error("past_unreadable", uid=uid, id=number, error=type(error).__name__)
+        return found
 
     async def _read(self, uid: str) -> Mapping[str, Any]:
         # What was stored before this was kept: its snapshot says the same, and is longer.

@@ -55,22 +55,24 @@ class Admission:
         return self.waiting >= SOFT or self.waiting * self._mean > LONGEST
 
     @contextmanager
-    def entered(self, size: int) -> Iterator[Callable[[int], None]]:
-        """Count a notification of an estimated `size` in bytes inside; yield what takes its real size.
+    def entered(self) -> Iterator[Callable[[int], None]]:
+        """Count a notification inside; yield what takes the bytes of its body that are here by now.
 
-        Raises Overloaded where the queue is full.
+        Both raise Overloaded where the queue is full. Bytes count when they arrive: a sender that only announces them
+        takes nobody's place.
         """
-        if self._inside >= MOST or (self._inside and self._bytes + size > MOST_BYTES):
+        if self._inside >= MOST:
             raise Overloaded("too many notifications at once")
-        held = size
+        held = 0
 
         def measured(real: int) -> None:
             nonlocal held
+            if self._inside > 1 and self._bytes + real - held > MOST_BYTES:
+                raise Overloaded("too many bytes of notifications at once")
             self._bytes += real - held
             held = real
 
         self._inside += 1
-        self._bytes += size
         try:
             yield measured
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -28,8 +29,13 @@ def check_head(request: web.Request, most: int) -> None:
         raise _too_large(most)
 
 
-async def read_body(request: web.Request, most: int, limit: float = BODY_LIMIT) -> bytes:
-    """Return the decoded body, which must be here within `limit` seconds.
+async def read_body(
+    request: web.Request,
+    most: int,
+    limit: float = BODY_LIMIT,
+    measured: Callable[[int], None] = lambda size: None,
+) -> bytes:
+    """Return the decoded body, which must be here within `limit` seconds; `measured` is called as it grows.
 
     Raises Refusal: 415 for a coding that is not known, 413 above `most` bytes, 408 when it is slow, 400 when cut off.
 
@@ -43,6 +49,7 @@ async def read_body(request: web.Request, most: int, limit: float = BODY_LIMIT) 
                 request.writer.output_size = 0
             async for chunk in request.content.iter_any():
                 decoder.feed(chunk)
+                measured(decoder.size)
     except TimeoutError:
         raise Refusal(
             408, "too_slow", f"the body took longer than {limit:g} s", headers={"Connection": "close"}
@@ -73,6 +80,11 @@ class _Decoder:
         self._zip = zlib.decompressobj(window) if window else None
         self._pieces: list[bytes] = []
         self._size = 0
+
+    @property
+    def size(self) -> int:
+        """How many bytes are kept."""
+        return self._size
 
     def feed(self, chunk: bytes) -> None:
         if self._zip is None:

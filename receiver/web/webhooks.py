@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import web
 
@@ -39,10 +38,6 @@ LARGE = 200
 PARSE_ASIDE = 256 * 1024
 """Bytes above which a body is parsed in a thread, so that other requests are answered meanwhile."""
 OVERLOADED, STORE_SLOW = "overloaded", "store_slow"
-UNSAID = 64 * 1024
-"""Bytes that a body without Content-Length is counted as until it was read."""
-UNPACKED = 8
-"""How many times its own length a compressed body is counted as until it was read."""
 BULKY, BULKY_WAIT = 4 * 1024 * 1024, 1.0
 """Bytes above which a body is worked on alone, and seconds that the next one waits: each holds the loop for long."""
 PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
@@ -50,12 +45,6 @@ PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
 HEAD = 4096
 """Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
-
-ESCAPE = "\\"
-"""Alertmanager quotes the receiver's name as a regular expression; what tells groups apart leaves that out."""
-# Only to tell a group that is known from all others before its body is read: a wrong guess costs the group one retry.
-_GROUP = re.compile(rb'"groupKey"\s*:\s*("(?:[^"\\\\]|\\\\.)*")')
-_RECEIVER = re.compile(rb'"receiver"\s*:\s*("(?:[^"\\\\]|\\\\.)*")')
 
 # Words of the refusal may repeat a label's name: only what no channel could take for markup is told to people.
 _UNTOLD = re.compile(r"[^A-Za-z0-9 .,:;'\"()/_-]")
@@ -122,11 +111,8 @@ class Webhooks:
         most = self.doors.config.server.max_body
         body.check_head(request, most)
         try:
-            with self.admission.entered(_estimate(request, most)) as measured:
-                raw = await body.read_body(request, most)
-                measured(len(raw))
-                if self.admission.crowded and _has_gone(request):
-                    raise Overloaded("the sender did not wait for the answer")
+            with self.admission.entered() as measured:
+                raw = await body.read_body(request, most, measured=measured)
                 said = await self._bulky_in_turn(raw, request, caller.name, line)
         except Overloaded as overloaded:
             raise Refusal(503, OVERLOADED, f"overloaded: {overloaded}; send it again") from None
@@ -150,9 +136,6 @@ class Webhooks:
 
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
-        if self.admission.crowded and self._known_mild(raw):
-            # Without reading it: what is refused must cost less than what is taken.
-            raise Overloaded("too many notifications wait for the store")
         try:
             notification = await self._parse(raw, request, caller)
         except Refusal as refusal:
@@ -168,7 +151,8 @@ class Webhooks:
         except StoreAway as condition:
             # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
             self.doors.refused.add(notification, raw)
-            self.doors.monitor.failed(condition)
+            if not self.doors.monitor.away:
+                self.doors.monitor.failed(condition)
             if isinstance(condition, Overloaded):
                 raise
             reason = STORE_SLOW if isinstance(condition, StoreSlow) else "store_away"
@@ -255,16 +239,6 @@ class Webhooks:
         except TimeoutError:
             raise StoreSlow(f"no commit within {STORE_LIMIT:g} s") from None
 
-    def _known_mild(self, raw: bytes) -> bool:
-        group, receiver = _GROUP.search(raw), _RECEIVER.search(raw)
-        if group is None or receiver is None:
-            return False
-        try:
-            name = _group_name(orjson.loads(receiver[1]), orjson.loads(group[1]))
-        except orjson.JSONDecodeError:
-            return False
-        return self.admission.known(name) and not self.admission.urgent(name)
-
     def _may_page(self, notification: Notification) -> bool:
         if len(notification.alerts) > LARGE:
             return True  # judging it takes longer than letting it in
@@ -292,20 +266,4 @@ def _shape(said: Said) -> dict[str, Any]:
 
 
 def _group(notification: Notification) -> str:
-    return _group_name(notification.receiver, notification.group_key)
-
-
-def _group_name(receiver: str, group_key: str) -> str:
-    return f"{receiver.replace(ESCAPE, '')}\0{group_key}"
-
-
-def _has_gone(request: web.Request) -> bool:
-    # Nobody reads the answer, and the sender's next attempt is under way already.
-    transport = request.transport
-    return transport is None or transport.is_closing()
-
-
-def _estimate(request: web.Request, most: int) -> int:
-    # What does not say how long it is, or is compressed, is measured once it was read.
-    size = request.content_length or UNSAID
-    return min(size * UNPACKED if "Content-Encoding" in request.headers else size, most)
+    return f"{notification.receiver}\0{notification.group_key}"

@@ -53,11 +53,11 @@ async def test_a_hang_is_reported_once(monkeypatch: pytest.MonkeyPatch, reason: 
 def test_what_is_owed_is_written_and_read_again(tmp_path: Path) -> None:
     file = OwedFile(tmp_path)
     assert file.read() == []
-    file.write([b'{"a": "\n"}', b"second"])
+    file.write([b'{"a": "\n"}', b"second"], 1_795_000_000.5)
     assert (tmp_path / "owed-notifications.txt").stat().st_mode & 0o077 == 0
     with file.path.open("ab") as torn:
         torn.write(b"bm90IGJhc2U2NA=*\n")
-    assert OwedFile(tmp_path).read() == [b'{"a": "\n"}', b"second"]
+    assert OwedFile(tmp_path).read() == [(1_795_000_000, b'{"a": "\n"}'), (1_795_000_000, b"second")]
     file.remove()
     file.remove()
     assert file.read() == []

@@ -34,7 +34,8 @@ def after(*results: str) -> StoreState:
         ((PROBE, PROBE, GOOD), True),
         ((PROBE, PROBE, GOOD, GOOD), False),
         ((PROBE, PROBE, GOOD, PROBE, GOOD), True),
-        ((PROBE, PROBE, GOOD, REQUEST, GOOD), True),
+        ((PROBE, PROBE, GOOD, REQUEST, GOOD), False),
+        ((PROBE, PROBE, REQUEST, REQUEST, GOOD, REQUEST, GOOD), False),
         ((PROBE, PROBE, GOOD, PROBE, GOOD, GOOD), False),
     ],
 )

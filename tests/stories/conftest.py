@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
+from receiver.incident import beginning
 from tests.stories.world import World
 
 
@@ -22,3 +24,9 @@ async def world(store_url: str) -> AsyncIterator[World]:
         yield made
     finally:
         await made.close()
+
+
+@pytest.fixture
+def clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alerts may begin ahead of the pushed clock: the story is not about a clock that is wrong (test_beginnings)."""
+    monkeypatch.setattr(beginning, "AHEAD", timedelta(days=2))

@@ -10,10 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis.asyncio as redis
 
 from receiver.model.incident import State
 from tests.stories.world import World, alert, notification
+
+pytestmark = pytest.mark.usefixtures("clocks_agree")
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}

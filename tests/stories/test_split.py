@@ -17,6 +17,8 @@ from receiver.pipeline.respond import Changed, Reused
 from receiver.store.connection import StoreAway
 from tests.stories.world import World, alert, notification
 
+pytestmark = pytest.mark.usefixtures("clocks_agree")
+
 ALICE = Actor(kind=ActorKind.API, name="alice")
 HIGH = {"annotations": {"error_rate": "7.3%"}}
 LATER = "2026-11-23T14:05:00Z"

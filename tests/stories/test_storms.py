@@ -13,6 +13,8 @@ from receiver.model.severity import Severity
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
+pytestmark = pytest.mark.usefixtures("clocks_agree")
+
 WARNING = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
 
 

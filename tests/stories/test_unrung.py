@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from receiver.model.alert import parse_notification
 from receiver.model.incident import State
 from tests.stories.world import World, alert, notification
+
+pytestmark = pytest.mark.usefixtures("clocks_agree")
 
 HIGH = {"annotations": {"error_rate": "7.3%"}}
 

@@ -77,16 +77,20 @@ def test_requests_and_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(admission, "MOST", 2)
     monkeypatch.setattr(admission, "MOST_BYTES", 1000)
     made = Admission(Clock().monotonic)
-    with made.entered(10_000):
-        pass  # one alone is bounded by server.max_body
-    with made.entered(600) as measured:
-        with pytest.raises(Overloaded), made.entered(600):
-            pass
-        measured(100)
-        with made.entered(600), pytest.raises(Overloaded), made.entered(1):
-            pass
-    with made.entered(1000):
-        pass
+    with made.entered() as alone:
+        alone(10_000)  # one alone is bounded by server.max_body
+    with made.entered() as first:
+        first(600)
+        with pytest.raises(Overloaded), made.entered() as second:
+            second(100)
+            second(600)
+        with made.entered() as third:
+            third(400)
+            with pytest.raises(Overloaded), made.entered():
+                pass
+    with made.entered() as again, made.entered() as other:
+        again(500)
+        other(500)
 
 
 def test_the_last_severity_of_a_group_is_known_and_forgotten_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

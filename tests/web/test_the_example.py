@@ -152,7 +152,8 @@ async def test_it_has_the_templates_of_the_process_word_for_word(
     headings = [line for line in (await text(house, "postmortem")).splitlines() if line.startswith("#")]
     assert headings[-1] == "### Links", "what the template has not stands behind it"
     assert headings[:-1] == [
-        "## Post-Incident Review: HighErrorRate: Error rate above 5 %", "### Summary", "### Impact", "### Root Cause",
+        "## Post-Incident Review: HighErrorRate: api - Error rate above 5 %",
+        "### Summary", "### Impact", "### Root Cause",
         "### Detection", "### Response", "### Contributing Factors", "### Action Items", "### Lessons Learned",
         "### Timeline",
     ]  # fmt: skip
