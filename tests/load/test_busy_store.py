@@ -136,3 +136,21 @@ async def test_a_store_that_stands_still_is_away_while_it_does(tmp_path: Path) -
         events = [record["event"] for record in run.watches[0].log() if record["event"] in ("store_away", "store_back")]
         assert events == ["store_away", "store_back"]
         assert not run.sender.waiting
+
+
+async def test_a_store_comes_back_however_many_notifications_are_refused_meanwhile(tmp_path: Path) -> None:
+    """Each refusal was counted against the store, and with three a second it never came back."""
+    async with load_run(tmp_path) as run:
+        assert run.stage.store is not None
+        await run.sender.run(4.0, 1.0)
+        run.stage.store.signal(signal.SIGSTOP)
+        sending = asyncio.create_task(run.sender.run(30.0, 8.0))
+        await said_up(run, up=False)
+        run.stage.store.signal(signal.SIGCONT)
+        back = await said_up(run, up=True)
+        assert not sending.done(), "it came back under load"
+        await sending
+        await run.settle()
+        say(f"back after {back:.2f} s, under 30 groups a second")
+        assert back <= NOTICED
+        assert not run.sender.waiting
