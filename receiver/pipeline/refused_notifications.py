@@ -58,6 +58,8 @@ class Debt:
     notification: Notification
     since: float
     """Monotonic seconds of the group's first refusal."""
+    version: int = 0
+    """How often a newer notification of the group has replaced it."""
     body: bytes = b""
     """As it was received, to be written down should the process end."""
     parts: list[Part] | None = None
@@ -128,12 +130,14 @@ class RefusedNotifications:
         if known is None and (len(self._debts) >= MOST or self._bytes + len(body) > MOST_BYTES):
             log.error("refused_notification_dropped", kept=len(self._debts), receiver=notification.receiver[:200])
             return
-        made = Debt(notification, self.clock.monotonic(), body)
         if known is not None:
-            made.since, made.pages, made.store_failed = known.since, known.pages, known.store_failed
-            self._bytes -= len(known.body)
-        self._bytes += len(body)
-        self._debts[group] = made
+            # The same debt, with an attempt that may be under way and what that one finds out about the store.
+            self._bytes += len(body) - len(known.body)
+            known.notification, known.body, known.parts, known.decided = notification, body, None, False
+            known.version += 1
+        else:
+            self._bytes += len(body)
+            self._debts[group] = Debt(notification, self.clock.monotonic(), body=body)
         self._added.set()
 
     def add_unparsed(self, body: bytes) -> None:
@@ -282,6 +286,7 @@ class RefusedNotifications:
         left = whole - (self.clock.monotonic() - debt.since)
         limit = max(LEAST, left) if left > 0 else whole
         debt.next_at = self.clock.monotonic() + AGAIN
+        version = debt.version
         try:
             try:
                 async with self.monitor.connection.time.deadline(limit):
@@ -293,10 +298,12 @@ class RefusedNotifications:
             self.monitor.failed(condition)
             return
         log.info("refused_notification_stored", outcome=answer.foremost.outcome, incident=answer.foremost.incident)
-        self._forget(debt)
+        if debt.version == version:
+            self._forget(debt)
 
     async def _adopt(self, debt: Debt) -> None:
         debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
+        version = debt.version
 
         async def adopt() -> None:
             adopted = self.pages.adopted(debt.pages)
@@ -309,7 +316,12 @@ class RefusedNotifications:
                 return
             # Alertmanager repeats what it was refused, so it is not lost.
             log.error("emergency_not_adopted", pages=[one.page.key for one in debt.pages])
-        self._forget(debt)
+        if debt.version == version:
+            self._forget(debt)
+        else:
+            # A newer notification was refused meanwhile: it is stored next, as any other.
+            self.pages.forget(debt.pages)
+            debt.pages = []
 
     def _forget(self, debt: Debt) -> None:
         group = _group(debt.notification)

@@ -65,7 +65,7 @@ async def alternate(run: LoadRun) -> None:
         await asyncio.sleep(1.3)
 
 
-@pytest.mark.parametrize("delay", [0.45, 0.6, 0.75, 1.0, None], ids=["450", "600", "750", "1000", "alternating"])
+@pytest.mark.parametrize("delay", [0.6, 1.0, None], ids=["600", "1000", "alternating"])
 async def test_every_page_is_out_within_five_seconds_once(tmp_path: Path, delay: float | None) -> None:
     async with load_run(tmp_path, slow=True, severe_each=2, change=quick) as run:
         assert run.slow is not None
