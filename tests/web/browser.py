@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 START_S = 30.0
+# What DevTools answers to an expression whose page is replaced while it runs.
+PAGE_CHANGED = ("Inspected target navigated or closed", "Execution context was destroyed", "Cannot find context with")
 
 
 class Browser:
@@ -21,34 +23,40 @@ class Browser:
     def __init__(self, socket: ClientWebSocketResponse) -> None:
         self._socket = socket
         self._number = 0
-        self._loads = 0
+        self._loaded: set[str] = set()
 
     async def _read(self) -> dict[str, Any]:
         said: dict[str, Any] = await self._socket.receive_json(timeout=START_S)
-        if said.get("method") == "Page.loadEventFired":
-            self._loads += 1
+        if said.get("method") == "Page.lifecycleEvent" and said["params"]["name"] == "load":
+            self._loaded.add(said["params"]["loaderId"])
         return said
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Return the result of a command."""
-        self._number += 1
-        await self._socket.send_json({"id": self._number, "method": method, "params": params})
-        while (said := await self._read()).get("id") != self._number:
-            pass
+        said = await self._answer(method, **params)
         assert "error" not in said, said
         result: dict[str, Any] = said["result"]
         return result
 
+    async def _answer(self, method: str, **params: Any) -> dict[str, Any]:
+        self._number += 1
+        await self._socket.send_json({"id": self._number, "method": method, "params": params})
+        while (said := await self._read()).get("id") != self._number:
+            pass
+        return said
+
     async def ask(self, expression: str) -> Any:
         """Return what an expression is in the page; None while the page changes."""
-        said = await self.call("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
-        return said["result"].get("value")
+        said = await self._answer("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
+        if "error" in said:
+            assert said["error"]["message"].startswith(PAGE_CHANGED), said
+            return None
+        return said["result"]["result"].get("value")
 
     async def go(self, url: str) -> None:
         """Go to an address, as somebody who types it, and wait until it has loaded."""
-        before = self._loads
-        await self.call("Page.navigate", url=url)
-        while self._loads == before:
+        loader = (await self.call("Page.navigate", url=url))["loaderId"]
+        while loader not in self._loaded:
             await self._read()
 
     async def until(self, expression: str) -> None:
@@ -82,6 +90,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
             async with session.ws_connect(address, max_msg_size=0) as socket:
                 made = Browser(socket)
                 await made.call("Page.enable")
+                await made.call("Page.setLifecycleEventsEnabled", enabled=True)
                 yield made
     finally:
         process.terminate()
