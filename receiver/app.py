@@ -21,7 +21,7 @@ from receiver.replica import Replica
 from receiver.store.embedded import EmbeddedStore
 from receiver.store.lock import EmbeddedStoreError
 from receiver.web.descriptors import caps_for, raise_limit
-from receiver.web.http_server import Listener, Runner
+from receiver.web.http_server import Listener, Runner, same_sockets
 from receiver.web.keys import Doors, ServiceState
 from receiver.web.rejections import Rejections
 from receiver.web.routes import build, build_status
@@ -109,7 +109,10 @@ class Service:
         )
         await runner.setup()
         self._runners.append(runner)
-        await web.TCPSite(runner, host, port, backlog=listener.table.caps.backlog).start()
+        backlog = listener.table.caps.backlog
+        await web.TCPSite(runner, host, port, backlog=backlog).start()
+        for again in same_sockets(runner):
+            await web.SockSite(runner, again, backlog=backlog).start()
         self.ports.append(runner.addresses[0][1])
 
     async def stop(self) -> None:

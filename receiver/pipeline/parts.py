@@ -9,10 +9,11 @@ from datetime import datetime
 
 import orjson
 
+from receiver.incident.emergency import PAGED
 from receiver.incident.service_name import service_of
 from receiver.incident.verdict import Part
 from receiver.model.alert import Alert, Notification
-from receiver.model.severity import Decision
+from receiver.model.severity import Decision, Severity
 from receiver.model.unknown import Unsure
 from receiver.pipeline.setting import Setting
 from receiver.triage.correlate import GROUP, digest, split
@@ -41,6 +42,21 @@ def judged(notification: Notification, setting: Setting) -> list[Part]:
     """Return the parts of a notification without its heartbeats."""
     alive, _ = living(notification, setting)
     return parts_of(notification, alive, setting) if alive else []
+
+
+def may_page(notification: Notification, setting: Setting) -> tuple[bool, Severity | None]:
+    """Return whether a notification has to do with pages, and the worst severity of its firing alerts.
+
+    It has when an alert is a SEV-1 or SEV-2 by the rules, or a heartbeat: one that is kept out for long pages, too.
+    """
+    alive, beating = living(notification, setting)
+    firing = [alert for alert in alive if alert.firing]
+    worst = min(
+        (one.severity for one in setting.rules.decide(firing, partial=notification.truncated > 0)),
+        key=lambda one: one.rank,
+        default=None,
+    )
+    return bool(beating) or worst in PAGED, worst
 
 
 def parts_of(

@@ -45,6 +45,8 @@ POLL = 0.05
 """Seconds between two looks at what is kept."""
 STEP = 20
 """Notifications that are judged before other tasks have their turn."""
+UNKNOWN = 9
+"""The rank of one that was not judged yet."""
 LARGE = 200
 """Alerts above which a notification is judged in a thread."""
 
@@ -64,6 +66,8 @@ class Debt:
     """As it was received, to be written down should the process end."""
     parts: list[Part] | None = None
     """What it says, once it was judged."""
+    rank: int = UNKNOWN
+    """How urgent it is; 1 for SEV-1."""
     next_at: float = 0.0
     busy: bool = False
     store_failed: bool = False
@@ -77,11 +81,6 @@ class Debt:
     """Attempts that failed for a reason that nobody has thought of."""
     tries: int = 0
     """Attempts to adopt its pages that failed although the store was there."""
-
-    @property
-    def rank(self) -> int:
-        """How urgent it is; 1 for SEV-1."""
-        return min((d.severity.rank for part in self.parts or () for d in part.decisions.values()), default=9)
 
 
 class RefusedNotifications:
@@ -212,6 +211,7 @@ class RefusedNotifications:
             debt.parts = await asyncio.to_thread(judged, notification, setting)
         else:
             debt.parts = judged(notification, setting)
+        debt.rank = min((d.severity.rank for part in debt.parts for d in part.decisions.values()), default=UNKNOWN)
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
         if not debt.pages and severities.isdisjoint(PAGED):
             self._forget(debt)  # it is sent again; here it would take the room of one that pages

@@ -33,6 +33,8 @@ class RuleIndex:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = list(enumerate(sorted(rules, key=lambda rule: rule.order)))
+        self.labels = frozenset(name for _, rule in ordered for name in rule.labels)
+        """The labels that its rules look at."""
         crowd = Counter(pair for _, rule in ordered for matcher in rule.matchers for pair in _pairs(matcher))
         measured = Counter(name for _, rule in ordered for name in rule.measured)
         self._values: dict[str, dict[str, list[Filed]]] = {}

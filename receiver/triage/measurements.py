@@ -212,6 +212,13 @@ class Measurement:
             return None
         return self.question.ask(alert.labels)
 
+    @property
+    def labels_asked(self) -> frozenset[str]:
+        """The labels on which it depends whether there is a query to ask, and which one."""
+        if self.question is None:
+            return frozenset()
+        return frozenset(self.question.labels) | {matcher.name for matcher in self._asked_for}
+
     def read(self, alert: Alert) -> Reading:
         """Return the value of the first source that is present and can be read, and what could not be."""
         unreadable: tuple[str, ...] = ()

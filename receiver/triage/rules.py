@@ -24,6 +24,9 @@ from receiver.triage.worse import Chosen, limited, next_worse
 __all__ = ["OTHERWISE", "Decided", "RuleSet", "RulesSettings", "Unknown", "verdict"]
 
 
+KNOWN_AT_MOST, KNOWN_CHARACTERS = 4096, 2000
+"""Decisions that a rule set keeps, and the characters that each may depend on; all are dropped when there are more."""
+
 Answers = Mapping[str, float | str]
 """What queries have said for one alert, by measurement; a text says why one has not."""
 NOTHING: Answers = {}
@@ -45,7 +48,7 @@ class Decided(NamedTuple):
 
 
 class RuleSet:
-    """A rules file, compiled once; it holds no state between decisions."""
+    """A rules file, compiled once; what it keeps between decisions only saves time."""
 
     def __init__(self, settings: RulesSettings) -> None:
         self.settings = settings
@@ -68,8 +71,10 @@ class RuleSet:
         self._nothing_read: tuple[str | None, ...] = (None,) * len(self._annotations)
         read = {matcher.name for source in sources for matcher in source.alerts}
         read |= {source.name for source in sources if not source.annotation}
+        read |= {label for item in measurements for label in item.labels_asked}
         read |= {name for rule in rules for name in rule.labels} | {settings.otherwise.label}
         self._labels_read = frozenset(read | {settings.scope.tenant_label or settings.otherwise.label})
+        self._known: dict[tuple[object, ...], Decided] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,17 +111,23 @@ class RuleSet:
         notification was truncated: how many tenants there are is not known, and counting them caps nothing.
         """
         tenants = self._scope.tenants(alerts)
-        # In a storm thousands of alerts look alike to the rules: what is decided once need not be decided again.
-        known: dict[tuple[object, ...], Decided] = {}
+        # In a storm thousands of alerts look alike to the rules, and senders repeat what was refused: what is decided
+        # once need not be decided again. Threads may do so at the same time; each step on the table is one step.
+        if len(self._known) >= KNOWN_AT_MOST:
+            self._known = {}
+        kept, known = self._known, dict[tuple[object, ...], Decided]()
         read = self._labels_read
         decisions = []
         for alert in alerts:
             labels = alert.labels
             said = asked.get(alert.fingerprint, NOTHING) if asked else NOTHING
-            seen = (*[pair for pair in labels.items() if pair[0] in read], self._texts(alert), *said.items())
-            decided = known.get(seen)
+            pairs, texts = tuple([pair for pair in labels.items() if pair[0] in read]), self._texts(alert)
+            seen = (pairs, texts, tuple(said.items()), tenants, partial)
+            decided = known.get(seen) or kept.get(seen)
             if decided is None:
                 decided = known[seen] = self._decided(alert, tenants, said, partial)
+                if _characters(pairs, texts, tenants, said) <= KNOWN_CHARACTERS:
+                    kept[seen] = decided
             decisions.append(decided)
         return decisions
 
@@ -214,6 +225,14 @@ def _by_label(
         text = f"{settings.label}={quoted(given)} is not in the map: fallback"
         return settings.fallback, ["no rule held"], [Unknown("severity", text)]
     return level, [f"no rule held: {settings.label}={quoted(given)} means {level.value}"], []
+
+
+def _characters(
+    pairs: Iterable[tuple[str, str]], texts: Iterable[str | None], tenants: Iterable[str], said: Answers
+) -> int:
+    answers = sum(len(answer) if isinstance(answer, str) else 0 for answer in said.values())
+    labels = sum(len(name) + len(value) for name, value in pairs)
+    return labels + sum(len(text or "") for text in texts) + sum(map(len, tenants)) + answers
 
 
 def verdict(decisions: Iterable[Decision]) -> Decision | None:

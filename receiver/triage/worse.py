@@ -95,11 +95,15 @@ def _worse_words(
 ) -> tuple[Severity, str] | None:
     """Return the smallest step that the severity label could have made, and the words that make it."""
     reached: dict[str, Severity] = {}
-    for word, level in otherwise.words.items():
-        # A rule or a cap may ask for the severity label itself, so each word is tried with all of them.
-        said = facts._replace(labels={**facts.labels, otherwise.label: word})
-        if raising.judge(said)[0] is None:
-            reached[word] = limited(level, capping.holding(said))
+    if otherwise.label not in raising.labels and otherwise.label not in capping.labels:
+        # No rule holds, whatever the label says, and the same caps do.
+        caps = capping.holding(facts)
+        reached = {word: limited(level, caps) for word, level in otherwise.words.items()}
+    else:
+        for word, level in otherwise.words.items():
+            said = facts._replace(labels={**facts.labels, otherwise.label: word})
+            if raising.judge(said)[0] is None:
+                reached[word] = limited(level, capping.holding(said))
     worse = [level for level in reached.values() if level.worse_than(final)]
     if not worse:
         return None

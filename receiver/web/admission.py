@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import secrets
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,14 +19,17 @@ MOST_BYTES = 64 * 1024 * 1024
 """Bytes of the bodies of these."""
 SOFT = 256
 """Notifications that may wait for the store; beyond it only those that page, or may, are let in."""
-LONGEST = 1.2
-"""Seconds that the last in the queue may expect to wait; with more before it, it would be refused in the end anyway."""
+LONGEST = 0.3
+"""Seconds that the last in the queue may expect to wait: a queue that is always there helps nobody, and those that page
+wait behind the work it makes. Whoever is refused comes again after half a second or more."""
 WEIGHT = 0.1
 """Weight of the newest turn in the mean time between two."""
 LINES = 10
 """Log lines a second about notifications that were refused as overloaded."""
 GROUPS = 20_000
 """Groups whose last severity is known."""
+BODIES = 20_000
+"""Refused bodies that are known by a hash of 16 bytes."""
 URGENT = (Severity.SEV1, Severity.SEV2)
 
 
@@ -33,16 +38,19 @@ class Admission:
 
     def __init__(self, monotonic: Callable[[], float], turns: int = SIZES[Lane.INGEST]) -> None:
         """`turns`: notifications at the store at once; as many as there are connections for them."""
+        self.late: Callable[[], bool] = lambda: False
+        """Whether this process has less time than it needs."""
         self._monotonic = monotonic
         self._inside = 0
         self._bytes = 0
-        self._free = turns
+        self._turns = self._free = turns
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._rest: deque[asyncio.Future[None]] = deque()
         self._mean = 0.0
         """Seconds between two turns while somebody waits."""
         self._passed_at: float | None = None
         self._severities: OrderedDict[str, Severity | None] = OrderedDict()
+        self.refused = RefusedBodies()
 
     @property
     def waiting(self) -> int:
@@ -50,8 +58,19 @@ class Admission:
         return len(self._urgent) + len(self._rest)
 
     @property
+    def busy(self) -> bool:
+        """Whether the next notification has to wait for its turn."""
+        return self._free == 0
+
+    @property
     def crowded(self) -> bool:
-        """Whether only urgent groups are let in: the queue is full, or too long to be served in time."""
+        """Whether only urgent groups are let in: the queue is full, or too long to be served in time.
+
+        Where this process has less time than it needs, half of the turns are for them: each of the others takes the
+        time in which several are read and judged.
+        """
+        if self.late() and self._free * 2 <= self._turns:
+            return True
         return self.waiting >= SOFT or self.waiting * self._mean > LONGEST
 
     @contextmanager
@@ -85,10 +104,6 @@ class Admission:
         self._severities.move_to_end(group)
         if len(self._severities) > GROUPS:
             self._severities.popitem(last=False)
-
-    def known(self, group: str) -> bool:
-        """Return whether the last severity of a group is known."""
-        return group in self._severities
 
     def urgent(self, group: str) -> bool:
         """Return whether a group's last severity pages."""
@@ -136,6 +151,34 @@ class Admission:
         self._free += 1
 
 
+class RefusedBodies:
+    """Knows the bodies that were refused and page nobody: a sender repeats them, and each reading costs time again.
+
+    A body is known byte for byte, by a hash whose key nobody else has, and under one edition of the configuration.
+    """
+
+    def __init__(self) -> None:
+        """None was refused."""
+        self._key = secrets.token_bytes(16)
+        self._edition = ""
+        self._known: dict[bytes, None] = {}
+
+    def add(self, body: bytes, edition: str) -> None:
+        """Keep a body that pages nobody under `edition`; the oldest is dropped where there are too many."""
+        if edition != self._edition:
+            self._edition, self._known = edition, {}
+        self._known[self._hash(body)] = None
+        if len(self._known) > BODIES:
+            del self._known[next(iter(self._known))]
+
+    def has(self, body: bytes, edition: str) -> bool:
+        """Return whether a body is known."""
+        return edition == self._edition and self._hash(body) in self._known
+
+    def _hash(self, body: bytes) -> bytes:
+        return hashlib.blake2b(body, digest_size=16, key=self._key).digest()
+
+
 class RefusalLog:
     """Lets so many log lines of refusals through a second: what is refused must cost less than what is taken."""
 
@@ -147,7 +190,7 @@ class RefusalLog:
 
     def line(self, now: float) -> int | None:
         """Return how many refusals had no line since the last one that has; None where this one has none either."""
-        if int(now) != self._second:
+        if int(now) > self._second:
             self._second, self._lines = int(now), 0
         if self._lines >= LINES:
             self._left_out += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -27,6 +29,9 @@ about to show a token."""
 
 SEGMENTS = 32
 """Parts of a path; no route has more than eight, and looking for one takes the square of their number."""
+
+ACCEPTS = 4
+"""Connections that are accepted in one turn of the loop; each costs a look at every handle."""
 
 log = structlog.get_logger("receiver.web")
 
@@ -202,6 +207,16 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         return HttpServer(made, self._listener, **made._kwargs)
+
+
+def same_sockets(runner: web.AppRunner) -> list[socket.socket]:
+    """Return further handles of the sockets on which `runner` listens.
+
+    libuv accepts one connection a handle in each turn of the loop. With one handle a loop that has much to do leaves
+    new connections waiting for seconds, a probe of the kubelet among them.
+    """
+    sockets = [one for site in runner.sites for one in site._server.sockets]  # type: ignore[union-attr]
+    return [socket.socket(fileno=os.dup(one.fileno())) for one in sockets for _ in range(ACCEPTS - 1)]
 
 
 def mark_trusted(request: BaseRequest, *, sender: bool) -> None:

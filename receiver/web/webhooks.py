@@ -16,11 +16,12 @@ from receiver.config.sections import Scope
 from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.intake import Answer, Said
-from receiver.pipeline.parts import judged
+from receiver.pipeline.parts import may_page
 from receiver.store.bulkhead import Lane, lane
 from receiver.store.conditions import Overloaded, StoreAway, StoreSlow
 from receiver.web import body
-from receiver.web.admission import URGENT, Admission, RefusalLog
+from receiver.web.admission import Admission, RefusalLog
+from receiver.web.arrivals import Arrivals
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, Refusal, answer
 from receiver.web.keys import Doors
@@ -61,6 +62,10 @@ class _Line:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
+class _NobodyPaged(Overloaded):
+    """A notification that pages nobody was refused: it is sent again, and it is no debt."""
+
+
 class Webhooks:
     """The door of Alertmanager."""
 
@@ -68,7 +73,9 @@ class Webhooks:
         """Nothing is under way yet."""
         self.doors = doors
         self.gate = gate
+        self.arrivals = Arrivals(doors.clock.monotonic)
         self.admission = Admission(doors.clock.monotonic)
+        self.admission.late = lambda: self.arrivals.late
         self._bulky = Admission(doors.clock.monotonic, turns=1)
         self._refusals = RefusalLog()
         self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
@@ -94,7 +101,7 @@ class Webhooks:
         self.doors.metrics.webhooks.labels("alertmanager", line.outcome).inc()
         self.doors.metrics.webhook_duration.observe(took)
         if line.outcome == OVERLOADED:
-            left_out = self._refusals.line(began)
+            left_out = self._refusals.line(began + took)
             if left_out is None:
                 return
             line.fields["not_logged"] = left_out
@@ -111,6 +118,9 @@ class Webhooks:
         most = self.doors.config.server.max_body
         body.check_head(request, most)
         try:
+            await self.arrivals.enter()
+            if request.transport is None:
+                raise Overloaded("the sender has gone")
             with self.admission.entered() as measured:
                 raw = await body.read_body(request, most, measured=measured)
                 said = await self._bulky_in_turn(raw, request, caller.name, line)
@@ -136,6 +146,8 @@ class Webhooks:
 
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
+        if self.admission.crowded and self.admission.refused.has(raw, self._edition):
+            raise _NobodyPaged("too many notifications wait for the store")
         try:
             notification = await self._parse(raw, request, caller)
         except Refusal as refusal:
@@ -147,7 +159,13 @@ class Webhooks:
             receiver=notification.receiver[:NAME], truncated=notification.truncated,
         )  # fmt: skip
         try:
-            answer = await self._take(notification, began)
+            urgent = not self.admission.busy or self._urgent(notification)
+            if self.admission.crowded and not urgent:
+                self.admission.refused.add(raw, self._edition)
+                raise _NobodyPaged("too many notifications wait for the store")
+            answer = await self._take(notification, began, urgent)
+        except _NobodyPaged:
+            raise
         except StoreAway as condition:
             # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
             self.doors.refused.add(notification, raw)
@@ -200,16 +218,10 @@ class Webhooks:
         except StoreAway as away:
             log.warning("refused_not_kept", reason=str(away))
 
-    async def _take(self, notification: Notification, began: float) -> Answer:
+    async def _take(self, notification: Notification, began: float, urgent: bool) -> Answer:
         # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
         if self.doors.monitor.away:
             raise StoreAway(AWAY)
-        group = _group(notification)
-        urgent = self.admission.urgent(group)
-        if self.admission.crowded and not urgent:
-            urgent = not self.admission.known(group) and self._may_page(notification)
-            if not urgent:
-                raise Overloaded("too many notifications wait for the store")
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
         turn = self.admission.turn(self._left(began, limit), urgent=urgent)
         with lane(Lane.INGEST):
@@ -239,14 +251,19 @@ class Webhooks:
         except TimeoutError:
             raise StoreSlow(f"no commit within {STORE_LIMIT:g} s") from None
 
-    def _may_page(self, notification: Notification) -> bool:
-        if len(notification.alerts) > LARGE:
-            return True  # judging it takes longer than letting it in
-        parts = judged(notification, self.doors.setting())
-        severities = [one.severity for part in parts for one in part.decisions.values()]
-        # Known from now on: its next attempt costs no rule.
-        self.admission.learn(_group(notification), min(severities, key=lambda one: one.rank, default=None))
-        return any(one in URGENT for one in severities)
+    @property
+    def _edition(self) -> str:
+        setting = self.doors.setting()
+        return f"{setting.edition} {setting.rules.hash}"
+
+    def _urgent(self, notification: Notification) -> bool:
+        group = _group(notification)
+        if self.admission.urgent(group) or len(notification.alerts) > LARGE:
+            return True  # judging a large one takes longer than letting it in
+        urgent, severity = may_page(notification, self.doors.setting())
+        if urgent:
+            self.admission.learn(group, severity)
+        return urgent
 
     def _left(self, began: float, limit: float) -> float:
         return max(0.0, limit - (self.doors.clock.monotonic() - began))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import receiver.triage.rules as rules_module
 from receiver.model.alert import Alert
 from receiver.model.severity import Decision, Severity
 from receiver.triage.conditions import COMPARISONS
@@ -97,6 +99,39 @@ def test_alerts_that_look_alike_are_decided_as_if_each_were_alone_in_memory(aler
     together = REFERENCE.decide(alerts)
     for item, decision in zip(alerts, together, strict=True):
         assert REFERENCE.decide([item, *tenants])[0] == decision
+
+
+@given(st.lists(st.lists(ALERTS, max_size=3), min_size=2, max_size=4), st.booleans())
+@settings(deadline=None)
+def test_what_a_rule_set_has_decided_before_changes_no_decision(notifications: list[list[Alert]], cut: bool) -> None:
+    warm = RuleSet(REFERENCE.settings)
+    for alerts in notifications:
+        fresh = RuleSet(REFERENCE.settings)
+        assert warm.examine(alerts, partial=cut) == fresh.examine(alerts, partial=cut)
+        assert warm.examine(alerts, partial=not cut) == fresh.examine(alerts, partial=not cut)
+
+
+def test_what_a_query_may_be_asked_for_is_told_apart() -> None:
+    made = ruleset(
+        {"name": "slow", "severity": "SEV-1", "matchers": ['alertname="Slow"'], "when": ["latency > 5s"]},
+        measurements={"latency": {"unit": "seconds", "promql": 'latency{pod="{{ pod }}"}'}},
+    )
+    asked, unknown = table.alert(alertname="Slow", pod="a"), table.alert(alertname="Slow")
+    assert [len(one.unknowns) for one in made.examine([asked])] == [0]
+    assert [len(one.unknowns) for one in made.examine([unknown])] == [1], "there is no pod to ask for"
+
+
+def test_decisions_are_dropped_where_there_are_too_many_and_long_ones_are_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rules_module, "KNOWN_AT_MOST", 3)
+    made = RuleSet(REFERENCE.settings)
+    for number in range(10):
+        made.decide([table.alert(alertname="Some", tenant=f"t{number}")])
+        assert len(made._known) <= 4
+    made = RuleSet(REFERENCE.settings)
+    made.decide([table.alert(alertname="Some", tenant="t" * rules_module.KNOWN_CHARACTERS)])
+    assert not made._known
 
 
 @given(st.lists(rules(), max_size=8), st.lists(rules("at_most"), max_size=4), THREE)

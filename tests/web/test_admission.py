@@ -10,7 +10,7 @@ from receiver.clock import Clock
 from receiver.model.severity import Severity
 from receiver.store.conditions import Overloaded
 from receiver.web import admission
-from receiver.web.admission import Admission, RefusalLog
+from receiver.web.admission import Admission, RefusalLog, RefusedBodies
 
 
 async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:
@@ -100,8 +100,9 @@ def test_the_last_severity_of_a_group_is_known_and_forgotten_in_order(monkeypatc
     made.learn("b", Severity.SEV4)
     made.learn("a", Severity.SEV2)
     assert (made.urgent("a"), made.urgent("b"), made.urgent("c")) == (True, False, False)
-    made.learn("c", None)
-    assert [made.known(name) for name in "abc"] == [True, False, True]
+    made.learn("b", Severity.SEV1)
+    made.learn("c", Severity.SEV1)
+    assert [made.urgent(name) for name in "abc"] == [False, True, True]
 
 
 async def test_a_queue_that_cannot_be_served_in_time_is_crowded_long_before_it_is_full() -> None:
@@ -125,3 +126,30 @@ def test_refusals_have_ten_lines_a_second_and_a_count() -> None:
     assert lines == [0] * 10 + [None] * 40
     assert made.line(101.0) == 40
     assert made.line(101.1) == 0
+    assert made.line(100.9) == 0, "one that began before is in the second in which it ended"
+    assert [made.line(101.2) for _ in range(9)] == [0] * 7 + [None] * 2
+
+
+def test_a_body_that_was_refused_is_known_byte_for_byte_and_under_its_edition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "BODIES", 2)
+    made = RefusedBodies()
+    made.add(b"one", "a")
+    assert made.has(b"one", "a")
+    assert not made.has(b"one ", "a")
+    assert not made.has(b"one", "b"), "other rules may page for it"
+    made.add(b"two", "a")
+    made.add(b"three", "a")
+    assert [made.has(body, "a") for body in (b"one", b"two", b"three")] == [False, True, True]
+    made.add(b"four", "b")
+    assert not made.has(b"two", "a")
+
+
+async def test_half_of_the_turns_are_for_urgent_groups_where_the_process_is_late() -> None:
+    made = Admission(Clock().monotonic, turns=4)
+    async with made.turn(1.0, urgent=False):
+        made.late = lambda: True
+        assert not made.crowded
+        async with made.turn(1.0, urgent=False):
+            assert made.crowded
+            made.late = lambda: False
+            assert not made.crowded

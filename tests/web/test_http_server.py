@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from receiver.metrics import Metrics
 from receiver.web import http_server
 from receiver.web.descriptors import Caps
-from receiver.web.http_server import Listener, Runner
+from receiver.web.http_server import ACCEPTS, Listener, Runner, same_sockets
 from receiver.web.rejections import LINES, Rejections
 from tests.faults.waiting import until
 
@@ -121,3 +122,32 @@ async def test_rejections_are_logged_within_limits_and_counted(
     said = capsys.readouterr().out
     assert said.count("request_rejected") == LINES + 1
     assert "count=5" in said
+
+
+def test_a_turn_of_a_busy_loop_accepts_several_connections() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:  # the loop that the service runs on
+        loop.run(_accepting())
+
+
+async def _accepting() -> None:
+    app, metrics = web.Application(), Metrics()
+    listener = Listener("main", Caps(100, 100, 100), Rejections(metrics), metrics, lambda: ())
+    runner = Runner(app, listener, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    for again in same_sockets(runner):
+        await web.SockSite(runner, again).start()
+    address = runner.addresses[0]
+    made = [socket.create_connection(address) for _ in range(40)]
+    turns = 0
+    try:
+        while len(listener.table) < len(made):
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns <= len(made) // ACCEPTS + 5
+    finally:
+        for one in made:
+            one.close()
+        await runner.cleanup()
+    with pytest.raises(ConnectionError):
+        socket.create_connection(address)

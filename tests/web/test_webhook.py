@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from receiver.model.alert import Notification, parse_notification
 from receiver.store.connection import StoreAway
 from receiver.web import admission, body, webhooks
 from tests.stories.world import alert, notification
@@ -243,6 +244,33 @@ async def test_too_many_at_once_are_overloaded(house: House, monkeypatch: pytest
     go.set()
     assert (await first)[0] == 200
     assert (await house.post(GOOD))[0] == 200
+
+
+async def test_overload_keeps_out_what_pages_nobody_and_reads_it_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+
+    def parse(raw: bytes) -> Notification:
+        read.append(raw)
+        return parse_notification(raw)
+
+    monkeypatch.setattr(webhooks, "parse_notification", parse)
+    monkeypatch.setattr(admission.Admission, "busy", True)
+    monkeypatch.setattr(admission.Admission, "crowded", True)
+    mild = notification(alert(labels={"alertname": "Mild"}), group="mild")
+    for _ in range(3):
+        status, said = await house.post(mild)
+        assert (status, said["detail"].split(":")[0]) == (503, "overloaded")
+    assert len(read) == 1, "the same body is known"
+    assert len(house.replica.refused) == 0, "it pages nobody, so it is no debt"
+    assert (await house.post(GOOD))[0] == 200
+    beat = notification(alert(labels={"alertname": "Watchdog", "severity": "none"}), group="beat")
+    assert (await house.post(beat))[0] == 200, "a heartbeat that is kept out pages"
+    worse = notification(alert(labels={"alertname": "Mild"}, annotations={"error_rate": "50%"}), group="mild")
+    assert (await house.post(worse))[0] == 200
+    more = notification(alert(labels={"alertname": "Mild"}), alert(labels={"alertname": "More"}), group="mild")
+    assert (await house.post(more))[0] == 200, "its group pages now"
 
 
 async def test_a_store_that_fails_is_503_and_remembered_as_away(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
