@@ -22,6 +22,8 @@ SOFT = 256
 LONGEST = 0.3
 """Seconds that the last in the queue may expect to wait: a queue that is always there helps nobody, and those that page
 wait behind the work it makes. Whoever is refused comes again after half a second or more."""
+OTHERS = 4
+"""The part of the turns that groups that page nobody may have where this process has less time than it needs."""
 WEIGHT = 0.1
 """Weight of the newest turn in the mean time between two."""
 LINES = 10
@@ -66,10 +68,10 @@ class Admission:
     def crowded(self) -> bool:
         """Whether only urgent groups are let in: the queue is full, or too long to be served in time.
 
-        Where this process has less time than it needs, half of the turns are for them: each of the others takes the
-        time in which several are read and judged.
+        Where this process has less time than it needs, most turns are for them: each of the others takes the time in
+        which several are read and judged.
         """
-        if self.late() and self._free * 2 <= self._turns:
+        if self.late() and self._turns - self._free >= max(1, self._turns // OTHERS):
             return True
         return self.waiting >= SOFT or self.waiting * self._mean > LONGEST
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from receiver.store.conditions import Overloaded
 
 AT_ONCE = 8
-"""Notifications that are begun in one turn of the loop. What is under way moves one step a turn: with more beginnings a
-turn takes so long that nothing ends within the time of an answer, and all of it is begun again (a livelock)."""
+"""Notifications that are begun in one turn of the loop at most."""
+TURN = 0.04
+"""Seconds that a turn may take; fewer are begun after one that took longer. What is under way moves one step a turn and
+needs about twelve: with longer turns nothing ends within the time of an answer, and all is begun again (a livelock)."""
 LATE = 0.2
 """Seconds of waiting after which this process has less time than it needs; a throttled one is stopped for as long."""
 LONGEST = 1.0
@@ -30,7 +32,9 @@ class Arrivals:
         """`monotonic` returns wall-clock seconds since an unknown moment."""
         self._monotonic = monotonic
         self._begun = 0
+        self._at_once = AT_ONCE
         self._turning = False
+        self._turned_at = 0.0
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._refused_at = -LONGEST
 
@@ -42,7 +46,7 @@ class Arrivals:
 
     async def enter(self) -> None:
         """Wait until this notification may begin. Raises Overloaded when that takes too long."""
-        if self._begun < AT_ONCE and not self._waiting:
+        if self._begun < self._at_once and not self._waiting:
             self._begun += 1
             self._watch()
             return
@@ -56,19 +60,24 @@ class Arrivals:
     def _watch(self) -> None:
         if not self._turning:
             self._turning = True
+            self._turned_at = self._monotonic()
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
+        now = self._monotonic()
+        slow = now - self._turned_at > TURN
+        self._at_once = max(1, self._at_once // 2) if slow else min(AT_ONCE, self._at_once + 1)
         self._turning = False
         self._begun = 0
-        late = self._monotonic() - LONGEST
-        while self._waiting and self._waiting[0][0] < late:
-            self._refuse_oldest()
-        while self._waiting and self._begun < AT_ONCE:
+        while self._waiting and self._begun < self._at_once:
             _, mine = self._waiting.pop()
             if not mine.done():
                 mine.set_result(None)
                 self._begun += 1
+        for _ in range(self._at_once):  # an answer takes time as well
+            if not self._waiting or now - self._waiting[0][0] <= LONGEST:
+                break
+            self._refuse_oldest()
         if self._waiting or self._begun:
             self._watch()
 

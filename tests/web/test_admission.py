@@ -144,8 +144,8 @@ def test_a_body_that_was_refused_is_known_byte_for_byte_and_under_its_edition(mo
     assert not made.has(b"two", "a")
 
 
-async def test_half_of_the_turns_are_for_urgent_groups_where_the_process_is_late() -> None:
-    made = Admission(Clock().monotonic, turns=4)
+async def test_most_turns_are_for_urgent_groups_where_the_process_is_late() -> None:
+    made = Admission(Clock().monotonic, turns=8)
     async with made.turn(1.0, urgent=False):
         made.late = lambda: True
         assert not made.crowded

@@ -53,16 +53,17 @@ async def test_a_few_begin_in_each_turn_and_the_newest_first(line: Line) -> None
 
 
 async def test_what_waits_too_long_is_refused_and_says_that_the_process_is_late(line: Line) -> None:
-    line.arrive(*range(4))
+    line.arrive(*range(10))
     await asyncio.sleep(0)
     assert not line.made.late
     line.now = arrivals.LATE + 0.01
     assert line.made.late, "somebody waits"
     line.now = arrivals.LONGEST + 0.01
-    line.arrive(4)
+    line.arrive(10)
     await asyncio.gather(*line.tasks)
-    assert sorted(line.begun) == [0, 1, 4]
-    assert sorted(line.refused) == [2, 3]
+    assert sorted(line.begun + line.refused) == list(range(11))
+    assert 2 in line.refused, "the oldest of those that waited"
+    assert 10 in line.begun, "the newest"
     assert line.made.late
     line.now += arrivals.LONGEST + 0.01
     assert not line.made.late
@@ -91,3 +92,20 @@ async def test_nobody_waits_where_there_is_time(line: Line) -> None:
         await asyncio.sleep(0)
     assert line.begun == list(range(20))
     assert not line.made.late
+
+
+async def test_fewer_begin_after_a_turn_that_took_long(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "AT_ONCE", 8)
+    line.made = Arrivals(lambda: line.now)
+    line.arrive(*range(60))
+    counts = []
+    for _ in range(12):
+        before = len(line.begun)
+        line.now += 0.05 if len(counts) < 8 else 0.0
+        await asyncio.sleep(0)
+        counts.append(len(line.begun) - before)
+    assert counts[0] == 8
+    assert max(counts[6:8]) == 1
+    assert max(counts[8:]) > 1, "and more again"
+    for task in line.tasks:
+        task.cancel()
