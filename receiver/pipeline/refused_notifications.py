@@ -141,9 +141,12 @@ class RefusedNotifications:
 
     def add_unparsed(self, body: bytes) -> None:
         """Keep a body that this process was too busy to parse: it is parsed later, one at a time."""
-        if sum(len(one) for one, _ in self._unparsed) + len(body) <= MOST_BYTES:
-            self._unparsed.append((body, self.clock.monotonic()))
-            self._added.set()
+        kept = len(self._unparsed)
+        if sum(len(one) for one, _ in self._unparsed) + len(body) > MOST_BYTES:
+            log.error("refused_notification_dropped", kept=kept, reason="too many bodies wait to be parsed")
+            return
+        self._unparsed.append((body, self.clock.monotonic()))
+        self._added.set()
 
     async def _parse(self) -> None:
         body, since = self._unparsed.popleft()

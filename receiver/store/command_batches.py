@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from redis.exceptions import DataError
+
 from receiver.store.bulkhead import Lane, lane
 from receiver.store.conditions import Overloaded, StoreAway
 
@@ -88,21 +90,39 @@ class CommandBatches:
             self._schedule()
 
     async def _fly(self, batch: Sequence[tuple[Command, asyncio.Future[Any]]]) -> None:
+        spoiled: Exception | None = None
+        replies: list[Any] = []
         try:
             async with self._connection.guarded() as client:
                 pipe = client.pipeline(transaction=False)
                 for command, _ in batch:
                     pipe.execute_command(*command)
-                replies = await pipe.execute(raise_on_error=False)
+                try:
+                    replies = await pipe.execute(raise_on_error=False)
+                except (DataError, UnicodeError) as error:
+                    spoiled = error  # before anything was sent
         except StoreAway as condition:
             self._fail(batch, condition)
         except BaseException:
             self._fail(batch, StoreAway("the batch of commands was ended"))
             raise
         else:
+            if spoiled is not None:
+                await self._apart(batch, spoiled)
+                return
             for (_, future), reply in zip(batch, replies, strict=True):
                 if not future.done():
                     future.set_result(reply)
+
+    async def _apart(self, batch: Sequence[tuple[Command, asyncio.Future[Any]]], error: Exception) -> None:
+        # One command cannot be encoded: it fails alone, as a mistake of its caller and not of the store.
+        if len(batch) == 1:
+            future = batch[0][1]
+            if not future.done():
+                future.set_exception(error)
+            return
+        for one in batch:
+            await self._fly([one])
 
     @staticmethod
     def _fail(batch: Sequence[tuple[Command, asyncio.Future[Any]]], condition: StoreAway) -> None:

@@ -13,6 +13,8 @@ AT_ONCE = 8
 TURN = 0.04
 """Seconds that a turn may take; fewer are begun after one that took longer. What is under way moves one step a turn and
 needs about twelve: with longer turns nothing ends within the time of an answer, and all is begun again (a livelock)."""
+REFUSED_AT_ONCE = 8
+"""Notifications that are refused unread in one turn at most: each answer takes time, too."""
 LATE = 0.2
 """Seconds of waiting after which this process has less time than it needs; a throttled one is stopped for as long."""
 LONGEST = 1.0
@@ -74,7 +76,7 @@ class Arrivals:
             if not mine.done():
                 mine.set_result(None)
                 self._begun += 1
-        for _ in range(self._at_once):  # an answer takes time as well
+        for _ in range(REFUSED_AT_ONCE):
             if not self._waiting or now - self._waiting[0][0] <= LONGEST:
                 break
             self._refuse_oldest()

@@ -150,3 +150,17 @@ def test_each_error_has_its_condition(error: Exception, condition: type[StoreAwa
     found = condition_of(error)
     assert type(found) is condition
     assert found.ours is (condition is Overloaded)
+
+
+async def test_a_command_that_cannot_be_sent_fails_alone(connection: Connection) -> None:
+    answers = await asyncio.gather(
+        connection.call("SET", "a", "1"),
+        connection.call("SET", "b", "\ud800"),
+        connection.call("SET", "c", object()),
+        connection.call("GET", "a"),
+        return_exceptions=True,
+    )
+    assert answers[0] in (b"OK", "OK", True)
+    assert isinstance(answers[1], UnicodeError)
+    assert isinstance(answers[2], redis_errors.DataError)
+    assert answers[3] in (b"1", "1")
