@@ -89,13 +89,12 @@ class UnstoredPages:
 
         It may be sent under its lease until `latest`, in monotonic seconds.
         """
-        if (
-            not row.to.paging
-            or condition.ours
-            or isinstance(condition, AttemptMade)
-            or (row.member not in self._pages and len(self._pages) >= MOST)
-        ):
+        full = row.member not in self._pages and len(self._pages) >= MOST
+        if not row.to.paging or condition.ours or isinstance(condition, AttemptMade) or full:
             return
+        channel = self.setting().channels.get(row.to.channel)
+        if channel is None or not (channel.keyed or isinstance(condition, ReceiptNotStored)):
+            return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
         now = self.clock.monotonic()
         known = self._pages.get(row.member)
         made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -16,18 +15,19 @@ from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.model.incident import Incident
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.delivery_pool import DeliveryPool
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.incident_follower import IncidentFollower
+from receiver.pipeline.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
 from receiver.pipeline.unstored_pages import UnstoredPages
+from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
@@ -41,8 +41,8 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
-REMEMBERED = 500
-"""Open incidents that this replica has paged for last, whose snapshots are kept to page without the store."""
+REFRESH = 1.0
+"""Seconds between two looks for urgent incidents that others have changed: they may be paged without the store."""
 FETCH = 200
 """Leased rows that are read in one round trip, of as many commits as have waited."""
 FETCH_AGAIN = 0.2
@@ -82,9 +82,11 @@ class Work:
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = False
         self._stopping = asyncio.Event()
-        self._snapshots: OrderedDict[str, Incident] = OrderedDict()
-        self.unstored = UnstoredPages(setting, due, monitor, self._snapshot, clock, metrics)
+        self.snapshots = IncidentSnapshots(mirror, incidents)
+        self._refreshed = clock.monotonic()
+        self.unstored = UnstoredPages(setting, due, monitor, self.snapshots.get, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
+        self.steps: UnstoredSteps
         self.intake: Intake
         self._loaded = False
         self._timing = False
@@ -157,6 +159,7 @@ class Work:
         """Look once: follow the store's clock, learn what changed, start what is due."""
         now = self.clock.now()
         await self.unstored.run_once()
+        self.steps.run_once()
         if self.monitor.away:
             # What waits for its turn waits for the person, not for the store.
             for row, latest in self.pool.take_waiting():
@@ -164,6 +167,7 @@ class Work:
             return
         self.pool.refill_all()
         self._fetch_soon()
+        self._refresh_soon()
         if not self._loaded:
             await self.load()
         beat = await self.due.beat(self.mirror.after, to_ms(now))
@@ -181,7 +185,7 @@ class Work:
             self.spawn("tend", partial(self.tend, now))
         for lane in beat.due:
             if lane == TIMERS:
-                if not self._timing:
+                if not self._timing and not self.steps.recording:
                     self._timing = True
                     self.spawn("timers", self._timers)
             elif self.pool.free(lane) > 0:
@@ -232,11 +236,6 @@ class Work:
         `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
         read to be sent.
         """
-        if done.incident is not None:
-            if done.incident.state.over:
-                self._snapshots.pop(done.incident.uid, None)
-            elif fresh:
-                self._remember(done.incident)
         if self._stopping.is_set():
             return  # another replica claims it when the lease has ended
         until = began + self.setting().lease.total_seconds()
@@ -247,19 +246,11 @@ class Work:
                 self._leased.append((member, done.token, until))
         self._fetch_soon()
 
-    def _remember(self, incident: Incident) -> None:
-        self._snapshots[incident.uid] = incident
-        self._snapshots.move_to_end(incident.uid)
-        if len(self._snapshots) > REMEMBERED:
-            self._snapshots.popitem(last=False)
-
-    def _snapshot(self, uid: str) -> Incident | None:
-        # As it was when it paged last, in the state that is known now.
-        incident, summary = self._snapshots.get(uid), self.mirror.get(uid)
-        if incident is None or summary is None or summary.version <= incident.version:
-            return incident
-        news = {"state": summary.state, "severity": summary.severity, "ring": summary.ring, "held": summary.held}
-        return incident.model_copy(update=news)
+    def _refresh_soon(self) -> None:
+        if self.clock.monotonic() - self._refreshed >= REFRESH:
+            self._refreshed = self.clock.monotonic()
+            if self.snapshots.behind():
+                self.spawn("snapshots", self.snapshots.refresh)
 
     def _resume(self, row: Claimed, latest: float) -> None:
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
