@@ -98,7 +98,7 @@ class UnstoredSteps:
 
     def run_once(self) -> None:
         """While the store is away: begin what is due. Once it is back: record what was sent, forget the rest."""
-        if self.monitor.away:
+        if self.monitor.gone:
             self._back_at = self.clock.monotonic()
             if self._long_enough():
                 self._begin()
@@ -145,7 +145,7 @@ class UnstoredSteps:
                     return
             if step.answered:
                 log.info("escalation_waits", incident=step.incident.id, reason="answered at the pager")
-            elif self.monitor.away:
+            elif self.monitor.gone:
                 self._page(step, setting)
         finally:
             step.busy = False

@@ -31,6 +31,7 @@ from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
+from receiver.store.conditions import StoreFull
 from receiver.store.connection import StoreAway
 from receiver.store.due import Beat, Claimed, Due
 from receiver.store.incidents import Incidents
@@ -84,7 +85,7 @@ class Work:
         self._stopping = asyncio.Event()
         self.snapshots = IncidentSnapshots(mirror, incidents)
         self._refreshed = clock.monotonic()
-        self.unstored = UnstoredPages(setting, due, monitor, self.snapshots.get, clock, metrics)
+        self.unstored = UnstoredPages(setting, due, monitor, self.snapshots, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.steps: UnstoredSteps
         self.intake: Intake
@@ -158,9 +159,9 @@ class Work:
     async def beat(self) -> None:
         """Look once: follow the store's clock, learn what changed, start what is due."""
         now = self.clock.now()
-        await self.unstored.run_once()
+        self.unstored.run_once()
         self.steps.run_once()
-        if self.monitor.away:
+        if self.monitor.gone:
             # What waits for its turn waits for the person, not for the store.
             for row, latest in self.pool.take_waiting():
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
@@ -188,7 +189,7 @@ class Work:
                 if not self._timing and not self.steps.recording:
                     self._timing = True
                     self.spawn("timers", self._timers)
-            elif self.pool.free(lane) > 0:
+            elif self.pool.free(lane) > 0 and not (self.unstored.settling and self._pages(lane)):
                 await self._claim(lane)
 
     async def load(self) -> None:
@@ -199,8 +200,12 @@ class Work:
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
-        for name in self.clockwork:
-            await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
+        try:
+            for name in self.clockwork:
+                await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
+        except StoreFull:
+            # It has those that there were; new ones come when it has room, and nothing else waits for them.
+            log.warning("timers_not_set", reason="the memory of the store is full")
         self._loaded = True
         self.metrics.store_up.set(int(not self.monitor.away))
 
@@ -226,9 +231,16 @@ class Work:
         self.metrics.overdue.set(beat.overdue)
 
     async def _claim(self, lane: str) -> None:
-        until = self.clock.monotonic() + self.setting().lease.total_seconds()
-        for row in await self.due.claim(lane, to_ms(self.clock.now()), self.pool.free(lane)):
+        setting = self.setting()
+        until = self.clock.monotonic() + setting.lease.total_seconds()
+        # A page may have to be sent without the store: it comes with what it is about.
+        with_it = self._pages(lane)
+        for row in await self.due.claim(lane, to_ms(self.clock.now()), self.pool.free(lane), snapshots=with_it):
             self.pool.add(lane, row, until)
+
+    def _pages(self, lane: str) -> bool:
+        channel = self.setting().channels.get(lane.removesuffix("!"))
+        return channel is not None and channel.paging
 
     def committed(self, done: Committed, began: float, fresh: Mapping[str, Claimed]) -> None:
         """Deliver at once what a commit has leased to this replica.
@@ -298,7 +310,10 @@ class Work:
         try:
             for member in await self.due.claim_timers(to_ms(self.clock.now())):
                 # One that cannot be done comes back with its lease, and keeps nobody else from being called.
-                await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
+                try:
+                    await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
+                except StoreFull as condition:
+                    self.monitor.failed(condition)
         finally:
             self._timing = False
 

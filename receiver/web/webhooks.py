@@ -202,8 +202,9 @@ class Webhooks:
 
     async def _take(self, notification: Notification, began: float) -> Answer:
         # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
-        if self.doors.monitor.away:
-            raise StoreAway(AWAY)
+        monitor = self.doors.monitor
+        if monitor.away and not (monitor.full and not any(alert.firing for alert in notification.alerts)):
+            raise StoreAway(AWAY)  # a store that is only full still takes what ends
         group = _group(notification)
         urgent = self.admission.urgent(group)
         if self.admission.crowded and not urgent:
