@@ -79,6 +79,7 @@ from receiver.pipeline.tickets import Tickets
 from receiver.pipeline.trying import Trying
 from receiver.pipeline.unknowns import Unknowns
 from receiver.pipeline.unserved import Unserved
+from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.pipeline.upkeep import Upkeep
 from receiver.pipeline.verify import Verify
 from receiver.pipeline.watchdog import NAME as WATCHDOG
@@ -184,6 +185,10 @@ class Replica:
         self.work.clockwork[WATCHDOG] = self.watchdog.look
         self.auditor = Auditor(lambda: self.setting, self.work.follower, self.due, self.clock, self.metrics)
         self.asking = Asking()
+        self.work.steps = UnstoredSteps(
+            lambda: self.setting, self.work.snapshots, self.pages, self.intake, self.monitor, self.asking, self.clock
+        )
+        self.work.steps.spawn = self.work.spawn
         self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[VERIFY] = self.verify.look
         self.measure = Measure(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)

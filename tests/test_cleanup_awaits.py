@@ -57,6 +57,7 @@ REASONS = {
     Cleanup("pipeline/respond.py", "Respond.declare", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/respond.py", "Respond.merge", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/splitting.py", "Splitting.split", "self.respond.before"): OWN_COMMAND,
+    Cleanup("pipeline/unstored_steps.py", "UnstoredSteps._commit", "self.intake.incidents.incident"): OWN_COMMAND,
     Cleanup("pipeline/supervision.py", "survived", "probe"): OWN_COMMAND,
     Cleanup("pipeline/work.py", "Work._fetch", "asyncio.sleep"): "a task of its own; a sleep shares nothing",
     # Deadlines.

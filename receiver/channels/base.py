@@ -104,6 +104,8 @@ class Channel(ABC, Generic[S]):
     """Writes to each person at their own address."""
     settles: ClassVar[float] = 0.0
     """Seconds until a search at the vendor finds what it has taken: no repetition looks for it earlier."""
+    keyed: ClassVar[bool] = False
+    """Whether the vendor takes a page with a known key for the page that it has: it may be sent without the store."""
     groups: ClassVar[bool] = False
     """Has user groups, whose members can be set."""
 

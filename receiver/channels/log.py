@@ -25,6 +25,7 @@ class Log(Channel[LogSettings]):
     kind: ClassVar[str] = "log"
     Settings: ClassVar[type[ChannelSettings]] = LogSettings
     paging: ClassVar[bool] = True
+    keyed: ClassVar[bool] = True  # a line that is written twice wakes nobody
     informs: ClassVar[bool] = True
 
     def missing(self) -> str | None:

@@ -89,6 +89,7 @@ class PagerDuty(Channel[PagerDutySettings]):
     kind: ClassVar[str] = "pagerduty"
     Settings: ClassVar[type[ChannelSettings]] = PagerDutySettings
     paging: ClassVar[bool] = True
+    keyed: ClassVar[bool] = True
 
     def missing(self) -> str | None:
         """Return `api_url` when that is empty, else None."""

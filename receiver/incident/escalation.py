@@ -32,10 +32,10 @@ def step_due(incident: Incident, policy: Policy) -> datetime | None:
     return ladder.since + timedelta(seconds=max(0.0, steps[ladder.step].after - ladder.spent))
 
 
-def climb(draft: Draft, policy: Policy, *, forced: bool = False) -> None:
+def climb(draft: Draft, policy: Policy, *, forced: bool = False, once: bool = False) -> None:
     """Take the steps that are due; a step with nobody in it is passed at once, and said.
 
-    `forced`: somebody asks for the next step before it is due.
+    `forced`: somebody asks for the next step before it is due. `once`: no step after the first that reaches somebody.
     """
     steps = policy.called(draft.incident).steps
     while (ladder := draft.incident.ladder).step < len(steps):
@@ -43,6 +43,8 @@ def climb(draft: Draft, policy: Policy, *, forced: bool = False) -> None:
         if not forced and (due is None or due > draft.now):
             return
         forced = _take(draft, policy, ladder.step, steps[ladder.step])
+        if once and not forced:
+            return
 
 
 def _take(draft: Draft, policy: Policy, index: int, step: Step) -> bool:

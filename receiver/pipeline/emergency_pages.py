@@ -48,6 +48,8 @@ class EmergencyPage:
     incident: Incident
     """What the page says of it: it was never stored."""
     next_at: float
+    text: str = ""
+    """What it says instead of that it is an emergency page: it is a step of an incident's escalation."""
     attempts: int = 0
     accepted: bool = False
     busy: bool = False
@@ -106,15 +108,23 @@ class EmergencyPages:
                     continue
                 self._paged[part.key] = now
             self._episodes.setdefault(part.key, episode_of(a.starts_at for a in part.alerts if a.firing))
-            made += [self._add(page, bare_incident(part, page, now, setting.policy)) for page in found]
+            made += [self.add(page, bare_incident(part, page, now, setting.policy)) for page in found]
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()
         return made, capped
 
-    def _add(self, page: Page, incident: Incident) -> EmergencyPage:
-        one = EmergencyPage(page, incident, self.clock.monotonic())
-        self._pages[page.key] = one
+    def add(self, page: Page, incident: Incident, text: str = "") -> EmergencyPage:
+        """Send `page` with the next `send`, and return how far it gets; `text` as in EmergencyPage."""
+        one = self._pages.get(page.key)
+        if one is None:
+            one = self._pages[page.key] = EmergencyPage(page, incident, self.clock.monotonic(), text)
         return one
+
+    def drop(self, pages: Iterable[EmergencyPage]) -> None:
+        """Forget pages of an incident's escalation; what is known of the emergency pages of its group stays."""
+        for one in pages:
+            if one.text:
+                self._pages.pop(one.page.key, None)
 
     def _page_storm(self, setting: Setting, now: datetime) -> None:
         # A moment later than the first, so that one page lists what comes at once.
@@ -129,7 +139,7 @@ class EmergencyPages:
         for page in storm_pages(severity, setting.policy, self.storm_began, now):
             title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
             incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
-            self.storm.append(self._add(page, incident))
+            self.storm.append(self.add(page, incident))
 
     async def adopt_storm(self, intake: Intake, setting: Setting, now: datetime) -> None:
         """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
@@ -187,7 +197,9 @@ class EmergencyPages:
             address=one.page.address,
             incident=incident,
             page=one.page,
-            text=f"EMERGENCY PAGE (the incident store is away): {incident.title}",
+            text=one.text or f"EMERGENCY PAGE (the incident store is away): {incident.title}",
+            links=setting.links(incident, now) if incident.uid else (),
+            url=setting.url(incident) if incident.uid else None,
             repeat=one.attempts > 0,
             now=now,
         )

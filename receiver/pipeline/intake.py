@@ -46,6 +46,11 @@ STRAIGHT = 50
 """Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
 DIGESTS = 10_000
 """Groups of which the digest of the last notification is kept."""
+FREES = frozenset({
+    Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED, Kind.CLOSED, Kind.ACKNOWLEDGEMENT_LAPSED,
+    Kind.ESCALATED, Kind.STEP_PASSED, Kind.RESPONSE_BREACHED, Kind.PAGE_FAILED, Kind.SECOND_ROAD, Kind.EMERGENCY_PAGED,
+})  # fmt: skip
+"""What answers, ends or escalates an incident: it is written even when the store's memory is full."""
 TRIES = 12
 """Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
 
@@ -392,6 +397,7 @@ class Intake:
             again=_calls_anew(verdict),
             into=into,
             unpoint=unpoint,
+            frees=_frees(verdict),
             summary=summary,
         )
         began = self.clock.monotonic()
@@ -466,6 +472,14 @@ def _calls_anew(verdict: Verdict) -> bool:
     kinds = {event.kind for event in verdict.events}
     calls = Kind.PAGE in kinds or Kind.STORM_JOINED in kinds
     return calls and not kinds.isdisjoint((Kind.REOPENED, Kind.REFIRED))
+
+
+def _frees(verdict: Verdict) -> bool:
+    # No alert that fires is new in it, so that what grows is bounded by what is open.
+    incident = verdict.incident
+    if incident is None or not incident.version or verdict.bodies:
+        return False
+    return bool(verdict.freed) or not {event.kind for event in verdict.events}.isdisjoint(FREES)
 
 
 def _again(last: Seen) -> Said:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from receiver.incident.audience import destination
 from receiver.incident.timing import timers
-from receiver.model.base import to_ms
+from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page
+from receiver.model.notice import Action
 from receiver.model.severity import Severity
 from receiver.pipeline.setting import Setting
 from receiver.store.change import Committed, Row
 from receiver.store.claimed import Claimed
+
+RECEIPT = "receipt"
+"""In a row's memory: the receipt of a page that was sent without the store, to be written down."""
 
 
 def member_of(uid: str, channel: str, address: str) -> str:
@@ -27,17 +32,25 @@ def rows(
     last: dict[Destination, int] = {}
     for event in events:
         last.update(dict.fromkeys(event.to, event.seq))
-    accepted = {destination(page): sent for page, sent in adopted}
+    accepted = {destination(page): _receipt(page) if sent else None for page, sent in adopted}
     urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
     made = []
     for to, seq in last.items():
         lane = f"{to.channel}!" if to.paging and urgent else to.channel
         # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
-        memory = {"sent": "trigger"} if accepted.get(to) else None
+        told = accepted.get(to)
+        memory = {"sent": "trigger", RECEIPT: {**told, "seq": seq}} if told else None
         made.append(
             Row(member_of(incident.uid, to.channel, to.address), lane, to, seq, memory, 1 if to in accepted else 0)
         )
     return made
+
+
+def _receipt(page: Page) -> dict[str, Any]:
+    return {
+        "at": rfc3339(page.at), "channel": page.channel, "to": page.person, "action": Action.TRIGGER,
+        "outcome": "delivered", "attempts": 1,
+    }  # fmt: skip
 
 
 def timers_of(incident: Incident, setting: Setting) -> dict[str, int]:

@@ -11,7 +11,7 @@ import structlog
 
 from receiver.clock import Clock
 from receiver.metrics import Metrics
-from receiver.store.conditions import StoreAway
+from receiver.store.conditions import StoreAway, StoreFull
 from receiver.store.connection import Connection
 
 BUDGET = 1.6
@@ -76,12 +76,23 @@ class StoreMonitor:
         self.came_back: list[Callable[[datetime], None]] = []
         """Called with the time when the store is back."""
         self._state = StoreState()
+        self._full = False
         self._wake = asyncio.Event()
 
     @property
     def away(self) -> bool:
         """Whether the store is away, so that a request need not wait to find out."""
         return self._state.away
+
+    @property
+    def full(self) -> bool:
+        """Whether it is away only because its memory is full: what frees or marks is still written."""
+        return self._state.away and self._full
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is away and nothing at all can be written."""
+        return self._state.away and not self._full
 
     @property
     def suspect(self) -> bool:
@@ -108,6 +119,23 @@ class StoreMonitor:
 
     async def check(self) -> None:
         """Probe once, and take the result into account."""
+        condition = await self._probe()
+        if condition is None:
+            self._full = False
+            self._take(self._state.answered(), None)
+        elif not condition.ours:
+            # A server that refuses everything new for want of memory may take what frees and marks.
+            self._full = isinstance(condition, StoreFull) and await self._marks()
+            self._take(self._state.failed(probe=True), condition)
+
+    async def _marks(self) -> bool:
+        try:
+            await self.connection.round_trips_when_full(BACK_BUDGET)
+        except StoreAway as condition:
+            return condition.ours and self._full
+        return True
+
+    async def _probe(self) -> StoreAway | None:
         try:
             await self.connection.round_trips(BACK_BUDGET if self.away else BUDGET)
             if (self.away and self._state.good + 1 >= GOOD) or self.connection.level == "unknown":
@@ -115,10 +143,8 @@ class StoreMonitor:
                 await self.connection.inspect()
                 self.metrics.durable(self.connection.level, met=self.connection.met)
         except StoreAway as condition:
-            if not condition.ours:
-                self._take(self._state.failed(probe=True), condition)
-        else:
-            self._take(self._state.answered(), None)
+            return condition
+        return None
 
     def _take(self, state: StoreState, condition: StoreAway | None) -> None:
         before, self._state = self._state, state
@@ -126,7 +152,8 @@ class StoreMonitor:
             self.since = self.clock.monotonic()
             self.metrics.store_up.set(0)
             reason = str(condition)
-            log.warning("store_away", condition=condition.condition if condition else None, reason=reason)
+            name = condition.condition if condition else None
+            log.warning("store_away", condition=name, reason=reason, full=self._full)
         elif before.away and not state.away:
             away = timedelta(seconds=self.clock.monotonic() - self.since) if self.since is not None else timedelta()
             self.since = None

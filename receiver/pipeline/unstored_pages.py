@@ -6,8 +6,9 @@ is away, under the page's own key, and writes the receipt when the store is back
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,14 +20,15 @@ from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
-from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice
 from receiver.pipeline.deliver import PAGE_WAIT, AttemptMade, ReceiptNotStored
+from receiver.pipeline.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.notices import page_notice
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.store.conditions import StoreAway
 from receiver.store.due import Claimed, Due, Outcome
+from receiver.store.incidents import readable
 
 LIMIT = 15 * 60.0
 """Seconds for which a page is tried without the store."""
@@ -34,6 +36,10 @@ MOST = 2000
 """Pages that are kept."""
 AT_ONCE = 32
 """Pages under way at once."""
+FIRST = 5.0
+"""Seconds after the store's return for which no page is claimed until the receipts are written."""
+TOGETHER = 50
+"""Receipts that are written at once when the store is back."""
 LONGEST_WAIT = 30.0
 """Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
 
@@ -63,15 +69,15 @@ class UnstoredPages:
         setting: Callable[[], Setting],
         due: Due,
         monitor: StoreMonitor,
-        incident: Callable[[str], Incident | None],
+        snapshots: IncidentSnapshots,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`incident` returns what this replica remembers of an incident, by its uid."""
+        """`snapshots`: what this replica remembers of incidents."""
         self.setting = setting
         self.due = due
         self.monitor = monitor
-        self.incident = incident
+        self.snapshots = snapshots
         self.clock = clock
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
@@ -79,6 +85,13 @@ class UnstoredPages:
         self.resume: Callable[[Claimed, float], None]
         """Sends a row as usual again, if not after a monotonic time."""
         self._pages: dict[str, UnstoredPage] = {}
+        self._back_at = 0.0
+
+    @property
+    def settling(self) -> bool:
+        """Whether receipts are still being written: a page claimed now might be one that has just been sent."""
+        soon = self.clock.monotonic() - self._back_at < FIRST
+        return soon and any(one.completion is not None for one in self._pages.values())
 
     def __len__(self) -> int:
         """Return how many pages wait to be sent, or to be written down."""
@@ -89,13 +102,13 @@ class UnstoredPages:
 
         It may be sent under its lease until `latest`, in monotonic seconds.
         """
-        if (
-            not row.to.paging
-            or condition.ours
-            or isinstance(condition, AttemptMade)
-            or (row.member not in self._pages and len(self._pages) >= MOST)
-        ):
+        full = row.member not in self._pages and len(self._pages) >= MOST
+        if not row.to.paging or condition.ours or isinstance(condition, AttemptMade) or full:
             return
+        channel = self.setting().channels.get(row.to.channel)
+        if channel is None or not (channel.keyed or isinstance(condition, ReceiptNotStored)):
+            return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
+        self._remember(row)
         now = self.clock.monotonic()
         known = self._pages.get(row.member)
         made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)
@@ -109,20 +122,21 @@ class UnstoredPages:
             return  # it was sent before
         self._pages[row.member] = made
 
-    async def run_once(self) -> None:
+    def _remember(self, row: Claimed) -> None:
+        # The state that came with a row of another replica's commit, where none as new is kept.
+        known = self.snapshots.get(row.uid)
+        if row.snapshot is not None and (known is None or known.version < int(row.snapshot[1])):
+            incident = readable(row.uid, *row.snapshot)
+            if incident is not None:
+                self.snapshots.keep(incident)
+
+    def run_once(self) -> None:
         """While the store is away: start what is due. Once it is back: write down what was sent, forget the rest."""
         now = self.clock.monotonic()
-        if not self.monitor.away:
-            for member, one in list(self._pages.items()):
-                if one.busy:
-                    continue
-                if one.completion is not None:
-                    await self._write_down(one)
-                elif now <= one.latest:
-                    self.resume(one.row, one.latest)
-                # Whose lease has ended is claimed anew, by whichever replica sees it first.
-                self._pages.pop(member, None)
+        if not self.monitor.gone:
+            self._settle(now)
             return
+        self._back_at = now
         for member, one in list(self._pages.items()):
             if one.completion is None and not one.busy and now - one.since > LIMIT:
                 log.error("page_given_up_without_store", id=member)
@@ -133,9 +147,41 @@ class UnstoredPages:
             one.busy = True
             self.spawn("unstored", partial(self._send, one))
 
+    def _settle(self, now: float) -> None:
+        sent = []
+        for member, one in list(self._pages.items()):
+            if one.busy:
+                continue
+            if one.completion is not None:
+                one.busy = True
+                sent.append(one)
+                continue
+            if now <= one.latest:
+                self.resume(one.row, one.latest)
+            # Whose lease has ended is claimed anew, by whichever replica sees it first.
+            del self._pages[member]
+        if sent:
+            self.spawn("receipts", partial(self._write_all, sent))
+
+    async def _write_all(self, sent: Sequence[UnstoredPage]) -> None:
+        # Those of one batch travel together. What the store does not take is written with the next beat.
+        try:
+            for first in range(0, len(sent), TOGETHER):
+                part = sent[first : first + TOGETHER]
+                replies = await asyncio.gather(*(self._write_down(one) for one in part), return_exceptions=True)
+                failed = [reply for reply in replies if isinstance(reply, BaseException)]
+                for one, reply in zip(part, replies, strict=True):
+                    if not isinstance(reply, StoreAway):
+                        self._pages.pop(one.row.member, None)
+                if failed:
+                    raise failed[0]
+        finally:
+            for one in sent:
+                one.busy = False
+
     async def _write_down(self, one: UnstoredPage) -> None:
-        assert one.completion is not None  # noqa: S101  (run_once has seen to it)
-        told = await self.due.complete(one.row, Outcome.DONE, to_ms(self.clock.now()), **one.completion)
+        completion = one.completion or {}
+        told = await self.due.complete(one.row, Outcome.DONE, to_ms(self.clock.now()), **completion)
         log.info("receipt_stored", id=one.row.member, reply=told)
 
     async def _send(self, one: UnstoredPage) -> None:
@@ -170,7 +216,7 @@ class UnstoredPages:
         )  # fmt: skip
 
     def _notice(self, one: UnstoredPage, setting: Setting, now: datetime) -> Notice | None:
-        incident = self.incident(one.row.uid) if one.row.uid else None
+        incident = self.snapshots.get(one.row.uid) if one.row.uid else None
         notice = page_notice(one.row, incident, setting, now) if incident is not None else None
         # Acknowledging and resolving wait for the store: what it knows by then may be something else.
         if notice is None or notice.action is not Action.TRIGGER:

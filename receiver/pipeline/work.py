@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -16,21 +15,23 @@ from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.model.incident import Incident
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
 from receiver.pipeline.delivery_pool import DeliveryPool
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.incident_follower import IncidentFollower
+from receiver.pipeline.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
 from receiver.pipeline.unstored_pages import UnstoredPages
+from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
+from receiver.store.conditions import StoreFull
 from receiver.store.connection import StoreAway
 from receiver.store.due import Beat, Claimed, Due
 from receiver.store.incidents import Incidents
@@ -41,8 +42,8 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
-REMEMBERED = 500
-"""Open incidents that this replica has paged for last, whose snapshots are kept to page without the store."""
+REFRESH = 1.0
+"""Seconds between two looks for urgent incidents that others have changed: they may be paged without the store."""
 FETCH = 200
 """Leased rows that are read in one round trip, of as many commits as have waited."""
 FETCH_AGAIN = 0.2
@@ -82,9 +83,11 @@ class Work:
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = False
         self._stopping = asyncio.Event()
-        self._snapshots: OrderedDict[str, Incident] = OrderedDict()
-        self.unstored = UnstoredPages(setting, due, monitor, self._snapshot, clock, metrics)
+        self.snapshots = IncidentSnapshots(mirror, incidents)
+        self._refreshed = clock.monotonic()
+        self.unstored = UnstoredPages(setting, due, monitor, self.snapshots, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
+        self.steps: UnstoredSteps
         self.intake: Intake
         self._loaded = False
         self._timing = False
@@ -156,14 +159,16 @@ class Work:
     async def beat(self) -> None:
         """Look once: follow the store's clock, learn what changed, start what is due."""
         now = self.clock.now()
-        await self.unstored.run_once()
-        if self.monitor.away:
+        self.unstored.run_once()
+        self.steps.run_once()
+        if self.monitor.gone:
             # What waits for its turn waits for the person, not for the store.
             for row, latest in self.pool.take_waiting():
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
             return
         self.pool.refill_all()
         self._fetch_soon()
+        self._refresh_soon()
         if not self._loaded:
             await self.load()
         beat = await self.due.beat(self.mirror.after, to_ms(now))
@@ -181,10 +186,10 @@ class Work:
             self.spawn("tend", partial(self.tend, now))
         for lane in beat.due:
             if lane == TIMERS:
-                if not self._timing:
+                if not self._timing and not self.steps.recording:
                     self._timing = True
                     self.spawn("timers", self._timers)
-            elif self.pool.free(lane) > 0:
+            elif self.pool.free(lane) > 0 and not (self.unstored.settling and self._pages(lane)):
                 await self._claim(lane)
 
     async def load(self) -> None:
@@ -195,8 +200,12 @@ class Work:
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
-        for name in self.clockwork:
-            await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
+        try:
+            for name in self.clockwork:
+                await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
+        except StoreFull:
+            # It has those that there were; new ones come when it has room, and nothing else waits for them.
+            log.warning("timers_not_set", reason="the memory of the store is full")
         self._loaded = True
         self.metrics.store_up.set(int(not self.monitor.away))
 
@@ -222,9 +231,16 @@ class Work:
         self.metrics.overdue.set(beat.overdue)
 
     async def _claim(self, lane: str) -> None:
-        until = self.clock.monotonic() + self.setting().lease.total_seconds()
-        for row in await self.due.claim(lane, to_ms(self.clock.now()), self.pool.free(lane)):
+        setting = self.setting()
+        until = self.clock.monotonic() + setting.lease.total_seconds()
+        # A page may have to be sent without the store: it comes with what it is about.
+        with_it = self._pages(lane)
+        for row in await self.due.claim(lane, to_ms(self.clock.now()), self.pool.free(lane), snapshots=with_it):
             self.pool.add(lane, row, until)
+
+    def _pages(self, lane: str) -> bool:
+        channel = self.setting().channels.get(lane.removesuffix("!"))
+        return channel is not None and channel.paging
 
     def committed(self, done: Committed, began: float, fresh: Mapping[str, Claimed]) -> None:
         """Deliver at once what a commit has leased to this replica.
@@ -232,11 +248,6 @@ class Work:
         `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
         read to be sent.
         """
-        if done.incident is not None:
-            if done.incident.state.over:
-                self._snapshots.pop(done.incident.uid, None)
-            elif fresh:
-                self._remember(done.incident)
         if self._stopping.is_set():
             return  # another replica claims it when the lease has ended
         until = began + self.setting().lease.total_seconds()
@@ -247,19 +258,11 @@ class Work:
                 self._leased.append((member, done.token, until))
         self._fetch_soon()
 
-    def _remember(self, incident: Incident) -> None:
-        self._snapshots[incident.uid] = incident
-        self._snapshots.move_to_end(incident.uid)
-        if len(self._snapshots) > REMEMBERED:
-            self._snapshots.popitem(last=False)
-
-    def _snapshot(self, uid: str) -> Incident | None:
-        # As it was when it paged last, in the state that is known now.
-        incident, summary = self._snapshots.get(uid), self.mirror.get(uid)
-        if incident is None or summary is None or summary.version <= incident.version:
-            return incident
-        news = {"state": summary.state, "severity": summary.severity, "ring": summary.ring, "held": summary.held}
-        return incident.model_copy(update=news)
+    def _refresh_soon(self) -> None:
+        if self.clock.monotonic() - self._refreshed >= REFRESH:
+            self._refreshed = self.clock.monotonic()
+            if self.snapshots.behind():
+                self.spawn("snapshots", self.snapshots.refresh)
 
     def _resume(self, row: Claimed, latest: float) -> None:
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
@@ -307,7 +310,10 @@ class Work:
         try:
             for member in await self.due.claim_timers(to_ms(self.clock.now())):
                 # One that cannot be done comes back with its lease, and keeps nobody else from being called.
-                await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
+                try:
+                    await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
+                except StoreFull as condition:
+                    self.monitor.failed(condition)
         finally:
             self._timing = False
 

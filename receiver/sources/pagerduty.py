@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +11,12 @@ from urllib.parse import quote
 
 import orjson
 
-from receiver.sources.asking import Asking, SourceError
+from receiver.sources.asking import Asking, Said, SourceError
 
 TEXT_LIMIT = 4000
 NAME_LIMIT = 100
 LIMIT = 2.0
-"""Seconds for one question: the webhook that asks it is to be answered within five."""
+"""Seconds for one question: a webhook that asks it is to be answered within five."""
 MACHINES = ("integration", "service", "rule", "automation")
 """Words in the type of an agent that is no person: what they do is an echo, or was done by nobody."""
 
@@ -80,14 +81,24 @@ class Rest:
         self.url = url
         self._token = token
 
+    async def answered(self, key: str) -> bool:
+        """Return whether somebody has acknowledged or resolved the page of that deduplication key. Raises SourceError.
+
+        A page that PagerDuty does not know is not answered. One that was resolved and triggered again is two incidents
+        there, of which the second counts.
+        """
+        said = await self._get("/incidents", {"incident_key": key, "date_range": "all", "limit": "100"})
+        if said.status != 200:
+            raise SourceError("status", f"PagerDuty answered {said.status}")
+        incidents = _object(said.json()).get("incidents")
+        if not isinstance(incidents, list):
+            raise SourceError("bad_answer", "PagerDuty's answer has no list of incidents")
+        states = {_text(_object(one).get("status"), NAME_LIMIT) for one in incidents}
+        return "acknowledged" in states or ("resolved" in states and "triggered" not in states)
+
     async def keys(self, incident: str) -> tuple[str, ...]:
         """Return the deduplication keys of the alerts of an incident there. Raises SourceError."""
-        headers = {
-            "Authorization": f"Token token={self._token}",
-            "Accept": "application/vnd.pagerduty+json;version=2",
-        }
-        url = f"{self.url}/incidents/{quote(incident, safe='')}/alerts"
-        said = await self.asking.get(url, {"limit": "100"}, limit=LIMIT, headers=headers)
+        said = await self._get(f"/incidents/{quote(incident, safe='')}/alerts", {"limit": "100"})
         if said.status == 404:
             return ()
         if said.status != 200:
@@ -95,6 +106,13 @@ class Rest:
         alerts = _object(said.json()).get("alerts")
         found = (_object(one).get("alert_key") for one in (alerts if isinstance(alerts, list) else ()))
         return tuple(key for key in found if isinstance(key, str) and key)
+
+    async def _get(self, path: str, params: Mapping[str, str]) -> Said:
+        headers = {
+            "Authorization": f"Token token={self._token}",
+            "Accept": "application/vnd.pagerduty+json;version=2",
+        }
+        return await self.asking.get(f"{self.url}{path}", params, limit=LIMIT, headers=headers)
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -82,6 +82,8 @@ class Change:
     """Where a merged incident's keys and owners lead from now on."""
     unpoint: Sequence[str] = ()
     """Correlation keys that lead to this incident no longer."""
+    frees: bool = False
+    """Whether it answers, ends or escalates what the store has: it is written even when the store's memory is full."""
     summary: IncidentSummary | None = None
     """Of the incident as it is written; what is kept of it while it is open."""
 

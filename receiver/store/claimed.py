@@ -29,10 +29,15 @@ class Claimed:
     memory: dict[str, Any]
     lane: str = ""
     """The lane in which it is due: its channel's, or the urgent one of that channel."""
+    snapshot: tuple[str, str, str] | None = None
+    """State, version and id of its incident as they are stored, where they were read with it; kept as text."""
 
 
-def claimed(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
-    """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError."""
+def claimed(member: str, token: str, values: Sequence[Any], snapshot: Sequence[Any] = ()) -> Claimed | None:
+    """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError.
+
+    `snapshot`: state, version and id of its incident, where they were read.
+    """
     uid, to, cursor, last, tries, attempts, since, memory, held, lane = values
     if to is None or held != token:
         return None
@@ -48,4 +53,10 @@ def claimed(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
         since_ms=int(since or 0),
         memory=orjson.loads(memory) if memory else {},
         lane=lane or "",
+        snapshot=(snapshot[0], snapshot[1], snapshot[2]) if any(snapshot) else None,
     )
+
+
+def uid_of(member: str) -> str:
+    """Return the uid of the incident whose row is named `member`; of a row without an incident, what is no uid."""
+    return member.partition(" ")[0]

@@ -31,6 +31,12 @@ class StoreRefused(StoreAway):
     condition = "store_refused"
 
 
+class StoreFull(StoreRefused):
+    """The server's memory is full (`maxmemory`): it takes nothing new, and what frees or marks all the same."""
+
+    condition = "store_full"
+
+
 class StoreSlow(StoreAway):
     """No answer within the deadline, counted in time in which this process ran (receiver/loop_time.py)."""
 
@@ -60,6 +66,10 @@ class Contended(StoreAway):
 def condition_of(error: Exception) -> StoreAway:
     """Return the condition that an error of the client, or of its socket, stands for."""
     text = f"{type(error).__name__}: {str(error)[:120]}"
+    if "Error compiling script" in text and "near '#'" in text:
+        return StoreRefused("the server knows no script flags: Redis 7.0, Valkey 7.2 or later is needed")
+    if isinstance(error, redis_errors.OutOfMemoryError):
+        return StoreFull(text)
     if isinstance(error, redis_errors.MaxConnectionsError):
         return Overloaded(text)
     if isinstance(error, redis_errors.TimeoutError | TimeoutError):

@@ -29,14 +29,17 @@ CONNECT_LIMIT = 0.3
 class Script:
     """A Lua file of this package, called by its hash."""
 
-    def __init__(self, name: str) -> None:
-        """`name` is a file of `store/lua` without its ending."""
+    def __init__(self, name: str, *, when_full: bool = False) -> None:
+        """`name` is a file of `store/lua` without its ending; `when_full`: it runs even when the memory is full."""
         self.name = name
         self.text = resources.files("receiver.store").joinpath("lua", f"{name}.lua").read_text("utf-8")
+        if when_full:
+            self.text = self.text.replace("#!lua\n", "#!lua flags=allow-oom\n", 1)
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 PROBE = Script("probe")
+PROBE_WHEN_FULL = Script("probe", when_full=True)
 
 
 class Connection:
@@ -128,7 +131,7 @@ class Connection:
         if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
             return
         async with self.guarded() as client, client.client() as one:
-            await one.set(self.keys.named("fence"), "1")
+            await self._eval(one, PROBE_WHEN_FULL, [self.keys.named("fence")], [])
             await self._settle(one)
 
     async def _settle(self, one: Any) -> None:
@@ -150,13 +153,20 @@ class Connection:
         A server that is read-only or full answers reads, and is away all the same. Raises StoreAway; StoreSlow where
         all of it takes longer than `limit`, in seconds of loop time.
         """
+        await self._round_trips(limit, PROBE)
+
+    async def round_trips_when_full(self, limit: float) -> None:
+        """Do the same with a script that a server whose memory is full runs as well. Raises as `round_trips`."""
+        await self._round_trips(limit, PROBE_WHEN_FULL)
+
+    async def _round_trips(self, limit: float, probe: Script) -> None:
         try:
             with lane(Lane.PROBE):
                 async with self.time.deadline(limit):
                     for _ in range(2):
                         async with self.guarded() as client:
                             await client.get(self.keys.named("commits"))
-                    await self.write(PROBE, [self.keys.named("fence")], [])
+                    await self.write(probe, [self.keys.named("fence")], [])
         except TimeoutError:
             raise StoreSlow(f"three round trips took longer than {limit:g} s") from None
 

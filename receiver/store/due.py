@@ -13,7 +13,7 @@ import structlog
 
 from receiver.model.event import Destination
 from receiver.store.claimed import Claimed as Claimed
-from receiver.store.claimed import claimed
+from receiver.store.claimed import claimed, uid_of
 from receiver.store.connection import Connection, Script
 from receiver.store.keys import TIMERS
 
@@ -146,16 +146,19 @@ class Due:
         async with self.connection.guarded() as client:
             await client.zadd(self.keys.due(TIMERS), {member: at_ms}, nx=True)
 
-    async def claim(self, lane: str, now_ms: int, most: int) -> list[Claimed]:
-        """Lease at most `most` due rows of `lane` and return them."""
+    async def claim(self, lane: str, now_ms: int, most: int, *, snapshots: bool = False) -> list[Claimed]:
+        """Lease at most `most` due rows of `lane` and return them; `snapshots`: with the state of their incidents."""
         token = secrets.token_hex(8)
         members = await self.connection.run(
             CLAIM, [self.keys.due(lane)], [self.keys.prefix, now_ms, self.lease_ms, token, most, 0]
         )
-        return await self.rows([(member, token) for member in members])
+        return await self.rows([(member, token) for member in members], snapshots=snapshots)
 
-    async def rows(self, leases: Sequence[tuple[str, str]]) -> list[Claimed]:
-        """Return the rows of `leases`, pairs of member and token, that are leased under that token: one round trip."""
+    async def rows(self, leases: Sequence[tuple[str, str]], *, snapshots: bool = False) -> list[Claimed]:
+        """Return the rows of `leases`, pairs of member and token, that are leased under that token: one round trip.
+
+        `snapshots`: with the state of their incidents, so that they can be sent should the store go away now.
+        """
         if not leases:
             return []
         names = ["uid", "to", "cursor", "last", "tries", "attempts", "since", "memory", "token", "lane"]
@@ -163,11 +166,15 @@ class Due:
             pipe = self.connection.pipeline(client)
             for member, _ in leases:
                 pipe.hmget(self.keys.row(member), names)
+            uids = list(dict.fromkeys(uid_of(member) for member, _ in leases)) if snapshots else []
+            for uid in uids:
+                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
             values = await pipe.execute()
+        states = dict(zip(uids, values[len(leases) :], strict=True))
         rows = []
-        for (member, token), value in zip(leases, values, strict=True):
+        for (member, token), value in zip(leases, values, strict=False):
             try:
-                row = claimed(member, token, value)
+                row = claimed(member, token, value, states.get(uid_of(member), ()))
             except (TypeError, ValueError) as error:
                 # Something that no release writes: it must not keep those behind it from being sent.
                 log.error("row_unreadable", id=member, why=str(error)[:200])

@@ -19,6 +19,7 @@ from receiver.store.steps import PARSED, stepped
 
 LOAD = Script("load")
 COMMIT = Script("commit")
+COMMIT_WHEN_FULL = Script("commit", when_full=True)
 
 TOGETHER = 100
 """Snapshots that one round trip reads."""
@@ -124,7 +125,7 @@ class Incidents:
             prefix=self.keys.prefix, ttl_s=self.history_s, now_ms=now_ms, lease_ms=lease_ms, token=token, number=number,
         )  # fmt: skip
         key = self.keys.incident(incident.uid if incident else "")
-        reply = await self.connection.write(COMMIT, [key], args)
+        reply = await self.connection.write(COMMIT_WHEN_FULL if change.frees else COMMIT, [key], args)
         if reply[0] == "repeated":
             raise Repeated(*orjson.loads(reply[1]))
         if reply[0] != "ok":
@@ -198,7 +199,9 @@ class Incidents:
         """
         since = self.keys.named("receivers_since")
         async with self.connection.guarded() as client:
-            if await client.sadd(self.keys.named("receivers"), receiver):
+            # Asked first: a store that is full takes no name, not even one that it has.
+            known = await client.sismember(self.keys.named("receivers"), receiver)
+            if not known and await client.sadd(self.keys.named("receivers"), receiver):
                 await client.hsetnx(since, receiver, str(at_ms))
             return int(await client.hget(since, receiver) or 0)
 

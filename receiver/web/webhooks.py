@@ -220,8 +220,9 @@ class Webhooks:
 
     async def _take(self, notification: Notification, began: float, urgent: bool) -> Answer:
         # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
-        if self.doors.monitor.away:
-            raise StoreAway(AWAY)
+        monitor = self.doors.monitor
+        if monitor.away and not (monitor.full and not any(alert.firing for alert in notification.alerts)):
+            raise StoreAway(AWAY)  # a store that is only full still takes what ends
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
         turn = self.admission.turn(self._left(began, limit), urgent=urgent)
         with lane(Lane.INGEST):

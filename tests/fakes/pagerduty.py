@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 from typing import Any
 
@@ -21,13 +22,17 @@ class FakePagerDuty(Vendor):
     def __init__(self, ledger: Ledger | None = None) -> None:
         super().__init__(ledger)
         self.alerts: dict[tuple[str, str], dict[str, Any]] = {}
+        self.asked: list[str] = []
+        """Deduplication keys that the REST API was asked for."""
+        self.refusals: deque[int] = deque()
+        """Statuses with which the REST API answers the next questions."""
 
     @property
     def seen(self) -> int:
         return self.rung
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/v2/enqueue", self.handle)]
+        return [web.post("/v2/enqueue", self.handle), web.get("/incidents", self.find)]
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
         return [(str(body.get("routing_key")), 120, 60)]
@@ -40,6 +45,21 @@ class FakePagerDuty(Vendor):
     def open(self) -> list[tuple[str, str]]:
         """Return routing key and deduplication key of every alert that is not resolved."""
         return [key for key, alert in self.alerts.items() if alert["status"] != "resolved"]
+
+    async def find(self, request: web.Request) -> web.Response:
+        """Answer a question of the REST API for the incidents of a deduplication key."""
+        if not request.headers.get("Authorization", "").startswith("Token token="):
+            return web.json_response({"error": {"message": "Unauthorized"}}, status=401)
+        key = request.query["incident_key"]
+        self.asked.append(key)
+        if self.refusals:
+            return web.json_response({"error": {"message": "Rate Limit Exceeded"}}, status=self.refusals.popleft())
+        found = [
+            {"id": f"P{number}", "type": "incident", "status": alert["status"], "incident_key": key}
+            for number, ((_, dedup), alert) in enumerate(self.alerts.items())
+            if dedup == key
+        ]
+        return web.json_response({"incidents": found, "limit": 100, "offset": 0, "more": False, "total": None})
 
     def check(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
         errors = mistakes(body, len(raw))

@@ -14,6 +14,7 @@ from receiver.store.bulkhead import SIZES, Lane, lane
 from receiver.store.conditions import (
     Overloaded,
     StoreAway,
+    StoreFull,
     StoreRefused,
     StoreSlow,
     StoreUnreachable,
@@ -128,6 +129,13 @@ async def test_after_a_lost_connection_idle_ones_are_closed_and_nobody_waits(con
         assert await client.client_getname() is None, "a new connection"
 
 
+REDIS_6 = "Error compiling script (new function): user_script:1: unexpected symbol near '#'"
+
+
+def test_a_server_that_knows_no_script_flags_is_said_to_be_too_old() -> None:
+    assert "Redis 7.0" in str(condition_of(redis_errors.ResponseError(REDIS_6)))
+
+
 @pytest.mark.parametrize(
     ("error", "condition"),
     [
@@ -138,10 +146,11 @@ async def test_after_a_lost_connection_idle_ones_are_closed_and_nobody_waits(con
         (TimeoutError(), StoreSlow),
         (redis_errors.ReadOnlyError("READONLY You can't write against a read only replica."), StoreRefused),
         (redis_errors.BusyLoadingError("LOADING"), StoreRefused),
-        (redis_errors.OutOfMemoryError("OOM command not allowed"), StoreRefused),
+        (redis_errors.OutOfMemoryError("OOM command not allowed"), StoreFull),
         (redis_errors.MasterDownError("MASTERDOWN Link with MASTER is down"), StoreRefused),
         (redis_errors.ResponseError("MISCONF Errors writing to the AOF file"), StoreRefused),
         (redis_errors.ResponseError("WRONGTYPE Operation"), StoreRefused),
+        (redis_errors.ResponseError(REDIS_6), StoreRefused),
         (redis_errors.AuthenticationError("WRONGPASS"), StoreRefused),
         (redis_errors.MaxConnectionsError("Too many connections"), Overloaded),
     ],

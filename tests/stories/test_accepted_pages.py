@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from receiver.model.alert import parse_notification
 from receiver.model.incident import State
 from receiver.store.conditions import StoreUnreachable
-from receiver.store.due import Due
+from receiver.store.due import Claimed, Due
 from tests.fakes import Answer
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification
@@ -104,3 +107,67 @@ async def test_a_store_that_fails_one_command_delays_no_page(
     await outworld.one.work.idle()
     await outworld.beats(1)
     assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
+async def test_receipts_are_written_together_and_hold_the_work_loop_up_for_nobody(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    one, left = outworld.one, list[Any]()
+    start = one.work._spawn_send
+    one.work.pool._start = left.append  # type: ignore[method-assign,assignment]
+    for number in range(10):
+        await outworld.knock_taken(notification(alert("ApiDown", labels={"service": f"s{number}"}), group=f"s{number}"))
+    await outworld.kill()
+    one.work.pool._start = start  # type: ignore[method-assign]
+    for send in left:
+        start(send)
+    await outworld.beats(4)
+    assert outworld.pagerduty.rung == 20
+    complete, go, under_way = one.due.complete, asyncio.Event(), Counter[str]()
+
+    async def slowly(*args: Any, **more: Any) -> str:
+        under_way["now"] += 1
+        await go.wait()
+        return await complete(*args, **more)
+
+    monkeypatch.setattr(one.due, "complete", slowly)
+    outworld.server.restart()
+    await one.turn()
+    assert not one.monitor.away
+    await one.turn()
+    assert under_way["now"] >= 20, "all of them at once, and the loop has looked at the store twice"
+    go.set()
+    await one.work.idle()
+    monkeypatch.undo()
+    assert len(one.work.unstored) == 0
+    await outworld.forward("1m")
+    assert len(outworld.sent()) == 20
+    for incident in await outworld.incidents():
+        receipts = await one.incidents.receipts(incident.uid)
+        assert sum(told["channel"] == "pager" and told["outcome"] == "delivered" for told in receipts) == 2
+
+
+async def test_a_row_of_another_replica_goes_out_without_the_store(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open(replicas=2)
+    one, other = outworld.replicas
+    monkeypatch.setattr(one.work.snapshots, "behind", list)  # no snapshot but what comes with the row
+    other.work.pool.stopping = True  # it dies before it has sent anything
+    await other.intake.accept(parse_notification(DOWN), outworld.clock.now())
+
+    async def gone(row: Claimed) -> Any:
+        await outworld.kill() if outworld.server.alive() else None
+        raise StoreUnreachable("the store died before the incident could be read")
+
+    monkeypatch.setattr(one.work.deliver, "_read", gone)
+    for _ in range(20):
+        outworld.clock.forward("1s")
+        await one.turn()
+        await one.work.idle()
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+    monkeypatch.undo()
+    outworld.server.restart()
+    await outworld.beats(6)
+    assert len(outworld.sent()) == 2

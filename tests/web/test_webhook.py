@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
+import redis
 from structlog.testing import capture_logs
 
 from receiver.model.alert import Notification, parse_notification
@@ -288,6 +289,22 @@ async def test_a_store_that_fails_is_503_and_remembered_as_away(house: House, mo
     monkeypatch.undo()
     assert (await house.post(GOOD))[0] == 503, "while it is away nobody waits to find out again"
     assert await stored(house) == 0
+
+
+async def test_a_store_that_is_full_takes_what_ends(house: House) -> None:
+    assert (await house.post(GOOD))[0] == 200
+    raw = redis.Redis.from_url(house.replica.connection.url)
+    raw.config_set("maxmemory", 1)
+    try:
+        for _ in range(2):
+            await house.replica.monitor.check()
+        assert house.replica.monitor.full
+        assert (await house.post(notification(alert("ApiDown"), group="down")))[0] == 503
+        ended = notification(alert(annotations={"error_rate": "7.3%"}, firing=False))
+        assert (await house.post(ended))[1]["outcome"] == "resolved"
+    finally:
+        raw.config_set("maxmemory", 0)
+        raw.close()
 
 
 async def test_a_store_that_is_slow_is_503_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Take what is due in one lane, each row with a lease: until it ends nobody else sends it.
 --
 -- KEYS[1]  due:<lane>

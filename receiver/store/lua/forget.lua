@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Take an incident out of the store, unless it has changed since it was written elsewhere.
 --
 -- KEYS[1]  inc:<uid>

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- End every lease: for a store that only one service can reach, whose predecessor is known to be gone.
 --
 -- KEYS     due:<lane> of every delivery lane

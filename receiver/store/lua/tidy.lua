@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Drop what still points to incidents that have expired. What was taken over meanwhile stays.
 --
 -- KEYS[1]  index (not touched by itself: it only says which node of a cluster)
