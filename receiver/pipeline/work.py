@@ -15,7 +15,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
-from receiver.model.base import from_ms, to_ms
+from receiver.model.base import to_ms
 from receiver.model.incident import Incident
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
@@ -27,6 +27,7 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
+from receiver.pipeline.timekeeper import Timekeeper
 from receiver.pipeline.unstored_pages import UnstoredPages
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
@@ -86,6 +87,7 @@ class Work:
         self.unstored = UnstoredPages(setting, due, monitor, self._snapshot, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.intake: Intake
+        self.timekeeper = Timekeeper(setting, due, incidents, clock, lambda: self.intake)
         self._loaded = False
         self._timing = False
         self.asking: dict[str, Callable[[str, datetime], Awaitable[None]]] = {}
@@ -155,7 +157,6 @@ class Work:
 
     async def beat(self) -> None:
         """Look once: follow the store's clock, learn what changed, start what is due."""
-        now = self.clock.now()
         await self.unstored.run_once()
         if self.monitor.away:
             # What waits for its turn waits for the person, not for the store.
@@ -165,9 +166,11 @@ class Work:
         self.pool.refill_all()
         self._fetch_soon()
         if not self._loaded:
+            await self.timekeeper.first()
             await self.load()
-        beat = await self.due.beat(self.mirror.after, to_ms(now))
-        self.clock.sync(from_ms(beat.time_ms))
+        began = self.clock.monotonic()
+        beat = await self.due.beat(self.mirror.after, to_ms(self.clock.now()))
+        await self.timekeeper.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
         if beat.commits < self.mirror.after:
             # An empty or older store: what this replica remembers stands until all of it is read anew.
@@ -176,9 +179,17 @@ class Work:
             self._loaded = False
             return
         await self._follow(beat)
+        self._start_chores()
+        await self._claim_due(beat)
+
+    def _start_chores(self) -> None:
+        if self.timekeeper.waits:
+            self.spawn("clock", self.timekeeper.keep)
         if self._tended is None or self.clock.monotonic() - self._tended >= TEND:
             self._tended = self.clock.monotonic()
-            self.spawn("tend", partial(self.tend, now))
+            self.spawn("tend", partial(self.tend, self.clock.now()))
+
+    async def _claim_due(self, beat: Beat) -> None:
         for lane in beat.due:
             if lane == TIMERS:
                 if not self._timing:
