@@ -1,31 +1,56 @@
 """The only place that reads a clock.
 
 Replicas must agree on what is due, so a clock follows the store's: the machine's monotonic clock carries the time
-between two looks at the store, and no change of the machine's own date moves it.
+between two looks at the store, and no change of the machine's own date moves it. A store's clock that jumps does not
+move it either: the replicas keep their time, and agree on its distance from the store's clock (docs/adr/0013).
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from receiver.model.agreed_time import AgreedTime
 from receiver.model.units import parse_duration
+
+NEAR = 10.0
+"""Seconds by which a clock may differ from the agreed time by drift; more is a jump."""
+LONGEST_KEPT = 2 * 3600.0
+"""Seconds up to which the time is kept when the store's clock jumps; what jumps further was wrong before, or is wrong
+by so much that the people on call would be the wrong ones."""
+SLEW_EVERY = 10.0
+"""Seconds between two times that the distance from the store's clock is made smaller."""
+SLEW = 1 / 120
+"""By which part of the time that has passed: a step that is an hour away is moved by 30 s."""
+_CARRIER: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Counts while the machine is suspended, where there is such a clock: that time has passed for everybody else."""
 
 
 class Clock:
     """Time as the store tells it, and as this machine's does until the store was first heard.
 
-    From the first `sync` on `now` never decreases. A clock that turns out to be ahead is slowed to half speed until
-    the store has caught up: stepping back would stamp events out of order, standing still would hold up what is due.
+    From the first `sync` on `now` never decreases, `step` apart. A clock that turns out to be ahead is slowed to half
+    speed until the store has caught up: stepping back would stamp events out of order, standing still would hold up
+    what is due.
     """
 
     def __init__(self) -> None:
         self._synced = False
+        self._steps = 0
+        self.set_back = timedelta()
+        """By how much it was set back last."""
+        self._offset = timedelta()
+        """How far the agreed time is ahead of the store's clock."""
         self._anchor(time.time(), ahead=0.0)
 
     def now(self) -> datetime:
         """Return the present moment, in UTC."""
         return datetime.fromtimestamp(self._seconds(), UTC)
+
+    def store_now(self) -> datetime:
+        """Return what the store's clock shows, which is another time than `now` after it has jumped."""
+        return self.now() - self._offset
 
     def monotonic(self) -> float:
         """Return seconds since an unknown moment: for deadlines and durations, untouched by `sync`."""
@@ -46,14 +71,89 @@ class Clock:
         self._synced = True
         return timedelta(seconds=ahead)
 
+    @property
+    def steps(self) -> int:
+        """How often the agreed time was set at once, as far as this clock has followed."""
+        return self._steps
+
+    def step(self, moment: datetime) -> None:
+        """Show `moment` from now on, although that may be earlier."""
+        self._anchor(moment.timestamp(), ahead=0.0)
+        self._synced = True
+
+    def look(self, store_time: datetime, agreed: AgreedTime, took: float = 0.0) -> AgreedTime | None:
+        """Follow the agreed time, by what the store's clock says; return what is to be agreed on instead, or None.
+
+        A jump of the store's clock is answered by another distance from it. A jump by more than two hours, and one
+        that other replicas have followed, sets this clock; AgreedTime.steps has counted it then. `took`: seconds of
+        the round trip; an answer that was under way for long says nothing.
+        """
+        if self._synced and took > NEAR / 2:
+            return None
+        store = store_time.timestamp()
+        told = store + agreed.offset_ms / 1000
+        shown = None if agreed.shown_ms is None else agreed.shown_ms / 1000
+        if not self._synced:
+            return self._first(store, told, shown, agreed)
+        if agreed.steps > self._steps:
+            return self._follow(told, agreed, at_once=True)
+        ahead = self._seconds() - told
+        # Where the others' clocks are in line with the store, this one alone is wrong: its process was stopped.
+        alone = shown is not None and abs(shown - told) <= NEAR < abs(shown - self._seconds())
+        if abs(ahead) <= NEAR or alone:
+            return self._follow(told, agreed, at_once=ahead > LONGEST_KEPT)
+        return self._jumped(self._seconds(), store, agreed)
+
+    def slewed(self, agreed: AgreedTime) -> AgreedTime | None:
+        """Return the agreed time a little nearer to the store's clock; None when it is not time for that."""
+        now_ms = round(self._seconds() * 1000)
+        if not agreed.offset_ms or now_ms - agreed.slewed_ms < SLEW_EVERY * 1000:
+            return None
+        most = round(SLEW_EVERY * SLEW * 1000)
+        by = max(-most, min(most, agreed.offset_ms))
+        return replace(agreed, offset_ms=agreed.offset_ms - by, shown_ms=now_ms, slewed_ms=now_ms)
+
+    def _first(self, store: float, told: float, shown: float | None, agreed: AgreedTime) -> AgreedTime | None:
+        if shown is None or told >= shown - NEAR:
+            return self._follow(told, agreed, at_once=True)
+        # The store's clock went back while no replica ran: what is due is due by the time that was shown last.
+        return self._jumped(shown, store, agreed)
+
+    def _jumped(self, own: float, store: float, agreed: AgreedTime) -> AgreedTime:
+        steps = max(self._steps, agreed.steps)
+        if abs(own - store) > LONGEST_KEPT:
+            self._steps, self._offset, self.set_back = steps + 1, timedelta(), timedelta(seconds=own - store)
+            self.step(datetime.fromtimestamp(store, UTC))
+            return AgreedTime(0, round(store * 1000), 0, self._steps)
+        self._steps = steps
+        if not self._synced:
+            self.step(datetime.fromtimestamp(own, UTC))
+        now_ms = round(own * 1000)
+        self._offset = timedelta(seconds=own - store)
+        return AgreedTime(now_ms - round(store * 1000), now_ms, now_ms, steps)
+
+    def _follow(self, told: float, agreed: AgreedTime, *, at_once: bool) -> AgreedTime | None:
+        moment = datetime.fromtimestamp(told, UTC)
+        if at_once and self._synced:
+            self.set_back = self.now() - moment
+        self._steps, self._offset = agreed.steps, timedelta(milliseconds=agreed.offset_ms)
+        if at_once:
+            self.step(moment)
+        else:
+            self.sync(moment)
+        return None
+
     def _anchor(self, shown: float, *, ahead: float) -> None:
-        self._since = self.monotonic()
+        self._since = self._carried()
         self._shown = shown
         self._ahead = ahead
 
     def _seconds(self) -> float:
-        elapsed = self.monotonic() - self._since
+        elapsed = self._carried() - self._since
         return self._shown + elapsed - min(self._ahead, elapsed / 2)
+
+    def _carried(self) -> float:
+        return time.clock_gettime(_CARRIER)
 
 
 class FakeClock(Clock):
@@ -69,6 +169,9 @@ class FakeClock(Clock):
 
     def monotonic(self) -> float:
         """Return the seconds that it was pushed forward so far."""
+        return self._elapsed
+
+    def _carried(self) -> float:
         return self._elapsed
 
     def forward(self, by: timedelta | str) -> datetime:

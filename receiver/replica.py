@@ -242,6 +242,7 @@ class Replica:
             lambda: self.setting, self.schedules, self.board, self.due, self.incidents, self.mirror, pasts
         )
         self.work.clockwork[HANDOFF] = handover.hand_off
+        self.work.timekeeper.stepped.append(self._clock_set)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -257,6 +258,13 @@ class Replica:
         if self._publicity is None or self._publicity[0] is not self.config:
             self._publicity = (self.config, Publicity(self.config))
         return self._publicity[1].news(incident, self.mirror.public.open())
+
+    def _clock_set(self, now: datetime) -> None:
+        # What this replica has dated by the clock before would be believed for as long as that was wrong.
+        self.able_since = now
+        self.work.deliver.circuits.clear()
+        self.reconcile.forget()
+        self.tickets.forget()
 
     def _able_again(self, now: datetime) -> None:
         self.able_since = now
@@ -287,6 +295,7 @@ class Replica:
         """Look at the store and read what is open; a store that is away is said, and is no reason not to start."""
         try:
             level = await self.connection.inspect()
+            await self.work.timekeeper.first()
             if self.embedded is not None:
                 # Nobody else can reach it: whoever held these leases is gone.
                 await self.due.free(to_ms(self.clock.now()))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from receiver.incident.dating import moved_back
 from receiver.model.change import Changes
 from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page, Roles, State
@@ -404,6 +405,9 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.STATUS_DUE: _reminded_of,
     Kind.POSTMORTEM_WRITTEN: lambda incident, event: {"review": Writing.model_validate(event.data["writing"])},
     Kind.CLOCK_SET: _clock_set,
+    Kind.CLOCK_CORRECTED: lambda incident, event: moved_back(
+        incident, datetime.fromisoformat(event.data["after"]), timedelta(seconds=event.data["by"])
+    ),
     Kind.ACTION_DUE: _called_in,
     Kind.LETTER: lambda incident, event: {"lettered_at": event.at},
     Kind.BUDGET_KNOWN: lambda incident, event: {"spent": dict(event.data["spent"])},

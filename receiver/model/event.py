@@ -92,6 +92,7 @@ class Kind(StrEnum):
     POSTMORTEM_WRITTEN = "postmortem_written"
     CORRECTED = "corrected"
     CLOCK_SET = "clock_set"
+    CLOCK_CORRECTED = "clock_corrected"
     ACTION_DUE = "action_due"
     RECURRED = "recurred"
     RULE_KNOWN = "rule_known"

@@ -75,6 +75,10 @@ class Reconcile:
         self._looked: datetime | None = None
         self._compared: dict[str, _Compared] = {}
 
+    def forget(self) -> None:
+        """Forget since when what is missed: it was dated by a clock that was wrong."""
+        self._unheard, self._missed, self._looked = {}, {}, None
+
     async def look(self, now: datetime) -> datetime | None:
         """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
         setting = self.setting()

@@ -14,7 +14,7 @@ from receiver.incident.journal import Draft
 from receiver.incident.timing import on_timer, timers
 from receiver.incident.verdict import Outcome, Verdict
 from receiver.metrics import Metrics
-from receiver.model.base import from_ms, to_ms
+from receiver.model.base import to_ms
 from receiver.pipeline.beside import Beside
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.deliver import Deliver
@@ -26,6 +26,7 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
+from receiver.pipeline.timekeeper import Timekeeper
 from receiver.pipeline.unstored_pages import UnstoredPages
 from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
@@ -89,6 +90,7 @@ class Work:
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.steps: UnstoredSteps
         self.intake: Intake
+        self.timekeeper = Timekeeper(setting, due, incidents, clock, lambda: self.intake)
         self._loaded = False
         self._timing = False
         self.asking: dict[str, Callable[[str, datetime], Awaitable[None]]] = {}
@@ -158,7 +160,6 @@ class Work:
 
     async def beat(self) -> None:
         """Look once: follow the store's clock, learn what changed, start what is due."""
-        now = self.clock.now()
         self.unstored.run_once()
         self.steps.run_once()
         if self.monitor.gone:
@@ -170,9 +171,11 @@ class Work:
         self._fetch_soon()
         self._refresh_soon()
         if not self._loaded:
+            await self.timekeeper.first()
             await self.load()
-        beat = await self.due.beat(self.mirror.after, to_ms(now))
-        self.clock.sync(from_ms(beat.time_ms))
+        began = self.clock.monotonic()
+        beat = await self.due.beat(self.mirror.after, to_ms(self.clock.now()))
+        await self.timekeeper.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
         if beat.commits < self.mirror.after:
             # An empty or older store: what this replica remembers stands until all of it is read anew.
@@ -181,9 +184,17 @@ class Work:
             self._loaded = False
             return
         await self._follow(beat)
+        self._start_chores()
+        await self._claim_due(beat)
+
+    def _start_chores(self) -> None:
+        if self.timekeeper.waits:
+            self.spawn("clock", self.timekeeper.keep)
         if self._tended is None or self.clock.monotonic() - self._tended >= TEND:
             self._tended = self.clock.monotonic()
-            self.spawn("tend", partial(self.tend, now))
+            self.spawn("tend", partial(self.tend, self.clock.now()))
+
+    async def _claim_due(self, beat: Beat) -> None:
         for lane in beat.due:
             if lane == TIMERS:
                 if not self._timing and not self.steps.recording:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
 import orjson
 import structlog
 
+from receiver.model.agreed_time import AgreedTime
 from receiver.model.event import Destination
+from receiver.store.agreed_time import FIELDS, agreed_of
 from receiver.store.claimed import Claimed as Claimed
 from receiver.store.claimed import claimed, uid_of
 from receiver.store.connection import Connection, Script
@@ -70,6 +72,8 @@ class Beat:
     """How many commits there were; fewer than before: the store has lost its memory."""
     board: int = 0
     """The revision of the board."""
+    clock: AgreedTime = field(default_factory=AgreedTime)
+    """What replicas have agreed about time."""
 
 
 class Due:
@@ -97,11 +101,12 @@ class Due:
             pipe.hlen(self.keys.named("dead"))
             pipe.get(self.keys.named("commits"))
             pipe.get(self.keys.named("board:rev"))
+            pipe.hmget(self.keys.named("clock"), FIELDS)
             for lane in lanes:
                 pipe.zcard(self.keys.due(lane))
                 pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
                 pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
-            (seconds, micro), changed, dead, commits, board, *rest = await pipe.execute()
+            (seconds, micro), changed, dead, commits, board, clock, *rest = await pipe.execute()
         due: dict[str, int] = {}
         depth, oldest, overdue = 0, None, 0
         for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
@@ -122,6 +127,7 @@ class Due:
             dead=dead,
             commits=int(commits or 0),
             board=int(board or 0),
+            clock=agreed_of(clock),
         )
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:

@@ -46,6 +46,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `queued:<quota>:<rank>` | string ms | until then | pace: the turn behind the last one that was given |
 | `waiting:<quota>:<rank>` | string ms | until then | pace: when somebody of that rank asks again |
 | `went:<quota>:<rank>` | string ms | a minute | pace: when the last of that rank went |
+| `clock` | hash offset, shown, slewed, steps | for ever | agreed_time: how far the replicas' time is from this clock |
 | `calls` | counter | for ever | pace: a number for each call |
 | `promised` | set | for ever | commit: uids of incidents with action items |
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |

@@ -48,6 +48,16 @@ class Watchdogs:
             found = await client.hgetall(self._each(by))
         return {name: int(value) for name, value in found.items()}
 
+    async def cap(self, by: Sequence[str], now_ms: int) -> None:
+        """Let none have been heard of later than now: it was written by a clock that was wrong. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            if int(await client.get(self._any) or 0) > now_ms:
+                await client.set(self._any, now_ms)
+            found = await client.hgetall(self._each(by)) if by else {}
+            ahead = {name: now_ms for name, value in found.items() if int(value) > now_ms}
+            if ahead:
+                await client.hset(self._each(by), mapping=ahead)
+
     async def forget(self, by: Sequence[str], name: str) -> None:
         """Listen for one no more until it is heard of again. Raises StoreAway."""
         async with self.connection.guarded() as client:

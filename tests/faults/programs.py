@@ -82,6 +82,7 @@ class Valkey(Program):
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         self.socket = folder / "s"
+        self.env: dict[str, str] = {}
         super().__init__(
             [
                 *(find_program(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder)),
@@ -97,7 +98,7 @@ class Valkey(Program):
 
     async def start(self) -> None:
         """Return once it has loaded its file and answers."""
-        self.spawn()
+        self.spawn(self.env)
         await until(lambda: self.ask("PING").startswith(b"+PONG"), "an answer of the store", 10)
 
     def ask(self, *words: str) -> bytes:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from receiver.clock import FakeClock
 from receiver.config import Config, load
 from receiver.incident.journal import replay
+from receiver.model.agreed_time import AgreedTime
 from receiver.model.alert import fingerprint, parse_notification
 from receiver.pipeline.intake import Answer
 from receiver.replica import Replica
@@ -32,6 +33,9 @@ class PushedClock(FakeClock):
 
     def sync(self, store_time: datetime, took: float = 0.0) -> timedelta:
         return timedelta()
+
+    def look(self, store_time: datetime, agreed: AgreedTime, took: float = 0.0) -> AgreedTime | None:
+        return None
 
 
 def reference(site: str, *, rooms: bool = False, **env: str) -> Config:
