@@ -50,6 +50,7 @@ REASONS = {
     # Steps of the work loop that answer a failure with a command of the store.
     Cleanup("pipeline/changes.py", "RecentChanges.look", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/silencing.py", "Silencing.end", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/deliver.py", "Deliver._read", "self.unreadable.to_page"): OWN_COMMAND,
     Cleanup("pipeline/deliver.py", "Deliver._send", "self._again"): OWN_COMMAND,
     Cleanup("pipeline/deliver.py", "Deliver._send", "self._detour"): OWN_COMMAND,
     Cleanup("pipeline/deliver.py", "Deliver._send", "self.keys.refused"): OWN_COMMAND,

@@ -256,6 +256,11 @@ def _roads(policy: Policy, person: str) -> list[tuple[str, str]]:
     return [(channel, address) for channel, address in found if address]
 
 
+def address_of(policy: Policy, person: str, channel: str) -> str | None:
+    """Return where `person` is paged by `channel`; None where the configuration has no such person or address."""
+    return dict(_roads(policy, person)).get(channel)
+
+
 def informed(policy: Policy, contacts: Iterable[str], incident: Incident, now: datetime) -> tuple[str, ...]:
     """Return the people of `contacts` and of the audiences (never the pager) who have not heard of it yet."""
     known = set(incident.notified) | {page.person for page in incident.pages if page.ring == incident.ring}

@@ -6,6 +6,8 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -23,8 +25,9 @@ from receiver.pipeline.notices import alert_lines, document_notice, inform_notic
 from receiver.pipeline.owing import RECEIPT
 from receiver.pipeline.refused_keys import REASON, RefusedKeys
 from receiver.pipeline.setting import Setting
-from receiver.store.conditions import StoreAway
-from receiver.store.due import Claimed, Due, Outcome
+from receiver.pipeline.unreadable_incidents import UnreadableIncidents
+from receiver.store.conditions import IncidentUnreadable, StoreAway
+from receiver.store.due import Claimed, Due, Outcome, UnreadableRow
 from receiver.store.incidents import Incidents
 from receiver.store.pace import Pace
 
@@ -105,6 +108,7 @@ class Deliver:
         self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
         self.keys = RefusedKeys(setting, due)
+        self.unreadable = UnreadableIncidents(incidents)
         self.circuits: dict[str, Circuit] = {}
         """By channel: whether it is given a rest."""
 
@@ -119,7 +123,9 @@ class Deliver:
         if channel is None:
             await self.unserved(row, now)
             return
-        incident, lines = await self._read(row)
+        if not row.whole:
+            row = replace(row, to=row.to.model_copy(update={"paging": channel.paging}))
+        incident, lines, whole = await self._read(row, setting, now)
         notice = await self._notice(row, incident, lines, channel, setting, now)
         if notice is None:
             # Overtaken: what it would have said is not true any more, or was said.
@@ -136,7 +142,8 @@ class Deliver:
             log.info("lease_expired", id=row.member)
             return
         try:
-            await self._send(row, notice, incident, channel)
+            # Nothing can be written into the log of an incident that cannot be read.
+            await self._send(row, notice, incident if whole else None, channel)
         except ReceiptNotStored:
             raise
         except StoreAway as condition:
@@ -173,17 +180,29 @@ class Deliver:
             self.metrics.circuit.labels(name).set(int(circuit.open))
             log.warning("circuit", channel=name, open=circuit.open)
 
-    async def _read(self, row: Claimed) -> tuple[Incident | None, tuple[AlertLine, ...] | None]:
-        # All of a page at once: a store that takes half a second a command must not take two for it.
+    async def _read(
+        self, row: Claimed, setting: Setting, now: datetime
+    ) -> tuple[Incident | None, tuple[AlertLine, ...] | None, bool]:
+        # The incident, the alerts of a page, and whether the incident could be read as it is.
+        if not row.whole and not (row.to.paging and row.uid and row.attempts):
+            raise UnreadableRow(row.member)
         if not row.uid:
-            return None, None
-        if not row.to.paging:
-            return await self.incidents.incident(row.uid), None
+            return None, None, True
         uid, incidents = row.uid, self.incidents
-        incident, records, bodies = await asyncio.gather(
-            incidents.incident(uid), incidents.records(uid), incidents.bodies(uid)
-        )
-        return incident, tuple(alert_lines(records, bodies))
+        if not row.to.paging:
+            return await incidents.incident(uid), None, True
+        try:
+            # All of a page at once: a store that takes half a second a command must not take two for it.
+            incident, records, bodies = await asyncio.gather(
+                incidents.incident(uid), incidents.records(uid), incidents.bodies(uid)
+            )
+        except IncidentUnreadable:
+            # First a replica of the version that has written it may take it; then it is paged as far as it can be read.
+            incident = await self.unreadable.to_page(row, setting.policy, now) if row.attempts else None
+            if incident is None:
+                raise
+            return incident, (), False
+        return incident, tuple(alert_lines(records, bodies)), True
 
     async def _notice(
         self,
@@ -311,9 +330,10 @@ class Deliver:
     ) -> None:
         """Give `row` up and keep it as a dead letter; whom a page was to call is called another way."""
         now = self.clock.now()
+        about = incident or (notice.incident if notice else None)
         letter = {
             "id": row.member,
-            "incident": incident.id if incident else None,
+            "incident": about.id if about else None,
             "channel": row.to.channel,
             "action": notice.action if notice else None,
             "reason": reason,
@@ -334,7 +354,9 @@ class Deliver:
         now = self.clock.now()
         name = type(error).__name__
         if row.attempts + 1 >= SPOILED:
-            incident = await self.incidents.incident(row.uid) if row.uid else None
+            incident = None
+            with suppress(IncidentUnreadable):
+                incident = await self.incidents.incident(row.uid) if row.uid else None
             await self.park(row, None, incident, "spoiled", name)
             return
         again = to_ms(now) + 1000

@@ -29,8 +29,9 @@ from receiver.model.unknown import Unsure
 from receiver.pipeline.counting import count_events
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.owing import fresh_pages, rows, timers_of
-from receiver.pipeline.parts import digest_of, divided, group_of, held_text, living, parts_of, released
+from receiver.pipeline.parts import digest_of, divided, group_of, held_alerts, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unreadable_incidents import UnreadableIncidents
 from receiver.store.change import Change, Committed, Stale, new_uid
 from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
@@ -104,6 +105,7 @@ class Intake:
         self.metrics = metrics
         self.deliver = deliver
         self.watchdogs = Watchdogs(connection)
+        self.unreadable = UnreadableIncidents(incidents)
         self._heard: dict[str, datetime | None] = {}
         """When each of Alertmanager's receivers was first heard of; None: before that was kept."""
         self._digests: OrderedDict[str, str] = OrderedDict()
@@ -213,6 +215,7 @@ class Intake:
             known = await self.incidents.known(part.key, group, names, self._since(setting, now))
             if known.held != text:
                 return  # a notification changed it meanwhile: its timer comes back with what is held now
+            known = await self.unreadable.known_instead(part, known, now)
             verdict = await self._judge(part, known, setting, now)
             if verdict is None:
                 continue
@@ -240,8 +243,9 @@ class Intake:
         ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
         for _ in range(TRIES):
             known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
-            if straight and known.seen is not None and known.seen.digest == text:
+            if (straight or known.unreadable) and known.seen is not None and known.seen.digest == text:
                 return [_again(known.seen)]
+            known = await self.unreadable.known_instead(part, known, now)
             away = {name: key for name, key in known.apart.items() if key != part.key and name not in told}
             if away:
                 # What was split off first: once the rest is written, a repetition of the group is a duplicate.
@@ -268,6 +272,7 @@ class Intake:
                 )
             except Stale:
                 continue
+            self.unreadable.settled(part)
             self._count(verdict, part, now, done.incident or about)
             incident = done.incident or about
             if incident is None or verdict.outcome is Outcome.IGNORED:
@@ -442,7 +447,7 @@ async def _nothing(now: datetime) -> None:
 
 
 def _view(known: Known) -> View:
-    held = [Alert.model_validate(item) for item in orjson.loads(known.held)["alerts"]] if known.held else []
+    held = held_alerts(known.held) if known.held else []
     return View(
         known.pointer, known.incident, known.records, known.owners, known.tombs, held, known.recent, known.storm
     )
@@ -485,7 +490,9 @@ def _frees(verdict: Verdict) -> bool:
 def _again(last: Seen) -> Said:
     if not last.id:
         return Said(None, None, Outcome.IGNORED, "duplicate")
-    return Said(last.id, Severity(last.severity), Outcome.DUPLICATE, "duplicate")
+    # A severity that only a later version knows is left out of the answer: the repetition is one all the same.
+    severity = Severity(last.severity) if last.severity in list(Severity) else None
+    return Said(last.id, severity, Outcome.DUPLICATE, "duplicate")
 
 
 def _body(alert: Alert) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -122,7 +123,7 @@ def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -
 def released(group: str, text: str, setting: Setting) -> Part:
     """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
     held = orjson.loads(text)
-    alerts = [Alert.model_validate(item) for item in held["alerts"]]
+    alerts = held_alerts(text)
     decisions: dict[str, Decision] = dict(
         zip((a.fingerprint for a in alerts), setting.rules.decide(alerts, partial=held["truncated"] > 0), strict=True)
     )
@@ -138,6 +139,15 @@ def released(group: str, text: str, setting: Setting) -> Part:
         released=True,
         apart=held.get("apart", {}),
     )
+
+
+def held_alerts(text: str) -> list[Alert]:
+    """Return the alerts of what is held; those that only a later version can read are left out."""
+    found = []
+    for item in orjson.loads(text).get("alerts", ()):
+        with suppress(ValueError):
+            found.append(Alert.model_validate(item))
+    return found
 
 
 def held_text(part: Part, alerts: Sequence[Alert]) -> str:

@@ -11,7 +11,7 @@ import structlog
 from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.store.bulkhead import Lane, lane
-from receiver.store.conditions import StoreAway
+from receiver.store.conditions import IncidentUnreadable, StoreAway
 
 RESTS = (0.0, 0.5, 2.0, 5.0)
 """Seconds before a task is started again: the first, second, third, and each later time in a row."""
@@ -139,6 +139,8 @@ async def survived(
         await act()
     except StoreAway as condition:
         if condition.ours:
+            if isinstance(condition, IncidentUnreadable):
+                metrics.loop_errors.labels(step).inc()  # nothing of it is done until another version runs
             # The store is there; what is due is claimed again when its lease has ended.
             log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
             return False

@@ -33,7 +33,7 @@ from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
 from receiver.store.conditions import StoreFull
-from receiver.store.connection import StoreAway
+from receiver.store.connection import IncidentUnreadable, StoreAway
 from receiver.store.due import Beat, Claimed, Due
 from receiver.store.incidents import Incidents
 from receiver.store.keys import TIMERS
@@ -309,6 +309,9 @@ class Work:
     async def _send(self, row: Claimed, latest: float) -> None:
         try:
             await self.deliver.one(row, latest)
+        except IncidentUnreadable as error:
+            self.metrics.loop_errors.labels("deliver").inc()
+            await self.deliver.spoiled(row, error)
         except StoreAway as condition:
             self.unstored.add(row, latest, condition)
             raise

@@ -105,8 +105,11 @@ def new_uid() -> str:
 
 
 def record_of(name: str, text: str) -> AlertRecord:
-    """Return the record of the alert `name` from the text that `packed` made of it."""
-    firing, starts, ends, severity, alert, digest, seen = orjson.loads(text)
+    """Return the record of the alert `name` from the text that `packed` made of it. Raises ValueError.
+
+    What a later version has added behind it is passed over.
+    """
+    firing, starts, ends, severity, alert, digest, seen, *_ = orjson.loads(text)
     return AlertRecord.model_construct(
         fingerprint=name,
         firing=bool(firing),

@@ -63,6 +63,19 @@ class Contended(StoreAway):
     ours = True
 
 
+class IncidentUnreadable(StoreAway):
+    """An incident that a later version has written: this version cannot read it, and a replica of that one can."""
+
+    condition = "incident_unreadable"
+    ours = True
+
+    def __init__(self, uid: str, number: str) -> None:
+        """`number` is its readable id."""
+        super().__init__(f"{number or uid} was written by a later version, and cannot be read by this one")
+        self.uid = uid
+        self.id = number
+
+
 def condition_of(error: Exception) -> StoreAway:
     """Return the condition that an error of the client, or of its socket, stands for."""
     text = f"{type(error).__name__}: {str(error)[:120]}"

@@ -14,6 +14,7 @@ from receiver.loop_time import LoopTime
 from receiver.store.bulkhead import SIZES, Bulkhead, Lane, current_lane, lane
 from receiver.store.command_batches import CommandBatches
 from receiver.store.conditions import Contended as Contended
+from receiver.store.conditions import IncidentUnreadable as IncidentUnreadable
 from receiver.store.conditions import NotDurable, StoreSlow, StoreUnreachable, condition_of
 from receiver.store.conditions import Overloaded as Overloaded
 from receiver.store.conditions import StoreAway as StoreAway

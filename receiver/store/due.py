@@ -15,7 +15,8 @@ from receiver.model.agreed_time import AgreedTime
 from receiver.model.event import Destination
 from receiver.store.agreed_time import FIELDS, agreed_of
 from receiver.store.claimed import Claimed as Claimed
-from receiver.store.claimed import claimed, uid_of
+from receiver.store.claimed import UnreadableRow as UnreadableRow
+from receiver.store.claimed import claimed, claimed_in_part, uid_of
 from receiver.store.connection import Connection, Script
 from receiver.store.keys import TIMERS
 
@@ -182,9 +183,9 @@ class Due:
             try:
                 row = claimed(member, token, value, states.get(uid_of(member), ()))
             except (TypeError, ValueError) as error:
-                # Something that no release writes: it must not keep those behind it from being sent.
+                # Of a later version: it must not keep those behind it from being sent.
                 log.error("row_unreadable", id=member, why=str(error)[:200])
-                continue
+                row = claimed_in_part(member, token, value)
             rows += [row] if row is not None else []
         return rows
 
@@ -217,7 +218,7 @@ class Due:
                 outcome,
                 now_ms,
                 said,
-                "" if memory is None else orjson.dumps(memory),
+                "" if memory is None or not row.whole else orjson.dumps(memory),
                 "" if receipt is None else orjson.dumps(receipt),
                 again_ms,
                 int(told_to_wait),

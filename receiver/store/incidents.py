@@ -5,17 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
-import structlog
-from pydantic import ValidationError
 
-from receiver.model.event import Event, Kind
+from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident
+from receiver.model.partial_incident import partial_incident
 from receiver.store.change import Change, Committed, Repeated, Stale, arguments, record_of
-from receiver.store.connection import Connection, Script
+from receiver.store.connection import Connection, IncidentUnreadable, Script
 from receiver.store.steps import PARSED, stepped
+from receiver.store.stored_text import bodies_of, event_of, incident_of, readable, records_of, unreadable
 
 LOAD = Script("load")
 COMMIT = Script("commit")
@@ -23,8 +24,6 @@ COMMIT_WHEN_FULL = Script("commit", when_full=True)
 
 TOGETHER = 100
 """Snapshots that one round trip reads."""
-
-log = structlog.get_logger("receiver.store")
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,8 @@ class Known:
     where each belongs now."""
     seen: Seen | None = None
     """What the group's last durable notification led to."""
+    unreadable: IncidentUnreadable | None = None
+    """The incident that it is about, where this version cannot read it; `incident` is None then."""
 
 
 class Incidents:
@@ -95,9 +96,13 @@ class Incidents:
         own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm, apart, seen = said
         incident = None
         records: dict[str, AlertRecord] = {}
+        condition = None
         if uid:
-            incident = _incident(state, version, number)
-            records = {name: record_of(name, text) for name, text in zip(flat[::2], flat[1::2], strict=True)}
+            try:
+                incident = incident_of(state, version, number)
+                records = {name: record_of(name, text) for name, text in zip(flat[::2], flat[1::2], strict=True)}
+            except (TypeError, ValueError) as error:
+                incident, records, condition = None, {}, unreadable(uid, number, error)
         return Known(
             key=key,
             pointer=own,
@@ -111,6 +116,7 @@ class Incidents:
             storm=storm,
             apart=dict(zip(apart[::2], apart[1::2], strict=True)),
             seen=Seen(*seen.split("|", 3)) if seen else None,
+            unreadable=condition,
         )
 
     async def commit(self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str]) -> Committed:
@@ -140,10 +146,24 @@ class Incidents:
         return Repeated(*orjson.loads(text)) if text else None
 
     async def incident(self, uid: str) -> Incident | None:
-        """Return the snapshot of `uid`, or None."""
+        """Return the snapshot of `uid`, or None. Raises StoreAway; IncidentUnreadable: a later version wrote it."""
         async with self.connection.guarded() as client:
             state, version, number = await client.hmget(self.keys.incident(uid), ["state", "version", "id"])
-        return _incident(state, version, number) if state else None
+        try:
+            return incident_of(state, version, number) if state else None
+        except ValueError as error:
+            raise unreadable(uid, number or "", error) from None
+
+    async def partial(self, uid: str, now: datetime) -> Incident | None:
+        """Return what can be read of the snapshot of `uid`, whichever version wrote it; None without one."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+            pipe.zscore(self.keys.named("open"), uid)
+            (state, version, number), opened = await pipe.execute()
+        if not state:
+            return None
+        return partial_incident(uid, number or "", int(version), state, is_open=opened is not None, now=now)
 
     async def many(self, uids: Sequence[str]) -> list[Incident]:
         """Return the snapshots of `uids` that exist and can be read, 100 in a round trip. Raises StoreAway."""
@@ -254,7 +274,7 @@ class Incidents:
         """Return labels, annotations and generatorURL of every alert that is kept, by fingerprint."""
         async with self.connection.guarded() as client:
             rows = await client.hgetall(self.keys.bodies(uid))
-        return {name: orjson.loads(body) for name, body in rows.items()}
+        return bodies_of(uid, rows)
 
     async def records_of(self, uids: Sequence[str]) -> list[dict[str, AlertRecord]]:
         """Return the records of each of `uids`, in one round trip: a page of them, not all. Raises StoreAway."""
@@ -262,7 +282,7 @@ class Incidents:
             pipe = self.connection.pipeline(client)
             for uid in uids:
                 pipe.hgetall(self.keys.alerts(uid))
-            return [{name: record_of(name, text) for name, text in rows.items()} for rows in await pipe.execute()]
+            return [records_of(uid, rows) for uid, rows in zip(uids, await pipe.execute(), strict=True)]
 
     async def records(self, uid: str) -> dict[str, AlertRecord]:
         """Return the record of every alert that is kept, by fingerprint. Raises StoreAway."""
@@ -281,34 +301,3 @@ class Incidents:
             index = self.keys.named("open" if open_only else "index")
             uids = await client.zrange(index, top, "-inf", desc=True, byscore=True, offset=0, num=most)
         return await self.many(uids)
-
-
-def event_of(row: str) -> Event:
-    """Return an event as it is stored. A kind that only a later version knows is a note here, with its reason.
-
-    Raises ValidationError, a ValueError.
-    """
-    try:
-        return Event.model_validate_json(row)
-    except ValidationError:
-        written = orjson.loads(row)
-        if written.get("kind") in list(Kind):
-            raise
-        return Event.model_validate_json(orjson.dumps({**written, "kind": Kind.NOTE, "data": {}}))
-
-
-def readable(uid: str, *row: str) -> Incident | None:
-    """Return the snapshot of state, version and id; None, with a line in the log, where it cannot be read.
-
-    It is read among others: it must not take them all from those who call people for them.
-    """
-    try:
-        return _incident(*row)
-    except ValueError as error:
-        places = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else ()
-        log.error("incident_unreadable", uid=uid, id=row[2], fields=[one["loc"] for one in places])
-        return None
-
-
-def _incident(state: str, version: str | int, number: str) -> Incident:
-    return Incident.model_validate(orjson.loads(state) | {"id": number, "version": int(version)})

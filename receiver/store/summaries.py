@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from receiver.model.incident import Incident
 from receiver.model.incident_summary import IncidentSummary, unpack
 from receiver.store.connection import Script
-from receiver.store.incidents import Incidents, readable
+from receiver.store.incidents import Incidents
 from receiver.store.steps import PARSED
+from receiver.store.stored_text import readable
 
 SUMMARIES = Script("summaries")
 PAGE = 200

@@ -12,12 +12,13 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from receiver.metrics import Metrics
-from receiver.store.connection import StoreAway
+from receiver.store.connection import IncidentUnreadable, StoreAway
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 AWAY = "the incident store is away; nothing was changed, try again"
 BUSY = "overloaded: this replica has too much to do; nothing was changed, try again"
+UNREADABLE = "this replica cannot read the incident, which a later version has written; nothing was changed, try again"
 BARE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """Content-Security-Policy of everything but pages."""
 _FOR_ALL = {
@@ -85,7 +86,7 @@ def refusals(metrics: Metrics) -> Middleware:
             log.warning(
                 "request_failed", method=request.method, path=request.path[:200], condition=condition, reason=reason
             )
-            return problem(503, BUSY if away.ours else AWAY)
+            return problem(503, UNREADABLE if isinstance(away, IncidentUnreadable) else BUSY if away.ours else AWAY)
         except web.HTTPException as error:
             return _known(request, error)
         except Exception:

@@ -18,12 +18,12 @@ from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.intake import Answer, Said
 from receiver.pipeline.parts import may_page
 from receiver.store.bulkhead import Lane, lane
-from receiver.store.conditions import Overloaded, StoreAway, StoreSlow
+from receiver.store.conditions import IncidentUnreadable, Overloaded, StoreAway, StoreSlow
 from receiver.web import body
 from receiver.web.admission import Admission, RefusalLog
 from receiver.web.arrivals import Arrivals
 from receiver.web.auth import Gate
-from receiver.web.errors import AWAY, Refusal, answer
+from receiver.web.errors import AWAY, UNREADABLE, Refusal, answer
 from receiver.web.keys import Doors
 from receiver.web.offload import Offload
 
@@ -173,6 +173,8 @@ class Webhooks:
                 self.doors.monitor.failed(condition)
             if isinstance(condition, Overloaded):
                 raise
+            if isinstance(condition, IncidentUnreadable):
+                raise Refusal(503, condition.condition, UNREADABLE) from None
             reason = STORE_SLOW if isinstance(condition, StoreSlow) else "store_away"
             raise Refusal(503, reason, AWAY) from None
         if notification.set_aside:

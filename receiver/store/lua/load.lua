@@ -69,8 +69,12 @@ do
     for j = i, stop do
       local home = holders[j - i + 1]
       if home and home ~= uid and not known[ARGV[j]] and open(home) then
-        if not keys[home] then keys[home] = cjson.decode(redis.call('HGET', p .. 'inc:' .. home, 'state')).key end
-        apart[#apart + 1] = ARGV[j]; apart[#apart + 1] = keys[home]
+        if not keys[home] then
+          -- A later version may keep it in another form: then it is left to a replica that can read it.
+          local read, state = pcall(cjson.decode, redis.call('HGET', p .. 'inc:' .. home, 'state'))
+          keys[home] = read and type(state) == 'table' and type(state.key) == 'string' and state.key or ''
+        end
+        if keys[home] ~= '' then apart[#apart + 1] = ARGV[j]; apart[#apart + 1] = keys[home] end
       end
     end
   end
