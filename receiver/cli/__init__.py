@@ -13,6 +13,7 @@ from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
 from receiver.cli.examples import attach
+from receiver.cli.initializing import init
 from receiver.cli.maintenance import maintenance
 from receiver.cli.oncall import oncall
 from receiver.cli.public import public
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="From an Alertmanager webhook to a reviewed incident.",
 )  # fmt: skip
 app.command("serve")(serve)
+app.command("init")(init)
 app.command("check-config")(check_config)
 app.command("config-schema")(config_schema)
 app.command("test-rules")(test_rules)
