@@ -226,7 +226,7 @@ SCHEMAS: dict[str, Schema] = {
             "seconds": {"type": "object", "additionalProperties": _maybe({"type": "number"})},
         }
     ),
-    "Pages": _object({"pages": _array(CALLED)}),
+    "Pages": _object({"pages": _array(CALLED), "just_paged": _array(TEXT)}),
     "Shift": SHIFT,
     "ShiftList": _list("Shift"),
     "OnCall": _object(
