@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from aiohttp import web
 from receiver.config import Config
 from receiver.config.address import split_listen
 from receiver.config.reloaded import Reloaded
+from receiver.config.rules import PACKAGED
+from receiver.config.sections import Scope
 from receiver.reload import Reloader
 from receiver.replica import Replica
 from receiver.store.embedded import EmbeddedStore
@@ -23,6 +26,7 @@ from receiver.store.lock import EmbeddedStoreError
 from receiver.web.descriptors import caps_for, raise_limit
 from receiver.web.http_server import Listener, Runner, same_sockets
 from receiver.web.keys import Doors, ServiceState
+from receiver.web.listening import CannotListen, check_free, reason_of
 from receiver.web.rejections import Rejections
 from receiver.web.routes import build, build_status
 
@@ -78,19 +82,17 @@ class Service:
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
-        """Open the store if it can be had, start the loop, and listen. Raises OSError when a port is taken."""
+        """Open the store if it can be had, start the loop, and listen. Raises CannotListen; `stop` ends what runs."""
         await self.replica.open_store()
         self.replica.run()
-        addresses = {"main": self.config.server.listen, "status": self.config.server.status_page_listen}
-        caps = caps_for(raise_limit(), sum(address is not None for address in addresses.values()))
+        addresses = self.config.server.addresses
+        caps = caps_for(raise_limit(), len(addresses))
         for name, address in addresses.items():
-            if address is not None:
-                listener = Listener(
-                    name, caps, self.rejections, self.replica.metrics,
-                    lambda: self.replica.config.server.trusted_proxies,
-                )  # fmt: skip
-                app = build(self.doors) if name == "main" else build_status(self.doors)
-                await self._listen(app, address, listener)
+            listener = Listener(
+                name, caps, self.rejections, self.replica.metrics, lambda: self.replica.config.server.trusted_proxies
+            )
+            app = build(self.doors) if name == "main" else build_status(self.doors)
+            await self._listen(app, address, listener)
         self.replica.metrics.reload_good.set(1)
         self.replica.metrics.reload_at.set(self.replica.clock.now().timestamp())
         self.state.ready = True
@@ -110,7 +112,10 @@ class Service:
         await runner.setup()
         self._runners.append(runner)
         backlog = listener.table.caps.backlog
-        await web.TCPSite(runner, host, port, backlog=backlog).start()
+        try:
+            await web.TCPSite(runner, host, port, backlog=backlog).start()
+        except OSError as error:
+            raise CannotListen(address, reason_of(error)) from None
         for again in same_sockets(runner):
             await web.SockSite(runner, again, backlog=backlog).start()
         self.ports.append(runner.addresses[0][1])
@@ -128,7 +133,10 @@ class Service:
 
 
 async def run(service: Service) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends the process at once."""
+    """Serve until SIGTERM or SIGINT, also while it starts; a second one ends the process at once.
+
+    Raises CannotListen.
+    """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
 
@@ -148,24 +156,39 @@ async def run(service: Service) -> None:
     loop.add_signal_handler(signal.SIGHUP, again)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
-    await service.start()
-    _greet(service)
-    await ended.wait()
+    start, end_asked = asyncio.create_task(service.start()), asyncio.create_task(ended.wait())
+    await asyncio.wait((start, end_asked), return_when=asyncio.FIRST_COMPLETED)
+    start.cancel()  # nothing when it has started
+    (failed,) = await asyncio.gather(start, return_exceptions=True)
+    if failed is None:
+        _greet(service)
+        await end_asked
+    end_asked.cancel()
+    # Whatever has started ends here: left to itself, a task that is to run for ever would keep the process.
     await service.stop()
+    if isinstance(failed, Exception):
+        raise failed
 
 
 def _greet(service: Service) -> None:
     config, replica = service.config, service.replica
     host, _ = split_listen(config.server.listen)
+    # From elsewhere nobody can call "every address".
+    host = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104
     base = f"http://{f'[{host}]' if ':' in host else host}:{service.ports[0]}"
+    channels = replica.setting.channels
+    senders = [one.name for one in config.auth.tokens if Scope.INGEST in one.scopes and one.token.get_secret_value()]
     log.info(
         "started",
         console=f"{base}/",
         alertmanager=f"- url: {base}/webhooks/alertmanager",
         store=config.redis.shown,
         durability=replica.connection.level,
-        channels=sorted(replica.setting.channels),
-        config=config.file or "default",
+        channels=sorted(channels),
+        pages=sorted(f"{name} ({channel.kind})" for name, channel in channels.items() if channel.paging),
+        config="the default" if Path(config.file).parent == PACKAGED else config.file,
+        **({"data": config.redis.data_dir} if config.redis.embedded else {}),
+        **({"sender": senders[0]} if senders else {}),
     )
     for name, why in config.off.items():
         log.warning("channel_off", channel=name, why=why)
@@ -184,16 +207,15 @@ def serve(
     embedded: EmbeddedStore | None = None
     url = config.redis.url.get_secret_value()
     try:
+        for address in config.server.addresses.values():
+            check_free(address)
         if config.redis.embedded:
             embedded = EmbeddedStore(Path(config.redis.data_dir))
             url = embedded.start()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
             loop.run(_serve(config, url, embedded, runner, source))
-    except EmbeddedStoreError as error:
+    except (EmbeddedStoreError, CannotListen) as error:
         log.error("cannot_start", why=str(error))
-        return 1
-    except OSError as error:
-        log.error("cannot_start", why=f"cannot listen on {config.server.listen}: {error.strerror or error}")
         return 1
     finally:
         if embedded is not None:

@@ -56,10 +56,9 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    console = structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, console if pretty else to_json],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _for_people() if pretty else to_json],
     )
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, Writer)]:
@@ -75,6 +74,14 @@ def configure(
     # It writes the paths that are asked, and in those of Apprise are credentials; what fails is in our own line.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     return writer
+
+
+def _for_people() -> Callable[[Any, str, Record], str]:
+    # Only a terminal needs it, and it takes a tenth of a second to load.
+    from receiver.terminal import TerminalRenderer  # noqa: PLC0415
+
+    line = structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
+    return TerminalRenderer(line)
 
 
 def _stamp(now: Callable[[], datetime]) -> Step:

@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "review": {"model"},
     "clock": {"model"},
     "metrics": {"model"},
-    "log": {"model"},
+    "log": {"model", "terminal"},
+    "terminal": set(),
     "config": {"model", "triage", "incident", "channels"},
     "pipeline": ROOMS | GAUGES,
     "web": {"model", "pipeline", "store", "review"} | GAUGES,
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "replica": ROOMS | GAUGES | {"pipeline", "assembly"},
     "reload": GAUGES | {"replica"},
     "app": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica", "reload"},
-    "cli": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica", "reload", "app"},
+    "cli": ROOMS | GAUGES | {"pipeline", "web", "assembly", "replica", "reload", "app", "terminal"},
     "__main__": {"cli"},
 }
 PURE = ("model", "triage", "incident", "review")

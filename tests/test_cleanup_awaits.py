@@ -47,6 +47,7 @@ REASONS = {
     ): "it catches DeliveryError and StoreAway and returns text",
     # The command line: one task, which ends with it.
     Cleanup("cli/simulation.py", "_of_alertmanager.ask", "asking.close"): "the process has no other task and ends next",
+    Cleanup("cli/initializing.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.
     Cleanup("pipeline/changes.py", "RecentChanges.look", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/silencing.py", "Silencing.end", "self.intake.due.later"): OWN_COMMAND,

@@ -63,6 +63,7 @@ def line(notice: Notice) -> tuple[str, str, dict[str, Any]]:
         }
     if notice.page is not None:
         fields |= {"person": clean(notice.page.person, 200), "contact": clean(notice.page.contact, 200)}
+        fields |= {"note": clean(notice.page.note, 300)} if notice.page.note else {}
     if notice.events:
         fields["news"] = clean("; ".join(event.text for event in notice.events[-5:]), 1000)
     elif notice.text:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +13,7 @@ from receiver.cli.checking import check_config
 from receiver.cli.client import incidents, send_alert
 from receiver.cli.deliveries import channels, drill, letters
 from receiver.cli.examples import attach
+from receiver.cli.initializing import init
 from receiver.cli.maintenance import maintenance
 from receiver.cli.oncall import oncall
 from receiver.cli.public import public
@@ -24,6 +23,7 @@ from receiver.cli.review import customer_email, postmortem, timeline
 from receiver.cli.rule_testing import test_rules
 from receiver.cli.rules import rules
 from receiver.cli.schema import config_schema
+from receiver.cli.serving import serve
 from receiver.cli.shipped import alert_rules, dashboard
 from receiver.cli.simulation import simulate
 
@@ -31,6 +31,8 @@ app = typer.Typer(
     name="receiver", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
     help="From an Alertmanager webhook to a reviewed incident.",
 )  # fmt: skip
+app.command("serve")(serve)
+app.command("init")(init)
 app.command("check-config")(check_config)
 app.command("config-schema")(config_schema)
 app.command("test-rules")(test_rules)
@@ -62,36 +64,6 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
     if version:
         typer.echo(f"receiver {__version__}")
         raise typer.Exit
-
-
-@app.command()
-def serve(
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration file; without one: the default.")
-    ] = None,
-    listen: Annotated[str | None, typer.Option("--listen", metavar="A:P", help="Overrides server.listen.")] = None,
-    redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="Overrides redis.url.")] = None,
-) -> None:
-    """Run the service until SIGTERM."""
-    from receiver.app import serve as run
-    from receiver.clock import Clock
-    from receiver.config import ConfigError, load
-    from receiver.log import configure
-
-    given = {"server.listen": listen, "redis.url": redis}
-    overrides = {name: text for name, text in given.items() if text}
-    try:
-        loaded = load(config, os.environ, overrides=overrides)
-    except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from None
-    writer = configure(Clock().now, level=os.environ.get("RECEIVER_LOG_LEVEL", "info"))
-    try:
-        code = run(loaded, source=lambda: load(config, os.environ, overrides=overrides))
-    finally:
-        writer.close()
-    raise typer.Exit(code)
 
 
 attach(app)

@@ -263,6 +263,10 @@ def page(
         return
     for one in answer["pages"]:
         typer.echo(plain(f"paged {one['person']} ({one['contact']}) on {one['channel']}"))
+    for person in answer.get("just_paged", ()):
+        typer.echo(plain(f"{person} is not paged again: you paged them less than a minute ago"), err=True)
+    if not answer["pages"]:
+        raise typer.Exit(1)
 
 
 def openapi() -> None:

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from receiver.config import checks, secrets
 from receiver.config.channels import read_channels
-from receiver.config.document import Document
+from receiver.config.document import Document, Mark
 from receiver.config.draft import Draft
 from receiver.config.problems import MOST, ConfigError, Path, Problem, dotted, one_of
 from receiver.config.rules import load_rules
@@ -73,8 +73,9 @@ class Reading:
             if isinstance(raw.get(section, {}), dict):
                 kept = {key: item for key, item in raw.get(section, {}).items() if key != f"{setting}_file"}
                 raw[section] = {**kept, setting: value}
-                # It stands nowhere in the file: a problem with it is told at the section.
-                self.document.marks.pop((section, setting), None)
+                # It stands nowhere in the file: a problem with it is told at the section, by its whole name.
+                marks = self.document.marks
+                marks[section, setting] = marks.setdefault((section,), Mark(1, 1, 1, 1))
         return raw
 
     def section(self, name: str, info: FieldInfo, value: Any) -> None:

@@ -60,6 +60,12 @@ class Server(Settings):
     max_body: Size = 32 * 1024 * 1024
     """Largest body that a request may have; ten thousand alerts are some 7 MiB."""
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses to listen on, by name: `main`, and `status` where the status page has one of its own."""
+        wanted = {"main": self.listen, "status": self.status_page_listen}
+        return {name: address for name, address in wanted.items() if address is not None}
+
 
 class Durability(StrEnum):
     """When something counts as durable."""

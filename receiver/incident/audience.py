@@ -184,11 +184,12 @@ def pages(
     now: datetime,
     again: Collection[str] = (),
     note: str = "",
+    by: str = "",
 ) -> tuple[list[Page], list[Unreached]]:
     """Return the pages that are called for now, and who is passed over.
 
     `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn or that
-    person is to be paged `again`. `note`: what the pages are about beside the incident.
+    person is to be paged `again`. `note`: what they are about beside the incident; `by`: who has called for them.
     """
     paged = tuple(paged)
     rung = {page.person for page in paged if page.ring == ring and not page.withdrawn} - set(again)
@@ -211,7 +212,7 @@ def pages(
                 made.extend(
                     Page(
                         key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
-                        ring=ring, at=now, number=number, note=note,
+                        ring=ring, at=now, number=number, note=note, by=by,
                     )
                     for channel, address in roads
                 )  # fmt: skip

@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.incident.audience import Policy, pagers_of
+from receiver.incident.calling import page_contact
 from receiver.incident.escalation import WAITING, climb
 from receiver.incident.illegal import Illegal, require
 from receiver.incident.journal import Draft
 from receiver.incident.labour import LABOUR
 from receiver.incident.monitoring import begin_monitoring
-from receiver.incident.naming import known
 from receiver.incident.publication import follow_up
 from receiver.incident.shelter import WINDOW
-from receiver.incident.summons import CALLED, ring_up, summon
-from receiver.model.base import rfc3339
+from receiver.incident.summons import summon
 from receiver.model.command import (
     Acknowledge,
     Close,
@@ -187,20 +186,6 @@ def _edit(draft: Draft, command: Edit, policy: Policy, origin: str | None) -> No
         summon(draft, policy, "severity_set")
 
 
-def _page(draft: Draft, command: PageContact, policy: Policy, origin: str | None) -> None:
-    incident = draft.incident
-    name = known(command.contact, policy.directory.contacts, "contact")
-    require(incident, "page", (*WAITING, State.MONITORING))
-    draft.add(
-        Kind.NOTE,
-        "page",
-        f"{draft.actor.name} pages {name}: {command.text}",
-        {"by": draft.actor.name, "contact": name, "text": command.text, "at": rfc3339(draft.now)},
-        policy.informs,
-    )
-    ring_up(draft, policy, (name,), CALLED)
-
-
 _COMMANDS: dict[type[Command], Callable[[Draft, Any, Policy, str | None], None]] = {
     Acknowledge: _acknowledge,
     Identify: _identify,
@@ -210,5 +195,5 @@ _COMMANDS: dict[type[Command], Callable[[Draft, Any, Policy, str | None], None]]
     Reopen: _reopen,
     Escalate: _escalate,
     Edit: _edit,
-    PageContact: _page,
+    PageContact: page_contact,
 }

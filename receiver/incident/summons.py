@@ -106,8 +106,9 @@ def ring_people(
     *,
     again: Collection[str] = (),
     note: str = "",
+    by: str = "",
 ) -> int:
-    """Page whom `wanted` names; see `ring_up`, and `pages` for `again` and `note`."""
+    """Page whom `wanted` names; see `ring_up`, and `pages` for `again`, `note` and `by`."""
     incident = draft.incident
     made, passed = pages(
         policy,
@@ -120,6 +121,7 @@ def ring_people(
         now=draft.now,
         again=again,
         note=note,
+        by=by,
     )
     waited = {reach.contact for reach in incident.reached if reach.way is Way.PAGE}
     for page in made:

@@ -86,7 +86,9 @@ class Page(Kept):
     number: int = 0
     """Which notification of this person it is, the last part of the key; 0: that of the ring (earlier releases)."""
     note: str = ""
-    """What it is about beside the incident: the names of new alerts."""
+    """What it is about beside the incident: the names of new alerts, or what a person says who has called for it."""
+    by: str = ""
+    """Who has called for it by name; empty where no person has."""
     withdrawn: bool = False
     """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
 

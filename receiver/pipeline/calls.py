@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from receiver.incident.audience import asked, destination, pages
@@ -18,6 +19,15 @@ from receiver.store.change import new_uid
 from receiver.store.due import Due, OtherWish
 
 
+@dataclass(frozen=True)
+class Called:
+    """Who was paged outside any incident."""
+
+    pages: tuple[Page, ...]
+    just_paged: tuple[str, ...] = ()
+    """People whom the same caller has paged less than a minute ago: they are not paged again."""
+
+
 class Calls:
     """The way of a page that belongs to no incident into the store."""
 
@@ -28,10 +38,11 @@ class Calls:
 
     async def page(
         self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
-    ) -> Sequence[Page]:
+    ) -> Called:
         """Page `contact`, and return the pages once they are durable; who has called stands in the text.
 
-        `once`: a key against repetition; the same pages are returned, and nobody rings again.
+        One caller pages one person at most once a minute. `once`: a key against repetition; the same pages are
+        returned, and nobody is paged again.
         Raises Impossible with the nearest name where there is no such contact, or nobody who can be reached, and
         Reused where the key was used before, with another `what`.
         """
@@ -47,12 +58,20 @@ class Calls:
             raise Impossible(f"nobody of {name} can be paged: {why}")
         said = f"{text} (from {actor.name})"
         rows = [
-            (f"- {page.channel} {page.key}", f"{page.channel}!", destination(page),
-             {"text": said, "page": page.model_dump(mode="json")})
+            (
+                (f"- {page.channel} {page.key}", f"{page.channel}!", destination(page),
+                 {"text": said, "page": page.model_dump(mode="json")}),
+                _pace(actor, page),
+            )
             for page in made
         ]  # fmt: skip
         try:
-            await self.due.owe(rows, to_ms(now), once, what)
+            too_soon = await self.due.call(rows, to_ms(now), once, what)
         except OtherWish:
             raise Reused("this key was used before, for something else") from None
-        return made
+        paged = [page for index, page in enumerate(made) if index not in too_soon]
+        return Called(tuple(paged), tuple(dict.fromkeys(made[index].person for index in sorted(too_soon))))
+
+
+def _pace(actor: Actor, page: Page) -> str:
+    return hashlib.sha256(f"{actor.kind}/{actor.name}/{page.person}/{page.channel}".encode()).hexdigest()[:24]

@@ -24,8 +24,10 @@ from receiver.store.due import Claimed
 SHOWN = 20
 _ASKING = (
     Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.UPDATED, Kind.REFIRED, Kind.VERIFICATION_FAILED,
+    Kind.NOTE,
 )  # fmt: skip
-"""Kinds whose `people` are mentioned each time: whoever has acknowledged hears of alerts that join or fire again."""
+"""Kinds whose `people` are mentioned each time: the person who has acknowledged is told of alerts that join or fire
+again, and of who asks for them by name."""
 
 
 def page_action(page: Page, incident: Incident) -> Action:

@@ -148,8 +148,12 @@ class SlackCommands:
         if incident is not None and (wish.number is not None or not incident.state.over):
             command = made(PageContact, PAGE, contact=contact, text=text)
             return told(await self.act(incident, command, asker, now))
-        pages = await self.calls.page(contact, text, asker.actor, now, once=asker.once)
-        return reply.said(f"Paged: {', '.join(dict.fromkeys(page.person for page in pages))}.")
+        called = await self.calls.page(contact, text, asker.actor, now, once=asker.once)
+        paged = ", ".join(dict.fromkeys(page.person for page in called.pages))
+        soon = ", ".join(called.just_paged)
+        said = [f"Paged: {paged}."] if paged else []
+        said += [f"You paged {soon} less than a minute ago: not paged again."] if soon else []
+        return reply.said(" ".join(said))
 
     async def _on_call(self, wish: Wish, asker: Asker, now: datetime) -> Body:
         schedules, lines = self.duty.schedules, []

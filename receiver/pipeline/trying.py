@@ -144,5 +144,29 @@ class Trying:
         return f"{why}: that is tried again until it is"
 
 
+async def send_alone(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
+    """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
+
+    A page begins and ends at once, so that nobody is called twice.
+    """
+    key = f"test/{channel.name}/{to_ms(now)}"
+    text = "Test page of receiver: nothing has happened."
+    notice = Notice(key=key, action=Action.TELL, address=address, text=text, now=now)
+    try:
+        if not channel.paging:
+            await channel.send(notice)
+            return None
+        page = Page(
+            key=key, channel=channel.name, person=person, contact="test", address=address, step="test", ring=1, at=now
+        )
+        begin = notice.model_copy(update={"action": Action.TRIGGER, "page": page})
+        await channel.send(begin)
+        await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
+    except DeliveryError as error:
+        hint = HINTS.get(error.reason, "")
+        return f"{error.detail}{f' ({hint})' if hint else ''}"
+    return None
+
+
 def _speaks(channel: Channel[Any]) -> bool:
     return channel.informs or channel.paging or channel.personal

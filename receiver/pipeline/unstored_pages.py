@@ -28,7 +28,7 @@ from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.store.conditions import StoreAway
 from receiver.store.due import Claimed, Due, Outcome
-from receiver.store.incidents import readable
+from receiver.store.stored_text import readable
 
 LIMIT = 15 * 60.0
 """Seconds for which a page is tried without the store."""

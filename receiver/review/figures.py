@@ -135,7 +135,7 @@ class Spent:
             self._parts.append((first, last))
 
     def told(self) -> dict[str, Any]:
-        """Return the budget as JSON: seconds, and what remains as a part of it (negative: overspent)."""
+        """Return the budget as JSON: seconds, and what remains as a part of it."""
         spent, end = 0.0, self.begins
         for first, last in sorted(self._parts):
             if last > end:
@@ -154,6 +154,6 @@ class Spent:
 
 
 def spent_of(spent: float, allowed: float) -> dict[str, float]:
-    """Return what is spent of a budget of `allowed` seconds, and what remains as a part of it."""
+    """Return what is spent of a budget of `allowed` seconds, and what remains as a part of it, from 0 to 1."""
     remaining = 1 - spent / allowed if allowed else (0.0 if spent else 1.0)
-    return {"spent": round(spent, 3), "remaining": round(remaining, 6)}
+    return {"spent": round(spent, 3), "remaining": round(min(1.0, max(0.0, remaining)), 6)}

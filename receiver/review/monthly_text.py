@@ -120,8 +120,9 @@ def _change(now: int, then: int) -> str:
 def _budget(one: Mapping[str, Any]) -> str:
     days = one["window"] / 86400
     left = one["remaining"]
-    over = f", overspent: {1 - left:.1f} times what is allowed" if left < 0 else ""
-    return f"{max(0.0, left):.0%}{over} ({inert(one['name'], 100)}, {one['target'] * 100:.6g} % over {days:g} d)"
+    allowed, spent = one["allowed"], one["spent"]
+    over = f", overspent: {spent / allowed:.1f} times what is allowed" if 0 < allowed < spent else ""
+    return f"{left:.0%}{over} ({inert(one['name'], 100)}, {one['target'] * 100:.6g} % over {days:g} d)"
 
 
 def _numbered(texts: Any) -> list[str]:

@@ -293,13 +293,37 @@ class Due:
         `once`: a door's key against repetition, kept for 7 days with `what`. Raises OtherWish where it was kept with
         something else.
         """
+        made, _ = await self._owe([(row, "") for row in rows], now_ms, once, what)
+        return made
+
+    async def call(
+        self,
+        rows: Sequence[tuple[tuple[str, str, Destination, dict[str, Any]], str]],
+        now_ms: int,
+        once: str | None = None,
+        what: str = "",
+    ) -> frozenset[int]:
+        """Make rows as `owe` does, of those with one pacing key one in a minute; return the indexes of the others.
+
+        Each row comes with its pacing key. Raises OtherWish as `owe` does.
+        """
+        _, too_soon = await self._owe(rows, now_ms, once, what)
+        return too_soon
+
+    async def _owe(
+        self,
+        rows: Sequence[tuple[tuple[str, str, Destination, dict[str, Any]], str]],
+        now_ms: int,
+        once: str | None,
+        what: str,
+    ) -> tuple[bool, frozenset[int]]:
         args: list[Any] = [self.keys.prefix, now_ms, once or "", what]
-        for member, lane, to, memory in rows:
-            args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory)))
-        reply = await self.connection.write(OWE, [self.keys.named("commits")], args)
-        if reply == -1:
+        for (member, lane, to, memory), pace in rows:
+            args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory), pace))
+        code, *too_soon = await self.connection.write(OWE, [self.keys.named("commits")], args)
+        if code == -1:
             raise OtherWish(f"the key {once} was kept with something else")
-        return bool(reply)
+        return bool(code), frozenset(too_soon)
 
     async def replay(self, member: str, now_ms: int) -> Replayed:
         """Let a delivery that gave up be tried again, durably, once however many ask; return how it went."""

@@ -147,11 +147,9 @@ class RespondApi:
         """`POST /api/v1/pages`: page a contact outside any incident."""
         given, actor, once, what = await self.given(request, PageBody)
         now = self.doors.clock.now()
-        pages = await _told(self.doors.calls.page(given.contact, given.text, actor, now, once=once, what=what))
-        return answer(
-            {"pages": [{"contact": page.contact, "person": page.person, "channel": page.channel} for page in pages]},
-            201,
-        )
+        called = await _told(self.doors.calls.page(given.contact, given.text, actor, now, once=once, what=what))
+        pages = [{"contact": one.contact, "person": one.person, "channel": one.channel} for one in called.pages]
+        return answer({"pages": pages, "just_paged": called.just_paged}, 201)
 
     async def _do(self, request: web.Request, model: type[Any]) -> web.Response:
         given, actor, once, what = await self.given(request, model)

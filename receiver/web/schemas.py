@@ -174,6 +174,7 @@ NOTIFICATION: Schema = {
 }
 """What Alertmanager posts (contracts: alertmanager, the payload); it may say more."""
 
+SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 NUMBER: Schema = _maybe({"type": "number"})
 SPREAD = _object({"mean": NUMBER, "median": NUMBER, "p90": NUMBER})
 PROMISE = {"incident": TEXT, "n": WHOLE, "title": TEXT, "owner": TEXT, "due": _maybe(TEXT)}
@@ -185,7 +186,7 @@ MONTH: Schema = {
     "mtta": SPREAD,
     "mttr": SPREAD,
     "error_budget": _array(
-        _object({"name": TEXT, "remaining": {"type": "number"}, "by": {"enum": ["incidents", "prometheus"]}}, more=True)
+        _object({"name": TEXT, "remaining": SHARE, "by": {"enum": ["incidents", "prometheus"]}}, more=True)
     ),
     "categories": _array(_object({"name": TEXT, "count": WHOLE})),
     "outstanding_actions": _array(_object({**PROMISE, "overdue": {"type": "boolean"}})),
@@ -226,7 +227,7 @@ SCHEMAS: dict[str, Schema] = {
             "seconds": {"type": "object", "additionalProperties": _maybe({"type": "number"})},
         }
     ),
-    "Pages": _object({"pages": _array(CALLED)}),
+    "Pages": _object({"pages": _array(CALLED), "just_paged": _array(TEXT)}),
     "Shift": SHIFT,
     "ShiftList": _list("Shift"),
     "OnCall": _object(

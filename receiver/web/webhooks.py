@@ -159,29 +159,34 @@ class Webhooks:
             receiver=notification.receiver[:NAME], truncated=notification.truncated,
         )  # fmt: skip
         try:
-            urgent = not self.admission.busy or self._urgent(notification)
-            if self.admission.crowded and not urgent:
-                self.admission.refused.add(raw, self._edition)
-                raise _NobodyPaged("too many notifications wait for the store")
-            answer = await self._take(notification, began, urgent)
+            answer = await self._admitted(notification, raw, began)
         except _NobodyPaged:
             raise
         except StoreAway as condition:
-            # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
-            self.doors.refused.add(notification, raw)
-            if not self.doors.monitor.away:
-                self.doors.monitor.failed(condition)
-            if isinstance(condition, Overloaded):
-                raise
-            if isinstance(condition, IncidentUnreadable):
-                raise Refusal(503, condition.condition, UNREADABLE) from None
-            reason = STORE_SLOW if isinstance(condition, StoreSlow) else "store_away"
-            raise Refusal(503, reason, AWAY) from None
+            raise self._refused(condition, notification, raw) from None
         if notification.set_aside:
             # Behind what could be read: a store that is slow with the one holds up no page.
             line.fields["set_aside"] = notification.set_aside
             await self._keep(raw, request, caller, "; ".join(notification.set_aside), in_part=True)
         return answer
+
+    async def _admitted(self, notification: Notification, raw: bytes, began: float) -> Answer:
+        urgent = not self.admission.busy or self._urgent(notification)
+        if self.admission.crowded and not urgent:
+            self.admission.refused.add(raw, self._edition)
+            raise _NobodyPaged("too many notifications wait for the store")
+        return await self._take(notification, began, urgent)
+
+    def _refused(self, condition: StoreAway, notification: Notification, raw: bytes) -> StoreAway | Refusal:
+        # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
+        self.doors.refused.add(notification, raw)
+        if not self.doors.monitor.away:
+            self.doors.monitor.failed(condition)
+        if isinstance(condition, Overloaded):
+            return condition
+        if isinstance(condition, IncidentUnreadable):
+            return Refusal(503, condition.condition, UNREADABLE)
+        return Refusal(503, STORE_SLOW if isinstance(condition, StoreSlow) else "store_away", AWAY)
 
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
         try:

@@ -74,6 +74,7 @@ async def busy(world: World) -> None:
     await world.one.respond.declare(Declare(title="x", severity=Severity.SEV4, drill=True), ACTOR, world.clock.now())
     promise = AddAction(title="Add a canary", owner="bob")
     await world.one.respond.act(declared.incident.id, promise, ACTOR, world.clock.now())
+    await world.one.calls.page("backend-oncall", "come", ACTOR, world.clock.now())
     world.one.reports.absorb(world.clock.now())
     await world.one.reports.flush()
     splitting = notification(alert("AuthOne"), alert("AuthTwo"), group="split")

@@ -131,7 +131,8 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
     kinds = [event.kind for event in await log(house)]
     assert [k for k in kinds if k in (Kind.OPENED, Kind.PAGE, Kind.TIMER_STARTED, Kind.CHECKLIST, Kind.MITIGATION,
                                       Kind.RESOLVED, Kind.CLOSED)] == [
-        Kind.OPENED, Kind.PAGE, Kind.TIMER_STARTED, Kind.CHECKLIST, Kind.MITIGATION, Kind.RESOLVED, Kind.CLOSED,
+        Kind.OPENED, Kind.PAGE, Kind.PAGE, Kind.TIMER_STARTED, Kind.CHECKLIST, Kind.MITIGATION, Kind.RESOLVED,
+        Kind.CLOSED,
     ]  # fmt: skip
     assert all(event.actor.kind is ActorKind.SLACK for event in await log(house) if event.kind is Kind.CHECKLIST)
 

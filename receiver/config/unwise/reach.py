@@ -17,7 +17,7 @@ def unwise(draft: Draft) -> Iterator[Problem]:
     on = {
         name: kind
         for name, kind in every.items()
-        if name not in draft.off and (kinds[kind].paging or kinds[kind].informs)
+        if name not in draft.off and (kinds[kind].paging or kinds[kind].informs or kinds[kind].personal)
     }
     people = draft.sections.people
     for name, contact in draft.sections.contacts.items():

@@ -3,19 +3,30 @@
 --
 -- KEYS[1]  commits (not touched: it only says which node of a cluster)
 -- ARGV     prefix, now ms, once key or "", what it is kept with, then for each row: member, lane, destination JSON,
---          memory JSON
--- reply    1 when rows were made, 0 when they had been made before, -1 when the key was kept with something else
+--          memory JSON, pacing key or "": of the rows with one key, one is made in a minute
+-- reply    1 when rows were made, 0 when they had been made before, -1 when the key was kept with something else; then
+--          the indexes, from 0, of the rows that came too soon and were not made
 local p, now = ARGV[1], tonumber(ARGV[2])
-if ARGV[3] ~= '' then
-  local once = p .. 'once:' .. ARGV[3]
+local once = ARGV[3] ~= '' and p .. 'once:' .. ARGV[3]
+if once then
   local before = redis.call('GET', once)
-  if before then return cjson.decode(before)[4] == ARGV[4] and 0 or -1 end
-  redis.call('SET', once, cjson.encode({'', '', 0, ARGV[4]}), 'EX', 604800)
+  if before then return {cjson.decode(before)[4] == ARGV[4] and 0 or -1} end
 end
-for i = 5, #ARGV, 4 do
-  local key = p .. 'row:' .. ARGV[i]
-  redis.call('HSET', key, 'uid', '', 'lane', ARGV[i + 1], 'to', ARGV[i + 2], 'last', 1, 'cursor', 0, 'memory', ARGV[i + 3], 'since', now)
-  redis.call('EXPIRE', key, 604800)
-  redis.call('ZADD', p .. 'due:' .. ARGV[i + 1], now, ARGV[i])
+local reply, made = {1}, 0
+for i = 5, #ARGV, 5 do
+  local paced = ARGV[i + 4] ~= '' and p .. 'called:' .. ARGV[i + 4]
+  local last = paced and tonumber(redis.call('GET', paced) or '')
+  if last and now - last < 60000 then
+    reply[#reply + 1] = (i - 5) / 5
+  else
+    if paced then redis.call('SET', paced, now, 'EX', 120) end
+    local key = p .. 'row:' .. ARGV[i]
+    redis.call('HSET', key, 'uid', '', 'lane', ARGV[i + 1], 'to', ARGV[i + 2], 'last', 1, 'cursor', 0, 'memory', ARGV[i + 3], 'since', now)
+    redis.call('EXPIRE', key, 604800)
+    redis.call('ZADD', p .. 'due:' .. ARGV[i + 1], now, ARGV[i])
+    made = made + 1
+  end
 end
-return 1
+-- A wish of which nothing was done may come again.
+if once and made > 0 then redis.call('SET', once, cjson.encode({'', '', 0, ARGV[4]}), 'EX', 604800) end
+return reply

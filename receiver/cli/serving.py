@@ -1,0 +1,69 @@
+"""`receiver serve`: the service, and in one line what keeps it from starting."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from receiver.config import Problem
+
+OPTIONS = {"server.listen": "--listen", "redis.url": "--redis"}
+"""The settings that the command line overrides, and by which option."""
+LEVEL = "RECEIVER_LOG_LEVEL"
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration file; without one: the default.")
+    ] = None,
+    listen: Annotated[str | None, typer.Option("--listen", metavar="A:P", help="Overrides server.listen.")] = None,
+    redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="Overrides redis.url.")] = None,
+) -> None:
+    """Run the service until SIGTERM."""
+    from receiver.config import ConfigError, load
+    from receiver.web.listening import CannotListen, check_free
+
+    given = {"server.listen": listen, "redis.url": redis}
+    overrides = {name: text for name, text in given.items() if text}
+    level = os.environ.get(LEVEL, "info")
+    if level.upper() not in logging.getLevelNamesMapping():
+        _stop(f"{LEVEL}: {level[:50]} is no level of the log (write debug, info, warning, error or critical)")
+    try:
+        loaded = load(config, os.environ, overrides=overrides)
+    except ConfigError as error:
+        _stop("\n".join(_line(problem, overrides) for problem in error.problems))
+    try:
+        for address in loaded.server.addresses.values():
+            check_free(address)
+    except CannotListen as taken:
+        _stop(str(taken))
+    # Most of the program is loaded only now: what is wrong is told sooner.
+    from receiver.app import serve as run
+    from receiver.clock import Clock
+    from receiver.log import configure
+
+    writer = configure(Clock().now, level=level)
+    try:
+        code = run(loaded, source=lambda: load(config, os.environ, overrides=overrides))
+    finally:
+        writer.close()
+    raise typer.Exit(code)
+
+
+def _stop(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(1)
+
+
+def _line(problem: Problem, overrides: Mapping[str, str]) -> str:
+    # What the command line says stands in no file; it is not repeated, for a URL may hold a password.
+    if problem.path in overrides and problem.path in OPTIONS:
+        hint = f" ({problem.hint})" if problem.hint else ""
+        return f"{OPTIONS[problem.path]}: {problem.message}{hint}"
+    return str(problem)

@@ -1,0 +1,132 @@
+"""Log records that a terminal shows as more than a line: the start of the service, and pages to the terminal itself."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.text import Text
+
+from receiver import __version__
+
+WIDEST = 120
+"""Columns; longer lines are hard to read."""
+DEFAULT_URL = "http://127.0.0.1:8080"
+"""Where the command line looks for the service unless it is told otherwise."""
+STARTED = ("receiver", "started")
+PAGED = ("receiver.channels.log", "page")
+
+Record = MutableMapping[str, Any]
+Render = Callable[[Any, str, Record], str]
+
+
+class TerminalRenderer:
+    """Writes a banner for the start, a box for a page, and a line for everything else.
+
+    What a record holds is shown as it is: no markup in it means anything.
+    """
+
+    def __init__(self, line: Render, width: Callable[[], int] | None = None) -> None:
+        """`line` renders all other records; `width` returns the columns of the terminal."""
+        self.line = line
+        self.width = width or (lambda: shutil.get_terminal_size().columns)
+        self._url = DEFAULT_URL
+
+    def __call__(self, logger: Any, name: str, record: Record) -> str:
+        """Return the text of `record`."""
+        kind = (record.get("logger"), record.get("event"))
+        if kind == STARTED:
+            self._url = str(record.get("console", DEFAULT_URL)).rstrip("/")
+            return self._drawn(banner(record, self._where()))
+        if kind == PAGED and record.get("action") == "trigger":
+            # What is to be copied stands below the box: within, it would be broken at its edge.
+            answer = (
+                f"   {command()} incident ack {record['incident']}{self._where()}" if record.get("incident") else ""
+            )
+            return "\a" + self._drawn([page_box(record), *([Text(answer)] if answer else [])])
+        return self.line(logger, name, record)
+
+    def _where(self) -> str:
+        return "" if self._url == DEFAULT_URL else f" --url {self._url}"
+
+    def _drawn(self, parts: Iterable[RenderableType]) -> str:
+        out = io.StringIO()
+        console = Console(
+            file=out, force_terminal=True, color_system="standard", width=max(40, min(self.width(), WIDEST)),
+            markup=False, highlight=False, emoji=False,
+        )  # fmt: skip
+        for part in parts:
+            # Lines that are to be copied are not broken at the edge.
+            console.print(part, soft_wrap=isinstance(part, Text))
+        return out.getvalue().rstrip("\n")
+
+
+def banner(record: Record, where: str) -> list[RenderableType]:
+    """Return what is shown once the service has started; `where` is the option that names its address."""
+    me = command()
+    pages = [str(one) for one in record.get("pages", ())]
+    only_here = all(one.endswith("(log)") for one in pages)
+    goes = f"this terminal alone: no telephone rings ({me} init sets one up)" if only_here else ", ".join(pages)
+    facts = {
+        "Console": record.get("console"),
+        "Pages go to": goes,
+        "Configuration": record.get("config"),
+        "Data": record.get("data") or record.get("store"),
+    }
+    text = Text("\n")
+    for name, value in facts.items():
+        text.append(f"{name:<15}", "bold").append(f"{value}\n")
+    text.append("\nFor alertmanager.yml; name `incidents` as the receiver of a route:\n\n")
+    text.append("\n".join(alertmanager_lines(record)), "cyan")
+    text.append("\n\nTo try it, in another terminal:\n\n")
+    text.append(f"{me} send-alert --alertname ApiDown --label service=api{where}{token_of(record)}\n", "cyan")
+    return [Rule(Text(f"receiver {__version__} has started", "bold green"), style="green"), text, Rule(style="green")]
+
+
+def alertmanager_lines(record: Record) -> list[str]:
+    """Return the lines for Alertmanager's file that lead to the service."""
+    lines = ["receivers:", "  - name: incidents", "    webhook_configs:", f"      {record.get('alertmanager')}"]
+    lines.append("        send_resolved: true")
+    if record.get("sender"):
+        said = f"<the token of {record['sender']} in auth.tokens>"
+        lines.append(f"        http_config: {{authorization: {{credentials: '{said}'}}}}")
+    return lines
+
+
+def token_of(record: Record) -> str:
+    """Return the option with which a command shows a token; nothing where none is needed."""
+    return " --token TOKEN" if record.get("sender") else ""
+
+
+def page_box(record: Record) -> Panel:
+    """Return the box that shows a page."""
+    incident = record.get("incident")
+    text = Text()
+    text.append(str(record.get("title") or record.get("text") or record.get("news") or ""), "bold")
+    if record.get("note"):
+        text.append(f"\n{record['note']}")
+    if record.get("description"):
+        text.append(f"\n{record['description']}")
+    text.append(f"\n\nfor {record.get('person', 'nobody')}")
+    if record.get("contact") and record["contact"] != record.get("person"):
+        text.append(f" ({record['contact']})")
+    head = " · ".join(str(part) for part in ("PAGE", record.get("severity"), incident) if part)
+    return Panel(
+        text, title=Text(f" {head} ", "bold white on red"), box=box.HEAVY, border_style="bold red", padding=(0, 2)
+    )
+
+
+def command() -> str:
+    """Return how this program was called: `receiver`, or the path to it where it is not on PATH."""
+    called = sys.argv[0] if sys.argv else ""
+    if os.path.basename(called) != "receiver" or shutil.which("receiver") == called:
+        return "receiver"
+    return called
