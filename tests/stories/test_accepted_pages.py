@@ -157,7 +157,7 @@ async def test_a_row_of_another_replica_goes_out_without_the_store(
     other.work.pool.stopping = True  # it dies before it has sent anything
     await other.intake.accept(parse_notification(DOWN), outworld.clock.now())
 
-    async def gone(row: Claimed) -> Any:
+    async def gone(row: Claimed, *_: Any) -> Any:
         await outworld.kill() if outworld.server.alive() else None
         raise StoreUnreachable("the store died before the incident could be read")
 
