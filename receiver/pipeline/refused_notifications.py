@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from receiver.clock import Clock
+from receiver.incident.audience import episode_of
 from receiver.incident.beginning import settled
 from receiver.incident.emergency import PAGED
 from receiver.incident.verdict import Part
@@ -64,6 +65,10 @@ class Debt:
     """As it was received, to be written down should the process end."""
     parts: list[Part] | None = None
     """What it says, once it was judged."""
+    first: Notification | None = None
+    """The group's first refused notification, until it was judged."""
+    episodes: dict[str, int] = field(default_factory=dict)
+    """By correlation key, of what fired when it was refused first: a group that shrinks keeps its page keys."""
     next_at: float = 0.0
     busy: bool = False
     store_failed: bool = False
@@ -137,7 +142,7 @@ class RefusedNotifications:
             known.version += 1
         else:
             self._bytes += len(body)
-            self._debts[group] = Debt(notification, self.clock.monotonic(), body=body)
+            self._debts[group] = Debt(notification, self.clock.monotonic(), body=body, first=notification)
         self._added.set()
 
     def add_unparsed(self, body: bytes) -> None:
@@ -206,15 +211,22 @@ class RefusedNotifications:
         self.pages.send(setting, now)
 
     async def _judge(self, debt: Debt, setting: Setting) -> None:
-        # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
-        notification = settled(debt.notification, self.clock.now())
-        if len(notification.alerts) > LARGE:
-            debt.parts = await asyncio.to_thread(judged, notification, setting)
-        else:
-            debt.parts = judged(notification, setting)
+        notification = debt.notification
+        if debt.first is not None and debt.first is not notification:
+            debt.episodes = _episodes(await self._judged(debt.first, setting))
+        debt.first = None
+        debt.parts = await self._judged(notification, setting)
+        debt.episodes = {**_episodes(debt.parts), **debt.episodes}
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
         if not debt.pages and severities.isdisjoint(PAGED):
             self._forget(debt)  # it is sent again; here it would take the room of one that pages
+
+    async def _judged(self, notification: Notification, setting: Setting) -> list[Part]:
+        # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
+        notification = settled(notification, self.clock.now())
+        if len(notification.alerts) > LARGE:
+            return await asyncio.to_thread(judged, notification, setting)
+        return judged(notification, setting)
 
     def _too_late(self, debt: Debt, setting: Setting) -> bool:
         if debt.busy or debt.decided or not setting.emergency_paging:
@@ -225,7 +237,7 @@ class RefusedNotifications:
 
     def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
         debt.decided = True
-        made, debt.capped = self.pages.decide(debt.parts or (), setting, now)
+        made, debt.capped = self.pages.decide(debt.parts or (), setting, now, debt.episodes)
         debt.pages.extend(made)
         if not debt.pages and not debt.capped:
             self._forget(debt)  # somebody was paged for it already, or nobody is to be
@@ -333,6 +345,11 @@ class RefusedNotifications:
 
 def _group(notification: Notification) -> str:
     return f"{notification.receiver}\0{notification.group_key}"
+
+
+def _episodes(parts: Sequence[Part]) -> dict[str, int]:
+    firing = {part.key: [alert.starts_at for alert in part.alerts if alert.firing] for part in parts}
+    return {key: episode_of(starts) for key, starts in firing.items() if starts}
 
 
 def _body(notification: Notification) -> bytes:

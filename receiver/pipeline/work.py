@@ -85,6 +85,7 @@ class Work:
         self._snapshots: OrderedDict[str, Incident] = OrderedDict()
         self.unstored = UnstoredPages(setting, due, monitor, self._snapshot, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
+        self.deliver.postponed = self.unstored.postpone
         self.intake: Intake
         self._loaded = False
         self._timing = False
@@ -293,6 +294,11 @@ class Work:
         self.spawn("deliver", send, Lane.DELIVERIES)
 
     async def _send(self, row: Claimed, latest: float) -> None:
+        self.unstored.claimed(row)
+        if self.monitor.away and self._called_for(row):
+            # A store that is merely too slow still takes commits: two more round trips would make the page late.
+            self.unstored.add(row, latest, StoreAway("the store is away"))
+            return
         try:
             await self.deliver.one(row, latest)
         except StoreAway as condition:
@@ -302,6 +308,10 @@ class Work:
             self.metrics.loop_errors.labels("deliver").inc()
             log.exception("delivery_spoiled", id=row.member)
             await self.deliver.spoiled(row, error)
+
+    def _called_for(self, row: Claimed) -> bool:
+        # Whether it is a page that was not sent yet, of an incident that this replica remembers.
+        return row.to.paging and "sent" not in row.memory and self._snapshot(row.uid) is not None
 
     async def _timers(self) -> None:
         try:

@@ -198,9 +198,13 @@ class Incidents:
         """
         since = self.keys.named("receivers_since")
         async with self.connection.guarded() as client:
-            if await client.sadd(self.keys.named("receivers"), receiver):
-                await client.hsetnx(since, receiver, str(at_ms))
-            return int(await client.hget(since, receiver) or 0)
+            pipe = self.connection.pipeline(client)
+            pipe.sadd(self.keys.named("receivers"), receiver)
+            pipe.hget(since, receiver)
+            new, known = await pipe.execute()
+            if new and known is None and await client.hsetnx(since, receiver, str(at_ms)):
+                return at_ms
+            return int(known or 0)
 
     async def receivers(self) -> set[str]:
         """Return the names of the Alertmanager receivers that lead here."""
