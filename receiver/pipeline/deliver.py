@@ -107,6 +107,8 @@ class Deliver:
         """What a page elsewhere may show of an incident."""
         self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
+        self.postponed: Callable[[Claimed, float, bool], None] = lambda row, seconds, tried: None
+        """Told of a page that is due again in so many seconds, and whether it was tried before."""
         self.keys = RefusedKeys(setting, due)
         self.unreadable = UnreadableIncidents(incidents)
         self.circuits: dict[str, Circuit] = {}
@@ -171,6 +173,8 @@ class Deliver:
             memory[SLOT] = turn
         again = to_ms(now) + wait_ms
         await self.due.complete(row, Outcome.LATER, to_ms(now), again_ms=again, told_to_wait=True, memory=memory)
+        if notice.action is Action.TRIGGER:
+            self.postponed(row, wait_ms / 1000, False)
         return True
 
     def _learn(self, name: str, circuit: Circuit) -> None:
@@ -299,6 +303,8 @@ class Deliver:
             row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept,
             memory=memory, triggered=notice.action is Action.TRIGGER,
         )  # fmt: skip
+        if notice.action is Action.TRIGGER:
+            self.postponed(row, wait, True)
 
     async def _complete(self, row: Claimed, outcome: Outcome, now_ms: int, **more: Any) -> None:
         # What was sent must not be sent again because this process found no connection free to write that down.

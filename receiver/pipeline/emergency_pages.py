@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -81,12 +81,15 @@ class EmergencyPages:
         """Whether some page was not accepted yet, or a storm is to be paged."""
         return any(not one.accepted for one in self._pages.values()) or self._storm_since is not None
 
-    def decide(self, parts: Iterable[Part], setting: Setting, now: datetime) -> tuple[list[EmergencyPage], bool]:
+    def decide(
+        self, parts: Iterable[Part], setting: Setting, now: datetime, episodes: Mapping[str, int] | None = None
+    ) -> tuple[list[EmergencyPage], bool]:
         """Return the pages that these parts call for and that were not made yet, and whether a storm holds some back.
 
-        One page that lists them stands for all that is above the limit of storm control.
+        One page that lists them stands for all that is above the limit of storm control. `episodes`: of what fired when
+        each correlation key was refused first; without it, of what fires now.
         """
-        made: list[EmergencyPage] = []
+        episodes, made = episodes or {}, list[EmergencyPage]()
         capped = False
         if setting.policy.storm is not None:
             within = setting.policy.storm[1]
@@ -96,7 +99,7 @@ class EmergencyPages:
                 capped = True
                 continue
             sent = [one.page for one in self._pages.values()]
-            known, episode = self.mirror.at(part.key), self._episodes.get(part.key)
+            known, episode = self.mirror.at(part.key), self._episodes.get(part.key, episodes.get(part.key))
             found = emergency_pages(part, known, setting.policy, now, sent, episode)
             if not found:
                 continue
@@ -107,7 +110,8 @@ class EmergencyPages:
                     capped = True
                     continue
                 self._paged[part.key] = now
-            self._episodes.setdefault(part.key, episode_of(a.starts_at for a in part.alerts if a.firing))
+            starts = (alert.starts_at for alert in part.alerts if alert.firing)
+            self._episodes.setdefault(part.key, episodes.get(part.key) or episode_of(starts))
             made += [self.add(page, bare_incident(part, page, now, setting.policy)) for page in found]
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -110,6 +111,7 @@ class Intake:
         """When each of Alertmanager's receivers was first heard of; None: before that was kept."""
         self._digests: OrderedDict[str, str] = OrderedDict()
         """What this replica has heard last of each group."""
+        self._writing: set[asyncio.Future[Committed]] = set()
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
         """What queries have said of alerts lately, by fingerprint and measurement."""
         self.unsure: Callable[[Sequence[Unsure], str | None, datetime], None] = lambda unsure, incident, now: None
@@ -405,7 +407,15 @@ class Intake:
             frees=_frees(verdict),
             summary=summary,
         )
-        began = self.clock.monotonic()
+        # A commit that was sent is not given up with its caller, whose time may end first: what it has leased to this
+        # replica would reach nobody until the lease ends, and whoever tries again is told that it is a repetition.
+        writing = asyncio.ensure_future(self._write(change, verdict, setting, now))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        return await asyncio.shield(writing)
+
+    async def _write(self, change: Change, verdict: Verdict, setting: Setting, now: datetime) -> Committed:
+        began, summary = self.clock.monotonic(), change.summary
         done = await self.incidents.commit(
             change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
         )

@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from receiver.clock import Clock
+from receiver.incident.audience import episode_of
 from receiver.incident.beginning import settled
 from receiver.incident.emergency import PAGED
 from receiver.incident.verdict import Part
@@ -68,6 +69,10 @@ class Debt:
     """What it says, once it was judged."""
     rank: int = UNKNOWN
     """How urgent it is; 1 for SEV-1."""
+    first: Notification | None = None
+    """The group's first refused notification, until it was judged."""
+    episodes: dict[str, int] = field(default_factory=dict)
+    """By correlation key, of what fired when it was refused first: a group that shrinks keeps its page keys."""
     next_at: float = 0.0
     busy: bool = False
     store_failed: bool = False
@@ -136,7 +141,7 @@ class RefusedNotifications:
             known.version += 1
         else:
             self._bytes += len(body)
-            self._debts[group] = Debt(notification, self.clock.monotonic(), body=body)
+            self._debts[group] = Debt(notification, self.clock.monotonic(), body=body, first=notification)
         self._added.set()
 
     def add_unparsed(self, body: bytes) -> None:
@@ -208,16 +213,23 @@ class RefusedNotifications:
         self.pages.send(setting, now)
 
     async def _judge(self, debt: Debt, setting: Setting) -> None:
-        # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
-        notification = settled(debt.notification, self.clock.now())
-        if len(notification.alerts) > LARGE:
-            debt.parts = await asyncio.to_thread(judged, notification, setting)
-        else:
-            debt.parts = judged(notification, setting)
+        notification = debt.notification
+        if debt.first is not None and debt.first is not notification:
+            debt.episodes = _episodes(await self._judged(debt.first, setting))
+        debt.first = None
+        debt.parts = await self._judged(notification, setting)
+        debt.episodes = {**_episodes(debt.parts), **debt.episodes}
         debt.rank = min((d.severity.rank for part in debt.parts for d in part.decisions.values()), default=UNKNOWN)
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
         if not debt.pages and severities.isdisjoint(PAGED):
             self._forget(debt)  # it is sent again; here it would take the room of one that pages
+
+    async def _judged(self, notification: Notification, setting: Setting) -> list[Part]:
+        # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
+        notification = settled(notification, self.clock.now())
+        if len(notification.alerts) > LARGE:
+            return await asyncio.to_thread(judged, notification, setting)
+        return judged(notification, setting)
 
     def _too_late(self, debt: Debt, setting: Setting) -> bool:
         if debt.busy or debt.decided or not setting.emergency_paging:
@@ -228,7 +240,7 @@ class RefusedNotifications:
 
     def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
         debt.decided = True
-        made, debt.capped = self.pages.decide(debt.parts or (), setting, now)
+        made, debt.capped = self.pages.decide(debt.parts or (), setting, now, debt.episodes)
         debt.pages.extend(made)
         if not debt.pages and not debt.capped:
             self._forget(debt)  # somebody was paged for it already, or nobody is to be
@@ -336,6 +348,11 @@ class RefusedNotifications:
 
 def _group(notification: Notification) -> str:
     return f"{notification.receiver}\0{notification.group_key}"
+
+
+def _episodes(parts: Sequence[Part]) -> dict[str, int]:
+    firing = {part.key: [alert.starts_at for alert in part.alerts if alert.firing] for part in parts}
+    return {key: episode_of(starts) for key, starts in firing.items() if starts}
 
 
 def _body(notification: Notification) -> bytes:

@@ -7,6 +7,7 @@ is away, under the page's own key, and writes the receipt when the store is back
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ FIRST = 5.0
 """Seconds after the store's return for which no page is claimed until the receipts are written."""
 TOGETHER = 50
 """Receipts that are written at once when the store is back."""
+CLAIMED_WITHIN = 5.0
+"""Seconds after its time within which a postponed page is claimed again, or the store is known to be away."""
 LONGEST_WAIT = 30.0
 """Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
 
@@ -85,6 +88,8 @@ class UnstoredPages:
         self.resume: Callable[[Claimed, float], None]
         """Sends a row as usual again, if not after a monotonic time."""
         self._pages: dict[str, UnstoredPage] = {}
+        self._postponed: dict[str, UnstoredPage] = {}
+        """Pages that this replica has put off, and whose lease it has given back: the store has them."""
         self._back_at = 0.0
 
     @property
@@ -130,9 +135,32 @@ class UnstoredPages:
             if incident is not None:
                 self.snapshots.keep(incident)
 
+    def postpone(self, row: Claimed, wait: float, tried: bool) -> None:
+        """Remember a page that is due again in `wait` seconds: should the store be away then, it is tried without it.
+
+        `tried`: the vendor has refused it, or has not answered.
+        """
+        if row.to.paging and (row.member in self._postponed or len(self._postponed) < MOST):
+            now = self.clock.monotonic()
+            # Its lease has ended: it is never sent under it.
+            self._postponed[row.member] = UnstoredPage(row, -math.inf, now, now + wait, row.attempts + tried)
+
+    def claimed(self, row: Claimed) -> None:
+        """Forget that `row` was postponed: it is being sent."""
+        self._postponed.pop(row.member, None)
+
+    def _take_postponed(self, now: float) -> None:
+        # What is long past its time was claimed by another replica, which remembers it now.
+        left = {member: one for member, one in self._postponed.items() if now - one.next_at <= CLAIMED_WITHIN}
+        if self.monitor.gone:
+            self._pages, left = {**left, **self._pages}, {}
+        self._postponed = left
+
     def run_once(self) -> None:
         """While the store is away: start what is due. Once it is back: write down what was sent, forget the rest."""
         now = self.clock.monotonic()
+        if self._postponed:
+            self._take_postponed(now)
         if not self.monitor.gone:
             self._settle(now)
             return

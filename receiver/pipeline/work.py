@@ -89,6 +89,7 @@ class Work:
         self.unstored = UnstoredPages(setting, due, monitor, self.snapshots, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.steps: UnstoredSteps
+        self.deliver.postponed = self.unstored.postpone
         self.intake: Intake
         self.timekeeper = Timekeeper(setting, due, incidents, clock, lambda: self.intake)
         self._loaded = False
@@ -307,6 +308,11 @@ class Work:
         self.spawn("deliver", send, Lane.DELIVERIES)
 
     async def _send(self, row: Claimed, latest: float) -> None:
+        self.unstored.claimed(row)
+        if self.monitor.gone and self._called_for(row):
+            # A store that is merely too slow still takes commits: two more round trips would make the page late.
+            self.unstored.add(row, latest, StoreAway("the store is away"))
+            return
         try:
             await self.deliver.one(row, latest)
         except IncidentUnreadable as error:
@@ -319,6 +325,10 @@ class Work:
             self.metrics.loop_errors.labels("deliver").inc()
             log.exception("delivery_spoiled", id=row.member)
             await self.deliver.spoiled(row, error)
+
+    def _called_for(self, row: Claimed) -> bool:
+        # Whether it is a page that was not sent yet, of an incident that this replica remembers.
+        return row.to.paging and "sent" not in row.memory and self.snapshots.get(row.uid) is not None
 
     async def _timers(self) -> None:
         try:

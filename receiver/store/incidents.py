@@ -220,8 +220,13 @@ class Incidents:
         since = self.keys.named("receivers_since")
         async with self.connection.guarded() as client:
             # Asked first: a store that is full takes no name, not even one that it has.
-            known = await client.sismember(self.keys.named("receivers"), receiver)
-            if not known and await client.sadd(self.keys.named("receivers"), receiver):
+            pipe = self.connection.pipeline(client)
+            pipe.sismember(self.keys.named("receivers"), receiver)
+            pipe.hget(since, receiver)
+            known, known_since = await pipe.execute()
+            if known:
+                return int(known_since or 0)
+            if await client.sadd(self.keys.named("receivers"), receiver):
                 await client.hsetnx(since, receiver, str(at_ms))
             return int(await client.hget(since, receiver) or 0)
 

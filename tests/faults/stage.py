@@ -87,7 +87,7 @@ class Stage:
         content = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
         content["server"]["listen"] = f"127.0.0.1:{port}"
         content["redis"] |= {"namespace": self.namespace, "data_dir": str(self.folder / "data"), **redis}
-        content["redis"]["url"] = self.store.url if self.store else "embedded"
+        content["redis"]["url"] = self.store_url(number)
         content["incidents"]["monitor_for"] = f"{MONITOR_FOR:g}s"
         # Every group is judged by its own pages here; what a storm holds back has stories of its own.
         content["ingest"]["storm"] = {"incidents": 1_000_000, "within": "1s"}
@@ -102,6 +102,10 @@ class Stage:
         path = self.folder / f"service-{number}.yaml"
         path.write_text(yaml.safe_dump(content), "utf-8")
         return path
+
+    def store_url(self, number: int) -> str:
+        """Return the address by which a service reaches the store."""
+        return self.store.url if self.store else "embedded"
 
     async def start(self, number: int = 0, kill_at: str = "") -> None:
         """Start a service and wait until it is ready."""

@@ -19,9 +19,9 @@ class SlowStore:
     and takes no bandwidth. Both may be changed while it runs.
     """
 
-    def __init__(self, folder: Path, store: Path) -> None:
+    def __init__(self, folder: Path, store: Path, name: str = "slow") -> None:
         """`store` is the store's socket; this one is made in `folder`, whose path has to be short."""
-        self.socket = folder / "slow"
+        self.socket = folder / name
         self.store = store
         self.least = self.most = 0.0
         self._server: asyncio.Server | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from receiver.incident.verdict import Outcome
 from receiver.model.alert import parse_notification
 from receiver.model.incident import State
 from receiver.store.conditions import StoreUnreachable
@@ -171,3 +172,85 @@ async def test_a_row_of_another_replica_goes_out_without_the_store(
     outworld.server.restart()
     await outworld.beats(6)
     assert len(outworld.sent()) == 2
+
+
+async def test_one_that_the_vendor_has_refused_before_is_tried_again_without_the_store(outworld: Outworld) -> None:
+    await outworld.open()
+    outworld.pagerduty.script.extend([Answer(status=503)] * 2)
+    await outworld.knock_taken(DOWN)
+    await outworld.one.work.idle()
+    assert len(outworld.pagerduty.received) == 2, "both people's pages are due again, and the store has them"
+    await outworld.kill()
+    await outworld.beats(10)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+    outworld.server.restart()
+    await outworld.beats(4)
+    await outworld.forward("1m")
+    assert len(outworld.sent()) == 2, "nobody sends it again"
+    (incident,) = await outworld.incidents()
+    receipts = await outworld.one.incidents.receipts(incident.uid)
+    assert {one["to"] for one in receipts if one["outcome"] == "delivered"} >= {"alice", "eng-lead"}
+    await outworld.post(notification(alert("ApiDown", firing=False)))
+    await outworld.forward("16m")
+    assert outworld.pagerduty.open() == []
+
+
+async def test_one_that_waits_for_the_quota_of_its_vendor_does_not_wait_for_the_store(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+
+    async def wait(*_: Any) -> tuple[int, int]:
+        return 3000, 1
+
+    monkeypatch.setattr(outworld.one.work.deliver.pace, "draw", wait)
+    await outworld.knock_taken(DOWN)
+    await outworld.one.work.idle()
+    assert outworld.pagerduty.received == []
+    await outworld.kill()
+    await outworld.beats(10)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+
+
+async def test_one_that_another_replica_has_sent_is_not_sent_again(outworld: Outworld) -> None:
+    await outworld.open(replicas=2)
+    outworld.pagerduty.script.extend([Answer(status=503)] * 2)
+    await outworld.knock_taken(DOWN)
+    await outworld.one.work.idle()
+    for _ in range(8):
+        outworld.clock.forward("1s")
+        await outworld.replicas[1].turn()
+        await outworld.replicas[1].work.idle()
+    await outworld.one.turn()
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+    await outworld.kill()
+    await outworld.beats(20)
+    assert len(outworld.sent()) == 2
+
+
+async def test_a_commit_that_is_answered_after_its_request_pages_at_once(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    one, written, answered = outworld.one, asyncio.Event(), asyncio.Event()
+    commit = one.incidents.commit
+
+    async def late(*args: Any, **more: Any) -> Any:
+        done = await commit(*args, **more)
+        written.set()
+        await answered.wait()
+        return done
+
+    monkeypatch.setattr(one.incidents, "commit", late)
+    request = asyncio.create_task(outworld.knock_taken(DOWN))
+    await written.wait()
+    request.cancel()
+    await asyncio.wait({request})
+    assert request.cancelled()
+    answered.set()
+    while not outworld.rung():
+        await one.work.idle()
+        await asyncio.sleep(0)
+    answer = await outworld.post(DOWN)
+    assert answer.foremost.outcome is Outcome.DUPLICATE
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]

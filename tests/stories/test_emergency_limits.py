@@ -43,6 +43,17 @@ async def test_a_group_that_shrinks_keeps_its_page_key(outworld: Outworld) -> No
     assert outworld.pagerduty.rung == 1
 
 
+async def test_a_group_that_shrinks_before_it_is_paged_has_one_key_at_every_replica(outworld: Outworld) -> None:
+    await outworld.open(replicas=2)
+    await outworld.kill()
+    await outworld.knock(group(1, 2, 3, 4, 5), to=0)
+    await outworld.knock(group(4, 5), to=0)
+    await outworld.knock(group(1, 2, 3, 4, 5), to=1)
+    await outworld.beats(5)
+    assert len(outworld.sent()) == 2
+    assert len(set(outworld.sent())) == 1
+
+
 async def test_what_a_maintenance_window_holds_is_not_paged(outworld: Outworld) -> None:
     await outworld.open()
     one = outworld.one

@@ -1,0 +1,1 @@
+"""Two replicas, and a proxy before each one's store that is cut off, slow or there."""

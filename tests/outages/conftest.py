@@ -1,0 +1,12 @@
+"""Every test of this folder runs real processes against the clock: nothing else may run beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test of this folder the marker of the fault tests."""
+    for item in items:
+        if "tests/outages/" in item.path.as_posix():
+            item.add_marker(pytest.mark.faults)

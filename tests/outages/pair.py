@@ -1,0 +1,131 @@
+"""Two real replicas that share a namespace, each with a fault proxy between itself and the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from tests.faults.programs import Fakes, Valkey
+from tests.faults.sender import Probe
+from tests.faults.stage import QUICK, Change, Stage, vendors_and_store
+from tests.faults.waiting import until
+from tests.outages.pager import Pager
+from tests.outages.proxy import FaultProxy
+
+OVER = {"resolved", "closed"}
+BACK_WITHIN = 15.0
+"""Seconds in which a replica has to know that its store is back."""
+
+
+class Pair(Stage):
+    """Two replicas, their proxies, and what the pager has seen of them."""
+
+    def __init__(
+        self, folder: Path, store: Valkey, fakes: Fakes, proxies: Sequence[FaultProxy], namespace: str
+    ) -> None:
+        """Nothing is started yet."""
+        super().__init__(folder, store, fakes, namespace, plain=True)
+        self.proxies = list(proxies)
+
+    def store_url(self, number: int) -> str:
+        """Return the address of a replica's proxy."""
+        return self.proxies[number].url
+
+    @property
+    def pager(self) -> Pager:
+        """What the pager has seen of this pair."""
+        return Pager.read(self._mine())
+
+    def cut(self) -> None:
+        """Cut both replicas off from the store."""
+        for proxy in self.proxies:
+            proxy.cut()
+
+    def mend(self) -> None:
+        """Let both replicas reach the store again."""
+        for proxy in self.proxies:
+            proxy.mend()
+
+    async def refused(self, probe: Probe, to: int, *, firing: bool = True) -> None:
+        """Post to a replica that cannot store it."""
+        entry = await self.sender.post(probe, firing=firing, to=to)
+        assert entry["status"] == 503, entry
+
+    async def taken(self, probe: Probe, to: int, *, firing: bool = True) -> dict[str, Any]:
+        """Post to a replica that stores it, and return what it answers."""
+        entry = await self.sender.post(probe, firing=firing, to=to)
+        assert entry["status"] == 200, entry
+        said: dict[str, Any] = entry["said"]
+        return said
+
+    async def back(self) -> None:
+        """Wait until both replicas know that the store is there."""
+        for number in range(len(self.services)):
+
+            async def up(number: int = number) -> bool:
+                return bool((await self.get("/healthz", number))["store"]["up"])
+
+            await until(up, f"replica {number} to have its store back", BACK_WITHIN)
+
+    async def kinds(self, incident: str) -> list[str]:
+        """Return the kinds of an incident's events."""
+        return [event["kind"] for event in (await self.get(f"/api/v1/incidents/{incident}/timeline", 1))["items"]]
+
+    async def over(self, count: int) -> bool:
+        """Return whether there are that many incidents, and all of them are over."""
+        states = [one["state"] for one in await self.incidents(1)]
+        return len(states) == count and set(states) <= OVER
+
+    async def nothing_open(self, count: int, within: float = 20.0) -> None:
+        """Wait until there are that many incidents, all of them over, and no page is open at the pager."""
+
+        async def ended() -> bool:
+            return not self.pager.open and await self.over(count) and await self.owed() == 0
+
+        await until(ended, f"the end of {count} incidents and of every page", within)
+
+    async def rows(self) -> list[dict[str, str]]:
+        """Return the rows of pages that the store holds."""
+        assert self.store is not None
+        client = Redis.from_url(self.store.url, decode_responses=True)
+        try:
+            keys = [key async for key in client.scan_iter(f"{{{self.namespace}}}:row:* pager *", count=1000)]
+            return [await client.hgetall(key) for key in keys]
+        finally:
+            await client.aclose()
+
+
+@contextlib.asynccontextmanager
+async def pair(
+    folder: Path, *, change: Change | None = None, redis: Mapping[str, str] = QUICK,
+    beside: tuple[Valkey, Fakes] | None = None, namespace: str = "pair",
+) -> AsyncIterator[Pair]:  # fmt: skip
+    """Start everything, and end it with the block.
+
+    `redis`: settings of the store. `beside`: the store and the vendors that several pairs share.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        if beside is None:
+            valkey, fakes = await stack.enter_async_context(vendors_and_store(folder))
+            assert valkey is not None
+        else:
+            valkey, fakes = beside
+        proxies = [
+            await stack.enter_async_context(FaultProxy(valkey.socket.parent, valkey.socket, f"{namespace}{number}"))
+            for number in range(2)
+        ]
+        made = Pair(folder / namespace, valkey, fakes, proxies, namespace)
+        stack.push_async_callback(made.end)
+        await made.open(2, redis=redis, change=change, start=False)
+        await asyncio.gather(made.start(0), made.start(1))
+        yield made
+
+
+def soon(content: dict[str, Any]) -> None:
+    """Let a page without the store go out soon, and what has ended be over soon."""
+    content["incidents"] |= {"monitor_for": "1s", "emergency_after": "500ms"}

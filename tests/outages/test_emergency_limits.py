@@ -1,0 +1,110 @@
+"""What holds a page back with the store holds it back without it: windows, people, storms (reliability F6)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from receiver.model.base import rfc3339
+from tests.faults.sender import Probe
+from tests.faults.waiting import say, until
+from tests.outages.pair import Pair, pair, soon
+from tests.stories.world import alert, notification
+
+MOST = 5
+"""Groups that page one by one within a minute."""
+STORM = 24
+MEMBERS = 5
+
+
+@dataclass(frozen=True)
+class Group(Probe):
+    """A group of alerts of one service; what is not in `members` has ended."""
+
+    service: str = "api"
+    members: tuple[int, ...] = (0,)
+
+    def body(self, *, firing: bool = True, peer: int = 0) -> bytes:
+        """Return its notification."""
+        alerts = [
+            alert(
+                f"Auth{self.name}", firing=firing, labels={"instance": str(one), "service": self.service},
+                starts=rfc3339(self.starts + timedelta(seconds=one)), ends=rfc3339(datetime.now(UTC)),
+            )
+            for one in self.members
+        ]  # fmt: skip
+        return notification(*alerts, group=self.name)
+
+    def left(self, first: int) -> Group:
+        """Return the group without the alerts before `first`."""
+        return Group(self.number, self.severe, self.starts, self.service, self.members[first:])
+
+
+def limits(content: dict[str, Any]) -> None:
+    """Begin a maintenance window of one service an hour ago, and take a storm for one early."""
+    soon(content)
+    began = datetime.now(UTC) - timedelta(hours=1)
+    content["maintenance"] = [
+        {"name": "move", "matchers": ['service="db"'], "weekly": f"{began:%A %H:%M}", "for": "3h", "timezone": "UTC"}
+    ]
+    content["ingest"]["storm"] = {"incidents": MOST, "within": "1m"}
+
+
+async def knock(made: Pair, group: Group) -> None:
+    """Post to both replicas, which cannot store it."""
+    await asyncio.gather(made.refused(group, 0), made.refused(group, 1))
+
+
+async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    async with pair(tmp_path, change=limits) as made:
+        numbers = iter(range(1, 1000))
+
+        def group(**more: Any) -> Group:
+            return Group(next(numbers), False, began, **more)
+
+        closed = group(service="shop")
+        incident = (await made.taken(closed, 0))["incident"]
+        await made.paged(closed)
+        for verb in ("resolve", "close"):
+            await made.post(f"/api/v1/incidents/{incident}/{verb}", {})
+        await until(lambda: not made.pager.open and made.owes(0), "the page of what was closed to be resolved")
+        for number in (0, 1):
+            # A replica that lists what is open has caught up, so it knows of the closing.
+            assert (await made.get("/api/v1/incidents?open=true", number))["items"] == []
+        made.cut()
+        held, shrinking = group(service="db"), group(service="web", members=tuple(range(MEMBERS)))
+        for one in (held, closed, shrinking):
+            await knock(made, one)
+        await made.paged(shrinking)
+        for first in range(1, MEMBERS):
+            await knock(made, shrinking.left(first))
+        storm = [group(service=f"s{number}") for number in range(STORM)]
+        for one in storm:
+            await knock(made, one)
+        listed = lambda: [title for title in made.pager.titles.values() if "Storm:" in title]  # noqa: E731
+        await until(lambda: bool(listed()), "the page that lists the storm")
+        pager = made.pager
+        say(f"{len(pager.triggers)} keys without the store, {listed()[0][:60]}")
+        assert not made.triggers(held), "a window holds it"
+        assert len(made.triggers(closed)) == 1, "a person has closed it"
+        assert pager.twice() == {}, "one key however a group shrinks"
+        assert len(pager.triggers) <= 1 + 2 * MOST + 1
+
+        made.mend()
+        await made.back()
+        # Alertmanager sends what was refused again, to whichever replica is next.
+        for number, one in enumerate([held, closed, shrinking.left(MEMBERS - 1), *storm]):
+            await made.sender.deliver(one, to=number % 2)
+        states = {one["id"]: one["state"] for one in await made.incidents()}
+        assert len(states) == 1 + 2 + STORM + 1, "closed, held, shrinking, and those of the storm with their own"
+        assert states[incident] == "closed"
+        for number, one in enumerate([held, closed, shrinking, *storm]):
+            await made.taken(one, number % 2, firing=False)
+        (whole,) = [one["id"] for one in await made.incidents() if one["title"].startswith("Storm")]
+        await made.post(f"/api/v1/incidents/{whole}/resolve", {})
+        await made.nothing_open(len(states))
+        assert made.pager.repeated() == []

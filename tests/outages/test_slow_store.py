@@ -1,0 +1,96 @@
+"""A store that is too slow for a webhook: SEV-1 and SEV-2 are paged within 5 s all the same (reliability F3)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.faults.stage import vendors_and_store
+from tests.faults.waiting import say, until
+from tests.load.sender import Sender
+from tests.outages.pair import Pair, pair
+
+PAGED_WITHIN = 5.0
+"""Seconds from the first arrival to the page (issue 17)."""
+DELAYS = ((0.1, 0.45, 0.75, None), (0.3, 0.6, 1.0))
+"""Seconds a command, one after the other, of two pairs beside each other; None: fast and slow in turn."""
+SECONDS, RATE = 3.0, 1.5
+"""For how long, and how many a second, new groups begin at each of them."""
+OVER = 9.0
+"""Seconds after which each alert has ended."""
+
+
+def quick(content: dict[str, Any]) -> None:
+    """Let what has ended be over soon."""
+    content["incidents"]["monitor_for"] = "1s"
+
+
+def delay(made: Pair, seconds: float) -> None:
+    """Let each command of both replicas take that much longer."""
+    for proxy in made.proxies:
+        proxy.delay(seconds)
+
+
+@contextlib.asynccontextmanager
+async def slowed(made: Pair, seconds: float | None) -> AsyncIterator[None]:
+    """Keep the store slow for the time of the block."""
+
+    async def alternate() -> None:
+        while True:
+            delay(made, 0.1)
+            await asyncio.sleep(0.7)
+            delay(made, 1.0)
+            await asyncio.sleep(1.3)
+
+    changing = asyncio.create_task(alternate()) if seconds is None else None
+    delay(made, seconds or 0.1)
+    try:
+        yield
+    finally:
+        if changing is not None:
+            changing.cancel()
+        delay(made, 0.0)
+
+
+async def late(made: Pair, sender: Sender, seconds: float | None) -> list[str]:
+    """Send groups while the store is slow, and return what was paged too late."""
+    before = len(sender.groups)
+    async with slowed(made, seconds):
+        await sender.run(RATE, SECONDS, resolve_after=OVER)
+        groups = sender.groups[before:]
+        with contextlib.suppress(AssertionError):
+            await until(lambda: made.pager.first.keys() >= {one.name for one in groups}, "the pages", PAGED_WITHIN + 2)
+    first = made.pager.first
+    took = sorted(round(first.get(group.name, 1e12) - group.first_try, 2) for group in groups)
+    say(f"{seconds or 'alternating'} s a command: paged after {took}")
+    await made.back()
+    return [] if took[-1] <= PAGED_WITHIN else [f"{seconds}: paged after {took}"]
+
+
+async def breaches(made: Pair, delays: Sequence[float | None]) -> list[str]:
+    """Let the store of `made` be slow in each of these ways, and return what was not as promised."""
+    sender = Sender([service.url for service in made.services], severe_each=2)
+    try:
+        await sender.run(2.0, 1.0, resolve_after=OVER)
+        found = [text for seconds in delays for text in await late(made, sender, seconds)]
+        await until(lambda: all(group.ended for group in sender.groups), "the end of every alert", 40.0)
+        await made.nothing_open(len(sender.groups), within=30.0)
+    finally:
+        await sender.close()
+    return found + [f"{who} has the keys {keys}" for who, keys in made.pager.twice().items()]
+
+
+async def test_every_page_is_out_within_five_seconds_under_one_key(tmp_path: Path) -> None:
+    async with vendors_and_store(tmp_path) as (valkey, fakes), contextlib.AsyncExitStack() as stack:
+        assert valkey is not None
+        pairs = [
+            await stack.enter_async_context(
+                pair(tmp_path, change=quick, redis={}, beside=(valkey, fakes), namespace=f"slow{number}")
+            )
+            for number in range(len(DELAYS))
+        ]
+        found = await asyncio.gather(*map(breaches, pairs, DELAYS))
+        assert [text for one in found for text in one] == []
