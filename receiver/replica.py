@@ -346,7 +346,7 @@ class Replica:
 
     async def settle(self) -> None:
         """Claim nothing more, and let what is being sent end."""
-        self.supervisor.stopping = True
+        self.supervisor.stopping = self.refused.stopping = True
         await self.work.stop(self.setting.deadline.total_seconds() + 1)
 
     async def close(self) -> None:

@@ -22,7 +22,6 @@ from receiver.model.notice import Action, AlertLine, Notice, Receipt
 from receiver.model.public import PublicNews
 from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
-from receiver.pipeline.owing import RECEIPT
 from receiver.pipeline.refused_keys import REASON, RefusedKeys
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.unreadable_incidents import UnreadableIncidents
@@ -131,10 +130,7 @@ class Deliver:
         notice = await self._notice(row, incident, lines, channel, setting, now)
         if notice is None:
             # Overtaken: what it would have said is not true any more, or was said.
-            memory = dict(row.memory)
-            told = memory.pop(RECEIPT, None)
-            more = {"memory": memory, "receipt": told} if told else {}
-            await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last, **more)
+            await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last)
             return
         if row.attempts >= SPOILED - 2:
             notice = plain(notice) if row.memory.get("spoiled") else notice
@@ -267,7 +263,6 @@ class Deliver:
         now = self.clock.now()
         memory = {**row.memory, **receipt.memory}
         memory.pop("spoiled", None)
-        memory.pop(RECEIPT, None)
         memory.pop(SLOT, None)
         if row.to.paging:
             memory["sent"] = notice.action

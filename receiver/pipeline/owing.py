@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from receiver.incident.audience import destination
@@ -12,12 +13,10 @@ from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.notice import Action
 from receiver.model.severity import Severity
+from receiver.pipeline.notices import page_action
 from receiver.pipeline.setting import Setting
 from receiver.store.change import Committed, Row
 from receiver.store.claimed import Claimed
-
-RECEIPT = "receipt"
-"""In a row's memory: the receipt of a page that was sent without the store, to be written down."""
 
 
 def member_of(uid: str, channel: str, address: str) -> str:
@@ -32,6 +31,7 @@ def rows(
     last: dict[Destination, int] = {}
     for event in events:
         last.update(dict.fromkeys(event.to, event.seq))
+    pages = {(page.channel, page.key): page for page in incident.pages}
     accepted = {destination(page): _receipt(page) if sent else None for page, sent in adopted}
     urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
     made = []
@@ -39,10 +39,13 @@ def rows(
         lane = f"{to.channel}!" if to.paging and urgent else to.channel
         # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
         told = accepted.get(to)
-        memory = {"sent": "trigger", RECEIPT: {**told, "seq": seq}} if told else None
-        made.append(
-            Row(member_of(incident.uid, to.channel, to.address), lane, to, seq, memory, 1 if to in accepted else 0)
-        )
+        row = Row(member_of(incident.uid, to.channel, to.address), lane, to, seq, tries=1 if to in accepted else 0)
+        if told is not None:
+            # Where its person is still to be paged, nothing is left to be sent until something new happens.
+            page = pages.get((to.channel, to.address))
+            done = page is not None and page_action(page, incident) is Action.TRIGGER
+            row = replace(row, memory={"sent": "trigger"}, receipt={**told, "seq": seq}, done=done)
+        made.append(row)
     return made
 
 

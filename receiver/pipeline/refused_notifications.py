@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import orjson
 import structlog
@@ -38,6 +39,10 @@ AGAIN = 0.2
 """Seconds between two attempts to commit one notification."""
 ADOPT_AGAIN = 0.5
 """The same, for one that was paged: nobody waits for it."""
+ADOPTING = 8
+"""Pages that are adopted at once: their commands travel together, on the connections of refused notifications."""
+ORDERED = 0.5
+"""Seconds after which the order in which thousands are adopted is made anew."""
 ERRORS = 3
 """Attempts that may fail for a reason that nobody has thought of before it is paged without the store."""
 ADOPT_TRIES = 3
@@ -115,9 +120,15 @@ class RefusedNotifications:
         """Runs a step beside the caller."""
         self.all_settled: Callable[[], None] = lambda: None
         """Called when nothing is owed any more."""
+        self.stopping = False
+        """Whether this process ends: no attempt begins because another one has ended."""
         self._debts: dict[str, Debt] = {}
         self._bytes = 0
         self._unparsed: deque[tuple[bytes, float]] = deque()
+        self._order: deque[Debt] = deque()
+        """What is to be attempted next, as of the last look."""
+        self._ordered_at = 0.0
+        self._busy = 0
         self._added = asyncio.Event()
         self._adopting_storm = False
 
@@ -219,8 +230,8 @@ class RefusedNotifications:
         debt.first = None
         debt.parts = await self._judged(notification, setting)
         debt.episodes = {**_episodes(debt.parts), **debt.episodes}
-        debt.rank = min((d.severity.rank for part in debt.parts for d in part.decisions.values()), default=UNKNOWN)
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
+        debt.rank = min((severity.rank for severity in severities), default=UNKNOWN)
         if not debt.pages and severities.isdisjoint(PAGED):
             self._forget(debt)  # it is sent again; here it would take the room of one that pages
 
@@ -249,7 +260,14 @@ class RefusedNotifications:
 
     def _start(self) -> None:
         now = self.clock.monotonic()
-        free = SIZES[Lane.DEBTS] - sum(debt.busy for debt in self._debts.values())
+        if not self._order or self._added.is_set() or now - self._ordered_at >= ORDERED:
+            self._added.clear()
+            self._ordered_at, self._order = now, deque(self._ordered(now))
+        if self.pages.storm and not self.monitor.away:
+            self._start_storm()
+        self._start_next()
+
+    def _ordered(self, now: float) -> list[Debt]:
         waiting = [debt for debt in self._debts.values() if not debt.busy and now >= debt.next_at]
         if self.monitor.away:
             # What was paged waits for the store; what was not is tried all the same.
@@ -257,12 +275,18 @@ class RefusedNotifications:
         elif self.pages.storm:
             # First the incident of the storm: what is part of it joins it, and pages nobody by itself.
             waiting = [debt for debt in waiting if not debt.capped]
-            self._start_storm()
-        waiting = [debt for debt in waiting if not any(page.busy for page in debt.pages)]
-        order = sorted(waiting, key=lambda debt: (debt.capped, bool(debt.pages), debt.rank, debt.since))
-        for debt in order[: max(0, free)]:
+        return sorted(waiting, key=lambda debt: (debt.capped, bool(debt.pages), debt.rank, debt.since))
+
+    def _start_next(self) -> None:
+        # Also as soon as an attempt has ended: thousands that are owed do not wait for the next look at them.
+        while self._order and self._busy < (ADOPTING if self._order[0].pages else SIZES[Lane.DEBTS]):
+            debt = self._order.popleft()
+            gone = self._debts.get(_group(debt.notification)) is not debt or (self.monitor.away and debt.decided)
+            if gone or debt.busy or any(page.busy for page in debt.pages):
+                continue
             debt.busy = True
-            self.spawn("refused", lambda debt=debt: self._attempt(debt))  # type: ignore[misc]
+            self._busy += 1
+            self.spawn("refused", partial(self._attempt, debt))
 
     def _start_storm(self) -> None:
         if self._adopting_storm or any(page.busy for page in self.pages.storm):
@@ -294,6 +318,9 @@ class RefusedNotifications:
             raise
         finally:
             debt.busy = False
+            self._busy -= 1
+        if not self.stopping:
+            self._start_next()
 
     async def _commit(self, debt: Debt) -> None:
         # What is left until it is paged: an attempt that goes on beyond that would hold the page up.

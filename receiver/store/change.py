@@ -43,6 +43,10 @@ class Row:
     memory: dict[str, Any] | None = None
     """Set when something is known to have been sent before (an adopted emergency page)."""
     tries: int = 0
+    receipt: dict[str, Any] | None = None
+    """Of what was sent before."""
+    done: bool = False
+    """Whether nothing is left to be sent: the row is not due, unless somebody is just sending it."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,8 @@ def arguments(
                 row.last,
                 orjson.dumps(row.memory).decode() if row.memory is not None else "",
                 row.tries,
+                orjson.dumps(row.receipt).decode() if row.receipt is not None else "",
+                int(row.done),
             ]
             for row in change.rows
         ],

@@ -222,6 +222,26 @@ async def test_an_adopted_page_counts_as_claimed_before(rooms: Rooms) -> None:
     assert (row.memory, row.tries) == ({"sent": "trigger"}, 2)
 
 
+async def test_what_was_sent_before_is_done_with_its_commit(rooms: Rooms) -> None:
+    sent = owing(memory={"sent": "trigger"}, tries=1, receipt={"ok": 1}, done=True)
+    done = await rooms.owed(sent)
+    assert done.incident is not None
+    assert (done.leased, score(rooms)) == ((), None)
+    assert await rooms.incidents.receipts(done.incident.uid) == [{"ok": 1}]
+    assert 0 < rooms.raw.ttl(rooms.named(f"receipts:{done.incident.uid}")) <= 1000
+    (row,) = await rooms.leased(await again(rooms, done, last=4))
+    assert (row.cursor, row.memory, row.tries) == (1, {"sent": "trigger"}, 1), "what comes next is sent"
+
+
+async def test_what_somebody_is_sending_is_not_done_by_a_commit(rooms: Rooms) -> None:
+    done, row = await one(rooms)
+    assert done.incident is not None
+    later = owing(memory={"sent": "trigger"}, last=4, receipt={"ok": 1}, done=True)
+    assert (await rooms.commit(grown(done.incident, rows=[later]))).leased == ()
+    assert score(rooms) == MS + LEASE
+    assert await rooms.due.complete(row, Outcome.DONE, MS + 10, said=3) == "more"
+
+
 async def test_free_ends_every_lease_and_nothing_else(rooms: Rooms) -> None:
     done = await rooms.owed(owing(), owing(CHAT, lane="chat", member="chat-row"), owing(member="later"))
     leased, chat, later = await rooms.leased(done)

@@ -141,3 +141,28 @@ async def test_a_storm_is_capped_and_then_paged_once_with_a_list(outworld: Outwo
     await outworld.one.respond.act(storm.uid, Resolve(), ALICE, outworld.clock.now())
     await outworld.quiet()
     assert outworld.pagerduty.open() == []
+
+
+async def test_pages_are_adopted_one_after_another_without_waiting_for_the_next_look(outworld: Outworld) -> None:
+    await outworld.open()
+    await outworld.kill()
+    for number in range(20):
+        service = f"shop{number}"
+        await outworld.knock(notification(alert("ApiDown", labels={"service": service}), group=service))
+    await outworld.beats(6)
+    assert outworld.pagerduty.rung == 40
+    outworld.server.restart()
+    one = outworld.one
+    await one.turn()
+    assert not one.monitor.away
+    await one.refused.run_once()
+    await one.work.idle()
+    assert len(one.refused) == 0
+    incidents = await outworld.incidents()
+    assert len(incidents) == 20
+    for incident in incidents:
+        receipts = await one.incidents.receipts(incident.uid)
+        assert sum(told["channel"] == "pager" for told in receipts) == 2, "written with the commit"
+    await outworld.forward("1m")
+    assert outworld.pagerduty.rung == 40
+    assert len(outworld.sent()) == 40

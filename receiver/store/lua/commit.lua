@@ -8,7 +8,8 @@
 --          about (severity|uid|id of an incident that the notification repeats, when none is written),
 --          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
 --          tombs = [[fingerprint, ms], ...], untomb = [fingerprint, ...],
---          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries], ...], timers = [[member, ms or 0], ...],
+--          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries, receipt JSON or "",
+--          1 when nothing is left to be sent], ...], timers = [[member, ms or 0], ...],
 --          held = [[group, JSON, ms], ...], unheld = [group, ...],
 --          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
 --          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
@@ -180,7 +181,16 @@ if writes then
       if score then redis.call('ZADD', p .. 'due:' .. lane, score, member) end
     end
     -- Leased by somebody who is sending: its completion sees that `last` has moved on. Told to wait by the vendor: it waits.
-    if tonumber(was[1] or '0') <= h.now and tonumber(was[3] or '0') <= h.now then
+    local idle = tonumber(was[1] or '0') <= h.now and tonumber(was[3] or '0') <= h.now
+    if row[7] ~= '' then
+      redis.call('RPUSH', p .. 'receipts:' .. h.uid, row[7])
+      redis.call('LTRIM', p .. 'receipts:' .. h.uid, -500, -1)
+      redis.call('EXPIRE', p .. 'receipts:' .. h.uid, h.ttl)
+    end
+    if idle and row[8] == 1 then
+      redis.call('HSET', key, 'cursor', row[4], 'token', '', 'until', 0, 'attempts', 0, 'tries', 0)
+      redis.call('ZREM', p .. 'due:' .. lane, member)
+    elseif idle then
       redis.call('HSET', key, 'token', h.token, 'until', h.now + h.lease)
       redis.call('HINCRBY', key, 'tries', 1)
       redis.call('ZADD', p .. 'due:' .. lane, h.now + h.lease, member)
