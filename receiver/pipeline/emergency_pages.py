@@ -12,8 +12,7 @@ import structlog
 
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
-from receiver.incident.audience import episode_of
-from receiver.incident.emergency import above_limit, emergency_pages, storm_began, storm_pages
+from receiver.incident.emergency import above_limit, emergency_pages, first_episode, storm_began, storm_pages
 from receiver.incident.storm import KEY as STORM
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
@@ -105,7 +104,7 @@ class EmergencyPages:
                     capped = True
                     continue
                 self._paged[part.key] = now
-            self._episodes.setdefault(part.key, episode_of(a.starts_at for a in part.alerts if a.firing))
+            self._episodes.setdefault(part.key, first_episode(part, known))
             made += [self._add(page, bare_incident(part, page, now, setting.policy)) for page in found]
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()

@@ -31,7 +31,7 @@ from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
-from receiver.store.change import Change, Committed, Stale, new_uid
+from receiver.store.change import Change, Committed, Repeated, Stale, new_token, new_uid
 from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
@@ -46,6 +46,8 @@ STRAIGHT = 50
 """Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
 DIGESTS = 10_000
 """Groups of which the digest of the last notification is kept."""
+OLD = 5.0
+"""Seconds after which a decision that is made anew is about an old notification."""
 TRIES = 12
 """Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
 
@@ -111,6 +113,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
+        self.unheard: Callable[[str, float], None] = lambda token, began: None
+        """Told of each commit that was sent and not answered: its token, and when (monotonic)."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -233,7 +237,11 @@ class Intake:
         # `straight`: it may still turn out to be a repetition.
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
+        began = self.clock.monotonic()
         for _ in range(TRIES):
+            if not part.released and self.clock.monotonic() - began > OLD:
+                # This process stood still in the middle of it: what has ended since is left out, as of a kept copy.
+                part = replace(part, late=True)
             known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
             if straight and known.seen is not None and known.seen.digest == text:
                 return [_again(known.seen)]
@@ -394,16 +402,30 @@ class Intake:
             unpoint=unpoint,
             summary=summary,
         )
-        began = self.clock.monotonic()
-        done = await self.incidents.commit(
-            change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
-        )
+        done, began = await self._written(change, setting, now)
         if done.incident is not None and summary is not None:
             written = summary._replace(id=done.incident.id, version=done.incident.version)
             self.mirror.committed(written, done.incident, done.number)
         if done.leased:
             self.deliver(done, began, fresh_pages(done, change.rows, verdict.events, to_ms(now)))
         return done
+
+    async def _written(self, change: Change, setting: Setting, now: datetime) -> tuple[Committed, float]:
+        # The outcome, and when it was sent. What nothing is heard of may have been written, and leased to us.
+        began, token, heard = self.clock.monotonic(), new_token(), False
+        number = setting.id_parts(now)
+        try:
+            done = await self.incidents.commit(
+                change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=number, token=token
+            )
+            heard = True
+        except (Stale, Repeated):
+            heard = True
+            raise
+        finally:
+            if not heard:
+                self.unheard(token, began)
+        return done, began
 
     def _since(self, setting: Setting, now: datetime) -> int:
         storm = setting.policy.storm

@@ -21,6 +21,7 @@ from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice
+from receiver.pipeline.cancelled_pages import CANCELLED, number_of
 from receiver.pipeline.deliver import PAGE_WAIT, AttemptMade, ReceiptNotStored
 from receiver.pipeline.notices import page_notice
 from receiver.pipeline.setting import Setting
@@ -181,9 +182,10 @@ class UnstoredPages:
     def _completion(self, one: UnstoredPage, notice: Notice, now: datetime) -> dict[str, Any]:
         page = notice.page
         memory = {**one.row.memory, "sent": notice.action, "rung": True}
+        memory.pop(CANCELLED, None)
         if page is not None:
             memory["called"] = page.seq
-        receipt = {
+        receipt: dict[str, Any] = {
             "at": rfc3339(now),
             "channel": one.row.to.channel,
             "to": page.person if page else None,
@@ -192,6 +194,8 @@ class UnstoredPages:
             "attempts": one.attempts,
             "seq": one.row.last,
         }
+        if (number := number_of(notice)) is not None:
+            receipt["page"] = number
         return {"said": one.row.last, "memory": memory, "receipt": receipt, "triggered": True}
 
     @staticmethod

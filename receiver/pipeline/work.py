@@ -27,6 +27,7 @@ from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
+from receiver.pipeline.unheard_commits import UnheardCommits
 from receiver.pipeline.unstored_pages import UnstoredPages
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
@@ -81,6 +82,7 @@ class Work:
         self._leased: list[tuple[str, str, float]] = []
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = False
+        self.unheard = UnheardCommits(due.connection, clock, setting)
         self._stopping = asyncio.Event()
         self._snapshots: OrderedDict[str, Incident] = OrderedDict()
         self.unstored = UnstoredPages(setting, due, monitor, self._snapshot, clock, metrics)
@@ -102,6 +104,7 @@ class Work:
     def attach(self, intake: Intake) -> None:
         """Make the intake known to the loop."""
         self.intake = intake
+        intake.unheard = self.unheard.add
 
     def renew(self) -> None:
         """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
@@ -163,6 +166,7 @@ class Work:
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
             return
         self.pool.refill_all()
+        self._leased += await self.unheard.take()
         self._fetch_soon()
         if not self._loaded:
             await self.load()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 
 from receiver.model.event import Event, Kind
 from receiver.model.incident import AlertRecord, Incident
-from receiver.store.change import Change, Committed, Repeated, Stale, arguments, record_of
+from receiver.store.change import Change, Committed, Repeated, Stale, arguments, new_token, record_of
 from receiver.store.connection import Connection, Script
 from receiver.store.steps import PARSED, stepped
 
@@ -112,12 +111,15 @@ class Incidents:
             seen=Seen(*seen.split("|", 3)) if seen else None,
         )
 
-    async def commit(self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str]) -> Committed:
+    async def commit(
+        self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str], token: str = ""
+    ) -> Committed:
         """Write `change`, or nothing. Raises Stale, and StoreAway when it may or may not have been written.
 
-        `number` is prefix, width and suffix of an id, used when the incident is new.
+        `number` is prefix, width and suffix of an id, used when the incident is new. `token` names the commit and what
+        it leases; drawn where it is not given.
         """
-        token = secrets.token_hex(8)
+        token = token or new_token()
         incident = change.incident
         args = arguments(
             change,

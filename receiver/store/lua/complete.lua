@@ -18,8 +18,17 @@ local function follow_trigger()
   redis.call('HDEL', KEYS[1], 'stray')
   redis.call('ZADD', p .. 'due:' .. row[2], now, member)
 end
+-- What a vendor has answered is kept whoever has the row by now.
+local function tell()
+  if ARGV[8] == '' or not row[4] or row[4] == '' then return end
+  redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
+  redis.call('LTRIM', p .. 'receipts:' .. row[4], -500, -1)
+  local left = redis.call('TTL', p .. 'log:' .. row[4])
+  if left > 0 then redis.call('EXPIRE', p .. 'receipts:' .. row[4], left) end
+end
 if row[1] ~= ARGV[3] then
   if ARGV[12] == '1' and row[2] then
+    tell()
     if tonumber(row[5] or '0') > now then redis.call('HSET', KEYS[1], 'stray', 1) else follow_trigger() end
   end
   return 'lost'
@@ -27,12 +36,7 @@ end
 local due = p .. 'due:' .. row[2]
 redis.call('HSET', KEYS[1], 'until', 0, 'token', '')
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'memory', ARGV[7]) end
-if ARGV[8] ~= '' and row[4] ~= '' then
-  redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
-  redis.call('LTRIM', p .. 'receipts:' .. row[4], -500, -1)
-  local left = redis.call('TTL', p .. 'log:' .. row[4])
-  if left > 0 then redis.call('EXPIRE', p .. 'receipts:' .. row[4], left) end
-end
+tell()
 if outcome == 'done' then
   redis.call('HSET', KEYS[1], 'cursor', ARGV[6], 'attempts', 0, 'tries', 0, 'since', now)
   redis.call('HDEL', KEYS[1], 'wait')
