@@ -76,6 +76,7 @@ class Service:
             slack_clicks=replica.slack_clicks,
             work=replica.work,
             reload=self.reloader.reload,
+            stood_still=replica.hang_detector.stood_still,
         )
         self.ports: list[int] = []
         self.rejections = Rejections(replica.metrics)

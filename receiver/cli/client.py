@@ -209,7 +209,8 @@ def receipt_line(one: Mapping[str, Any]) -> str:
     """Return what was sent by one channel: when, to whom, how it went, the vendor's id and answer, attempts."""
     to = f" to {one['to']}" if one.get("to") else ""
     ref = f", id {one['ref']}" if one.get("ref") else ""
-    said = "; ".join(str(one[name]) for name in ("detail", "warning") if one.get(name))
+    why = str(one.get("cancelled") or "").replace("_", " ")
+    said = "; ".join([*(str(one[name]) for name in ("detail", "warning") if one.get(name)), *([why] if why else [])])
     attempts = one.get("attempts") or 1
     tries = f", attempt {attempts}" if attempts > 1 else ""
     action = one.get("action") or "-"

@@ -42,7 +42,7 @@ def emergency_pages(
         return []
     ring, paged = 1, list(sent)
     before: tuple[Page, ...] = ()
-    episode = episode if episode is not None else episode_of(alert.starts_at for alert in firing)
+    episode = episode if episode is not None else first_episode(part, known)
     if known is not None and known.state is State.CLOSED and _closed_over(known, firing, severity):
         return []
     if known is not None and known.state is State.RESOLVED and known.resolved_at is not None:
@@ -61,6 +61,17 @@ def emergency_pages(
     made = _pages(policy, severity, key=key, episode=episode, ring=ring, paged=before, now=now)
     done = {page.key for page in paged}
     return [page for page in made if page.key not in done]
+
+
+def first_episode(part: Part, known: Incident | None, began: int | None = None) -> int:
+    """Return the episode of an incident that a notification would open, as lifecycle finds it with the store.
+
+    An alert that has ended counts while its group names it: the replica that heard of the group first has paged for
+    that one. `began`: the episode of the group's alerts when this replica refused it first; None: of those it names.
+    """
+    episode = began if began is not None else episode_of(alert.starts_at for alert in part.alerts)
+    again = known is not None and known.key == part.key and known.state.over
+    return max(episode, known.episode + 1) if known is not None and again else episode
 
 
 def storm_pages(severity: Severity, policy: Policy, began: datetime, now: datetime) -> list[Page]:

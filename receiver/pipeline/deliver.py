@@ -20,6 +20,7 @@ from receiver.model.base import from_ms, rfc3339, to_ms
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, AlertLine, Notice, Receipt
 from receiver.model.public import PublicNews
+from receiver.pipeline.cancelled_pages import CANCELLED, cancellation, cancelled_because, number_of, said_before
 from receiver.pipeline.circuit import Circuit
 from receiver.pipeline.notices import alert_lines, document_notice, inform_notice, page_notice, plain, stray_notice
 from receiver.pipeline.refused_keys import REASON, RefusedKeys
@@ -129,8 +130,7 @@ class Deliver:
         incident, lines, whole = await self._read(row, setting, now)
         notice = await self._notice(row, incident, lines, channel, setting, now)
         if notice is None:
-            # Overtaken: what it would have said is not true any more, or was said.
-            await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last)
+            await self.overtaken(row, incident, now)
             return
         if row.attempts >= SPOILED - 2:
             notice = plain(notice) if row.memory.get("spoiled") else notice
@@ -147,6 +147,16 @@ class Deliver:
         except StoreAway as condition:
             # The attempt was made: it is not made again before its lease has ended.
             raise AttemptMade(str(condition)) from None
+
+    async def overtaken(self, row: Claimed, incident: Incident | None, now: datetime) -> None:
+        """Write that `row` owes nothing: what it would have said is not true any more, or was said. Raises StoreAway.
+
+        A page that rang nobody ends with a receipt that says why.
+        """
+        more: dict[str, Any] = {}
+        if row.uid and (why := cancelled_because(row, incident)) and not said_before(row.memory):
+            more = {"memory": {**row.memory, CANCELLED: why}, "receipt": cancellation(row, incident, why, now)}
+        await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last, **more)
 
     def resting(self, setting: Setting) -> list[str]:
         """Return the names of the channels that ring people and are given a rest."""
@@ -257,14 +267,18 @@ class Deliver:
         if receipt.room is not None and row.memory.get("room") != receipt.room.id:
             # Commands that are typed there are about this incident.
             await self.incidents.keep_room(receipt.room.id, row.uid)
-        await self._done(row, notice, receipt)
+        await self._done(row, notice, incident, receipt)
 
-    async def _done(self, row: Claimed, notice: Notice, receipt: Receipt) -> None:
+    async def _done(self, row: Claimed, notice: Notice, incident: Incident | None, receipt: Receipt) -> None:
         now = self.clock.now()
         memory = {**row.memory, **receipt.memory}
         memory.pop("spoiled", None)
         memory.pop(SLOT, None)
+        why = cancelled_because(row, incident) if notice.action is not Action.TRIGGER else None
         if row.to.paging:
+            memory.pop(CANCELLED, None)
+            if why:
+                memory[CANCELLED] = why
             memory["sent"] = notice.action
             if notice.action is Action.TRIGGER or row.memory.get("sent") == Action.TRIGGER:
                 memory["rung"] = True
@@ -273,7 +287,8 @@ class Deliver:
         said = max([row.last, *(event.seq for event in notice.events)])
         fresh = receipt.room if receipt.room is not None and row.memory.get("room") != receipt.room.id else None
         room = fresh.name if fresh is not None else None
-        told = self._receipt(row, notice, now, "delivered", ref=receipt.ref, warning=receipt.warning, room=room)
+        more = {"ref": receipt.ref, "warning": receipt.warning, "room": room, CANCELLED: why}
+        told = self._receipt(row, notice, now, "delivered", **more)
         kept = None if receipt.nothing else told
         triggered = notice.action is Action.TRIGGER
         await self._complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept, triggered=triggered)
@@ -374,7 +389,7 @@ class Deliver:
             "outcome": outcome,
             "attempts": row.attempts + 1,
             "seq": row.last,
-            **{name: value for name, value in more.items() if value is not None},
+            **{name: value for name, value in {**more, "page": number_of(notice)}.items() if value is not None},
         }
 
     def _observe(self, row: Claimed, notice: Notice, outcome: str, began: float) -> None:

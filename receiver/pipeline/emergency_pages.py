@@ -12,8 +12,7 @@ import structlog
 
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
-from receiver.incident.audience import episode_of
-from receiver.incident.emergency import above_limit, emergency_pages, storm_began, storm_pages
+from receiver.incident.emergency import above_limit, emergency_pages, first_episode, storm_began, storm_pages
 from receiver.incident.storm import KEY as STORM
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
@@ -99,7 +98,10 @@ class EmergencyPages:
                 capped = True
                 continue
             sent = [one.page for one in self._pages.values()]
-            known, episode = self.mirror.at(part.key), self._episodes.get(part.key, episodes.get(part.key))
+            known = self.mirror.at(part.key)
+            episode = self._episodes.get(part.key)
+            if episode is None:
+                episode = first_episode(part, known, episodes.get(part.key))
             found = emergency_pages(part, known, setting.policy, now, sent, episode)
             if not found:
                 continue
@@ -110,8 +112,7 @@ class EmergencyPages:
                     capped = True
                     continue
                 self._paged[part.key] = now
-            starts = (alert.starts_at for alert in part.alerts if alert.firing)
-            self._episodes.setdefault(part.key, episodes.get(part.key) or episode_of(starts))
+            self._episodes[part.key] = episode
             made += [self.add(page, bare_incident(part, page, now, setting.policy)) for page in found]
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()

@@ -17,6 +17,10 @@ COUNTED = 1.5
 """Seconds that one look adds at most: when the thread itself was late, the whole process was stopped, not the loop."""
 TURN = 0.5
 """Seconds between two signs of life of the loop."""
+STILL = 5.0
+"""Seconds without a sign of life after which what has waited meanwhile may be old: its senders have given up."""
+CATCHES_UP = 1.0
+"""Seconds after that in which such requests are read."""
 
 
 @dataclass
@@ -53,6 +57,8 @@ class HangDetector:
         self._down = down
         self._end = end
         self._turns = 0
+        self._turned_at: float | None = None
+        self._caught_up_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -69,7 +75,16 @@ class HangDetector:
         if self._timer is not None:
             self._timer.cancel()
 
+    def stood_still(self) -> bool:
+        """Return whether this process has just stood still, stopped or blocked: what is read now may have waited."""
+        now = self.clock.monotonic()
+        return now < self._caught_up_at or (self._turned_at is not None and now - self._turned_at > STILL)
+
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = self.clock.monotonic()
+        if self._turned_at is not None and now - self._turned_at > STILL:
+            self._caught_up_at = now + CATCHES_UP
+        self._turned_at = now
         self._turns += 1
         self._timer = loop.call_later(TURN, self._turn, loop)
 

@@ -33,7 +33,7 @@ from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_alerts, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.unreadable_incidents import UnreadableIncidents
-from receiver.store.change import Change, Committed, Stale, new_uid
+from receiver.store.change import Change, Committed, Repeated, Stale, new_token, new_uid
 from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
@@ -53,6 +53,8 @@ FREES = frozenset({
     Kind.ESCALATED, Kind.STEP_PASSED, Kind.RESPONSE_BREACHED, Kind.PAGE_FAILED, Kind.SECOND_ROAD, Kind.EMERGENCY_PAGED,
 })  # fmt: skip
 """What answers, ends or escalates an incident: it is written even when the store's memory is full."""
+OLD = 5.0
+"""Seconds after which a decision that is made anew is about an old notification."""
 TRIES = 12
 """Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
 
@@ -120,6 +122,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
+        self.unheard: Callable[[str, float], None] = lambda token, began: None
+        """Told of each commit that was sent and not answered: its token, and when (monotonic)."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -243,7 +247,11 @@ class Intake:
         # `straight`: it may still turn out to be a repetition.
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
+        began = self.clock.monotonic()
         for _ in range(TRIES):
+            if not part.released and self.clock.monotonic() - began > OLD:
+                # This process stood still in the middle of it: what has ended since is left out, as of a kept copy.
+                part = replace(part, late=True)
             known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
             if (straight or known.unreadable) and known.seen is not None and known.seen.digest == text:
                 return [_again(known.seen)]
@@ -415,16 +423,31 @@ class Intake:
         return await asyncio.shield(writing)
 
     async def _write(self, change: Change, verdict: Verdict, setting: Setting, now: datetime) -> Committed:
-        began, summary = self.clock.monotonic(), change.summary
-        done = await self.incidents.commit(
-            change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now)
-        )
+        summary = change.summary
+        done, began = await self._written(change, setting, now)
         if done.incident is not None and summary is not None:
             written = summary._replace(id=done.incident.id, version=done.incident.version)
             self.mirror.committed(written, done.incident, done.number)
         if done.leased:
             self.deliver(done, began, fresh_pages(done, change.rows, verdict.events, to_ms(now)))
         return done
+
+    async def _written(self, change: Change, setting: Setting, now: datetime) -> tuple[Committed, float]:
+        # The outcome, and when it was sent. What nothing is heard of may have been written, and leased to us.
+        began, token, heard = self.clock.monotonic(), new_token(), False
+        number = setting.id_parts(now)
+        try:
+            done = await self.incidents.commit(
+                change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=number, token=token
+            )
+            heard = True
+        except (Stale, Repeated):
+            heard = True
+            raise
+        finally:
+            if not heard:
+                self.unheard(token, began)
+        return done, began
 
     def _since(self, setting: Setting, now: datetime) -> int:
         storm = setting.policy.storm

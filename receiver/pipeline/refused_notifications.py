@@ -13,9 +13,8 @@ import orjson
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.audience import episode_of
 from receiver.incident.beginning import settled
-from receiver.incident.emergency import PAGED
+from receiver.incident.emergency import PAGED, first_episode
 from receiver.incident.verdict import Part
 from receiver.metrics import Metrics
 from receiver.model.alert import BadNotification, Notification, parse_notification
@@ -378,8 +377,7 @@ def _group(notification: Notification) -> str:
 
 
 def _episodes(parts: Sequence[Part]) -> dict[str, int]:
-    firing = {part.key: [alert.starts_at for alert in part.alerts if alert.firing] for part in parts}
-    return {key: episode_of(starts) for key, starts in firing.items() if starts}
+    return {part.key: first_episode(part, None) for part in parts if any(alert.firing for alert in part.alerts)}
 
 
 def _body(notification: Notification) -> bytes:

@@ -129,7 +129,7 @@ class Unserved:
             case Left.TO_OTHERS:
                 await self.due.complete(row, Outcome.LATER, to_ms(now), again_ms=to_ms(now))
             case Left.OVER:
-                await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last)
+                await self.deliver.overtaken(row, incident, now)
             case Left.GIVEN_UP:
                 why = nowhere(row.to.channel, setting.channels, self.off()) or "its channel has just come back"
                 await self.deliver.park(row, notice, incident, REASON, why)

@@ -22,6 +22,7 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.notice import Action, Notice
+from receiver.pipeline.cancelled_pages import CANCELLED, number_of
 from receiver.pipeline.deliver import PAGE_WAIT, AttemptMade, ReceiptNotStored
 from receiver.pipeline.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.notices import page_notice
@@ -255,9 +256,10 @@ class UnstoredPages:
     def _completion(self, one: UnstoredPage, notice: Notice, now: datetime) -> dict[str, Any]:
         page = notice.page
         memory = {**one.row.memory, "sent": notice.action, "rung": True}
+        memory.pop(CANCELLED, None)
         if page is not None:
             memory["called"] = page.seq
-        receipt = {
+        receipt: dict[str, Any] = {
             "at": rfc3339(now),
             "channel": one.row.to.channel,
             "to": page.person if page else None,
@@ -266,6 +268,8 @@ class UnstoredPages:
             "attempts": one.attempts,
             "seq": one.row.last,
         }
+        if (number := number_of(notice)) is not None:
+            receipt["page"] = number
         return {"said": one.row.last, "memory": memory, "receipt": receipt, "triggered": True}
 
     @staticmethod

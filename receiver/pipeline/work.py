@@ -27,6 +27,7 @@ from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
 from receiver.pipeline.timekeeper import Timekeeper
+from receiver.pipeline.unheard_commits import UnheardCommits
 from receiver.pipeline.unstored_pages import UnstoredPages
 from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
@@ -83,6 +84,7 @@ class Work:
         self._leased: list[tuple[str, str, float]] = []
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = False
+        self.unheard = UnheardCommits(due.connection, clock, setting)
         self._stopping = asyncio.Event()
         self.snapshots = IncidentSnapshots(mirror, incidents)
         self._refreshed = clock.monotonic()
@@ -108,6 +110,7 @@ class Work:
     def attach(self, intake: Intake) -> None:
         """Make the intake known to the loop."""
         self.intake = intake
+        intake.unheard = self.unheard.add
 
     def renew(self) -> None:
         """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
@@ -169,6 +172,7 @@ class Work:
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
             return
         self.pool.refill_all()
+        self._leased += await self.unheard.take()
         self._fetch_soon()
         self._refresh_soon()
         if not self._loaded:

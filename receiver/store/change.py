@@ -108,6 +108,11 @@ def new_uid() -> str:
     return secrets.token_hex(12)
 
 
+def new_token() -> str:
+    """Return the name of one commit, and of what it leases."""
+    return secrets.token_hex(8)
+
+
 def record_of(name: str, text: str) -> AlertRecord:
     """Return the record of the alert `name` from the text that `packed` made of it. Raises ValueError.
 
@@ -151,7 +156,7 @@ def arguments(
     incident = change.incident
     header = {
         "prefix": prefix,
-        "op": secrets.token_hex(12),
+        "op": token,
         "uid": incident.uid if incident else "",
         "version": incident.version if incident else 0,
         "now": now_ms,

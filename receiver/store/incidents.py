@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +12,7 @@ import orjson
 from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident
 from receiver.model.partial_incident import partial_incident
-from receiver.store.change import Change, Committed, Repeated, Stale, arguments, record_of
+from receiver.store.change import Change, Committed, Repeated, Stale, arguments, new_token, record_of
 from receiver.store.connection import Connection, IncidentUnreadable, Script
 from receiver.store.steps import PARSED, stepped
 from receiver.store.stored_text import bodies_of, event_of, incident_of, readable, records_of, unreadable
@@ -119,12 +118,15 @@ class Incidents:
             unreadable=condition,
         )
 
-    async def commit(self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str]) -> Committed:
+    async def commit(
+        self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str], token: str = ""
+    ) -> Committed:
         """Write `change`, or nothing. Raises Stale, and StoreAway when it may or may not have been written.
 
-        `number` is prefix, width and suffix of an id, used when the incident is new.
+        `number` is prefix, width and suffix of an id, used when the incident is new. `token` names the commit and what
+        it leases; drawn where it is not given.
         """
-        token = secrets.token_hex(8)
+        token = token or new_token()
         incident = change.incident
         args = arguments(
             change,

@@ -85,6 +85,8 @@ class Doors:
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]
     """Reads the configuration anew."""
+    stood_still: Callable[[], bool] = lambda: False
+    """Whether this process has just stood still, so that a request may have waited for long."""
 
     @property
     def config(self) -> Config:

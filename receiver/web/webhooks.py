@@ -43,6 +43,8 @@ BULKY, BULKY_WAIT = 4 * 1024 * 1024, 1.0
 """Bytes above which a body is worked on alone, and seconds that the next one waits: each holds the loop for long."""
 PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
 """Such bodies that are parsed at once, that wait for it, and for how many seconds; 503 beyond that."""
+EOF_TURNS = 3
+"""Turns of the event loop until the end of a connection that is there already is seen."""
 HEAD = 4096
 """Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
@@ -159,6 +161,8 @@ class Webhooks:
             receiver=notification.receiver[:NAME], truncated=notification.truncated,
         )  # fmt: skip
         try:
+            if self.doors.stood_still():
+                await self._still_wanted(request)
             answer = await self._admitted(notification, raw, began)
         except _NobodyPaged:
             raise
@@ -187,6 +191,16 @@ class Webhooks:
         if isinstance(condition, IncidentUnreadable):
             return Refusal(503, condition.condition, UNREADABLE)
         return Refusal(503, STORE_SLOW if isinstance(condition, StoreSlow) else "store_away", AWAY)
+
+    async def _still_wanted(self, request: web.Request) -> None:
+        # What has waited while this process stood still is old. Where another replica has heard of the alert's end, it
+        # would be held as a new beginning, and count in the end, with nobody to end it. A sender that waits sends it
+        # again, and the debt leaves out what has ended; one that has hung up has told somebody else.
+        for _ in range(EOF_TURNS):
+            await asyncio.sleep(0)
+        if request.transport is None or request.transport.is_closing():
+            raise Refusal(503, OVERLOADED, "its sender has hung up while this process stood still")
+        raise Overloaded("this process stood still while it waited")
 
     async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
         try:

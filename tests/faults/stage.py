@@ -21,6 +21,7 @@ from tests.faults.oracle import PROBE, Span, Verdict, judge
 from tests.faults.programs import ROOT, Fakes, Service, Valkey, free_port
 from tests.faults.sender import ALICE, LEAD, TOKEN, Probe, Sender
 from tests.faults.waiting import until
+from tests.page_ends import unended
 
 READ_TOKEN = "read-token-of-the-fault-tests"
 FOR_EVER = 3600.0
@@ -244,6 +245,10 @@ class Stage:
         found: list[dict[str, Any]] = (await self.get("/api/v1/incidents?limit=500", number))["items"]
         return found
 
+    def unended(self) -> list[str]:
+        """Return the pages of the logs that neither ended nor are owed; nothing where the store is not ours."""
+        return unended(self.store.url, self.namespace) if self.store and self.store.alive else []
+
     async def end(self) -> None:
         """End the services and the sender, whatever became of the test."""
         for watch in self._watches:
@@ -281,5 +286,6 @@ async def stage(folder: Path, services: int = 1, *, store: bool = True, **more: 
         made = Stage(folder, valkey, fakes)
         try:
             yield await made.open(services, **more)
+            assert made.unended() == [], "pages of a log that neither ended nor are owed"
         finally:
             await made.end()

@@ -57,7 +57,9 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         await asyncio.wait_for(watching, 60)
         assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
         await until(made.resolved, "the incident to be resolved", 60)
-        return await made.settled()
+        verdict = await made.settled()
+        assert made.unended() == [], "pages of a log that neither ended nor are owed"
+        return verdict
     finally:
         await made.end()
 

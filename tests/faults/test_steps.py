@@ -1,6 +1,12 @@
 """Two replicas on one store, killed in turn while steps are due: each step happens once, at most 15 s late.
 
 A step is what a timer does: an escalation, a breach with its backup, a lapse of an acknowledgement, a resolution.
+
+A page of the log need not have rung. FAULT_SEED=422970 once found 38 pages in the logs and 37 at the vendor: a replica
+died right after the commit of the last step (`after_step`), which had leased the page to it. The log had every step, so
+the test let the alerts end at once, through the other replica; when that one got the row, a lease later, nothing called
+for the page any more. It was right not to ring anybody, and nothing said so. Now the receipt of such a page says
+`cancelled`, and why (tests/stories/test_page_ends.py plays it step by step), and each page is one or the other.
 """
 
 from __future__ import annotations
@@ -201,9 +207,18 @@ async def test_every_step_happens_once_although_each_replica_dies_in_turn(tmp_pa
         say(f"{killed} kills, {len(late)} steps, latest {max(late):.1f} s after it was due")
         assert min(late) >= 0
         assert max(late) <= LATE
-        # Each page of the log was rung at the vendor, and is over there.
-        pages = sum(event["kind"] == "page" for log in logs.values() for event in log)
+        # Each page of the log was rung at the vendor, and is over there; or was cancelled before that, with a reason.
+        made_of = {(name, event["seq"]) for name, log in logs.items() for event in log if event["kind"] == "page"}
+        told = {name: (await asked(made, f"/api/v1/incidents/{one}"))["receipts"] for name, one in steps.ids.items()}
+        receipts = [(name, one) for name, found in told.items() for one in found if one["channel"] == "pager"]
+        delivered = {
+            (name, one["page"]) for name, one in receipts if (one["action"], one["outcome"]) == ("trigger", "delivered")
+        }
+        cancelled = {(name, one["page"]): one["cancelled"] for name, one in receipts if one.get("cancelled")}
+        say(f"{len(made_of)} pages in the logs, cancelled: {sorted(cancelled.values())}")
+        assert delivered | cancelled.keys() == made_of
         heard = [entry["body"] for entry in made.fakes.entries() if entry["vendor"] == "pagerduty" and entry["taken"]]
         rung = {body["dedup_key"] for body in heard if body["event_action"] == "trigger"}
-        assert len(rung) == pages
-        assert {body["dedup_key"] for body in heard if body["event_action"] == "resolve"} == rung
+        # What was cancelled may have rung all the same: its replica died before it could say so. It is resolved too.
+        assert len(delivered) <= len(rung) <= len(made_of)
+        assert {body["dedup_key"] for body in heard if body["event_action"] == "resolve"} >= rung

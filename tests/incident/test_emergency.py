@@ -50,6 +50,26 @@ def test_the_keys_are_those_that_the_store_would_have_led_to() -> None:
     assert {page.step for page in pages} == {"emergency"}
 
 
+def test_a_group_that_has_shrunk_before_it_was_stored_keeps_its_page_keys() -> None:
+    first = emergency_pages(part(alert("A", starts=-60)), None, POLICY, NOW)
+    shrunk = part(alert("A", starts=-60, firing=False), alert("B", starts=-10))
+    store = Store()
+    store.tell(shrunk, at(30))
+    assert {page.key for page in store.incidents["uid0"].pages} == {page.key for page in first} != set()
+    assert {page.key for page in emergency_pages(shrunk, None, POLICY, at(30))} == {page.key for page in first}
+
+
+def test_another_incident_of_a_key_has_other_page_keys_with_the_store_and_without(store: Store) -> None:
+    store.tell(part(alert("A", firing=False)), at(60))
+    store.tick(at(960))
+    known = store.incidents["uid0"]
+    told = part(alert("A", firing=False), alert("B", starts=5000))
+    pages = emergency_pages(told, known, POLICY, at(6000))
+    assert {page.key for page in pages}.isdisjoint(page.key for page in known.pages)
+    store.tell(told, at(6000))
+    assert {page.key for page in store.incidents["uid1"].pages} == {page.key for page in pages}
+
+
 def test_what_is_open_and_paged_is_not_paged_again(store: Store) -> None:
     assert rung(part(alert("A"), alert("B")), store.incidents["uid0"]) == []
 

@@ -232,6 +232,7 @@ async def load_run(
         for watch in watches:
             stack.push_async_callback(watch.close)
         yield LoadRun(stage, sender, watches, proxy)
+        assert stage.unended() == [], "pages of a log that neither ended nor are owed"
 
 
 def _through(proxy: SlowStore | None, change: Change) -> Change:

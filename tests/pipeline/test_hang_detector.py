@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from receiver.clock import Clock
+from receiver.clock import Clock, FakeClock
 from receiver.pipeline import hang_detector
 from receiver.pipeline.hang_detector import HangClock, HangDetector
 from receiver.store.owed_file import OwedFile
@@ -61,3 +62,18 @@ def test_what_is_owed_is_written_and_read_again(tmp_path: Path) -> None:
     file.remove()
     file.remove()
     assert file.read() == []
+
+
+async def test_a_process_that_stood_still_knows_so_for_a_moment() -> None:
+    clock = FakeClock(datetime(2026, 11, 23, tzinfo=UTC))
+    made, loop = HangDetector(clock, lambda: 0.0, lambda why: None), asyncio.get_running_loop()
+    assert not made.stood_still(), "it has just started"
+    made._turn(loop)
+    for seconds, stood_still in ((0.5, False), (4.0, False), (6.0, True)):
+        clock.forward(timedelta(seconds=seconds))
+        assert made.stood_still() is stood_still, "also before the loop's own sign of life"
+        made._turn(loop)
+        assert made.stood_still() is stood_still
+    clock.forward("1s")
+    assert not made.stood_still()
+    made.stop()

@@ -23,6 +23,7 @@ from receiver.sources.asking import Asking, Said, SourceError
 from receiver.store.keys import TIMERS
 from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, FakeStatuspage, Site
 from tests.fakes.slack import TOKEN
+from tests.page_ends import unended
 
 START = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -166,12 +167,15 @@ class World:
         return made
 
     async def close(self) -> None:
-        """End everything; every request that a vendor would not understand is a failure."""
+        """End everything; a request that no vendor would understand is a failure, and a page that does not end."""
         for replica in self.replicas:
             await replica.settle()
+        left = unended(self.store)
+        for replica in self.replicas:
             await replica.close()
         await self.site.stop()
         assert self.site.mistakes() == []
+        assert left == [], "pages of a log that neither ended nor are owed"
 
     @property
     def one(self) -> Replica:

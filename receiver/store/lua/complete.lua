@@ -18,8 +18,9 @@ local function follow_trigger()
   redis.call('HDEL', KEYS[1], 'stray')
   redis.call('ZADD', p .. 'due:' .. row[2], now, member)
 end
+-- What a vendor has answered is kept, whichever replica holds the lease now.
 local function keep_receipt()
-  if ARGV[8] == '' or row[4] == '' then return end
+  if ARGV[8] == '' or not row[4] or row[4] == '' then return end
   redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
   redis.call('LTRIM', p .. 'receipts:' .. row[4], -500, -1)
   local left = redis.call('TTL', p .. 'log:' .. row[4])

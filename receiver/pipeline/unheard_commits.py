@@ -1,0 +1,57 @@
+"""Commits whose answer did not come: what they have leased to this replica would wait for the end of the lease.
+
+A store that is slow, or whose answer was lost, may have written them. Their sender comes again and is told that it is a
+duplicate, and no other replica may take the pages before the lease has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+
+from receiver.clock import Clock
+from receiver.pipeline.setting import Setting
+from receiver.store.connection import Connection
+
+MOST = 1000
+"""Commits that are asked about; of more, the oldest wait for their lease."""
+
+Leased = tuple[str, str, float]
+"""Member, token, and the monotonic time at which the lease ends."""
+
+
+class UnheardCommits:
+    """The commits of this replica that it does not know the outcome of, by token."""
+
+    def __init__(self, connection: Connection, clock: Clock, setting: Callable[[], Setting]) -> None:
+        """Nothing is in doubt yet."""
+        self.connection = connection
+        self.clock = clock
+        self.setting = setting
+        self._began: dict[str, float] = {}
+
+    def add(self, token: str, began: float) -> None:
+        """Note a commit under `token`, sent at monotonic `began`, that nothing was heard of."""
+        self._began[token] = began
+        if len(self._began) > MOST:
+            del self._began[next(iter(self._began))]
+
+    async def take(self) -> list[Leased]:
+        """Return what turns out to be leased to this replica, once. Raises StoreAway."""
+        now, lease = self.clock.monotonic(), self.setting().lease.total_seconds()
+        self._began = {token: began for token, began in self._began.items() if now - began < lease}
+        tokens = list(self._began)
+        if not tokens:
+            return []
+        found: list[Leased] = []
+        for token, text in zip(tokens, await self._replies(tokens), strict=True):
+            # One that is not there may still be on its way.
+            if text is not None and (began := self._began.pop(token, None)) is not None:
+                found += [(member, token, began + lease) for member in orjson.loads(text)[4:]]
+        return found
+
+    async def _replies(self, tokens: list[str]) -> list[str | None]:
+        async with self.connection.guarded() as client:
+            replies: list[str | None] = await client.mget([self.connection.keys.named(f"op:{one}") for one in tokens])
+        return replies

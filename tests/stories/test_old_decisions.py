@@ -1,0 +1,45 @@
+"""A replica that stands still in the middle of a decision: what has ended meanwhile does not fire again by it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from receiver.model.alert import parse_notification
+from receiver.model.incident import State
+from receiver.pipeline.intake import OLD
+from receiver.store.change import Stale
+from tests.stories.world import World, alert, notification
+
+FIRING = notification(alert("ApiDown"))
+OVER = notification(alert("ApiDown", firing=False))
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(OLD + 1, False), (1.0, True)])
+async def test_a_decision_that_is_made_anew_after_a_stop_is_about_an_old_notification(
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, held: bool
+) -> None:
+    await world.open(replicas=2)
+    await world.post(FIRING)
+    stopped, intake = world.one, world.one.intake
+    commit = stopped.incidents.commit
+
+    async def stops(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(stopped.incidents, "commit", commit)
+        world.clock.forward(timedelta(seconds=seconds))
+        await world.replicas[1].intake.accept(parse_notification(OVER), world.clock.now())
+        raise Stale("others were faster")
+
+    monkeypatch.setattr(stopped.incidents, "commit", stops)
+    both = notification(alert("ApiDown"), alert("ServiceDown"))
+    await intake.accept(parse_notification(both), world.clock.now())
+    (incident,) = await world.incidents()
+    kept = await stopped.due.connection.client.hgetall("{receiver}:held")
+    assert incident.firing == 1
+    assert ("ApiDown" in str(kept)) is held
+    await world.post(notification(alert("ServiceDown", firing=False)))
+    await world.forward("30m")
+    (incident,) = await world.incidents()
+    assert (incident.state is State.RESOLVED) is not held

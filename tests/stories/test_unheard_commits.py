@@ -1,0 +1,67 @@
+"""The answer of a commit is lost: what it has leased is sent at once, and not when its lease ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from receiver.incident.verdict import Outcome
+from receiver.model.alert import parse_notification
+from receiver.pipeline import unheard_commits
+from receiver.replica import Replica
+from receiver.store.connection import StoreAway
+from tests.stories.world import World, alert, notification
+
+SEV1 = notification(alert("ApiDown"))
+
+
+async def unheard(world: World, body: bytes, *, written: bool = True) -> None:
+    """Post to the first replica while the answer of a commit is lost, or the commit itself."""
+    replica: Replica = world.one
+    write = replica.connection.write
+
+    async def lost(*given: Any) -> Any:
+        if written:
+            await write(*given)
+        raise StoreAway("the answer was lost")
+
+    replica.connection.write = lost  # type: ignore[method-assign]
+    try:
+        with pytest.raises(StoreAway):
+            await replica.intake.accept(parse_notification(body), world.clock.now())
+    finally:
+        replica.connection.write = write  # type: ignore[method-assign]
+    replica.refused.add(parse_notification(body), body)
+
+
+async def test_its_pages_are_sent_with_the_next_beat(world: World) -> None:
+    await world.open(replicas=2)
+    await unheard(world, SEV1)
+    assert world.sent() == []
+    await world.quiet()
+    assert sorted(world.rung()) == ["alice", "eng-lead"]
+    assert len(world.one.refused) == 0
+    assert (await world.post(SEV1, to=1)).foremost.outcome is Outcome.DUPLICATE
+    await world.forward("1m")
+    assert len(world.sent()) == 2
+    assert len(await world.incidents()) == 1
+
+
+async def test_one_that_was_not_written_is_asked_about_until_its_lease_would_have_ended(world: World) -> None:
+    await world.open()
+    await unheard(world, SEV1, written=False)
+    await world.quiet()
+    assert sorted(world.rung()) == ["alice", "eng-lead"], "by the commit of what is owed"
+    assert len(world.one.work.unheard._began) == 1
+    await world.forward("30s")
+    assert len(world.one.work.unheard._began) == 0
+    assert len(world.sent()) == 2
+
+
+async def test_a_bounded_number_is_asked_about(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.open()
+    monkeypatch.setattr(unheard_commits, "MOST", 2)
+    for token in ("a", "b", "c"):
+        world.one.work.unheard.add(token, world.clock.monotonic())
+    assert list(world.one.work.unheard._began) == ["b", "c"]
