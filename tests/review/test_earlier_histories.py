@@ -1,0 +1,85 @@
+"""Histories that commit 277331f has recorded (tests/stories/record_histories.py), folded by this code.
+
+State, timeline and figures are those that the earlier release had, whatever this one keeps beside them.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from receiver.assembly import make_channels, make_setting
+from receiver.channels.base import Http
+from receiver.incident.journal import replay
+from receiver.model.event import Event, Kind
+from receiver.model.incident import Incident, State
+from receiver.model.past import past_fields
+from receiver.review.monthly import Review
+from receiver.review.past import past_of
+from receiver.review.terms import month_at
+from receiver.review.timeline import timeline
+from receiver.store.stored_text import event_of
+from tests.stories.world import reference
+
+RECORDED: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "samples" / "histories-277331f.json").read_text("utf-8")
+)
+LIVES: list[dict[str, Any]] = RECORDED["incidents"]
+each = pytest.mark.parametrize("life", LIVES, ids=[life["id"] for life in LIVES])
+
+
+def log_of(life: dict[str, Any]) -> list[Event]:
+    """Return the log as it would be read from the store."""
+    return [event_of(json.dumps(line)) for line in life["log"]]
+
+
+def folded(life: dict[str, Any]) -> Incident:
+    """Return what the log says, by this code."""
+    incident = replay(log_of(life))
+    assert incident is not None
+    return incident.model_copy(update={"id": life["id"], "version": life["version"]})
+
+
+@each
+def test_the_state_is_the_one_that_was_stored(life: dict[str, Any]) -> None:
+    state = folded(life).model_dump(mode="json")
+    stored = Incident.model_validate(life["state"]).model_dump(mode="json")
+    assert {name: state[name] for name in life["state"]} == {name: stored[name] for name in life["state"]}
+
+
+@each
+def test_the_timeline_is_the_one_that_it_had(life: dict[str, Any]) -> None:
+    assert timeline(folded(life), log_of(life)) == life["timeline"]
+
+
+@each
+def test_the_figures_are_the_ones_that_it_had(life: dict[str, Any]) -> None:
+    assert orjson.loads(orjson.dumps(past_fields(folded(life)))) == life["past"]
+
+
+def test_the_month_is_the_one_that_it_told_of() -> None:
+    config = reference("http://127.0.0.1:1")
+    terms = make_setting(config, make_channels(config, Http(total=1))).terms
+    now = datetime.fromisoformat(RECORDED["now"])
+    review = Review(month_at(now, terms.zone), terms, now)
+    for life in LIVES:
+        review.see(past_of(past_fields(folded(life)), life["id"], terms))
+    told = json.loads(json.dumps(review.told(RECORDED["report"]["duplicates_absorbed"])))
+    assert told == RECORDED["report"]
+
+
+def test_they_hold_what_an_incident_can_go_through() -> None:
+    kinds = {event.kind for life in LIVES for event in log_of(life)}
+    wanted = {
+        Kind.OPENED, Kind.PAGE, Kind.ACKNOWLEDGED, Kind.ACKNOWLEDGEMENT_LAPSED, Kind.ESCALATED, Kind.SEVERITY_RAISED,
+        Kind.SEVERITY_SET, Kind.MONITORING, Kind.REFIRED, Kind.RESOLVED, Kind.REOPENED, Kind.CLOSED, Kind.MERGED,
+        Kind.ABSORBED, Kind.SPLIT, Kind.STORM_JOINED, Kind.STORM_ENDED, Kind.STATUS_UPDATE, Kind.NOTE,
+        Kind.ROLE, Kind.MITIGATION, Kind.POSTMORTEM_WRITTEN, Kind.CORRECTED, Kind.CLOCK_SET, Kind.ACTION_CHANGED,
+    }  # fmt: skip
+    assert wanted <= kinds
+    assert {folded(life).state for life in LIVES} == set(State) - {State.IDENTIFIED}
