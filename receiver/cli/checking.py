@@ -13,7 +13,10 @@ import typer
 if TYPE_CHECKING:
     from receiver.config import Problem
 
-Files = Annotated[list[Path], typer.Argument(metavar="F...", help="Configurations, severity rules, rule tests.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="F...", help="Configurations, severity rules, rule tests, and files of Alertmanager."),
+]
 
 
 class Form(StrEnum):
@@ -46,7 +49,7 @@ def check_config(
         for level, problem in marked:
             typer.echo(_github(level, problem))
     else:
-        _say(marked, files)
+        _say(marked, list(dict.fromkeys([*files, *([alertmanager] if alertmanager else [])])))
     raise typer.Exit(1 if problems or (strict and notes) else 0)
 
 

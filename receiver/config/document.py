@@ -17,6 +17,8 @@ from receiver.config.problems import Path, Problem, dotted
 
 LARGEST = 1024 * 1024
 """Characters: a configuration is some 10 KB."""
+EXTENSION = "x-"
+"""What the keys at the top begin with that hold anchors for other places and are no settings, as in Compose files."""
 DEEPEST = 40
 MOST_EXPANDED = 10_000
 """Values of a file whose aliases are written out: more is no configuration but a bomb."""
@@ -83,7 +85,8 @@ class Document:
 def read(text: str, file: str, expand: Expand | None = None) -> Document:
     """Return the document in `text`; its mistakes are in `problems`, and what could be read is in `value`.
 
-    `file` is how messages call it; `expand` is applied to every scalar that is not a key.
+    `file` is how messages call it; `expand` is applied to every scalar that is not a key. Keys at the top that begin
+    with `x-` are left out.
     """
     document = Document(file)
     if len(text) > LARGEST:
@@ -93,7 +96,7 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
         found = documents(text, DEEPEST)
         _, root = next(found, (None, None))
         if root is not None:
-            document.value = _Reader(document, expand).node(root, (), None)
+            document.value = _without_extensions(_Reader(document, expand).node(root, (), None))
         for place, _ in found:
             hint = "one file holds one document: remove the ---"
             document.problems.append(Problem(file, *place, "", "a second document", hint))
@@ -102,6 +105,12 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
         document.value = None
         document.problems.append(Problem(file, *error.place, "", str(error), _hint(str(error))))
     return document
+
+
+def _without_extensions(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if not str(key).startswith(EXTENSION)}
 
 
 def _hint(said: str) -> str:

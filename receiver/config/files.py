@@ -14,6 +14,7 @@ from receiver.config.loading import read_file, reading_of
 from receiver.config.problems import ConfigError, Problem
 from receiver.config.rules import PACKAGED, read_rules
 from receiver.config.validation import validate
+from receiver.config.whole import Sections
 from receiver.triage.rule_tests import RuleTests
 from receiver.triage.rules_file import RulesSettings
 
@@ -22,6 +23,7 @@ from receiver.triage.rules_file import RulesSettings
 class _Found:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    alertmanagers: list[FilePath] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 
 
@@ -34,8 +36,8 @@ def check_files(
 ) -> tuple[list[Problem], list[Problem]]:
     """Return every problem of these files, and what is valid but unwise; each once, in order.
 
-    A file with `tests` is a file of rule tests, one with keys of severity rules only is that, and any other is a
-    configuration, whose severity rules are checked along with it.
+    A file with `tests` is a file of rule tests, one with keys of severity rules only is that, one of Alertmanager is
+    compared as `alertmanager` is, and any other is a configuration, whose severity rules are checked along with it.
 
     Args:
         paths: the files.
@@ -46,8 +48,8 @@ def check_files(
     found = _Found()
     for path in paths:
         _guarded(_check, path, env, now, found)
-    if alertmanager is not None:
-        _guarded(_compare, alertmanager, env, now, found)
+    for file in dict.fromkeys([*found.alertmanagers, *([alertmanager] if alertmanager else [])]):
+        _guarded(_compare, file, env, now, found)
     return sorted(set(found.problems)), sorted(set(found.notes))
 
 
@@ -69,6 +71,9 @@ def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: 
         found.problems += problems
         if rules is not None and now is not None:
             found.notes += unwise.in_rules(rules, document)
+    elif keys and not keys & set(Sections.model_fields) and upstream.is_foreign(document.value):
+        upstream.refuse_others(text, name, document.value)
+        found.alertmanagers.append(path)
     else:
         _check_config(text, path, env, now, found)
 

@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 
 from receiver.channels import discover
 from receiver.config import shape
+from receiver.config.document import EXTENSION
 from receiver.config.secrets import SUFFIX
 from receiver.config.whole import Sections
 from receiver.model.policy import SEVERITY_DEFAULTS, SeveritySettings
@@ -75,6 +76,7 @@ def schema(kind: Kind) -> str:
             if name not in top["required"]:
                 # A section that is written but empty counts as left out.
                 top["properties"][name] = {"anyOf": [section, {"type": "null"}]}
+    top["patternProperties"] = {f"^{EXTENSION}": {"description": "Anchors for other places of the file; no setting."}}
     document = {"$schema": DIALECT, **top, "title": _TITLES[kind], "$defs": dict(sorted(definitions.items()))}
     _named_keys(document, definitions)
     return json.dumps(_tidied(document, variables=kind is Kind.CONFIG), indent=1, ensure_ascii=False) + "\n"
