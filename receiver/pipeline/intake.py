@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import orjson
 
@@ -46,6 +47,8 @@ RECEIVERS = 100
 """Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
 STRAIGHT = 50
 """Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
+LARGE = 200
+"""Alerts above which the rules are asked in a thread: 20,000 that look unlike take many seconds."""
 DIGESTS = 10_000
 """Groups of which the digest of the last notification is kept."""
 FREES = frozenset({
@@ -166,7 +169,8 @@ class Intake:
         asked = self.measured(alive, now) if any(fresh) else None
         parts = []
         if any(fresh):
-            parts = parts_of(notification, alive, setting, released=released, asked=asked, heard_since=since)
+            make = partial(parts_of, notification, alive, setting, released=released, asked=asked, heard_since=since)
+            parts = await asyncio.to_thread(make) if len(alive) > LARGE else make()
             parts = [replace(part, late=late) for part in parts] if late else parts
         said = []
         for index, last in enumerate(seen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,8 +25,10 @@ from receiver.pipeline.parts import judged
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
+from receiver.pipeline.unread_bodies import UnreadBodies
 from receiver.store.bulkhead import SIZES, Lane, lane
 from receiver.store.conditions import StoreAway, StoreSlow
+from receiver.triage.correlate import split
 
 MOST = 2000
 """Notifications that are kept: those that page, and those that were not judged yet."""
@@ -50,6 +52,10 @@ POLL = 0.05
 """Seconds between two looks at what is kept."""
 STEP = 20
 """Notifications that are judged before other tasks have their turn."""
+PARSE_ASIDE = 256 * 1024
+"""Bytes above which a body is parsed in a thread."""
+SETTLED = 10_000
+"""Groups of which it is known when a notification was stored last."""
 UNKNOWN = 9
 """The rank of one that was not judged yet."""
 LARGE = 200
@@ -65,6 +71,8 @@ class Debt:
     notification: Notification
     since: float
     """Monotonic seconds of the group's first refusal."""
+    received: float = 0.0
+    """Monotonic seconds at which the notification was refused."""
     version: int = 0
     """How often a newer notification of the group has replaced it."""
     body: bytes = b""
@@ -123,7 +131,11 @@ class RefusedNotifications:
         """Whether this process ends: no attempt begins because another one has ended."""
         self._debts: dict[str, Debt] = {}
         self._bytes = 0
-        self._unparsed: deque[tuple[bytes, float]] = deque()
+        self._unread = UnreadBodies()
+        self._settled: OrderedDict[str, float] = OrderedDict()
+        """By group, the monotonic time at which a notification of it was stored last."""
+        self.late: Callable[[], bool] = lambda: False
+        """Whether this process has less time than its senders need: then what was not read waits."""
         self._order: deque[Debt] = deque()
         """What is to be attempted next, as of the last look."""
         self._ordered_at = 0.0
@@ -154,26 +166,42 @@ class RefusedNotifications:
             self._debts[group] = Debt(notification, self.clock.monotonic(), body=body, first=notification)
         self._added.set()
 
-    def add_unparsed(self, body: bytes) -> None:
-        """Keep a body that this process was too busy to parse: it is parsed later, one at a time."""
-        kept = len(self._unparsed)
-        if sum(len(one) for one, _ in self._unparsed) + len(body) > MOST_BYTES:
-            log.error("refused_notification_dropped", kept=kept, reason="too many bodies wait to be parsed")
+    def add_unread(self, body: bytes) -> None:
+        """Keep a body that this process was too busy to read: it is judged later, and is a debt where it pages."""
+        if not self._unread.add(body, self.clock.monotonic()):
+            log.error("refused_notification_dropped", kept=len(self._unread), reason="too many bodies wait to be read")
             return
-        self._unparsed.append((body, self.clock.monotonic()))
         self._added.set()
 
-    async def _parse(self) -> None:
-        body, since = self._unparsed.popleft()
+    async def _read(self) -> None:
+        body, since = self._unread.take()
         try:
-            notification = await asyncio.to_thread(parse_notification, body)
+            if len(body) > PARSE_ASIDE:
+                notification = await asyncio.to_thread(parse_notification, body)
+            else:
+                notification = parse_notification(body)
         except BadNotification:
             return  # its sender gets a 400 when it sends it again
         group = _group(notification)
-        if group not in self._debts:
+        if self._settled.get(group, since) > since:
+            return  # a later notification of the group was stored
+        known = self._debts.get(group)
+        if known is None or known.received < since:
             self.add(notification, body)
             if group in self._debts:
-                self._debts[group].since = since
+                known = self._debts[group]
+                known.since, known.received = min(known.since, since), since
+
+    def owes(self, notification: Notification) -> bool:
+        """Return whether a notification's group is owed: a newer one must replace what was refused."""
+        return _group(notification) in self._debts
+
+    def ends_pages(self, notification: Notification) -> bool:
+        """Return whether alerts of an open SEV-1 or SEV-2 have ended by a notification: its escalation is to stop."""
+        if all(alert.firing for alert in notification.alerts):
+            return False
+        known = [self.pages.mirror.at(key) for key in split(notification, self.setting().correlate_by)]
+        return any(one is not None and not one.state.over and one.severity in PAGED for one in known)
 
     def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
         """Return the emergency pages of a notification's group by correlation key: its commit adopts them."""
@@ -182,7 +210,12 @@ class RefusedNotifications:
 
     def settle(self, notification: Notification) -> None:
         """Forget what was refused of a group: a later notification of it was stored, with the pages it had."""
-        known = self._debts.get(_group(notification))
+        group = _group(notification)
+        self._settled[group] = self.clock.monotonic()
+        self._settled.move_to_end(group)
+        if len(self._settled) > SETTLED:
+            self._settled.popitem(last=False)
+        known = self._debts.get(group)
         if known is not None:
             self._forget(known)
 
@@ -193,15 +226,14 @@ class RefusedNotifications:
         """
         debts = list(self._debts.values())  # one step, which no other thread interrupts
         debts.sort(key=lambda debt: debt.since)
-        unparsed = [body for body, _ in list(self._unparsed)]
-        return unparsed + [
+        return self._unread.bodies() + [
             debt.body or _body(debt.notification) for debt in debts if debt.parts is None or debt.rank <= 2
         ]
 
     async def run(self) -> None:
         """Look at what is owed until cancelled."""
         while True:
-            if not self._debts and not self._unparsed and not self.pages.waiting:
+            if not self._debts and not self._unread and not self.pages.waiting:
                 self.all_settled()
                 self._added.clear()
                 await self._added.wait()
@@ -211,8 +243,8 @@ class RefusedNotifications:
     async def run_once(self) -> None:
         """Judge what is new, start attempts to commit, and page what could not be committed in time."""
         setting, now = self.setting(), self.clock.now()
-        if self._unparsed:
-            await self._parse()
+        for _ in range(min(len(self._unread), 1 if self.late() else STEP)):
+            await self._read()
         for number, debt in enumerate([debt for debt in self._debts.values() if debt.parts is None]):
             await self._judge(debt, setting)
             if number % STEP == STEP - 1:
@@ -223,11 +255,14 @@ class RefusedNotifications:
         self.pages.send(setting, now)
 
     async def _judge(self, debt: Debt, setting: Setting) -> None:
-        notification = debt.notification
+        notification, version = debt.notification, debt.version
         if debt.first is not None and debt.first is not notification:
             debt.episodes = _episodes(await self._judged(debt.first, setting))
         debt.first = None
-        debt.parts = await self._judged(notification, setting)
+        parts = await self._judged(notification, setting)
+        if debt.version != version:
+            return  # a newer one has replaced it meanwhile, and is judged next
+        debt.parts = parts
         debt.episodes = {**_episodes(debt.parts), **debt.episodes}
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
         debt.rank = min((severity.rank for severity in severities), default=UNKNOWN)

@@ -113,8 +113,6 @@ class RuleSet:
         tenants = self._scope.tenants(alerts)
         # In a storm thousands of alerts look alike to the rules, and senders repeat what was refused: what is decided
         # once need not be decided again. Threads may do so at the same time; each step on the table is one step.
-        if len(self._known) >= KNOWN_AT_MOST:
-            self._known = {}
         kept, known = self._known, dict[tuple[object, ...], Decided]()
         read = self._labels_read
         decisions = []
@@ -122,11 +120,14 @@ class RuleSet:
             labels = alert.labels
             said = asked.get(alert.fingerprint, NOTHING) if asked else NOTHING
             pairs, texts = tuple([pair for pair in labels.items() if pair[0] in read]), self._texts(alert)
-            seen = (pairs, texts, tuple(said.items()), tenants, partial)
+            # Of the tenants only their number counts; the set would cost its size for each of their alerts.
+            seen = (pairs, texts, tuple(said.items()), len(tenants), partial)
             decided = known.get(seen) or kept.get(seen)
             if decided is None:
                 decided = known[seen] = self._decided(alert, tenants, said, partial)
-                if _characters(pairs, texts, tenants, said) <= KNOWN_CHARACTERS:
+                if _characters(pairs, texts, said) <= KNOWN_CHARACTERS:
+                    if len(kept) >= KNOWN_AT_MOST:
+                        kept = self._known = {}
                     kept[seen] = decided
             decisions.append(decided)
         return decisions
@@ -227,12 +228,10 @@ def _by_label(
     return level, [f"no rule held: {settings.label}={quoted(given)} means {level.value}"], []
 
 
-def _characters(
-    pairs: Iterable[tuple[str, str]], texts: Iterable[str | None], tenants: Iterable[str], said: Answers
-) -> int:
+def _characters(pairs: Iterable[tuple[str, str]], texts: Iterable[str | None], said: Answers) -> int:
     answers = sum(len(answer) if isinstance(answer, str) else 0 for answer in said.values())
     labels = sum(len(name) + len(value) for name, value in pairs)
-    return labels + sum(len(text or "") for text in texts) + sum(map(len, tenants)) + answers
+    return labels + sum(len(text or "") for text in texts) + answers
 
 
 def verdict(decisions: Iterable[Decision]) -> Decision | None:

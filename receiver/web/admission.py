@@ -60,11 +60,6 @@ class Admission:
         return len(self._urgent) + len(self._rest)
 
     @property
-    def busy(self) -> bool:
-        """Whether the next notification has to wait for its turn."""
-        return self._free == 0
-
-    @property
     def crowded(self) -> bool:
         """Whether only urgent groups are let in: the queue is full, or too long to be served in time.
 
@@ -107,17 +102,24 @@ class Admission:
         if len(self._severities) > GROUPS:
             self._severities.popitem(last=False)
 
+    def known(self, group: str) -> bool:
+        """Return whether the last severity of a group is known."""
+        return group in self._severities
+
     def urgent(self, group: str) -> bool:
         """Return whether a group's last severity pages."""
         return self._severities.get(group) in URGENT
 
     @asynccontextmanager
-    async def turn(self, limit: float, *, urgent: bool) -> AsyncIterator[None]:
-        """Wait for a turn at the store, for `limit` wall-clock seconds at most. Raises Overloaded without one."""
+    async def turn(self, limit: float, urgent: Callable[[], bool]) -> AsyncIterator[None]:
+        """Wait for a turn at the store, for `limit` wall-clock seconds at most. Raises Overloaded without one.
+
+        `urgent` is asked where there is no free turn: whether this one comes before others.
+        """
         if self._free > 0:
             self._free -= 1
         else:
-            await self._wait(limit, self._urgent if urgent else self._rest)
+            await self._wait(limit, self._urgent if urgent() else self._rest)
         try:
             yield
         finally:
@@ -142,7 +144,8 @@ class Admission:
     def _pass_on(self) -> None:
         now = self._monotonic()
         if self._passed_at is not None:
-            self._mean += WEIGHT * (now - self._passed_at - self._mean)
+            took = min(now - self._passed_at, LONGEST)  # a process that was suspended took no longer
+            self._mean += WEIGHT * (took - self._mean)
         self._passed_at = now if self.waiting else None
         for queue in (self._urgent, self._rest):
             while queue:

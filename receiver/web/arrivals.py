@@ -19,7 +19,7 @@ LATE = 0.2
 """Seconds of waiting after which this process has less time than it needs; a throttled one is stopped for as long."""
 LONGEST = 1.0
 """Seconds after which one that was not begun is refused."""
-MOST = 500
+MOST = 1000
 """Notifications that wait to be begun; the oldest is refused for one more."""
 
 

@@ -77,7 +77,7 @@ class Webhooks:
         self.gate = gate
         self.arrivals = Arrivals(doors.clock.monotonic)
         self.admission = Admission(doors.clock.monotonic)
-        self.admission.late = lambda: self.arrivals.late
+        self.admission.late = doors.refused.late = lambda: self.arrivals.late
         self._bulky = Admission(doors.clock.monotonic, turns=1)
         self._refusals = RefusalLog()
         self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
@@ -120,9 +120,7 @@ class Webhooks:
         most = self.doors.config.server.max_body
         body.check_head(request, most)
         try:
-            await self.arrivals.enter()
-            if request.transport is None:
-                raise Overloaded("the sender has gone")
+            await self._begin(request, most)
             with self.admission.entered() as measured:
                 raw = await body.read_body(request, most, measured=measured)
                 said = await self._bulky_in_turn(raw, request, caller.name, line)
@@ -136,14 +134,27 @@ class Webhooks:
             shape["all"] = [_shape(part) for part in said.parts]
         return answer(shape)
 
+    async def _begin(self, request: web.Request, most: int) -> None:
+        try:
+            await self.arrivals.enter()
+        except Overloaded:
+            # It may page somebody: what is here whole is judged once there is time, as any refused notification.
+            if request.content.is_eof() and (request.content_length or 0) <= PARSE_ASIDE:
+                raw = await body.read_body(request, most)
+                if not self.admission.refused.has(raw, self._edition):
+                    self.doors.refused.add_unread(raw)
+            raise
+
     async def _bulky_in_turn(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         if len(raw) <= BULKY:
             return await self._accepted(raw, request, caller, line)
         try:
-            async with self._bulky.turn(BULKY_WAIT, urgent=True):
+            async with self._bulky.turn(BULKY_WAIT, lambda: True):
                 return await self._accepted(raw, request, caller, line)
+        except _NobodyPaged:
+            raise
         except Overloaded:
-            self.doors.refused.add_unparsed(raw)
+            self.doors.refused.add_unread(raw)
             raise
 
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
@@ -154,7 +165,7 @@ class Webhooks:
             notification = await self._parse(raw, request, caller)
         except Refusal as refusal:
             if refusal.reason == OVERLOADED:
-                self.doors.refused.add_unparsed(raw)  # nobody knows yet whether it pages
+                self.doors.refused.add_unread(raw)  # nobody knows yet whether it pages
             raise
         line.fields.update(
             alerts=len(notification.alerts), firing=sum(alert.firing for alert in notification.alerts),
@@ -175,11 +186,11 @@ class Webhooks:
         return answer
 
     async def _admitted(self, notification: Notification, raw: bytes, began: float) -> Answer:
-        urgent = not self.admission.busy or self._urgent(notification)
-        if self.admission.crowded and not urgent:
-            self.admission.refused.add(raw, self._edition)
+        if self.admission.crowded and not self._urgent(notification):
+            if all(alert.firing for alert in notification.alerts):
+                self.admission.refused.add(raw, self._edition)
             raise _NobodyPaged("too many notifications wait for the store")
-        return await self._take(notification, began, urgent)
+        return await self._take(notification, began)
 
     def _refused(self, condition: StoreAway, notification: Notification, raw: bytes) -> StoreAway | Refusal:
         # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
@@ -239,13 +250,13 @@ class Webhooks:
         except StoreAway as away:
             log.warning("refused_not_kept", reason=str(away))
 
-    async def _take(self, notification: Notification, began: float, urgent: bool) -> Answer:
+    async def _take(self, notification: Notification, began: float) -> Answer:
         # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
         monitor = self.doors.monitor
         if monitor.away and not (monitor.full and not any(alert.firing for alert in notification.alerts)):
             raise StoreAway(AWAY)  # a store that is only full still takes what ends
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
-        turn = self.admission.turn(self._left(began, limit), urgent=urgent)
+        turn = self.admission.turn(self._left(began, limit), lambda: self._urgent(notification))
         with lane(Lane.INGEST):
             task = asyncio.create_task(self._in_turn(turn, notification))
         self._tasks.add(task)
@@ -279,9 +290,11 @@ class Webhooks:
         return f"{setting.edition} {setting.rules.hash}"
 
     def _urgent(self, notification: Notification) -> bool:
-        group = _group(notification)
-        if self.admission.urgent(group) or len(notification.alerts) > LARGE:
-            return True  # judging a large one takes longer than letting it in
+        group, refused = _group(notification), self.doors.refused
+        if self.admission.urgent(group) or refused.owes(notification) or refused.ends_pages(notification):
+            return True
+        if len(notification.alerts) > LARGE:
+            return not self.admission.known(group)  # judging it takes longer than letting it in
         urgent, severity = may_page(notification, self.doors.setting())
         if urgent:
             self.admission.learn(group, severity)

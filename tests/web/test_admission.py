@@ -14,7 +14,7 @@ from receiver.web.admission import Admission, RefusalLog, RefusedBodies
 
 
 async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:
-    async with made.turn(limit, urgent=urgent):
+    async with made.turn(limit, lambda: urgent):
         order.append(name)
         await asyncio.sleep(0)
 
@@ -23,7 +23,7 @@ async def test_urgent_groups_have_their_turn_first() -> None:
     made, order, go = Admission(Clock().monotonic, turns=1), list[str](), asyncio.Event()
 
     async def first() -> None:
-        async with made.turn(5.0, urgent=False):
+        async with made.turn(5.0, lambda: False):
             await go.wait()
 
     tasks = [asyncio.create_task(first())]
@@ -43,7 +43,7 @@ async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
     made, go = Admission(Clock().monotonic, turns=1), asyncio.Event()
 
     async def first() -> None:
-        async with made.turn(5.0, urgent=False):
+        async with made.turn(5.0, lambda: False):
             await go.wait()
 
     holder = asyncio.create_task(first())
@@ -64,7 +64,7 @@ async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
 
 async def test_one_cancelled_in_the_moment_of_its_turn_passes_it_on() -> None:
     made, order = Admission(Clock().monotonic, turns=1), list[str]()
-    async with made.turn(5.0, urgent=False):
+    async with made.turn(5.0, lambda: False):
         unlucky = asyncio.create_task(queued(made, "unlucky", order, urgent=True))
         other = asyncio.create_task(queued(made, "other", order, urgent=False))
         await asyncio.sleep(0)
@@ -108,7 +108,7 @@ def test_the_last_severity_of_a_group_is_known_and_forgotten_in_order(monkeypatc
 async def test_a_queue_that_cannot_be_served_in_time_is_crowded_long_before_it_is_full() -> None:
     now = [0.0]
     made, order = Admission(lambda: now[0], turns=1), list[str]()
-    async with made.turn(5.0, urgent=False):
+    async with made.turn(5.0, lambda: False):
         tasks = [asyncio.create_task(queued(made, str(n), order, urgent=False)) for n in range(20)]
         await asyncio.sleep(0)
         assert not made.crowded
@@ -146,10 +146,10 @@ def test_a_body_that_was_refused_is_known_byte_for_byte_and_under_its_edition(mo
 
 async def test_most_turns_are_for_urgent_groups_where_the_process_is_late() -> None:
     made = Admission(Clock().monotonic, turns=8)
-    async with made.turn(1.0, urgent=False):
+    async with made.turn(1.0, lambda: False):
         made.late = lambda: True
         assert not made.crowded
-        async with made.turn(1.0, urgent=False):
+        async with made.turn(1.0, lambda: False):
             assert made.crowded
             made.late = lambda: False
             assert not made.crowded

@@ -257,7 +257,6 @@ async def test_overload_keeps_out_what_pages_nobody_and_reads_it_once(
         return parse_notification(raw)
 
     monkeypatch.setattr(webhooks, "parse_notification", parse)
-    monkeypatch.setattr(admission.Admission, "busy", True)
     monkeypatch.setattr(admission.Admission, "crowded", True)
     mild = notification(alert(labels={"alertname": "Mild"}), group="mild")
     for _ in range(3):
