@@ -179,7 +179,7 @@ class Service(Program):
                 except (aiohttp.ClientError, OSError, TimeoutError):
                     return False
 
-            await until(ready, "a service that is ready", 30)
+            await until(ready, "a service that is ready", 60)
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from tests.faults.sender import Probe
 from tests.faults.stage import QUICK, Change, Stage, vendors_and_store
 from tests.faults.waiting import until
 from tests.outages.pager import Pager
-from tests.outages.proxy import FaultProxy
+from tests.outages.proxy import FaultProxy, VendorProxy
 
 OVER = {"resolved", "closed"}
 BACK_WITHIN = 15.0
@@ -31,6 +31,8 @@ class Pair(Stage):
         """Nothing is started yet."""
         super().__init__(folder, store, fakes, namespace, plain=True)
         self.proxies = list(proxies)
+        self.vendors: VendorProxy
+        """Between the first replica and the pager."""
 
     def store_url(self, number: int) -> str:
         """Return the address of a replica's proxy."""
@@ -121,7 +123,9 @@ async def pair(
         ]
         made = Pair(folder / namespace, valkey, fakes, proxies, namespace)
         stack.push_async_callback(made.end)
+        made.vendors = await stack.enter_async_context(VendorProxy(int(fakes.url.rpartition(":")[2])))
         await made.open(2, redis=redis, change=change, start=False)
+        made.services[0].env["PAGERDUTY_URL"] = made.vendors.url
         await asyncio.gather(made.start(0), made.start(1))
         yield made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ MOST = 5
 """Groups that page one by one within a minute."""
 STORM = 24
 MEMBERS = 5
+LISTED_WITHIN = 10.0
+"""Seconds in which the page of the storm has to be out."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,24 @@ async def knock(made: Pair, group: Group) -> None:
     await asyncio.gather(made.refused(group, 0), made.refused(group, 1))
 
 
+def storms(made: Pair) -> list[str]:
+    """Return what the pages say that stand for a storm."""
+    return [title[:60] for title in made.pager.titles.values() if "Storm:" in title]
+
+
+def breaches(made: Pair, held: Group, closed: Group) -> list[str]:
+    """Return which limits the pages without the store have broken."""
+    pager = made.pager
+    broken = {
+        "a window holds it": bool(made.triggers(held)),
+        "a person has closed it": len(made.triggers(closed)) > 1,
+        "one key however a group shrinks": bool(pager.twice()),
+        "a storm pages a few groups, and once for the rest": len(pager.triggers) > 1 + 2 * MOST + 1,
+        "one page lists the rest": len(storms(made)) != 1,
+    }
+    return [limit for limit, is_broken in broken.items() if is_broken]
+
+
 async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> None:
     began = datetime.now(UTC) - timedelta(minutes=1)
     async with pair(tmp_path, change=limits) as made:
@@ -85,14 +106,10 @@ async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> 
         storm = [group(service=f"s{number}") for number in range(STORM)]
         for one in storm:
             await knock(made, one)
-        listed = lambda: [title for title in made.pager.titles.values() if "Storm:" in title]  # noqa: E731
-        await until(lambda: bool(listed()), "the page that lists the storm")
-        pager = made.pager
-        say(f"{len(pager.triggers)} keys without the store, {listed()[0][:60]}")
-        assert not made.triggers(held), "a window holds it"
-        assert len(made.triggers(closed)) == 1, "a person has closed it"
-        assert pager.twice() == {}, "one key however a group shrinks"
-        assert len(pager.triggers) <= 1 + 2 * MOST + 1
+        with contextlib.suppress(AssertionError):
+            await until(lambda: bool(storms(made)), "the page that lists the storm", LISTED_WITHIN)
+        say(f"{len(made.pager.triggers)} keys without the store, {storms(made)}")
+        assert breaches(made, held, closed) == []
 
         made.mend()
         await made.back()
