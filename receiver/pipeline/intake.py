@@ -46,6 +46,9 @@ STRAIGHT = 50
 """Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
 DIGESTS = 10_000
 """Groups of which the digest of the last notification is kept."""
+PUT_OFF, PUT_OFF_LEAST, PUT_OFF_MOST = 30, 1000, 60_000
+"""Milliseconds that messages about an adopted incident wait for each group that is still to be adopted; less than the
+least is no wait, and more than the most is none either."""
 FREES = frozenset({
     Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED, Kind.CLOSED, Kind.ACKNOWLEDGEMENT_LAPSED,
     Kind.ESCALATED, Kind.STEP_PASSED, Kind.RESPONSE_BREACHED, Kind.PAGE_FAILED, Kind.SECOND_ROAD, Kind.EMERGENCY_PAGED,
@@ -116,6 +119,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
+        self.adopting: Callable[[], int] = lambda: 0
+        """How many groups wait to be stored that were refused, or paged without the store."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -373,6 +378,7 @@ class Intake:
         """
         incident = verdict.incident
         summary = summarize(incident, setting.policy) if incident else None
+        put_off = self._put_off() if adopted else 0
         change = Change(
             incident=incident,
             about=about,
@@ -387,8 +393,8 @@ class Intake:
             seen={part.group: text} if part and text else {},
             tombs=verdict.tombs,
             untomb=verdict.untomb,
-            rows=rows(incident, verdict.events, setting, adopted) if incident else (),
-            timers=timers_of(incident, setting) if incident else {},
+            rows=rows(incident, verdict.events, setting, adopted, put_off) if incident else (),
+            timers=timers_of(incident, setting, put_off) if incident else {},
             held=[(part.group, held_text(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
             unheld=[part.group] if part and not verdict.held else (),
             once=[once] if once else (),
@@ -410,6 +416,11 @@ class Intake:
         if done.leased:
             self.deliver(done, began, fresh_pages(done, change.rows, verdict.events, to_ms(now)))
         return done
+
+    def _put_off(self) -> int:
+        # Thousands are adopted before chat hears of each: their people have been paged already.
+        wait = self.adopting() * PUT_OFF
+        return min(wait, PUT_OFF_MOST) if wait >= PUT_OFF_LEAST else 0
 
     def _since(self, setting: Setting, now: datetime) -> int:
         storm = setting.policy.storm
