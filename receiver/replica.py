@@ -172,6 +172,7 @@ class Replica:
         self.hang_detector = HangDetector(
             self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
         )
+        self.intake.adopting = lambda: len(self.refused)
         self.refused.spawn = self.pages.spawn = self.work.spawn
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over

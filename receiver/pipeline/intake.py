@@ -51,6 +51,9 @@ LARGE = 200
 """Alerts above which the rules are asked in a thread: 20,000 that look unlike take many seconds."""
 DIGESTS = 10_000
 """Groups of which the digest of the last notification is kept."""
+PUT_OFF, PUT_OFF_LEAST, PUT_OFF_MOST = 30, 1000, 60_000
+"""Milliseconds that messages about an adopted incident wait for each group that is still to be adopted; less than the
+least is no wait, and more than the most is none either."""
 FREES = frozenset({
     Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED, Kind.CLOSED, Kind.ACKNOWLEDGEMENT_LAPSED,
     Kind.ESCALATED, Kind.STEP_PASSED, Kind.RESPONSE_BREACHED, Kind.PAGE_FAILED, Kind.SECOND_ROAD, Kind.EMERGENCY_PAGED,
@@ -127,6 +130,8 @@ class Intake:
         """Told of each notification that brought something new."""
         self.unheard: Callable[[str, float], None] = lambda token, began: None
         """Told of each commit that was sent and not answered: its token, and when (monotonic)."""
+        self.adopting: Callable[[], int] = lambda: 0
+        """How many groups wait to be stored that were refused, or paged without the store."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -392,6 +397,7 @@ class Intake:
         """
         incident = verdict.incident
         summary = summarize(incident, setting.policy) if incident else None
+        put_off = self._put_off() if adopted else 0
         change = Change(
             incident=incident,
             about=about,
@@ -406,8 +412,8 @@ class Intake:
             seen={part.group: text} if part and text else {},
             tombs=verdict.tombs,
             untomb=verdict.untomb,
-            rows=rows(incident, verdict.events, setting, adopted) if incident else (),
-            timers=timers_of(incident, setting) if incident else {},
+            rows=rows(incident, verdict.events, setting, adopted, put_off) if incident else (),
+            timers=timers_of(incident, setting, put_off) if incident else {},
             held=[(part.group, held_text(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
             unheld=[part.group] if part and not verdict.held else (),
             once=[once] if once else (),
@@ -452,6 +458,11 @@ class Intake:
             if not heard:
                 self.unheard(token, began)
         return done, began
+
+    def _put_off(self) -> int:
+        # Thousands are adopted before chat hears of each: their people have been paged already.
+        wait = self.adopting() * PUT_OFF
+        return min(wait, PUT_OFF_MOST) if wait >= PUT_OFF_LEAST else 0
 
     def _since(self, setting: Setting, now: datetime) -> int:
         storm = setting.policy.storm

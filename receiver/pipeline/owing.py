@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from receiver.incident.audience import destination
-from receiver.incident.timing import timers
+from receiver.incident.timing import CHANGES, timers
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Destination, Event, Kind
 from receiver.model.incident import Incident, Page
@@ -25,9 +26,16 @@ def member_of(uid: str, channel: str, address: str) -> str:
 
 
 def rows(
-    incident: Incident, events: Sequence[Event], setting: Setting, adopted: Sequence[tuple[Page, bool]] = ()
+    incident: Incident,
+    events: Sequence[Event],
+    setting: Setting,
+    adopted: Sequence[tuple[Page, bool]] = (),
+    put_off_ms: int = 0,
 ) -> list[Row]:
-    """Return what each destination is owed after `events`: one row each, up to the last event addressed to it."""
+    """Return what each destination is owed after `events`: one row each, up to the last event addressed to it.
+
+    What is no page may wait for `put_off_ms`.
+    """
     last: dict[Destination, int] = {}
     for event in events:
         last.update(dict.fromkeys(event.to, event.seq))
@@ -45,6 +53,8 @@ def rows(
             page = pages.get((to.channel, to.address))
             done = page is not None and page_action(page, incident) is Action.TRIGGER
             row = replace(row, memory={"sent": "trigger"}, receipt={**told, "seq": seq}, done=done)
+        elif not to.paging:
+            row = replace(row, put_off_ms=put_off_ms)
         made.append(row)
     return made
 
@@ -56,9 +66,15 @@ def _receipt(page: Page) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def timers_of(incident: Incident, setting: Setting) -> dict[str, int]:
-    """Return when each timer of `incident` is due, in milliseconds; 0 for one that is not."""
-    return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in timers(incident, setting.policy).items()}
+def timers_of(incident: Incident, setting: Setting, put_off_ms: int = 0) -> dict[str, int]:
+    """Return when each timer of `incident` is due, in milliseconds; 0 for one that is not.
+
+    What only asks somebody about it may wait for `put_off_ms`.
+    """
+    due = timers(incident, setting.policy)
+    if put_off_ms and (at := due[CHANGES]) is not None:
+        due[CHANGES] = at + timedelta(milliseconds=put_off_ms)
+    return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in due.items()}
 
 
 def fresh_pages(done: Committed, rows: Sequence[Row], events: Sequence[Event], now_ms: int) -> dict[str, Claimed]:

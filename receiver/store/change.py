@@ -47,6 +47,8 @@ class Row:
     """Of what was sent before."""
     done: bool = False
     """Whether nothing is left to be sent: the row is not due, unless somebody is just sending it."""
+    put_off_ms: int = 0
+    """Milliseconds after which it is due, instead of being leased to who commits; 0: at once."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def arguments(
                 row.tries,
                 orjson.dumps(row.receipt).decode() if row.receipt is not None else "",
                 int(row.done),
+                row.put_off_ms,
             ]
             for row in change.rows
         ],

@@ -166,3 +166,24 @@ async def test_pages_are_adopted_one_after_another_without_waiting_for_the_next_
     await outworld.forward("1m")
     assert outworld.pagerduty.rung == 40
     assert len(outworld.sent()) == 40
+
+
+async def test_where_many_are_adopted_chat_hears_of_them_afterwards(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    one = outworld.one
+    await outworld.kill()
+    await outworld.knock(notification(alert("ApiDown")))
+    await outworld.beats(5)
+    outworld.server.restart()
+    monkeypatch.setattr(one.intake, "adopting", lambda: 1000)
+    await outworld.beats(2)
+    assert [incident.service for incident in await outworld.incidents()] == ["api"]
+    assert outworld.slack.taken == []
+    await outworld.beats(25)
+    assert outworld.slack.taken == []
+    await outworld.beats(8)
+    assert outworld.slack.taken != []
+    assert outworld.pagerduty.rung == 2
+    assert len(outworld.sent()) == 2

@@ -9,7 +9,7 @@
 --          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
 --          tombs = [[fingerprint, ms], ...], untomb = [fingerprint, ...],
 --          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries, receipt JSON or "",
---          1 when nothing is left to be sent], ...], timers = [[member, ms or 0], ...],
+--          1 when nothing is left to be sent, ms after which it is due (0: leased at once)], ...], timers = [[member, ms or 0], ...],
 --          held = [[group, JSON, ms], ...], unheld = [group, ...],
 --          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
 --          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
@@ -190,6 +190,8 @@ if writes then
     if idle and row[8] == 1 then
       redis.call('HSET', key, 'cursor', row[4], 'token', '', 'until', 0, 'attempts', 0, 'tries', 0)
       redis.call('ZREM', p .. 'due:' .. lane, member)
+    elseif idle and row[9] > 0 then
+      redis.call('ZADD', p .. 'due:' .. lane, 'NX', h.now + row[9], member)
     elseif idle then
       redis.call('HSET', key, 'token', h.token, 'until', h.now + h.lease)
       redis.call('HINCRBY', key, 'tries', 1)
