@@ -172,6 +172,7 @@ class Replica:
             self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
         )
         self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.refused.in_doubt = self.work.unheard.uids
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -78,9 +78,12 @@ class EmergencyPages:
         """Whether some page was not accepted yet, or a storm is to be paged."""
         return any(not one.accepted for one in self._pages.values()) or self._storm_since is not None
 
-    def decide(self, parts: Iterable[Part], setting: Setting, now: datetime) -> tuple[list[EmergencyPage], bool]:
+    def decide(
+        self, parts: Iterable[Part], setting: Setting, now: datetime, in_doubt: Container[str] = ()
+    ) -> tuple[list[EmergencyPage], bool]:
         """Return the pages that these parts call for and that were not made yet, and whether a storm holds some back.
 
+        `in_doubt`: uids of commits of this replica whose answer did not come.
         One page that lists them stands for all that is above the limit of storm control.
         """
         made: list[EmergencyPage] = []
@@ -94,7 +97,9 @@ class EmergencyPages:
                 continue
             sent = [one.page for one in self._pages.values()]
             known, episode = self.mirror.at(part.key), self._episodes.get(part.key)
-            found = emergency_pages(part, known, setting.policy, now, sent, episode)
+            found = emergency_pages(
+                part, known, setting.policy, now, sent, episode, known is not None and known.uid in in_doubt
+            )
             if not found:
                 continue
             incident = bare_incident(part, found[0], now, setting.policy)

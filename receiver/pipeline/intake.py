@@ -113,8 +113,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
-        self.unheard: Callable[[str, float], None] = lambda token, began: None
-        """Told of each commit that was sent and not answered: its token, and when (monotonic)."""
+        self.unheard: Callable[[str, float, str], None] = lambda token, began, uid: None
+        """Told of each commit that was sent and not answered: its token, when (monotonic), and of which incident."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
         """Told of each heartbeat."""
 
@@ -424,7 +424,7 @@ class Intake:
             raise
         finally:
             if not heard:
-                self.unheard(token, began)
+                self.unheard(token, began, change.incident.uid if change.incident else "")
         return done, began
 
     def _since(self, setting: Setting, now: datetime) -> int:
