@@ -174,6 +174,7 @@ class Replica:
         )
         self.intake.adopting = lambda: len(self.refused)
         self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.refused.in_doubt = self.work.unheard.uids
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)

@@ -28,13 +28,15 @@ def emergency_pages(
     now: datetime,
     sent: Iterable[Page] = (),
     episode: int | None = None,
+    unheard: bool = False,
 ) -> list[Page]:
     """Return the pages that a notification calls for although nothing can be stored; nothing ever resolves here.
 
     `known` is the newest incident of the key that this replica remembers: what it has paged is not paged again, under
     the same key and episode; what a person has closed over these alerts stays closed. `sent` are the emergency pages
     made so far, `episode` is that of the first of them for this key: a group that shrinks keeps its page keys.
-    Nobody is paged for what a maintenance window holds.
+    Nobody is paged for what a maintenance window holds. `unheard`: `known` was opened by a commit of this replica whose
+    answer did not come, so that nobody knows of its pages: they are sent under the same keys.
     """
     firing = [alert for alert in part.alerts if alert.firing]
     severity = worst(part.decisions[alert.fingerprint].severity for alert in firing)
@@ -52,10 +54,11 @@ def emergency_pages(
         left = (known.held or "").startswith(WINDOW)  # a window held it, and holds all of it no longer
         # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
         quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
-        if not severity.worse_than(known.severity) and not left and not quiet:
+        unheard = unheard and known.state is State.OPEN and known.ring == 1 and known.held is None
+        if not severity.worse_than(known.severity) and not left and not quiet and not unheard:
             return []
         episode, ring = known.episode, known.ring
-        before = _withdrawn(known) if quiet else known.pages
+        before = () if unheard else _withdrawn(known) if quiet else known.pages
         paged.extend(before)
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
     made = _pages(policy, severity, key=key, episode=episode, ring=ring, paged=before, now=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -81,12 +81,18 @@ class EmergencyPages:
         return any(not one.accepted for one in self._pages.values()) or self._storm_since is not None
 
     def decide(
-        self, parts: Iterable[Part], setting: Setting, now: datetime, episodes: Mapping[str, int] | None = None
+        self,
+        parts: Iterable[Part],
+        setting: Setting,
+        now: datetime,
+        episodes: Mapping[str, int] | None = None,
+        in_doubt: Container[str] = (),
     ) -> tuple[list[EmergencyPage], bool]:
         """Return the pages that these parts call for and that were not made yet, and whether a storm holds some back.
 
         One page that lists them stands for all that is above the limit of storm control. `episodes`: of what fired when
-        each correlation key was refused first; without it, of what fires now.
+        each correlation key was refused first; without it, of what fires now. `in_doubt`: uids of commits of this
+        replica whose answer did not come.
         """
         episodes, made = episodes or {}, list[EmergencyPage]()
         capped = False
@@ -102,7 +108,8 @@ class EmergencyPages:
             episode = self._episodes.get(part.key)
             if episode is None:
                 episode = first_episode(part, known, episodes.get(part.key))
-            found = emergency_pages(part, known, setting.policy, now, sent, episode)
+            doubted = known is not None and known.uid in in_doubt
+            found = emergency_pages(part, known, setting.policy, now, sent, episode, doubted)
             if not found:
                 continue
             incident = bare_incident(part, found[0], now, setting.policy)

@@ -128,8 +128,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
-        self.unheard: Callable[[str, float], None] = lambda token, began: None
-        """Told of each commit that was sent and not answered: its token, and when (monotonic)."""
+        self.unheard: Callable[[str, float, str], None] = lambda token, began, uid: None
+        """Told of each commit that was sent and not answered: its token, when (monotonic), and of which incident."""
         self.adopting: Callable[[], int] = lambda: 0
         """How many groups wait to be stored that were refused, or paged without the store."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
@@ -456,7 +456,7 @@ class Intake:
             raise
         finally:
             if not heard:
-                self.unheard(token, began)
+                self.unheard(token, began, change.incident.uid if change.incident else "")
         return done, began
 
     def _put_off(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -125,6 +125,8 @@ class RefusedNotifications:
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
+        self.in_doubt: Callable[[], Container[str]] = frozenset
+        """Returns the uids of commits of this replica whose answer did not come."""
         self.all_settled: Callable[[], None] = lambda: None
         """Called when nothing is owed any more."""
         self.stopping = False
@@ -285,7 +287,7 @@ class RefusedNotifications:
 
     def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
         debt.decided = True
-        made, debt.capped = self.pages.decide(debt.parts or (), setting, now, debt.episodes)
+        made, debt.capped = self.pages.decide(debt.parts or (), setting, now, debt.episodes, self.in_doubt())
         debt.pages.extend(made)
         if not debt.pages and not debt.capped:
             self._forget(debt)  # somebody was paged for it already, or nobody is to be

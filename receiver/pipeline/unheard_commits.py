@@ -30,26 +30,36 @@ class UnheardCommits:
         self.clock = clock
         self.setting = setting
         self._began: dict[str, float] = {}
+        self._uids: dict[str, str] = {}
 
-    def add(self, token: str, began: float) -> None:
-        """Note a commit under `token`, sent at monotonic `began`, that nothing was heard of."""
-        self._began[token] = began
+    def uids(self) -> set[str]:
+        """Return the uids of the incidents that they are of."""
+        return {self._uids[token] for token in self._began}
+
+    def add(self, token: str, began: float, uid: str = "") -> None:
+        """Note a commit of the incident `uid` under `token`, sent at monotonic `began`, that nothing was heard of."""
+        self._began[token], self._uids[token] = began, uid
         if len(self._began) > MOST:
-            del self._began[next(iter(self._began))]
+            self._forget(next(iter(self._began)))
 
     async def take(self) -> list[Leased]:
         """Return what turns out to be leased to this replica, once. Raises StoreAway."""
         now, lease = self.clock.monotonic(), self.setting().lease.total_seconds()
-        self._began = {token: began for token, began in self._began.items() if now - began < lease}
+        for token in [token for token, began in self._began.items() if now - began >= lease]:
+            self._forget(token)
         tokens = list(self._began)
         if not tokens:
             return []
         found: list[Leased] = []
         for token, text in zip(tokens, await self._replies(tokens), strict=True):
             # One that is not there may still be on its way.
-            if text is not None and (began := self._began.pop(token, None)) is not None:
+            if text is not None and (began := self._forget(token)) is not None:
                 found += [(member, token, began + lease) for member in orjson.loads(text)[4:]]
         return found
+
+    def _forget(self, token: str) -> float | None:
+        self._uids.pop(token, None)
+        return self._began.pop(token, None)
 
     async def _replies(self, tokens: list[str]) -> list[str | None]:
         async with self.connection.guarded() as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,20 @@ def test_another_incident_of_a_key_has_other_page_keys_with_the_store_and_withou
 
 def test_what_is_open_and_paged_is_not_paged_again(store: Store) -> None:
     assert rung(part(alert("A"), alert("B")), store.incidents["uid0"]) == []
+
+
+@pytest.mark.parametrize(
+    ("unheard", "change", "again"),
+    [(True, {}, True), (False, {}, False), (True, {"state": State.ACKNOWLEDGED}, False),
+     (True, {"held": "storm"}, False), (True, {"ring": 2}, False)],
+)  # fmt: skip
+def test_what_opened_by_a_commit_that_was_not_answered_is_paged_under_the_same_keys(
+    store: Store, unheard: bool, change: dict[str, Any], again: bool
+) -> None:
+    known = store.incidents["uid0"].model_copy(update=change)
+    pages = emergency_pages(part(alert("A")), known, POLICY, at(4), unheard=unheard)
+    assert {page.key for page in pages} == ({page.key for page in known.pages} if again else set())
+    assert emergency_pages(part(alert("A")), known, POLICY, at(9), pages, unheard=unheard) == []
 
 
 def test_what_has_got_worse_pages_who_was_not_paged(store: Store) -> None:

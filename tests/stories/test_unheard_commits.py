@@ -11,7 +11,10 @@ from receiver.model.alert import parse_notification
 from receiver.pipeline import unheard_commits
 from receiver.replica import Replica
 from receiver.store.connection import StoreAway
+from tests.stories.test_emergency import Outworld, outworld
 from tests.stories.world import World, alert, notification
+
+__all__ = ["outworld"]
 
 SEV1 = notification(alert("ApiDown"))
 
@@ -63,5 +66,23 @@ async def test_a_bounded_number_is_asked_about(world: World, monkeypatch: pytest
     await world.open()
     monkeypatch.setattr(unheard_commits, "MOST", 2)
     for token in ("a", "b", "c"):
-        world.one.work.unheard.add(token, world.clock.monotonic())
+        world.one.work.unheard.add(token, world.clock.monotonic(), f"uid of {token}")
     assert list(world.one.work.unheard._began) == ["b", "c"]
+    assert world.one.work.unheard.uids() == {"uid of b", "uid of c"}
+
+
+async def test_the_store_goes_away_with_the_answer_and_its_pages_are_sent_all_the_same(outworld: Outworld) -> None:
+    await outworld.open(replicas=2)
+    await unheard(outworld, SEV1)
+    await outworld.one.work.follower.follow(
+        (await outworld.one.due.beat(0, round(outworld.clock.now().timestamp() * 1000))).changed
+    )
+    (incident,) = await outworld.incidents()
+    await outworld.kill()
+    await outworld.beats(5)
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+    assert set(outworld.sent()) == {page.key for page in incident.pages}
+    outworld.server.restart()
+    await outworld.beats(20)
+    assert len(await outworld.incidents()) == 1
+    assert outworld.pagerduty.rung == 2

@@ -1,0 +1,241 @@
+"""Judges a run from the ledgers of sender and vendor, and what the API shows in the end. Pure; knows nothing inside.
+
+A *spell* is a time in which a group fires, as its sender has told: two spells are one where no end between them was
+taken. `excused` are the times in which nobody could have paged: a replica that does not run has the work of up to a
+lease, and a pager that refuses is not ours. A store that is away, slow or cut off excuses nothing.
+
+- **lost**: a spell lasts longer than LATE after it was first told, and somebody whom it pages has no page at all.
+- **wrong resolve**: the page of somebody is resolved while the spell lasts, and no other is open within LATE.
+- **double**: more page keys for a person than spells so far, or one key that rings more than once without a fault, or
+  more than twice with one, or that is accepted more than twice.
+- **for nothing**: a key is triggered first long after the end of all alerts was taken.
+- **stuck**: the end was taken, everything is healed, and a page or an incident is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+LATE = 10.0
+"""Seconds from the first answered attempt to the page, beyond what is excused."""
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One notification that was sent, and how it was answered."""
+
+    group: str
+    firing: bool
+    """Whether any alert in it fires."""
+    asof: float
+    """When it stood like that at the sender."""
+    at: float
+    answered: float
+    status: int | None
+    """None: no answer."""
+
+    @property
+    def taken(self) -> bool:
+        """Return whether it was answered with 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class Call:
+    """One event that the vendor acted on."""
+
+    group: str
+    person: str
+    key: str
+    action: str
+    at: float
+    answered: bool = True
+    """Whether the vendor said that it had taken it: what nobody was told of is sent again."""
+
+
+@dataclass(frozen=True)
+class Ledgers:
+    """What a run leaves behind."""
+
+    truth: Mapping[str, Sequence[Span]]
+    """By group: the spans in which any of its alerts fires."""
+    pages: Mapping[str, Sequence[str]]
+    """By group: whom it pages."""
+    attempts: Sequence[Attempt]
+    calls: Sequence[Call]
+    open_incidents: Sequence[str] = ()
+    """Groups whose incident is not over at the end."""
+    excused: Sequence[Span] = ()
+    end: float = 0.0
+    faults: bool = True
+    """Whether anything failed at all."""
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A time in which a group fires, as it was told."""
+
+    first: float
+    """The first attempt."""
+    told: float
+    """The first answer to an attempt, whatever it was."""
+    until: float
+    """The first attempt to tell its end; the run's end, where it was never told."""
+    over: float | None
+    """When its end was taken first; None: never."""
+
+
+@dataclass
+class Verdict:
+    """Every breach of a promise, in words."""
+
+    lost: list[str] = field(default_factory=list)
+    double: list[str] = field(default_factory=list)
+    nothing: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    judged: int = 0
+    """Spells that lasted long enough for a page to be owed."""
+    untold: int = 0
+    """Groups of which the sender never told the end: Alertmanager is silent about what it could never tell of."""
+    pages: int = 0
+
+    @property
+    def breaches(self) -> list[str]:
+        """Everything that is wrong."""
+        return [
+            f"{name}: {text}"
+            for name, texts in (
+                ("lost", self.lost), ("double", self.double), ("for nothing", self.nothing),
+                ("wrong resolve", self.wrong), ("stuck", self.stuck),
+            )
+            for text in texts
+        ]  # fmt: skip
+
+
+def judge(ledgers: Ledgers) -> Verdict:
+    """Return what is wrong."""
+    verdict = Verdict()
+    for group, people in ledgers.pages.items():
+        spells = spells_of(group, ledgers)
+        for person in people:
+            calls = [call for call in ledgers.calls if (call.group, call.person) == (group, person)]
+            verdict.pages += len({call.key for call in calls})
+            _open_throughout(f"{group} {person}", spells, calls, ledgers, verdict)
+            _once(f"{group} {person}", spells, calls, ledgers, verdict)
+        ended = bool(spells) and spells[-1].over is not None
+        verdict.untold += bool(spells) and not ended
+        if ended:
+            mine = [call for call in ledgers.calls if call.group == group]
+            verdict.stuck += [f"{group}: page {key} is open" for key in open_keys(mine, ledgers.end)]
+            verdict.stuck += [f"{group}: its incident is open"] if group in ledgers.open_incidents else []
+    strangers = [call for call in ledgers.calls if call.person not in ledgers.pages.get(call.group, ())]
+    verdict.nothing += [f"{call.person} is paged for {call.group}, which pages others" for call in strangers]
+    return verdict
+
+
+def spells_of(group: str, ledgers: Ledgers) -> list[Spell]:
+    """Return the spells of `group` that were told."""
+    spells: list[Spell] = []
+    truth, mine = ledgers.truth[group], [one for one in ledgers.attempts if one.group == group]
+    for index, (starts, ends) in enumerate(truth):
+        following = truth[index + 1][0] if index + 1 < len(truth) else float("inf")
+        firing = [one for one in mine if one.firing and starts <= one.asof < following]
+        answered = [one.answered for one in firing if one.status is not None]
+        ending = [one for one in mine if not one.firing and ends <= one.asof < following]
+        until = min((one.at for one in ending), default=ledgers.end)
+        over = min((one.answered for one in ending if one.taken), default=None)
+        if not answered:
+            # Nobody heard that it fires. Its end may still be that of the spell before, told late.
+            if spells and spells[-1].over is None and over is not None:
+                spells[-1] = Spell(spells[-1].first, spells[-1].told, until, over)
+            continue
+        spell = Spell(min(one.at for one in firing), min(answered), until, over)
+        if spells and spells[-1].over is None:
+            spell = Spell(spells[-1].first, spells[-1].told, until, over)
+            spells.pop()
+        spells.append(spell)
+    return spells
+
+
+def _open_throughout(
+    who: str, spells: Sequence[Spell], calls: Sequence[Call], ledgers: Ledgers, verdict: Verdict
+) -> None:
+    for number, spell in enumerate(spells, 1):
+        due = spell.told + LATE
+        due += overlap(spell.told, spell.until, ledgers.excused)
+        if due >= spell.until:
+            continue
+        verdict.judged += 1
+        marks = sorted({spell.told, *(call.at for call in calls if spell.told < call.at < spell.until), spell.until})
+        gaps: list[Span] = []
+        for since, till in pairwise(marks):
+            if open_keys(calls, since):
+                continue
+            began = gaps.pop()[0] if gaps and gaps[-1][1] == since else since
+            gaps.append((began, till))
+        for since, till in gaps:
+            if till - since <= LATE + overlap(since, till, ledgers.excused):
+                continue
+            said = f"{who}: no page is open {since:.1f}-{till:.1f}, while spell {number} fires ({spell.told:.1f}-)"
+            ever = any(call.action == "resolve" and spell.told < call.at <= since for call in calls)
+            (verdict.wrong if ever else verdict.lost).append(said)
+
+
+def _once(who: str, spells: Sequence[Spell], calls: Sequence[Call], ledgers: Ledgers, verdict: Verdict) -> None:
+    first: dict[str, float] = {}
+    for call in calls:
+        if call.action == "trigger":
+            first.setdefault(call.key, call.at)
+    for number, spell in enumerate(spells, 1):
+        following = spells[number].first if number < len(spells) else float("inf")
+        keys = [key for key, at in first.items() if at < following]
+        if len(keys) > number:
+            verdict.double.append(f"{who}: {len(keys)} keys in {number} spells: {keys}")
+        quiet = [key for key, at in first.items() if spell.over is not None and spell.over < at < following]
+        verdict.nothing += [
+            f"{who}: {key} rings {first[key]:.1f}, and its end was taken {spell.over:.1f}"
+            for key in quiet
+            if spell.over is not None
+            and first[key] > spell.over + LATE + overlap(spell.over, first[key], ledgers.excused)
+        ]
+    if not spells and first:
+        verdict.nothing.append(f"{who}: nobody told of it")
+    for key in first:
+        mine = [call for call in calls if call.key == key]
+        rang = _rang(mine)
+        accepted = sum(call.action == "trigger" and call.answered for call in mine)
+        if rang > 1 + ledgers.faults or accepted > 1 + ledgers.faults:
+            verdict.double.append(f"{who}: {key} rang {rang} times, accepted {accepted} times")
+
+
+def _rang(calls: Sequence[Call]) -> int:
+    is_open, rang = False, 0
+    for call in calls:
+        rang += call.action == "trigger" and not is_open
+        is_open = call.action == "trigger" or (is_open and call.action != "resolve")
+    return rang
+
+
+def open_keys(calls: Sequence[Call], at: float) -> list[str]:
+    """Return the keys that are open at the vendor right after `at`."""
+    state: dict[str, bool] = {}
+    for call in calls:
+        if call.at <= at:
+            state[call.key] = call.action == "trigger" or (state.get(call.key, False) and call.action != "resolve")
+    return [key for key, is_open in state.items() if is_open]
+
+
+def overlap(start: float, end: float, spans: Sequence[Span]) -> float:
+    """Return the seconds between `start` and `end` that lie in any of `spans`, which may overlap each other."""
+    total, reached = 0.0, start
+    for since, till in sorted(spans):
+        span = min(till, end) - max(since, reached)
+        if span > 0:
+            total += span
+            reached = min(till, end)
+    return total

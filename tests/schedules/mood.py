@@ -1,0 +1,31 @@
+"""How a vendor misbehaves for a while, whatever it is asked."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from tests.fakes import Answer
+
+
+class Mood(deque[Answer]):
+    """A vendor's script for as long as it is in a mood."""
+
+    mood = ""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self.deadline = deadline
+
+    def __bool__(self) -> bool:
+        return bool(self.mood)
+
+    def popleft(self) -> Answer:
+        late = {"status": "success", "message": "Event processed", "dedup_key": "late"}
+        return {
+            "error": Answer(500),
+            "limited": Answer(429, headers={"Retry-After": "2"}),
+            "reset": Answer(reset="before"),
+            "hang": Answer(504, delay=60.0),
+            "lost": Answer(reset="after"),
+            "late": Answer(202, late, taken=True, delay=self.deadline + 1),
+        }[self.mood]

@@ -1,0 +1,130 @@
+"""An event loop whose time jumps to the next timer once nothing is left to do, and whose parts can be stopped.
+
+Everything that a process does runs as it is, over real sockets and a real store. Only time is made: minutes of it pass
+in seconds. Two replicas in one loop are kept apart by a context variable: what belongs to a stopped one waits, as it
+does in a process after SIGSTOP; what belongs to a throttled one costs time, which passes before its next callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from concurrent.futures import Executor
+from contextvars import Context, ContextVar
+from typing import Any
+
+PART: ContextVar[str] = ContextVar("part", default="")
+"""The part of the world (a replica) that a callback belongs to."""
+PATIENCE = 0.5
+"""Real seconds for which an answer from outside is awaited before it is looked whether one is awaited still."""
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Time stands still while anything is under way, and jumps when nothing is."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__()
+        self.outside = 0
+        """Requests to what does not run in this loop (the store, a thread) that were not answered yet."""
+        self._stopped: set[str] = set()
+        self._cost: dict[str, float] = {}
+        self._free_at: dict[str, float] = {}
+        self._held: dict[str, deque[asyncio.Handle]] = {}
+
+    def time(self) -> float:
+        return self._now
+
+    def stop_part(self, part: str) -> None:
+        """Let nothing of `part` run until it goes on."""
+        self._stopped.add(part)
+
+    def go_on(self, part: str) -> None:
+        """Let `part` run again, with everything that has come in or expired meanwhile."""
+        self._stopped.discard(part)
+
+    def throttle(self, part: str, seconds: float) -> None:
+        """Let each callback of `part` take that many seconds; 0: none."""
+        self._cost[part] = seconds
+
+    def run_in_executor(self, executor: Executor | None, func: Any, *args: Any) -> Any:
+        self.outside += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._answered, context=Context())  # also for a part that is stopped
+        return future
+
+    def _answered(self, _: object) -> None:
+        self.outside -= 1
+
+    def _run_once(self) -> None:
+        self._process_events(self._selector.select(0))  # type: ignore[attr-defined]
+        if not self._runnable():
+            self._wait_or_jump()
+        self._expire()
+        for handle in self._take():
+            if handle._cancelled:  # type: ignore[attr-defined]
+                continue  # by one that ran before it
+            handle._run()  # type: ignore[attr-defined]
+            if cost := self._cost.get(part := _part(handle)):
+                self._free_at[part] = max(self._free_at.get(part, 0.0), self._now) + cost
+
+    def _wait_or_jump(self) -> None:
+        if self.outside:
+            self._process_events(self._selector.select(PATIENCE))  # type: ignore[attr-defined]
+            return
+        timers = self._scheduled  # type: ignore[attr-defined]
+        while timers and timers[0]._cancelled:
+            heapq.heappop(timers)._scheduled = False
+        moments = [timers[0]._when] if timers else []
+        moments += [self._free_at[part] for part, held in self._held.items() if held and self._throttled(part)]
+        if moments:
+            self._now = max(self._now, min(moments))
+        else:
+            self._process_events(self._selector.select(PATIENCE))  # type: ignore[attr-defined]
+
+    def _throttled(self, part: str) -> bool:
+        return part not in self._stopped and self._free_at.get(part, 0.0) > self._now
+
+    def _expire(self) -> None:
+        timers = self._scheduled  # type: ignore[attr-defined]
+        while timers and (timers[0]._cancelled or timers[0]._when <= self._now):
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            if not timer._cancelled:
+                self._ready.append(timer)  # type: ignore[attr-defined]
+
+    def _blocked(self, part: str) -> bool:
+        return part in self._stopped or self._free_at.get(part, 0.0) > self._now
+
+    def _runnable(self) -> bool:
+        # What belongs to a part that may not run is laid aside, once: a socket is readable again with each look.
+        kept: deque[asyncio.Handle] = deque()
+        ready = self._ready  # type: ignore[attr-defined]
+        while ready:
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            part = _part(handle)
+            held = self._held.setdefault(part, deque()) if part else None
+            if held is None or not (held or self._cost.get(part) or self._blocked(part)):
+                kept.append(handle)
+            elif not any(one is handle for one in held):
+                held.append(handle)
+        ready.extend(kept)
+        return bool(kept) or any(held and not self._blocked(part) for part, held in self._held.items())
+
+    def _take(self) -> list[asyncio.Handle]:
+        self._runnable()
+        taken: list[asyncio.Handle] = list(self._ready)  # type: ignore[attr-defined]
+        self._ready.clear()  # type: ignore[attr-defined]
+        for part, held in self._held.items():
+            if held and not self._blocked(part):
+                taken += [held.popleft()] if self._cost.get(part) else held
+                if not self._cost.get(part):
+                    held.clear()
+        return [handle for handle in taken if not handle._cancelled]  # type: ignore[attr-defined]
+
+
+def _part(handle: asyncio.Handle) -> str:
+    return handle._context.get(PART, "") if handle._context is not None else ""  # type: ignore[attr-defined]
