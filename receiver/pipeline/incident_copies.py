@@ -6,6 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
+from receiver.model.incident import State
 from receiver.model.incident_copy import IncidentCopy
 from receiver.model.incident_summary import IncidentSummary
 from receiver.store.change import Change
@@ -92,7 +95,7 @@ class IncidentCopies:
         for copy in await self.memory.copies(uids):
             known = self.get(copy.uid)
             if known is None or known.version < copy.version:
-                copy.over = copy.uid in self._over or '"state":"resolved"' in copy.state or '"closed"' in copy.state
+                copy.over = orjson.loads(copy.state).get("state") in (State.RESOLVED, State.CLOSED)
                 self._drop(copy.uid)
                 self._put(copy)
         for uid in uids:

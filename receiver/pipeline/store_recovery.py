@@ -111,11 +111,19 @@ class StoreRecovery:
         self._untold = False
         self._busy = False
 
-    async def look(self, beat: Beat, confirmed: int, silent_ms: int | None) -> bool:
+    @property
+    def expected(self) -> tuple[int, int]:
+        """Number of commits, and number of this replica, below which a beat that begins now cannot be.
+
+        Not of one that is under way: what is committed meanwhile may be known here before its answer.
+        """
+        return self.cache.highest, self.confirmed
+
+    async def look(self, beat: Beat, expected: tuple[int, int], silent_ms: int | None) -> bool:
         """Return whether the store has lost its memory since the last beat; then what is known must be read anew.
 
-        `confirmed`: what `confirmed` was before the beat began; `silent_ms`: for how long no replica had shown its
-        clock at the first look of this one, None where none ever did. Raises StoreAway.
+        `expected`: what that was before the beat began; `silent_ms`: for how long no replica had shown its clock at the
+        first look of this one, None where none ever did. Raises StoreAway.
         """
         if self._epoch is None:
             self._epoch = beat.epoch or await self.memory.recover((), 0, 0)
@@ -126,9 +134,10 @@ class StoreRecovery:
                 await self._hold(ASKING_MS)
                 self._await_answer(set())
             return False
-        seen = self.cache.highest
+        seen, confirmed = expected
         if beat.epoch == self._epoch and beat.commits >= seen and beat.number >= confirmed:
             return False
+        seen = self.cache.highest
         self._until_ms = to_ms(self.clock.now()) + GRACE_MS
         self._epoch = await self.memory.recover(self._epochs, seen, self._until_ms)
         self._epochs = [*self._epochs[1 - EPOCHS :], self._epoch]

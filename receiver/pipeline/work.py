@@ -174,11 +174,11 @@ class Work:
             await self.timekeeper.first()
             await self.load()
         began = self.clock.monotonic()
-        confirmed = self.recovery.confirmed
+        expected = self.recovery.expected
         beat = await self.due.beat(self.mirror.after, to_ms(self.clock.now()), self.recovery.memory.me)
         await self.timekeeper.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
-        if await self.recovery.look(beat, confirmed, self.timekeeper.silent_ms):
+        if await self.recovery.look(beat, expected, self.timekeeper.silent_ms):
             self._loaded = False
             return
         await self._follow(beat)

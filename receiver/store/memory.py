@@ -114,7 +114,9 @@ class StoreMemory:
             "past": orjson.dumps(past_fields(incident)).decode(), "opened": to_ms(incident.opened_at), "now": now_ms,
             "ttl": ttl_s, "open": not incident.state.over, "promised": bool(incident.actions),
             "summary": pack(summary).decode(), "keys": list(incident.keys), "owners": firing,
-            "timers": list(timers.items()), "pages": pages, "informs": informs, "seq": incident.seq, "number": number,
+            "parent": [incident.parent, incident.severity.rank] if incident.held == "storm" else [],
+            "split": incident.key if incident.split_from else "", "timers": list(timers.items()),
+            "pages": pages, "informs": informs, "seq": incident.seq, "number": number,
             "n": {"events": len(copy.events), "alerts": len(copy.alerts), "bodies": len(copy.bodies)},
         }  # fmt: skip
         args: list[Any] = [orjson.dumps(header), copy.state, *copy.events]

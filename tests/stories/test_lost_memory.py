@@ -108,6 +108,40 @@ async def test_the_step_of_what_was_given_back_comes_when_it_is_due(world: World
     assert world.rung().count("eng-lead") == 1
 
 
+async def test_what_is_committed_while_a_beat_is_under_way_is_no_loss(world: World) -> None:
+    one = (await world.open()).one
+    await world.post(DOWN)
+    await beats(world)
+    beat = one.due.beat
+
+    async def overtaken(*args: Any) -> Any:
+        found = await beat(*args)
+        await one.intake.accept(parse_notification(STILL), world.clock.now())
+        return found
+
+    one.due.beat = overtaken  # type: ignore[method-assign]
+    await one.work.guarded_beat()
+    one.due.beat = beat  # type: ignore[method-assign]
+    await world.quiet()
+    assert one.metrics.loop_errors.labels("beat")._value.get() == 0
+    assert len(one.mirror.open()) == 2
+
+
+async def test_a_storm_and_what_it_holds_back_are_given_back(world: World, store_url: str) -> None:
+    one = (await world.open()).one
+    for number in range(25):
+        await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
+    (storm,) = [incident for incident in await stored(world) if incident.storm]
+    children = await one.incidents.children(storm.uid)
+    assert children
+    rung = world.pagerduty.rung
+    ask(store_url, "FLUSHALL", "SYNC")
+    await beats(world)
+    assert await one.incidents.children(storm.uid) == children
+    await world.forward("30s")
+    assert world.pagerduty.rung == rung
+
+
 async def test_what_no_replica_holds_is_said_to_be_lost(world: World, store_url: str) -> None:
     one = (await world.open()).one
     await world.post(DOWN)

@@ -4,7 +4,8 @@
 -- KEYS[1]  inc:<uid>
 -- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), now (ms), ttl (s), open (bool), promised (bool),
 --          summary (JSON or ""), keys = [correlation, ...], owners = [fingerprint, ...],
---          timers = [[member, ms or 0], ...], pages and informs = [[member, lane, destination JSON], ...], seq,
+--          parent = [uid, severity rank] or [] (the storm that it is held back by), split (its correlation key, where it
+--          was split off, or ""), timers = [[member, ms or 0], ...], pages and informs = [[member, lane, destination JSON], ...], seq,
 --          number = {prefix, width, suffix}, n = {events, alerts, bodies}
 -- ARGV[2]  state, JSON
 -- ARGV[3..] events, then fingerprint and record of alerts, fingerprint and body of bodies
@@ -48,6 +49,12 @@ if h.open then
   for _, name in ipairs(h.owners) do
     local owner = redis.call('HGET', p .. 'owner', name)
     if not owner or not open(owner) then redis.call('HSET', p .. 'owner', name, h.uid) end
+    if h.split ~= '' then redis.call('HSET', p .. 'apart', name, h.uid .. ' ' .. h.split) end
+  end
+  if h.split ~= '' then redis.call('EXPIRE', p .. 'apart', h.ttl) end
+  if #h.parent > 0 then
+    redis.call('HSET', p .. 'children:' .. h.parent[1], h.uid, h.parent[2])
+    redis.call('EXPIRE', p .. 'children:' .. h.parent[1], h.ttl)
   end
 else
   redis.call('ZREM', p .. 'open', h.uid)
