@@ -245,6 +245,9 @@ class Replica:
         )
         self.work.clockwork[HANDOFF] = handover.hand_off
         self.work.timekeeper.stepped.append(self._clock_set)
+        self.work.recovery.hear_again = self.intake.hear_again
+        self.work.recovery.check = self.reconcile.check
+        self.work.recovery.board = lambda: (self.work.board, self.posted)
         self._lay_out()
 
     def _lay_out(self) -> None:

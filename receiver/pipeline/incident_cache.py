@@ -36,6 +36,8 @@ class IncidentCache:
         """Told of every newer snapshot that is read, or committed here."""
         self.listening: Callable[[], bool] = lambda: False
         """Whether a listener wants the snapshots of what other replicas commit; they are not read otherwise."""
+        self.changed: list[Callable[[IncidentSummary], None]] = []
+        """Told of every newer summary."""
         self._open: dict[str, IncidentSummary] = {}
         self._over: dict[str, IncidentSummary] = {}
         self._by_key: dict[str, str] = {}
@@ -44,6 +46,11 @@ class IncidentCache:
         self._order = OpeningOrder()
         self._counts: Counter[tuple[Severity, State]] = Counter()
         self._committed: dict[str, int] = {}
+
+    @property
+    def highest(self) -> int:
+        """The last commit that is known, those of this replica included."""
+        return max(self.after, max(self._committed.values(), default=0))
 
     def __len__(self) -> int:
         """Return how many incidents are open."""
@@ -75,6 +82,8 @@ class IncidentCache:
             self._remove(known)
             self._unpoint(summary.uid, set(known.keys).difference(summary.keys))
         self._add(summary)
+        for tell in self.changed:
+            tell(summary)
         if incident is not None:
             self.public.take(incident)
             for listener in self.listeners if news else ():

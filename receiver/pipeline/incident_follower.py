@@ -57,6 +57,10 @@ class IncidentFollower:
         """Return whether the store has lost commits that were seen here. Raises StoreAway."""
         return await self.incidents.commits() < self.cache.after
 
+    def forget(self) -> None:
+        """Forget everything, since the store has: all is read anew."""
+        self._lost, self._begun = [*self._lost, *self.cache.clear()], False
+
     async def load(self) -> None:
         """Read the first 2,000 open incidents; `fill` reads the others.
 

@@ -39,7 +39,7 @@ from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
 from receiver.store.incidents import Incidents, Known, Seen
-from receiver.store.watchdogs import Watchdogs
+from receiver.store.watchdogs import MOST, Watchdogs
 from receiver.triage.correlate import split
 from receiver.triage.rules import Answers
 
@@ -117,6 +117,8 @@ class Intake:
         self.unreadable = UnreadableIncidents(incidents)
         self._heard: dict[str, datetime | None] = {}
         """When each of Alertmanager's receivers was first heard of; None: before that was kept."""
+        self._beats: dict[str, int] = {}
+        """When each Watchdog was last heard of here, in milliseconds."""
         self._digests: OrderedDict[str, str] = OrderedDict()
         """What this replica has heard last of each group."""
         self._writing: set[asyncio.Future[Committed]] = set()
@@ -154,10 +156,7 @@ class Intake:
         notification = settled(notification, now)
         alive, beating = living(notification, setting)
         if beating:
-            await self.watchdogs.heard(to_ms(now), setting.watchdogs_by, beating)
-            if not setting.watchdogs_by:
-                self.metrics.watchdog.set(now.timestamp())
-            await self.beaten(now)
+            await self._beat(beating, setting, now)
         if not alive:
             return IGNORED
         since = await self._heard_since(notification.receiver, now)
@@ -194,6 +193,14 @@ class Intake:
             self.absorbed(now)
         return Answer(tuple(said))
 
+    async def _beat(self, beating: Collection[str], setting: Setting, now: datetime) -> None:
+        await self.watchdogs.heard(to_ms(now), setting.watchdogs_by, beating)
+        if len(self._beats) < MOST:
+            self._beats |= dict.fromkeys(beating if setting.watchdogs_by else ("",), to_ms(now))
+        if not setting.watchdogs_by:
+            self.metrics.watchdog.set(now.timestamp())
+        await self.beaten(now)
+
     async def _heard_since(self, receiver: str, now: datetime) -> datetime | None:
         """Return when `receiver` of Alertmanager was first heard of; None where nobody knows."""
         if receiver not in self._heard and len(self._heard) < RECEIVERS:
@@ -211,6 +218,10 @@ class Intake:
         """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
         for receiver, since in list(self._heard.items()):
             await self.incidents.heard_as(receiver[:200], to_ms(since) if since else 0)
+        last_ms = await self.watchdogs.last_ms() or 0
+        for name, at_ms in sorted(self._beats.items(), key=lambda beat: beat[1]):
+            if at_ms > last_ms:
+                await self.watchdogs.heard(at_ms, self.setting().watchdogs_by, [name] if name else [])
 
     async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:
         """Take something said of an incident's alerts that came in by another way than a notification."""

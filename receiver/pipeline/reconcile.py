@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ from receiver.model.alert import Alert, AlertStatus, Notification
 from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
 from receiver.pipeline.incident_cache import IncidentCache
-from receiver.pipeline.intake import Intake
+from receiver.pipeline.intake import Intake, Said
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.supervision import survived
 from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstream
@@ -111,6 +111,35 @@ class Reconcile:
         await self._open_unheard(groups, setting, now)
         return now + rhythm.every
 
+    async def check(self, uids: Collection[str], now: datetime) -> bool:
+        """End the alerts of incidents that Alertmanager does not know; return whether it has answered.
+
+        For incidents of a store that may be an old copy: what ended since was ended there. Where a part of it is
+        silent, or has just started, nothing is ended.
+        """
+        setting = self.setting()
+        rhythm = setting.reconcile
+        if not setting.alertmanagers or rhythm is None:
+            return True
+        try:
+            upstream = await Alertmanager(self.asking, setting.alertmanagers).standing()
+        except SourceError as error:
+            self._unanswered(error.reason, str(error))
+            return False
+        if upstream.silent or now - upstream.started < rhythm.forgotten_after:
+            return not upstream.silent
+        asked = sorted(uids)
+        for first in range(0, len(asked), PAGE):
+            found = await self.incidents.many(asked[first : first + PAGE])
+            records = await self.incidents.records_of([incident.uid for incident in found])
+            for incident, known in zip(found, records, strict=True):
+                gone = [one for name, one in sorted(known.items()) if one.firing and name not in upstream.alerts]
+                if gone:
+                    end = partial(self.intake.decide, _ended(incident, gone, now), setting, now)
+                    await survived(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
+                    log.warning("ended_upstream", incident=incident.id, alerts=len(gone))
+        return True
+
     def _unanswered(self, reason: str, detail: str) -> None:
         self.metrics.loop_errors.labels("reconcile").inc()
         log.warning("alertmanager_unheard", reason=reason, detail=detail)
@@ -196,6 +225,10 @@ class Reconcile:
     async def _open(self, group: Group, late: Sequence[Upstream], now: datetime) -> None:
         answer = await self.intake.accept(_notification(group, late), now)
         log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
+
+
+async def _do(act: Callable[[], Awaitable[Said]]) -> None:
+    await act()
 
 
 def _answer(

@@ -54,6 +54,8 @@ class Timekeeper:
         self.times = AgreedTimes(due.connection)
         self.stepped: list[Callable[[datetime], None]] = []
         """Called with the time when the clock was set: at the first look at the store, and after a step."""
+        self.silent_ms: int | None = None
+        """For how long no replica had shown its clock at the first look; None: none ever has."""
         self._steps: int | None = None
         self._shown: float | None = None
         self._capped: float | None = None
@@ -63,6 +65,8 @@ class Timekeeper:
         """Follow the store's clock before anything is dated by this machine's. Raises StoreAway."""
         time_ms, agreed = await self.times.read()
         await self.look(time_ms, agreed)
+        if agreed.shown_ms is not None and self.silent_ms is None:
+            self.silent_ms = to_ms(self.clock.now()) - agreed.shown_ms
 
     async def look(self, time_ms: int, agreed: AgreedTime, took: float = 0.0) -> None:
         """Follow the agreed time; `took`: seconds of the round trip that told of it. Raises StoreAway."""

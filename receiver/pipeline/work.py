@@ -25,6 +25,7 @@ from receiver.pipeline.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.store_monitor import StoreMonitor
+from receiver.pipeline.store_recovery import StoreRecovery
 from receiver.pipeline.supervision import survived
 from receiver.pipeline.timekeeper import Timekeeper
 from receiver.pipeline.unheard_commits import UnheardCommits
@@ -93,6 +94,9 @@ class Work:
         self.steps: UnstoredSteps
         self.deliver.postponed = self.unstored.postpone
         self.intake: Intake
+        self.recovery = StoreRecovery(
+            setting, incidents=incidents, due=due, cache=mirror, follower=self.follower, clock=clock, metrics=metrics
+        )
         self.timekeeper = Timekeeper(setting, due, incidents, clock, lambda: self.intake)
         self._loaded = False
         self._timing = False
@@ -102,7 +106,8 @@ class Work:
         """Timers of the service itself (member `sys NAME`): each returns when it is due again, None for never."""
         self.read_board: Callable[[], Awaitable[int]] | None = None
         """Takes over what stands on the board, and returns its revision."""
-        self._board = 0
+        self.board = 0
+        """The revision of the board that is known here."""
         self.tend: Callable[[datetime], Awaitable[None]]
         """Looks after the lanes that nobody serves."""
         self._tended: float | None = None
@@ -179,22 +184,23 @@ class Work:
             await self.timekeeper.first()
             await self.load()
         began = self.clock.monotonic()
-        beat = await self.due.beat(self.mirror.after, to_ms(self.clock.now()))
+        expected = self.recovery.expected
+        beat = await self.due.beat(self.mirror.after, to_ms(self.clock.now()), self.recovery.memory.me)
         await self.timekeeper.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
-        if beat.commits < self.mirror.after:
-            # An empty or older store: what this replica remembers stands until all of it is read anew.
-            self.metrics.loop_errors.labels("beat").inc()
-            log.error("store_lost_memory", commits=beat.commits, known=self.mirror.after)
+        if await self.recovery.look(beat, expected, self.timekeeper.silent_ms):
             self._loaded = False
             return
         await self._follow(beat)
-        self._start_chores()
-        await self._claim_due(beat)
-
-    def _start_chores(self) -> None:
+        if self.recovery.waits:
+            self.spawn("memory", partial(self.recovery.keep, beat.until_ms))
         if self.timekeeper.waits:
             self.spawn("clock", self.timekeeper.keep)
+        if not self.recovery.holds(beat.until_ms):
+            self._tend()
+            await self._claim_due(beat)
+
+    def _tend(self) -> None:
         if self._tended is None or self.clock.monotonic() - self._tended >= TEND:
             self._tended = self.clock.monotonic()
             self.spawn("tend", partial(self.tend, self.clock.now()))
@@ -226,7 +232,7 @@ class Work:
         self.metrics.store_up.set(int(not self.monitor.away))
 
     async def _follow(self, beat: Beat) -> None:
-        if beat.board != self._board and self.read_board is not None:
+        if beat.board != self.board and self.read_board is not None:
             await self._take_board(self.read_board, beat.board)
         await self.follower.follow(beat.changed)
         if not (self.mirror.complete or self.follower.filling):
@@ -234,11 +240,11 @@ class Work:
 
     async def _take_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
         async def take() -> None:
-            self._board = await read()
+            self.board = await read()
 
         # One that cannot be taken over is left as it is until it changes: what is due does not wait for it.
         if not await survived("beat", take, self.metrics):
-            self._board = revision
+            self.board = revision
 
     def _show(self, beat: Beat) -> None:
         self.metrics.depth.set(beat.depth)

@@ -149,11 +149,20 @@ def packed(record: AlertRecord) -> bytes:
 
 
 def arguments(
-    change: Change, *, prefix: str, ttl_s: int, now_ms: int, lease_ms: int, token: str, number: tuple[str, int, str]
+    change: Change,
+    *,
+    prefix: str,
+    ttl_s: int,
+    now_ms: int,
+    lease_ms: int,
+    token: str,
+    number: tuple[str, int, str],
+    floor: int = 0,
 ) -> list[Any]:
     """Return the arguments of `commit.lua` for `change`: a header that counts what follows it, then each part in turn.
 
     `number` is prefix, width and suffix of an id, used when the incident is new; `token` marks leased rows.
+    `floor`: the highest number that is known to exist; a higher one is drawn.
     """
     incident = change.incident
     header = {
@@ -166,6 +175,7 @@ def arguments(
         "token": token,
         "ttl": ttl_s,
         "id": number,
+        "floor": floor,
         "severity": incident.severity if incident else "",
         "opened": round(incident.opened_at.timestamp() * 1000) if incident else 0,
         "open": incident is not None and not incident.state.over,

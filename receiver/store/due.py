@@ -75,6 +75,12 @@ class Beat:
     """The revision of the board."""
     clock: AgreedTime = field(default_factory=AgreedTime)
     """What replicas have agreed about time."""
+    epoch: str = ""
+    """Changes whenever the store has lost its memory."""
+    until_ms: int = 0
+    """Until when nobody claims what is due: what was forgotten is being made good."""
+    number: int = 0
+    """The number that this replica has written last, as the store knows it."""
 
 
 class Due:
@@ -87,10 +93,10 @@ class Due:
         self.lanes = tuple(lanes)
         self.lease_ms = lease_ms
 
-    async def beat(self, after: int, now_ms: int) -> Beat:
+    async def beat(self, after: int, now_ms: int, me: str = "") -> Beat:
         """Return the store's time, what changed after commit `after`, and which lanes have due rows.
 
-        One round trip, and no write.
+        `me`: the name under which this replica has written a number. One round trip, and no write.
         """
         lanes = (TIMERS, *self.lanes)
         async with self.connection.guarded() as client:
@@ -103,11 +109,13 @@ class Due:
             pipe.get(self.keys.named("commits"))
             pipe.get(self.keys.named("board:rev"))
             pipe.hmget(self.keys.named("clock"), FIELDS)
+            pipe.hmget(self.keys.named("memory"), "epoch", "until")
+            pipe.get(self.keys.named(f"replica:{me}"))
             for lane in lanes:
                 pipe.zcard(self.keys.due(lane))
                 pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
                 pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
-            (seconds, micro), changed, dead, commits, board, clock, *rest = await pipe.execute()
+            (seconds, micro), changed, dead, commits, board, clock, memory, number, *rest = await pipe.execute()
         due: dict[str, int] = {}
         depth, oldest, overdue = 0, None, 0
         for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
@@ -129,6 +137,9 @@ class Due:
             commits=int(commits or 0),
             board=int(board or 0),
             clock=agreed_of(clock),
+            epoch=memory[0] or "",
+            until_ms=int(memory[1] or 0),
+            number=int(number or 0),
         )
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:

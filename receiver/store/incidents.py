@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ LOAD = Script("load")
 COMMIT = Script("commit")
 COMMIT_WHEN_FULL = Script("commit", when_full=True)
 
+LONGEST = 12
+"""Digits of an id's number."""
 TOGETHER = 100
 """Snapshots that one round trip reads."""
 
@@ -73,6 +75,10 @@ class Incidents:
         self.connection = connection
         self.keys = connection.keys
         self.history_s = history_s
+        self.committed: list[Callable[[Change, Sequence[Any], str, int], None]] = []
+        """Told of each commit: what was to be written, the script's arguments, the id and the version."""
+        self._drawn: dict[str, int] = {}
+        """The highest number that was seen of each prefix of ids: no lower one is drawn."""
 
     async def seen(self, groups: Sequence[str]) -> list[Seen | None]:
         """Return, for each group, what it last said: one read, which is all that a duplicate costs."""
@@ -129,7 +135,7 @@ class Incidents:
         token = token or new_token()
         incident = change.incident
         args = arguments(
-            change,
+            change, floor=self._drawn.get(number[0], 0),
             prefix=self.keys.prefix, ttl_s=self.history_s, now_ms=now_ms, lease_ms=lease_ms, token=token, number=number,
         )  # fmt: skip
         key = self.keys.incident(incident.uid if incident else "")
@@ -139,7 +145,17 @@ class Incidents:
         if reply[0] != "ok":
             raise Stale(reply[0])
         done = incident.model_copy(update={"id": reply[1], "version": int(reply[2])}) if incident else None
+        self.saw(reply[1], number)
+        for tell in self.committed:
+            tell(change, args, reply[1], int(reply[2]))
         return Committed(incident=done, leased=tuple(reply[4:]), token=token, number=int(reply[3]))
+
+    def saw(self, number: str, parts: tuple[str, int, str]) -> None:
+        """Keep that an id exists: a store that has lost its memory must not draw its number once more."""
+        prefix, _, suffix = parts
+        inner = number.removeprefix(prefix).removesuffix(suffix)
+        if number.startswith(prefix) and inner.isascii() and inner.isdigit() and len(inner) <= LONGEST:
+            self._drawn[prefix] = max(self._drawn.get(prefix, 0), int(inner))
 
     async def taken(self, once: str) -> Repeated | None:
         """Return what a door has taken under its key against repetition, or None."""

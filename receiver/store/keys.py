@@ -48,6 +48,10 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `waiting:<quota>:<rank>` | string ms | until then | pace: when somebody of that rank asks again |
 | `went:<quota>:<rank>` | string ms | a minute | pace: when the last of that rank went |
 | `clock` | hash offset, shown, slewed, steps | for ever | agreed_time: how far the replicas' time is from this clock |
+| `memory` | hash epoch, until | for ever | recover: changes when the store has forgotten; until when nobody claims |
+| `recovered` | set of ids | 1 hour | give_back: what was written back to a store that had forgotten it |
+| `replica:<name>` | string number | 1 day | memory: rises; a lower one than was written says that the store is older |
+| `checker` | string | 30 s | memory: the replica that asks Alertmanager what is over |
 | `calls` | counter | for ever | pace: a number for each call |
 | `promised` | set | for ever | commit: uids of incidents with action items |
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |

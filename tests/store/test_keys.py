@@ -87,6 +87,13 @@ async def busy(world: World) -> None:
     await world.one.tickets.seen.seen("tickets", Ticket(key="OPS-1", uid="x", progress=Progress.NEW))
     await world.one.due.probe()
     await world.one.connection.confirm()
+    recovery = world.one.work.recovery
+    assert await recovery.memory.checker()
+    copy = recovery.copies.get(declared.incident.uid)
+    assert copy is not None
+    async with world.one.connection.guarded() as client:
+        await client.hset(world.one.connection.keys.incident(copy.uid), "version", copy.version - 1)
+    await recovery._compare(copy.uid, copy.version - 1)
 
 
 def test_the_table_is_read() -> None:

@@ -1,44 +1,281 @@
-"""The store comes back empty, or as a backup knew it: what it has lost stands nowhere, what fires is heard again."""
+"""The store comes back empty, or as a backup knew it: replicas write back what they hold; nobody is called for it."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
 from redis import Redis
 
 from receiver.model.alert import parse_notification
-from receiver.model.command import Acknowledge
+from receiver.model.base import rfc3339
+from receiver.model.command import Acknowledge, Resolve
 from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import State
 from receiver.pipeline.parts import judged
+from receiver.replica import Replica
+from receiver.sources.asking import Said
 from tests.conftest import ask
-from tests.stories.world import World, alert, notification
+from tests.stories.world import START, World, alert, notification
 
 DOWN = notification(alert("ApiDown"))
+HIGH: dict[str, Any] = {"labels": {"service": "shop"}, "annotations": {"error_rate": "7.3%"}}
+STILL = notification(alert("HighErrorRate", **HIGH), group="b")
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
-STILL = notification(alert("HighErrorRate", labels={"service": "shop"}, annotations={"error_rate": "7.3%"}), group="b")
+AM = "http://am:9093"
 
 
-async def beats(world: World, times: int = 3) -> None:
+async def stored(world: World) -> list[Any]:
+    """Return every incident by its id."""
+    return sorted(await world.incidents(), key=lambda one: one.id)
+
+
+async def beats(world: World, times: int = 4) -> None:
     for _ in range(times):
-        await world.one.work.guarded_beat()
-        await world.one.work.idle()
+        for replica in world.replicas:
+            await replica.work.guarded_beat()
+            await replica.work.idle()
 
 
-async def test_what_an_empty_store_has_lost_stands_nowhere(world: World, store_url: str) -> None:
+class Backup:
+    """The store as it is now, to be put back later."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with Redis.from_url(url) as store:
+            self.rows = {key: store.dump(key) for key in store.keys("*")}
+
+    def restore(self) -> None:
+        ask(self.url, "FLUSHALL", "SYNC")
+        with Redis.from_url(self.url) as store:
+            for key, value in self.rows.items():
+                store.restore(key, 0, value)
+
+
+def told(world: World) -> list[str]:
+    """Return what was said about the store's memory."""
+    texts = [str(entry["body"].get("text", "")) for entry in world.slack.taken if isinstance(entry["body"], dict)]
+    return [text for text in texts if "lost its memory" in text]
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_url: str, replicas: int) -> None:
+    one = (await world.open(replicas)).one
+    await world.post(DOWN)
+    await world.post(STILL, to=replicas - 1)
+    await beats(world)
+    before = await stored(world)
+    logs = [await one.incidents.events(incident.uid) for incident in before]
+    await one.respond.act(before[0].uid, Acknowledge(), ALICE, world.clock.now())
+    await beats(world)
+    rung = world.rung()
+    ask(store_url, "FLUSHALL", "SYNC")
+    await beats(world)
+    after = await stored(world)
+    assert [(one.uid, one.id, one.state) for one in after] == [
+        (before[0].uid, "INC-2026-0001", State.ACKNOWLEDGED), (before[1].uid, "INC-2026-0002", State.OPEN),
+    ]  # fmt: skip
+    assert await one.incidents.events(before[1].uid) == logs[1], "with its whole log"
+    assert await one.incidents.receivers() == {"incident.service"}, "or the reconciler would ask in vain"
+    await world.forward("10s")
+    assert told(world) == [
+        "The incident store has lost its memory: it was emptied, or is older than it was. "
+        "2 incidents were written back: INC-2026-0001, INC-2026-0002."
+    ]
+    await world.post(DOWN)
+    assert world.rung() == rung, "nobody is rung for what they were rung for before"
+    await world.post(notification(alert("ApiDown", firing=False)))
+    await world.post(notification(alert("HighErrorRate", firing=False, **HIGH), group="b"))
+    await world.forward("16m")
+    assert {one.state for one in await stored(world)} == {State.RESOLVED}
+    assert set(world.sent("resolve")) >= {page.key for page in before[1].pages}
+    assert all(replica.mirror.open() == [] for replica in world.replicas)
+
+
+async def test_the_step_of_what_was_given_back_comes_when_it_is_due(world: World, store_url: str) -> None:
+    await world.open()
+    await world.post(STILL)
+    await world.forward("14m")
+    ask(store_url, "FLUSHALL", "SYNC")
+    await beats(world)
+    assert "eng-lead" not in world.rung()
+    await world.forward("70s")
+    assert world.rung().count("eng-lead") == 1
+    await world.forward("10m")
+    assert world.rung().count("eng-lead") == 1
+
+
+async def test_what_is_committed_while_a_beat_is_under_way_is_no_loss(world: World) -> None:
+    one = (await world.open()).one
+    await world.post(DOWN)
+    await beats(world)
+    beat = one.due.beat
+
+    async def overtaken(*args: Any) -> Any:
+        found = await beat(*args)
+        await one.intake.accept(parse_notification(STILL), world.clock.now())
+        return found
+
+    one.due.beat = overtaken  # type: ignore[method-assign]
+    await one.work.guarded_beat()
+    one.due.beat = beat  # type: ignore[method-assign]
+    await world.quiet()
+    assert one.metrics.loop_errors.labels("beat")._value.get() == 0
+    assert len(one.mirror.open()) == 2
+
+
+async def test_a_storm_and_what_it_holds_back_are_given_back(world: World, store_url: str) -> None:
+    one = (await world.open()).one
+    for number in range(25):
+        await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
+    (storm,) = [incident for incident in await stored(world) if incident.storm]
+    children = await one.incidents.children(storm.uid)
+    assert children
+    rung = world.pagerduty.rung
+    ask(store_url, "FLUSHALL", "SYNC")
+    await beats(world)
+    assert await one.incidents.children(storm.uid) == children
+    await world.forward("30s")
+    assert world.pagerduty.rung == rung
+
+
+async def test_what_no_replica_holds_is_said_to_be_lost(world: World, store_url: str) -> None:
     one = (await world.open()).one
     await world.post(DOWN)
     await world.post(STILL)
+    await beats(world)
+    one.work.recovery.copies._drop((await stored(world))[0].uid)
     ask(store_url, "FLUSHALL", "SYNC")
     await beats(world)
-    assert one.mirror.open() == []
-    assert one.metrics.loop_errors.labels("beat")._value.get() == 1
-    assert await one.incidents.receivers() == {"incident.service"}, "or the reconciler would ask in vain"
+    await world.forward("10s")
+    assert told(world) == [
+        "The incident store has lost its memory: it was emptied, or is older than it was. "
+        "1 incident was written back: INC-2026-0002. "
+        "1 incident was lost: INC-2026-0001. What fires of that comes again with the next notification."
+    ]
     rung = world.pagerduty.rung
     await world.post(DOWN)
-    assert [incident.severity for incident in one.mirror.open()] == ["SEV-1"]
     assert world.pagerduty.rung == rung, "the same page keys: nobody is rung twice"
-    await world.post(notification(alert("ApiDown", firing=False)))
-    await world.forward("16m")
-    assert one.mirror.open() == []
+
+
+async def test_no_number_is_used_twice(world: World, store_url: str) -> None:
+    await world.open(2)
+    await world.post(DOWN)
+    await world.post(STILL)
+    ask(store_url, "FLUSHALL", "SYNC")
+    # Before any replica has noticed.
+    await world.replicas[1].intake.accept(
+        parse_notification(notification(alert("ServiceDown", labels={"service": "x"}), group="x")), world.clock.now()
+    )
+    await beats(world)
+    assert sorted(one.id for one in await stored(world)) == ["INC-2026-0001", "INC-2026-0002", "INC-2026-0003"]
+
+
+async def test_an_hour_old_store_calls_nobody_for_what_is_over(world: World, store_url: str) -> None:
+    one = (await world.open(2)).one
+    await world.post(DOWN)
+    await world.post(STILL)
+    backup = Backup(store_url)
+    down, still = await stored(world)
+    await one.respond.act(down.uid, Resolve(), ALICE, world.clock.now())
+    await one.respond.act(still.uid, Acknowledge(), ALICE, world.clock.now())
+    await world.forward("55m")
+    rung = world.rung()
+    backup.restore()
+    await beats(world, 6)
+    await world.forward("2m")
+    assert [(incident.id, incident.state) for incident in await stored(world)] == [
+        (down.id, State.RESOLVED), (still.id, State.ACKNOWLEDGED),
+    ]  # fmt: skip
+    assert world.rung() == rung, "every step of the backup is overdue"
+    assert len(told(world)) == 1
+
+
+async def test_the_last_second_that_was_torn_off_is_written_again(world: World, store_url: str) -> None:
+    one = (await world.open(2)).one
+    await world.post(STILL)
+    backup = Backup(store_url)
+    (incident,) = await stored(world)
+    # No replica has looked at the store since: only who committed it knows of it.
+    await one.respond.act(incident.uid, Acknowledge(), ALICE, world.clock.now())
+    backup.restore()
+    await beats(world)
+    (after,) = await stored(world)
+    assert after.state is State.ACKNOWLEDGED
+    await world.forward("20m")
+    assert "eng-lead" not in world.rung()
+
+
+async def asked(world: World, *firing: dict[str, Any], late: bool = False) -> Replica:
+    """Start a replica that remembers nothing, with an Alertmanager that knows these alerts."""
+    status = {"state": "active", "silencedBy": [], "inhibitedBy": []}
+    items = [{**one, "status": status, "receivers": []} for one in firing]
+    if not late:
+        world.outside.answers |= {
+            f"{AM}/api/v2/alerts/groups": Said(200, b"[]"),
+            f"{AM}/api/v2/alerts?": Said(200, json.dumps(items).encode()),
+            f"{AM}/api/v2/status": Said(200, json.dumps({"uptime": rfc3339(START - timedelta(days=1))}).encode()),
+        }
+    made = await world.replica()
+    before = made.reconcile.setting
+    made.reconcile.setting = made.work.recovery.setting = lambda: replace(before(), alertmanagers=(AM,))
+    return made
+
+
+async def restarted(world: World, *firing: dict[str, Any], late: bool = False) -> None:
+    """Let an hour pass without replicas, then start one."""
+    for replica in world.replicas:
+        await replica.settle()
+        await replica.close()
+    world.replicas.clear()
+    world.clock.forward("1h")
+    await asked(world, *firing, late=late)
+    await beats(world)
+
+
+async def test_what_alertmanager_has_ended_is_ended_before_its_steps_are_due(world: World) -> None:
+    await world.open()
+    await world.post(STILL)
+    await world.post(DOWN)
+    rung = world.rung()
+    await restarted(world, alert("HighErrorRate", **HIGH))
+    await world.forward("2m")
+    still, down = await stored(world)
+    assert down.state is State.MONITORING
+    assert still.state is State.OPEN
+    fresh = world.rung()[len(rung) :]
+    assert "eng-lead" in fresh, "what fires there is escalated"
+    assert set(world.sent("resolve")) >= {page.key for page in down.pages if page.person == "alice"}
+    assert not set(fresh) & {"cto", "ceo"}, "but not what is over"
+
+
+async def test_an_alertmanager_that_is_silent_holds_steps_up_for_half_a_minute(world: World) -> None:
+    await world.open()
+    await world.post(STILL)
+    await restarted(world, late=True)
+    assert "eng-lead" not in world.rung()
+    late = 0
+    while "eng-lead" not in world.rung():
+        late += 1
+        assert late <= 45
+        world.clock.forward("1s")
+        await beats(world, 2)
+    assert late >= 20
+    await world.forward("1m")
+    assert world.rung().count("eng-lead") == 1
+
+
+async def test_the_board_is_given_back(world: World, store_url: str) -> None:
+    one = (await world.open(2)).one
+    await one.board.put("override", "o1", {"schedule": "primary", "person": "bob", "from": rfc3339(START),
+                                           "until": rfc3339(START + timedelta(hours=5)), "by": "alice"})  # fmt: skip
+    await beats(world)
+    ask(store_url, "FLUSHALL", "SYNC")
+    await beats(world)
+    assert set((await one.board.read())[1]["override"]) == {"o1"}
 
 
 async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url: str) -> None:
@@ -47,27 +284,9 @@ async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url
     ask(store_url, "FLUSHALL", "SYNC")
     await beats(world)
     sent = len(world.sent())
-    later = notification(alert("ApiDown", starts="2026-11-23T15:00:00Z"))
-    made, _ = one.pages.decide(judged(parse_notification(later), one.setting), one.setting, world.clock.now())
+    later = notification(alert("SiteDown", starts="2026-11-23T15:00:00Z", labels={"severity": "critical"}), group="s")
+    parts = judged(parse_notification(later), one.setting)
+    made, _ = one.pages.decide(parts, one.setting, world.clock.now())
     one.pages.send(one.setting, world.clock.now())
     await one.work.idle()
-    assert len(world.sent()) == sent + len(made) == sent + 2
-
-
-async def test_what_a_backup_knew_is_what_stands(world: World, store_url: str) -> None:
-    one = (await world.open()).one
-    await world.post(DOWN)
-    store = Redis.from_url(store_url)
-    backup = {key: store.dump(key) for key in store.keys("*")}
-    (incident,) = await world.incidents()
-    await one.respond.act(incident.uid, Acknowledge(), ALICE, world.clock.now())
-    await world.quiet()
-    await world.post(STILL)
-    ask(store_url, "FLUSHALL", "SYNC")
-    for key, value in backup.items():
-        store.restore(key, 0, value)
-    store.close()
-    await beats(world)
-    assert [(one.id, one.state) for one in one.mirror.open()] == [(incident.id, State.OPEN)]
-    await world.forward("6m")
-    assert {"bob", "eng-lead-2"} <= set(world.rung()), "nobody has acknowledged it that the store knew of"
+    assert len(world.sent()) == sent + len(made)

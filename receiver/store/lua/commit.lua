@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  inc:<uid>; every other key is made from the prefix and carries the same hash tag
 -- ARGV[1]  header, JSON: prefix, op, uid, version (expected; 0: a new incident), now, lease, token, ttl (s),
---          id = {prefix, width, suffix} (new only), severity, opened, open (bool),
+--          id = {prefix, width, suffix} (new only), floor (a number that exists: a higher one is drawn), severity, opened, open (bool),
 --          turn = [correlation, expected] or [] (what else was decided about the key since it was read makes it stale),
 --          about (severity|uid|id of an incident that the notification repeats, when none is written),
 --          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
@@ -89,6 +89,10 @@ if writes then
   version = h.version + 1
   if h.version == 0 then
     local number = redis.call('INCR', p .. 'number:' .. h.id[1])
+    if number <= h.floor then
+      number = h.floor + 1
+      redis.call('SET', p .. 'number:' .. h.id[1], string.format('%.0f', number))
+    end
     id = h.id[1] .. string.format('%0' .. h.id[2] .. 'd', number) .. h.id[3]
     redis.call('HSET', p .. 'ids', id, h.uid)
     redis.call('ZADD', p .. 'index', h.opened, h.uid)

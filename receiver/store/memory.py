@@ -1,0 +1,134 @@
+"""What the store is expected to remember, and the way back of what it has forgotten."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from receiver.model.base import to_ms
+from receiver.model.event import Destination
+from receiver.model.incident import Incident
+from receiver.model.incident_copy import IncidentCopy
+from receiver.model.incident_summary import IncidentSummary, pack
+from receiver.model.past import past_fields
+from receiver.store.change import record_of
+from receiver.store.connection import Connection, Script
+
+RECOVER = Script("recover")
+GIVE_BACK = Script("give_back")
+BOARD = Script("board")
+KEPT = 86_400
+"""Seconds that the store keeps a replica's number."""
+CHECKED = 30
+"""Seconds for which one replica alone asks Alertmanager."""
+
+
+class StoreMemory:
+    """The memory of one namespace, as one replica checks it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """The replica draws a name that no other has."""
+        self.connection = connection
+        self.keys = connection.keys
+        self.me = secrets.token_hex(8)
+
+    async def say(self, number: int) -> None:
+        """Write a number that rises: a store that shows a lower one has lost its memory. Raises StoreAway."""
+        await self.connection.call("SET", self.keys.named(f"replica:{self.me}"), number, "EX", KEPT)
+
+    async def recover(self, known: Sequence[str], seen: int, until_ms: int) -> str:
+        """Begin to make good what was forgotten, or join those who have begun; return the epoch that counts.
+
+        `known`: the epochs that were known so far; `seen`: the last commit that was seen. Raises StoreAway.
+        """
+        args = [self.keys.prefix, secrets.token_hex(8), seen, until_ms, *known]
+        return str(await self.connection.run(RECOVER, [self.keys.named("memory")], args))
+
+    async def extend(self, epoch: str, until_ms: int) -> None:
+        """Let nobody claim what is due before then. Raises StoreAway."""
+        args = [self.keys.prefix, epoch, 0, until_ms]
+        await self.connection.run(RECOVER, [self.keys.named("memory")], args)
+
+    async def recovered(self) -> set[str]:
+        """Return the ids of what was written back since the store lost its memory last. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            return set(await client.smembers(self.keys.named("recovered")))
+
+    async def lift(self, now_ms: int) -> None:
+        """Let what is due be claimed from now on. Raises StoreAway."""
+        await self.connection.call("HSET", self.keys.named("memory"), "until", now_ms)
+
+    async def checker(self) -> bool:
+        """Return whether this replica is the one that asks Alertmanager now. Raises StoreAway."""
+        name = self.keys.named("checker")
+        return bool(await self.connection.call("SET", name, self.me, "NX", "EX", CHECKED))
+
+    async def versions(self, uids: Sequence[str]) -> dict[str, int]:
+        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.hget(self.keys.incident(uid), "version")
+            return {uid: int(found or 0) for uid, found in zip(uids, await pipe.execute(), strict=True)}
+
+    async def copies(self, uids: Sequence[str]) -> list[IncidentCopy]:
+        """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+                pipe.lrange(self.keys.log(uid), 0, -1)
+                pipe.hgetall(self.keys.alerts(uid))
+                pipe.hgetall(self.keys.bodies(uid))
+            rows = await pipe.execute()
+        found = []
+        for uid, head, log, alerts, bodies in zip(uids, rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True):
+            state, version, number = head
+            if state:
+                found.append(IncidentCopy(uid, number, int(version), state, log, alerts, bodies))
+        return found
+
+    async def give_back(
+        self,
+        copy: IncidentCopy,
+        incident: Incident,
+        summary: IncidentSummary,
+        *,
+        rows: tuple[Sequence[tuple[str, str, Destination]], Sequence[tuple[str, str, Destination]]],
+        timers: Mapping[str, int],
+        number: tuple[str, int, str],
+        ttl_s: int,
+        now_ms: int,
+    ) -> str:
+        """Write `copy`, which is `incident`, back; return its id, "" where the store knows it as well or better.
+
+        `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
+        """
+        firing = [name for name, text in copy.alerts.items() if record_of(name, text).firing]
+        pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
+        header = {
+            "prefix": self.keys.prefix, "uid": copy.uid, "id": copy.id, "version": copy.version,
+            "past": orjson.dumps(past_fields(incident)).decode(), "opened": to_ms(incident.opened_at), "now": now_ms,
+            "ttl": ttl_s, "open": not incident.state.over, "promised": bool(incident.actions),
+            "summary": pack(summary).decode(), "keys": list(incident.keys), "owners": firing,
+            "parent": [incident.parent, incident.severity.rank] if incident.held == "storm" else [],
+            "split": incident.key if incident.split_from else "", "timers": list(timers.items()),
+            "pages": pages, "informs": informs, "seq": incident.seq, "number": number,
+            "n": {"events": len(copy.events), "alerts": len(copy.alerts), "bodies": len(copy.bodies)},
+        }  # fmt: skip
+        args: list[Any] = [orjson.dumps(header), copy.state, *copy.events]
+        for bag in (copy.alerts, copy.bodies):
+            for name, text in bag.items():
+                args.extend((name, text))
+        return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
+
+    async def put_board(self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> bool:
+        """Put the board up as it is known here, where the store's is older; return whether. Raises StoreAway."""
+        args: list[Any] = [self.keys.named("board:rev"), revision]
+        for kind, found in documents.items():
+            for key, document in found.items():
+                args.extend((f"{kind}/{key}", orjson.dumps(document)))
+        return bool(await self.connection.write(BOARD, [self.keys.named("board")], args))
