@@ -23,6 +23,8 @@ PATIENCE = timedelta(seconds=10)
 """How long a notification that fires is answered 503, so that a replica that can read its incident takes it."""
 PAUSE = timedelta(minutes=2)
 """How long nothing of a key may come until its next notification counts as the first: senders retry once a minute."""
+KEY_PARTS = 5
+"""Parts of a page key."""
 MOST = 1000
 """Correlation keys that are remembered."""
 
@@ -83,8 +85,9 @@ class UnreadableIncidents:
         if incident is None or _listed(row, incident.pages):
             return incident
         # namespace/key/episode/person/number; a long one is a hash, which says nothing.
-        *before, person, _ = ("", "", *row.to.address.split("/"))
-        address = address_of(policy, person, row.to.channel) if len(before) >= 4 else None
+        parts = row.to.address.split("/")
+        person = parts[-2] if len(parts) >= KEY_PARTS else ""
+        address = address_of(policy, person, row.to.channel)
         if address is None:
             return None
         page = Page(

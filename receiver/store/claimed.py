@@ -75,7 +75,7 @@ def claimed_in_part(member: str, token: str, values: Sequence[Any]) -> Claimed |
     """
     uid, to, _, last, tries, attempts, since, memory, held, lane = values
     channel = str(lane or "").removesuffix("!")
-    begin = f"{uid} {channel} "
+    begin = f"{uid or '-'} {channel} "
     if held != token or not channel or not member.startswith(begin):
         return None
     written = _object(to)

@@ -288,7 +288,7 @@ class Incidents:
 
     async def lost(self, incident: Incident) -> frozenset[str]:
         """Return the keys of an incident that is over that lead to another one, which is open, by now."""
-        if not incident.state.over:
+        if not incident.state.over or not incident.keys:
             return frozenset()
         led = await self.led(incident.keys)
         return frozenset(key for key, (uid, is_open) in led.items() if is_open and uid != incident.uid)

@@ -27,6 +27,8 @@ class Program:
     def __init__(self, command: Sequence[str], log: Path) -> None:
         self.command = list(command)
         self.log = log
+        self.home = ROOT
+        """Where it runs, and where Python finds its modules."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def spawn(self, env: Mapping[str, str] | None = None) -> None:
@@ -36,8 +38,8 @@ class Program:
         command = [sys.executable, "-I", "-S", str(launch.__file__), str(os.getpid()), *self.command]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), **(env or {})},
+                command, cwd=self.home, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(self.home), **(env or {})},
             )  # fmt: skip
 
     @property
@@ -159,10 +161,16 @@ class Fakes(Program):
 class Service(Program):
     """One replica, on a port that it keeps when it is started again."""
 
-    def __init__(self, config: Path, port: int, env: Mapping[str, str], *, plain: bool = False) -> None:
-        """`plain`: the command that people run, with its JSON log; it knows no moment to die at."""
+    def __init__(
+        self, config: Path, port: int, env: Mapping[str, str], *, plain: bool = False, home: Path = ROOT
+    ) -> None:
+        """`plain`: the command that people run, with its JSON log; it knows no moment to die at.
+
+        `home`: the tree whose code it runs.
+        """
         run = ["receiver.cli", "serve", "--config"] if plain else ["tests.faults.service"]
         super().__init__([sys.executable, "-m", *run, str(config)], config.with_suffix(".log"))
+        self.home = home
         self.url = f"http://127.0.0.1:{port}"
         self.env = dict(env)
 

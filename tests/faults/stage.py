@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,15 @@ class Stage:
     """One store (None: each service has its embedded one), one set of vendors, some services that share a namespace."""
 
     def __init__(
-        self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver", *, plain: bool = False
-    ) -> None:
-        """`plain`: the services are started by the command that people run (Service)."""
+        self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver", *, plain: bool = False,
+        homes: Sequence[Path] = (ROOT,),
+    ) -> None:  # fmt: skip
+        """`plain`: the services are started by the command that people run (Service).
+
+        `homes`: the trees whose code they run, in turn; the configuration is that of the first.
+        """
         self._plain = plain
+        self._homes = homes
         self.folder = folder
         self.store = store
         self.fakes = fakes
@@ -71,11 +76,12 @@ class Stage:
         """Write the configurations, each as `change` leaves it, and start that many services."""
         self._change = change
         self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "config" / "severity-rules.yaml", self.folder)
+        shutil.copy(self._homes[0] / "config" / "severity-rules.yaml", self.folder)
         for number in range(services):
             port = free_port()
             config = self._config(number, port, redis)
-            self.services.append(Service(config, port, {**ENV, **self._vendors()}, plain=self._plain))
+            home = self._homes[number % len(self._homes)]
+            self.services.append(Service(config, port, {**ENV, **self._vendors()}, plain=self._plain, home=home))
         self.sender = Sender([service.url for service in self.services], self.folder / "sender.jsonl")
         for number in range(services if start else 0):
             await self.start(number)
@@ -85,7 +91,7 @@ class Stage:
         return {"PAGERDUTY_URL": self.fakes.url, "SLACK_URL": f"{self.fakes.url}/api"}
 
     def _config(self, number: int, port: int, redis: Mapping[str, str]) -> Path:
-        content = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
+        content = yaml.safe_load((self._homes[0] / "config" / "receiver.yaml").read_text("utf-8"))
         content["server"]["listen"] = f"127.0.0.1:{port}"
         content["redis"] |= {"namespace": self.namespace, "data_dir": str(self.folder / "data"), **redis}
         content["redis"]["url"] = self.store_url(number)

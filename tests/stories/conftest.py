@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from receiver.incident import beginning
+from tests.stories.relay import Relay
 from tests.stories.world import World
 
 
@@ -16,10 +17,16 @@ def never_hurried(patient: None) -> None:
     """No story is about the seconds that a store takes: there it is either killed or there."""
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let the stories of a module marked `killed_in_turn` happen twice: with one replica, and with two of a relay."""
+    if "world" in metafunc.fixturenames and metafunc.definition.get_closest_marker("killed_in_turn"):
+        metafunc.parametrize("world", [World, Relay], indirect=True, ids=["one", "each_killed"])
+
+
 @pytest.fixture
-async def world(store_url: str) -> AsyncIterator[World]:
+async def world(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """Fakes and a store, without a replica yet: call `open`."""
-    made = World(store_url)
+    made: World = getattr(request, "param", World)(store_url)
     try:
         yield made
     finally:

@@ -16,7 +16,7 @@ import redis.asyncio as redis
 from receiver.model.incident import State
 from tests.stories.world import World, alert, notification
 
-pytestmark = pytest.mark.usefixtures("clocks_agree")
+pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, Edit
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import State
 from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
+
+pytestmark = pytest.mark.killed_in_turn
 
 NAME = "AuthFailing"
 ALICE = Actor(kind=ActorKind.API, name="alice")

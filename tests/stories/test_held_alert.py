@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.incident.verdict import Outcome
 from receiver.model.incident import State
 from tests.stories.world import World, alert, notification
+
+pytestmark = pytest.mark.killed_in_turn
 
 HIGH = {"annotations": {"error_rate": "7.3%"}}
 

@@ -15,6 +15,8 @@ from receiver.model.policy import NewAlert
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
+pytestmark = pytest.mark.killed_in_turn
+
 ONE = "INC-2026-0001"
 
 

@@ -140,6 +140,20 @@ async def test_a_message_whose_row_cannot_be_read_is_parked_on_the_fifth_try(wor
     assert len(world.slack.messages) == before
 
 
+async def test_a_message_about_the_service_whose_row_cannot_be_read_is_parked_too(world: World) -> None:
+    await world.open()
+    member = "- chat of-tomorrow"
+    async with world.one.connection.guarded() as client:
+        keys = world.one.incidents.keys
+        fields = {"uid": "", "lane": "chat", "to": "of tomorrow", "last": "1", "memory": "of tomorrow"}
+        await client.hset(keys.row(member), mapping=fields)
+        await client.zadd(keys.due("chat"), {member: world.clock.now().timestamp() * 1000})
+    await world.forward("30s")
+    (letter,) = (await world.one.due.dead_letters()).values()
+    assert (letter["id"], letter["reason"], letter["attempts"]) == (member, "spoiled", 5)
+    assert world.slack.messages == []
+
+
 @pytest.mark.parametrize("change", UNREADABLE, ids=str)
 async def test_a_notification_for_it_opens_a_new_one_after_a_while(world: World, change: dict[str, Any] | str) -> None:
     incident = await opened(world)
@@ -180,13 +194,16 @@ async def test_the_new_one_follows_its_alerts_to_their_end(world: World) -> None
     assert (answer.foremost.outcome, answer.foremost.incident) == ("reopened", second.id)
 
 
-async def test_one_that_is_over_is_left_alone_and_shares_no_page_key(world: World) -> None:
+@pytest.mark.parametrize("change", ["{", {"decision": None}], ids=str)
+async def test_one_that_is_over_is_left_alone_and_shares_no_page_key(
+    world: World, change: dict[str, Any] | str
+) -> None:
     incident = await opened(world)
     await world.post(notification(alert(firing=False, **HIGH)))
     await world.forward("16m")
     (ended,) = await world.incidents()
     assert ended.state is State.RESOLVED
-    await rewrite(world, ended, {"decision": None})
+    await rewrite(world, ended, change)
     other = alert("Else", firing=False, **HIGH)
     assert (await world.post(notification(other))).foremost.outcome == "ignored"
     with pytest.raises(IncidentUnreadable):
@@ -194,8 +211,9 @@ async def test_one_that_is_over_is_left_alone_and_shares_no_page_key(world: Worl
     await world.forward("10s")
     assert (await world.post(notification(alert("Slow", **HIGH)))).foremost.outcome == "opened"
     (second,) = await world.incidents()
-    assert {page.key for page in second.pages}.isdisjoint(page.key for page in incident.pages)
-    assert world.rung() == ["alice", "alice"]
+    if change != "{":
+        assert {page.key for page in second.pages}.isdisjoint(page.key for page in incident.pages)
+    assert (world.rung(), len(world.pagerduty.open())) == (["alice", "alice"], 1)
 
 
 async def test_what_is_asked_rarely_is_refused_as_the_first_time(world: World) -> None:

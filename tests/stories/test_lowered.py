@@ -10,6 +10,8 @@ from tests.fakes import Answer
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
+pytestmark = pytest.mark.killed_in_turn
+
 ONE = "INC-2026-0001"
 DOWN = Answer(status=503)
 

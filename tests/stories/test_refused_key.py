@@ -7,6 +7,8 @@ import pytest
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
+pytestmark = pytest.mark.killed_in_turn
+
 HIGH = {"annotations": {"error_rate": "7.3%"}}
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.model.incident import State
 from tests.stories.world import World, alert, notification
+
+pytestmark = pytest.mark.killed_in_turn
 
 SHOP = {"service": "shop"}
 
 
 async def regrouped(world: World) -> None:
     """Open an incident by its group, and let alerts belong together by their service from then on."""
-    one = (await world.open()).one
+    await world.open()
     await world.post(notification(alert("ApiDown"), alert("ServiceDown", labels=SHOP)))
+    one = world.one
     incidents = one.config.incidents.model_copy(update={"correlate_by": ("service",)})
     one.apply(one.config.model_copy(update={"incidents": incidents}))
 

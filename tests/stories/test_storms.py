@@ -13,7 +13,7 @@ from receiver.model.severity import Severity
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
-pytestmark = pytest.mark.usefixtures("clocks_agree")
+pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]
 
 WARNING = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
 
