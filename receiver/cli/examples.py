@@ -1,4 +1,4 @@
-"""What stands under the help of each command: calls that can be copied. A test reads each as the command line would."""
+"""What stands under the help of each command: calls that can be copied. A test runs each against a service."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver send-alert --alertname ApiDown --label service=api",
         "receiver incident list --open",
     ),
+    "init": ("receiver init", "receiver init --out staging.yaml --no-test"),
     "serve": (
         "receiver serve",
-        "receiver serve --config receiver.yaml --listen 0.0.0.0:8080",
+        "receiver serve --config receiver.yaml --listen 127.0.0.1:8081",
         "REDIS_URL=rediss://:password@redis.example.com:6380/0 receiver serve",
     ),
     "check-config": (
         "receiver check-config receiver.yaml severity-rules.yaml --strict",
-        "receiver check-config receiver.yaml --alertmanager alertmanager.yml",
+        "receiver check-config receiver.yaml alertmanager.yml",
         "receiver check-config receiver.yaml --format github",
     ),
     "config-schema": ("receiver config-schema > receiver.schema.json",),
     "test-rules": (
         "receiver test-rules severity-rules.test.yaml",
-        "receiver test-rules severity-rules.test.yaml --junit rules.xml --min-coverage 100",
+        "receiver test-rules severity-rules.test.yaml --junit rules.xml --min-coverage 75",
     ),
     "simulate": (
         "receiver simulate payload.json --config receiver.yaml",
@@ -37,8 +38,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver send-alert --alertname ApiDown --label service=api --resolve",
     ),
     "page": (
-        'receiver page on-call "The queue grows; please have a look"',
-        'receiver page db-team "Replica lag" --incident INC-2026-0007',
+        "receiver page @on-call 'The queue grows; please have a look'",
+        "receiver page @backend-oncall 'Replica lag' --incident INC-2026-0007",
     ),
     "timeline": (
         "receiver timeline INC-2026-0007",
@@ -119,10 +120,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver maintenance add backups --match service=db --weekly 'Sunday 03:00' --for 1h",
     ),
     "maintenance remove": ("receiver maintenance remove 4f1c8e2a9b3d5f60",),
-    "oncall": ("receiver oncall show", "receiver oncall override primary bob --until 2026-11-24T09:00:00Z"),
+    "oncall": ("receiver oncall show", "receiver oncall override primary bob --until 8h"),
     "oncall show": ("receiver oncall show", "receiver oncall show --at 2026-12-24T20:00:00Z"),
     "oncall next": ("receiver oncall next", "receiver oncall next primary --days 30"),
-    "oncall override": ("receiver oncall override primary bob --until 2026-11-24T09:00:00Z",),
+    "oncall override": ("receiver oncall override primary bob --until 8h",),
     "oncall overrides": ("receiver oncall overrides",),
     "oncall lift": ("receiver oncall lift 9f2c1d3e4a5b6c7d",),
     "oncall ical": ("receiver oncall ical primary --out primary.ics",),
@@ -147,9 +148,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report metrics": ("receiver report metrics 2026-11",),
     "dead-letters": ("receiver dead-letters list", "receiver dead-letters replay --all"),
     "dead-letters list": ("receiver dead-letters list",),
-    "dead-letters show": ("receiver dead-letters show 4",),
-    "dead-letters replay": ("receiver dead-letters replay 4", "receiver dead-letters replay --channel chat --all"),
-    "dead-letters drop": ("receiver dead-letters drop 4",),
+    "dead-letters show": ("receiver dead-letters show 5d2f8a1c9b3e",),
+    "dead-letters replay": ("receiver dead-letters replay 5d2f8a1c9b3e", "receiver dead-letters replay --channel chat"),
+    "dead-letters drop": ("receiver dead-letters drop 5d2f8a1c9b3e",),
     "channels": ("receiver channels list", "receiver channels test chat"),
     "channels list": ("receiver channels list",),
     "channels test": ("receiver channels test chat", "receiver channels test pager --to alice"),

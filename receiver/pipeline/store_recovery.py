@@ -28,8 +28,9 @@ from receiver.pipeline.owing import member_of, timers_of
 from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.setting import Setting
 from receiver.store.due import Beat, Due
-from receiver.store.incidents import Incidents, event_of, readable
+from receiver.store.incidents import Incidents
 from receiver.store.memory import StoreMemory
+from receiver.store.stored_text import event_of, readable
 
 SAY = 2.0
 """Seconds between two numbers that a replica writes."""

@@ -74,7 +74,90 @@ ALERTS: dict[str, tuple[str, dict[str, str], str]] = {
         "Number of conntrack are getting close to the limit.",
     ),
     "KubeletDown": ("", {"job": "kubelet"}, "Target disappeared from Prometheus target discovery."),
+    "KubeDeploymentRolloutStuck": (
+        "namespace deployment",
+        {**SCRAPE, "deployment": "{w}"},
+        "A rollout does not go on.",
+    ),
+    "KubeDeploymentGenerationMismatch": (
+        "namespace deployment",
+        {**SCRAPE, "deployment": "{w}"},
+        "A deployment is older than what was asked for.",
+    ),
+    "KubeStatefulSetUpdateNotRolledOut": (
+        "namespace statefulset",
+        {**SCRAPE, "statefulset": "{w}", "revision": "{w}-{h}"},
+        "An update is not everywhere.",
+    ),
+    "KubeDaemonSetNotScheduled": ("namespace daemonset", {**SCRAPE, "daemonset": "{w}"}, "Pods are missing on nodes."),
+    "KubeDaemonSetMisScheduled": ("namespace daemonset", {**SCRAPE, "daemonset": "{w}"}, "Pods are on wrong nodes."),
+    "KubeJobNotCompleted": ("namespace job_name", {**SCRAPE, "job_name": "{w}-29401300"}, "A job takes too long."),
+    "KubeHpaReplicasMismatch": (
+        "namespace horizontalpodautoscaler",
+        {**SCRAPE, "horizontalpodautoscaler": "{w}"},
+        "It does not have as many as it wants.",
+    ),
+    "KubePdbNotEnoughHealthyPods": (
+        "namespace poddisruptionbudget",
+        {**SCRAPE, "poddisruptionbudget": "{w}"},
+        "Too few are healthy.",
+    ),
+    "KubePersistentVolumeInodesFillingUp": ("namespace persistentvolumeclaim", CLAIM, "Few inodes are left."),
+    "KubePersistentVolumeErrors": (
+        "persistentvolume",
+        {**SCRAPE, "persistentvolume": "pvc-{h}", "phase": "Failed"},
+        "A volume could not be made.",
+    ),
+    "KubeNodeNotReady": ("node", {**SCRAPE, "node": "node-{n}-{w}", "condition": "Ready"}, "A node is not ready."),
+    "KubeNodePressure": ("node condition", {**SCRAPE, "node": "node-{n}-{w}", "condition": "{c}"}, "It runs short."),
+    "KubeletTooManyPods": ("node", {"job": "kubelet", "node": "node-{n}-{w}"}, "A node has nearly all its pods."),
+    "KubeClientErrors": (
+        "instance job",
+        {"job": "{w}", "instance": "10.1.{h}:8443", "namespace": "{n}"},
+        "Calls to the API fail.",
+    ),
+    "NodeFilesystemAlmostOutOfSpace": (
+        "instance mountpoint",
+        {**HOST, "device": "/dev/sdb1", "mountpoint": "/var/{c}"},
+        "Little space is left.",
+    ),
+    "NodeNetworkReceiveErrs": ("instance device", {**HOST, "device": "eth-{c}"}, "Packets are lost."),
+    "NodeClockSkewDetected": ("instance", HOST, "The clock is wrong."),
+    "NodeRAIDDegraded": ("instance device", {**HOST, "device": "md-{c}"}, "A disk is missing."),
+    "NodeSystemdServiceFailed": ("instance name", {**HOST, "name": "{c}.service"}, "A unit has failed."),
+    "TargetDown": (
+        "namespace service job",
+        {"job": "{w}", "service": "{w}", "namespace": "{n}"},
+        "Targets do not answer.",
+    ),
+    "PrometheusBadConfig": (
+        "namespace pod",
+        {"job": "prometheus-{w}", "service": "prometheus-{w}", "pod": "prometheus-{w}-0", "container": "prometheus"},
+        "A configuration was refused.",
+    ),
+    "PrometheusRuleFailures": (
+        "pod rule_group",
+        {"job": "prometheus-{w}", "pod": "prometheus-{n}-{w}-0", "rule_group": "/etc/rules/{c}.yaml;{c}"},
+        "Rules cannot be evaluated.",
+    ),
+    "AlertmanagerFailedReload": (
+        "namespace pod",
+        {"job": "alertmanager-{w}", "service": "alertmanager-{w}", "pod": "alertmanager-{w}-0"},
+        "A configuration was refused.",
+    ),
+    "AlertmanagerClusterFailedToSendAlerts": (
+        "namespace integration",
+        {"job": "alertmanager-{w}", "service": "alertmanager-{w}", "integration": "{c}"},
+        "Notifications fail.",
+    ),
+    "ConfigReloaderSidecarErrors": (
+        "namespace pod",
+        {"job": "prometheus-{w}", "pod": "prometheus-{w}-0", "container": "config-reloader"},
+        "A sidecar cannot reload.",
+    ),
 }
+KINDS = ("memory", "disk", "pids")
+"""What tells alerts of one node apart."""
 
 
 class Firing(NamedTuple):
@@ -86,7 +169,7 @@ class Firing(NamedTuple):
     """Labels and annotations of each."""
 
 
-def month(seed: int, each: int = 4) -> Iterator[Firing]:
+def month(seed: int, each: int = 5) -> Iterator[Firing]:
     """Yield a month of groups, in order of time; each alert of each place begins to fire some `each` times."""
     drawn = random.Random(seed)
     found = []
@@ -105,7 +188,7 @@ def _firing(drawn: random.Random, name: str, cluster: str, namespace: str, workl
     alerts: list[tuple[dict[str, str], dict[str, str]]] = []
     base = {"alertname": name, "cluster": cluster, "namespace": namespace, "severity": severity}
     for number in range(several):
-        values = {"w": workload, "h": f"{drawn.randrange(16**6):06x}", "n": namespace}
+        values = {"w": workload, "h": f"{drawn.randrange(16**6):06x}", "n": namespace, "c": drawn.choice(KINDS)}
         labels = base | {key: text.format(**values) for key, text in form.items()}
         if number:
             # The others of the group differ in what it is not grouped by.

@@ -17,7 +17,7 @@ from receiver.incident.title import LIMIT, named, telling
 from receiver.model.alert import Alert, AlertStatus, parse_notification
 from receiver.model.severity import Severity
 from tests.channels import notices
-from tests.incident.kubernetes_month import Firing, month
+from tests.incident.kubernetes_month import ALERTS, Firing, month
 
 PAYLOADS = Path(__file__).parents[1] / "samples" / "upstream" / "payloads"
 
@@ -160,7 +160,7 @@ def test_no_two_incidents_of_a_month_are_called_alike_within_an_hour(seed: int) 
 def test_the_generator_makes_what_would_clash() -> None:
     # With fixed summaries alone, as the titles of earlier releases were, most of the month is called alike.
     texts = [f"{one.group['alertname']}: {one.alerts[0][1]['summary']}" for one in month(1)]
-    assert len(set(texts)) < 20
+    assert len(set(texts)) <= len(ALERTS)
 
 
 def test_every_replica_writes_the_same() -> None:
