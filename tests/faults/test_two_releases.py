@@ -159,6 +159,10 @@ async def over(made: Stage) -> None:
         return states == {"resolved"} and [one["id"] for one in old] == [one["id"] for one in new]
 
     await until(agree, "the same incidents at both replicas, all resolved")
+    for one in await made.incidents(OLD):
+        told = [(await made.get(f"/api/v1/incidents/{one['id']}/timeline", number))["items"] for number in (OLD, NEW)]
+        events = [[(event["seq"], event["kind"], event["reason"]) for event in items] for items in told]
+        assert events[OLD] == events[NEW] != []
 
 
 @pytest.mark.parametrize("repository", [True, False])

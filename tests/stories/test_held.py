@@ -273,6 +273,7 @@ async def _dies(uid: str, now: Any) -> None:
     raise ConnectionError("gone")
 
 
+@pytest.mark.killed_in_turn
 async def test_firing_again_inside_a_window_it_calls_nobody_until_the_window_ends(world: World) -> None:
     await world.open()
     await world.post(notification(alert("Broken", **HIGH)))
@@ -289,9 +290,11 @@ async def test_firing_again_inside_a_window_it_calls_nobody_until_the_window_end
     assert len(world.pagerduty.open()) == 1
 
 
+@pytest.mark.killed_in_turn
 async def test_a_window_that_ends_while_it_is_monitored_writes_no_page(world: World) -> None:
     await world.open()
     await up(world, until=world.clock.now() + timedelta(minutes=10))
+    await world.quiet()  # every replica has heard of it
     await world.post(notification(alert("Broken", **HIGH)))
     await world.forward("5m")
     await world.one.respond.act("INC-2026-0001", Mitigate(), ALICE, world.clock.now())
