@@ -15,10 +15,17 @@ from tests.outages.pair import Pair, pair
 
 PAGED_WITHIN = 5.0
 """Seconds from the first arrival to the page (issue 17)."""
-DELAYS = ((0.1, 0.45, 0.75, None), (0.3, 0.6, 1.0))
-"""Seconds a command, one after the other, of two pairs beside each other; None: fast and slow in turn."""
-SECONDS, RATE = 3.0, 1.5
-"""For how long, and how many a second, new groups begin at each of them."""
+GROUPS, RATE = 4, 1.5
+"""How many new groups begin while the store is slow, and how many of them a second."""
+DELAYS = (
+    ((0.1, GROUPS), (0.45, GROUPS), (0.75, GROUPS), (None, GROUPS)),
+    ((0.6, 1), (0.3, GROUPS), (0.6, GROUPS), (1.0, GROUPS)),
+)
+"""Seconds a command, and groups, of two pairs beside each other; None: fast and slow in turn.
+
+One group alone, with nothing beside it that fails too, was never paged by a release that took the store for away only
+while its probes failed.
+"""
 OVER = 9.0
 """Seconds after which each alert has ended."""
 
@@ -55,11 +62,11 @@ async def slowed(made: Pair, seconds: float | None) -> AsyncIterator[None]:
         delay(made, 0.0)
 
 
-async def late(made: Pair, sender: Sender, seconds: float | None) -> list[str]:
+async def late(made: Pair, sender: Sender, seconds: float | None, count: int) -> list[str]:
     """Send groups while the store is slow, and return what was paged too late."""
     before = len(sender.groups)
     async with slowed(made, seconds):
-        await sender.run(RATE, SECONDS, resolve_after=OVER)
+        await sender.run(RATE, count / RATE, resolve_after=OVER)
         groups = sender.groups[before:]
         with contextlib.suppress(AssertionError):
             await until(lambda: made.pager.first.keys() >= {one.name for one in groups}, "the pages", PAGED_WITHIN + 2)
@@ -70,12 +77,12 @@ async def late(made: Pair, sender: Sender, seconds: float | None) -> list[str]:
     return [] if took[-1] <= PAGED_WITHIN else [f"{seconds}: paged after {took}"]
 
 
-async def breaches(made: Pair, delays: Sequence[float | None]) -> list[str]:
+async def breaches(made: Pair, delays: Sequence[tuple[float | None, int]]) -> list[str]:
     """Let the store of `made` be slow in each of these ways, and return what was not as promised."""
     sender = Sender([service.url for service in made.services], severe_each=2)
     try:
         await sender.run(2.0, 1.0, resolve_after=OVER)
-        found = [text for seconds in delays for text in await late(made, sender, seconds)]
+        found = [text for seconds, count in delays for text in await late(made, sender, seconds, count)]
         await until(lambda: all(group.ended for group in sender.groups), "the end of every alert", 40.0)
         await made.nothing_open(len(sender.groups), within=30.0)
     finally:
