@@ -66,7 +66,10 @@ class PagerDutySettings(ChannelSettings):
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="Secret of the webhook subscription; several, comma-separated, while it is rotated."
     )
-    api_token: SecretStr = Field(SecretStr(""), description="REST API token, to map PagerDuty's incidents to ours.")
+    api_token: SecretStr = Field(
+        SecretStr(""),
+        description="REST API token, to map PagerDuty's incidents to ours, and to ask whether a page was acknowledged.",
+    )
     rest_url: BaseUrl = Field(
         "", description="Where the REST API is; left out: the host that belongs to `api_url`, or `api_url` itself."
     )

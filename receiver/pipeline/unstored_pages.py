@@ -112,7 +112,8 @@ class UnstoredPages:
         if not row.to.paging or condition.ours or isinstance(condition, AttemptMade) or full:
             return
         channel = self.setting().channels.get(row.to.channel)
-        if channel is None or not (channel.keyed or isinstance(condition, ReceiptNotStored)):
+        sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not Outcome.AGAIN
+        if channel is None or not (channel.keyed or sent):
             return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
         self._remember(row)
         now = self.clock.monotonic()
