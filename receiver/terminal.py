@@ -74,7 +74,7 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     me = command()
     pages = [str(one) for one in record.get("pages", ())]
     only_here = all(one.endswith("(log)") for one in pages)
-    goes = f"this terminal alone: no telephone rings ({me} init sets one up)" if only_here else ", ".join(pages)
+    goes = f"this terminal only, which calls nobody ({me} init sets up a pager)" if only_here else ", ".join(pages)
     facts = {
         "Console": record.get("console"),
         "Pages go to": goes,

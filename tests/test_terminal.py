@@ -41,7 +41,7 @@ def test_the_start_shows_console_lines_for_alertmanager_and_where_pages_go(rende
     lines = shown(render, STARTED)
     text = "\n".join(lines)
     assert "http://127.0.0.1:8080/" in text
-    assert "this terminal alone: no telephone rings" in text
+    assert "this terminal only, which calls nobody" in text
     at = lines.index("receivers:")
     # Copied as they stand they are a part of alertmanager.yml: no border, no mark before them.
     assert [line.rstrip() for line in lines[at : at + 5]] == [

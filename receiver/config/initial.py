@@ -127,7 +127,7 @@ def first_config(answers: Answers, key_file: str) -> str:
     if answers.road is Road.PAGERDUTY:
         channels.append("  pager: {kind: pagerduty, api_url: '${PAGERDUTY_URL:-https://events.pagerduty.com}'}")
     else:
-        channels.append("  terminal: {kind: log}    # a page is a box in the service's terminal; it wakes nobody")
+        channels.append("  terminal: {kind: log}    # a page is a box in the service's terminal and calls nobody")
     if answers.road is Road.EMAIL:
         sender = f"receiver@{answers.address.rpartition('@')[2]}"
         channels.append(

@@ -25,10 +25,10 @@ NOTED = 200
 
 
 def page_contact(draft: Draft, command: PageContact, policy: Policy, origin: str | None) -> None:
-    """Page whoever the contact means now, also when paged before and not yet acknowledged.
+    """Page the people of the contact now, also when paged before and not yet acknowledged.
 
-    Whoever has acknowledged gets a message in chat instead, and is paged only where there is no chat. Raises Impossible
-    for a contact that nobody has, Illegal where the incident is over.
+    A person who has acknowledged gets a message in chat instead, and is paged only where there is no chat. Raises
+    Impossible for a contact that nobody has, Illegal where the incident is over.
     """
     name = known(command.contact, policy.directory.contacts, "contact")
     incident, caller = draft.incident, draft.actor.name

@@ -63,7 +63,7 @@ def test_the_first_start_and_a_page_in_a_terminal(tmp_path: Path) -> None:
     try:
         assert terminal.shows("has started")
         assert terminal.shows(f"http://127.0.0.1:{port}/")
-        assert terminal.shows("this terminal alone")
+        assert terminal.shows("this terminal only")
         assert terminal.shows(f"- url: http://127.0.0.1:{port}/webhooks/alertmanager")
         url = f"http://127.0.0.1:{port}"
         subprocess.run(

@@ -74,7 +74,7 @@ async def test_somebody_who_has_acknowledged_gets_a_message(world: World) -> Non
     assert incident.state is State.ACKNOWLEDGED
 
 
-async def test_whoever_was_paged_where_another_has_acknowledged_is_notified_again(world: World) -> None:
+async def test_a_person_who_was_paged_where_another_has_acknowledged_is_notified_again(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await world.one.respond.act(ONE, Acknowledge(), BOB, world.clock.now())
@@ -86,7 +86,7 @@ async def test_whoever_was_paged_where_another_has_acknowledged_is_notified_agai
     assert incident.state is State.ACKNOWLEDGED, "nobody else is called for that"
 
 
-async def test_without_a_chat_whoever_has_acknowledged_is_paged(world: World) -> None:
+async def test_without_a_chat_the_person_who_has_acknowledged_is_paged(world: World) -> None:
     await world.open(SLACK_BOT_TOKEN="")
     await world.post(notification(alert("AuthFailing")))
     await world.one.respond.act(ONE, Acknowledge(), ALICE, world.clock.now())

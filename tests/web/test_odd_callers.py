@@ -1,4 +1,4 @@
-"""Whoever has a token or a signature may send anything: every endpoint answers it, and never with a 500."""
+"""A caller with a token or a signature may send anything: every endpoint answers it, and never with a 500."""
 
 from __future__ import annotations
 
