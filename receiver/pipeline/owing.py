@@ -27,7 +27,9 @@ def rows(
     last: dict[Destination, int] = {}
     for event in events:
         last.update(dict.fromkeys(event.to, event.seq))
-    accepted = {destination(page): sent for page, sent in adopted}
+    ended = {page.key for page in incident.pages if page.ring != incident.ring or page.withdrawn}
+    # Of one that has ended any attempt may have got through; its resolve follows.
+    accepted = {destination(page): sent or page.key in ended for page, sent in adopted}
     urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
     made = []
     for to, seq in last.items():
