@@ -68,8 +68,10 @@ def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Aler
     for alert in part.alerts:
         if alert.firing and not (part.late and ended_since(alert, view)):
             (held if not part.released and _replayed(alert, view, now) else live).append(alert)
-    # Absence ends nothing: what was held and is not named in this notification goes on waiting.
-    if not part.released:
+    # Absence ends nothing: what was held and is not named in this notification goes on waiting. Only where all of its
+    # group has ended it was a late copy, of an Alertmanager that had not heard yet what the other one has told.
+    over = not part.truncated and not any(alert.firing for alert in part.alerts)
+    if not part.released and not over:
         held.extend(alert for alert in view.held if alert.fingerprint not in named)
     return live, held
 

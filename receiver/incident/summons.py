@@ -26,9 +26,11 @@ TAKER = "whoever takes the ticket"
 def adopt(draft: Draft, adopted: Sequence[Page], *, again: bool = False) -> None:
     """Write down pages that were sent while the store was away: nobody is paged twice, each gets its resolve.
 
-    `again`: those that the incident has already as well, since they may have been sent after their resolve.
+    `again`: those that the incident has already as well, since they may have been sent after their resolve. So may one
+    that has ended there: a replica that was cut off did not know of it.
     """
-    known = set() if again else {page.key for page in draft.incident.pages}
+    incident = draft.incident
+    known = set() if again else {p.key for p in incident.pages if p.ring == incident.ring and not p.withdrawn}
     for page in adopted:
         if page.key not in known:
             draft.add(

@@ -41,6 +41,7 @@ def rows(
         last.update(dict.fromkeys(event.to, event.seq))
     pages = {(page.channel, page.key): page for page in incident.pages}
     accepted = {destination(page): _receipt(page) if sent else None for page, sent in adopted}
+    ended = {page.key for page in incident.pages if page.ring != incident.ring or page.withdrawn}
     urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
     made = []
     for to, seq in last.items():
@@ -53,6 +54,9 @@ def rows(
             page = pages.get((to.channel, to.address))
             done = page is not None and page_action(page, incident) is Action.TRIGGER
             row = replace(row, memory={"sent": "trigger"}, receipt={**told, "seq": seq}, done=done)
+        elif to in accepted and to.address in ended:
+            # Any attempt of one that has ended may have got through; its resolve follows.
+            row = replace(row, memory={"sent": "trigger"})
         elif not to.paging:
             row = replace(row, put_off_ms=put_off_ms)
         made.append(row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.incident.verdict import Outcome
 from receiver.model.incident import State
 from receiver.model.severity import Severity
@@ -62,6 +64,17 @@ def test_what_is_held_goes_on_waiting_when_it_is_not_named(store: Store) -> None
     assert verdict.outcome is Outcome.OPENED
     assert verdict.held == [A]
     assert records(verdict) == {"B": True}
+
+
+@pytest.mark.parametrize("truncated", [0, 1])
+def test_what_is_held_is_let_go_where_all_of_its_group_has_ended(store: Store, truncated: int) -> None:
+    store.tell(part(A_ENDS, B), NOW)
+    store.tell(part(A, B), at(4))
+    verdict = store.tell(part(alert("B", firing=False), truncated=truncated), at(10))
+    assert verdict.held == ([A] if truncated else [])
+    assert only(store).state is (State.OPEN if truncated else State.MONITORING)
+    store.tick(at(70))
+    assert only(store).firing == truncated
 
 
 def test_what_is_held_is_let_go_by_its_end(store: Store) -> None:
