@@ -69,12 +69,10 @@ def _decided(severity: Severity, setting: Setting, now: datetime, *, older: bool
         ttl_s=HISTORY,
         now_ms=to_ms(now),
         lease_ms=1000,
-        token="t",
+        token=operation,
         number=setting.id_parts(now),
     )
-    made = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
-    drawn = made[0].split(b'"op":"')[1][:24]
-    return [arg.replace(drawn, operation.encode()) for arg in made]
+    return [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
 
 
 def _changes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import tempfile
@@ -148,6 +147,8 @@ def _test(config: Config, answers: Answers) -> str | None:
     typer.echo(f"\nSending a test page through {answers.pager} ...")
     writer = configure(Clock().now, level="warning")
     try:
+        import asyncio  # `--help` loads little
+
         failed = asyncio.run(_sent(config, answers))
     finally:
         writer.close()

@@ -27,6 +27,7 @@ from receiver.pipeline.incident_follower import IncidentFollower
 from receiver.pipeline.owing import member_of, timers_of
 from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.setting import Setting
+from receiver.store.conditions import StoreFull
 from receiver.store.due import Beat, Due
 from receiver.store.incidents import Incidents
 from receiver.store.memory import StoreMemory
@@ -168,15 +169,21 @@ class StoreRecovery:
         work = self._unfinished or self._unchecked is not None or self._untold or self.copies.waiting
         return not self._busy and (work or since >= SAY)
 
+    async def _say(self) -> None:
+        self._number += 1
+        try:
+            await self.memory.say(self._number)
+        except StoreFull:
+            return  # a store that takes nothing new has forgotten nothing; what it has goes on
+        self.confirmed = self._number
+
     async def keep(self, until_ms: int) -> None:
         """Do what is due; `until_ms`: until when nobody claims. Raises StoreAway."""
         self._busy = True
         try:
             if self._said is None or self.clock.monotonic() - self._said >= SAY:
                 self._said = self.clock.monotonic()
-                self._number += 1
-                await self.memory.say(self._number)
-                self.confirmed = self._number
+                await self._say()
             if self._unfinished:
                 await self._write_back()
             elif self._unchecked is not None:

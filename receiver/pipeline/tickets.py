@@ -18,6 +18,7 @@ from receiver.model.ticket import Ticket
 from receiver.pipeline.owing import member_of
 from receiver.pipeline.respond import Respond, Unknown
 from receiver.pipeline.setting import Setting
+from receiver.store.conditions import IncidentUnreadable
 from receiver.store.incidents import Incidents
 from receiver.store.tickets import TicketsSeen
 
@@ -76,7 +77,7 @@ class Tickets:
                 continue
             try:
                 await self._take(name, channel, ticket, before, now)
-            except ValueError:
+            except (ValueError, IncidentUnreadable):
                 # An incident that this version cannot read, or what fits no command: the others are heard all the same.
                 spoilt = True
                 self.metrics.loop_errors.labels(NAME).inc()

@@ -17,7 +17,7 @@ from receiver.model.past import past_fields
 from receiver.store.change import record_of
 from receiver.store.connection import Connection, Script
 
-RECOVER = Script("recover")
+RECOVER = Script("recover", when_full=True)
 GIVE_BACK = Script("give_back")
 BOARD = Script("board")
 KEPT = 86_400

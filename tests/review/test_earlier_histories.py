@@ -70,7 +70,10 @@ def test_the_month_is_the_one_that_it_told_of() -> None:
     for life in LIVES:
         review.see(past_of(past_fields(folded(life)), life["id"], terms))
     told = json.loads(json.dumps(review.told(RECORDED["report"]["duplicates_absorbed"])))
-    assert told == RECORDED["report"]
+    recorded = dict(RECORDED["report"])
+    # A budget that is overspent had a negative rest then; it is 0 now.
+    recorded["error_budget"] = [one | {"remaining": max(0.0, one["remaining"])} for one in recorded["error_budget"]]
+    assert told == recorded
 
 
 def test_they_hold_what_an_incident_can_go_through() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.model.alert import Alert, AlertStatus
@@ -168,18 +168,19 @@ ALERTS = [
 
 
 @given(RULES, RULES)
+@settings(deadline=None)
 def test_what_is_said_is_true_of_every_alert(first: dict[str, Any], second: dict[str, Any]) -> None:
     document = {"measurements": MEASUREMENTS, "rules": [{"name": "first", **first}, {"name": "second", **second}]}
-    settings = RulesSettings.model_validate(document)
+    read = RulesSettings.model_validate(document)
     alone = [
         RuleSet(RulesSettings.model_validate({**document, "rules": [item]})).decide(ALERTS)
         for item in document["rules"]
     ]
-    for path, text in [(item.path, item.text) for item in compared(settings)]:
+    for path, text in [(item.path, item.text) for item in compared(read)]:
         winners = {decision.rule for decision in alone[int(path[1])]}
         if text.startswith("never holds"):
             assert winners == {"otherwise"}, text
         elif text.startswith("never wins"):
-            assert demands(settings)[int(path[1])].settings.name not in {
-                decision.rule for decision in RuleSet(settings).decide(ALERTS)
+            assert demands(read)[int(path[1])].settings.name not in {
+                decision.rule for decision in RuleSet(read).decide(ALERTS)
             }, text
