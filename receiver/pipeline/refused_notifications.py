@@ -27,7 +27,7 @@ from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import survived
 from receiver.pipeline.unread_bodies import UnreadBodies
 from receiver.store.bulkhead import SIZES, Lane, lane
-from receiver.store.conditions import StoreAway, StoreSlow
+from receiver.store.conditions import Overloaded, StoreAway, StoreSlow
 from receiver.triage.correlate import split
 
 MOST = 2000
@@ -370,7 +370,8 @@ class RefusedNotifications:
                 async with self.monitor.connection.time.deadline(limit):
                     answer = await self.intake.accept(debt.notification, self.clock.now(), late=True)
             except TimeoutError:
-                raise StoreSlow(f"no commit within {limit:g} s") from None
+                # Where this process has too little time, its own steps took it, and not the store.
+                raise (Overloaded if self.late() else StoreSlow)(f"no commit within {limit:g} s") from None
         except StoreAway as condition:
             debt.store_failed = not condition.ours
             self.monitor.failed(condition)
