@@ -78,6 +78,7 @@ async def world(store_url: str) -> AsyncIterator[World]:
         await made.close()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", SIZES)
 async def test_a_duplicate_is_one_read_and_no_write(counted: Counted, count: int) -> None:
     said = crowd(count)
@@ -91,6 +92,7 @@ async def test_a_duplicate_is_one_read_and_no_write(counted: Counted, count: int
     assert counted.client.dbsize() == kept
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", SIZES)
 async def test_an_opening_is_two_round_trips_and_a_large_one_three(counted: Counted, count: int) -> None:
     answer, ran = await counted.cost(crowd(count))
