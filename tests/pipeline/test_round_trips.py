@@ -62,7 +62,8 @@ async def counted(world: World) -> AsyncIterator[Counted]:
     """The scripts are known to the server, and the connection is made."""
     await world.open()
     made = Counted(world)
-    await made.accept(parse_notification(notification(alert("First"), group="first")))
+    for firing in (True, False):  # an end is written by a script of its own, which a full store runs as well
+        await made.accept(parse_notification(notification(alert("First", firing=firing), group="first")))
     try:
         yield made
     finally:
