@@ -66,7 +66,7 @@ def _may_write(file: Path, content: str | None = None) -> None:
 def _answers() -> Answers:
     from receiver.config import initial
 
-    typer.echo("Five questions; Enter takes what stands in brackets.\n")
+    typer.echo("Five questions. Press Enter to accept the value in brackets.\n")
     zone = _local_zone()
     name = _ask("1. Your name [me]: ", initial.check_name, "me")
     road, address = _ask(
