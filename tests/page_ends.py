@@ -19,27 +19,29 @@ def unended(url: str, namespace: str = "receiver") -> list[str]:
     """Return every page of every log in the store that neither ended nor is owed; nothing where no store answers."""
     client: Any = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
     try:
-        prefix = f"{{{namespace}}}:"
-        found = []
+        prefix, found = f"{{{namespace}}}:", list[str]()
         for name in client.scan_iter(f"{prefix}log:*", count=1000):
             uid = name.removeprefix(f"{prefix}log:")
-            if client.hexists(f"{prefix}inc:{uid}", "restored"):
-                continue  # out of an archive, which keeps receipts and no rows
-            state = client.hget(f"{prefix}inc:{uid}", "state") or ""
-            if not state.startswith("{") or '"merged":true' in state:
-                continue  # a test has spoiled it; or its pages went on with another incident
-            pages = [one["data"]["page"] | {"seq": one["seq"]} for one in map(orjson.loads, client.lrange(name, 0, -1))
-                     if one["kind"] in MADE]  # fmt: skip
-            receipts = [orjson.loads(one) for one in client.lrange(f"{prefix}receipts:{uid}", 0, -1)]
-            ends = {page["key"]: ending(client, prefix, uid, page, receipts) for page in pages}
-            found += [f"{uid}: {key}" for key, end in ends.items() if end is None]
+            try:
+                found += _unended(client, prefix, uid, name)
+            except (redis.ResponseError, ValueError, KeyError):
+                continue  # a test has spoiled this incident, or it is of a later version
         return found
     except (redis.ConnectionError, redis.TimeoutError):
         return []
-    except (redis.ResponseError, ValueError, KeyError):
-        return []  # a store that a test has spoiled is no evidence
     finally:
         client.close()
+
+
+def _unended(client: Any, prefix: str, uid: str, name: str) -> list[str]:
+    state = client.hget(f"{prefix}inc:{uid}", "state") or ""
+    if client.hexists(f"{prefix}inc:{uid}", "restored") or '"merged":true' in state:
+        return []  # an archive keeps receipts and no rows; pages of a merged incident went on with the other one
+    logged = [one for one in map(orjson.loads, client.lrange(name, 0, -1)) if one["kind"] in MADE]
+    pages = [one["data"]["page"] | {"seq": one["seq"]} for one in logged]
+    receipts = [orjson.loads(one) for one in client.lrange(f"{prefix}receipts:{uid}", 0, -1)]
+    ends = {page["key"]: ending(client, prefix, uid, page, receipts) for page in pages}
+    return [f"{uid}: {key}" for key, end in ends.items() if end is None]
 
 
 def ending(client: Any, prefix: str, uid: str, page: dict[str, Any], receipts: list[dict[str, Any]]) -> str | None:
