@@ -153,6 +153,8 @@ class RefusedNotifications:
         """Keep a notification that was refused. A newer one of the same group replaces it, and keeps its beginning."""
         group = _group(notification)
         known = self._debts.get(group)
+        if known is not None and known.notification == notification:
+            return  # its sender repeats it
         if known is not None and known.pages and not any(alert.firing for alert in notification.alerts):
             return  # nothing is resolved without the store; the resolve is sent again once it is back
         if known is None and (len(self._debts) >= MOST or self._bytes + len(body) > MOST_BYTES):
@@ -194,9 +196,10 @@ class RefusedNotifications:
                 known = self._debts[group]
                 known.since, known.received = min(known.since, since), since
 
-    def owes(self, notification: Notification) -> bool:
-        """Return whether a notification's group is owed: a newer one must replace what was refused."""
-        return _group(notification) in self._debts
+    def replaces(self, notification: Notification) -> bool:
+        """Return whether a notification says something else than what is owed of its group."""
+        known = self._debts.get(_group(notification))
+        return known is not None and known.notification != notification
 
     def ends_pages(self, notification: Notification) -> bool:
         """Return whether alerts of an open SEV-1 or SEV-2 have ended by a notification: its escalation is to stop."""

@@ -8,6 +8,7 @@ import secrets
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from enum import IntEnum
 
 from receiver.model.severity import Severity
 from receiver.store.bulkhead import SIZES, Lane
@@ -28,11 +29,25 @@ WEIGHT = 0.1
 """Weight of the newest turn in the mean time between two."""
 LINES = 10
 """Log lines a second about notifications that were refused as overloaded."""
+LONGEST_PAGING = 0.6
+"""The same for a SEV-2: it is a debt of this replica then. A SEV-1 is never refused for the length of the queue."""
 GROUPS = 20_000
 """Groups whose last severity is known."""
 BODIES = 20_000
 """Refused bodies that are known by a hash of 16 bytes."""
-URGENT = (Severity.SEV1, Severity.SEV2)
+
+
+class Place(IntEnum):
+    """Where a notification stands in the queue; lower ones come first."""
+
+    FIRST = 0
+    """A SEV-1, a heartbeat, and what ends or replaces pages."""
+    PAGING = 1
+    """A SEV-2."""
+    REST = 2
+
+
+PLACES = {Severity.SEV1: Place.FIRST, Severity.SEV2: Place.PAGING}
 
 
 class Admission:
@@ -46,8 +61,7 @@ class Admission:
         self._inside = 0
         self._bytes = 0
         self._turns = self._free = turns
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._rest: deque[asyncio.Future[None]] = deque()
+        self._queues: dict[Place, deque[asyncio.Future[None]]] = {place: deque() for place in Place}
         self._mean = 0.0
         """Seconds between two turns while somebody waits."""
         self._passed_at: float | None = None
@@ -57,11 +71,11 @@ class Admission:
     @property
     def waiting(self) -> int:
         """How many notifications wait for their turn."""
-        return len(self._urgent) + len(self._rest)
+        return sum(map(len, self._queues.values()))
 
     @property
     def crowded(self) -> bool:
-        """Whether only urgent groups are let in: the queue is full, or too long to be served in time.
+        """Whether only groups that page are let in: the queue is full, or too long to be served in time.
 
         Where this process has less time than it needs, most turns are for them: each of the others takes the time in
         which several are read and judged.
@@ -69,6 +83,13 @@ class Admission:
         if self.late() and self._turns - self._free >= max(1, self._turns // OTHERS):
             return True
         return self.waiting >= SOFT or self.waiting * self._mean > LONGEST
+
+    def refuses(self, place: Place) -> bool:
+        """Return whether a notification of that place is refused now: its turn would come too late."""
+        if place is Place.PAGING:
+            ahead = len(self._queues[Place.FIRST]) + len(self._queues[Place.PAGING])
+            return ahead * self._mean > LONGEST_PAGING
+        return place is Place.REST and self.crowded
 
     @contextmanager
     def entered(self) -> Iterator[Callable[[int], None]]:
@@ -106,20 +127,21 @@ class Admission:
         """Return whether the last severity of a group is known."""
         return group in self._severities
 
-    def urgent(self, group: str) -> bool:
-        """Return whether a group's last severity pages."""
-        return self._severities.get(group) in URGENT
+    def place(self, group: str) -> Place:
+        """Return the place of a group by its last severity."""
+        severity = self._severities.get(group)
+        return PLACES.get(severity, Place.REST) if severity is not None else Place.REST
 
     @asynccontextmanager
-    async def turn(self, limit: float, urgent: Callable[[], bool]) -> AsyncIterator[None]:
+    async def turn(self, limit: float, place: Callable[[], Place]) -> AsyncIterator[None]:
         """Wait for a turn at the store, for `limit` wall-clock seconds at most. Raises Overloaded without one.
 
-        `urgent` is asked where there is no free turn: whether this one comes before others.
+        `place` is asked where there is no free turn.
         """
         if self._free > 0:
             self._free -= 1
         else:
-            await self._wait(limit, self._urgent if urgent() else self._rest)
+            await self._wait(limit, self._queues[place()])
         try:
             yield
         finally:
@@ -147,7 +169,7 @@ class Admission:
             took = min(now - self._passed_at, LONGEST)  # a process that was suspended took no longer
             self._mean += WEIGHT * (took - self._mean)
         self._passed_at = now if self.waiting else None
-        for queue in (self._urgent, self._rest):
+        for queue in self._queues.values():
             while queue:
                 mine = queue.popleft()
                 if not mine.done():
@@ -157,7 +179,7 @@ class Admission:
 
 
 class RefusedBodies:
-    """Knows the bodies that were refused and page nobody: a sender repeats them, and each reading costs time again.
+    """Knows the bodies that were refused and their places: a sender repeats them, and each reading costs time again.
 
     A body is known byte for byte, by a hash whose key nobody else has, and under one edition of the configuration.
     """
@@ -166,19 +188,19 @@ class RefusedBodies:
         """None was refused."""
         self._key = secrets.token_bytes(16)
         self._edition = ""
-        self._known: dict[bytes, None] = {}
+        self._known: dict[bytes, Place] = {}
 
-    def add(self, body: bytes, edition: str) -> None:
-        """Keep a body that pages nobody under `edition`; the oldest is dropped where there are too many."""
+    def add(self, body: bytes, edition: str, place: Place) -> None:
+        """Keep a body's place under `edition`; the oldest is dropped where there are too many."""
         if edition != self._edition:
             self._edition, self._known = edition, {}
-        self._known[self._hash(body)] = None
+        self._known[self._hash(body)] = place
         if len(self._known) > BODIES:
             del self._known[next(iter(self._known))]
 
-    def has(self, body: bytes, edition: str) -> bool:
-        """Return whether a body is known."""
-        return edition == self._edition and self._hash(body) in self._known
+    def place(self, body: bytes, edition: str) -> Place | None:
+        """Return the place of a body; None where it is not known."""
+        return self._known.get(self._hash(body)) if edition == self._edition else None
 
     def _hash(self, body: bytes) -> bytes:
         return hashlib.blake2b(body, digest_size=16, key=self._key).digest()

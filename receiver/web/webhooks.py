@@ -20,7 +20,7 @@ from receiver.pipeline.parts import may_page
 from receiver.store.bulkhead import Lane, lane
 from receiver.store.conditions import IncidentUnreadable, Overloaded, StoreAway, StoreSlow
 from receiver.web import body
-from receiver.web.admission import Admission, RefusalLog
+from receiver.web.admission import PLACES, Admission, Place, RefusalLog
 from receiver.web.arrivals import Arrivals
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, UNREADABLE, Refusal, answer
@@ -64,8 +64,8 @@ class _Line:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-class _NobodyPaged(Overloaded):
-    """A notification that pages nobody was refused: it is sent again, and it is no debt."""
+class _RefusedBefore(Overloaded):
+    """A notification was refused that pages nobody, or that is a debt already: nothing is to be kept of it."""
 
 
 class Webhooks:
@@ -141,7 +141,7 @@ class Webhooks:
             # It may page somebody: what is here whole is judged once there is time, as any refused notification.
             if request.content.is_eof() and (request.content_length or 0) <= PARSE_ASIDE:
                 raw = await body.read_body(request, most)
-                if not self.admission.refused.has(raw, self._edition):
+                if self.admission.refused.place(raw, self._edition) is None:
                     self.doors.refused.add_unread(raw)
             raise
 
@@ -149,9 +149,9 @@ class Webhooks:
         if len(raw) <= BULKY:
             return await self._accepted(raw, request, caller, line)
         try:
-            async with self._bulky.turn(BULKY_WAIT, lambda: True):
+            async with self._bulky.turn(BULKY_WAIT, lambda: Place.FIRST):
                 return await self._accepted(raw, request, caller, line)
-        except _NobodyPaged:
+        except _RefusedBefore:
             raise
         except Overloaded:
             self.doors.refused.add_unread(raw)
@@ -159,8 +159,9 @@ class Webhooks:
 
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
-        if self.admission.crowded and self.admission.refused.has(raw, self._edition):
-            raise _NobodyPaged("too many notifications wait for the store")
+        known = self.admission.refused.place(raw, self._edition)
+        if known is not None and self.admission.refuses(known):
+            raise _RefusedBefore("too many notifications wait for the store")
         try:
             notification = await self._parse(raw, request, caller)
         except Refusal as refusal:
@@ -175,7 +176,7 @@ class Webhooks:
             if self.doors.stood_still():
                 await self._still_wanted(request)
             answer = await self._admitted(notification, raw, began)
-        except _NobodyPaged:
+        except _RefusedBefore:
             raise
         except StoreAway as condition:
             raise self._refused(condition, notification, raw) from None
@@ -186,10 +187,14 @@ class Webhooks:
         return answer
 
     async def _admitted(self, notification: Notification, raw: bytes, began: float) -> Answer:
-        if self.admission.crowded and not self._urgent(notification):
-            if all(alert.firing for alert in notification.alerts):
-                self.admission.refused.add(raw, self._edition)
-            raise _NobodyPaged("too many notifications wait for the store")
+        # Only where somebody may be refused; judging costs time as well.
+        if self.admission.crowded or self.admission.refuses(Place.PAGING):
+            place = self._place(notification)
+            if self.admission.refuses(place):
+                if all(alert.firing for alert in notification.alerts):
+                    self.admission.refused.add(raw, self._edition, place)
+                refusal = _RefusedBefore if place is Place.REST else Overloaded
+                raise refusal("too many notifications wait for the store")
         return await self._take(notification, began)
 
     def _refused(self, condition: StoreAway, notification: Notification, raw: bytes) -> StoreAway | Refusal:
@@ -256,7 +261,7 @@ class Webhooks:
         if monitor.away and not (monitor.full and not any(alert.firing for alert in notification.alerts)):
             raise StoreAway(AWAY)  # a store that is only full still takes what ends
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
-        turn = self.admission.turn(self._left(began, limit), lambda: self._urgent(notification))
+        turn = self.admission.turn(self._left(began, limit), lambda: self._place(notification))
         with lane(Lane.INGEST):
             task = asyncio.create_task(self._in_turn(turn, notification))
         self._tasks.add(task)
@@ -290,16 +295,21 @@ class Webhooks:
         setting = self.doors.setting()
         return f"{setting.edition} {setting.rules.hash}"
 
-    def _urgent(self, notification: Notification) -> bool:
+    def _place(self, notification: Notification) -> Place:
         group, refused = _group(notification), self.doors.refused
-        if self.admission.urgent(group) or refused.owes(notification) or refused.ends_pages(notification):
-            return True
+        known = self.admission.place(group)
+        if known is Place.FIRST or refused.ends_pages(notification):
+            return Place.FIRST
+        if refused.replaces(notification):
+            return Place.FIRST  # what is owed must not be committed as it was
         if len(notification.alerts) > LARGE:
-            return not self.admission.known(group)  # judging it takes longer than letting it in
+            # Judging it takes longer than letting it in.
+            return known if self.admission.known(group) else Place.PAGING
         urgent, severity = may_page(notification, self.doors.setting())
-        if urgent:
-            self.admission.learn(group, severity)
-        return urgent
+        if not urgent:
+            return known
+        self.admission.learn(group, severity)
+        return min(known, PLACES.get(severity, Place.FIRST) if severity is not None else Place.FIRST)
 
     def _left(self, began: float, limit: float) -> float:
         return max(0.0, limit - (self.doors.clock.monotonic() - began))

@@ -10,11 +10,11 @@ from receiver.clock import Clock
 from receiver.model.severity import Severity
 from receiver.store.conditions import Overloaded
 from receiver.web import admission
-from receiver.web.admission import Admission, RefusalLog, RefusedBodies
+from receiver.web.admission import Admission, Place, RefusalLog, RefusedBodies
 
 
 async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:
-    async with made.turn(limit, lambda: urgent):
+    async with made.turn(limit, lambda: Place.FIRST if urgent else Place.REST):
         order.append(name)
         await asyncio.sleep(0)
 
@@ -23,7 +23,7 @@ async def test_urgent_groups_have_their_turn_first() -> None:
     made, order, go = Admission(Clock().monotonic, turns=1), list[str](), asyncio.Event()
 
     async def first() -> None:
-        async with made.turn(5.0, lambda: False):
+        async with made.turn(5.0, lambda: Place.REST):
             await go.wait()
 
     tasks = [asyncio.create_task(first())]
@@ -43,7 +43,7 @@ async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
     made, go = Admission(Clock().monotonic, turns=1), asyncio.Event()
 
     async def first() -> None:
-        async with made.turn(5.0, lambda: False):
+        async with made.turn(5.0, lambda: Place.REST):
             await go.wait()
 
     holder = asyncio.create_task(first())
@@ -64,7 +64,7 @@ async def test_who_waits_too_long_or_gives_up_leaves_no_turn_behind() -> None:
 
 async def test_one_cancelled_in_the_moment_of_its_turn_passes_it_on() -> None:
     made, order = Admission(Clock().monotonic, turns=1), list[str]()
-    async with made.turn(5.0, lambda: False):
+    async with made.turn(5.0, lambda: Place.REST):
         unlucky = asyncio.create_task(queued(made, "unlucky", order, urgent=True))
         other = asyncio.create_task(queued(made, "other", order, urgent=False))
         await asyncio.sleep(0)
@@ -99,16 +99,16 @@ def test_the_last_severity_of_a_group_is_known_and_forgotten_in_order(monkeypatc
     made.learn("a", Severity.SEV1)
     made.learn("b", Severity.SEV4)
     made.learn("a", Severity.SEV2)
-    assert (made.urgent("a"), made.urgent("b"), made.urgent("c")) == (True, False, False)
+    assert [made.place(name) for name in "abc"] == [Place.PAGING, Place.REST, Place.REST]
     made.learn("b", Severity.SEV1)
     made.learn("c", Severity.SEV1)
-    assert [made.urgent(name) for name in "abc"] == [False, True, True]
+    assert [made.place(name) for name in "abc"] == [Place.REST, Place.FIRST, Place.FIRST]
 
 
 async def test_a_queue_that_cannot_be_served_in_time_is_crowded_long_before_it_is_full() -> None:
     now = [0.0]
     made, order = Admission(lambda: now[0], turns=1), list[str]()
-    async with made.turn(5.0, lambda: False):
+    async with made.turn(5.0, lambda: Place.REST):
         tasks = [asyncio.create_task(queued(made, str(n), order, urgent=False)) for n in range(20)]
         await asyncio.sleep(0)
         assert not made.crowded
@@ -133,23 +133,38 @@ def test_refusals_have_ten_lines_a_second_and_a_count() -> None:
 def test_a_body_that_was_refused_is_known_byte_for_byte_and_under_its_edition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "BODIES", 2)
     made = RefusedBodies()
-    made.add(b"one", "a")
-    assert made.has(b"one", "a")
-    assert not made.has(b"one ", "a")
-    assert not made.has(b"one", "b"), "other rules may page for it"
-    made.add(b"two", "a")
-    made.add(b"three", "a")
-    assert [made.has(body, "a") for body in (b"one", b"two", b"three")] == [False, True, True]
-    made.add(b"four", "b")
-    assert not made.has(b"two", "a")
+    made.add(b"one", "a", Place.REST)
+    assert made.place(b"one", "a") is Place.REST
+    assert made.place(b"one ", "a") is None
+    assert made.place(b"one", "b") is None, "other rules may page for it"
+    made.add(b"two", "a", Place.REST)
+    made.add(b"three", "a", Place.REST)
+    assert [made.place(body, "a") is not None for body in (b"one", b"two", b"three")] == [False, True, True]
+    made.add(b"four", "b", Place.REST)
+    assert made.place(b"two", "a") is None
 
 
 async def test_most_turns_are_for_urgent_groups_where_the_process_is_late() -> None:
     made = Admission(Clock().monotonic, turns=8)
-    async with made.turn(1.0, lambda: False):
+    async with made.turn(1.0, lambda: Place.REST):
         made.late = lambda: True
         assert not made.crowded
-        async with made.turn(1.0, lambda: False):
+        async with made.turn(1.0, lambda: Place.REST):
             assert made.crowded
             made.late = lambda: False
             assert not made.crowded
+
+
+async def test_a_sev_2_is_refused_where_its_turn_would_come_too_late_and_a_sev_1_never() -> None:
+    now = [0.0]
+    made, order = Admission(lambda: now[0], turns=1), list[str]()
+    async with made.turn(5.0, lambda: Place.REST):
+        tasks = [asyncio.create_task(queued(made, str(n), order, urgent=True)) for n in range(20)]
+        await asyncio.sleep(0)
+        assert not made.refuses(Place.PAGING)
+    for _ in range(6):
+        now[0] += 0.2  # seconds that each turn takes
+        await asyncio.sleep(0)
+    assert [made.refuses(place) for place in Place] == [False, True, True]
+    await asyncio.gather(*tasks)
+    assert not made.refuses(Place.PAGING), "nobody waits"

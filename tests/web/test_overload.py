@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from receiver.model.alert import Notification, parse_notification
 from receiver.store.conditions import Overloaded, StoreSlow
 from receiver.web import admission, webhooks
 from receiver.web.arrivals import Arrivals
@@ -120,7 +121,7 @@ async def test_the_end_of_an_open_sev_1_is_let_in_by_a_replica_that_has_not_hear
     assert (await house.post(DOWN))[0] == 200
     await settled(house)
     house.doors.refused.late = lambda: True
-    monkeypatch.setattr(admission.Admission, "urgent", lambda *_: False)  # as after a restart
+    monkeypatch.setattr(admission.Admission, "place", lambda *_: admission.Place.REST)  # as after a restart
     monkeypatch.setattr(admission.Admission, "crowded", True)
     assert (await house.post(OVER))[0] == 200
 
@@ -168,3 +169,25 @@ async def test_a_sender_that_hangs_up_has_sent_its_notification(house: House) ->
     async with asyncio.timeout(30):
         while not await opened(house):  # noqa: ASYNC110  (nobody is told)
             await asyncio.sleep(0.01)
+
+
+async def test_a_sev_2_that_is_refused_is_a_debt_and_its_repetition_is_not_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+
+    def parse(raw: bytes) -> Notification:
+        read.append(raw)
+        return parse_notification(raw)
+
+    lag = notification(alert("ErrorRate", annotations={"error_rate": "7.3%"}), group="lag")
+    with monkeypatch.context() as patch:
+        patch.setattr(webhooks, "parse_notification", parse)
+        patch.setattr(admission.Admission, "refuses", lambda _, place: place is not admission.Place.FIRST)
+        for _ in range(3):
+            assert (await house.post(lag))[0] == 503
+        assert len(read) == 1
+        assert len(house.replica.refused) == 1
+        assert (await house.post(DOWN))[0] == 200, "a SEV-1 is not refused"
+    await settled(house)
+    assert sorted(severity for severity, _ in await opened(house)) == ["SEV-1", "SEV-2"]
