@@ -168,3 +168,58 @@ def test_a_full_disk_costs_records_only() -> None:
     writer.emit(logging.LogRecord("x", logging.INFO, "", 0, "one", None, None))
     writer.close()
     assert writer.dropped == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "fields", "direct"),
+    [
+        ("info", {"outcome": "duplicate", "alerts": 1, "incident": None, "truncated": False}, True),
+        ("warning", {"duration_ms": 0.4}, True),
+        ("info", {"receiver": "naïve"}, False),
+        ("info", {"receiver": "a\x1b[31m\u202eb"}, False),
+        ("info", {"receiver": "a\x7fb"}, False),
+        ("info", {"receiver": "\ud800"}, False),
+        ("info", {"receiver": 'say "no"'}, False),
+        ("info", {"receiver": "x" * 10_000}, False),
+        ("info", {"token": "abc"}, False),
+        ("info", {"key": SecretStr("abc")}, False),
+    ],
+)
+def test_a_direct_line_is_the_line_that_structlog_writes(level: str, fields: dict[str, Any], direct: bool) -> None:
+    def lines(make: Any) -> tuple[str, int]:
+        out, passed = io.StringIO(), []
+        writer = log.configure(lambda: NOW, stream=out, terminal=False)
+        root = logging.getLogger()
+        for handler in [one for one in root.handlers if one is not writer]:
+            root.removeHandler(handler)  # those of the test runner; `restored` does not put them back
+        writer.addFilter(lambda record: not passed.append(record))  # type: ignore[func-returns-value]
+        getattr(make("receiver.webhook"), level)("webhook", **fields)
+        writer.close()
+        return out.getvalue(), len(passed)
+
+    kept = list(logging.getLogger().handlers)
+    try:
+        (usual, _), (line, passed) = lines(structlog.get_logger), lines(log.DirectLog)
+    finally:
+        logging.getLogger().handlers[:] = kept
+    assert line == usual
+    assert passed == (0 if direct else 1)
+
+
+def test_a_direct_log_keeps_the_level_and_can_be_captured() -> None:
+    out = io.StringIO()
+    writer = log.configure(lambda: NOW, stream=out, terminal=False, level="warning")
+    root = logging.getLogger()
+    kept = list(root.handlers)
+    root.handlers[:] = [writer]
+    made = log.DirectLog("receiver.webhook")
+    try:
+        made.info("webhook", outcome="opened")
+        with structlog.testing.capture_logs() as captured:
+            made.warning("webhook", outcome="refused")
+        made.warning("webhook", outcome="error")
+    finally:
+        root.handlers[:] = kept
+        writer.close()
+    assert captured == [{"event": "webhook", "outcome": "refused", "log_level": "warning"}]
+    assert [json.loads(line)["outcome"] for line in out.getvalue().splitlines()] == ["error"]

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 import orjson
 
@@ -75,11 +76,20 @@ class Said:
     reason: str
 
 
+class Repetition(NamedTuple):
+    """By what a repetition of a notification is known: the store has `digests` as what its `groups` last said."""
+
+    groups: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What became of a notification; `parts` has one for each incident that it was split over."""
 
     parts: tuple[Said, ...]
+    repetition: Repetition | None = None
+    """By what a repetition is known; None where each must be read: heartbeats count, times depend on the arrival."""
 
     @property
     def foremost(self) -> Said:
@@ -153,7 +163,7 @@ class Intake:
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
         setting = self.setting()
-        notification = settled(notification, now)
+        sent, notification = notification, settled(notification, now)
         alive, beating = living(notification, setting)
         if beating:
             await self._beat(beating, setting, now)
@@ -182,16 +192,33 @@ class Intake:
                 said.append(_again(last))
             else:
                 part = parts[index]
-                sent = (adopted or {}).get(part.key, ())
-                said += await self._decide(part, texts[index], setting, now, sent, straight=straight and not released)
+                pages = (adopted or {}).get(part.key, ())
+                said += await self._decide(part, texts[index], setting, now, pages, straight=straight and not released)
             self._remember(groups[index], texts[index])
         if any(fresh):
             self.kept(notification, now)
         if any(one.outcome is Outcome.DUPLICATE for one in said):
-            await self.connection.confirm()
-            self.metrics.duplicates.inc()
-            self.absorbed(now)
-        return Answer(tuple(said))
+            await self._absorb(now)
+        if beating or notification is not sent or len(alive) < len(notification.alerts):
+            return Answer(tuple(said))
+        return Answer(tuple(said), Repetition(tuple(groups), tuple(texts)))
+
+    async def repeated(self, repetition: Repetition, now: datetime) -> Answer | None:
+        """Return the answer to a notification that says what it said before; None where something has changed since.
+
+        Raises StoreAway.
+        """
+        seen = await self.incidents.seen(repetition.groups)
+        same = [last for last, digest in zip(seen, repetition.digests, strict=True) if last and last.digest == digest]
+        if len(same) < len(repetition.groups):
+            return None
+        await self._absorb(now)
+        return Answer(tuple([_again(last) for last in same]))
+
+    async def _absorb(self, now: datetime) -> None:
+        await self.connection.confirm()
+        self.metrics.duplicates.inc()
+        self.absorbed(now)
 
     async def _beat(self, beating: Collection[str], setting: Setting, now: datetime) -> None:
         await self.watchdogs.heard(to_ms(now), setting.watchdogs_by, beating)

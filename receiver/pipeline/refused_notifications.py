@@ -151,7 +151,7 @@ class RefusedNotifications:
 
     def add(self, notification: Notification, body: bytes = b"") -> None:
         """Keep a notification that was refused. A newer one of the same group replaces it, and keeps its beginning."""
-        group = _group(notification)
+        group = group_name(notification)
         known = self._debts.get(group)
         if known is not None and known.notification == notification:
             return  # its sender repeats it
@@ -186,7 +186,7 @@ class RefusedNotifications:
                 notification = parse_notification(body)
         except BadNotification:
             return  # its sender gets a 400 when it sends it again
-        group = _group(notification)
+        group = group_name(notification)
         if self._settled.get(group, since) > since:
             return  # a later notification of the group was stored
         known = self._debts.get(group)
@@ -198,7 +198,7 @@ class RefusedNotifications:
 
     def replaces(self, notification: Notification) -> bool:
         """Return whether a notification says something else than what is owed of its group."""
-        known = self._debts.get(_group(notification))
+        known = self._debts.get(group_name(notification))
         return known is not None and known.notification != notification
 
     def ends_pages(self, notification: Notification) -> bool:
@@ -210,12 +210,15 @@ class RefusedNotifications:
 
     def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
         """Return the emergency pages of a notification's group by correlation key: its commit adopts them."""
-        known = self._debts.get(_group(notification))
+        known = self._debts.get(group_name(notification))
         return self.pages.adopted(known.pages) if known is not None else {}
 
-    def settle(self, notification: Notification) -> None:
+    def owes(self, group: str) -> bool:
+        """Return whether something is owed of a group, by its name (`group_name`)."""
+        return group in self._debts
+
+    def settle(self, group: str) -> None:
         """Forget what was refused of a group: a later notification of it was stored, with the pages it had."""
-        group = _group(notification)
         self._settled[group] = self.clock.monotonic()
         self._settled.move_to_end(group)
         if len(self._settled) > SETTLED:
@@ -320,7 +323,7 @@ class RefusedNotifications:
         # Also as soon as an attempt has ended: thousands that are owed do not wait for the next look at them.
         while self._order and self._busy < (ADOPTING if self._order[0].pages else SIZES[Lane.DEBTS]):
             debt = self._order.popleft()
-            gone = self._debts.get(_group(debt.notification)) is not debt or (self.monitor.away and debt.decided)
+            gone = self._debts.get(group_name(debt.notification)) is not debt or (self.monitor.away and debt.decided)
             if gone or debt.busy or any(page.busy for page in debt.pages):
                 continue
             debt.busy = True
@@ -406,14 +409,15 @@ class RefusedNotifications:
             debt.pages = []
 
     def _forget(self, debt: Debt) -> None:
-        group = _group(debt.notification)
+        group = group_name(debt.notification)
         if self._debts.get(group) is debt:
             del self._debts[group]
             self._bytes -= len(debt.body)
             self.pages.forget(debt.pages)
 
 
-def _group(notification: Notification) -> str:
+def group_name(notification: Notification) -> str:
+    """Return the name under which refused notifications of one group replace each other."""
     return f"{notification.receiver}\0{notification.group_key}"
 
 

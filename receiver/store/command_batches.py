@@ -26,6 +26,7 @@ WAITING = 2000
 """Commands that may wait in one lane."""
 
 Command = Sequence[Any]
+_MGET = "MGET"
 
 
 class Commands(Protocol):
@@ -95,7 +96,7 @@ class CommandBatches:
         try:
             async with self._connection.guarded() as client:
                 pipe = client.pipeline(transaction=False)
-                for command, _ in batch:
+                for command in _merged(batch):
                     pipe.execute_command(*command)
                 try:
                     replies = await pipe.execute(raise_on_error=False)
@@ -110,7 +111,7 @@ class CommandBatches:
             if spoiled is not None:
                 await self._apart(batch, spoiled)
                 return
-            for (_, future), reply in zip(batch, replies, strict=True):
+            for (_, future), reply in zip(batch, _divided(batch, replies), strict=True):
                 if not future.done():
                     future.set_result(reply)
 
@@ -130,3 +131,27 @@ class CommandBatches:
             if not future.done():
                 # An exception of its own for each: a traceback grows on it wherever it is caught.
                 future.set_exception(type(condition)(*condition.args))
+
+
+def _merged(batch: Sequence[tuple[Command, asyncio.Future[Any]]]) -> list[Command]:
+    # What a duplicate costs at the store is mostly the client's work for a command, and not the key: one MGET asks for
+    # the keys of all of them. It stands first, so that the replies are easily divided.
+    keys = [key for command, _ in batch if command[0] == _MGET for key in command[1:]]
+    rest = [command for command, _ in batch if command[0] != _MGET]
+    return [(_MGET, *keys), *rest] if keys else rest
+
+
+def _divided(batch: Sequence[tuple[Command, asyncio.Future[Any]]], replies: Sequence[Any]) -> list[Any]:
+    # The reply to each command of a batch, from those to what `_merged` made of it.
+    others = iter(replies)
+    values = next(others) if any(command[0] == _MGET for command, _ in batch) else []
+    found, at = [], 0
+    for command, _ in batch:
+        if command[0] != _MGET:
+            found.append(next(others))
+        elif isinstance(values, Exception):
+            found.append(values)
+        else:
+            found.append(values[at : at + len(command) - 1])
+            at += len(command) - 1
+    return found

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import secrets
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,8 +31,6 @@ LONGEST_PAGING = 0.6
 """The same for a SEV-2: it is a debt of this replica then. A SEV-1 is never refused for the length of the queue."""
 GROUPS = 20_000
 """Groups whose last severity is known."""
-BODIES = 20_000
-"""Refused bodies that are known by a hash of 16 bytes."""
 
 
 class Place(IntEnum):
@@ -66,7 +62,6 @@ class Admission:
         """Seconds between two turns while somebody waits."""
         self._passed_at: float | None = None
         self._severities: OrderedDict[str, Severity | None] = OrderedDict()
-        self.refused = RefusedBodies()
 
     @property
     def waiting(self) -> int:
@@ -176,34 +171,6 @@ class Admission:
                     mine.set_result(None)
                     return
         self._free += 1
-
-
-class RefusedBodies:
-    """Knows the bodies that were refused and their places: a sender repeats them, and each reading costs time again.
-
-    A body is known byte for byte, by a hash whose key nobody else has, and under one edition of the configuration.
-    """
-
-    def __init__(self) -> None:
-        """None was refused."""
-        self._key = secrets.token_bytes(16)
-        self._edition = ""
-        self._known: dict[bytes, Place] = {}
-
-    def add(self, body: bytes, edition: str, place: Place) -> None:
-        """Keep a body's place under `edition`; the oldest is dropped where there are too many."""
-        if edition != self._edition:
-            self._edition, self._known = edition, {}
-        self._known[self._hash(body)] = place
-        if len(self._known) > BODIES:
-            del self._known[next(iter(self._known))]
-
-    def place(self, body: bytes, edition: str) -> Place | None:
-        """Return the place of a body; None where it is not known."""
-        return self._known.get(self._hash(body)) if edition == self._edition else None
-
-    def _hash(self, body: bytes) -> bytes:
-        return hashlib.blake2b(body, digest_size=16, key=self._key).digest()
 
 
 class RefusalLog:

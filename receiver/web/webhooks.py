@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from aiohttp import web
 
 from receiver.config.sections import Scope
+from receiver.log import DirectLog
 from receiver.model.alert import BadNotification, Notification, parse_notification
-from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.intake import Answer, Said
 from receiver.pipeline.parts import may_page
+from receiver.pipeline.refused_notifications import group_name
 from receiver.store.bulkhead import Lane, lane
 from receiver.store.conditions import IncidentUnreadable, Overloaded, StoreAway, StoreSlow
 from receiver.web import body
@@ -25,7 +23,9 @@ from receiver.web.arrivals import Arrivals
 from receiver.web.auth import Gate
 from receiver.web.errors import AWAY, UNREADABLE, Refusal, answer
 from receiver.web.keys import Doors
+from receiver.web.known_bodies import AcceptedBodies, AcceptedBody, BodyHash, RefusedBodies
 from receiver.web.offload import Offload
+from receiver.web.rejected_bodies import RejectedBodies
 
 ACCEPT_LIMIT = 1.8
 """Seconds for waiting, deciding and committing: the answer must be there within 2 s whatever the store does."""
@@ -45,14 +45,9 @@ PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
 """Such bodies that are parsed at once, that wait for it, and for how many seconds; 503 beyond that."""
 EOF_TURNS = 3
 """Turns of the event loop until the end of a connection that is there already is seen."""
-HEAD = 4096
-"""Bytes of a refused body that are kept (reliability W9)."""
 NAME = 200
 
-# Words of the refusal may repeat a label's name: only what no channel could take for markup is told to people.
-_UNTOLD = re.compile(r"[^A-Za-z0-9 .,:;'\"()/_-]")
-
-log = structlog.get_logger("receiver.webhook")
+log = DirectLog("receiver.webhook")
 
 
 @dataclass
@@ -80,6 +75,10 @@ class Webhooks:
         self.admission.late = doors.refused.late = lambda: self.arrivals.late
         self._bulky = Admission(doors.clock.monotonic, turns=1)
         self._refusals = RefusalLog()
+        self._rejected = RejectedBodies(doors)
+        self._hash = BodyHash()
+        self._refused_bodies = RefusedBodies()
+        self._accepted_bodies = AcceptedBodies()
         self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
         self._tasks: set[asyncio.Task[Answer]] = set()
 
@@ -141,7 +140,7 @@ class Webhooks:
             # It may page somebody: what is here whole is judged once there is time, as any refused notification.
             if request.content.is_eof() and (request.content_length or 0) <= PARSE_ASIDE:
                 raw = await body.read_body(request, most)
-                if self.admission.refused.place(raw, self._edition) is None:
+                if self._refused_bodies.place(self._hash(raw), self.doors.setting()) is None:
                     self.doors.refused.add_unread(raw)
             raise
 
@@ -159,23 +158,29 @@ class Webhooks:
 
     async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
-        known = self.admission.refused.place(raw, self._edition)
+        name, setting = self._hash(raw), self.doors.setting()
+        known = self._refused_bodies.place(name, setting)
         if known is not None and self.admission.refuses(known):
             raise _RefusedBefore("too many notifications wait for the store")
-        try:
-            notification = await self._parse(raw, request, caller)
-        except Refusal as refusal:
-            if refusal.reason == OVERLOADED:
-                self.doors.refused.add_unread(raw)  # nobody knows yet whether it pages
-            raise
-        line.fields.update(
-            alerts=len(notification.alerts), firing=sum(alert.firing for alert in notification.alerts),
-            receiver=notification.receiver[:NAME], truncated=notification.truncated,
-        )  # fmt: skip
+        accepted = self._accepted_bodies.get(name, setting)
+        repeated: Answer | StoreAway | None = None
+        if accepted is not None and not self._changed(accepted.owner):
+            line.fields.update(accepted.fields)
+            repeated = await self._repeated(accepted, began)
+            if isinstance(repeated, Answer):
+                return repeated
+        notification = await self._parse(raw, request, caller)
+        if isinstance(repeated, StoreAway):
+            raise self._refused(repeated, notification, raw)
+        fields = {
+            "alerts": len(notification.alerts), "firing": sum(alert.firing for alert in notification.alerts),
+            "receiver": notification.receiver[:NAME], "truncated": notification.truncated,
+        }  # fmt: skip
+        line.fields.update(fields)
         try:
             if self.doors.stood_still():
                 await self._still_wanted(request)
-            answer = await self._admitted(notification, raw, began)
+            answer = await self._admitted(notification, raw, name, began)
         except _RefusedBefore:
             raise
         except StoreAway as condition:
@@ -183,16 +188,40 @@ class Webhooks:
         if notification.set_aside:
             # Behind what could be read: a store that is slow with the one holds up no page.
             line.fields["set_aside"] = notification.set_aside
-            await self._keep(raw, request, caller, "; ".join(notification.set_aside), in_part=True)
+            await self._rejected.keep(raw, request, caller, "; ".join(notification.set_aside), in_part=True)
+        elif answer.repetition is not None:
+            body = AcceptedBody(group_name(notification), answer.repetition, fields)
+            self._accepted_bodies.add(name, setting, body)
         return answer
 
-    async def _admitted(self, notification: Notification, raw: bytes, began: float) -> Answer:
+    def _changed(self, owner: str) -> bool:
+        # Whether a repetition has to be read all the same: for what is owed of its group, or to be judged later.
+        return self.doors.monitor.away or self.doors.stood_still() or self.doors.refused.owes(owner)
+
+    async def _repeated(self, accepted: AcceptedBody, began: float) -> Answer | StoreAway | None:
+        # The answer; None where something has changed, or the condition for which nobody knows.
+        # One read, and no turn at the store: what has been accepted before is answered even when others are refused,
+        # since each refusal brings it back.
+        try:
+            with lane(Lane.INGEST):
+                async with asyncio.timeout(self._left(began, ACCEPT_LIMIT)):
+                    answer = await self.doors.intake.repeated(accepted.repetition, self.doors.clock.now())
+        except TimeoutError:
+            return (Overloaded if self.arrivals.late else StoreSlow)(f"no answer within {ACCEPT_LIMIT:g} s")
+        except StoreAway as condition:
+            return condition
+        if answer is not None:
+            self.doors.refused.settle(accepted.owner)
+            self.admission.learn(accepted.owner, answer.foremost.severity)
+        return answer
+
+    async def _admitted(self, notification: Notification, raw: bytes, name: bytes, began: float) -> Answer:
         # Only where somebody may be refused; judging costs time as well.
         if self.admission.crowded or self.admission.refuses(Place.PAGING):
             place = self._place(notification)
             if self.admission.refuses(place):
                 if all(alert.firing for alert in notification.alerts):
-                    self.admission.refused.add(raw, self._edition, place)
+                    self._refused_bodies.add(name, self.doors.setting(), place)
                 refusal = _RefusedBefore if place is Place.REST else Overloaded
                 raise refusal("too many notifications wait for the store")
         return await self._take(notification, began)
@@ -223,37 +252,13 @@ class Webhooks:
             if len(raw) > PARSE_ASIDE:
                 return await self._parsing.run(lambda: parse_notification(raw))
             return parse_notification(raw)
+        except Refusal as refusal:
+            if refusal.reason == OVERLOADED:
+                self.doors.refused.add_unread(raw)  # nobody knows yet whether it pages
+            raise
         except BadNotification as bad:
-            await self._keep(raw, request, caller, bad.detail)
+            await self._rejected.keep(raw, request, caller, bad.detail)
             raise Refusal(400, "bad_notification", bad.detail, errors=bad.errors) from None
-
-    async def _keep(self, raw: bytes, request: web.Request, caller: str, detail: str, *, in_part: bool = False) -> None:
-        # Somebody with a good token means us: an alert may be in there that nobody could read.
-        now = self.doors.clock.now()
-        head = {
-            "at": rfc3339(now), "sha256": hashlib.sha256(raw).hexdigest(),
-            "prefix": raw[:HEAD].decode("utf-8", "replace"), "token": caller,
-            "user_agent": _carried(request.headers.get("User-Agent", "")[:NAME]), "detail": _carried(detail),
-        }  # fmt: skip
-        why = _UNTOLD.sub("?", detail[:NAME])
-        text = (
-            f"A notification from the sender {caller} could not be read and was refused with 400: {why}. "
-            "Nothing was changed; an alert in it may have reached nobody. Its head is kept."
-        )
-        if in_part:
-            text = (
-                f"A notification from the sender {caller} was read in part: {why}. The rest counts. Its head is kept."
-            )
-        rows = [
-            (f"- {to.channel} refused-{to_ms(now)}", to.channel, to, {"text": text})
-            for to in self.doors.setting().policy.informs
-        ]
-        if self.doors.monitor.away:
-            return
-        try:
-            await self.doors.due.refuse(head, to_ms(now), rows)
-        except StoreAway as away:
-            log.warning("refused_not_kept", reason=str(away))
 
     async def _take(self, notification: Notification, began: float) -> Answer:
         # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
@@ -276,8 +281,8 @@ class Webhooks:
     async def _in_turn(self, turn: AbstractAsyncContextManager[None], notification: Notification) -> Answer:
         async with turn:
             answer = await self._accept(notification)
-        self.doors.refused.settle(notification)
-        self.admission.learn(_group(notification), answer.foremost.severity)
+        self.doors.refused.settle(group_name(notification))
+        self.admission.learn(group_name(notification), answer.foremost.severity)
         return answer
 
     async def _accept(self, notification: Notification) -> Answer:
@@ -290,13 +295,8 @@ class Webhooks:
             # Where this process has too little time, its own steps took it, and not the store.
             raise (Overloaded if self.arrivals.late else StoreSlow)(f"no commit within {STORE_LIMIT:g} s") from None
 
-    @property
-    def _edition(self) -> str:
-        setting = self.doors.setting()
-        return f"{setting.edition} {setting.rules.hash}"
-
     def _place(self, notification: Notification) -> Place:
-        group, refused = _group(notification), self.doors.refused
+        group, refused = group_name(notification), self.doors.refused
         known = self.admission.place(group)
         if known is Place.FIRST or refused.ends_pages(notification):
             return Place.FIRST
@@ -320,13 +320,5 @@ class Webhooks:
             task.exception()  # seen here too, when the sender is gone and nobody else looks
 
 
-def _carried(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
-
-
 def _shape(said: Said) -> dict[str, Any]:
     return {"incident": said.incident, "severity": said.severity, "outcome": said.outcome, "reason": said.reason}
-
-
-def _group(notification: Notification) -> str:
-    return f"{notification.receiver}\0{notification.group_key}"

@@ -10,7 +10,7 @@ from receiver.clock import Clock
 from receiver.model.severity import Severity
 from receiver.store.conditions import Overloaded
 from receiver.web import admission
-from receiver.web.admission import Admission, Place, RefusalLog, RefusedBodies
+from receiver.web.admission import Admission, Place, RefusalLog
 
 
 async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:
@@ -128,20 +128,6 @@ def test_refusals_have_ten_lines_a_second_and_a_count() -> None:
     assert made.line(101.1) == 0
     assert made.line(100.9) == 0, "one that began before is in the second in which it ended"
     assert [made.line(101.2) for _ in range(9)] == [0] * 7 + [None] * 2
-
-
-def test_a_body_that_was_refused_is_known_byte_for_byte_and_under_its_edition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "BODIES", 2)
-    made = RefusedBodies()
-    made.add(b"one", "a", Place.REST)
-    assert made.place(b"one", "a") is Place.REST
-    assert made.place(b"one ", "a") is None
-    assert made.place(b"one", "b") is None, "other rules may page for it"
-    made.add(b"two", "a", Place.REST)
-    made.add(b"three", "a", Place.REST)
-    assert [made.place(body, "a") is not None for body in (b"one", b"two", b"three")] == [False, True, True]
-    made.add(b"four", "b", Place.REST)
-    assert made.place(b"two", "a") is None
 
 
 async def test_most_turns_are_for_urgent_groups_where_the_process_is_late() -> None:
