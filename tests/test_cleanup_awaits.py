@@ -74,7 +74,7 @@ REASONS = {
     Cleanup("store/connection.py", "Connection._eval", "client.evalsha"): "inside `guarded`, as the call before it",
     # Requests.
     Cleanup("web/webhooks.py", "Webhooks._begin", "body.read_body"): "the body is here whole; what is wrong is refused",
-    Cleanup("web/webhooks.py", "Webhooks._parse", "self._keep"): "it catches StoreAway, and the answer stays 400",
+    Cleanup("web/webhooks.py", "Webhooks._parse", "self._rejected.keep"): "it catches StoreAway: the answer stays 400",
 }
 """Why each of them cannot leak an exception, or a cancellation that nobody sent, into its caller."""
 

@@ -10,7 +10,7 @@ from receiver.incident.publication import follow_up
 from receiver.incident.summons import summon
 from receiver.model.base import to_ms
 from receiver.model.command import Declare
-from receiver.model.event import Actor, Kind
+from receiver.model.event import Actor
 from receiver.model.incident import Incident
 from receiver.model.plan import Ladder
 from receiver.model.severity import Decision
@@ -42,9 +42,7 @@ def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datet
     draft = Draft(None, actor, now)
     drill = " as a drill" if request.drill else ""
     text = f"{request.severity} declared{drill} by {actor.name}: {request.title}"
-    shown = incident.model_dump(mode="json")
-    data = {"incident": shown, "decision": shown["decision"], "alerts": []}
-    draft.add(Kind.OPENED, "declared", text, data, policy.informs)
+    draft.open(incident, "declared", text, {"alerts": []}, policy.informs)
     summon(draft, policy, "opened")
     follow_up(draft, policy)
     return draft

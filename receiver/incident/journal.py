@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,13 @@ PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
 """Doors behind which people are: what they do is work on the incident."""
 
 
-def apply(incident: Incident | None, event: Event) -> Incident:
-    """Return the state after `event`. Folding this over a log gives the snapshot that is stored beside it."""
+def apply(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:
+    """Return the state after `event`. Folding this over a log gives the snapshot that is stored beside it.
+
+    `opening`: the incident that the first event of a log holds, where it need not be read from there.
+    """
     if incident is None:
-        incident = Incident.model_validate(event.data["incident"])
+        incident = opening or Incident.model_validate(event.data["incident"])
     change = _carried(incident, event)
     effect = EFFECTS.get(event.kind)
     if effect is not None:
@@ -117,8 +120,23 @@ class Draft:
             raise LookupError("the first event of an incident opens it")
         return self._incident
 
+    def open(
+        self, incident: Incident, reason: str, text: str, data: Mapping[str, Any], to: Iterable[Destination] = ()
+    ) -> None:
+        """Write the first line of the log: it holds the incident as it is opened, without its empty fields."""
+        shown = incident.model_dump(mode="json", exclude=incident.empty_fields())
+        whole = {"incident": shown, "decision": incident.decision.model_dump(mode="json"), **data}
+        self.add(Kind.OPENED, reason, text, whole, to, opening=incident)
+
     def add(
-        self, kind: Kind, reason: str, text: str, data: dict[str, Any] | None = None, to: Iterable[Destination] = ()
+        self,
+        kind: Kind,
+        reason: str,
+        text: str,
+        data: dict[str, Any] | None = None,
+        to: Iterable[Destination] = (),
+        *,
+        opening: Incident | None = None,
     ) -> None:
         """Write the next line of the log."""
         event = Event(
@@ -131,6 +149,6 @@ class Draft:
             data=data or {},
             to=tuple(to),
         )
-        self._incident = apply(self._incident, event)
+        self._incident = apply(self._incident, event, opening)
         more = followers(self._incident, event, self.origin)
         self.events.append(event.model_copy(update={"to": (*event.to, *more)}) if more else event)

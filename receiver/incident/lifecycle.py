@@ -197,17 +197,8 @@ def _open(
     )
     draft = Draft(None, sender(part), now)
     why = "; ".join(decision.reasons) or decision.rule
-    draft.add(
-        Kind.OPENED,
-        "opened",
-        f"{decision.severity} by {decision.rule}: {why}",
-        {
-            "incident": incident.model_dump(mode="json"),
-            "decision": decision.model_dump(mode="json"),
-            "alerts": totals["names"],
-        },
-        policy.informs,
-    )
+    text = f"{decision.severity} by {decision.rule}: {why}"
+    draft.open(incident, "opened", text, {"alerts": totals["names"]}, policy.informs)
     point_out(draft, policy)
     adopt(draft, adopted)
     if over:

@@ -77,10 +77,8 @@ def split(
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
     )
     draft = Draft(None, actor, now)
-    shown = incident.model_dump(mode="json")
     text = f"split from {parent.label} by {actor.name} with {len(taken)} alerts"
-    data = {"incident": shown, "decision": shown["decision"], "alerts": totals["names"], "from": parent.id}
-    draft.add(Kind.OPENED, "split", text, data, policy.informs)
+    draft.open(incident, "split", text, {"alerts": totals["names"], "from": parent.id}, policy.informs)
     draft.add(Kind.ACKNOWLEDGED, "split", f"{actor.name} has it", {"by": actor.name}, policy.informs)
     return Verdict(
         Outcome.OPENED,

@@ -97,9 +97,7 @@ def open_storm(
         storm=True,
         worst=severity,
     )
-    shown = incident.model_dump(mode="json")
-    data = {"incident": shown, "decision": shown["decision"], "alerts": []}
-    draft.add(Kind.OPENED, "storm", f"{severity} storm: {why}", data, policy.informs)
+    draft.open(incident, "storm", f"{severity} storm: {why}", {"alerts": []}, policy.informs)
     adopt(draft, adopted)
     summon(draft, policy, "opened")
     return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})

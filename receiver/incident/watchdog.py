@@ -48,9 +48,7 @@ def silent(
         plan=policy.plan,
         ladder=Ladder(since=now),
     )
-    shown = incident.model_dump(mode="json")
-    data = {"incident": shown, "decision": shown["decision"], "alerts": []}
-    draft.add(Kind.OPENED, "watchdog_silent", f"{severity}: {why}", data, policy.informs)
+    draft.open(incident, "watchdog_silent", f"{severity}: {why}", {"alerts": []}, policy.informs)
     summon(draft, policy, "opened")
     return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={key: pointer})
 

@@ -13,6 +13,7 @@ from receiver.model.base import to_ms
 from receiver.model.event import Event
 from receiver.model.incident import Incident
 from receiver.model.past import past_fields
+from receiver.store.change import state_text
 from receiver.store.connection import Connection, Script
 
 RESTORE = Script("restore")
@@ -114,7 +115,7 @@ class Archive:
             "keys": list(incident.keys),
             "n": {name: len(document[name]) for name in ("events", "alerts", "bodies", "receipts")},
         }
-        args: list[Any] = [orjson.dumps(header), incident.model_dump_json(exclude={"id", "version"})]
+        args: list[Any] = [orjson.dumps(header), state_text(incident)]
         args.extend(event.model_dump_json() for event in events)
         for bag in ("alerts", "bodies"):
             for name, value in document[bag].items():

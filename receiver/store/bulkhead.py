@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any
 
+import hiredis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import DataError, RedisError, ResponseError
 
 from receiver.loop_time import LoopTime
 from receiver.store.conditions import Overloaded
@@ -106,6 +107,9 @@ class Bulkhead:
         self.pool.connection_class = type(made.__name__, (_ClosesAtOnce, made), {})
         # The client's types allow for bytes everywhere; with decode_responses there are none.
         self.client: Any = Redis(connection_pool=self.pool)
+        self._held: list[Any] = []
+        """Connections that have answered, in the order of their last answers; the pool counts them as in use."""
+        self._dropping: set[asyncio.Task[None]] = set()
         self._time = time
         self._turns = asyncio.Semaphore(size)
         self._closing: asyncio.Task[None] | None = None
@@ -130,19 +134,81 @@ class Bulkhead:
             _busy.reset(token)
             self._turns.release()
 
+    async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands together and return their replies; one that is an error stands as the exception that it is.
+
+        A pipeline of the client does the same for twice the CPU: it takes a connection from the pool and gives it back
+        through a lock, an event and five counters each time, and encodes in Python. The caller has a turn and a
+        deadline. Raises DataError before anything is sent; RedisError or OSError where the connection fails.
+        """
+        packed = _packed(commands)
+        connection = await self._connected()
+        callbacks, replies, whole = self.client.response_callbacks, [], False
+        try:
+            await connection.send_packed_command(packed, check_health=False)
+            for command in commands:
+                try:
+                    reply = await connection.read_response()
+                except ResponseError as error:
+                    reply = error
+                else:
+                    callback = callbacks.get(command[0])
+                    reply = callback(reply) if callback is not None else reply
+                replies.append(reply)
+            whole = True
+        finally:
+            # With an answer that is still to come a connection is of no use to anybody else.
+            if whole:
+                self._held.append(connection)
+            else:
+                self._drop_aside(connection)
+        return replies
+
+    async def _connected(self) -> Any:
+        while self._held:
+            connection = self._held.pop()
+            with suppress(RedisError, OSError):
+                if connection.is_connected and not await connection.can_read():
+                    return connection
+            await self._drop(connection)
+        pool: Any = self.pool
+        return await pool.get_connection()
+
+    def _drop_aside(self, connection: Any) -> None:
+        # Not awaited where a caller's deadline ends: a second one would leave the connection counted as in use.
+        task = asyncio.get_running_loop().create_task(self._drop(connection))
+        self._dropping.add(task)
+        task.add_done_callback(self._dropping.discard)
+
+    async def _drop(self, connection: Any) -> None:
+        with suppress(RedisError, OSError):
+            await connection.disconnect()
+        await self.pool.release(connection)
+
     def close_idle(self) -> None:
         """Close the connections that are not in use: after a failover they lead to the server that was primary."""
         if self._closing is None or self._closing.done():
             self._closing = asyncio.create_task(self._close_idle())
 
     async def _close_idle(self) -> None:
+        held, self._held = self._held, []
+        for connection in held:
+            await self._drop(connection)
         with suppress(RedisError, OSError):
             await self.pool.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._closing is not None:
-            await asyncio.wait({self._closing})
+        ending = self._dropping | ({self._closing} if self._closing is not None else set())
+        if ending:
+            await asyncio.wait(ending)
         with suppress(RedisError, OSError):
             await self.client.aclose()
             await self.pool.disconnect()
+
+
+def _packed(commands: Sequence[Sequence[Any]]) -> bytes:
+    try:
+        return b"".join([hiredis.pack_command(tuple(command)) for command in commands])
+    except TypeError as error:
+        raise DataError(str(error)) from None

@@ -133,6 +133,11 @@ def record_of(name: str, text: str) -> AlertRecord:
     )
 
 
+def state_text(incident: Incident) -> str:
+    """Return what stands for an incident in the store, as JSON without its empty fields."""
+    return incident.model_dump_json(exclude={"id", "version", *incident.empty_fields()})
+
+
 def packed(record: AlertRecord) -> bytes:
     """Return what stands for `record` in the store: its parts in order, as JSON."""
     return orjson.dumps(
@@ -225,7 +230,7 @@ def arguments(
         },
     }
     args: list[Any] = [orjson.dumps(header)]
-    args.append(incident.model_dump_json(exclude={"id", "version"}) if incident else "")
+    args.append(state_text(incident) if incident else "")
     args.extend(event.model_dump_json() for event in change.events)
     for name, record in change.records.items():
         args.extend((name, packed(record)))

@@ -35,6 +35,9 @@ class Commands(Protocol):
     def guarded(self) -> AbstractAsyncContextManager[Any]:
         """Run commands on a connection of the present lane."""
 
+    async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands together and return their replies, errors among them; inside `guarded`."""
+
 
 class CommandBatches:
     """The commands of one lane that wait, and the batches that are on their way."""
@@ -94,12 +97,9 @@ class CommandBatches:
         spoiled: Exception | None = None
         replies: list[Any] = []
         try:
-            async with self._connection.guarded() as client:
-                pipe = client.pipeline(transaction=False)
-                for command in _merged(batch):
-                    pipe.execute_command(*command)
+            async with self._connection.guarded():
                 try:
-                    replies = await pipe.execute(raise_on_error=False)
+                    replies = await self._connection.exchange(_merged(batch))
                 except (DataError, UnicodeError) as error:
                     spoiled = error  # before anything was sent
         except StoreAway as condition:

@@ -97,6 +97,10 @@ class Connection:
                         bulkhead.close_idle()
                 raise condition from None
 
+    async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
+        return await self._bulkheads[current_lane()].exchange(commands)
+
     async def call(self, *command: Any) -> Any:
         """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
         reply = await self._batches[current_lane()].call(*command)

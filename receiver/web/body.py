@@ -43,6 +43,11 @@ async def read_body(
     """
     decoder = _Decoder(_window(request), most)
     try:
+        if request.content.is_eof() and "Expect" not in request.headers:
+            # It is here whole, as nearly always: no deadline is needed.
+            decoder.feed(request.content.read_nowait())
+            measured(decoder.size)
+            return decoder.end()
         async with asyncio.timeout(limit):
             if request.headers.get("Expect", "").lower() == "100-continue":
                 await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

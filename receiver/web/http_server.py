@@ -23,6 +23,8 @@ WRITE_LIMIT = 10.0
 """Seconds in which an answer must be taken by its reader, and ..."""
 SLOWEST = 100_000
 """... a second more for each so many bytes: a report of some MB may go over a slow line."""
+WATCH = 0.5
+"""Seconds between two looks at the answers that are being written: each is cut off late by this at most."""
 SETTLE = 0.2
 """Seconds after which the cap of a peer is looked at: many connections of one sender that arrive at once may all be
 about to show a token."""
@@ -81,17 +83,14 @@ class Connection(RequestHandler):
         try:
             if isinstance(resp, _Rejection):
                 return resp, self._reject(resp)
-            size = resp.content_length or 0
-            async with asyncio.timeout(WRITE_LIMIT + size / SLOWEST):
-                done = await super().finish_response(request, resp, start_time)
-            # A pipe full of requests that need not wait for anything takes turns with the other connections.
-            await asyncio.sleep(0)
+            self.listener.writing(self, WRITE_LIMIT + (resp.content_length or 0) / SLOWEST)
+            done = await super().finish_response(request, resp, start_time)
+            if self._messages:
+                # A pipe full of requests that need not wait for anything takes turns with the other connections.
+                await asyncio.sleep(0)
             return done
-        except TimeoutError:
-            self.listener.metrics.cut_off.labels(self.listener.name, "unread").inc()
-            self.abort()
-            return resp, True
         finally:
+            self.listener.written(self)
             standings = {None: Standing.STRANGER_IDLE, False: Standing.CALLER_IDLE, True: Standing.SENDER_IDLE}
             self.listener.table.move(self, standings[self.shown])
 
@@ -148,6 +147,9 @@ class Listener:
         self.metrics = metrics
         self.proxies = proxies
         self._settling: set[str] = set()
+        self._writing: dict[Connection, float] = {}
+        """By when each answer that is being written must be taken, in seconds of the loop's clock."""
+        self._watching = False
 
     def add(self, connection: Connection) -> None:
         """Take in a new connection, and cut off the one that has to end for it."""
@@ -160,6 +162,31 @@ class Listener:
         if connection.peer not in self._settling and self.table.crowded(connection.peer):
             self._settling.add(connection.peer)
             asyncio.get_running_loop().call_later(SETTLE, self._settle, connection.peer)
+
+    def writing(self, connection: Connection, limit: float) -> None:
+        """Cut `connection` off unless its answer is written within `limit` seconds.
+
+        One look at all of them, since a timer for each answer costs as much as the answer's head.
+        """
+        loop = asyncio.get_running_loop()
+        self._writing[connection] = loop.time() + limit
+        if not self._watching:
+            self._watching = True
+            loop.call_later(WATCH, self._watch)
+
+    def written(self, connection: Connection) -> None:
+        """Note that the answer of `connection` was written, or that it has ended."""
+        self._writing.pop(connection, None)
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        for connection in [one for one, until in self._writing.items() if loop.time() >= until]:
+            self.written(connection)
+            self.metrics.cut_off.labels(self.name, "unread").inc()
+            connection.abort()
+        self._watching = bool(self._writing)
+        if self._watching:
+            loop.call_later(WATCH, self._watch)
 
     def _settle(self, peer: str) -> None:
         self._settling.discard(peer)

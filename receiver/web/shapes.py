@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from receiver.model.base import from_ms, rfc3339
 from receiver.model.event import Event
@@ -130,8 +133,15 @@ def _told(data: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(told.get("page"), Mapping):
         told["page"] = _without(told["page"])
     if isinstance(told.get("incident"), Mapping):
-        told["incident"] = {**told["incident"], "pages": [_without(page) for page in told["incident"].get("pages", ())]}
+        told["incident"] = _opened(told["incident"])
     return told
+
+
+def _opened(shown: Mapping[str, Any]) -> dict[str, Any]:
+    # The log leaves out what is empty; here each field stands.
+    with suppress(ValidationError):
+        shown = Incident.model_validate(shown).model_dump(mode="json")
+    return {**shown, "pages": [_without(page) for page in shown.get("pages", ())]}
 
 
 def _without(page: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from receiver.model.command import (
     WritePostmortem,
 )
 from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident import Incident
 from receiver.model.past import past_fields
 from receiver.model.review import Clock, ReviewStatus
 from receiver.model.severity import Severity
@@ -194,10 +195,15 @@ def log(store: Store) -> pd.DataFrame:
     ).assign(at=lambda table: pd.to_datetime(table["at"], utc=True, format="ISO8601"))
 
 
+def whole(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the incident of an opening with its empty fields, which the log leaves out."""
+    return Incident.model_validate(data["incident"]).model_dump(mode="json")
+
+
 @pytest.fixture(scope="module")
 def frame(log: pd.DataFrame) -> pd.DataFrame:
     opened = log[log.kind == "opened"].set_index("uid")
-    first = pd.json_normalize(list(opened.data.map(lambda data: data["incident"])), max_level=0).set_index(opened.index)
+    first = pd.json_normalize(list(opened.data.map(whole)), max_level=0).set_index(opened.index)
     table = pd.DataFrame(
         {"opened": opened["at"], "drill": first.drill, "declared": first.declared, "service": first.service}
     )
