@@ -11,7 +11,7 @@ from tests.incident.given import NOW, Store, alert, part
 
 
 def opened() -> Incident:
-    incident = Store().tell(part(alert(annotations={"error_rate": "7.3%"})), NOW).incident
+    incident = Store().tell(part(alert()), NOW).incident
     assert incident is not None
     return incident
 
