@@ -124,6 +124,17 @@ def test_a_group_so_wide_that_a_different_alert_joins_it_is_warned_about(
     ]
 
 
+@pytest.mark.parametrize("matcher", ["matchers: ['ns=~{0}']", "match_re: {{ns: {0}}}"])
+def test_a_pattern_that_is_too_long_here_is_no_mistake_there(tmp_path: Path, matcher: str) -> None:
+    file = tmp_path / "am.yml"
+    child = f"{{receiver: incidents, {matcher.format('|'.join(f'space-{n}' for n in range(300)))}}}"
+    file.write_text(PLAIN.replace("[namespace]", f"[alertname], routes: [{child}]"))
+    problems, notes = notes_of(file)
+    assert problems == []
+    (said,) = [text for _, text in notes if "bytes" in text]
+    assert "Alertmanager takes it" in said
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
