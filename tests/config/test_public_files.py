@@ -264,6 +264,23 @@ SHAPES = [
 ]  # fmt: skip
 
 
+def test_what_the_api_of_prometheus_answers_is_read() -> None:
+    rules = [
+        {"name": "Lag", "query": "lag > 5", "type": "alerting", "labels": {"severity": "page"}, "annotations": {}},
+        {"name": "job:lag:max", "query": "max(lag)", "type": "recording"},
+    ]
+    text = json.dumps({"status": "success", "data": {"groups": [{"name": "g", "file": "f.yml", "rules": rules}]}})
+    (rule,), _ = alert_rules(text, "rules.json")
+    assert (rule.name, rule.labels) == ("Lag", {"severity": "page"})
+
+
+def test_rules_of_grafana_are_told_as_such() -> None:
+    rule = {"uid": "a", "title": "Lag", "condition": "C", "data": [], "labels": {"severity": "page"}}
+    text = json.dumps({"apiVersion": 1, "groups": [{"orgId": 1, "name": "g", "folder": "f", "rules": [rule]}]})
+    with pytest.raises(ConfigError, match="a rule of Grafana Alerting"):
+        alert_rules(text, "grafana.json")
+
+
 @pytest.mark.parametrize(("text", "names"), SHAPES)
 def test_what_promtool_accepts_is_read(tmp_path: Path, text: str, names: list[str]) -> None:
     rules, _ = alert_rules(text, "rules.yml")
