@@ -26,7 +26,7 @@ from receiver.store.lock import EmbeddedStoreError
 from receiver.web.descriptors import caps_for, raise_limit
 from receiver.web.http_server import Listener, Runner, same_sockets
 from receiver.web.keys import Doors, ServiceState
-from receiver.web.listening import CannotListen, check_free, reason_of
+from receiver.web.listening import CannotListen, check_addresses, reason_of
 from receiver.web.rejections import Rejections
 from receiver.web.routes import build, build_status
 
@@ -208,8 +208,7 @@ def serve(
     embedded: EmbeddedStore | None = None
     url = config.redis.url.get_secret_value()
     try:
-        for address in config.server.addresses.values():
-            check_free(address)
+        check_addresses(config.server.addresses)
         if config.redis.embedded:
             embedded = EmbeddedStore(Path(config.redis.data_dir))
             url = embedded.start()

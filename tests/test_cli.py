@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -166,6 +168,27 @@ def test_a_service_that_cannot_be_reached_is_3(words: list[str], unused_tcp_port
     result = receiver(*words, "--url", f"http://127.0.0.1:{unused_tcp_port}", "--token", "hunter2")
     assert result.exit_code == 3
     assert "hunter2" not in result.output
+
+
+def test_a_caller_without_a_token_is_told_how_to_name_one() -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"detail": "a token is needed that is known here"}'
+            self.send_response(401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Be silent."""
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        result = receiver("incident", "list", "--url", f"http://127.0.0.1:{server.server_port}")
+        thread.join()
+    assert result.exit_code == 1
+    assert result.output == "401: a token is needed that is known here (name one with --token or RECEIVER_TOKEN)\n"
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "localhost:8080"])

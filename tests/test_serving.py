@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from receiver.cli import app
 from receiver.web import listening
-from receiver.web.listening import CannotListen, check_free
+from receiver.web.listening import CannotListen, check_addresses, check_free
 
 CONFIG = """
 channels: {log: {kind: log}}
@@ -91,3 +91,15 @@ def test_a_name_that_is_not_resolved_in_time_is_told(monkeypatch: pytest.MonkeyP
             check_free("slow.example:8080")
     finally:
         over.set()
+
+
+def test_the_address_of_the_status_page_has_a_hint_of_its_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(CannotListen, match=r"in use .*choose another port for server\.status_page_listen"):
+            check_addresses({"main": "127.0.0.1:0", "status": address})
+        with pytest.raises(CannotListen, match=r"in use .*receiver serve --listen"):
+            check_addresses({"main": address})
+    with pytest.raises(CannotListen, match="the service itself listens there"):
+        check_addresses({"main": address, "status": address})
+    check_addresses({"main": address})

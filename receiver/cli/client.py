@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -62,7 +63,8 @@ def fetch(
             detail = json.load(error).get("detail", error.reason)
         except (ValueError, AttributeError):
             detail = error.reason
-        typer.echo(f"{error.code}: {plain(str(detail))}", err=True)
+        hint = " (name one with --token or RECEIVER_TOKEN)" if error.code == HTTPStatus.UNAUTHORIZED else ""
+        typer.echo(f"{error.code}: {plain(str(detail))}{hint}", err=True)
         raise typer.Exit(UNREACHED if error.code >= 500 else 1) from None
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)

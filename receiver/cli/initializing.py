@@ -175,7 +175,8 @@ def _next(config: Config, out: Path) -> None:
     from receiver.terminal import alertmanager_lines, command
 
     where = f"http://{config.server.listen}/webhooks/alertmanager"
-    typer.echo(f"\nStart the service:\n\n  {command()} serve --config {out}\n")
+    typer.echo("\nStart the service (end `make run` first, if it runs):\n")
+    typer.echo(f"  {command()} serve --config {out}\n")
     typer.echo("For alertmanager.yml; name `incidents` as the receiver of a route:\n")
     for line in alertmanager_lines({"alertmanager": f"- url: {where}"}):
         typer.echo(f"  {line}")

@@ -27,7 +27,7 @@ def serve(
 ) -> None:
     """Run the service until SIGTERM."""
     from receiver.config import ConfigError, load
-    from receiver.web.listening import CannotListen, check_free
+    from receiver.web.listening import CannotListen, check_addresses
 
     given = {"server.listen": listen, "redis.url": redis}
     overrides = {name: text for name, text in given.items() if text}
@@ -39,8 +39,7 @@ def serve(
     except ConfigError as error:
         _stop("\n".join(_line(problem, overrides) for problem in error.problems))
     try:
-        for address in loaded.server.addresses.values():
-            check_free(address)
+        check_addresses(loaded.server.addresses)
     except CannotListen as taken:
         _stop(str(taken))
     # Most of the program is loaded only now: what is wrong is told sooner.

@@ -25,10 +25,13 @@ EXAMPLE = Named(
     {"summary": "Pod is crash looping.", "description": "Pod checkout/payments-7f9c is in waiting state."},
     Severity.SEV3,
     1,
+    "5f1c9ab",
 )
 """What a template is tried with."""
-NAMES = ("alertname", "summary", "description", "values", "labels", "annotations", "severity", "firing", "title")
-"""What a template may use; `title` is what the incident is called without one."""
+NAMES = (
+    "alertname", "summary", "description", "values", "labels", "annotations", "severity", "firing", "mark", "title",
+)  # fmt: skip
+"""What a template may use; `title` is what the incident is called without one, `mark` tells groups of alerts apart."""
 _SANDBOX = ImmutableSandboxedEnvironment(autoescape=False, undefined=jinja2.ChainableUndefined)
 
 
@@ -51,7 +54,7 @@ class Texts(Settings):
     """What incidents are called."""
 
     title: Annotated[str | None, AfterValidator(_check_title)] = None
-    """Jinja2 for the titles of incidents, of `alertname`, `summary`, `values`, `labels`, `title` ...; none: `title`."""
+    """Jinja2 for titles of incidents, of `alertname`, `summary`, `values`, `labels`, `mark` ...; none: `title`."""
 
 
 def title_writer(template: str | None) -> Callable[[Named], str]:

@@ -61,7 +61,7 @@ def split(
         key=key,
         keys=(key,),
         episode=episode_of(firing),
-        title=title or policy.title(named(chosen, own, decision.severity, {})),
+        title=title or policy.title(named(chosen, own, decision.severity, {"alerts": " ".join(sorted(names))})),
         severity=decision.severity,
         service=service_of(chosen.labels, policy.service_from),
         labels=dict(set.intersection(*(set(alerts[name].labels.items()) for name in names if name in alerts))),

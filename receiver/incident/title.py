@@ -1,11 +1,14 @@
 """What an incident is called: its alert, and the labels that tell it apart from others of that alert. Pure.
 
 It is chosen when the incident opens, from its own alerts and by a fixed order, so that every replica writes the same
-and it never changes.
+and it never changes. Where three values cannot tell its group of alerts from every other group, a mark follows them:
+seven digits of a hash of what the alerts are grouped by.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,8 @@ MOST = 3
 """Values of labels in it."""
 _NAME = 60
 """Characters of an alert's name in it."""
-_VALUE = 40
+_VALUE = 63
+"""Characters of a value in it: as many as Kubernetes allows for most names."""
 _LEAST = 16
 """Characters that a summary must have room for."""
 ORDER: tuple[tuple[str, ...], ...] = (
@@ -62,6 +66,12 @@ class Named:
     annotations: Mapping[str, str]
     severity: Severity
     firing: int
+    mark: str = ""
+    """Seven hex digits that are others for each group of alerts."""
+    grouped: bool = False
+    """Whether alerts are grouped by labels beside their name."""
+    whole: bool = True
+    """Whether the values are all of the labels that the alerts are grouped by."""
 
     @property
     def title(self) -> str:
@@ -82,6 +92,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
     for one in alerts:
         items &= set(one.labels.items())
     shared = dict(sorted(items))
+    grouped = _grouped(shared, apart)
     return Named(
         alert.name,
         " ".join(alert.annotations.get("summary", "").split()),
@@ -91,42 +102,83 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
         alert.annotations,
         severity,
         len(alerts),
+        _mark({"alertname": alert.name, **(apart or shared)}),
+        bool(grouped),
+        len(grouped) <= MOST and all(value.strip() and shared.get(name) == value for name, value in apart.items()),
     )
 
 
 def telling(shared: Mapping[str, str], apart: Mapping[str, str]) -> tuple[str, ...]:
-    """Return at most three values of labels that tell an incident apart, in the fixed order."""
-    usable = {name: value for name, value in shared.items() if value.strip() and name not in _NEVER}
-    objects = any(_OF_OBJECTS.search(value) for name, value in usable.items() if name in _SCRAPED)
-    scraped = {name for name, value in usable.items() if name in _SCRAPED and names_exporter(value)}
-    if objects:
+    """Return at most three values of labels that tell an incident apart, in the fixed order.
+
+    Labels that the alerts are grouped by come first. Of more than three, a value that is only the beginning of another
+    (`api` beside `api-7f9c`) and what says where a sample was scraped give way to the others.
+    """
+    scraped = _scraped(shared)
+    grouped = _grouped(shared, apart)
+    chosen = grouped
+    if len(grouped) > MOST:
+        values = [shared[name] for name in grouped]
+        useful = [name for name in grouped if name not in scraped and not _begins(shared[name], values)]
+        first: dict[str, str] = {}
+        for name in useful or grouped:
+            first.setdefault(shared[name], name)
+        chosen = list(first.values())[:MOST]
+    rows = {_row(name) for name in chosen}
+    for name in sorted(shared, key=_rank):
+        row = _row(name)
+        if len(chosen) == MOST or row == len(ORDER) or row in rows or (row >= _FALLBACK and chosen):
+            continue
+        if name in apart or name in scraped or name in _NEVER or not shared[name].strip():
+            continue
+        if shared[name] not in [shared[other] for other in chosen]:
+            chosen.append(name)
+            rows.add(row)
+    return tuple(shared[name] for name in sorted(chosen, key=_rank))
+
+
+def _grouped(shared: Mapping[str, str], apart: Mapping[str, str]) -> list[str]:
+    """Return the labels whose values say all that `apart` says beside the name, in the fixed order."""
+    names = sorted((name for name in apart if name != "alertname" and shared.get(name, "").strip()), key=_rank)
+    while len(names) > 1 and shared[names[-1]] == shared[names[-2]]:
+        # Only at the end: `a/a/b` and `a/b/b` would be the same otherwise.
+        names.pop()
+    return names
+
+
+def _scraped(shared: Mapping[str, str]) -> set[str]:
+    """Return the labels that say where a sample was scraped, and nothing of what it is about."""
+    texts = {name: shared[name] for name in _SCRAPED if name in shared}
+    if any(_OF_OBJECTS.search(value) for value in texts.values()):
         # It tells of others: where it was scraped itself says nothing of them.
-        scraped |= {"instance", "job", "service", "app"}
-    elif scraped:
+        return {name for name, value in texts.items() if names_exporter(value)} | {"instance", "job", "service", "app"}
+    if any(names_exporter(value) for value in texts.values()):
         # The exporter of a host tells of its host: its own pod and namespace say nothing.
-        scraped |= _SCRAPED - {"instance"}
-    chosen: list[tuple[int, str]] = []
-    grouped = sorted((name for name in usable if name in apart), key=_rank)
-    others = sorted((name for name in usable if name not in apart and name not in scraped), key=_rank)
-    for name in (*grouped, *others):
-        row = _ROW.get(_plain(name), len(ORDER))
-        known = {at for at, _ in chosen}
-        if len(chosen) == MOST or (name not in apart and (row in known or row == len(ORDER))):
-            continue
-        if name not in apart and row >= _FALLBACK and chosen:
-            continue
-        if usable[name] not in [usable[other] for _, other in chosen]:
-            chosen.append((row, name))
-    return tuple(usable[name] for _, name in sorted(chosen, key=lambda one: _rank(one[1])))
+        return {name for name, value in texts.items() if names_exporter(value)} | (_SCRAPED - {"instance"})
+    return set()
+
+
+def _begins(value: str, values: Sequence[str]) -> bool:
+    """Return whether another of `values` is `value` and more."""
+    return any(other.startswith(value) and other[len(value)] in "-_.:/@" for other in values if other != value)
+
+
+def _mark(labels: Mapping[str, str]) -> str:
+    text = json.dumps(sorted(labels.items()), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:7]
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
-def _rank(name: str) -> tuple[int, int, str]:
-    row = _ROW.get(_plain(name), len(ORDER))
-    return row, ORDER[row].index(_plain(name)) if row < len(ORDER) else 0, name
+def _row(name: str) -> int:
+    return _ROW.get(_plain(name), len(ORDER))
+
+
+def _rank(name: str) -> tuple[bool, int, int, str]:
+    row = _row(name)
+    return name in _NEVER, row, ORDER[row].index(_plain(name)) if row < len(ORDER) else 0, name
 
 
 def _says(text: str, value: str) -> bool:
@@ -135,16 +187,30 @@ def _says(text: str, value: str) -> bool:
 
 
 def _title(named: Named) -> str:
-    plain = f"{named.alertname}: {named.summary}" if named.summary else named.alertname
-    if len(plain) <= LIMIT and all(_says(plain, value) for value in named.values):
+    name = " ".join(named.alertname.split()) or "unnamed alert"
+    plain = f"{name}: {named.summary}" if named.summary else name
+    # A summary may be fixed and hold the words by chance: what alerts are grouped by always stands for itself.
+    if not named.grouped and named.whole and len(plain) <= LIMIT and all(_says(plain, one) for one in named.values):
         return plain
-    head = middle_cut(named.alertname, _NAME)
     values = [" ".join(value.split()) for value in named.values]
-    room = (LIMIT - len(head) - 2 - len(values)) // max(1, len(values))
-    place = "/".join(middle_cut(value, max(8, min(room, _VALUE))) for value in values)
-    head = f"{head}: {place}" if place else head
-    joint = " - " if place else ": "
-    left = LIMIT - len(head) - len(joint)
-    return middle_cut(
-        head + joint + middle_cut(named.summary, left) if named.summary and left >= _LEAST else head, LIMIT
-    )
+    joint = ", " if any("/" in value for value in values[:-1]) else "/"
+    head = _head(name, values, joint, "")
+    clear = joint == "/" or not any(joint in value for value in values)
+    if not named.whole or not clear or head != f"{named.alertname}{': ' * bool(values)}{joint.join(named.values)}":
+        head = _head(name, values, joint, f" ({named.mark})")
+    dash = " - " if values else ": "
+    left = LIMIT - len(head) - len(dash)
+    return head + dash + middle_cut(named.summary, left) if named.summary and left >= _LEAST else head
+
+
+def _head(name: str, values: Sequence[str], joint: str, mark: str) -> str:
+    """Return the name, the values and the mark; what is too long is cut in its middle."""
+    name = middle_cut(name, _NAME if values else LIMIT - len(mark))
+    room = LIMIT - len(name) - len(": ") - len(mark) - len(joint) * (len(values) - 1)
+    sizes: dict[int, int] = {}
+    # The short ones first: what they leave is for the long ones.
+    for count, index in enumerate(sorted(range(len(values)), key=lambda at: len(values[at]))):
+        sizes[index] = min(len(values[index]), _VALUE, room // (len(values) - count))
+        room -= sizes[index]
+    place = joint.join(middle_cut(value, sizes[at]) for at, value in enumerate(values))
+    return f"{name}: {place}{mark}" if place else f"{name}{mark}"

@@ -32,6 +32,8 @@ GRAFANA = (
     'this is the webhook of Grafana Alerting (version "1"), which is not read yet; in Grafana take a contact point of '
     "the type Alertmanager and name an Alertmanager that posts here"
 )
+_OLD_GRAFANA = {"evalMatches", "ruleName", "state"}
+"""Fields of the webhook of Grafana's alerts before version 9."""
 FIRST_YEAR = 2000
 """An earlier time is none: nobody's monitoring is so old."""
 
@@ -152,7 +154,7 @@ class Alert(_Foreign):
     @property
     def name(self) -> str:
         """Its `alertname`, which is customary but not guaranteed."""
-        return self.labels.get("alertname", "unnamed alert")
+        return self.labels.get("alertname") or "unnamed alert"
 
 
 class Notification(_Foreign):
@@ -219,7 +221,7 @@ def _parse_slowly(body: bytes, in_part: bool) -> Notification:
 
 def _salvaged(value: Any, error: ValidationError) -> Notification:
     """Return what can be read of a body that breaks a rule. Raises BadNotification when no alert of it can be."""
-    if isinstance(value, dict) and value.get("version") == "1":
+    if isinstance(value, dict) and (value.get("version") in ("1", 1) or value.keys() >= _OLD_GRAFANA):
         raise BadNotification(GRAFANA)
     if not isinstance(value, dict) or not isinstance(value.get("alerts"), list):
         raise _refusal(error) from None
@@ -235,7 +237,8 @@ def _salvaged(value: Any, error: ValidationError) -> Notification:
 
 def _loaded(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_bounded_text)
+        # Some senders begin with a byte order mark, which is no JSON.
+        return json.loads(body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, parse_int=_bounded_text)
     except RecursionError:
         raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None
     except ValueError:

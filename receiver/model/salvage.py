@@ -51,10 +51,11 @@ def _alert(alert: Any, place: str, most: int, said: list[str]) -> dict[str, Any]
         said.append(f"{place}: not an object, set aside")
         return None
     labels = _texts(alert.get("labels"), f"{place}.labels", most, said)
-    if labels is None or alert.get("status") not in STATUSES:
+    status = str(alert.get("status")).strip().lower()
+    if labels is None or status not in STATUSES:
         said.append(f"{place}: without {'labels' if labels is None else 'a status'} that can be read, set aside")
         return None
-    read = dict(alert) | {"labels": labels}
+    read = dict(alert) | {"labels": labels, "status": status}
     read["annotations"] = _texts(alert.get("annotations", {}), f"{place}.annotations", most, said) or {}
     for name in TEXTS:
         if not isinstance(alert.get(name, ""), str):

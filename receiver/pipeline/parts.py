@@ -95,9 +95,8 @@ def parts_of(
 
 
 def _apart(notification: Notification, members: Sequence[Alert], setting: Setting) -> dict[str, str]:
-    if GROUP in setting.correlate_by:
-        return dict(notification.group_labels)
-    return {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
+    grouped = notification.group_labels if GROUP in setting.correlate_by else {}
+    return grouped | {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
 
 
 def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -> list[Part]:

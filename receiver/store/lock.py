@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 POLL = 0.05
+IN_USE = 2.0
+"""Seconds to wait for a service that runs: it may be about to end, but most often it is not."""
 
 
 class EmbeddedStoreError(Exception):
@@ -32,13 +34,19 @@ class FolderLock:
         self.fd: int | None = None
 
     def acquire(self, patience: float) -> int:
-        """Return the descriptor that a server is to inherit. Waits `patience` seconds, then raises StoreBusy."""
+        """Return the descriptor that a server is to inherit. Waits `patience` seconds, then raises StoreBusy.
+
+        While the service that holds it runs, it waits at most two seconds: a person may be waiting for the message.
+        """
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for left in range(max(1, round(patience / POLL)), -1, -1):
+        tries = max(1, round(patience / POLL))
+        for number in range(tries + 1):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if left:
+                if number * POLL >= IN_USE and self._runs():
+                    break
+                if number < tries:
                     time.sleep(POLL)
             else:
                 self.fd = fd
@@ -59,8 +67,16 @@ class FolderLock:
             os.close(self.fd)
             self.fd = None
 
+    def _runs(self) -> bool:
+        """Return whether the service that holds it runs; in a container it may have had the number of this one."""
+        pids = self._pids()
+        return bool(pids) and pids[0] != os.getpid() and _is_alive(pids[0])
+
+    def _pids(self) -> list[int]:
+        return [int(word) for word in self.path.read_text("ascii", "replace").split() if word.isdecimal()]
+
     def _who(self) -> str:
-        pids = [int(word) for word in self.path.read_text("ascii", "replace").split() if word.isdecimal()]
+        pids = self._pids()
         alive = [pid for pid in pids if _is_alive(pid)]
         if not alive:
             holder, advice = "another process", "Find it with `fuser` or `lsof` on that folder's file named lock"
@@ -82,4 +98,8 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        # Whoever started it has not asked yet how it ended (proc(5)).
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[:1] != ["Z"]
+    except OSError:
+        return True

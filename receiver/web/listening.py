@@ -6,9 +6,13 @@ import errno
 import os
 import socket
 import threading
+from collections.abc import Mapping
 
 from receiver.config.address import split_listen
 
+MAIN = "main"
+STATUS_SETTING = "server.status_page_listen"
+OTHER_PORT = "another port: receiver serve --listen 127.0.0.1:8081, or make run LISTEN=127.0.0.1:8081"
 RESOLVE_LIMIT = 3.0
 """Seconds for the name in an address to listen on: the system's own limit may be half a minute."""
 
@@ -21,8 +25,16 @@ class CannotListen(Exception):
         super().__init__(f"cannot listen on {address}: {why}")
 
 
-def check_free(address: str) -> None:
-    """Return when `address` (host:port) can be listened on. Raises CannotListen.
+def check_addresses(addresses: Mapping[str, str]) -> None:
+    """Return when all `addresses` (`ServerSettings.addresses`) can be listened on. Raises CannotListen."""
+    for name, address in addresses.items():
+        if name != MAIN and address == addresses.get(MAIN):
+            raise CannotListen(address, f"the service itself listens there (write another port for {STATUS_SETTING})")
+        check_free(address, OTHER_PORT if name == MAIN else f"another port for {STATUS_SETTING}")
+
+
+def check_free(address: str, other: str = OTHER_PORT) -> None:
+    """Return when `address` (host:port) can be listened on. Raises CannotListen; `other` says what to choose instead.
 
     The service listens only once its store is there, which may take a minute; a port that is taken is told at once,
     before the data folder is touched.
@@ -36,20 +48,17 @@ def check_free(address: str) -> None:
         except OSError as error:
             # A name may have an IPv6 address where this machine has none: one address is enough.
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                raise CannotListen(address, reason_of(error)) from None
+                raise CannotListen(address, reason_of(error, other)) from None
             failed = error
             places = [one for one in places if one != (family, place)]
     if failed is not None and not places:
-        raise CannotListen(address, reason_of(failed))
+        raise CannotListen(address, reason_of(failed, other))
 
 
-def reason_of(error: OSError) -> str:
+def reason_of(error: OSError, other: str = OTHER_PORT) -> str:
     """Return why listening failed, for a person."""
     if error.errno == errno.EADDRINUSE:
-        return (
-            "the port is in use (end the program that listens there, or choose another port: "
-            "receiver serve --listen 127.0.0.1:8081, or make run LISTEN=127.0.0.1:8081)"
-        )
+        return f"the port is in use (end the program that listens there, or choose {other})"
     if error.errno == errno.EACCES:
         return "this user may not listen on this port (choose one above 1023, such as 127.0.0.1:8080)"
     if error.errno == errno.EADDRNOTAVAIL:

@@ -124,6 +124,17 @@ def test_a_group_so_wide_that_a_different_alert_joins_it_is_warned_about(
     ]
 
 
+@pytest.mark.parametrize("matcher", ["matchers: ['ns=~{0}']", "match_re: {{ns: {0}}}"])
+def test_a_pattern_that_is_too_long_here_is_no_mistake_there(tmp_path: Path, matcher: str) -> None:
+    file = tmp_path / "am.yml"
+    child = f"{{receiver: incidents, {matcher.format('|'.join(f'space-{n}' for n in range(300)))}}}"
+    file.write_text(PLAIN.replace("[namespace]", f"[alertname], routes: [{child}]"))
+    problems, notes = notes_of(file)
+    assert problems == []
+    (said,) = [text for _, text in notes if "bytes" in text]
+    assert "Alertmanager takes it" in said
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -251,6 +262,23 @@ SHAPES = [
     (GROUP.replace("expr: up", "expr: up, for: 1y2w3d4h5m6s7ms, labels: {a: null, b: 1}, annotations: "), ["A"]),
     ("groups: [{name: g, interval: 0, rules: [&x {alert: A, expr: up}, {<<: *x, alert: B}]}]\n", ["A", "B"]),
 ]  # fmt: skip
+
+
+def test_what_the_api_of_prometheus_answers_is_read() -> None:
+    rules = [
+        {"name": "Lag", "query": "lag > 5", "type": "alerting", "labels": {"severity": "page"}, "annotations": {}},
+        {"name": "job:lag:max", "query": "max(lag)", "type": "recording"},
+    ]
+    text = json.dumps({"status": "success", "data": {"groups": [{"name": "g", "file": "f.yml", "rules": rules}]}})
+    (rule,), _ = alert_rules(text, "rules.json")
+    assert (rule.name, rule.labels) == ("Lag", {"severity": "page"})
+
+
+def test_rules_of_grafana_are_told_as_such() -> None:
+    rule = {"uid": "a", "title": "Lag", "condition": "C", "data": [], "labels": {"severity": "page"}}
+    text = json.dumps({"apiVersion": 1, "groups": [{"orgId": 1, "name": "g", "folder": "f", "rules": [rule]}]})
+    with pytest.raises(ConfigError, match="a rule of Grafana Alerting"):
+        alert_rules(text, "grafana.json")
 
 
 @pytest.mark.parametrize(("text", "names"), SHAPES)

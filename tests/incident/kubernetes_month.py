@@ -169,20 +169,30 @@ class Firing(NamedTuple):
     """Labels and annotations of each."""
 
 
-def month(seed: int, each: int = 5) -> Iterator[Firing]:
-    """Yield a month of groups, in order of time; each alert of each place begins to fire some `each` times."""
+EVERY = ("...",)
+"""Alertmanager's word for grouping by all labels."""
+
+
+def month(seed: int, each: int = 5, also: tuple[str, ...] = ()) -> Iterator[Firing]:
+    """Yield a month of groups, in order of time; each alert of each place begins to fire some `each` times.
+
+    Alerts are grouped by their name, their cluster, what tells alerts of their kind apart, and `also` those labels.
+    """
     drawn = random.Random(seed)
     found = []
     for cluster in CLUSTERS:
         for namespace in NAMESPACES:
             for workload in WORKLOADS:
                 for name in drawn.choices(list(ALERTS), k=each):
-                    found.append(_firing(drawn, name, cluster, namespace, workload))
+                    found.append(_firing(drawn, name, cluster, namespace, workload, also))
     yield from sorted(found, key=lambda one: one.at)
 
 
-def _firing(drawn: random.Random, name: str, cluster: str, namespace: str, workload: str) -> Firing:
-    by, form, summary = ALERTS[name]
+def _firing(
+    drawn: random.Random, name: str, cluster: str, namespace: str, workload: str, also: tuple[str, ...]
+) -> Firing:
+    own, form, summary = ALERTS[name]
+    by = [*own.split(), *also]
     severity = drawn.choice(("warning", "critical"))
     several = drawn.choice((1, 1, 3))
     alerts: list[tuple[dict[str, str], dict[str, str]]] = []
@@ -192,10 +202,12 @@ def _firing(drawn: random.Random, name: str, cluster: str, namespace: str, workl
         labels = base | {key: text.format(**values) for key, text in form.items()}
         if number:
             # The others of the group differ in what it is not grouped by.
-            labels |= {key: value for key, value in alerts[0][0].items() if key in by.split()}
+            labels |= {key: value for key, value in alerts[0][0].items() if key in by or also == EVERY}
         notes = {"summary": summary, "description": f"{name} of {labels}", "runbook_url": "https://x.example"}
         alerts.append((labels, notes))
-    group = {key: alerts[0][0][key] for key in ("alertname", "cluster", *by.split())}
+    names = alerts[0][0] if also == EVERY else ("alertname", "cluster", *by)
+    # Alertmanager leaves out what an alert does not have.
+    group = {key: alerts[0][0][key] for key in names if key in alerts[0][0]}
     # In the worst minute of a bad day everything begins at once.
     at = BEGIN + timedelta(days=drawn.choice((3, 12, drawn.randrange(30))), minutes=drawn.randrange(90))
     return Firing(at, group, tuple(alerts))

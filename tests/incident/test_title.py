@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from receiver.incident.title import LIMIT, named, telling
 from receiver.model.alert import Alert, AlertStatus, parse_notification
 from receiver.model.severity import Severity
 from tests.channels import notices
-from tests.incident.kubernetes_month import ALERTS, Firing, month
+from tests.incident.kubernetes_month import ALERTS, EVERY, Firing, month
 
 PAYLOADS = Path(__file__).parents[1] / "samples" / "upstream" / "payloads"
 
@@ -85,6 +86,74 @@ def test_what_alerts_are_grouped_by_comes_before_what_else_might_tell() -> None:
     assert telling(labels, {}) == ("c", "n", "d")
 
 
+LABELS = {"cluster": "eu", "namespace": "shop", "deployment": "api", "pod": "api-7f9c", "container": "app",
+          "job": "kube-state-metrics", "instance": "10.2.0.9:8443", "service": "kube-state-metrics"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("apart", "expected"),
+    [
+        # The pod says which deployment it is of, and where the sample was scraped says nothing.
+        ("cluster namespace deployment pod", "A: eu/shop/api-7f9c"),
+        ("job instance service cluster namespace deployment pod", "A: eu/shop/api-7f9c"),
+        ("job instance service namespace container", "A: eu/shop/app"),
+        ("cluster namespace pod container", "A: eu/shop/api-7f9c"),
+    ],
+)
+def test_of_more_than_three_labels_those_are_named_that_say_most(apart: str, expected: str) -> None:
+    found = title(alert(LABELS, summary="s" * 20), apart=tuple(apart.split()))
+    assert re.fullmatch(re.escape(expected) + r" \([0-9a-f]{7}\) - s{20}", found), found
+
+
+def test_a_mark_follows_where_three_values_cannot_tell_groups_apart() -> None:
+    by = ("cluster", "namespace", "pod", "container")
+    both = [title(alert(LABELS | {"container": name}), apart=by) for name in ("app", "proxy")]
+    assert both[0] != both[1]
+    assert title(alert(LABELS), apart=by[:3]) == "A: eu/shop/api-7f9c"
+    # The last label says the same again, so nothing is left out.
+    assert title(alert({"namespace": "n", "service": "api", "job": "api"}, summary="Down"),
+                 apart=("namespace", "service", "job")) == "A: n/api - Down"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # What would read the same: values cut in their middle, values that repeat, slashes, spaces, and a severity.
+        ({"pod": "a" * 60 + "1" + "b" * 40}, {"pod": "a" * 60 + "2" + "b" * 40}),
+        ({"namespace": "a", "service": "a", "job": "b"}, {"namespace": "a", "service": "b", "job": "b"}),
+        ({"instance": "http://x/", "job": "y/z"}, {"instance": "http://x//y", "job": "z"}),
+        ({"instance": "x/, y", "job": "z"}, {"instance": "x/", "job": "y, z"}),
+        ({"queue": "a  b"}, {"queue": "a b"}),
+        ({"namespace": "n", "severity": "warning"}, {"namespace": "n", "severity": "critical"}),
+        ({"namespace": "n", "uid": "1"}, {"namespace": "n", "uid": "2"}),
+        ({"namespace": "n", "pod": " "}, {"namespace": "n", "pod": "  "}),
+        ({"alertname": "A" * 70 + "1" + "B" * 60}, {"alertname": "A" * 70 + "2" + "B" * 60}),
+        # A fixed summary may hold a value by chance.
+        ({"namespace": "web"}, {"namespace": "search"}),
+    ],
+)
+def test_no_two_groups_are_called_alike(first: dict[str, str], second: dict[str, str]) -> None:
+    found = {title(alert(labels, summary="Web search is slow"), apart=tuple(labels)) for labels in (first, second)}
+    assert len(found) == 2
+    assert max(map(len, found)) <= LIMIT
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["namespace", "pod", "cluster", "job", "service", "foo", "severity"]),
+            st.text("ab/, -", max_size=70), min_size=1,
+        ),
+        min_size=2, max_size=2,
+    )
+)  # fmt: skip
+def test_groups_by_the_same_labels_are_never_called_alike(both: list[dict[str, str]]) -> None:
+    by = sorted({*both[0], *both[1]})
+    groups = [{name: one.get(name) or "x" for name in by} for one in both]
+    found = [title(alert(group, summary="a is b"), apart=tuple(by)) for group in groups]
+    assert (found[0] == found[1]) == (groups[0] == groups[1])
+
+
 def test_only_labels_that_all_alerts_share_are_named() -> None:
     first, second = alert({"namespace": "n", "pod": "a"}), alert({"namespace": "n", "pod": "b"})
     assert title(first) == "A: n/a"
@@ -142,18 +211,30 @@ def sent(one: Firing, index: int) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_no_two_incidents_of_a_month_are_called_alike_within_an_hour(seed: int) -> None:
-    last: dict[tuple[str, str], tuple[Any, dict[str, str]]] = {}
-    firings = list(month(seed))
+@pytest.mark.parametrize(
+    ("seed", "also"),
+    [
+        (1, ()),
+        (2, ()),
+        (3, ("severity",)),
+        (4, ("namespace", "job", "service", "severity")),
+        (5, ("container", "pod", "instance", "job")),
+        (6, ("namespace", "pod", "node", "device", "mountpoint", "job", "prometheus", "endpoint")),
+        (7, EVERY),
+    ],
+)
+def test_no_two_incidents_of_a_month_are_called_alike_within_an_hour(seed: int, also: tuple[str, ...]) -> None:
+    seen: dict[tuple[str, str], dict[str, tuple[Any, dict[str, str]]]] = defaultdict(dict)
+    firings = list(month(seed, also=also))
     assert len(firings) > 700
     clashes = defaultdict(list)
     for index, one in enumerate(firings):
         for channel, text in sent(one, index).items():
-            before = last.get((channel, text))
-            if before is not None and before[1] != one.group and one.at - before[0] < timedelta(hours=1):
-                clashes[channel].append((text, before[1], one.group))
-            last[channel, text] = (one.at, one.group)
+            alike = seen[channel, text]
+            for at, group in alike.values():
+                if group != one.group and one.at - at < timedelta(hours=1):
+                    clashes[channel].append((text, group, one.group))
+            alike[json.dumps(one.group)] = (one.at, one.group)
     assert clashes == {}
 
 

@@ -77,6 +77,17 @@ def test_what_stands_beside_the_alerts_holds_nothing_up() -> None:
     assert len(found.alerts[0].fingerprint) == 16
 
 
+def test_a_status_in_another_case_and_a_byte_order_mark_are_read() -> None:
+    found = parse_notification(body({**GOOD, "status": "Firing"}, {**GOOD, "status": " RESOLVED"}))
+    assert [alert.status for alert in found.alerts] == ["firing", "resolved"]
+    assert len(parse_notification(b"\xef\xbb\xbf" + body(GOOD)).alerts) == 1
+
+
+@pytest.mark.parametrize("labels", [{}, {"alertname": ""}, {"alertname": None}])
+def test_an_alert_without_a_name_has_one(labels: dict[str, Any]) -> None:
+    assert parse_notification(body({**GOOD, "labels": labels})).alerts[0].name == "unnamed alert"
+
+
 def test_a_good_body_has_nothing_set_aside() -> None:
     assert parse_notification(body(GOOD)).set_aside == ()
     assert "set_aside" not in parse_notification(body(GOOD)).model_dump()
@@ -102,6 +113,19 @@ def test_the_webhook_of_grafana_is_told_what_to_do() -> None:
     with pytest.raises(BadNotification, match="contact point of the type Alertmanager"):
         parse_notification((folder / "payload.json").read_bytes())
     assert len(parse_notification((folder / "as-version-4.json").read_bytes()).alerts) == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"version": 1, "groupKey": "k", "receiver": "r", "status": "firing", "alerts": [GOOD], "orgId": 1},
+        {"title": "[Alerting] CPU", "ruleName": "CPU", "state": "alerting", "evalMatches": [], "message": "hot"},
+        {"title": "[OK] CPU", "ruleName": "CPU", "state": "ok", "evalMatches": None, "ruleId": 3, "tags": {}},
+    ],
+)
+def test_other_webhooks_of_grafana_are_told_as_well(told: dict[str, Any]) -> None:
+    with pytest.raises(BadNotification, match="contact point of the type Alertmanager"):
+        parse_notification(json.dumps(told).encode())
 
 
 @pytest.mark.parametrize("text", [b"[]", b"{}", b'"x"', b"[" * 100_000, b"7", b'{"version": "4", "alerts": {}}'])

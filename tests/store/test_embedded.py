@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 import redis
 
-from receiver.store import embedded
+from receiver.store import embedded, lock
 from receiver.store.embedded import EmbeddedStore, EmbeddedStoreError, StoreBusy, find_program
 
 SERVICE = """
@@ -120,6 +120,27 @@ def test_a_second_start_on_the_same_folder_is_refused_in_clear_words(stores: Sto
     assert "RECEIVER_DATA_DIR" in str(refused.value)
     assert len(servers_on(tmp_path)) == 1
     put(url, "first", "still serves")
+
+
+def test_a_folder_in_use_is_told_of_soon_and_one_of_a_killed_service_waited_for(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    stores().start()
+    monkeypatch.setattr("receiver.store.lock.time.sleep", slept.append)
+    holder = tmp_path / "data" / "lock"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        holder.write_text(f"{other.pid}\n")
+        with pytest.raises(StoreBusy):
+            stores(patience=10).start()
+        assert sum(slept) == pytest.approx(lock.IN_USE)
+        # Killed, and nobody has asked yet how it ended: its server ends soon.
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        slept.clear()
+        with pytest.raises(StoreBusy):
+            stores(patience=10).start()
+        assert sum(slept) == pytest.approx(10)
 
 
 def test_the_folder_stays_locked_while_only_its_server_lives(stores: Stores) -> None:

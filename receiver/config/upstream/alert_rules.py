@@ -113,20 +113,35 @@ def _groups(document: Document, path: Path, found: _Found) -> None:
             continue
         shared = _texts(group, "labels", place, document, found)
         for index, rule in enumerate(rules or ()):
-            if rule is not None and not (isinstance(rule, dict) and rule.get("record")):
+            if rule is not None and not _records(rule):
                 _rule(rule, str(group.get("name") or ""), shared or {}, (*place, "rules", index), document, found)
 
 
+def _records(rule: Any) -> bool:
+    return isinstance(rule, dict) and bool(rule.get("record") or rule.get("type") == "recording")
+
+
+def _name(rule: Any) -> str | None:
+    """Return the name of an alert rule; the API of Prometheus and Mimir writes it in another way than files."""
+    if not isinstance(rule, dict):
+        return None
+    name = rule.get("name") if rule.get("type") == "alerting" else rule.get("alert")
+    return name if isinstance(name, str) and name else None
+
+
 def _rule(rule: Any, group: str, shared: Mapping[str, str], path: Path, document: Document, found: _Found) -> None:
-    if not isinstance(rule, dict) or not isinstance(rule.get("alert"), str) or not rule["alert"]:
-        said = "neither an alert nor a recording rule"
-        found.problems.append(document.problem(path, said, "write alert: and a name"))
+    name = _name(rule)
+    if name is None:
+        said, hint = "neither an alert nor a recording rule", "write alert: and a name"
+        if isinstance(rule, dict) and "title" in rule and "data" in rule:
+            said, hint = "a rule of Grafana Alerting, which is not read", "check rules of Prometheus or Mimir"
+        found.problems.append(document.problem(path, said, hint))
         return
     labels = _texts(rule, "labels", path, document, found)
     annotations = _texts(rule, "annotations", path, document, found)
     if labels is not None and annotations is not None:
         line = document.marks[path].line if path in document.marks else 0
-        found.rules.append(AlertRule(rule["alert"], group, line, {**shared, **labels}, annotations))
+        found.rules.append(AlertRule(name, group, line, {**shared, **labels}, annotations))
 
 
 def _texts(owner: dict[str, Any], part: str, path: Path, document: Document, found: _Found) -> dict[str, str] | None:

@@ -15,11 +15,16 @@ def upstream_matchers(text: str) -> tuple[list[Matcher], list[str], list[str]]:
         try:
             found.append(classic_matcher(part) or parse_matcher(part))
         except MatcherError as error:
-            (wrong if error.refused else odd).append(str(error))
+            (wrong if error.refused else odd).append(explained(error))
             continue
         if found[-1].value.startswith("=") and "==" in part:
             odd.append(f"{quoted(part, 80)} asks for a value that begins with =; equality is written with one =")
     return found, wrong, odd
+
+
+def explained(error: MatcherError) -> str:
+    """Return what is told of `error`: what Alertmanager takes is no mistake, and only unknown here."""
+    return str(error) if error.refused else f"{error} here; Alertmanager takes it, so what this route takes is unknown"
 
 
 def _parts(text: str) -> list[str]:

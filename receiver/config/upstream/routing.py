@@ -11,7 +11,7 @@ from receiver.config.document import Document
 from receiver.config.problems import ConfigError, Path, Problem, one_of
 from receiver.config.upstream import forms
 from receiver.config.upstream.durations import parse_upstream_duration
-from receiver.config.upstream.matching import upstream_matchers
+from receiver.config.upstream.matching import explained, upstream_matchers
 from receiver.config.upstream.operator import KINDS, of_operator
 from receiver.config.upstream.tree import parse_all
 from receiver.triage.demand import exclude, follows, negated
@@ -215,7 +215,7 @@ class _Reader:
                     found.append(Matcher(name, operator, "" if value is None else str(value)))
                 except MatcherError as error:
                     sure = False
-                    note = self.routing.document.problem((*path, key, name), str(error))
+                    note = self.routing.document.problem((*path, key, name), explained(error))
                     (self.routing.problems if error.refused else self.routing.notes).append(note)
         return tuple(found), sure
 
