@@ -174,6 +174,7 @@ def same(life: Life) -> bytes:
 Ways = dict[bytes, tuple[Life, tuple[str, ...]]]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("gap", [61, 1200])
 def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> None:
     """All histories of at most `LENGTH` events, each `gap` seconds after the one before; none is left out."""
@@ -197,6 +198,7 @@ def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> 
         life.pass_time(DAY, (*history, "a day"))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("gaps", [(61, 1200)])
 def test_nor_where_some_follow_at_once_and_others_late(gaps: tuple[int, ...]) -> None:
     """All histories of at most four events, each as long after the one before as any of `gaps`."""
