@@ -164,11 +164,39 @@ class Incidents:
         return Repeated(*orjson.loads(text)) if text else None
 
     async def incident(self, uid: str) -> Incident | None:
-        """Return the snapshot of `uid`, or None. Raises StoreAway; IncidentUnreadable: a later version wrote it."""
+        """Return the snapshot of `uid`, or None.
+
+        Raises StoreAway; IncidentUnreadable: a later version wrote it, or another one was opened in its place, to which
+        it has not given way yet.
+        """
+        incident, heir = await self._snapshot(uid)
+        if incident is not None and heir and not incident.state.over:
+            raise IncidentUnreadable(uid, incident.id)
+        return incident
+
+    async def superseded(self, uid: str) -> tuple[Incident, str] | None:
+        """Return the snapshot of `uid` and the uid of what was opened in its place; None where nothing was.
+
+        Raises StoreAway; IncidentUnreadable: it still cannot be read.
+        """
+        incident, heir = await self._snapshot(uid)
+        if incident is None or not heir:
+            return None
+        rows = await self.connection.call("HLEN", self.keys.alerts(uid))
+        if rows != len(await self.records(uid)):
+            raise IncidentUnreadable(uid, incident.id)
+        return incident, heir
+
+    async def stands(self, uid: str) -> None:
+        """Let `uid` be read again: it has given way to what was opened in its place. Raises StoreAway."""
+        await self.connection.call("HDEL", self.keys.incident(uid), "superseded")
+
+    async def _snapshot(self, uid: str) -> tuple[Incident | None, str]:
         async with self.connection.guarded() as client:
-            state, version, number = await client.hmget(self.keys.incident(uid), ["state", "version", "id"])
+            row = await client.hmget(self.keys.incident(uid), ["state", "version", "id", "superseded"])
+        state, version, number, heir = row
         try:
-            return incident_of(state, version, number) if state else None
+            return (incident_of(state, version, number) if state else None), heir or ""
         except ValueError as error:
             raise unreadable(uid, number or "", error) from None
 

@@ -14,6 +14,7 @@
 --          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
 --          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
 --          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
+--          supersedes (uid of an incident that cannot be read, and that this new one is opened for, or ""),
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          past (JSON: what figures need of the incident, model/past.py),
@@ -138,7 +139,7 @@ if writes then
   for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
     local put = {}
     for j = i, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1, 2 do
-      if ARGV[j + 1] == '' or h.into ~= '' or takes then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
+      if ARGV[j + 1] == '' or h.into ~= '' or takes or ARGV[j + 1] == h.supersedes then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
     end
     if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
   end
@@ -164,6 +165,12 @@ if writes then
   elseif h.apart ~= '' then redis.call('HDEL', p .. 'children:' .. h.apart, h.uid) end
   for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
     redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
+  end
+  -- Whoever reads it later lets it give way first. Whoever has read it before decides again.
+  if h.supersedes ~= '' and redis.call('EXISTS', p .. 'inc:' .. h.supersedes) == 1 then
+    redis.call('HSET', p .. 'inc:' .. h.supersedes, 'superseded', h.uid)
+    redis.call('HINCRBY', p .. 'inc:' .. h.supersedes, 'version', 1)
+    redis.call('ZADD', p .. 'due:timer', h.now + h.lease, h.supersedes .. ' superseded')
   end
   commit = redis.call('INCR', p .. 'commits')
   redis.call('ZADD', p .. 'changed', commit, h.uid)
