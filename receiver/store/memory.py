@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +17,14 @@ from receiver.model.incident_summary import IncidentSummary, pack
 from receiver.model.past import past_fields
 from receiver.store.change import packed, record_of
 from receiver.store.connection import Connection, Script
+from receiver.store.numbers import stored_number
 
 RECOVER = Script("recover", when_full=True)
 GIVE_BACK = Script("give_back")
 BOARD = Script("board")
 KEPT = 86_400
 """Seconds that the store keeps a replica's number."""
+NEWER = sys.maxsize
 CHECKED = 30
 """Seconds for which one replica alone asks Alertmanager."""
 
@@ -67,12 +70,18 @@ class StoreMemory:
         return bool(await self.connection.call("SET", name, self.me, "NX", "EX", CHECKED))
 
     async def versions(self, uids: Sequence[str]) -> dict[str, int]:
-        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway."""
+        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway.
+
+        One that only a later version can read is newer than any.
+        """
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for uid in uids:
                 pipe.hget(self.keys.incident(uid), "version")
-            return {uid: int(found or 0) for uid, found in zip(uids, await pipe.execute(), strict=True)}
+            return {
+                uid: stored_number(found, NEWER if found else 0)
+                for uid, found in zip(uids, await pipe.execute(), strict=True)
+            }
 
     async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
         """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.
@@ -93,7 +102,7 @@ class StoreMemory:
         found = []
         for place, uid in enumerate(uids):
             (state, version, number), log, alerts, *bodies = rows[width * place : width * (place + 1)]
-            if state:
+            if state and stored_number(version):
                 kept = {} if lean else bodies[0]
                 found.append(IncidentCopy(uid, number, int(version), state, log, alerts, kept, lean))
         return found

@@ -50,7 +50,7 @@ if writes then
     if recent - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf') >= h.storm[1] then return {'stale'} end
   end
 end
-if #h.turn > 0 and tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') ~= h.turn[2] then return {'stale'} end
+if #h.turn > 0 and (tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') or 0) ~= h.turn[2] then return {'stale'} end
 for _, pair in ipairs(h.keys) do
   if (redis.call('GET', p .. 'key:' .. pair[1]) or '') ~= pair[2] then return {'stale'} end
 end
@@ -169,7 +169,7 @@ if writes then
   -- Whoever reads it later lets it give way first. Whoever has read it before decides again.
   if h.supersedes ~= '' and redis.call('EXISTS', p .. 'inc:' .. h.supersedes) == 1 then
     redis.call('HSET', p .. 'inc:' .. h.supersedes, 'superseded', h.uid)
-    redis.call('HINCRBY', p .. 'inc:' .. h.supersedes, 'version', 1)
+    redis.pcall('HINCRBY', p .. 'inc:' .. h.supersedes, 'version', 1)
     redis.call('ZADD', p .. 'due:timer', h.now + h.lease, h.supersedes .. ' superseded')
   end
   commit = redis.call('INCR', p .. 'commits')
@@ -192,7 +192,7 @@ if writes then
       if score then redis.call('ZADD', p .. 'due:' .. lane, score, member) end
     end
     -- Leased by somebody who is sending: its completion sees that `last` has moved on. Told to wait by the vendor: it waits.
-    local idle = tonumber(was[1] or '0') <= h.now and tonumber(was[3] or '0') <= h.now
+    local idle = (tonumber(was[1] or '0') or 0) <= h.now and (tonumber(was[3] or '0') or 0) <= h.now
     if row[7] ~= '' then
       redis.call('RPUSH', p .. 'receipts:' .. h.uid, row[7])
       redis.call('LTRIM', p .. 'receipts:' .. h.uid, -500, -1)
@@ -205,7 +205,7 @@ if writes then
       redis.call('ZADD', p .. 'due:' .. lane, 'NX', h.now + row[9], member)
     elseif idle then
       redis.call('HSET', key, 'token', h.token, 'until', h.now + h.lease)
-      redis.call('HINCRBY', key, 'tries', 1)
+      if type(redis.pcall('HINCRBY', key, 'tries', 1)) == 'table' then redis.call('HSET', key, 'tries', 1) end
       redis.call('ZADD', p .. 'due:' .. lane, h.now + h.lease, member)
       leased[#leased + 1] = member
     end

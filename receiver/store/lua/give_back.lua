@@ -13,7 +13,7 @@
 -- reply    its id, or "" where the store knows this version or a later one
 local h = cjson.decode(ARGV[1])
 local p = h.prefix
-if tonumber(redis.call('HGET', KEYS[1], 'version') or '0') >= h.version then return '' end
+if (tonumber(redis.call('HGET', KEYS[1], 'version') or '0') or h.version) >= h.version then return '' end
 local id = h.id
 local other = redis.call('HGET', p .. 'ids', id)
 if other and other ~= h.uid and redis.call('EXISTS', p .. 'inc:' .. other) == 1 then
