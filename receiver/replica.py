@@ -15,6 +15,7 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
+from receiver.incident.superseding import SUPERSEDED
 from receiver.incident.timing import (
     BUDGET,
     CHANGES,
@@ -73,6 +74,7 @@ from receiver.pipeline.slack_desk import Desk
 from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.store_monitor import GOOD, StoreMonitor
 from receiver.pipeline.storm import Storm
+from receiver.pipeline.superseded_incidents import SupersededIncidents
 from receiver.pipeline.supervision import Supervisor
 from receiver.pipeline.tickets import NAME as TICKETS
 from receiver.pipeline.tickets import Tickets
@@ -177,6 +179,8 @@ class Replica:
         self.refused.in_doubt = self.work.unheard.uids
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over
+        superseded = SupersededIncidents(lambda: self.setting, self.incidents, self.intake)
+        self.work.asking[SUPERSEDED] = superseded.look
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
         self.work.asking[STORM] = storm.look
         self.able_since = self.clock.now()

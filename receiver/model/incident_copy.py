@@ -18,10 +18,15 @@ class IncidentCopy:
     """Fingerprint -> record."""
     bodies: dict[str, str] = field(default_factory=dict)
     """Fingerprint -> labels and annotations."""
+    lean: bool = False
+    """Whether it is kept without bodies: it has so many alerts."""
     over: bool = False
 
     @property
     def size(self) -> int:
         """Bytes that it takes, about."""
-        texts = sum(map(len, self.events)) + sum(map(len, self.alerts.values())) + sum(map(len, self.bodies.values()))
-        return len(self.state) + texts + 50 * (len(self.events) + len(self.alerts) + len(self.bodies)) + 500
+        pairs = len(self.alerts) + len(self.bodies)
+        texts = (self.events, self.alerts, self.alerts.values(), self.bodies.values())
+        return (
+            len(self.state) + sum(sum(map(len, found)) for found in texts) + 60 * len(self.events) + 160 * pairs + 500
+        )

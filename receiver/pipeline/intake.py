@@ -34,7 +34,7 @@ from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_alerts, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
-from receiver.pipeline.unreadable_incidents import UnreadableIncidents
+from receiver.pipeline.unreadable_incidents import UnreadableIncidents, superseded_by
 from receiver.store.change import Change, Committed, Repeated, Stale, new_token, new_uid
 from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
@@ -273,7 +273,8 @@ class Intake:
             if verdict is None:
                 continue
             try:
-                done = await self.commit(verdict, setting, now, part=part, turn=(part.key, known.turn))
+                turn, supersedes = (part.key, known.turn), superseded_by(verdict, known)
+                done = await self.commit(verdict, setting, now, part=part, turn=turn, supersedes=supersedes)
             except Stale:
                 continue
             self._count(verdict, part, now, done.incident)
@@ -326,6 +327,7 @@ class Intake:
                     turn=(part.key, known.turn),
                     about=about,
                     adopted=adopted,
+                    supersedes=superseded_by(verdict, known),
                 )
             except Stale:
                 continue
@@ -428,10 +430,12 @@ class Intake:
         what: str = "",
         into: str = "",
         unpoint: Sequence[str] = (),
+        supersedes: str = "",
     ) -> Committed:
         """Write a verdict and start what it owes. Raises Stale, Repeated or StoreAway.
 
-        `once`: a door's key against repetition, with `what` to recognise it by; `into`, `unpoint`: see store Change.
+        `once`: a door's key against repetition, with `what` to recognise it by; `into`, `unpoint`, `supersedes`: see
+        store Change.
         """
         incident = verdict.incident
         summary = summarize(incident, setting.policy) if incident else None
@@ -460,6 +464,7 @@ class Intake:
             again=_calls_anew(verdict),
             into=into,
             unpoint=unpoint,
+            supersedes=supersedes,
             frees=_frees(verdict),
             summary=summary,
         )

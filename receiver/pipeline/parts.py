@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -142,8 +143,12 @@ def released(group: str, text: str, setting: Setting) -> Part:
 
 def held_alerts(text: str) -> list[Alert]:
     """Return the alerts of what is held; those that only a later version can read are left out."""
-    found = []
-    for item in orjson.loads(text).get("alerts", ()):
+    found: list[Alert] = []
+    held: Any = None
+    with suppress(ValueError):
+        held = orjson.loads(text)
+    listed = held.get("alerts") if isinstance(held, dict) else None
+    for item in listed if isinstance(listed, list) else ():
         with suppress(ValueError):
             found.append(Alert.model_validate(item))
     return found

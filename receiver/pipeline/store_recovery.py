@@ -184,6 +184,7 @@ class StoreRecovery:
             if self._said is None or self.clock.monotonic() - self._said >= SAY:
                 self._said = self.clock.monotonic()
                 await self._say()
+                await self.copies.read_lean()
             if self._unfinished:
                 await self._write_back()
             elif self._unchecked is not None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.incident.audience import Policy, address_of
-from receiver.incident.verdict import Part
+from receiver.incident.verdict import Outcome, Part, Verdict
 from receiver.model.incident import Incident, Page
 from receiver.store.claimed import Claimed
 from receiver.store.incidents import Incidents, Known
@@ -95,6 +95,13 @@ class UnreadableIncidents:
             step="unreadable", ring=incident.ring, at=now, seq=row.last,
         )  # fmt: skip
         return incident.model_copy(update={"pages": (*incident.pages, page)})
+
+
+def superseded_by(verdict: Verdict, known: Known) -> str:
+    """Return the uid of the open incident that `verdict` opens another one for, since it cannot be read; "": none."""
+    if known.unreadable is None or known.incident is not None or verdict.outcome is not Outcome.OPENED:
+        return ""
+    return known.unreadable.uid
 
 
 def _listed(row: Claimed, pages: Collection[Page]) -> bool:

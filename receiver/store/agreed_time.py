@@ -8,6 +8,7 @@ from typing import Any
 from receiver.model.agreed_time import AgreedTime
 from receiver.store.connection import Connection, Script
 from receiver.store.keys import TIMERS, Keys
+from receiver.store.numbers import stored_number
 
 AGREE = Script("clock")
 CAP = Script("cap")
@@ -19,7 +20,8 @@ MOST = 1000
 def agreed_of(values: Sequence[str | None]) -> AgreedTime:
     """Return what the values of FIELDS say."""
     offset, shown, slewed, steps = values
-    return AgreedTime(int(offset or 0), int(shown) if shown else None, int(slewed or 0), int(steps or 0))
+    was = stored_number(shown)
+    return AgreedTime(stored_number(offset), was or None, stored_number(slewed), stored_number(steps))
 
 
 class AgreedTimes:

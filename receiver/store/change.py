@@ -86,6 +86,8 @@ class Change:
     """Whether it fires again and calls people anew, which counts in a storm as an opening does."""
     into: str = ""
     """Where a merged incident's keys and owners lead from now on."""
+    supersedes: str = ""
+    """For an incident that is new: the uid of the one that it is opened for, which cannot be read."""
     unpoint: Sequence[str] = ()
     """Correlation keys that lead to this incident no longer."""
     frees: bool = False
@@ -211,6 +213,7 @@ def arguments(
         "what": change.what,
         "storm": list(change.storm or ()),
         "into": change.into,
+        "supersedes": change.supersedes,
         "unpoint": list(change.unpoint),
         "split": incident.key if incident and incident.split_from else "",
         "past": orjson.dumps(past_fields(incident)).decode() if incident else "",

@@ -19,6 +19,7 @@ from receiver.store.claimed import UnreadableRow as UnreadableRow
 from receiver.store.claimed import claimed, claimed_in_part, uid_of
 from receiver.store.connection import Connection, Script
 from receiver.store.keys import TIMERS
+from receiver.store.numbers import stored_number
 
 CLAIM = Script("claim")
 COMPLETE = Script("complete")
@@ -138,7 +139,7 @@ class Due:
             board=int(board or 0),
             clock=agreed_of(clock),
             epoch=memory[0] or "",
-            until_ms=int(memory[1] or 0),
+            until_ms=stored_number(memory[1]),
             number=int(number or 0),
         )
 

@@ -14,6 +14,7 @@ from receiver.model.incident import AlertRecord, Incident
 from receiver.model.partial_incident import partial_incident
 from receiver.store.change import Change, Committed, Repeated, Stale, arguments, new_token, record_of
 from receiver.store.connection import Connection, IncidentUnreadable, Script
+from receiver.store.numbers import stored_number
 from receiver.store.steps import PARSED, stepped
 from receiver.store.stored_text import bodies_of, event_of, incident_of, readable, records_of, unreadable
 
@@ -23,6 +24,8 @@ COMMIT_WHEN_FULL = Script("commit", when_full=True)
 
 LONGEST = 12
 """Digits of an id's number."""
+SEEN_PARTS = 4
+"""Parts of what a group's last notification led to."""
 TOGETHER = 100
 """Snapshots that one round trip reads."""
 
@@ -83,7 +86,7 @@ class Incidents:
     async def seen(self, groups: Sequence[str]) -> list[Seen | None]:
         """Return, for each group, what it last said: one read, which is all that a duplicate costs."""
         values = await self.connection.call("MGET", *(self.keys.seen(group) for group in groups))
-        return [Seen(*value.split("|", 3)) if value else None for value in values]
+        return [_seen(value) for value in values]
 
     async def known(
         self, key: str, group: str, firing: Sequence[str], since_ms: int = 0, ended: Sequence[str] = ()
@@ -114,13 +117,13 @@ class Incidents:
             incident=incident,
             records=records,
             owners=dict(zip(firing, owners, strict=True)),
-            tombs={name: int(tomb) for name, tomb in zip(firing, tombs, strict=True) if tomb},
+            tombs={name: ms for name, tomb in zip(firing, tombs, strict=True) if (ms := stored_number(tomb))},
             held=held,
             turn=turn,
             recent=recent,
             storm=storm,
             apart=dict(zip(apart[::2], apart[1::2], strict=True)),
-            seen=Seen(*seen.split("|", 3)) if seen else None,
+            seen=_seen(seen),
             unreadable=condition,
         )
 
@@ -164,11 +167,39 @@ class Incidents:
         return Repeated(*orjson.loads(text)) if text else None
 
     async def incident(self, uid: str) -> Incident | None:
-        """Return the snapshot of `uid`, or None. Raises StoreAway; IncidentUnreadable: a later version wrote it."""
+        """Return the snapshot of `uid`, or None.
+
+        Raises StoreAway; IncidentUnreadable: a later version wrote it, or another one was opened in its place, to which
+        it has not given way yet.
+        """
+        incident, heir = await self._snapshot(uid)
+        if incident is not None and heir and not incident.state.over:
+            raise IncidentUnreadable(uid, incident.id)
+        return incident
+
+    async def superseded(self, uid: str) -> tuple[Incident, str] | None:
+        """Return the snapshot of `uid` and the uid of what was opened in its place; None where nothing was.
+
+        Raises StoreAway; IncidentUnreadable: it still cannot be read.
+        """
+        incident, heir = await self._snapshot(uid)
+        if incident is None or not heir:
+            return None
+        rows = await self.connection.call("HLEN", self.keys.alerts(uid))
+        if rows != len(await self.records(uid)):
+            raise IncidentUnreadable(uid, incident.id)
+        return incident, heir
+
+    async def stands(self, uid: str) -> None:
+        """Let `uid` be read again: it has given way to what was opened in its place. Raises StoreAway."""
+        await self.connection.call("HDEL", self.keys.incident(uid), "superseded")
+
+    async def _snapshot(self, uid: str) -> tuple[Incident | None, str]:
         async with self.connection.guarded() as client:
-            state, version, number = await client.hmget(self.keys.incident(uid), ["state", "version", "id"])
+            row = await client.hmget(self.keys.incident(uid), ["state", "version", "id", "superseded"])
+        state, version, number, heir = row
         try:
-            return incident_of(state, version, number) if state else None
+            return (incident_of(state, version, number) if state else None), heir or ""
         except ValueError as error:
             raise unreadable(uid, number or "", error) from None
 
@@ -181,7 +212,7 @@ class Incidents:
             (state, version, number), opened = await pipe.execute()
         if not state:
             return None
-        return partial_incident(uid, number or "", int(version), state, is_open=opened is not None, now=now)
+        return partial_incident(uid, number or "", stored_number(version), state, is_open=opened is not None, now=now)
 
     async def many(self, uids: Sequence[str]) -> list[Incident]:
         """Return the snapshots of `uids` that exist and can be read, 100 in a round trip. Raises StoreAway."""
@@ -208,7 +239,7 @@ class Incidents:
         """Return the incidents that the storm `uid` holds back, with the rank of each one's severity."""
         async with self.connection.guarded() as client:
             rows = await client.hgetall(self.keys.named(f"children:{uid}"))
-        return {name: int(rank) for name, rank in rows.items()}
+        return {name: stored_number(rank, 1) for name, rank in rows.items()}
 
     async def opened_since(self, since_ms: int) -> int:
         """Return how many have opened, or fired again and called people anew, since then.
@@ -243,10 +274,10 @@ class Incidents:
             pipe.hget(since, receiver)
             known, known_since = await pipe.execute()
             if known:
-                return int(known_since or 0)
+                return stored_number(known_since)
             if await client.sadd(self.keys.named("receivers"), receiver):
                 await client.hsetnx(since, receiver, str(at_ms))
-            return int(await client.hget(since, receiver) or 0)
+            return stored_number(await client.hget(since, receiver))
 
     async def receivers(self) -> set[str]:
         """Return the names of the Alertmanager receivers that lead here."""
@@ -324,3 +355,9 @@ class Incidents:
             index = self.keys.named("open" if open_only else "index")
             uids = await client.zrange(index, top, "-inf", desc=True, byscore=True, offset=0, num=most)
         return await self.many(uids)
+
+
+def _seen(text: str | None) -> Seen | None:
+    # In another form it is of a later version: then nothing is known, and the notification is decided about.
+    parts = text.split("|", 3) if text else []
+    return Seen(*parts) if len(parts) == SEEN_PARTS else None

@@ -7,7 +7,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `seen:<group>` | string `digest|severity|uid|id` | 30 days | commit: what a group last said |
 | `key:<correlation>` | string uid | history | commit: the open, or else the newest, incident of a correlation key |
 | `turn:<correlation>` | counter | 30 days | commit: decisions about the key, counted |
-| `inc:<uid>` | hash state, version, id, past, restored | history | commit: the snapshot |
+| `inc:<uid>` | hash state, version, id, past, restored, superseded | history | commit: the snapshot and its heir |
 | `log:<uid>` | list of events | history | commit |
 | `alerts:<uid>` | hash fingerprint -> record | history | commit: status, startsAt, digest of each alert |
 | `bodies:<uid>` | hash fingerprint -> body | history | commit: labels and annotations |

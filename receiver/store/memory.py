@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,14 +15,16 @@ from receiver.model.incident import Incident
 from receiver.model.incident_copy import IncidentCopy
 from receiver.model.incident_summary import IncidentSummary, pack
 from receiver.model.past import past_fields
-from receiver.store.change import record_of
+from receiver.store.change import packed, record_of
 from receiver.store.connection import Connection, Script
+from receiver.store.numbers import stored_number
 
 RECOVER = Script("recover", when_full=True)
 GIVE_BACK = Script("give_back")
 BOARD = Script("board")
 KEPT = 86_400
 """Seconds that the store keeps a replica's number."""
+NEWER = sys.maxsize
 CHECKED = 30
 """Seconds for which one replica alone asks Alertmanager."""
 
@@ -67,28 +70,41 @@ class StoreMemory:
         return bool(await self.connection.call("SET", name, self.me, "NX", "EX", CHECKED))
 
     async def versions(self, uids: Sequence[str]) -> dict[str, int]:
-        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway."""
+        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway.
+
+        One that only a later version can read is newer than any.
+        """
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for uid in uids:
                 pipe.hget(self.keys.incident(uid), "version")
-            return {uid: int(found or 0) for uid, found in zip(uids, await pipe.execute(), strict=True)}
+            return {
+                uid: stored_number(found, NEWER if found else 0)
+                for uid, found in zip(uids, await pipe.execute(), strict=True)
+            }
 
-    async def copies(self, uids: Sequence[str]) -> list[IncidentCopy]:
-        """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway."""
+    async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
+        """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.
+
+        `lean`: without the bodies of their alerts, of which there may be megabytes.
+        """
         async with self.connection.guarded() as client:
-            pipe = self.connection.pipeline(client)
+            # All of one at one moment: what is written back must agree with itself.
+            pipe = client.pipeline(transaction=True)
             for uid in uids:
                 pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
                 pipe.lrange(self.keys.log(uid), 0, -1)
                 pipe.hgetall(self.keys.alerts(uid))
-                pipe.hgetall(self.keys.bodies(uid))
+                if not lean:
+                    pipe.hgetall(self.keys.bodies(uid))
             rows = await pipe.execute()
+        width = 3 if lean else 4
         found = []
-        for uid, head, log, alerts, bodies in zip(uids, rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True):
-            state, version, number = head
-            if state:
-                found.append(IncidentCopy(uid, number, int(version), state, log, alerts, bodies))
+        for place, uid in enumerate(uids):
+            (state, version, number), log, alerts, *bodies = rows[width * place : width * (place + 1)]
+            if state and stored_number(version):
+                kept = {} if lean else bodies[0]
+                found.append(IncidentCopy(uid, number, int(version), state, log, alerts, kept, lean))
         return found
 
     async def give_back(
@@ -107,7 +123,12 @@ class StoreMemory:
 
         `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
         """
-        firing = [name for name, text in copy.alerts.items() if record_of(name, text).firing]
+        records = {name: record_of(name, text) for name, text in copy.alerts.items()}
+        firing = [name for name, record in records.items() if record.firing]
+        alerts: dict[str, Any] = dict(copy.alerts)
+        if copy.lean:
+            # Without its digest what an alert says is written anew as soon as somebody says it.
+            alerts = {name: packed(record.model_copy(update={"digest": ""})) for name, record in records.items()}
         pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
         header = {
             "prefix": self.keys.prefix, "uid": copy.uid, "id": copy.id, "version": copy.version,
@@ -116,11 +137,11 @@ class StoreMemory:
             "summary": pack(summary).decode(), "keys": list(incident.keys), "owners": firing,
             "parent": [incident.parent, incident.severity.rank] if incident.held == "storm" else [],
             "split": incident.key if incident.split_from else "", "timers": list(timers.items()),
-            "pages": pages, "informs": informs, "seq": incident.seq, "number": number,
+            "pages": pages, "informs": informs, "seq": incident.seq, "number": number, "lean": copy.lean,
             "n": {"events": len(copy.events), "alerts": len(copy.alerts), "bodies": len(copy.bodies)},
         }  # fmt: skip
         args: list[Any] = [orjson.dumps(header), copy.state, *copy.events]
-        for bag in (copy.alerts, copy.bodies):
+        for bag in (alerts, copy.bodies):
             for name, text in bag.items():
                 args.extend((name, text))
         return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))

@@ -9,6 +9,7 @@ from receiver.model.incident import Incident
 from receiver.model.incident_summary import IncidentSummary, unpack
 from receiver.store.connection import Script
 from receiver.store.incidents import Incidents
+from receiver.store.numbers import stored_number
 from receiver.store.steps import PARSED
 from receiver.store.stored_text import readable
 
@@ -61,7 +62,7 @@ class Summaries:
         unknown: list[str] = []
         parsed = 0
         for uid, number, version, text, state in zip(*[iter(rows)] * 5, strict=True):
-            one = unpack(uid, number, int(version), text) if text else readable(uid, state, version, number)
+            one = unpack(uid, number, stored_number(version), text) if text else readable(uid, state, version, number)
             parsed += not text
             if parsed == PARSED:
                 parsed = 0

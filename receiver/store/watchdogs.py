@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import structlog
 
 from receiver.store.connection import Connection
+from receiver.store.numbers import stored_number
 
 MOST = 100
 """Watchdogs that are told apart: more are a mistake of whoever labels them."""
@@ -40,21 +41,21 @@ class Watchdogs:
         """Return when any was last heard of, None for never. Raises StoreAway."""
         async with self.connection.guarded() as client:
             value = await client.get(self._any)
-        return int(value) if value else None
+        return stored_number(value) or None
 
     async def lasts_ms(self, by: Sequence[str]) -> dict[str, int]:
         """Return when each that the labels `by` tell apart was last heard of, by its name. Raises StoreAway."""
         async with self.connection.guarded() as client:
             found = await client.hgetall(self._each(by))
-        return {name: int(value) for name, value in found.items()}
+        return {name: ms for name, value in found.items() if (ms := stored_number(value))}
 
     async def cap(self, by: Sequence[str], now_ms: int) -> None:
         """Let none have been heard of later than now: it was written by a clock that was wrong. Raises StoreAway."""
         async with self.connection.guarded() as client:
-            if int(await client.get(self._any) or 0) > now_ms:
+            if stored_number(await client.get(self._any)) > now_ms:
                 await client.set(self._any, now_ms)
             found = await client.hgetall(self._each(by)) if by else {}
-            ahead = {name: now_ms for name, value in found.items() if int(value) > now_ms}
+            ahead = {name: now_ms for name, value in found.items() if stored_number(value) > now_ms}
             if ahead:
                 await client.hset(self._each(by), mapping=ahead)
 

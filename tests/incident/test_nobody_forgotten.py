@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import pickle
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -23,6 +26,7 @@ from tests.incident.given import POLICY, STARTS, Store, alert, at, part, policy
 
 EVENTS = ("fire", "end", "acknowledge", "mitigate", "window", "raise")
 LENGTH = 6
+DAY = 86_400
 CALLING = ("monitor", "verify", "escalate", "answer", "lapse", "join", "shelter")
 """Timers that call people, or look again whether to."""
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -56,12 +60,22 @@ class Life:
         other.store.records = {uid: dict(kept) for uid, kept in self.store.records.items()}
         return other
 
-    def live(self, event: str, gap: int) -> None:
-        """Let `gap` seconds pass, and then the event."""
-        self.now += gap
-        self._tick()
+    def live(self, event: str, gap: int, history: tuple[str, ...]) -> None:
+        """Let `gap` seconds pass, and then the event, the last of `history`; fail where nobody is called for it."""
+        self.pass_time(gap, history[:-1])
         _DO[event](self)
         self._tick()
+        self._resolve()
+        self.check(history)
+
+    def pass_time(self, seconds: int, history: tuple[str, ...]) -> None:
+        """Let time pass after `history`, and fail where nobody is called any more."""
+        self.now += seconds
+        self._tick()
+        self._resolve()
+        self.check((*history, "time passes"))
+
+    def _resolve(self) -> None:
         for incident in self.store.incidents.values():
             over = [page.key for page in incident.pages if page_action(page, incident) is Action.RESOLVE]
             self.resolved.update(over)
@@ -143,45 +157,60 @@ _DO: dict[str, Callable[[Life], None]] = {
 }
 
 
-def same(life: Life) -> tuple[object, ...]:
-    """Return what decides about how `life` goes on: of two that agree in it one is enough."""
-    stands = tuple(
+def same(life: Life) -> bytes:
+    """Return all that can decide how `life` goes on: of two that agree in everything one is enough."""
+    store = life.store
+    return pickle.dumps(
         (
-            one.state, one.resume, one.severity, one.held, one.held_until is not None, one.flapping, one.proposed,
-            one.firing, _before(life, one.monitoring_at), _before(life, one.resolved_at), one.ladder.since is not None,
-            tuple(_before(life, end) for end in one.ends),
-            tuple((page_action(page, one), page.person, page.ring == one.ring, page.withdrawn,
-                   page.seq > one.hushed, page.key in life.resolved, _before(life, page.at)) for page in one.pages),
+            life.window, life.firing, life.starts, life.worst, sorted(life.resolved),
+            [one.model_dump_json() for one in store.incidents.values()],
+            sorted(store.pointers.items()), sorted(store.owners.items()), sorted(store.tombs.items()),
+            [(group, repr(waiting), until) for group, (waiting, until) in sorted(store.held.items())],
+            [(uid, [one.model_dump_json() for one in kept.values()]) for uid, kept in sorted(store.records.items())],
         )
-        for one in life.store.incidents.values()
     )  # fmt: skip
-    holds = tuple(_before(life, until) for _, until in life.store.held.values())
-    records = tuple(
-        (record.firing, record.severity, record.starts_ms - round(at(life.now).timestamp() * 1000))
-        for kept in life.store.records.values() for record in kept.values()
-    )  # fmt: skip
-    return life.window, life.firing, life.worst, life.now - life.starts, stands, holds, records
 
 
-def _before(life: Life, moment: datetime | None) -> float | None:
-    return (at(life.now) - moment).total_seconds() if moment is not None else None
+Ways = dict[bytes, tuple[Life, tuple[str, ...]]]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("gap", [61, 1200])
 def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> None:
-    ways: dict[tuple[object, ...], tuple[Life, tuple[str, ...]]] = {(): (Life(), ())}
-    states = set()
+    """All histories of at most `LENGTH` events, each `gap` seconds after the one before; none is left out."""
+    ways: Ways = {b"": (Life(), ())}
+    states, stood_for = set(), {b"": 1}
     for _ in range(LENGTH):
-        after: dict[tuple[object, ...], tuple[Life, tuple[str, ...]]] = {}
-        for life, history in ways.values():
+        after: Ways = {}
+        counts: Counter[bytes] = Counter()
+        for name, (life, history) in ways.items():
             for event in EVENTS:
                 other = life.copy()
-                other.live(event, gap)
-                other.check((*history, event))
-                after.setdefault(same(other), (other, (*history, event)))
+                other.live(event, gap, (*history, event))
+                told = same(other)
+                after.setdefault(told, (other, (*history, event)))
+                counts[told] += stood_for[name]
                 states.update(one.state for one in other.store.incidents.values())
-        ways = after
+        ways, stood_for = after, counts
+    assert sum(stood_for.values()) == len(EVENTS) ** LENGTH, "every history is among them"
     assert {State.OPEN, State.ACKNOWLEDGED, State.MONITORING} <= states, "the histories reach what they are about"
+    for life, history in ways.values():
+        life.pass_time(DAY, (*history, "a day"))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("gaps", [(61, 1200)])
+def test_nor_where_some_follow_at_once_and_others_late(gaps: tuple[int, ...]) -> None:
+    """All histories of at most four events, each as long after the one before as any of `gaps`."""
+    ways: Ways = {b"": (Life(), ())}
+    for _ in range(4):
+        after: Ways = {}
+        for life, history in ways.values():
+            for event, gap in itertools.product(EVENTS, gaps):
+                other, told = life.copy(), (*history, f"{gap} s, {event}")
+                other.live(event, gap, told)
+                after.setdefault(same(other) + b"%d" % other.now, (other, told))
+        ways = after
 
 
 @settings(max_examples=150, deadline=None)
@@ -189,8 +218,7 @@ def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> 
 def test_however_much_time_passes_between_them(events: list[tuple[str, int]]) -> None:
     life, history = Life(), tuple[str, ...]()
     for event, gap in events:
-        life.live(event, gap)
         history = (*history, f"{gap} s, {event}")
-        life.check(history)
+        life.live(event, gap, history)
     for uid, incident in life.store.incidents.items():
         assert replay(life.store.logs[uid]) == incident

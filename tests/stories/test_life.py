@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.incident.verdict import Outcome
 from receiver.model.command import Acknowledge, PageContact
 from receiver.model.incident import State
@@ -138,6 +140,7 @@ async def test_an_end_before_its_beginning_opens_nothing_at_once(world: World) -
     assert world.rung() == ["alice"]
 
 
+@pytest.mark.killed_in_turn
 async def test_cut_notifications_resolve_nothing(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH), alert("Other"), truncated=3))
@@ -148,9 +151,32 @@ async def test_cut_notifications_resolve_nothing(world: World) -> None:
     assert world.sent("resolve") == world.sent("acknowledge") == []
 
 
+@pytest.mark.killed_in_turn
 async def test_a_cut_notification_of_one_tenant_pages(world: World) -> None:
     await world.open()
-    await world.post(notification(alert("AuthFailing", labels={"tenant": "acme"}), truncated=50))
+    auth = alert("AuthFailing", labels={"tenant": "acme"})
+    await world.post(notification(auth, truncated=50))
+    assert ((await world.incidents())[0].severity, world.rung()) == ("SEV-2", ["alice"])
+    # What is shown changes, and what is cut off stays: the next replica caps nothing either.
+    await world.forward("5m")
+    await world.post(notification(auth, alert("AuthFailing", labels={"tenant": "acme", "pod": "b"}), truncated=49))
+    await world.forward("11m")
+    (incident,) = await world.incidents()
+    assert (incident.severity, incident.state) == ("SEV-2", State.OPEN)
+    assert "eng-lead" in world.rung(), "nobody has answered"
+    await world.post(notification(alert("AuthFailing", labels={"tenant": "acme"}, firing=False), truncated=50))
+    await world.forward("1h")
+    assert (await world.incidents())[0].state is State.OPEN
+
+
+@pytest.mark.killed_in_turn
+async def test_a_whole_notification_of_one_tenant_pages_nobody_until_it_is_cut(world: World) -> None:
+    await world.open()
+    auth = alert("AuthFailing", labels={"tenant": "acme"})
+    await world.post(notification(auth))
+    await world.forward("5m")
+    assert ((await world.incidents())[0].severity, world.rung()) == ("SEV-3", [])
+    await world.post(notification(auth, truncated=50))
     assert ((await world.incidents())[0].severity, world.rung()) == ("SEV-2", ["alice"])
 
 

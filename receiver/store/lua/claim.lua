@@ -19,7 +19,8 @@ for _, member in ipairs(taken) do
   if ARGV[6] ~= '1' then
     redis.call('HSET', p .. 'row:' .. member, 'token', ARGV[4], 'until', now + lease)
     redis.call('HDEL', p .. 'row:' .. member, 'wait')
-    redis.call('HINCRBY', p .. 'row:' .. member, 'tries', 1)
+    local counted = redis.pcall('HINCRBY', p .. 'row:' .. member, 'tries', 1)
+    if type(counted) == 'table' then redis.call('HSET', p .. 'row:' .. member, 'tries', 1) end
   end
 end
 return taken

@@ -14,6 +14,7 @@
 --          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
 --          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
 --          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
+--          supersedes (uid of an incident that cannot be read, and that this new one is opened for, or ""),
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
 --          past (JSON: what figures need of the incident, model/past.py),
@@ -49,7 +50,7 @@ if writes then
     if recent - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf') >= h.storm[1] then return {'stale'} end
   end
 end
-if #h.turn > 0 and tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') ~= h.turn[2] then return {'stale'} end
+if #h.turn > 0 and (tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') or 0) ~= h.turn[2] then return {'stale'} end
 for _, pair in ipairs(h.keys) do
   if (redis.call('GET', p .. 'key:' .. pair[1]) or '') ~= pair[2] then return {'stale'} end
 end
@@ -138,7 +139,7 @@ if writes then
   for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
     local put = {}
     for j = i, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1, 2 do
-      if ARGV[j + 1] == '' or h.into ~= '' or takes then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
+      if ARGV[j + 1] == '' or h.into ~= '' or takes or ARGV[j + 1] == h.supersedes then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
     end
     if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
   end
@@ -165,6 +166,12 @@ if writes then
   for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
     redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
   end
+  -- Whoever reads it later lets it give way first. Whoever has read it before decides again.
+  if h.supersedes ~= '' and redis.call('EXISTS', p .. 'inc:' .. h.supersedes) == 1 then
+    redis.call('HSET', p .. 'inc:' .. h.supersedes, 'superseded', h.uid)
+    redis.pcall('HINCRBY', p .. 'inc:' .. h.supersedes, 'version', 1)
+    redis.call('ZADD', p .. 'due:timer', h.now + h.lease, h.supersedes .. ' superseded')
+  end
   commit = redis.call('INCR', p .. 'commits')
   redis.call('ZADD', p .. 'changed', commit, h.uid)
 
@@ -185,7 +192,7 @@ if writes then
       if score then redis.call('ZADD', p .. 'due:' .. lane, score, member) end
     end
     -- Leased by somebody who is sending: its completion sees that `last` has moved on. Told to wait by the vendor: it waits.
-    local idle = tonumber(was[1] or '0') <= h.now and tonumber(was[3] or '0') <= h.now
+    local idle = (tonumber(was[1] or '0') or 0) <= h.now and (tonumber(was[3] or '0') or 0) <= h.now
     if row[7] ~= '' then
       redis.call('RPUSH', p .. 'receipts:' .. h.uid, row[7])
       redis.call('LTRIM', p .. 'receipts:' .. h.uid, -500, -1)
@@ -198,7 +205,7 @@ if writes then
       redis.call('ZADD', p .. 'due:' .. lane, 'NX', h.now + row[9], member)
     elseif idle then
       redis.call('HSET', key, 'token', h.token, 'until', h.now + h.lease)
-      redis.call('HINCRBY', key, 'tries', 1)
+      if type(redis.pcall('HINCRBY', key, 'tries', 1)) == 'table' then redis.call('HSET', key, 'tries', 1) end
       redis.call('ZADD', p .. 'due:' .. lane, h.now + h.lease, member)
       leased[#leased + 1] = member
     end

@@ -53,12 +53,13 @@ if outcome == 'done' then
   return 'done'
 end
 if outcome == 'later' then
-  redis.call('HINCRBY', KEYS[1], 'tries', -1)
+  redis.pcall('HINCRBY', KEYS[1], 'tries', -1)
   if ARGV[10] == '1' then redis.call('HSET', KEYS[1], 'wait', ARGV[9]) end
   redis.call('ZADD', due, tonumber(ARGV[9]), member)
   return 'again'
 end
-redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+-- A count in a form of a later version begins anew.
+if type(redis.pcall('HINCRBY', KEYS[1], 'attempts', 1)) == 'table' then redis.call('HSET', KEYS[1], 'attempts', 1) end
 if outcome == 'again' then
   if ARGV[10] == '1' then redis.call('HSET', KEYS[1], 'wait', ARGV[9]) end
   redis.call('ZADD', due, tonumber(ARGV[9]), member)

@@ -6,13 +6,14 @@
 --          summary (JSON or ""), keys = [correlation, ...], owners = [fingerprint, ...],
 --          parent = [uid, severity rank] or [] (the storm that it is held back by), split (its correlation key, where it
 --          was split off, or ""), timers = [[member, ms or 0], ...], pages and informs = [[member, lane, destination JSON], ...], seq,
---          number = {prefix, width, suffix}, n = {events, alerts, bodies}
+--          number = {prefix, width, suffix}, lean (bool: what its alerts say is not known, and stays as far as it is there),
+--          n = {events, alerts, bodies}
 -- ARGV[2]  state, JSON
 -- ARGV[3..] events, then fingerprint and record of alerts, fingerprint and body of bodies
 -- reply    its id, or "" where the store knows this version or a later one
 local h = cjson.decode(ARGV[1])
 local p = h.prefix
-if tonumber(redis.call('HGET', KEYS[1], 'version') or '0') >= h.version then return '' end
+if (tonumber(redis.call('HGET', KEYS[1], 'version') or '0') or h.version) >= h.version then return '' end
 local id = h.id
 local other = redis.call('HGET', p .. 'ids', id)
 if other and other ~= h.uid and redis.call('EXISTS', p .. 'inc:' .. other) == 1 then
@@ -22,7 +23,8 @@ redis.call('HSET', KEYS[1], 'state', ARGV[2], 'version', h.version, 'id', id, 'p
 redis.call('HSET', p .. 'ids', id, h.uid)
 redis.call('ZADD', p .. 'index', h.opened, h.uid)
 if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
-for _, name in ipairs({'log:', 'alerts:', 'bodies:'}) do redis.call('DEL', p .. name .. h.uid) end
+for _, name in ipairs({'log:', 'alerts:'}) do redis.call('DEL', p .. name .. h.uid) end
+if not h.lean then redis.call('DEL', p .. 'bodies:' .. h.uid) end
 local at = 3
 local function put(command, key, count, width)
   for i = at, at + count * width - 1, 500 * width do

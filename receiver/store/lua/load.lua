@@ -29,7 +29,7 @@ local own = redis.call('GET', KEYS[1]) or ''
 local uid = own
 local one = count > 0 and owners[1] or ''
 for i = 2, count do if owners[i] ~= one then one = '' end end
-local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0')
+local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0') or 0
 local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
 local since = ARGV[count + 5]
 local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
@@ -84,4 +84,5 @@ if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, rec
 local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id')
 if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
 local records = redis.call('HGETALL', p .. 'alerts:' .. uid)
-return {own, uid, inc[1], tonumber(inc[2]), inc[3], records, owners, tombs, held, turn, recent, storm, apart, seen}
+-- A version that is no number is of a later version: it cannot be read, which is for the reader to say.
+return {own, uid, inc[1], tonumber(inc[2] or '') or '?', inc[3] or '', records, owners, tombs, held, turn, recent, storm, apart, seen}

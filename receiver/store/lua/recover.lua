@@ -18,5 +18,5 @@ end
 if tonumber(redis.call('GET', p .. 'commits') or '0') < tonumber(ARGV[3]) then
   redis.call('SET', p .. 'commits', ARGV[3])
 end
-if tonumber(ARGV[4]) > tonumber(was[2] or '0') then redis.call('HSET', KEYS[1], 'until', ARGV[4]) end
+if tonumber(ARGV[4]) > (tonumber(was[2] or '0') or 0) then redis.call('HSET', KEYS[1], 'until', ARGV[4]) end
 return epoch
