@@ -172,6 +172,9 @@ class Replica:
         self.hang_detector = HangDetector(
             self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
         )
+        self.monitor.stood_still_until = self.hang_detector.stood_still_until
+        self.work.unstored.stood_still_until = self.hang_detector.stood_still_until
+        self.pages.doubtful = lambda: self.monitor.away and not self.monitor.surely_away
         self.intake.adopting = lambda: len(self.refused)
         self.refused.spawn = self.pages.spawn = self.work.spawn
         self.refused.in_doubt = self.work.unheard.uids

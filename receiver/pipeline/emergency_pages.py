@@ -52,10 +52,12 @@ class EmergencyPage:
     attempts: int = 0
     accepted: bool = False
     busy: bool = False
+    lets: Callable[[], bool] = lambda: True
+    """Returns whether it may be sent now: not while it is being adopted, nor once the store answers."""
 
 
 class EmergencyPages:
-    """The emergency pages of this replica, by their key."""
+    """The emergency pages of this replica, by channel and key."""
 
     def __init__(self, mirror: IncidentCache, clock: Clock, metrics: Metrics) -> None:
         """Nobody was paged yet."""
@@ -64,10 +66,14 @@ class EmergencyPages:
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
+        self.doubtful: Callable[[], bool] = lambda: False
+        """Returns whether it is not known any more that the store is away: then nothing is sent."""
+        self.lets_storm: Callable[[], bool] = lambda: True
+        """As EmergencyPage.lets, for the pages of a storm."""
         self.storm: list[EmergencyPage] = []
         """The pages of the one storm that stands for all that is above the limit."""
         self.storm_began: datetime | None = None
-        self._pages: dict[str, EmergencyPage] = {}
+        self._pages: dict[tuple[str, str], EmergencyPage] = {}
         self._episodes: dict[str, int] = {}
         """By correlation key, that of its first page: a group that shrinks keeps its page keys."""
         self._paged: dict[str, datetime] = {}
@@ -127,16 +133,17 @@ class EmergencyPages:
 
     def add(self, page: Page, incident: Incident, text: str = "") -> EmergencyPage:
         """Send `page` with the next `send`, and return how far it gets; `text` as in EmergencyPage."""
-        one = self._pages.get(page.key)
+        name = (page.channel, page.key)
+        one = self._pages.get(name)
         if one is None:
-            one = self._pages[page.key] = EmergencyPage(page, incident, self.clock.monotonic(), text)
+            one = self._pages[name] = EmergencyPage(page, incident, self.clock.monotonic(), text)
         return one
 
     def drop(self, pages: Iterable[EmergencyPage]) -> None:
         """Forget pages of an incident's escalation; what is known of the emergency pages of its group stays."""
         for one in pages:
             if one.text:
-                self._pages.pop(one.page.key, None)
+                self._pages.pop((one.page.channel, one.page.key), None)
 
     def _page_storm(self, setting: Setting, now: datetime) -> None:
         # A moment later than the first, so that one page lists what comes at once.
@@ -151,7 +158,9 @@ class EmergencyPages:
         for page in storm_pages(severity, setting.policy, self.storm_began, now):
             title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
             incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
-            self.storm.append(self.add(page, incident))
+            one = self.add(page, incident)
+            one.lets = self.lets_storm
+            self.storm.append(one)
 
     async def adopt_storm(self, intake: Intake, setting: Setting, now: datetime) -> None:
         """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
@@ -174,15 +183,18 @@ class EmergencyPages:
     def forget(self, pages: Iterable[EmergencyPage]) -> None:
         """Forget pages that were adopted, or never will be."""
         for one in pages:
-            self._pages.pop(one.page.key, None)
+            self._pages.pop((one.page.channel, one.page.key), None)
             self._episodes.pop(one.incident.key, None)
 
     def send(self, setting: Setting, now: datetime) -> None:
         """Start an attempt at each page that is due. One that hangs keeps no other waiting."""
+        if self.doubtful():
+            return
         self._page_storm(setting, now)
         free = AT_ONCE - sum(one.busy for one in self._pages.values())
         moment = self.clock.monotonic()
-        due = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
+        waiting = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
+        due = [one for one in waiting if one.lets()]
         for one in sorted(due, key=lambda one: one.attempts)[: max(0, free)]:
             one.busy = True
             self.spawn("emergency", partial(self._send, one, setting, now))

@@ -88,6 +88,8 @@ class UnstoredPages:
         """Runs a step beside the caller."""
         self.resume: Callable[[Claimed, float], None]
         """Sends a row as usual again, if not after a monotonic time."""
+        self.stood_still_until: Callable[[float], float] = lambda least: -math.inf
+        """Returns the monotonic end of the last time in which this process stood still for so many seconds or more."""
         self._pages: dict[str, UnstoredPage] = {}
         self._postponed: dict[str, UnstoredPage] = {}
         """Pages that this replica has put off, and whose lease it has given back: the store has them."""
@@ -167,6 +169,9 @@ class UnstoredPages:
             self._settle(now)
             return
         self._back_at = now
+        self._leave_to_others()
+        if not self.monitor.surely_gone:
+            return
         for member, one in list(self._pages.items()):
             if one.completion is None and not one.busy and now - one.since > LIMIT:
                 log.error("page_given_up_without_store", id=member)
@@ -176,6 +181,16 @@ class UnstoredPages:
         for one in sorted(waiting, key=lambda one: one.attempts)[: max(0, free)]:
             one.busy = True
             self.spawn("unstored", partial(self._send, one))
+
+    def _leave_to_others(self) -> None:
+        # What was leased before this process stood still for a whole lease may have been sent, and resolved, by others:
+        # its row has to be read again first.
+        still = self.stood_still_until(self.setting().lease.total_seconds())
+        for member, one in list(self._pages.items()):
+            before = one.since < still or -math.inf < one.latest < still
+            if one.completion is None and not one.busy and before:
+                log.warning("page_waits_for_store", id=member, reason="this process stood still for a whole lease")
+                del self._pages[member]
 
     def _settle(self, now: float) -> None:
         sent = []
