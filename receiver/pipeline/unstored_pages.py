@@ -21,6 +21,7 @@ from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
+from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice
 from receiver.pipeline.cancelled_pages import CANCELLED, number_of
 from receiver.pipeline.deliver import PAGE_WAIT, AttemptMade, ReceiptNotStored
@@ -117,7 +118,7 @@ class UnstoredPages:
         sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not Outcome.AGAIN
         if channel is None or not (channel.keyed or sent):
             return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
-        self._remember(row)
+        self.remember(row)
         now = self.clock.monotonic()
         known = self._pages.get(row.member)
         made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)
@@ -131,13 +132,14 @@ class UnstoredPages:
             return  # it was sent before
         self._pages[row.member] = made
 
-    def _remember(self, row: Claimed) -> None:
-        # The state that came with a row of another replica's commit, where none as new is kept.
+    def remember(self, row: Claimed) -> Incident | None:
+        """Keep the state that came with a row where none as new is kept; return the incident as it is known here."""
         known = self.snapshots.get(row.uid)
         if row.snapshot is not None and (known is None or known.version < int(row.snapshot[1])):
             incident = readable(row.uid, *row.snapshot)
             if incident is not None:
                 self.snapshots.keep(incident)
+        return self.snapshots.get(row.uid) if row.uid else None
 
     def postpone(self, row: Claimed, wait: float, tried: bool) -> None:
         """Remember a page that is due again in `wait` seconds: should the store be away then, it is tried without it.

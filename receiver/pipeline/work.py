@@ -93,6 +93,7 @@ class Work:
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.steps: UnstoredSteps
         self.deliver.postponed = self.unstored.postpone
+        self.deliver.at_hand = self.unstored.remember
         self.intake: Intake
         self.recovery = StoreRecovery(
             setting, incidents=incidents, due=due, cache=mirror, follower=self.follower, clock=clock, metrics=metrics
