@@ -177,6 +177,7 @@ class Replica:
         self.pages.doubtful = lambda: self.monitor.away and not self.monitor.surely_away
         self.intake.adopting = lambda: len(self.refused)
         self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.work.deliver.sent_before = self.pages.accepted_lately
         self.refused.in_doubt = self.work.unheard.uids
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over

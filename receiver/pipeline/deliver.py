@@ -130,6 +130,8 @@ class Deliver:
         """What a page elsewhere may show of an incident."""
         self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
+        self.sent_before: Callable[[str, str], bool] = lambda channel, key: False
+        """Returns whether this replica has sent a page without the store which the vendor has accepted."""
         self.at_hand: Callable[[Claimed], Incident | None] = lambda row: None
         """Returns the incident of a row as this replica knew it when the row was leased; None where it does not."""
         self.postponed: Callable[[Claimed, float, bool], None] = lambda row, seconds, tried: None
@@ -157,6 +159,9 @@ class Deliver:
         if notice is None:
             await self.overtaken(row, incident, now)
             return
+        if row.to.paging and _calls(notice) and self._sent_before(row):
+            await self._done(row, notice, incident if whole else None, Receipt(ref=notice.key))
+            return
         if row.attempts >= SPOILED - 2:
             notice = plain(notice) if row.memory.get("spoiled") else notice
         if await self._held_back(row, notice, channel, now, latest - IN_TIME):
@@ -182,6 +187,9 @@ class Deliver:
         if row.uid and (why := cancelled_because(row, incident)) and not said_before(row.memory):
             more = {"memory": {**row.memory, CANCELLED: why}, "receipt": cancellation(row, incident, why, now)}
         await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last, **more)
+
+    def _sent_before(self, row: Claimed) -> bool:
+        return "sent" not in row.memory and self.sent_before(row.to.channel, row.to.address)
 
     def resting(self, setting: Setting) -> list[str]:
         """Return the names of the channels that ring people and are given a rest."""

@@ -31,6 +31,8 @@ STUCK_WAIT = 30.0
 LONGEST_WAIT = 30.0
 """Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
 
+REMEMBERED, FOR = 4000, 15 * 60.0
+"""Accepted pages that are remembered, and for how many seconds: none of them is sent again by its row."""
 GATHER = 1.0
 """Seconds from the first group above the limit of storm control to the page that lists them."""
 NAMED = 20
@@ -79,6 +81,8 @@ class EmergencyPages:
         self._paged: dict[str, datetime] = {}
         """When each correlation key was paged first, while the storm's time lasts."""
         self._held_back: dict[str, Incident] = {}
+        self._accepted: dict[tuple[str, str], float] = {}
+        """When pages were accepted (monotonic), also of those that were adopted since, the oldest first."""
         self._storm_since: float | None = None
 
     @property
@@ -180,6 +184,11 @@ class EmergencyPages:
             found.setdefault(one.incident.key, []).append((one.page, one.accepted))
         return dict(found)
 
+    def accepted_lately(self, channel: str, key: str) -> bool:
+        """Return whether the vendor has accepted a page from this replica that was sent without the store."""
+        at = self._accepted.get((channel, key))
+        return at is not None and self.clock.monotonic() - at < FOR
+
     def forget(self, pages: Iterable[EmergencyPage]) -> None:
         """Forget pages that were adopted, or never will be."""
         for one in pages:
@@ -239,6 +248,9 @@ class EmergencyPages:
             outcome = error.reason
         else:
             one.accepted = True
+            self._accepted[one.page.channel, one.page.key] = self.clock.monotonic()
+            if len(self._accepted) > REMEMBERED:
+                del self._accepted[next(iter(self._accepted))]
         self.metrics.deliveries.labels(one.page.channel, "trigger", outcome).inc()
         self.metrics.emergency_pages.labels("accepted" if one.accepted else "failed").inc()
         log.critical(
