@@ -179,6 +179,7 @@ class Replica:
         self.refused.spawn = self.pages.spawn = self.work.spawn
         self.work.deliver.sent_before = self.pages.accepted_lately
         self.refused.in_doubt = self.work.unheard.uids
+        self.refused.doubted_groups = self.work.unheard.groups
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over
         storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)

@@ -16,7 +16,7 @@ import structlog
 from receiver.clock import Clock
 from receiver.incident.beginning import settled
 from receiver.incident.emergency import PAGED, first_episode
-from receiver.incident.verdict import Part
+from receiver.incident.verdict import Outcome, Part
 from receiver.metrics import Metrics
 from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.incident import Page
@@ -133,6 +133,8 @@ class RefusedNotifications:
         """Runs a step beside the caller."""
         self.in_doubt: Callable[[], Container[str]] = frozenset
         """Returns the uids of commits of this replica whose answer did not come."""
+        self.doubted_groups: Callable[[], Container[str]] = frozenset
+        """Returns the groups that these commits are of."""
         self.all_settled: Callable[[], None] = lambda: None
         """Called when nothing is owed any more."""
         self.stopping = False
@@ -417,9 +419,15 @@ class RefusedNotifications:
             debt.failed_from = began if not condition.ours else -math.inf
             self.monitor.failed(condition)
             return
+        if answer.foremost.outcome is Outcome.DUPLICATE and self._doubted(debt):
+            return  # stored by a commit of this replica, which does not have its pages yet: it asks for them
         log.info("refused_notification_stored", outcome=answer.foremost.outcome, incident=answer.foremost.incident)
         if debt.version == version:
             self._forget(debt)
+
+    def _doubted(self, debt: Debt) -> bool:
+        doubted = self.doubted_groups()
+        return any(part.group in doubted for part in debt.parts or ())
 
     async def _adopt(self, debt: Debt) -> None:
         began, version = self.clock.monotonic(), debt.version

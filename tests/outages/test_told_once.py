@@ -31,6 +31,7 @@ async def test_it_is_stored_when_the_store_is_back_and_its_end_as_well(tmp_path:
 
         await until(stored, "an incident of each")
         assert not made.triggers(held), "a window holds it"
+        await made.back()
         for probe in (held, known):
             await made.taken(probe, 1, firing=False)
         await made.nothing_open(3)
