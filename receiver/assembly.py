@@ -75,6 +75,8 @@ def make_setting(
         namespace=config.redis.namespace,
         directory=replace(config.directory, overrides=overrides_of(posted)),
         pagers=tuple((name, channel.kind) for name, channel in channels.items() if channel.paging),
+        keyed=frozenset(name for name, channel in channels.items() if channel.paging and channel.keyed),
+        mute=frozenset(name for name, channel in channels.items() if channel.paging and not channel.wakes),
         informs=where("informs"),
         tickets=where("tickets"),
         public=where("publishes"),

@@ -174,9 +174,14 @@ class Replica:
         self.hang_detector = HangDetector(
             self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
         )
+        self.monitor.stood_still_until = self.hang_detector.stood_still_until
+        self.work.unstored.stood_still_until = self.hang_detector.stood_still_until
+        self.pages.doubtful = lambda: self.monitor.away and not self.monitor.surely_away
         self.intake.adopting = lambda: len(self.refused)
         self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.work.deliver.sent_before = self.pages.accepted_lately
         self.refused.in_doubt = self.work.unheard.uids
+        self.refused.doubted_groups = self.work.unheard.groups
         self.work.attach(self.intake)
         self.work.asking[HAND_OVER] = self.respond.hand_over
         superseded = SupersededIncidents(lambda: self.setting, self.incidents, self.intake)

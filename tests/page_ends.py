@@ -38,10 +38,15 @@ def _unended(client: Any, prefix: str, uid: str, name: str) -> list[str]:
     if client.hexists(f"{prefix}inc:{uid}", "restored") or '"merged":true' in state:
         return []  # an archive keeps receipts and no rows; pages of a merged incident went on with the other one
     logged = [one for one in map(orjson.loads, client.lrange(name, 0, -1)) if one["kind"] in MADE]
-    pages = [one["data"]["page"] | {"seq": one["seq"]} for one in logged]
+    pages: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in logged:
+        # A page that one replica has sent with the store and another without it has two events, and is one page.
+        page = one["data"]["page"]
+        known = pages.setdefault((page["channel"], page["key"]), page | {"seqs": set()})
+        known["seqs"].add(one["seq"])
     receipts = [orjson.loads(one) for one in client.lrange(f"{prefix}receipts:{uid}", 0, -1)]
-    ends = {page["key"]: ending(client, prefix, uid, page, receipts) for page in pages}
-    return [f"{uid}: {key}" for key, end in ends.items() if end is None]
+    ends = {name: ending(client, prefix, uid, page, receipts) for name, page in pages.items()}
+    return [f"{uid}: {channel} {key}" for (channel, key), end in ends.items() if end is None]
 
 
 def ending(client: Any, prefix: str, uid: str, page: dict[str, Any], receipts: list[dict[str, Any]]) -> str | None:
@@ -55,5 +60,9 @@ def ending(client: Any, prefix: str, uid: str, page: dict[str, Any], receipts: l
         return "dead letter"
     if row and client.zscore(f"{prefix}due:{row['lane']}", member) is not None:
         return "owed"
-    reasons = [one["cancelled"] for one in receipts if one.get("cancelled") and one.get("page") == page["seq"]]
+    reasons = [
+        one["cancelled"]
+        for one in receipts
+        if one.get("cancelled") and one.get("page") in page.get("seqs", (page["seq"],))
+    ]
     return f"cancelled: {reasons[-1]}" if reasons else None

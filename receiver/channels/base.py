@@ -106,6 +106,8 @@ class Channel(ABC, Generic[S]):
     """Seconds until a search at the vendor finds what it has taken: no repetition looks for it earlier."""
     keyed: ClassVar[bool] = False
     """Whether the vendor takes a page with a known key for the page that it has: it may be sent without the store."""
+    wakes: ClassVar[bool] = True
+    """Whether a page by it can wake somebody: what cannot stands for no other channel."""
     groups: ClassVar[bool] = False
     """Has user groups, whose members can be set."""
 

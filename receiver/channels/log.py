@@ -26,6 +26,7 @@ class Log(Channel[LogSettings]):
     Settings: ClassVar[type[ChannelSettings]] = LogSettings
     paging: ClassVar[bool] = True
     keyed: ClassVar[bool] = True  # a line that is written twice wakes nobody
+    wakes: ClassVar[bool] = False
     informs: ClassVar[bool] = True
 
     def missing(self) -> str | None:

@@ -38,6 +38,10 @@ class Policy:
     monitor_for: timedelta
     auto_resolve: bool
     reopen_within: timedelta
+    keyed: frozenset[str] = frozenset()
+    """Those of them whose vendor takes a page with a known key for the page that it has."""
+    mute: frozenset[str] = frozenset()
+    """Those of them that wake nobody: the log."""
     zone: str = "UTC"
     """The zone of business hours."""
     calm_for: timedelta = timedelta(minutes=15)

@@ -51,7 +51,8 @@ def _set(incident: Incident, event: Event) -> dict[str, Any]:
 
 def _paged(incident: Incident, event: Event) -> dict[str, Any]:
     page = Page.model_validate(event.data["page"]).model_copy(update={"seq": event.seq})
-    if event.kind is Kind.EMERGENCY_PAGED and any(known.key == page.key for known in incident.pages):
+    same = any((known.channel, known.key) == (page.channel, page.key) for known in incident.pages)
+    if event.kind is Kind.EMERGENCY_PAGED and same:
         return {}  # sent without the store by one replica and with it by another: one page
     return {"pages": (*incident.pages, page)}
 

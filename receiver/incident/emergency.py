@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 from receiver.incident.audience import Policy, asked, episode_of, pages
@@ -62,8 +62,8 @@ def emergency_pages(
         paged.extend(before)
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
     made = _pages(policy, severity, key=key, episode=episode, ring=ring, paged=before, now=now)
-    done = {page.key for page in paged}
-    return [page for page in made if page.key not in done]
+    done = {(page.channel, page.key) for page in paged}
+    return [page for page in made if (page.channel, page.key) not in done]
 
 
 def first_episode(part: Part, known: Incident | None, began: int | None = None) -> int:
@@ -103,7 +103,27 @@ def _pages(
 ) -> list[Page]:
     wanted = asked(policy, policy.directory.severity(severity).page, now)
     made, _ = pages(policy, wanted, key=key, episode=episode, ring=ring, paged=paged, step="emergency", now=now)
-    return made
+    return sent_without_store(made, policy.keyed, policy.mute)
+
+
+def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Container[str] = ()) -> list[Page]:
+    """Return which of `pages` are sent without the store, in their order.
+
+    Of each person those by channels in `keyed`, whose vendor takes the same page of two replicas for one; where a
+    person has none, the first. Channels in `mute` wake nobody: they are used as well, and stand for no other.
+    """
+    audible = [page for page in pages if page.channel not in mute]
+    reached = {page.person for page in audible if page.channel in keyed}
+    first: dict[str, Page] = {}
+    for page in audible:
+        first.setdefault(page.person, page)
+
+    def goes(page: Page) -> bool:
+        if page.channel in mute or page.channel in keyed:
+            return True
+        return page.person not in reached and first[page.person] is page
+
+    return [page for page in pages if goes(page)]
 
 
 def _closed_over(known: Incident, firing: Iterable[Alert], severity: Severity) -> bool:

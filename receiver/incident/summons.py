@@ -30,9 +30,10 @@ def adopt(draft: Draft, adopted: Sequence[Page], *, again: bool = False) -> None
     that has ended there: a replica that was cut off did not know of it.
     """
     incident = draft.incident
-    known = set() if again else {p.key for p in incident.pages if p.ring == incident.ring and not p.withdrawn}
+    valid = [page for page in incident.pages if page.ring == incident.ring and not page.withdrawn]
+    known = set() if again else {(page.channel, page.key) for page in valid}
     for page in adopted:
-        if page.key not in known:
+        if (page.channel, page.key) not in known:
             draft.add(
                 Kind.EMERGENCY_PAGED,
                 "emergency",

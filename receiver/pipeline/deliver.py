@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -49,9 +49,13 @@ SLOT = "slot"
 """In a row's memory: its turn within the vendor's quota."""
 DETOUR_AFTER = 5.0
 """Seconds after which a page that is not through takes the second road, at its second failure at the latest."""
+IN_TIME = 0.1
+"""Seconds before its lease is too near its end at which a page goes out with what is at hand."""
 OK = Circuit()
 
 log = structlog.get_logger("receiver.delivery")
+
+T = TypeVar("T")
 
 
 class ReceiptNotStored(StoreAway):
@@ -70,6 +74,25 @@ class AttemptMade(StoreAway):
     """Something that follows a send could not be done; what was sent is not sent again at once."""
 
     condition = "after_send"
+
+
+def _calls(notice: Notice | None) -> bool:
+    return notice is not None and notice.action is Action.TRIGGER
+
+
+async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
+    """Return the answer to what was `asked` of the store; None where it has not come by monotonic `until`.
+
+    It is not cancelled: what it writes may be written later. Raises what it raises.
+    """
+    if until == math.inf:
+        return await asked
+    task = asyncio.ensure_future(asked)
+    done, _ = await asyncio.wait({task}, timeout=max(0.0, until - clock.monotonic()))
+    if not done:
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody waits for it any more
+        return None
+    return task.result()
 
 
 class Aside(Protocol):
@@ -107,6 +130,10 @@ class Deliver:
         """What a page elsewhere may show of an incident."""
         self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
+        self.sent_before: Callable[[str, str], bool] = lambda channel, key: False
+        """Returns whether this replica has sent a page without the store which the vendor has accepted."""
+        self.at_hand: Callable[[Claimed], Incident | None] = lambda row: None
+        """Returns the incident of a row as this replica knew it when the row was leased; None where it does not."""
         self.postponed: Callable[[Claimed, float, bool], None] = lambda row, seconds, tried: None
         """Told of a page that is due again in so many seconds, and whether it was tried before."""
         self.keys = RefusedKeys(setting, due)
@@ -127,14 +154,17 @@ class Deliver:
             return
         if not row.whole:
             row = replace(row, to=row.to.model_copy(update={"paging": channel.paging}))
-        incident, lines, whole = await self._read(row, setting, now)
+        incident, lines, whole = await self._read(row, setting, now, latest - IN_TIME)
         notice = await self._notice(row, incident, lines, channel, setting, now)
         if notice is None:
             await self.overtaken(row, incident, now)
             return
+        if row.to.paging and _calls(notice) and self._sent_before(row):
+            await self._done(row, notice, incident if whole else None, Receipt(ref=notice.key))
+            return
         if row.attempts >= SPOILED - 2:
             notice = plain(notice) if row.memory.get("spoiled") else notice
-        if await self._held_back(row, notice, channel, now):
+        if await self._held_back(row, notice, channel, now, latest - IN_TIME):
             return
         if self.clock.monotonic() > latest:
             log.info("lease_expired", id=row.member)
@@ -158,11 +188,16 @@ class Deliver:
             more = {"memory": {**row.memory, CANCELLED: why}, "receipt": cancellation(row, incident, why, now)}
         await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last, **more)
 
+    def _sent_before(self, row: Claimed) -> bool:
+        return "sent" not in row.memory and self.sent_before(row.to.channel, row.to.address)
+
     def resting(self, setting: Setting) -> list[str]:
         """Return the names of the channels that ring people and are given a rest."""
         return [name for name, one in setting.channels.items() if one.paging and self.circuits.get(name, OK).open]
 
-    async def _held_back(self, row: Claimed, notice: Notice, channel: Channel[Any], now: datetime) -> bool:
+    async def _held_back(
+        self, row: Claimed, notice: Notice, channel: Channel[Any], now: datetime, until: float
+    ) -> bool:
         # Put off without an attempt: while the vendor rests (a page never waits for that), or until its quota allows.
         circuit, wait_ms, memory = self.circuits.get(row.to.channel, OK), 0, dict(row.memory)
         if not row.to.paging and not circuit.lets(now) and circuit.until is not None:
@@ -172,7 +207,10 @@ class Deliver:
         turn = int(memory.pop(SLOT, 0))
         if not wait_ms and (quotas := channel.quotas(notice)):
             most = PAGE_ASKS if row.to.paging else INFORM_ASKS
-            wait_ms, turn = await self.pace.draw(row.to.channel, quotas, to_ms(now), turn, most)
+            drawn = self.pace.draw(row.to.channel, quotas, to_ms(now), turn, most)
+            # A page whose lease ends before a slow store has answered goes out: the vendor says whether it is too much.
+            calls = row.to.paging and _calls(notice)
+            wait_ms, turn = await in_time(drawn, until if calls else math.inf, self.clock) or (0, 0)
         if not wait_ms:
             return False
         if turn:
@@ -191,7 +229,7 @@ class Deliver:
             log.warning("circuit", channel=name, open=circuit.open)
 
     async def _read(
-        self, row: Claimed, setting: Setting, now: datetime
+        self, row: Claimed, setting: Setting, now: datetime, until: float
     ) -> tuple[Incident | None, tuple[AlertLine, ...] | None, bool]:
         # The incident, the alerts of a page, and whether the incident could be read as it is.
         if not row.whole and not (row.to.paging and row.uid and row.attempts):
@@ -203,9 +241,14 @@ class Deliver:
             return await incidents.incident(uid), None, True
         try:
             # All of a page at once: a store that takes half a second a command must not take two for it.
-            incident, records, bodies = await asyncio.gather(
-                incidents.incident(uid), incidents.records(uid), incidents.bodies(uid)
-            )
+            asked = asyncio.gather(incidents.incident(uid), incidents.records(uid), incidents.bodies(uid))
+            # With a store so slow that the lease ends before it answers, no replica would ever send it.
+            known = self.at_hand(row) if until < math.inf else None
+            calls = known is not None and _calls(page_notice(row, known, setting, now))
+            if calls and await in_time(asked, until, self.clock) is None:
+                log.warning("page_sent_as_leased", id=row.member)
+                return known, (), True
+            incident, records, bodies = await asked
         except IncidentUnreadable:
             # First a replica of the version that has written it may take it; then it is paged as far as it can be read.
             incident = await self.unreadable.to_page(row, setting.policy, now) if row.attempts else None

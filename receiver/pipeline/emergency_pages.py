@@ -31,6 +31,8 @@ STUCK_WAIT = 30.0
 LONGEST_WAIT = 30.0
 """Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
 
+REMEMBERED, FOR = 4000, 15 * 60.0
+"""Accepted pages that are remembered, and for how many seconds: none of them is sent again by its row."""
 GATHER = 1.0
 """Seconds from the first group above the limit of storm control to the page that lists them."""
 NAMED = 20
@@ -52,10 +54,12 @@ class EmergencyPage:
     attempts: int = 0
     accepted: bool = False
     busy: bool = False
+    lets: Callable[[], bool] = lambda: True
+    """Returns whether it may be sent now: not while it is being adopted, nor once the store answers."""
 
 
 class EmergencyPages:
-    """The emergency pages of this replica, by their key."""
+    """The emergency pages of this replica, by channel and key."""
 
     def __init__(self, mirror: IncidentCache, clock: Clock, metrics: Metrics) -> None:
         """Nobody was paged yet."""
@@ -64,15 +68,21 @@ class EmergencyPages:
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
+        self.doubtful: Callable[[], bool] = lambda: False
+        """Returns whether it is not known any more that the store is away: then nothing is sent."""
+        self.lets_storm: Callable[[], bool] = lambda: True
+        """As EmergencyPage.lets, for the pages of a storm."""
         self.storm: list[EmergencyPage] = []
         """The pages of the one storm that stands for all that is above the limit."""
         self.storm_began: datetime | None = None
-        self._pages: dict[str, EmergencyPage] = {}
+        self._pages: dict[tuple[str, str], EmergencyPage] = {}
         self._episodes: dict[str, int] = {}
         """By correlation key, that of its first page: a group that shrinks keeps its page keys."""
         self._paged: dict[str, datetime] = {}
         """When each correlation key was paged first, while the storm's time lasts."""
         self._held_back: dict[str, Incident] = {}
+        self._accepted: dict[tuple[str, str], float] = {}
+        """When pages were accepted (monotonic), also of those that were adopted since, the oldest first."""
         self._storm_since: float | None = None
 
     @property
@@ -127,16 +137,17 @@ class EmergencyPages:
 
     def add(self, page: Page, incident: Incident, text: str = "") -> EmergencyPage:
         """Send `page` with the next `send`, and return how far it gets; `text` as in EmergencyPage."""
-        one = self._pages.get(page.key)
+        name = (page.channel, page.key)
+        one = self._pages.get(name)
         if one is None:
-            one = self._pages[page.key] = EmergencyPage(page, incident, self.clock.monotonic(), text)
+            one = self._pages[name] = EmergencyPage(page, incident, self.clock.monotonic(), text)
         return one
 
     def drop(self, pages: Iterable[EmergencyPage]) -> None:
         """Forget pages of an incident's escalation; what is known of the emergency pages of its group stays."""
         for one in pages:
             if one.text:
-                self._pages.pop(one.page.key, None)
+                self._pages.pop((one.page.channel, one.page.key), None)
 
     def _page_storm(self, setting: Setting, now: datetime) -> None:
         # A moment later than the first, so that one page lists what comes at once.
@@ -151,7 +162,9 @@ class EmergencyPages:
         for page in storm_pages(severity, setting.policy, self.storm_began, now):
             title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
             incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
-            self.storm.append(self.add(page, incident))
+            one = self.add(page, incident)
+            one.lets = self.lets_storm
+            self.storm.append(one)
 
     async def adopt_storm(self, intake: Intake, setting: Setting, now: datetime) -> None:
         """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
@@ -171,18 +184,26 @@ class EmergencyPages:
             found.setdefault(one.incident.key, []).append((one.page, one.accepted))
         return dict(found)
 
+    def accepted_lately(self, channel: str, key: str) -> bool:
+        """Return whether the vendor has accepted a page from this replica that was sent without the store."""
+        at = self._accepted.get((channel, key))
+        return at is not None and self.clock.monotonic() - at < FOR
+
     def forget(self, pages: Iterable[EmergencyPage]) -> None:
         """Forget pages that were adopted, or never will be."""
         for one in pages:
-            self._pages.pop(one.page.key, None)
+            self._pages.pop((one.page.channel, one.page.key), None)
             self._episodes.pop(one.incident.key, None)
 
     def send(self, setting: Setting, now: datetime) -> None:
         """Start an attempt at each page that is due. One that hangs keeps no other waiting."""
+        if self.doubtful():
+            return
         self._page_storm(setting, now)
         free = AT_ONCE - sum(one.busy for one in self._pages.values())
         moment = self.clock.monotonic()
-        due = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
+        waiting = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
+        due = [one for one in waiting if one.lets()]
         for one in sorted(due, key=lambda one: one.attempts)[: max(0, free)]:
             one.busy = True
             self.spawn("emergency", partial(self._send, one, setting, now))
@@ -227,6 +248,9 @@ class EmergencyPages:
             outcome = error.reason
         else:
             one.accepted = True
+            self._accepted[one.page.channel, one.page.key] = self.clock.monotonic()
+            if len(self._accepted) > REMEMBERED:
+                del self._accepted[next(iter(self._accepted))]
         self.metrics.deliveries.labels(one.page.channel, "trigger", outcome).inc()
         self.metrics.emergency_pages.labels("accepted" if one.accepted else "failed").inc()
         log.critical(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,6 +21,8 @@ TURN = 0.5
 """Seconds between two signs of life of the loop."""
 STILL = 5.0
 """Seconds without a sign of life after which what has waited meanwhile may be old: its senders have given up."""
+LATE = 2.0
+"""Seconds without a sign of life after which what was known of the outside before may have changed."""
 CATCHES_UP = 1.0
 """Seconds after that in which such requests are read."""
 
@@ -59,6 +63,8 @@ class HangDetector:
         self._turns = 0
         self._turned_at: float | None = None
         self._caught_up_at = 0.0
+        self._stops: deque[tuple[float, float]] = deque(maxlen=100)
+        """The end and the length of each time in which the process stood still, the oldest first."""
         self._timer: asyncio.TimerHandle | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,10 +86,23 @@ class HangDetector:
         now = self.clock.monotonic()
         return now < self._caught_up_at or (self._turned_at is not None and now - self._turned_at > STILL)
 
+    def stood_still_until(self, least: float = LATE) -> float:
+        """Return the monotonic end of the last time in which this process stood still for `least` seconds or more.
+
+        What was found out before it may have changed. It is now where that has only just ended; -inf: never.
+        """
+        now = self.clock.monotonic()
+        if self._turned_at is not None and now - self._turned_at >= max(least, LATE):
+            return now
+        return next((end for end, length in reversed(self._stops) if length >= least), -math.inf)
+
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         now = self.clock.monotonic()
-        if self._turned_at is not None and now - self._turned_at > STILL:
+        still = now - self._turned_at if self._turned_at is not None else 0.0
+        if still > STILL:
             self._caught_up_at = now + CATCHES_UP
+        if still >= LATE:
+            self._stops.append((now, still))
         self._turned_at = now
         self._turns += 1
         self._timer = loop.call_later(TURN, self._turn, loop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -140,8 +140,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
-        self.unheard: Callable[[str, float, str], None] = lambda token, began, uid: None
-        """Told of each commit that was sent and not answered: its token, when (monotonic), and of which incident."""
+        self.unheard: Callable[[str, float, str, Iterable[str]], None] = lambda token, began, uid, groups: None
+        """Told of each commit that was sent and not answered: token, when (monotonic), of which incident and groups."""
         self.adopting: Callable[[], int] = lambda: 0
         """How many groups wait to be stored that were refused, or paged without the store."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
@@ -499,7 +499,7 @@ class Intake:
             raise
         finally:
             if not heard:
-                self.unheard(token, began, change.incident.uid if change.incident else "")
+                self.unheard(token, began, change.incident.uid if change.incident else "", change.seen)
         return done, began
 
     def _put_off(self) -> int:

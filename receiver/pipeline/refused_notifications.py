@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import structlog
 from receiver.clock import Clock
 from receiver.incident.beginning import settled
 from receiver.incident.emergency import PAGED, first_episode
-from receiver.incident.verdict import Part
+from receiver.incident.verdict import Outcome, Part
 from receiver.metrics import Metrics
 from receiver.model.alert import BadNotification, Notification, parse_notification
 from receiver.model.incident import Page
@@ -58,6 +59,9 @@ SETTLED = 10_000
 """Groups of which it is known when a notification was stored last."""
 UNKNOWN = 9
 """The rank of one that was not judged yet."""
+SENT_AGAIN = 3 * 60.0
+"""Seconds in which Alertmanager sends again what was refused and still fires, at the latest: it waits for 90 s at most.
+Of what it could never tell of it does not tell the end either."""
 LARGE = 200
 """Alerts above which a notification is judged in a thread."""
 
@@ -71,8 +75,8 @@ class Debt:
     notification: Notification
     since: float
     """Monotonic seconds of the group's first refusal."""
-    received: float = 0.0
-    """Monotonic seconds at which the notification was refused."""
+    received: float
+    """The same, of the notification that is kept, the newest."""
     version: int = 0
     """How often a newer notification of the group has replaced it."""
     body: bytes = b""
@@ -87,12 +91,14 @@ class Debt:
     """By correlation key, of what fired when it was refused first: a group that shrinks keeps its page keys."""
     next_at: float = 0.0
     busy: bool = False
-    store_failed: bool = False
-    """Whether the last attempt failed because of the store, and not because of this process."""
+    failed_from: float = -math.inf
+    """When the last attempt began that failed because of the store, and not because of this process (monotonic)."""
     decided: bool = False
     """Whether it was decided whom to page for it without the store."""
     capped: bool = False
     """Whether the page of a storm stands for it."""
+    ended: Notification | None = None
+    """The refused notification that says that all of it has ended since its people were paged."""
     pages: list[EmergencyPage] = field(default_factory=list)
     errors: int = 0
     """Attempts that failed for a reason that nobody has thought of."""
@@ -127,6 +133,8 @@ class RefusedNotifications:
         """Runs a step beside the caller."""
         self.in_doubt: Callable[[], Container[str]] = frozenset
         """Returns the uids of commits of this replica whose answer did not come."""
+        self.doubted_groups: Callable[[], Container[str]] = frozenset
+        """Returns the groups that these commits are of."""
         self.all_settled: Callable[[], None] = lambda: None
         """Called when nothing is owed any more."""
         self.stopping = False
@@ -144,6 +152,8 @@ class RefusedNotifications:
         self._busy = 0
         self._added = asyncio.Event()
         self._adopting_storm = False
+        monitor.came_back.append(self._store_back)
+        pages.lets_storm = lambda: not self._adopting_storm
 
     def __len__(self) -> int:
         """Return how many groups are owed."""
@@ -153,11 +163,16 @@ class RefusedNotifications:
         """Keep a notification that was refused. A newer one of the same group replaces it, and keeps its beginning."""
         group = group_name(notification)
         known = self._debts.get(group)
-        if known is not None and known.notification == notification:
-            return  # its sender repeats it
+        if known is not None and known.notification == notification and known.ended is None:
+            known.received = self.clock.monotonic()  # its sender repeats it
+            return
         if known is not None and known.pages and not any(alert.firing for alert in notification.alerts):
-            return  # nothing is resolved without the store; the resolve is sent again once it is back
-        if known is None and (len(self._debts) >= MOST or self._bytes + len(body) > MOST_BYTES):
+            # Nothing is resolved without the store. It is kept, since it may not be sent again: Alertmanager does not
+            # tell of an end where it could never tell of the beginning.
+            known.ended = notification
+            return
+        full = len(self._debts) >= MOST or self._bytes + len(body) > MOST_BYTES
+        if known is None and full and not self._make_room(len(body)):
             log.error("refused_notification_dropped", kept=len(self._debts), receiver=notification.receiver[:200])
             return
         if known is not None:
@@ -165,10 +180,21 @@ class RefusedNotifications:
             self._bytes += len(body) - len(known.body)
             known.notification, known.body, known.parts, known.decided = notification, body, None, False
             known.version += 1
+            known.ended, known.received = None, self.clock.monotonic()
         else:
             self._bytes += len(body)
-            self._debts[group] = Debt(notification, self.clock.monotonic(), body=body, first=notification)
+            now = self.clock.monotonic()
+            self._debts[group] = Debt(notification, now, now, body=body, first=notification)
         self._added.set()
+
+    def _make_room(self, size: int) -> bool:
+        # What pages nobody is sent again, and gives way to what may page somebody.
+        while len(self._debts) >= MOST or self._bytes + size > MOST_BYTES:
+            idle = next((debt for debt in self._debts.values() if _waits_only(debt)), None)
+            if idle is None:
+                return False
+            self._forget(idle)
+        return True
 
     def add_unread(self, body: bytes) -> None:
         """Keep a body that this process was too busy to read: it is judged later, and is a debt where it pages."""
@@ -289,21 +315,37 @@ class RefusedNotifications:
             return False
         if self.clock.monotonic() - debt.since < setting.emergency_after.total_seconds():
             return False
-        return debt.store_failed or self.monitor.away
+        return self._store_refuses(debt) or self.monitor.surely_away
+
+    def _store_refuses(self, debt: Debt) -> bool:
+        # What was found out before this process stood still may have changed.
+        return debt.failed_from > self.monitor.stood_still_until()
+
+    def _lets(self, debt: Debt) -> bool:
+        # Where the store answers, the commit settles it, which knows whether the alert has ended.
+        return not debt.busy and (self.monitor.surely_away or self._store_refuses(debt))
+
+    def _store_back(self, now: datetime) -> None:
+        for debt in self._debts.values():
+            if debt.pages:
+                debt.failed_from = -math.inf
 
     def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
         debt.decided = True
         made, debt.capped = self.pages.decide(debt.parts or (), setting, now, debt.episodes, self.in_doubt())
+        for page in made:
+            page.lets = partial(self._lets, debt)
         debt.pages.extend(made)
-        if not debt.pages and not debt.capped:
-            self._forget(debt)  # somebody was paged for it already, or nobody is to be
-        else:
-            debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
+        # Where somebody was paged for it already, or nobody is to be, it is stored all the same once that can be done.
+        debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
 
     def _start(self) -> None:
         now = self.clock.monotonic()
         if not self._order or self._added.is_set() or now - self._ordered_at >= ORDERED:
             self._added.clear()
+            for debt in [debt for debt in self._debts.values() if _waits_only(debt)]:
+                if now - debt.received > SENT_AGAIN:
+                    self._forget(debt)  # all of it has ended
             self._ordered_at, self._order = now, deque(self._ordered(now))
         if self.pages.storm and not self.monitor.away:
             self._start_storm()
@@ -312,12 +354,12 @@ class RefusedNotifications:
     def _ordered(self, now: float) -> list[Debt]:
         waiting = [debt for debt in self._debts.values() if not debt.busy and now >= debt.next_at]
         if self.monitor.away:
-            # What was paged waits for the store; what was not is tried all the same.
+            # What was paged, or is not to be, waits for the store; what was not decided is tried all the same.
             waiting = [debt for debt in waiting if not debt.decided]
         elif self.pages.storm:
             # First the incident of the storm: what is part of it joins it, and pages nobody by itself.
             waiting = [debt for debt in waiting if not debt.capped]
-        return sorted(waiting, key=lambda debt: (debt.capped, bool(debt.pages), debt.rank, debt.since))
+        return sorted(waiting, key=_turn)
 
     def _start_next(self) -> None:
         # Also as soon as an attempt has ended: thousands that are owed do not wait for the next look at them.
@@ -356,7 +398,8 @@ class RefusedNotifications:
         except Exception:
             # Nothing that the store or the load explains: after three it is paged without being stored.
             debt.errors += 1
-            debt.store_failed = debt.store_failed or debt.errors >= ERRORS
+            if debt.errors >= ERRORS:
+                debt.failed_from = self.clock.monotonic()
             raise
         finally:
             debt.busy = False
@@ -369,7 +412,8 @@ class RefusedNotifications:
         whole = self.setting().emergency_after.total_seconds()
         left = whole - (self.clock.monotonic() - debt.since)
         limit = max(LEAST, left) if left > 0 else whole
-        debt.next_at = self.clock.monotonic() + AGAIN
+        began = self.clock.monotonic()
+        debt.next_at = began + AGAIN
         version = debt.version
         try:
             try:
@@ -379,23 +423,42 @@ class RefusedNotifications:
                 # Where this process has too little time, its own steps took it, and not the store.
                 raise (Overloaded if self.late() else StoreSlow)(f"no commit within {limit:g} s") from None
         except StoreAway as condition:
-            debt.store_failed = not condition.ours
+            debt.failed_from = began if not condition.ours else -math.inf
             self.monitor.failed(condition)
             return
+        if answer.foremost.outcome is Outcome.DUPLICATE and self._doubted(debt):
+            return  # stored by a commit of this replica, which does not have its pages yet: it asks for them
         log.info("refused_notification_stored", outcome=answer.foremost.outcome, incident=answer.foremost.incident)
         if debt.version == version:
             self._forget(debt)
 
+    def _doubted(self, debt: Debt) -> bool:
+        doubted = self.doubted_groups()
+        return any(part.group in doubted for part in debt.parts or ())
+
     async def _adopt(self, debt: Debt) -> None:
-        debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
-        version = debt.version
+        began, version = self.clock.monotonic(), debt.version
 
         async def adopt() -> None:
             adopted = self.pages.adopted(debt.pages)
-            answer = await self.intake.accept(debt.notification, self.clock.now(), released=True, adopted=adopted)
+            try:
+                answer = await self.intake.accept(debt.notification, self.clock.now(), released=True, adopted=adopted)
+                if debt.ended is not None and debt.version == version:
+                    await self.intake.accept(debt.ended, self.clock.now())
+            except Overloaded:
+                debt.tries -= 1  # what this process had no time for says nothing of the page
+                raise
             log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(debt.pages))
 
-        if not await survived("adopt", adopt, self.metrics, self.intake.due.probe):
+        try:
+            done = await survived("adopt", adopt, self.metrics, self.intake.due.probe)
+        except StoreAway:
+            debt.failed_from = began
+            raise
+        finally:
+            # From its end: what the vendor has not accepted is tried in between.
+            debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
+        if not done:
             debt.tries += 1
             if debt.tries < ADOPT_TRIES:
                 return
@@ -414,6 +477,17 @@ class RefusedNotifications:
             del self._debts[group]
             self._bytes -= len(debt.body)
             self.pages.forget(debt.pages)
+
+
+def _turn(debt: Debt) -> tuple[bool, bool, bool, int, float]:
+    # Last what a storm holds back; of what was paged first what nobody has accepted: it is sent again by the store.
+    sent = all(page.accepted for page in debt.pages)
+    return debt.capped, bool(debt.pages), bool(debt.pages) and sent, debt.rank, debt.since
+
+
+def _waits_only(debt: Debt) -> bool:
+    # Whether nobody is paged for it, so that it only waits to be stored.
+    return debt.decided and not debt.pages and not debt.capped and not debt.busy
 
 
 def group_name(notification: Notification) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -75,8 +76,12 @@ class StoreMonitor:
         """Monotonic seconds since when it is away; None while it answers."""
         self.came_back: list[Callable[[datetime], None]] = []
         """Called with the time when the store is back."""
+        self.stood_still_until: Callable[[], float] = lambda: -math.inf
+        """Returns the monotonic time at which this process last stood still; -inf: never."""
         self._state = StoreState()
         self._full = False
+        self._failed_from = -math.inf
+        """When the last probe that failed began (monotonic)."""
         self._wake = asyncio.Event()
 
     @property
@@ -93,6 +98,19 @@ class StoreMonitor:
     def gone(self) -> bool:
         """Whether it is away and nothing at all can be written."""
         return self._state.away and not self._full
+
+    @property
+    def surely_away(self) -> bool:
+        """Whether it is away by a probe that began after this process last stood still.
+
+        What was known before that may have changed: nothing is sent without the store on the strength of it.
+        """
+        return self._state.away and self._failed_from > self.stood_still_until()
+
+    @property
+    def surely_gone(self) -> bool:
+        """Whether it is surely away, and nothing at all can be written."""
+        return self.surely_away and not self._full
 
     @property
     def suspect(self) -> bool:
@@ -119,6 +137,7 @@ class StoreMonitor:
 
     async def check(self) -> None:
         """Probe once, and take the result into account."""
+        began = self.clock.monotonic()
         condition = await self._probe()
         if condition is None:
             self._full = False
@@ -126,6 +145,7 @@ class StoreMonitor:
         elif not condition.ours:
             # A server that refuses everything new for want of memory may take what frees and marks.
             self._full = isinstance(condition, StoreFull) and await self._marks()
+            self._failed_from = began
             self._take(self._state.failed(probe=True), condition)
 
     async def _marks(self) -> bool:

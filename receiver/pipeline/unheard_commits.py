@@ -6,7 +6,7 @@ duplicate, and no other replica may take the pages before the lease has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import orjson
 
@@ -31,14 +31,27 @@ class UnheardCommits:
         self.setting = setting
         self._began: dict[str, float] = {}
         self._uids: dict[str, str] = {}
+        self._groups: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any is to be asked about."""
+        return bool(self._began)
 
     def uids(self) -> set[str]:
         """Return the uids of the incidents that they are of."""
         return {self._uids[token] for token in self._began}
 
-    def add(self, token: str, began: float, uid: str = "") -> None:
-        """Note a commit of the incident `uid` under `token`, sent at monotonic `began`, that nothing was heard of."""
-        self._began[token], self._uids[token] = began, uid
+    def groups(self) -> set[str]:
+        """Return the groups whose notifications they have stored, if they were written."""
+        return {group for groups in self._groups.values() for group in groups}
+
+    def add(self, token: str, began: float, uid: str = "", groups: Iterable[str] = ()) -> None:
+        """Note a commit that nothing was heard of: of the incident `uid`, under `token`, sent at monotonic `began`.
+
+        `groups`: whose notification it would have stored.
+        """
+        self._began[token], self._uids[token], self._groups[token] = began, uid, tuple(groups)
         if len(self._began) > MOST:
             self._forget(next(iter(self._began)))
 
@@ -59,6 +72,7 @@ class UnheardCommits:
 
     def _forget(self, token: str) -> float | None:
         self._uids.pop(token, None)
+        self._groups.pop(token, None)
         return self._began.pop(token, None)
 
     async def _replies(self, tokens: list[str]) -> list[str | None]:

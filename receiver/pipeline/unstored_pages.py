@@ -21,6 +21,7 @@ from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
+from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice
 from receiver.pipeline.cancelled_pages import CANCELLED, number_of
 from receiver.pipeline.deliver import PAGE_WAIT, AttemptMade, ReceiptNotStored
@@ -88,6 +89,8 @@ class UnstoredPages:
         """Runs a step beside the caller."""
         self.resume: Callable[[Claimed, float], None]
         """Sends a row as usual again, if not after a monotonic time."""
+        self.stood_still_until: Callable[[float], float] = lambda least: -math.inf
+        """Returns the monotonic end of the last time in which this process stood still for so many seconds or more."""
         self._pages: dict[str, UnstoredPage] = {}
         self._postponed: dict[str, UnstoredPage] = {}
         """Pages that this replica has put off, and whose lease it has given back: the store has them."""
@@ -115,7 +118,7 @@ class UnstoredPages:
         sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not Outcome.AGAIN
         if channel is None or not (channel.keyed or sent):
             return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
-        self._remember(row)
+        self.remember(row)
         now = self.clock.monotonic()
         known = self._pages.get(row.member)
         made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)
@@ -129,13 +132,14 @@ class UnstoredPages:
             return  # it was sent before
         self._pages[row.member] = made
 
-    def _remember(self, row: Claimed) -> None:
-        # The state that came with a row of another replica's commit, where none as new is kept.
+    def remember(self, row: Claimed) -> Incident | None:
+        """Keep the state that came with a row where none as new is kept; return the incident as it is known here."""
         known = self.snapshots.get(row.uid)
         if row.snapshot is not None and (known is None or known.version < int(row.snapshot[1])):
             incident = readable(row.uid, *row.snapshot)
             if incident is not None:
                 self.snapshots.keep(incident)
+        return self.snapshots.get(row.uid) if row.uid else None
 
     def postpone(self, row: Claimed, wait: float, tried: bool) -> None:
         """Remember a page that is due again in `wait` seconds: should the store be away then, it is tried without it.
@@ -167,6 +171,9 @@ class UnstoredPages:
             self._settle(now)
             return
         self._back_at = now
+        self._leave_to_others()
+        if not self.monitor.surely_gone:
+            return
         for member, one in list(self._pages.items()):
             if one.completion is None and not one.busy and now - one.since > LIMIT:
                 log.error("page_given_up_without_store", id=member)
@@ -176,6 +183,16 @@ class UnstoredPages:
         for one in sorted(waiting, key=lambda one: one.attempts)[: max(0, free)]:
             one.busy = True
             self.spawn("unstored", partial(self._send, one))
+
+    def _leave_to_others(self) -> None:
+        # What was leased before this process stood still for a whole lease may have been sent, and resolved, by others:
+        # its row has to be read again first.
+        still = self.stood_still_until(self.setting().lease.total_seconds())
+        for member, one in list(self._pages.items()):
+            before = one.since < still or -math.inf < one.latest < still
+            if one.completion is None and not one.busy and before:
+                log.warning("page_waits_for_store", id=member, reason="this process stood still for a whole lease")
+                del self._pages[member]
 
     def _settle(self, now: float) -> None:
         sent = []

@@ -100,7 +100,7 @@ class UnstoredSteps:
         """While the store is away: begin what is due. Once it is back: record what was sent, forget the rest."""
         if self.monitor.gone:
             self._back_at = self.clock.monotonic()
-            if self._long_enough():
+            if self.monitor.surely_gone and self._long_enough():
                 self._begin()
             return
         for uid, step in list(self._steps.items()):
@@ -145,7 +145,7 @@ class UnstoredSteps:
                     return
             if step.answered:
                 log.info("escalation_waits", incident=step.incident.id, reason="answered at the pager")
-            elif self.monitor.gone:
+            elif self.monitor.surely_gone:
                 self._page(step, setting)
         finally:
             step.busy = False
@@ -171,10 +171,15 @@ class UnstoredSteps:
         for page in keyed:
             sent = page.model_copy(update={"note": NOTE})
             text = f"[{step.incident.severity}] {NOTE}: {step.incident.title} ({step.incident.label})"
-            step.pages.append((page, self.pages.add(sent, draft.incident, text)))
+            one = self.pages.add(sent, draft.incident, text)
+            one.lets = self._lets
+            step.pages.append((page, one))
         people = [page.person for page in keyed]
         log.critical("escalated_without_store", incident=step.incident.id, people=people)
         self.pages.send(setting, now)
+
+    def _lets(self) -> bool:
+        return self.monitor.surely_gone
 
     async def _record(self, step: UnstoredStep) -> None:
         step.tries += 1

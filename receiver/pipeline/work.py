@@ -84,7 +84,7 @@ class Work:
         self._tasks: set[asyncio.Task[None]] = set()
         self._leased: list[tuple[str, str, float]] = []
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
-        self._fetching = False
+        self._fetching = self._asking = False
         self.unheard = UnheardCommits(due.connection, clock, setting)
         self._stopping = asyncio.Event()
         self.snapshots = IncidentSnapshots(mirror, incidents)
@@ -93,6 +93,7 @@ class Work:
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
         self.steps: UnstoredSteps
         self.deliver.postponed = self.unstored.postpone
+        self.deliver.at_hand = self.unstored.remember
         self.intake: Intake
         self.recovery = StoreRecovery(
             setting, incidents=incidents, due=due, cache=mirror, follower=self.follower, clock=clock, metrics=metrics
@@ -171,13 +172,16 @@ class Work:
         """Look once: follow the store's clock, learn what changed, start what is due."""
         self.unstored.run_once()
         self.steps.run_once()
+        if self.unheard.waiting and not self._asking:
+            # Also while the store is away: one that is merely slow has the pages, and nobody else sends them.
+            self._asking = True
+            self.spawn("fetch", self._ask_unheard, Lane.BEAT)
         if self.monitor.gone:
             # What waits for its turn waits for the person, not for the store.
             for row, latest in self.pool.take_waiting():
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
             return
         self.pool.refill_all()
-        self._leased += await self.unheard.take()
         self._fetch_soon()
         self._refresh_soon()
         if not self._loaded:
@@ -288,6 +292,13 @@ class Work:
 
     def _resume(self, row: Claimed, latest: float) -> None:
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
+
+    async def _ask_unheard(self) -> None:
+        try:
+            self._leased += await self.unheard.take()
+        finally:
+            self._asking = False
+        self._fetch_soon()
 
     def _fetch_soon(self) -> None:
         if self._leased and not self._fetching:

@@ -3,7 +3,7 @@
 `python -m tests.fakes --ledger FILE --port-file FILE [--port N] [--hook-secret S] [--rate-limits]` serves PagerDuty at
 `/v2/enqueue`, Slack at `/api/<method>` and a hook at `/hook`, all on one port of the loopback, until SIGTERM. The port
 file is written, and the port printed, once it answers. `POST /_script/<pagerduty|slack|hook>` takes a list of Answer
-objects as JSON.
+objects as JSON, and forgets those that wait where it is empty.
 """
 
 from __future__ import annotations

@@ -233,7 +233,10 @@ class Site:
 
     async def _take_script(self, request: web.Request) -> web.Response:
         vendor = next(vendor for vendor in self.vendors if vendor.name == request.match_info["vendor"])
-        vendor.script.extend(Answer(**answer) for answer in await request.json())
+        answers = [Answer(**answer) for answer in await request.json()]
+        if not answers:
+            vendor.script.clear()
+        vendor.script.extend(answers)
         return web.json_response({"waiting": len(vendor.script)})
 
     async def _unexpected(self, request: web.Request) -> web.Response:

@@ -152,7 +152,7 @@ class Fakes(Program):
         return self._entries
 
     async def script(self, vendor: str, *answers: dict[str, Any]) -> None:
-        """Let the next requests to a vendor be answered so."""
+        """Let the next requests to a vendor be answered so, and without any answer as usual from now on."""
         async with aiohttp.ClientSession() as session:
             answer = await session.post(f"{self.url}/_script/{vendor}", json=list(answers))
             assert answer.status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,4 +77,24 @@ async def test_a_process_that_stood_still_knows_so_for_a_moment() -> None:
         assert made.stood_still() is stood_still
     clock.forward("1s")
     assert not made.stood_still()
+    made.stop()
+
+
+async def test_it_is_known_when_a_process_stood_still_for_how_long() -> None:
+    clock = FakeClock(datetime(2026, 11, 23, tzinfo=UTC))
+    made, loop = HangDetector(clock, lambda: 0.0, lambda why: None), asyncio.get_running_loop()
+    made._turn(loop)
+    assert made.stood_still_until() == -math.inf
+    clock.forward(timedelta(seconds=20))
+    assert made.stood_still_until(12.0) == clock.monotonic(), "also before the loop's own sign of life"
+    made._turn(loop)
+    long = clock.monotonic()
+    clock.forward(timedelta(seconds=3))
+    made._turn(loop)
+    short = clock.monotonic()
+    clock.forward(timedelta(seconds=0.5))
+    made._turn(loop)
+    assert (made.stood_still_until(), made.stood_still_until(12.0), made.stood_still_until(60.0)) == (
+        short, long, -math.inf
+    )  # fmt: skip
     made.stop()

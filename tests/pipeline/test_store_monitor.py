@@ -89,3 +89,34 @@ async def test_it_goes_away_and_comes_back_and_says_so(
     assert not one.monitor.away
     assert one.metrics.registry.get_sample_value("receiver_store_up") == 1
     assert called == [world.clock.now()]
+
+
+async def test_what_was_known_before_the_process_stood_still_has_to_be_found_out_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, still = (await world.open()).one, [0.0]
+    monitor = one.monitor
+    monitor.stood_still_until = lambda: still[0]
+
+    async def unreachable(limit: float) -> None:
+        raise StoreUnreachable("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.connection, "round_trips", unreachable)
+        for _ in range(2):
+            world.clock.forward("1s")
+            await monitor.check()
+        assert (monitor.surely_away, monitor.surely_gone, one.pages.doubtful()) == (True, True, False)
+        world.clock.forward("20s")
+        still[0] = world.clock.monotonic()
+        assert (monitor.away, monitor.surely_away, monitor.surely_gone, one.pages.doubtful()) == (
+            True, False, False, True
+        )  # fmt: skip
+        world.clock.forward("1s")
+        await monitor.check()
+        assert (monitor.surely_away, one.pages.doubtful()) == (True, False)
+    still[0] = world.clock.monotonic()
+    for _ in range(2):
+        world.clock.forward("1s")
+        await monitor.check()
+    assert (monitor.away, one.pages.doubtful()) == (False, False)

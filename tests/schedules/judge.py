@@ -37,6 +37,8 @@ class Attempt:
     answered: float
     status: int | None
     """None: no answer."""
+    alerts: tuple[tuple[int, bool, float], ...] = ()
+    """What it says of each alert: its number, whether it fires, and since when."""
 
     @property
     def taken(self) -> bool:
@@ -101,7 +103,8 @@ class Verdict:
     judged: int = 0
     """Spells that lasted long enough for a page to be owed."""
     untold: int = 0
-    """Groups of which the sender never told the end: Alertmanager is silent about what it could never tell of."""
+    """Groups of which the sender never told the end of some alert: Alertmanager is silent about what it could never
+    tell of, and what it tells later of the group does not name it. Absence never resolves (surfaces.md)."""
     pages: int = 0
 
     @property
@@ -127,7 +130,7 @@ def judge(ledgers: Ledgers) -> Verdict:
             verdict.pages += len({call.key for call in calls})
             _open_throughout(f"{group} {person}", spells, calls, ledgers, verdict)
             _once(f"{group} {person}", spells, calls, ledgers, verdict)
-        ended = bool(spells) and spells[-1].over is not None
+        ended = bool(spells) and spells[-1].over is not None and not untold_alerts(group, ledgers.attempts)
         verdict.untold += bool(spells) and not ended
         if ended:
             mine = [call for call in ledgers.calls if call.group == group]
@@ -136,6 +139,18 @@ def judge(ledgers: Ledgers) -> Verdict:
     strangers = [call for call in ledgers.calls if call.person not in ledgers.pages.get(call.group, ())]
     verdict.nothing += [f"{call.person} is paged for {call.group}, which pages others" for call in strangers]
     return verdict
+
+
+def untold_alerts(group: str, attempts: Sequence[Attempt]) -> set[int]:
+    """Return the numbers of alerts that were told to fire, or were refused, and of whose end no attempt was taken."""
+    fired: dict[int, float] = {}
+    ended: dict[int, float] = {}
+    for one in attempts:
+        for number, fires, starts in one.alerts if one.group == group else ():
+            if fires or one.taken:
+                said = fired if fires else ended
+                said[number] = max(said.get(number, starts), starts)
+    return {number for number, starts in fired.items() if ended.get(number, -1.0) < starts}
 
 
 def spells_of(group: str, ledgers: Ledgers) -> list[Spell]:

@@ -210,7 +210,8 @@ class Run:
         except (aiohttp.ClientError, OSError):
             status = None
         finally:
-            made = Attempt(told.group, bool(told.firing), told.at, at, self.loop.time(), status)
+            alerts = tuple((number, fires, starts) for number, fires, starts, _ in told.alerts)
+            made = Attempt(told.group, bool(told.firing), told.at, at, self.loop.time(), status, alerts)
             self.attempts.append(made)
         return status
 

@@ -110,3 +110,35 @@ def test_two_spells_without_an_end_between_them_are_one() -> None:
 
 def test_a_spell_that_nobody_was_told_of_owes_nothing() -> None:
     assert spells_of(GROUP, ledgers(attempts=[attempt(2, firing=True, status=None)])) == []
+
+
+ALERTS = {
+    "first": (0, True, 1.0),
+    "its end": (0, False, 1.0),
+    "second": (1, True, 20.0),
+    "second's end": (1, False, 20.0),
+}
+
+
+def told_of(asof: float, *names: str, status: int | None = 200) -> Attempt:
+    alerts = tuple(ALERTS[name] for name in names)
+    firing = any(fires for _, fires, _ in alerts)
+    return replace(attempt(asof, firing=firing, status=status), alerts=alerts)
+
+
+@pytest.mark.parametrize(
+    ("refused", "last", "stuck"),
+    [
+        (["first"], ["its end"], True),
+        (["first", "second"], ["its end", "second's end"], True),
+        (["first", "second"], ["its end"], False),
+        (["second"], ["its end"], False),
+    ],
+)
+def test_what_was_refused_and_whose_end_nobody_tells_is_not_stuck(
+    refused: list[str], last: list[str], stuck: bool
+) -> None:
+    attempts = [told_of(2, "first"), told_of(30, *refused, status=503), told_of(ENDS + 2, *last)]
+    verdict = judge(ledgers(call("trigger", 3), attempts=attempts, open_incidents=[GROUP]))
+    assert bool(verdict.stuck) is stuck
+    assert verdict.untold == (not stuck)

@@ -9,6 +9,7 @@ import pytest
 from receiver.incident.verdict import Outcome
 from receiver.model.alert import parse_notification
 from receiver.pipeline import unheard_commits
+from receiver.pipeline.store_monitor import StoreState
 from receiver.replica import Replica
 from receiver.store.connection import StoreAway
 from tests.stories.test_emergency import Outworld, outworld
@@ -86,3 +87,42 @@ async def test_the_store_goes_away_with_the_answer_and_its_pages_are_sent_all_th
     await outworld.beats(20)
     assert len(await outworld.incidents()) == 1
     assert outworld.pagerduty.rung == 2
+
+
+async def test_a_store_that_is_slow_is_asked_although_it_counts_as_away(world: World) -> None:
+    await world.open()
+    await unheard(world, SEV1)
+    one = world.one
+    one.monitor._state = StoreState(away=True)
+    for _ in range(2):
+        world.clock.forward("250ms")
+        await one.work.beat()
+        await one.work.idle()
+    assert sorted(world.rung()) == ["alice", "eng-lead"]
+
+
+async def test_its_own_repetition_settles_nothing_while_nobody_has_its_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    await unheard(world, SEV1)
+    one = world.one
+
+    async def nothing() -> list[Any]:
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.work.unheard, "take", nothing)
+        await one.refused.run_once()
+        await one.work.idle()
+        assert len(one.refused) == 1, "the store says that it is a repetition, and nobody was paged"
+        world.clock.forward("3s")
+        one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
+        await one.refused.run_once()
+        await one.work.idle()
+        assert sorted(world.rung()) == ["alice", "eng-lead"]
+    await world.quiet()
+    await world.forward("1m")
+    assert len(one.refused) == 0
+    assert len(world.sent()) == 2
+    assert len(await world.incidents()) == 1
