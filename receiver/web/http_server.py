@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -147,8 +148,8 @@ class Listener:
         self.metrics = metrics
         self.proxies = proxies
         self._settling: set[str] = set()
-        self._writing: dict[Connection, float] = {}
-        """By when each answer that is being written must be taken, in seconds of the loop's clock."""
+        self._writing: dict[Connection, int] = {}
+        """How many looks an answer that is being written has left; time in which this process stands still is none."""
         self._watching = False
 
     def add(self, connection: Connection) -> None:
@@ -168,25 +169,25 @@ class Listener:
 
         One look at all of them, since a timer for each answer costs as much as the answer's head.
         """
-        loop = asyncio.get_running_loop()
-        self._writing[connection] = loop.time() + limit
+        self._writing[connection] = math.ceil(limit / WATCH) + 1
         if not self._watching:
             self._watching = True
-            loop.call_later(WATCH, self._watch)
+            asyncio.get_running_loop().call_later(WATCH, self._watch)
 
     def written(self, connection: Connection) -> None:
         """Note that the answer of `connection` was written, or that it has ended."""
         self._writing.pop(connection, None)
 
     def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        for connection in [one for one, until in self._writing.items() if loop.time() >= until]:
+        for connection in self._writing:
+            self._writing[connection] -= 1
+        for connection in [one for one, left in self._writing.items() if left <= 0]:
             self.written(connection)
             self.metrics.cut_off.labels(self.name, "unread").inc()
             connection.abort()
         self._watching = bool(self._writing)
         if self._watching:
-            loop.call_later(WATCH, self._watch)
+            asyncio.get_running_loop().call_later(WATCH, self._watch)
 
     def _settle(self, peer: str) -> None:
         self._settling.discard(peer)
