@@ -23,7 +23,7 @@ SIZES = (1, 50, 10_000)
 
 def commands_of(script: str) -> set[str]:
     """Return the commands that a Lua file may run, in the form of commandstats."""
-    found: list[str] = re.findall(r"redis\.call\('(\w+)'", (LUA / f"{script}.lua").read_text("utf-8"))
+    found: list[str] = re.findall(r"redis\.p?call\('(\w+)'", (LUA / f"{script}.lua").read_text("utf-8"))
     return {name.lower() for name in found}
 
 
