@@ -16,8 +16,9 @@ from pathlib import Path
 
 import aiohttp
 
-from bench.__main__ import CONNECTIONS, Server
 from bench.reading import TICKS, body
+from bench.servers import Server
+from bench.webhook_cost import CONNECTIONS
 
 REST = 10.0
 SERVE = [sys.executable, "-m", "receiver.cli", "serve", "--listen", "127.0.0.1:{port}"]
@@ -84,7 +85,7 @@ def show(name: str, pids: dict[str, int], used: dict[str, float], count: int) ->
 async def main() -> None:
     """Run every case, each on top of what the one before has left."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(SERVE, folder)
+        server = Server(SERVE, Path(folder))
         try:
             async with aiohttp.ClientSession(headers={"Content-Type": "application/json"}) as client:
                 await server.ready(client)
@@ -108,8 +109,7 @@ async def main() -> None:
                     await asyncio.sleep(1)  # what was opened is delivered
                     show(f"{name} ({count / took:.0f}/s)", pids, used, count)
         finally:
-            server.process.terminate()
-            server.process.wait(30)
+            server.end()
 
 
 if __name__ == "__main__":

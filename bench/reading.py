@@ -12,13 +12,17 @@ from receiver.model.alert import fingerprint
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def body(alerts: int, salt: str) -> bytes:
-    """Return a notification of that many alerts."""
+def body(alerts: int, salt: str, severity: str = "warning", first: int = 0) -> bytes:
+    """Return a notification of that many alerts of the group `salt`, behind `first` others.
+
+    `critical` as the severity makes it a SEV-1.
+    """
     made = []
-    for number in range(alerts):
+    for number in range(first + alerts):
         labels = {
-            "alertname": "HighErrorRate",
+            "alertname": "ApiDown" if severity == "critical" else "HighErrorRate",
             "service": "api",
+            "severity": severity,
             "instance": f"10.0.{number // 250}.{number % 250}",
             "n": salt,
         }

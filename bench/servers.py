@@ -1,0 +1,132 @@
+"""The servers that the benchmark measures side by side: a handler that does nothing, the service, and a vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+
+from bench.reading import TICKS, free_port
+
+TOKEN = "bench-ingest-7b1f0c52e9d84a6fb3c1d0e2a4958677"
+BARE = """
+import sys, uvloop
+from aiohttp import web
+async def take(request):
+    await request.read()
+    return web.json_response({"incident": None})
+app = web.Application(client_max_size=2**26)
+app.router.add_post("/webhooks/alertmanager", take)
+app.router.add_get("/healthz", take)
+uvloop.install()
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
+"""
+VENDOR = """
+import sys, uvloop
+from aiohttp import web
+count = 0
+async def take(request):
+    global count
+    event = await request.json()
+    count += event.get("event_action") == "trigger"
+    said = {"status": "success", "message": "ok", "dedup_key": event.get("dedup_key", "")}
+    return web.json_response(said, status=202)
+async def counted(request):
+    return web.json_response(count)
+app = web.Application(client_max_size=2**26)
+app.router.add_post("/{path:.*}", take)
+app.router.add_get("/{path:.*}", counted)
+uvloop.install()
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
+"""
+# The vendor takes 120 events a minute of one key, and the service keeps to that. To see the service's own speed the
+# limits are raised; each call of the quota is still made.
+SERVICE = """
+import sys
+from receiver.channels import pagerduty
+from receiver.cli import main
+pagerduty.CALLS = pagerduty.BURST = pagerduty.EVEN = 10**7
+pagerduty.STEADY = tuple((10**7, seconds) for _, seconds in pagerduty.STEADY)
+sys.argv = ["receiver", *sys.argv[1:]]
+sys.exit(main())
+"""
+CONFIG = """
+auth: {{tokens: [{{name: alertmanager, token: {token}, scopes: [ingest]}}]}}
+severity_rules: severity-rules.yaml
+ingest: {{storm: {{incidents: 1000000, within: 1m}}}}
+severities:
+  SEV-1: {{title: Critical, respond_within: 15m, page: [on-call]}}
+  SEV-2: {{title: Major, respond_within: 15m}}
+  SEV-3: {{title: Minor, respond_within: 1h}}
+  SEV-4: {{title: Low, respond_within: 4h}}
+contacts: {{on-call: {{person: alice}}}}
+people: {{alice: {{name: Alice, pager: a71019f5bc793dcfd889a925a7adff16}}}}
+channels: {{pager: {{kind: pagerduty, api_url: "http://127.0.0.1:{vendor}/pagerduty"}}}}
+"""
+
+
+class Server:
+    """One process that answers on a port of the loopback, and the CPU that it and its children have used."""
+
+    def __init__(self, command: Sequence[str], folder: Path, checkout: Path | None = None) -> None:
+        """`{port}` in `command` is replaced by the port; `checkout`: whose code runs, where it is the service's."""
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / f"{self.port}.log"
+        env = {**os.environ, "RECEIVER_DATA_DIR": str(folder / "data"), "RECEIVER_LOG_LEVEL": "info"}
+        env |= {"PYTHONPATH": str(checkout)} if checkout else {}
+        line = [word.replace("{port}", str(self.port)) for word in command]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(line, env=env, stderr=log, cwd=folder)
+
+    def cpu(self) -> float:
+        """Return seconds of CPU so far, those of its children included: the embedded store is one."""
+        total = 0.0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if self.process.pid in (int(stat.parent.name), int(fields[1])):
+                total += (int(fields[11]) + int(fields[12])) / TICKS
+        return total
+
+    async def ready(self, client: aiohttp.ClientSession) -> float:
+        """Return after how many seconds it answered."""
+        began = time.monotonic()
+        while time.monotonic() - began < 60:
+            try:
+                async with client.get(f"{self.url}/healthz"):
+                    return time.monotonic() - began
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.01)
+        raise SystemExit(f"a server did not come up: {self.log.read_text()[-2000:]}")
+
+    def end(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def bare(folder: Path) -> Server:
+    """Return a server that reads a body and answers."""
+    return Server([sys.executable, "-c", BARE, "{port}"], folder)
+
+
+def vendor(folder: Path) -> Server:
+    """Return a vendor that accepts each event."""
+    return Server([sys.executable, "-c", VENDOR, "{port}"], folder)
+
+
+def service(folder: Path, checkout: Path, vendor_port: int) -> Server:
+    """Return the service of `checkout` with a token, its log at info, and the embedded store that syncs each write."""
+    (folder / "severity-rules.yaml").write_text((checkout / "config" / "severity-rules.yaml").read_text())
+    (folder / "receiver.yaml").write_text(CONFIG.format(token=TOKEN, vendor=vendor_port))
+    command = ["serve", "--config", "receiver.yaml", "--listen", "127.0.0.1:{port}"]
+    return Server([sys.executable, "-c", SERVICE, *command], folder, checkout)
