@@ -26,6 +26,8 @@ def serve(
     redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="Overrides redis.url.")] = None,
 ) -> None:
     """Run the service until SIGTERM."""
+    if config is not None:
+        _check_readable(config)
     from receiver.config import ConfigError, load
     from receiver.web.listening import CannotListen, check_addresses
 
@@ -53,6 +55,14 @@ def serve(
     finally:
         writer.close()
     raise typer.Exit(code)
+
+
+def _check_readable(file: Path) -> None:
+    # Before the program is loaded, which takes seconds on a busy machine.
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        _stop(f"{file}:1:1: the file cannot be read: {error.strerror} (check path and permissions)")
 
 
 def _stop(text: str) -> NoReturn:

@@ -93,6 +93,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
         items &= set(one.labels.items())
     shared = dict(sorted(items))
     grouped = _grouped(shared, apart)
+    told = {name: value for name, value in apart.items() if name != "alertname"}
     return Named(
         alert.name,
         " ".join(alert.annotations.get("summary", "").split()),
@@ -104,7 +105,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
         len(alerts),
         _mark({"alertname": alert.name, **(apart or shared)}),
         bool(grouped),
-        len(grouped) <= MOST and all(value.strip() and shared.get(name) == value for name, value in apart.items()),
+        len(grouped) <= MOST and all(value.strip() and shared.get(name) == value for name, value in told.items()),
     )
 
 
