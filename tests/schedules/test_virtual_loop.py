@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.schedules import virtual_loop
 from tests.schedules.virtual_loop import PART, VirtualLoop
 
 
@@ -50,6 +51,18 @@ def test_a_thread_is_waited_for_and_takes_no_time() -> None:
     async def story(loop: VirtualLoop) -> None:
         await asyncio.wait_for(asyncio.to_thread(time.sleep, 0.2), 0.001)
         assert loop.time() < 0.001
+
+    play(story)
+
+
+def test_half_a_command_of_a_stopped_part_does_not_stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual_loop, "LOOKS", 2)
+
+    async def story(loop: VirtualLoop) -> None:
+        loop.outside += 1  # the store waits for the rest, which the part sends once it goes on
+        loop.call_at(5, lambda: setattr(loop, "outside", 0))
+        await asyncio.sleep(6)
+        assert loop.time() == 6
 
     play(story)
 

@@ -18,6 +18,9 @@ PART: ContextVar[str] = ContextVar("part", default="")
 """The part of the world (a replica) that a callback belongs to."""
 PATIENCE = 0.5
 """Real seconds for which an answer from outside is awaited before it is looked whether one is awaited still."""
+LOOKS = 20
+"""Looks without any answer after which time goes on: the rest of what was asked may be with a part that is throttled or
+stopped, and that needs time to send it."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -28,6 +31,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self.outside = 0
         """Requests to what does not run in this loop (the store, a thread) that were not answered yet."""
+        self._looks = 0
         self._stopped: set[str] = set()
         self._cost: dict[str, float] = {}
         self._free_at: dict[str, float] = {}
@@ -71,8 +75,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _wait_or_jump(self) -> None:
         if self.outside:
-            self._process_events(self._selector.select(PATIENCE))  # type: ignore[attr-defined]
-            return
+            events = self._selector.select(0 if self._looks >= LOOKS else PATIENCE)  # type: ignore[attr-defined]
+            self._process_events(events)  # type: ignore[attr-defined]
+            self._looks = 0 if events else self._looks + 1
+            if self._looks < LOOKS:
+                return
         timers = self._scheduled  # type: ignore[attr-defined]
         while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
