@@ -189,7 +189,7 @@ def _greet(service: Service) -> None:
         pages=sorted(f"{name} ({channel.kind})" for name, channel in channels.items() if channel.paging),
         config="the default" if Path(config.file).parent == PACKAGED else config.file,
         **({"data": config.redis.data_dir} if config.redis.embedded else {}),
-        **({"sender": senders[0]} if senders else {}),
+        **({"sender": senders[0]} if senders else {"closed": True} if config.auth.tokens else {}),
     )
     for name, why in config.off.items():
         log.warning("channel_off", channel=name, why=why)

@@ -86,8 +86,14 @@ def banner(record: Record, where: str) -> list[RenderableType]:
         text.append(f"{name:<15}", "bold").append(f"{value}\n")
     text.append("\nFor alertmanager.yml; name `incidents` as the receiver of a route:\n\n")
     text.append("\n".join(alertmanager_lines(record)), "cyan")
-    text.append("\n\nTo try it, in another terminal:\n\n")
-    text.append(f"{me} send-alert --alertname ApiDown --label service=api{where}{token_of(record)}\n", "cyan")
+    if record.get("closed"):
+        text.append(
+            "\n\nNo token in auth.tokens with the scope ingest has a value, so alerts are refused (401). Set one (in "
+            "config/receiver.yaml: ALERTMANAGER_TOKEN) and start the service again.\n", "bold yellow"
+        )  # fmt: skip
+    else:
+        text.append("\n\nTo try it, in another terminal:\n\n")
+        text.append(f"{me} send-alert --alertname ApiDown --label service=api{where}{token_of(record)}\n", "cyan")
     return [Rule(Text(f"receiver {__version__} has started", "bold green"), style="green"), text, Rule(style="green")]
 
 

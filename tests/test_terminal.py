@@ -62,6 +62,12 @@ def test_the_start_names_pagers_the_token_and_another_port(render: TerminalRende
     assert "--url http://127.0.0.1:9999 --token TOKEN" in text
 
 
+def test_the_start_says_when_no_token_can_send_alerts(render: TerminalRenderer) -> None:
+    text = "\n".join(shown(render, {**STARTED, "closed": True}))
+    assert "No token in auth.tokens with the scope ingest has a value" in text
+    assert "send-alert" not in text
+
+
 def test_a_page_is_a_box_with_a_bell(render: TerminalRenderer) -> None:
     text = render(None, "critical", PAGE)
     assert text.startswith("\a")

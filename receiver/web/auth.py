@@ -102,7 +102,7 @@ class Gate:
 def allow(caller: Caller, scope: Scope) -> None:
     """Raise Refusal (403) unless `caller` may do `scope`."""
     if scope not in caller.scopes:
-        raise Refusal(403, "wrong_scope", f"this token has not the scope {scope}")
+        raise Refusal(403, "wrong_scope", f"this token does not have the scope {scope}")
 
 
 def _hash(text: str) -> bytes:

@@ -103,7 +103,7 @@ class Visitors:
             log.warning("sign_in_refused", peer=self._peer(request))
             return self._login(request, to, "This token is not known here.")
         if Scope.READ not in session.caller.scopes:
-            return self._login(request, to, "This token is known, and has not the scope read.")
+            return self._login(request, to, "This token is known, but it does not have the scope read.")
         log.info("signed_in", caller=session.caller.name, peer=self._peer(request))
         response = _seen_next(to)
         response.set_cookie(

@@ -61,7 +61,8 @@ def test_the_command_says_what_became_of_it(tmp_path: Path, monkeypatch: pytest.
     ("text", "said"),
     [
         ("groups: [{name: g, rules: [{alert: A, expr: up}]}]\n", "receiver simulate --prometheus-rules"),
-        ((UPSTREAM / "rules" / "prometheusrule.yml").read_text(), "a file of 1 alert rules of Prometheus"),
+        ((UPSTREAM / "rules" / "prometheusrule.yml").read_text(), "a file of 1 alert rule of Prometheus"),
+        ("namespaces: [{name: n, groups: []}]\n", "a file of 0 alert rules of Prometheus"),
         ("global: {scrape_interval: 15s}\nscrape_configs: []\nrule_files: [a.yml]\n", "this is a file of Prometheus"),
         ("route: {receiver: a}\n", "receivers: missing"),
         ("apiVersion: v1\nkind: Service\nspec: {}\n", "cut out that part"),

@@ -12,7 +12,7 @@ _OURS_NEVER = frozenset(
     {
         *("route", "receivers", "inhibit_rules", "mute_time_intervals", "time_intervals"),
         *("alertmanager_config", "alertmanager", "kube-prometheus-stack", "apiVersion"),
-        *("groups", "scrape_configs", "rule_files", "alerting"),
+        *("groups", "namespaces", "scrape_configs", "rule_files", "alerting"),
     }
 )
 """Keys at the top of files of Alertmanager and Prometheus, and of what wraps them; none is a section of ours."""
@@ -32,8 +32,9 @@ def refuse_others(text: str, file: str, value: Mapping[str, Any]) -> None:
     if not _PROMETHEUS.isdisjoint(value) and "route" not in value:
         said, hint = "this is a file of Prometheus, not of this service", "check alertmanager.yml, which has the routes"
         raise ConfigError([Problem(file, 1, 1, "", said, hint)])
-    if "groups" in value or "Rule" in str(value.get("kind")):
+    if "groups" in value or "namespaces" in value or "Rule" in str(value.get("kind")):
         rules, _ = alert_rules(text, file)
-        said = f"this is a file of {len(rules)} alert rules of Prometheus: nothing of it is a setting of this service"
+        count = f"{len(rules)} alert rule{'' if len(rules) == 1 else 's'}"
+        said = f"this is a file of {count} of Prometheus: nothing of it is a setting of this service"
         hint = f"to see which severity each alert gets: receiver simulate --prometheus-rules {file}"
         raise ConfigError([Problem(file, 1, 1, "", said, hint)])
