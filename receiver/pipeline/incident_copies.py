@@ -35,6 +35,9 @@ class IncidentCopies:
         self._open: OrderedDict[str, IncidentCopy] = OrderedDict()
         self._over: OrderedDict[str, IncidentCopy] = OrderedDict()
         self._bytes = 0
+        self._lean: OrderedDict[str, None] = OrderedDict()
+        """The uids of lean copies, those that were kept first first."""
+        self._lean_bytes = 0
         self._sizes: dict[str, int] = {}
         self._wanted: OrderedDict[str, int] = OrderedDict()
         """Version that was heard of, by uid."""
@@ -141,22 +144,29 @@ class IncidentCopies:
         (self._over if copy.over else self._open)[copy.uid] = copy
         self._sizes[copy.uid] = size
         self._bytes += size
+        if copy.lean:
+            self._lean[copy.uid] = None
+            self._lean_bytes += size
         if shrunk:
             self._wanted[copy.uid] = copy.version  # what its alerts say is read again
         while len(self._over) > OVER or (self._bytes > BYTES and len(self) > 1):
             self._drop(self._least())
 
     def _least(self) -> str:
-        # The uid of what is given up first. What has many alerts takes at most half of the room from what has few.
+        # The uid of what is dropped first. What has many alerts takes at most half of the room from what has few. Once
+        # the room is full this is asked with every commit, so nothing here looks at every copy.
         if self._over:
             return next(iter(self._over))
-        lean = [uid for uid, copy in self._open.items() if copy.lean]
-        return lean[0] if sum(self._sizes[uid] for uid in lean) > LEAN_BYTES else next(iter(self._open))
+        return next(iter(self._lean if self._lean_bytes > LEAN_BYTES else self._open))
 
     def _drop(self, uid: str) -> None:
         copy = self._open.pop(uid, None) or self._over.pop(uid, None)
         if copy is not None:
-            self._bytes -= self._sizes.pop(uid)
+            size = self._sizes.pop(uid)
+            self._bytes -= size
+            if uid in self._lean:
+                del self._lean[uid]
+                self._lean_bytes -= size
 
 
 def _settle(waiting: OrderedDict[str, int], read: Iterable[tuple[str, int]]) -> None:
