@@ -50,7 +50,7 @@ SLOT = "slot"
 DETOUR_AFTER = 5.0
 """Seconds after which a page that is not through takes the second road, at its second failure at the latest."""
 IN_TIME = 0.1
-"""Seconds before its lease is too near its end at which a page goes out with what is at hand."""
+"""Seconds before the end of its usable lease at which a page is sent with the data that is already loaded."""
 OK = Circuit()
 
 log = structlog.get_logger("receiver.delivery")
@@ -208,7 +208,7 @@ class Deliver:
         if not wait_ms and (quotas := channel.quotas(notice)):
             most = PAGE_ASKS if row.to.paging else INFORM_ASKS
             drawn = self.pace.draw(row.to.channel, quotas, to_ms(now), turn, most)
-            # A page whose lease ends before a slow store has answered goes out: the vendor says whether it is too much.
+            # If the lease ends before a slow store answers, the page is sent; the vendor refuses one above the quota.
             calls = row.to.paging and _calls(notice)
             wait_ms, turn = await in_time(drawn, until if calls else math.inf, self.clock) or (0, 0)
         if not wait_ms:

@@ -188,7 +188,7 @@ class RefusedNotifications:
         self._added.set()
 
     def _make_room(self, size: int) -> bool:
-        # What pages nobody is sent again, and gives way to what may page somebody.
+        # Alertmanager sends a notification again that pages nobody, so it is dropped for one that may page somebody.
         while len(self._debts) >= MOST or self._bytes + size > MOST_BYTES:
             idle = next((debt for debt in self._debts.values() if _waits_only(debt)), None)
             if idle is None:
@@ -223,7 +223,7 @@ class RefusedNotifications:
                 known.since, known.received = min(known.since, since), since
 
     def replaces(self, notification: Notification) -> bool:
-        """Return whether a notification says something else than what is owed of its group."""
+        """Return whether a notification differs from the one that is owed for its group."""
         known = self._debts.get(group_name(notification))
         return known is not None and known.notification != notification
 

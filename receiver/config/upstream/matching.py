@@ -23,7 +23,7 @@ def upstream_matchers(text: str) -> tuple[list[Matcher], list[str], list[str]]:
 
 
 def explained(error: MatcherError) -> str:
-    """Return what is told of `error`: what Alertmanager takes is no mistake, and only unknown here."""
+    """Return the message for `error`. A pattern that Alertmanager accepts is not a mistake; it is only unknown here."""
     return str(error) if error.refused else f"{error} here; Alertmanager takes it, so what this route takes is unknown"
 
 
