@@ -90,7 +90,7 @@ def make_setting(
         ),
         components=touching(config.status_page.components),
         parts={one.id: one.name for one in config.status_page.components},
-        product=config.service.name,
+        product=config.service.product,
         letters=tuple((name, channel.kind) for name, channel in channels.items() if channel.personal),
         monitor_for=incidents.monitor_for,
         auto_resolve=incidents.auto_resolve,

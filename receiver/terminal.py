@@ -21,6 +21,20 @@ WIDEST = 120
 """Columns; longer lines are hard to read."""
 DEFAULT_URL = "http://127.0.0.1:8080"
 """Where the command line looks for the service unless it is told otherwise."""
+FOR_ALERTMANAGER = "A whole alertmanager.yml; add to one of your own what it lacks of this:"
+ROUTE = (
+    "route:",
+    "  receiver: incidents",
+    "  group_by: [alertname, service]",
+    "  routes:",
+    "    - {matchers: ['alertname=\"InfoInhibitor\"'], receiver: nowhere}",
+    "    - matchers: ['alertname=\"Watchdog\"']",
+    "      receiver: incidents",
+    "      group_wait: 0s",
+    "      group_interval: 1m",
+    "      repeat_interval: 1m",
+)
+"""What is always the same of Alertmanager's file: one group is one incident, and the Watchdog comes each minute."""
 STARTED = ("receiver", "started")
 PAGED = ("receiver.channels.log", "page")
 
@@ -84,7 +98,7 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     text = Text("\n")
     for name, value in facts.items():
         text.append(f"{name:<15}", "bold").append(f"{value}\n")
-    text.append("\nFor alertmanager.yml; name `incidents` as the receiver of a route:\n\n")
+    text.append(f"\n{FOR_ALERTMANAGER}\n\n")
     text.append("\n".join(alertmanager_lines(record)), "cyan")
     if record.get("closed"):
         text.append(
@@ -98,13 +112,13 @@ def banner(record: Record, where: str) -> list[RenderableType]:
 
 
 def alertmanager_lines(record: Record) -> list[str]:
-    """Return the lines for Alertmanager's file that lead to the service."""
-    lines = ["receivers:", "  - name: incidents", "    webhook_configs:", f"      {record.get('alertmanager')}"]
+    """Return a file of Alertmanager that leads everything to the service."""
+    lines = [*ROUTE, "receivers:", "  - name: incidents", "    webhook_configs:", f"      {record.get('alertmanager')}"]
     lines.append("        send_resolved: true")
     if record.get("sender"):
         said = f"<the token of {record['sender']} in auth.tokens>"
         lines.append(f"        http_config: {{authorization: {{credentials: '{said}'}}}}")
-    return lines
+    return [*lines, "  - name: nowhere"]
 
 
 def token_of(record: Record) -> str:

@@ -206,3 +206,40 @@ def test_a_configuration_with_mistakes_does_not_start(tmp_path: Path) -> None:
     result = receiver("serve", "--config", file)
     assert result.exit_code == 1
     assert f"{file}:1:" in result.output
+
+
+@pytest.mark.parametrize("words", [["incident", "list"], ["send-alert"], ["drill"], ["oncall", "show"]])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (501, b"<html>"),
+        (404, b"[1]"),
+        (405, b""),
+        (200, b"hello"),
+        (200, b"{}"),
+        (200, b"\xff"),
+        (502, b'{"detail": 7}'),
+    ],
+)
+def test_where_something_else_answers_the_address_is_told(words: list[str], status: int, body: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Be silent."""
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        done = receiver(*words, "--url", url)
+        thread.join()
+    assert done.exit_code in (1, 3), done.output
+    assert f"{url} answers " in done.output
+    assert "is receiver there? Name its address with --url or RECEIVER_URL" in done.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ ANSWERS = [
     ("", "", "", "", ""),
     ("a" * 100, "terminal", "https://am.example.com/prefix/", "C0123456789", "UTC"),
     ("'", KEY, "-", "no", "America/Argentina/Buenos_Aires"),
+    ("Terminal", "t@example.org", "", "", ""),
 ]  # fmt: skip
 
 
@@ -100,6 +102,41 @@ def test_a_test_page_that_fails_is_told_and_the_file_is_kept(monkeypatch: pytest
     assert (folder / "receiver.yaml").exists()
 
 
+def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(self: PagerDuty, notice: Notice) -> Receipt:
+        raise DeliveryError("auth", "pager answered 401", permanent=True)
+
+    monkeypatch.setattr(PagerDuty, "deliver", refuse)
+    said = init("Zoë B.", KEY, "", "", "").output
+    steps = (
+        "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. by PagerDuty", "Sending a test page through pager",
+        "The test page failed: pager answered 401", "correct it in the file that pager_file names",
+        "serve --config receiver.yaml", "try again what failed above", "channels test pager --to zoe-b",
+    )  # fmt: skip
+    places = [said.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("name", "key"), [("Ann", "terminal"), ("Terminal", "service-terminal")])
+def test_with_mail_alone_it_is_said_that_the_terminal_is_paged(name: str, key: str, folder: Path) -> None:
+    said = init(name, "ann@example.org", "", "", "", options=("--no-test",)).output
+    assert "Every severity sends an e-mail to ann@example.org. An e-mail is no page" in said
+    assert f"(the person `{key}` in the file)" in said
+    config = load(folder / "receiver.yaml", {})
+    assert config.people[key].name == "Terminal of the service"
+    assert config.contacts[key].person == key
+    assert len(config.people) == 2
+
+
+def test_the_file_of_alertmanager_that_is_shown_has_nothing_unwise(folder: Path) -> None:
+    said = init("", "", "", "", "", options=("--no-test",)).output
+    shown = said.partition("\nroute:")[2] or said.partition("  route:")[2]
+    file = folder / "alertmanager.yml"
+    file.write_text(textwrap.dedent(f"  route:{shown}"))
+    problems, notes = check_files([folder / "receiver.yaml"], {}, now=NOW, alertmanager=file)
+    assert (problems, notes) == ([], [])
+
+
 def test_without_a_pager_the_test_page_is_in_the_terminal(folder: Path) -> None:
     done = init("Alice", "", "", "", "")
     assert done.exit_code == 0, done.output
@@ -113,7 +150,7 @@ def test_a_wrong_answer_is_asked_again() -> None:
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert done.output.count("1. Your name") == 2
-    assert done.output.count("2. How to page you") == 3
+    assert done.output.count("2. How to reach you") == 3
     assert done.output.count("3. Alertmanager's address") == 3
     assert done.output.count("4. Slack channel") == 4
     assert done.output.count("5. Time zone") == 3

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -19,6 +20,7 @@ LIMIT = 10.0
 """Seconds that the service may take to answer."""
 UNREACHED = 3
 ALERTS_SHOWN = 5
+ELSEWHERE = "is receiver there? Name its address with --url or RECEIVER_URL"
 
 Url = Annotated[str, typer.Option("--url", envvar="RECEIVER_URL", help="The service.")]
 Token = Annotated[str, typer.Option("--token", envvar="RECEIVER_TOKEN", help="Its token.", show_default=False)]
@@ -36,10 +38,15 @@ class _NoRedirect(HTTPRedirectHandler):
 def ask(url: str, path: str, token: str, body: Any = None, method: str | None = None) -> Any:
     """Return the answer's JSON. Ends the command with 3 when nobody answers, and with 1 when the answer is no."""
     try:
-        return json.loads(fetch(url, path, token, body, method))
-    except ValueError as error:
-        typer.echo(f"{url}: its answer is not JSON ({error})", err=True)
+        found = json.loads(fetch(url, path, token, body, method))
+    except ValueError:
+        typer.echo(f"{url} answers something that is not JSON ({ELSEWHERE})", err=True)
         raise typer.Exit(UNREACHED) from None
+    if not isinstance(found, dict):
+        return found
+    answer = _Answer(found)
+    answer.url = url
+    return answer
 
 
 def fetch(
@@ -59,17 +66,35 @@ def fetch(
             read: bytes = answer.read()
             return read
     except HTTPError as error:
-        try:
-            detail = json.load(error).get("detail", error.reason)
-        except (ValueError, AttributeError):
-            detail = error.reason
-        hint = " (name one with --token or RECEIVER_TOKEN)" if error.code == HTTPStatus.UNAUTHORIZED else ""
-        typer.echo(f"{error.code}: {plain(str(detail))}{hint}", err=True)
+        typer.echo(_refusal(error, url), err=True)
         raise typer.Exit(UNREACHED if error.code >= 500 else 1) from None
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         typer.echo(f"{url} cannot be reached: {reason} (start it with `receiver serve`, or name it in --url)", err=True)
         raise typer.Exit(UNREACHED) from None
+
+
+def _refusal(error: HTTPError, url: str) -> str:
+    """Return what the service says is wrong; where it is something else that answers, so."""
+    try:
+        detail = json.load(error).get("detail")
+    except (OSError, HTTPException, ValueError, AttributeError):
+        detail = None
+    if not isinstance(detail, str):
+        return f"{url} answers {error.code} {plain(str(error.reason))}, as receiver never does ({ELSEWHERE})"
+    hint = " (name one with --token or RECEIVER_TOKEN)" if error.code == HTTPStatus.UNAUTHORIZED else ""
+    return f"{error.code}: {plain(detail)}{hint}"
+
+
+class _Answer(dict[str, Any]):
+    """An answer of the service; what is missing in it shows that something else has answered."""
+
+    url = ""
+
+    def __missing__(self, key: str) -> Any:
+        """End the command."""
+        typer.echo(f"{self.url} answers without {key}, as receiver never does ({ELSEWHERE})", err=True)
+        raise typer.Exit(UNREACHED)
 
 
 def pairs(texts: list[str], what: str) -> dict[str, str]:
@@ -168,11 +193,23 @@ def show_incident(
         *alert_lines(incident["alerts"].get("items", ())),
     ]
     events = timeline["items"] if isinstance(timeline, dict) else timeline
-    lines += [f"page       {p['at']} {p['person']} ({p['contact']}) {p['status']}" for p in incident["pages"]]
+    lines += [f"page       {p['at']} {_paged(p)} {p['status']}" for p in incident["pages"]]
     lines += [f"receipt    {receipt_line(one)}" for one in incident["receipts"]]
-    lines += [f"{e['at']}  {e['kind']}: {e['text']}" for e in events]
+    lines += [f"{e['at']}  {event_line(e)}" for e in events]
     for line in lines:
         typer.echo(plain(line))
+
+
+def event_line(event: Mapping[str, Any]) -> str:
+    """Return what happened, each thing said once."""
+    from receiver.model.event import heading
+
+    words = heading(event["kind"], event["text"])
+    return f"{words}: {event['text']}" if words else str(event["text"])
+
+
+def _paged(page: Mapping[str, Any]) -> str:
+    return page["person"] if page["person"] == page["contact"] else f"{page['person']} ({page['contact']})"
 
 
 def alert_lines(items: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -50,10 +50,11 @@ def init(
         _stop("\n".join(str(problem) for problem in error.problems))
     for name, why in config.off.items():
         typer.echo(f"Channel {name} is off: {why} (docs/channels.md says where its credentials come from).")
-    told = _test(config, answers) if test else None
+    typer.echo(answers.told)
+    failed = test and not _test(config, answers)
     _next(config, out)
-    if told is not None:
-        typer.echo(f"\nThe test page failed: {told}", err=True)
+    if failed:
+        typer.echo(f"\nOnce the service runs, try again what failed above:\n\n  {_again(config, answers)}", err=True)
         raise typer.Exit(1)
 
 
@@ -70,7 +71,7 @@ def _answers() -> Answers:
     zone = _local_zone()
     name = _ask("1. Your name [me]: ", initial.check_name, "me")
     road, address = _ask(
-        "2. How to page you: an integration key of PagerDuty (Events API v2), an e-mail address [this terminal]: ",
+        "2. How to reach you: an integration key of PagerDuty (Events API v2), or an e-mail address [this terminal]: ",
         initial.check_reach,
     )
     alertmanager = _ask("3. Alertmanager's address, such as http://127.0.0.1:9093 [none]: ", initial.check_alertmanager)
@@ -139,12 +140,14 @@ def _write(out: Path, text: str) -> None:
             raise
 
 
-def _test(config: Config, answers: Answers) -> str | None:
-    """Send the test page and return why it failed; None when it went through."""
+def _test(config: Config, answers: Answers) -> bool:
+    """Send the test page and return whether it went through."""
     from receiver.clock import Clock
+    from receiver.config.initial import Road
     from receiver.log import configure
 
-    typer.echo(f"\nSending a test page through {answers.pager} ...")
+    what = "test e-mail" if answers.road is Road.EMAIL else "test page"
+    typer.echo(f"\nSending a {what} through {answers.pager} ...")
     writer = configure(Clock().now, level="warning")
     try:
         import asyncio  # `--help` loads little
@@ -153,8 +156,22 @@ def _test(config: Config, answers: Answers) -> str | None:
     finally:
         writer.close()
     if failed is None:
-        typer.echo("The test page was accepted.")
-    return failed
+        typer.echo(f"The {what} was accepted.")
+        return True
+    mend = {
+        Road.PAGERDUTY: "If the integration key is wrong, correct it in the file that pager_file names.",
+        Road.EMAIL: "Name your mail server: export SMTP_URL=smtp://user:password@mail.example.com:587",
+    }
+    typer.echo(f"The {what} failed: {failed}.\n{mend.get(answers.road, '')}", err=True)
+    return False
+
+
+def _again(config: Config, answers: Answers) -> str:
+    from receiver.terminal import DEFAULT_URL, command
+
+    url = f"http://{config.server.listen}"
+    where = "" if url == DEFAULT_URL else f" --url {url}"
+    return f"{command()} channels test {answers.pager} --to {answers.key}{where}"
 
 
 async def _sent(config: Config, answers: Answers) -> str | None:
@@ -172,12 +189,12 @@ async def _sent(config: Config, answers: Answers) -> str | None:
 
 
 def _next(config: Config, out: Path) -> None:
-    from receiver.terminal import alertmanager_lines, command
+    from receiver.terminal import FOR_ALERTMANAGER, alertmanager_lines, command
 
     where = f"http://{config.server.listen}/webhooks/alertmanager"
     typer.echo("\nStart the service (end `make run` first, if it runs):\n")
     typer.echo(f"  {command()} serve --config {out}\n")
-    typer.echo("For alertmanager.yml; name `incidents` as the receiver of a route:\n")
+    typer.echo(f"{FOR_ALERTMANAGER}\n")
     for line in alertmanager_lines({"alertmanager": f"- url: {where}"}):
         typer.echo(f"  {line}")
 

@@ -55,6 +55,23 @@ class Answers:
         """The channel through which a test page goes."""
         return {Road.PAGERDUTY: "pager", Road.EMAIL: "mail", Road.TERMINAL: "terminal"}[self.road]
 
+    @property
+    def screen(self) -> str:
+        """How the configuration calls the service's terminal, where pages show of a person who gets e-mail."""
+        return "service-terminal" if self.key == "terminal" else "terminal"
+
+    @property
+    def told(self) -> str:
+        """What becomes of an incident: who is paged by what, and who is told."""
+        if self.road is Road.PAGERDUTY:
+            return f"SEV-1 and SEV-2 page {self.name} by PagerDuty; SEV-3 and SEV-4 page nobody."
+        if self.road is Road.TERMINAL:
+            return "SEV-1 and SEV-2 show a page as a box in the service's terminal, which calls nobody."
+        return (
+            f"Every severity sends an e-mail to {self.address}. An e-mail is no page: for SEV-1 and SEV-2 the terminal "
+            f"of the service also shows a page as a box, which calls nobody (the person `{self.screen}` in the file)."
+        )
+
 
 def check_name(text: str) -> str:
     """Return the name in `text`. Raises ValueError with what would be right."""
@@ -133,9 +150,10 @@ def first_config(answers: Answers, key_file: str) -> str:
         channels.append(
             f"  mail: {{kind: email, smtp_url: '${{SMTP_URL:-smtp://localhost:25}}', from: {_quoted(sender)}}}"
         )
-        people.append("  the-terminal: {name: Terminal, terminal: me}")
-        contacts.append("  screen: {person: the-terminal}")
-        page = "screen"
+        note = "# no person: an e-mail is no page, so pages show in the service's terminal"
+        people.append(f"  {answers.screen}: {{name: Terminal of the service, terminal: me}}    {note}")
+        contacts.append(f"  {answers.screen}: {{person: {answers.screen}}}")
+        page = answers.screen
     if answers.slack:
         channels += [
             "  chat:",

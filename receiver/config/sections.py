@@ -22,6 +22,7 @@ from receiver.config.address import (
 )
 from receiver.incident.service_name import SERVICE_FROM
 from receiver.model.policy import NewAlert
+from receiver.model.public import UNNAMED_PRODUCT
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
 from receiver.model.units import Duration, PositiveDuration, Size, ZoneName
@@ -43,6 +44,11 @@ class Service(Settings):
     """What this installation watches over."""
     timezone: ZoneName = "UTC"
     """The zone of business hours and reports."""
+
+    @property
+    def product(self) -> str:
+        """What the public reads where no component is named: `name`, but never that of this program."""
+        return UNNAMED_PRODUCT if self.name == type(self).model_fields["name"].default else self.name
 
 
 class Server(Settings):

@@ -17,6 +17,7 @@ from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
 from receiver.model.plan import Plan, SeverityPlan
 from receiver.model.policy import CustomerVisible, NewAlert
+from receiver.model.public import UNNAMED_PRODUCT
 from receiver.model.severity import Severity
 
 KEY_LIMIT = 255
@@ -70,7 +71,7 @@ class Policy:
     """(labels) -> id and name of the components of the status page that they belong to."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Id and name of every component of the status page."""
-    product: str = "our service"
+    product: str = UNNAMED_PRODUCT
     """What is named where no component is."""
     letters: tuple[tuple[str, str], ...] = ()
     """Name and kind of the channels that write to each person at their own address."""

@@ -9,6 +9,9 @@ from string import Formatter
 
 from receiver.incident.illegal import Impossible
 
+MOST = 20
+"""Names that are listed where none is near."""
+
 
 def number_pattern(form: str) -> re.Pattern[str]:
     """Return what ids of the form `INC-{year}-{number:04d}` look like, in letters of either case."""
@@ -24,5 +27,13 @@ def known(text: str, names: Collection[str], what: str) -> str:
     if name in names:
         return name
     near = get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(names)[:20])}"
-    raise Impossible(f"no {what} is called {name[:100]} ({hint})")
+    hint = f"did you mean {near[0]}?" if near else listed(names, what)
+    raise Impossible(f'no {what} is called "{name[:100]}" ({hint})')
+
+
+def listed(names: Collection[str], what: str) -> str:
+    """Return a hint that lists `names`, each a `what`, such as `people: ann, bob`."""
+    several = "people" if what == "person" else f"{what}s"
+    if not names:
+        return f"there are no {several}"
+    return f"{several}: {', '.join(sorted(names)[:MOST])}{', ...' if len(names) > MOST else ''}"

@@ -132,7 +132,8 @@ def ring_people(
         if respond is not None and page.contact not in waited:
             waited.add(page.contact)
             data["reached"] = [_reach(policy, draft, page.contact, Way.PAGE, respond)]
-        draft.add(Kind.PAGE, step, f"{page.person} is paged for {page.contact}", data, (destination(page),))
+        role = f" for {page.contact}" if page.contact != page.person else ""
+        draft.add(Kind.PAGE, step, f"{page.person} is paged{role}", data, (destination(page),))
     for one in passed:
         who = one.person or "nobody"
         text = f"{who} of {one.contact} is not paged: {one.reason.replace('_', ' ')}"

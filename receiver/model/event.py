@@ -124,3 +124,13 @@ class Event(Kept):
     text: str
     data: dict[str, Any] = {}
     to: tuple[Destination, ...] = ()
+
+
+_SPEAKING = (Kind.PAGE, Kind.NOTIFY, Kind.ALL_HANDS, Kind.IDENTIFIED)
+"""Their texts say what happened themselves."""
+
+
+def heading(kind: str, text: str) -> str:
+    """Return the words that stand before the text of an event of `kind`; empty where the text says the same itself."""
+    words = kind.replace("_", " ")
+    return "" if kind in _SPEAKING or (kind != Kind.NOTE and text.lower().startswith(words)) else words

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from receiver.model.base import Frozen
 
+UNNAMED_PRODUCT = "our service"
+"""What the public reads where nobody has said what the product is called."""
+
 
 class Progress(StrEnum):
     """How far the work on a problem is, in Statuspage's words."""

@@ -60,7 +60,7 @@ class Publicity:
         self._components: list[tuple[PublicComponent, tuple[Matcher, ...]]] = [
             (PublicComponent(id=c.id, name=c.name), tuple(parse_matcher(text) for text in c.matchers))
             for c in page.components
-        ] or [(PublicComponent(id="service", name=config.service.name), ())]
+        ] or [(PublicComponent(id="service", name=config.service.product), ())]
 
     def page(self, told: Sequence[PublicRecord], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
         """Return the page at `now`. `told`: what is open and the public was told of, the newest first."""
@@ -150,7 +150,7 @@ class Publicity:
         """Return an incident that something was let out of, as the public may see it."""
         touched, told = self._touched(incident), _published(incident)
         labels = {component.id: component.name for component, _ in self._components}
-        names = ", ".join(labels[one] for one in touched) or self._config.service.name
+        names = ", ".join(labels[one] for one in touched) or self._config.service.product
         over = incident.state.over
         updates = tuple(
             PublicUpdate(n=one.n, progress=Progress(one.status), text=_said(one), at=one.published_at or one.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ import structlog
 
 from receiver.channels.base import Channel, DeliveryError
 from receiver.incident.illegal import Impossible
-from receiver.incident.naming import known
+from receiver.incident.naming import MOST, known
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.event import Actor, Destination
 from receiver.model.incident import Page
@@ -31,6 +31,9 @@ HINTS = {
     "redirect": "the address leads elsewhere: write the address that it leads to",
     "refused": "it was not sent: look at the address",
 }
+
+ME = "me"
+"""Whoever asks; where one person alone is reached by a channel, that one is meant."""
 
 log = structlog.get_logger("receiver.channel")
 
@@ -81,7 +84,7 @@ class Trying:
         if name in self.off():
             raise Impossible(f"channel {name} is off: {self.off()[name]}")
         channel = setting.channels[known(name, setting.channels, "channel")]
-        address = self._address(channel, person, setting)
+        person, address = self._reached(channel, person, setting)
         text = f"Test message, sent by {actor.name} at {rfc3339(now)}: nothing has happened."
         try:
             receipt = await self._send(channel, address, text, person, now, setting)
@@ -93,17 +96,20 @@ class Trying:
         taken = "the vendor has taken it" if _speaks(channel) else "the vendor answers; a test leaves nothing there"
         return Tried(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
-    def _address(self, channel: Channel[Any], person: str | None, setting: Setting) -> str:
+    def _reached(self, channel: Channel[Any], person: str | None, setting: Setting) -> tuple[str | None, str]:
+        # Whom, and where.
         if channel.informs or not _speaks(channel):
-            return channel.address()
-        if person is None:
-            raise Impossible(f"{channel.name} reaches people: say whom (write to: a key of people)")
+            return person, channel.address()
         people = setting.policy.directory.people
-        card = people[known(person, people, "person")]
-        address = card.address(channel.name, channel.kind)
-        if not address:
-            raise Impossible(f"{card.name} has no address on {channel.name}")
-        return address
+        reached = {key: at for key, card in people.items() if (at := card.address(channel.name, channel.kind))}
+        if person is None:
+            raise Impossible(f"{channel.name} reaches people: say whom (write to: {_any(reached)})")
+        if person == ME and ME not in people and len(reached) == 1:
+            return next(iter(reached.items()))
+        key = known(person, people, "person")
+        if key not in reached:
+            raise Impossible(f"{people[key].name} has no address on {channel.name} (write to: {_any(reached)})")
+        return key, reached[key]
 
     async def _send(
         self, channel: Channel[Any], address: str, text: str, person: str | None, now: datetime, setting: Setting
@@ -166,6 +172,11 @@ async def send_alone(channel: Channel[Any], person: str, address: str, now: date
         hint = HINTS.get(error.reason, "")
         return f"{error.detail}{f' ({hint})' if hint else ''}"
     return None
+
+
+def _any(people: Iterable[str]) -> str:
+    named = sorted(people)[:MOST]
+    return " or ".join(named) if named else "a key of people"
 
 
 def _speaks(channel: Channel[Any]) -> bool:

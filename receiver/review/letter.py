@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from receiver.model.incident import Incident
+from receiver.model.public import UNNAMED_PRODUCT
 from receiver.review.markdown import inert
 
 OPEN = "_To be written._"
@@ -20,6 +21,7 @@ def customer_letter(incident: Incident, components: Sequence[str], product: str,
     newest = told[-1] if told else None
     happened = inert(newest.text, 2000) if newest else f"There was an incident with {inert(names, 200)}."
     doing = inert(newest.cause, 500) if newest and newest.cause else OPEN
+    team = "Your support team" if product == UNNAMED_PRODUCT else f"The {inert(product, 100)} Team"
     lines = [
         "Dear customer,", "",
         "We are writing to inform you of a service incident that may have affected your account.", "",
@@ -28,6 +30,6 @@ def customer_letter(incident: Incident, components: Sequence[str], product: str,
         "**WHAT WE'RE DOING**", "", doing, "",
         "**NEXT STEPS**", "", OPEN, "",
         *([f"If you have questions, please contact {inert(support, 200)}.", ""] if support else []),
-        "Sincerely,  ", f"The {inert(product, 100)} Team", "",
+        "Sincerely,  ", team, "",
     ]  # fmt: skip
     return f"{incident.badge}Service Incident - {names}"[:150], "\n".join(lines)

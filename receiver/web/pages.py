@@ -12,6 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from receiver.model.event import heading
 from receiver.web.errors import BARE
 
 CUT = 500
@@ -46,7 +47,7 @@ class Pages:
         style = _packaged("static", "style.css").strip()
         texts = {name: _packaged("templates", name) for name in TEMPLATES}
         environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(texts.get))
-        environment.filters.update(shown=shown, at=at)
+        environment.filters.update(shown=shown, at=at, heading=lambda event: heading(event.kind, event.text))
         environment.globals["style"] = Markup(style)  # noqa: S704  (the package's own file)
         self._templates = {name: environment.get_template(name) for name in texts}
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

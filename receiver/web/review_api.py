@@ -111,7 +111,8 @@ class ReviewApi:
         """`GET .../customer-email`: the seed's e-mail to customers, as a draft."""
         incident, config = await self._incident(request), self.doors.config
         components = [name for _, name in self.doors.setting().policy.components(incident.labels)]
-        subject, text = customer_letter(incident, components, config.service.name, config.service.support_email or "")
+        service = config.service
+        subject, text = customer_letter(incident, components, service.product, service.support_email or "")
         kind = wanted(request)
         if kind == JSON:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})

@@ -20,6 +20,7 @@ SHELL = ("sh", "console", "bash")
 OTHERS = {
     "amtool", "cd", "cp", "curl", "export", "git", "kill", "kubectl", "openssl", "pip", "prometheus-alertmanager",
     "promtool", "python", "systemctl", "valkey-cli", "redis-cli", "jq", "docker", "helm", "kustomize", "cat", "grep",
+    "head", "cut",
 }  # fmt: skip
 """Programs of somebody else, whose options are theirs."""
 BARE = {"/", "/healthz", "/readyz", "/metrics", "/-/reload", "/oncall", "/status", "/login"}
@@ -52,6 +53,9 @@ def commands(file: Path) -> Iterator[tuple[str, str]]:
 
 def wrong(line: str) -> str | None:
     """Return why `line` cannot be typed so; None when it can. One that ends in `...` may go on."""
+    inner = re.fullmatch(r"\w+=\$\((.*)\)", line)
+    if inner:
+        return next(filter(None, map(wrong, inner[1].split(" | "))), None)
     words = shlex.split(re.sub(r"\$\([^)]*\)", "x", line))
     while words and re.match(r"\w+=", words[0]):
         words.pop(0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from receiver.config.sections import Service
 from receiver.model.command import ApproveUpdate, Declare, Identify, Reopen, Resolve, UpdateStatusPage
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
@@ -36,6 +38,16 @@ async def updates(world: World, number: int = 0) -> list[StatusUpdate]:
 def shown(world: World) -> Any:
     """Return what the page shows."""
     return Publicity(world.one.config).page(world.one.mirror.public.open(), world.clock.now())
+
+
+@pytest.mark.parametrize(("name", "said"), [("receiver", "our service"), ("Zahlwerk", "Zahlwerk")])
+async def test_the_public_never_reads_the_name_of_this_program(world: World, name: str, said: str) -> None:
+    await world.open()
+    world.one.setting = replace(
+        world.one.setting, policy=replace(world.one.setting.policy, product=Service(name=name).product)
+    )
+    await world.post(notification(alert("ApiDown", labels={"service": "checkout"})))
+    assert f"a major outage of {said}. Next update: " in (await updates(world))[-1].text
 
 
 async def test_a_sev1_is_published_at_once_by_itself(world: World) -> None:

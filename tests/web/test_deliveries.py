@@ -110,7 +110,7 @@ async def test_a_letter_that_many_replay_at_once_is_sent_once(parked: House) -> 
 async def test_what_cannot_be_replayed_says_why_and_stays(parked: House) -> None:
     (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
     for words, why in (
-        (("--channel", "chatt"), "no channel is called chatt (did you mean chat?)"),
+        (("--channel", "chatt"), 'no channel is called "chatt" (did you mean chat?)'),
         (("nothing",), "there is no dead letter nothing"),
     ):
         code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", *words)
@@ -173,13 +173,26 @@ async def test_a_test_that_fails_says_what_would_be_right(house: House) -> None:
     assert "chat: auth: " in out
     assert "look at it in the configuration" in out
     for words, why in (
-        (("pager",), "say whom"), (("pager", "--to", "nobody"), "no person is called nobody"),
+        (("pager",), "say whom"), (("pager", "--to", "nobody"), "no person is called \"nobody\" (people: "),
         (("chatt",), "did you mean chat?"), (("hook",), "is off: url is empty"),
         (("pager", "--to", "legal"), "no address"),
     ):  # fmt: skip
         code, _, err = await receiver(house, "admin-token", "channels", "test", *words)
         assert (code, why in err) == (1, True), (words, err)
     assert (await receiver(house, "respond-token", "channels", "test", "chat"))[0] == 1
+
+
+async def test_me_is_whoever_is_the_only_one_with_an_address_there(house: House) -> None:
+    code, _, err = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "me")
+    assert (code, 'no person is called "me" (people: alice, ' in err) == (1, True), err
+    setting = house.doors.setting()
+    people = setting.policy.directory.people
+    one = {key: person.model_copy(update={} if key == "bob" else {"addresses": {}}) for key, person in people.items()}
+    policy = replace(setting.policy, directory=replace(setting.policy.directory, people=one))
+    house.doors.trying.setting = lambda: replace(setting, policy=policy)
+    code, out, err = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "me")
+    assert (code, err) == (0, "")
+    assert out.startswith("pager: ok")
 
 
 async def test_a_drill_is_marked_everywhere_and_counted_nowhere(house: House) -> None:

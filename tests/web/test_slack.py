@@ -208,7 +208,7 @@ async def test_a_command_is_done_and_answered(fired: House, command: str, text: 
         ("/incident", "checklist ² INC-2026-0001", "from 1 to 6"),
         ("/page", '@backend-onkall "come"', "did you mean backend-oncall?"),
         ("/page", "@backend-oncall", "say why"),
-        ("/oncall", "accept nothing", "no schedule is called nothing"),
+        ("/oncall", "accept nothing", 'no schedule is called "nothing" (schedules: primary, secondary)'),
         ("/oncall", "swap", "/oncall accept"),
         ("/else", "", "is not known here"),
     ],
