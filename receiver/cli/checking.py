@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,9 +39,10 @@ def check_config(
 ) -> None:
     """Find every mistake in configurations, severity rules and rule tests, and what is valid but unwise."""
     from receiver.clock import Clock
-    from receiver.config import check_files
+    from receiver.config.files import look_at
 
-    problems, notes = check_files(files, os.environ, now=Clock().now(), alertmanager=alertmanager)
+    found = look_at(files, os.environ, now=Clock().now(), alertmanager=alertmanager)
+    problems, notes = found.problems, found.notes
     marked = [("error", problem) for problem in problems] + [("warning", note) for note in notes]
     if form is Form.JSON:
         rows = [{"level": level, **vars(problem)} for level, problem in marked]
@@ -49,11 +51,11 @@ def check_config(
         for level, problem in marked:
             typer.echo(_github(level, problem))
     else:
-        _say(marked, list(dict.fromkeys([*files, *([alertmanager] if alertmanager else [])])))
+        _say(marked, list(dict.fromkeys([*files, *([alertmanager] if alertmanager else [])])), found.alert_rules)
     raise typer.Exit(1 if problems or (strict and notes) else 0)
 
 
-def _say(marked: list[tuple[str, Problem]], files: list[Path]) -> None:
+def _say(marked: list[tuple[str, Problem]], files: list[Path], rules: Mapping[Path, int]) -> None:
     from receiver.config.excerpt import Excerpts
     from receiver.config.loading import read_file
 
@@ -67,6 +69,12 @@ def _say(marked: list[tuple[str, Problem]], files: list[Path]) -> None:
         unwise = sum(problem.file == str(file) for _, problem in marked)
         if str(file) not in wrong:
             typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
+        if file in rules and str(file) not in wrong:
+            several = "" if rules[file] == 1 else "s"
+            typer.echo(
+                f"  {rules[file]} alert rule{several} of Prometheus, no setting of this service; the severity of each: "
+                f"receiver simulate --prometheus-rules {file}"
+            )
 
 
 def _github(level: str, problem: Problem) -> str:

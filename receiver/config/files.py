@@ -20,9 +20,14 @@ from receiver.triage.rules_file import RulesSettings
 
 
 @dataclass
-class _Found:
+class Found:
+    """What is known of files."""
+
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    """What is valid but unwise."""
+    alert_rules: dict[FilePath, int] = field(default_factory=dict)
+    """How many alert rules each file of rules of Prometheus has."""
     alertmanagers: list[FilePath] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 
@@ -34,7 +39,21 @@ def check_files(
     now: datetime | None = None,
     alertmanager: FilePath | None = None,
 ) -> tuple[list[Problem], list[Problem]]:
+    """Return every problem of these files, and what is valid but unwise; see `look_at`."""
+    found = look_at(paths, env, now=now, alertmanager=alertmanager)
+    return found.problems, found.notes
+
+
+def look_at(
+    paths: Iterable[FilePath],
+    env: Mapping[str, str],
+    *,
+    now: datetime | None = None,
+    alertmanager: FilePath | None = None,
+) -> Found:
     """Return every problem of these files, and what is valid but unwise; each once, in order.
+
+    A file of alert rules of Prometheus, or what wraps one, is read as Prometheus does; nothing in it is a setting.
 
     A file with `tests` is a file of rule tests, one with keys of severity rules only is that, one of Alertmanager is
     compared as `alertmanager` is, and any other is a configuration, whose severity rules are checked along with it.
@@ -45,22 +64,23 @@ def check_files(
         now: from when on schedules are looked at; without it only what is wrong is looked for, and what is off.
         alertmanager: Alertmanager's file, compared with the configurations, or with the default when there is none.
     """
-    found = _Found()
+    found = Found()
     for path in paths:
         _guarded(_check, path, env, now, found)
     for file in dict.fromkeys([*found.alertmanagers, *([alertmanager] if alertmanager else [])]):
         _guarded(_compare, file, env, now, found)
-    return sorted(set(found.problems)), sorted(set(found.notes))
+    found.problems, found.notes = sorted(set(found.problems)), sorted(set(found.notes))
+    return found
 
 
-def _guarded(check: _Check, path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+def _guarded(check: _Check, path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
     try:
         check(path, env, now, found)
     except ConfigError as error:
         found.problems += error.problems
 
 
-def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
     text, name = read_file(path), str(path)
     document = read(text, name)
     keys = set(document.value) if isinstance(document.value, dict) else set()
@@ -72,13 +92,18 @@ def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: 
         if rules is not None and now is not None:
             found.notes += unwise.in_rules(rules, document)
     elif keys and not keys & set(Sections.model_fields) and upstream.is_foreign(document.value):
-        upstream.refuse_others(text, name, document.value)
-        found.alertmanagers.append(path)
+        upstream.refuse_others(name, document.value)
+        if upstream.is_of_rules(document.value):
+            rules_of_prometheus, notes = upstream.alert_rules(text, name)
+            found.alert_rules[path] = len(rules_of_prometheus)
+            found.notes += notes
+        else:
+            found.alertmanagers.append(path)
     else:
         _check_config(text, path, env, now, found)
 
 
-def _check_config(text: str, path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+def _check_config(text: str, path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
     reading = reading_of(text, str(path), env, path.parent)
     found.problems += reading.mistakes
     found.notes += reading.notes
@@ -104,7 +129,7 @@ def _check_tests(document: Document, path: FilePath) -> None:
         _raise(problems)
 
 
-def _compare(path: FilePath, env: Mapping[str, str], now: datetime | None, found: _Found) -> None:
+def _compare(path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
     routings = upstream.read_all(read_file(path), str(path))
     drafts = found.drafts
     if not drafts:
@@ -117,7 +142,7 @@ def _compare(path: FilePath, env: Mapping[str, str], now: datetime | None, found
         found.notes += notes
 
 
-_Check = Callable[[FilePath, Mapping[str, str], datetime | None, _Found], None]
+_Check = Callable[[FilePath, Mapping[str, str], datetime | None, Found], None]
 
 
 def _raise(problems: list[Problem]) -> None:

@@ -60,9 +60,7 @@ def test_the_command_says_what_became_of_it(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("groups: [{name: g, rules: [{alert: A, expr: up}]}]\n", "receiver simulate --prometheus-rules"),
-        ((UPSTREAM / "rules" / "prometheusrule.yml").read_text(), "a file of 1 alert rule of Prometheus"),
-        ("namespaces: [{name: n, groups: []}]\n", "a file of 0 alert rules of Prometheus"),
+        ("groups: [{name: g, rules: [{expr: up}]}]\n", "neither an alert nor a recording rule"),
         ("global: {scrape_interval: 15s}\nscrape_configs: []\nrule_files: [a.yml]\n", "this is a file of Prometheus"),
         ("route: {receiver: a}\n", "receivers: missing"),
         ("apiVersion: v1\nkind: Service\nspec: {}\n", "cut out that part"),
@@ -74,6 +72,28 @@ def test_other_files_are_told_what_they_are(text: str, said: str, tmp_path: Path
     problems, _ = told(file)
     assert any(said in problem for problem in problems), problems
     assert not any("unknown key" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("groups: [{name: g, rules: [{alert: A, expr: up}]}]\n", 1),
+        ((UPSTREAM / "rules" / "prometheusrule.yml").read_text(), 1),
+        ("namespaces: [{name: n, groups: []}]\n", 0),
+        ("groups:\n", 0),
+        ("groups: [{name: g, labels: {a: b}, rules: [{alert: A, expr: up, for: 1d}, {record: r, expr: 1}]}]", 1),
+    ],
+)  # fmt: skip
+def test_what_promtool_accepts_is_no_mistake(
+    text: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("some.yml").write_text(text)
+    done = CliRunner().invoke(app, ["check-config", "some.yml", "--strict"])
+    assert done.exit_code == 0, done.output
+    assert "some.yml: good\n" in done.output
+    assert f"{count} alert rule{'' if count == 1 else 's'} of Prometheus" in done.output
+    assert "receiver simulate --prometheus-rules some.yml" in done.output
 
 
 def test_a_configuration_with_a_foreign_key_stays_a_configuration() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from receiver.config.problems import ConfigError, Problem
-from receiver.config.upstream.alert_rules import alert_rules
 
 _OURS_NEVER = frozenset(
     {
@@ -24,17 +23,19 @@ def is_foreign(value: Mapping[str, Any]) -> bool:
     return not _OURS_NEVER.isdisjoint(value)
 
 
-def refuse_others(text: str, file: str, value: Mapping[str, Any]) -> None:
-    """Return where `value` may be a file of Alertmanager.
+def is_of_rules(value: Mapping[str, Any]) -> bool:
+    """Return whether `value`, the top of a foreign file, is that of a file of alert rules."""
+    return ("groups" in value or "namespaces" in value or "Rule" in str(value.get("kind"))) and not _is_of_prometheus(
+        value
+    )
 
-    Raises ConfigError for a file of alert rules or of Prometheus itself, with what to do with it.
-    """
-    if not _PROMETHEUS.isdisjoint(value) and "route" not in value:
+
+def refuse_others(file: str, value: Mapping[str, Any]) -> None:
+    """Return where `value` may be a file of Alertmanager. Raises ConfigError for one of Prometheus itself."""
+    if _is_of_prometheus(value):
         said, hint = "this is a file of Prometheus, not of this service", "check alertmanager.yml, which has the routes"
         raise ConfigError([Problem(file, 1, 1, "", said, hint)])
-    if "groups" in value or "namespaces" in value or "Rule" in str(value.get("kind")):
-        rules, _ = alert_rules(text, file)
-        count = f"{len(rules)} alert rule{'' if len(rules) == 1 else 's'}"
-        said = f"this is a file of {count} of Prometheus: nothing of it is a setting of this service"
-        hint = f"to see which severity each alert gets: receiver simulate --prometheus-rules {file}"
-        raise ConfigError([Problem(file, 1, 1, "", said, hint)])
+
+
+def _is_of_prometheus(value: Mapping[str, Any]) -> bool:
+    return not _PROMETHEUS.isdisjoint(value) and "route" not in value
