@@ -21,6 +21,7 @@ EXTENSION = "x-"
 """What the keys at the top begin with that hold anchors for other places and are no settings, as in Compose files."""
 DEEPEST = 40
 MOST_EXPANDED = 10_000
+TEMPLATE = "a template of Helm or Jinja? Render it first, as helm template does"
 """Values of a file whose aliases are written out: more is no configuration but a bomb."""
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -103,8 +104,15 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
             break
     except NodeError as error:
         document.value = None
-        document.problems.append(Problem(file, *error.place, "", str(error), _hint(str(error))))
+        hint = TEMPLATE if _is_templated(text, error.place[0]) else _hint(str(error))
+        document.problems.append(Problem(file, *error.place, "", str(error), hint))
     return document
+
+
+def _is_templated(text: str, line: int) -> bool:
+    # What YAML stumbles over may be the line behind that of the template.
+    near = text.splitlines()[max(0, line - 3) : line]
+    return any(one.lstrip().startswith(("{{", "{%")) for one in near)
 
 
 def _without_extensions(value: Any) -> Any:

@@ -18,6 +18,9 @@ from receiver.config.whole import Sections
 from receiver.triage.rule_tests import RuleTests
 from receiver.triage.rules_file import RulesSettings
 
+_NEEDED = frozenset(name for name, field in Sections.model_fields.items() if field.is_required())
+"""The sections that every configuration has."""
+
 
 @dataclass
 class Found:
@@ -84,21 +87,24 @@ def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: 
     text, name = read_file(path), str(path)
     document = read(text, name)
     keys = set(document.value) if isinstance(document.value, dict) else set()
-    if "tests" in keys:
+    if "tests" in keys and "rules" in keys:
         _check_tests(document, path)
-    elif keys and keys <= set(RulesSettings.model_fields):
+        return
+    if keys and keys <= set(RulesSettings.model_fields):
         rules, problems, document = read_rules(text, name)
         found.problems += problems
         if rules is not None and now is not None:
             found.notes += unwise.in_rules(rules, document)
-    elif keys and not keys & set(Sections.model_fields) and upstream.is_foreign(document.value):
-        upstream.refuse_others(name, document.value)
-        if upstream.is_of_rules(document.value):
-            rules_of_prometheus, notes = upstream.alert_rules(text, name)
-            found.alert_rules[path] = len(rules_of_prometheus)
-            found.notes += notes
-        else:
-            found.alertmanagers.append(path)
+        return
+    foreign = upstream.recognized(text, name, document.value, _NEEDED)
+    if foreign is upstream.Foreign.RULES:
+        alert_rules, notes = upstream.alert_rules(text, name)
+        found.alert_rules[path] = len(alert_rules)
+        found.notes += notes
+    elif foreign is not None:
+        found.alertmanagers.append(path)
+    elif "tests" in keys:
+        _check_tests(document, path)
     else:
         _check_config(text, path, env, now, found)
 

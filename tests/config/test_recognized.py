@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import textwrap
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 
 from receiver.cli import app
 from receiver.config import check_files, load
+from receiver.config.document import read
 from receiver.config.schema import Kind, schema
+from receiver.config.upstream import recognized
 from tests.config.sample import SMALL, problems_of
 from tests.config.test_upstream import NOW
 
@@ -94,6 +97,58 @@ def test_what_promtool_accepts_is_no_mistake(
     assert "some.yml: good\n" in done.output
     assert f"{count} alert rule{'' if count == 1 else 's'} of Prometheus" in done.output
     assert "receiver simulate --prometheus-rules some.yml" in done.output
+
+
+BIG = "groups:\n- name: g\n  rules:\n" + "".join(
+    f"  - {{alert: A{n}, expr: up, annotations: {{description: '{'x' * 1000}'}}}}\n" for n in range(1100)
+)
+RULES = "groups: [{name: g, rules: [{alert: A, expr: up}]}]\n"
+CHART = f"""
+replicaCount: 3
+service: {{port: 9093}}
+server: {{enabled: true}}
+config:
+{textwrap.indent(GOOD, "  ")}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (BIG, "rules"),
+        (f"x-all: &a [{', '.join('n' * 12_000)}]\nb: *a\n{RULES}", "rules"),
+        (f"server: {{}}\nserverFiles:\n  alerting_rules.yml:\n    {RULES}", "rules"),
+        (CHART, "alertmanager"),
+        (f"alertmanager: {{config: {{route: {{}}}}}}\nserver: {{}}\n{CHART}", "alertmanager"),
+        ("service: {timezone: UTC}\n", None),
+        ("# nothing\n", None),
+        ("", None),
+        (f"{SMALL}route: {{receiver: a}}\n", None),
+    ],
+)  # fmt: skip
+def test_what_a_file_is_taken_for(text: str, kind: str | None) -> None:
+    assert recognized(text, "f.yml", read(text, "f.yml").value, ("channels", "severities")) == kind
+
+
+def test_a_large_file_of_rules_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "big.yml").write_text(BIG)
+    assert told(tmp_path / "big.yml") == ([], [])
+
+
+@pytest.mark.parametrize("key", ["rule_files: [r.yml]", "evaluation_interval: 1m"])
+def test_tests_of_promtool_are_told_what_they_are(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "r_test.yml"
+    file.write_text(f"{key}\ntests: [{{interval: 1m}}]\n")
+    (problem,) = told(file)[0]
+    assert "tests of Prometheus' rules" in problem
+    assert "promtool test rules" in problem
+
+
+@pytest.mark.parametrize("line", ["{{- if .Values.x }}", "  {{ include 'x' . }}", "{% if a %}"])
+def test_a_template_is_told_to_be_rendered(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "t.yml"
+    file.write_text(f"a:\n{line}\nc: d\n")
+    assert any("a template of Helm or Jinja? Render it first" in problem for problem in told(file)[0])
 
 
 def test_a_configuration_with_a_foreign_key_stays_a_configuration() -> None:

@@ -2,7 +2,7 @@
 
 from receiver.config.upstream.alert_rules import alert_rules
 from receiver.config.upstream.fit import compare_all
-from receiver.config.upstream.recognition import is_foreign, is_of_rules, refuse_others
+from receiver.config.upstream.recognition import Foreign, recognized
 from receiver.config.upstream.routing import Routing, read, read_all
 
-__all__ = ["Routing", "alert_rules", "compare_all", "is_foreign", "is_of_rules", "read", "read_all", "refuse_others"]
+__all__ = ["Foreign", "Routing", "alert_rules", "compare_all", "read", "read_all", "recognized"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
+from enum import StrEnum
 from typing import Any
 
 from receiver.config.problems import ConfigError, Problem
+from receiver.config.upstream.alert_rules import alert_rules
+from receiver.config.upstream.routing import read_all
 
 _OURS_NEVER = frozenset(
     {
@@ -15,27 +18,49 @@ _OURS_NEVER = frozenset(
     }
 )
 """Keys at the top of files of Alertmanager and Prometheus, and of what wraps them; none is a section of ours."""
+_RULES = frozenset({"groups", "namespaces"})
+_TESTS = frozenset({"rule_files", "evaluation_interval", "group_eval_order"})
 _PROMETHEUS = frozenset({"scrape_configs", "rule_files", "alerting"})
 
 
-def is_foreign(value: Mapping[str, Any]) -> bool:
-    """Return whether `value`, the top of a file, is that of a file of Alertmanager or Prometheus."""
-    return not _OURS_NEVER.isdisjoint(value)
+class Foreign(StrEnum):
+    """What a file is that is none of ours."""
+
+    ALERTMANAGER = "alertmanager"
+    RULES = "rules"
 
 
-def is_of_rules(value: Mapping[str, Any]) -> bool:
-    """Return whether `value`, the top of a foreign file, is that of a file of alert rules."""
-    return ("groups" in value or "namespaces" in value or "Rule" in str(value.get("kind"))) and not _is_of_prometheus(
-        value
-    )
+def recognized(text: str, file: str, value: Any, ours: Collection[str]) -> Foreign | None:
+    """Return what the file with `text` is; None where it is taken for ours, which has one of the keys `ours`.
+
+    `value` is the top of it, as far as our own files go: theirs may be larger, or have what ours may not.
+
+    Raises ConfigError for a file of Prometheus that is neither.
+    """
+    keys = set(value) if isinstance(value, dict) else set()
+    if not keys.isdisjoint(ours) or (isinstance(value, dict) and not keys):
+        return None
+    _refuse_others(file, keys)
+    if not keys.isdisjoint(_OURS_NEVER):
+        rules = not keys.isdisjoint(_RULES) or "Rule" in str(value.get("kind"))
+        return Foreign.RULES if rules else Foreign.ALERTMANAGER
+    # Something may be around it that is not known here, such as the values of another chart.
+    if _reads(lambda: alert_rules(text, file)[0]):
+        return Foreign.RULES
+    return Foreign.ALERTMANAGER if _reads(lambda: read_all(text, file)) else None
 
 
-def refuse_others(file: str, value: Mapping[str, Any]) -> None:
-    """Return where `value` may be a file of Alertmanager. Raises ConfigError for one of Prometheus itself."""
-    if _is_of_prometheus(value):
+def _reads(read: Callable[[], object]) -> bool:
+    try:
+        return bool(read())
+    except ConfigError:
+        return False
+
+
+def _refuse_others(file: str, keys: Collection[str]) -> None:
+    if not _TESTS.isdisjoint(keys) and "tests" in keys:
+        said, hint = "this is a file of tests of Prometheus' rules, not of this service", "run promtool test rules"
+        raise ConfigError([Problem(file, 1, 1, "", said, hint)])
+    if not _PROMETHEUS.isdisjoint(keys) and "route" not in keys:
         said, hint = "this is a file of Prometheus, not of this service", "check alertmanager.yml, which has the routes"
         raise ConfigError([Problem(file, 1, 1, "", said, hint)])
-
-
-def _is_of_prometheus(value: Mapping[str, Any]) -> bool:
-    return not _PROMETHEUS.isdisjoint(value) and "route" not in value
