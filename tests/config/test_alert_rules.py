@@ -42,3 +42,15 @@ def test_what_is_no_rules_file_is_said_with_its_place(text: str, said: str) -> N
         alert_rules(text, "rules.yml")
     assert said in str(caught.value.problems[0])
     assert str(caught.value.problems[0]).startswith("rules.yml:1:")
+
+
+def test_the_tools_of_mimir_and_loki_take_every_document() -> None:
+    text = """\
+namespace: a
+groups: [{name: g, rules: [{alert: One, expr: up}]}]
+---
+namespace: b
+groups: [{name: g, rules: [{alert: Two, expr: up}, {record: r, expr: up}]}]
+"""
+    rules, notes = alert_rules(text, "r.yml")
+    assert ([rule.name for rule in rules], notes) == (["One", "Two"], [])

@@ -374,3 +374,38 @@ def test_other_files_are_told_apart() -> None:
 def test_odd_files_are_refused_in_time(text: str) -> None:
     with pytest.raises(ConfigError, match="not YAML"):
         read_all(text, "am.yml")
+
+
+HIDDEN = """\
+route:
+  receiver: {default}
+  group_by: [alertname]
+  group_interval: 5m
+  routes:
+    - {{receiver: snitch, matchers: ['alertname="Watchdog"'], repeat_interval: 30m}}
+    - {{receiver: nowhere, matchers: ['alertname="InfoInhibitor"']}}
+receivers:
+  - {{name: snitch, webhook_configs: [{{url_file: /secrets/snitch}}]}}
+  - {{name: nowhere}}
+  - {{name: known, webhook_configs: [{{url: '{our}'}}]}}
+  - {{name: hidden, webhook_configs: [{{url_file: /secrets/url}}]}}
+  - {{name: chat, slack_configs: [{{channel: '#c'}}]}}
+"""
+
+
+@pytest.mark.parametrize("default", ["known", "hidden"])
+def test_nothing_is_said_of_an_address_that_a_secret_hides(default: str, tmp_path: Path) -> None:
+    file = tmp_path / "am.yml"
+    text = HIDDEN.format(default=default, our=OUR)
+    if default == "hidden":
+        text = text.replace(f"url: '{OUR}'", "url: 'http://elsewhere.example.com/'")
+    file.write_text(text)
+    assert notes_of(file) == ([], [])
+
+
+def test_what_gets_nothing_but_heartbeats_is_another_service(tmp_path: Path) -> None:
+    file = tmp_path / "am.yml"
+    file.write_text(HIDDEN.format(default="chat", our="http://elsewhere.example.com/"))
+    problems, notes = notes_of(file)
+    assert ["no receiver posts to this service" in one for one in problems] == [True]
+    assert notes == []

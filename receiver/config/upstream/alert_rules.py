@@ -39,7 +39,11 @@ def alert_rules(text: str, file: str) -> tuple[list[AlertRule], list[Problem]]:
     documents = parse_all(text, file)
     first, notes = documents[0], list[Problem]()
     found = _Found()
-    if _is_file(first.value):
+    if any(isinstance(one.value, dict) and {"namespace", "groups"} <= one.value.keys() for one in documents):
+        # The tools of Mimir and Loki take every document, each of a namespace.
+        for document in documents:
+            _groups(document, ("groups",), found)
+    elif _is_file(first.value):
         more = [one for one in documents[1:] if one.value is not None]
         if more:
             said = "Prometheus reads the first document only: what is behind this line counts for nothing"

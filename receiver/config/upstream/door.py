@@ -32,6 +32,11 @@ def webhooks(routing: Routing) -> dict[str, list[Path]]:
     return found
 
 
+def named(routing: Routing, places: list[Path]) -> bool:
+    """Return whether the file itself says where one of these webhooks leads: a secret may say it too."""
+    return any(routing.value((*place, "url")) is not None for place in places)
+
+
 def near(routing: Routing) -> Iterator[tuple[Path, str]]:
     """Yield the webhooks that nearly lead to this service: where their address stands, and its path."""
     for path in routing.receivers.values():

@@ -40,7 +40,8 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     document = routing.document
     problems, notes = list(routing.problems), list(routing.notes)
     ours = door.webhooks(routing)
-    if not ours:
+    unsure = _unsure(routing, draft, ours)
+    if not ours.keys() - unsure:
         nearly = [
             document.problem(path, f"{quoted(said, 80)} is no path of this service", f"write {door.DOOR}")
             for path, said in door.near(routing)
@@ -48,25 +49,39 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
         hint = f"write webhook_configs: [{{url: 'http://HOST:8080{door.DOOR}'}}]"
         problems += nearly or [document.problem(("receivers",), "no receiver posts to this service", hint, at_key=True)]
         return problems, notes
-    for places in ours.values():
-        for place in places:
+    for name in ours.keys() - unsure:
+        for place in ours[name]:
             problems += door.refused(routing, place, draft)
             notes += door.unwise(routing, place, draft)
     leading = [route for route in routing.taken() if route.receiver in ours]
-    for name in ours:
+    for name in ours.keys() - unsure:
         if name not in {route.receiver for route in leading}:
             said = f"no route leads to {quoted(name, 80)}"
             problem = document.problem((*routing.receivers[name], "name"), said, f"write receiver: {name} at a route")
             (notes if leading else problems).append(problem)
     for route in leading:
+        if route.receiver in unsure:
+            continue
         if not heartbeats.is_for_heartbeats(route, draft):
             notes += _grouping(routing, route, draft)
             notes += _wide(routing, route, draft)
         notes += _timing(routing, route, draft)
     if leading:
-        notes += heartbeats.unwise(routing, draft, ours)
+        notes += heartbeats.unwise(routing, draft, ours, unsure)
         notes += _rules(routing, draft, ours) if routing.whole else ()
     return problems, notes
+
+
+def _unsure(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> set[str]:
+    """Return the receivers that may as well post elsewhere: their address is in a secret, and another one is known.
+
+    Where none is known, those that get nothing but heartbeats: another service watches over them.
+    """
+    hidden = {name for name, places in ours.items() if not door.named(routing, places)}
+    if len(hidden) < len(ours):
+        return hidden
+    alarmed = {route.receiver for route in routing.taken() if not heartbeats.is_for_heartbeats(route, draft)}
+    return hidden - alarmed
 
 
 def _wide(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:

@@ -26,17 +26,20 @@ def is_for_heartbeats(route: Route, draft: Draft) -> bool:
     )
 
 
-def unwise(routing: Routing, draft: Draft, ours: Collection[str]) -> Iterator[Problem]:
-    """Yield what is unwise about the routes of Watchdog and InfoInhibitor; `ours` are the receivers that post here."""
-    yield from _watchdog(routing, draft, ours)
+def unwise(routing: Routing, draft: Draft, ours: Collection[str], unsure: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield what is unwise about the routes of Watchdog and InfoInhibitor.
+
+    `ours` are the receivers that post here, those in `unsure` perhaps elsewhere.
+    """
+    yield from _watchdog(routing, draft, ours, unsure)
     for route in routing.reached(INHIBITOR_LABELS):
-        if route.receiver in ours and routing.whole:
+        if route.receiver in ours and route.receiver not in unsure and routing.whole:
             said = "InfoInhibitor comes here: it is there to inhibit others, and opens no incident"
             hint = "give it a route {matchers: ['alertname=\"InfoInhibitor\"'], receiver: NAME} that posts nowhere"
             yield routing.document.problem(route.path, said, hint, at_key=True)
 
 
-def _watchdog(routing: Routing, draft: Draft, ours: Collection[str]) -> Iterator[Problem]:
+def _watchdog(routing: Routing, draft: Draft, ours: Collection[str], unsure: Collection[str]) -> Iterator[Problem]:
     watchdog, document = draft.sections.ingest.watchdog, routing.document
     if watchdog is None:
         return
@@ -45,8 +48,12 @@ def _watchdog(routing: Routing, draft: Draft, ours: Collection[str]) -> Iterator
     if not here and routing.whole:
         said = f"no route brings {' '.join(watchdog.matchers)} here: the dead man's switch is never armed"
         where = routes[0].path if routes else ("route",)
-        yield document.problem(where, said, f"give it a route with {_advised(min(ours))}", at_key=True)
+        yield document.problem(
+            where, said, f"give it a route with {_advised(min(set(ours) - set(unsure)))}", at_key=True
+        )
     for route in here:
+        if route.receiver in unsure:
+            continue
         if not routing.whole and not is_for_heartbeats(route, draft):
             continue
         longest = route.times["repeat_interval"] + 2 * route.times["group_interval"]
