@@ -29,6 +29,7 @@ KEY = "0123456789abcdef0123456789ABCDEF"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "Europe/Berlin")
+    monkeypatch.delenv("RECEIVER_URL", raising=False)
     yield tmp_path
 
 
@@ -126,6 +127,23 @@ def test_with_mail_alone_it_is_said_that_the_terminal_is_paged(name: str, key: s
     assert config.people[key].name == "Terminal of the service"
     assert config.contacts[key].person == key
     assert len(config.people) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "listen"),
+    [
+        ("http://127.0.0.1:8081", "127.0.0.1:8081"), ("http://localhost:9999/", "127.0.0.1:9999"),
+        ("https://receiver.example.com", "127.0.0.1:8080"), ("http://10.0.0.1:8081", "127.0.0.1:8080"),
+        ("http://127.0.0.1:99999", "127.0.0.1:8080"), ("", "127.0.0.1:8080"),
+    ],
+)  # fmt: skip
+def test_the_service_listens_where_the_commands_look_for_it(
+    url: str, listen: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_URL", url)
+    said = init("Ann", "", "", "", "", options=("--no-test",)).output
+    assert load(folder / "receiver.yaml", {}).server.listen == listen
+    assert f"- url: http://{listen}/webhooks/alertmanager" in said
 
 
 def test_the_file_of_alertmanager_that_is_shown_has_nothing_unwise(folder: Path) -> None:

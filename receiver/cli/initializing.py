@@ -78,7 +78,9 @@ def _answers() -> Answers:
     slack = _ask("4. Slack channel for incidents, such as #incidents [none]: ", initial.check_slack)
     timezone = _ask(f"5. Time zone [{zone}]: ", initial.check_timezone, zone)
     typer.echo("")
-    return initial.Answers(name, road, address, alertmanager, slack, timezone)
+    # Whoever has told the commands of another port wants the service there too.
+    listen = initial.listen_of(os.environ.get("RECEIVER_URL", ""))
+    return initial.Answers(name, road, address, alertmanager, slack, timezone, listen)
 
 
 def _ask(question: str, check: Callable[[str], Answer], default: str = "") -> Answer:

@@ -43,6 +43,8 @@ class Answers:
     slack: str
     """A Slack channel; empty: none."""
     timezone: str
+    listen: str = ""
+    """Where the service listens; empty: where it does by default."""
 
     @property
     def key(self) -> str:
@@ -131,6 +133,17 @@ def check_timezone(text: str) -> str:
     return check_zone(text.strip())
 
 
+def listen_of(url: str) -> str:
+    """Return the address of this machine that `url`, of the service, names; empty where it is another, or none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    return f"{host}:{port}" if parts.scheme == "http" and host == "127.0.0.1" and port else ""
+
+
 def first_config(answers: Answers, key_file: str) -> str:
     """Return the configuration for `answers`, as the text of a file in YAML.
 
@@ -164,6 +177,7 @@ def first_config(answers: Answers, key_file: str) -> str:
         ]
     told = f", notify: [{notify}]" if page != notify else ""
     asked = f"  alertmanagers: [{_quoted(answers.alertmanager)}]    # asked what is true there, and for silences"
+    server = ["server:", f"  listen: {_quoted(answers.listen)}", ""] if answers.listen else []
     upstream = ["ingest:", asked, ""] if answers.alertmanager else []
     lines = [
         "# Written by `receiver init`. After a change: receiver check-config FILE",
@@ -172,6 +186,7 @@ def first_config(answers: Answers, key_file: str) -> str:
         "service:",
         f"  timezone: {_quoted(answers.timezone)}",
         "",
+        *server,
         *upstream,
         "people:",
         *people,
