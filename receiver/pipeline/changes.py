@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -24,6 +23,12 @@ from receiver.store.incidents import Incidents
 FRESH = timedelta(seconds=60)
 """How long an answer about a repository is used again."""
 AGAIN = timedelta(seconds=60)
+FAILED = timedelta(seconds=30)
+"""How long a failure counts for every incident that asks the same."""
+AT_ONCE = 4
+"""Repositories that are asked at once."""
+SOON = timedelta(seconds=2)
+"""When an incident is looked at again whose repository is being asked, or has to wait for others."""
 PATIENCE = timedelta(minutes=5)
 """After so long without an answer it is said that nobody knows."""
 
@@ -43,7 +48,9 @@ class RecentChanges:
         self.asking = asking
         self.metrics = metrics
         self._known: dict[str, tuple[datetime, Sequence[Change]]] = {}
-        self._one = asyncio.Lock()
+        self._failed: dict[str, tuple[datetime, SourceError]] = {}
+        self._asked: set[str] = set()
+        """Repositories that are being asked. Nobody waits for one: a slow GitHub would gather an incident a task."""
 
     async def look(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
@@ -56,6 +63,9 @@ class RecentChanges:
             await self.intake.due.drop_timer(member)
             return
         repository = setting.policy.repositories[incident.service or ""]
+        if not self._answered(repository, now) and (repository in self._asked or len(self._asked) >= AT_ONCE):
+            await self.intake.due.later(member, to_ms(now + SOON))
+            return
         try:
             found = await self._ask(repository, setting, now)
             draft = on_changes(incident, repository, found, setting.policy, now)
@@ -72,13 +82,30 @@ class RecentChanges:
         except Stale:
             return  # somebody changed it: asked again when the lease has passed, from what is known
 
+    def _answered(self, repository: str, now: datetime) -> bool:
+        """Return whether there is an answer or a failure that still counts."""
+        known, failed = self._known.get(repository), self._failed.get(repository)
+        if known is not None and abs(now - known[0]) < FRESH:
+            return True
+        return failed is not None and abs(now - failed[0]) < FAILED
+
     async def _ask(self, repository: str, setting: Setting, now: datetime) -> Sequence[Change]:
-        async with self._one:
-            known = self._known.get(repository)
-            if known is not None and abs(now - known[0]) < FRESH:
-                return known[1]
-            assert setting.github is not None  # noqa: S101  (look has seen to it)
-            url, token = setting.github
+        """Return what changed, from memory where it is fresh. Raises SourceError."""
+        known, failed = self._known.get(repository), self._failed.get(repository)
+        if known is not None and abs(now - known[0]) < FRESH:
+            return known[1]
+        if failed is not None and abs(now - failed[0]) < FAILED:
+            raise SourceError(failed[1].reason, str(failed[1]))
+        assert setting.github is not None  # noqa: S101  (look has seen to it)
+        url, token = setting.github
+        self._asked.add(repository)
+        try:
             found = await GitHub(self.asking, url, token.get_secret_value()).changes(repository)
-            self._known[repository] = (now, found)
-            return found
+        except SourceError as error:
+            self._failed[repository] = (now, error)
+            raise
+        finally:
+            self._asked.discard(repository)
+        self._failed.pop(repository, None)
+        self._known[repository] = (now, found)
+        return found

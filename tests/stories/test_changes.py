@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from receiver.channels.grafana import Grafana, GrafanaSettings
+from receiver.model.change import Change
 from receiver.model.command import Resolve
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.replica import Replica
-from receiver.sources.asking import Said
+from receiver.sources.asking import Said, SourceError
+from receiver.sources.github import GitHub
 from tests.fakes.grafana import TOKEN
 from tests.stories.world import World, alert, notification
 
@@ -57,6 +62,36 @@ async def test_github_that_does_not_answer_holds_nothing_up_and_is_said(world: W
     assert text.startswith("stratum/api: recent changes are not known: ")
     await world.forward("10m")
     assert len(await told(world)) == 1
+
+
+async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.open()
+    for number in range(5):
+        await world.post(notification(alert(f"Broken{number}", **HIGH), group=f"g{number}"))
+    asking, answer, asked = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(self: GitHub, repository: str) -> list[Change]:
+        asked.append(repository)
+        asking.set()
+        await answer.wait()
+        raise SourceError("timeout", "no answer from api.github.com within 10 s")
+
+    monkeypatch.setattr(GitHub, "changes", slow)
+    look, first, *others = world.one.changes.look, *[incident.uid for incident in await world.incidents()]
+    world.clock.forward(timedelta(seconds=61))
+    waiting = asyncio.create_task(look(first, world.clock.now()))
+    await asking.wait()
+    for uid in others:
+        await look(uid, world.clock.now())
+    assert not waiting.done(), "nobody else waits for the answer"
+    answer.set()
+    await waiting
+    for uid in others:
+        await look(uid, world.clock.now())
+    assert asked == ["stratum/api"], "its failure counts for all who would ask the same"
+    world.clock.forward(timedelta(seconds=31))
+    await look(others[0], world.clock.now())
+    assert asked == ["stratum/api"] * 2
 
 
 async def test_a_service_without_a_repository_is_not_asked_about(world: World) -> None:

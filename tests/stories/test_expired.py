@@ -35,10 +35,13 @@ async def test_what_points_to_it_goes_and_its_alert_calls_people_anew(world: Wor
     rung = world.rung()
     # It opened two years ago, and nobody has changed it since.
     prefix, long_ago = world.one.connection.keys.prefix, (world.clock.now() - timedelta(days=730)).timestamp() * 1000
-    for name in ("index", "open"):
-        client.zadd(f"{prefix}{name}", {first.uid: long_ago})
-    for name in ("inc", "log", "alerts", "bodies", "receipts"):
-        client.delete(f"{prefix}{name}:{first.uid}")
+    await world.quiet()
+    with client.pipeline(transaction=True) as atomic:
+        for name in ("index", "open"):
+            atomic.zadd(f"{prefix}{name}", {first.uid: long_ago})
+        for name in ("inc", "log", "alerts", "bodies", "receipts"):
+            atomic.delete(f"{prefix}{name}:{first.uid}")
+        atomic.execute()
     # Nobody counts what has expired as lost memory, and nobody is called for it while time passes.
     await world.forward("10m")
     await world.forward("7h")
