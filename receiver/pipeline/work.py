@@ -45,7 +45,7 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
-LOOK = 0.1
+LOOK = 0.2
 """Seconds between two looks at what does not wait for the store."""
 REFRESH = 1.0
 """Seconds between two looks for urgent incidents that others have changed: they may be paged without the store."""
