@@ -106,7 +106,7 @@ from receiver.store.unknowns import UnknownsList
 WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
 
-ESSENTIAL = ("loop", "monitor", "refused", "store")
+ESSENTIAL = ("loop", "beside", "monitor", "refused", "store")
 """Tasks without which a replica pages nobody."""
 CLOSE_LIMIT = 5.0
 """Seconds that a part may take to write what it holds, or to close."""
@@ -327,6 +327,7 @@ class Replica:
         """Start the tasks that run as long as the service does."""
         tasks: dict[str, tuple[Callable[[], Awaitable[None]], Lane]] = {
             "loop": (self.work.run, Lane.BEAT),
+            "beside": (self.work.run_beside, Lane.BEAT),
             "monitor": (self.monitor.run, Lane.PROBE),
             "refused": (self.refused.run, Lane.DEBTS),
             "audit": (self.auditor.run, Lane.WORKER),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -25,7 +25,7 @@ from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
 from receiver.model.base import from_ms, to_ms
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
@@ -34,8 +34,9 @@ from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_alerts, held_text, living, parts_of, released
 from receiver.pipeline.setting import Setting
+from receiver.pipeline.unheard_commits import UnheardCommit
 from receiver.pipeline.unreadable_incidents import UnreadableIncidents, superseded_by
-from receiver.store.change import Change, Committed, Repeated, Stale, new_token, new_uid
+from receiver.store.change import Change, Committed, Repeated, Stale, committed_as, new_token, new_uid
 from receiver.store.claimed import Claimed
 from receiver.store.connection import Connection, Contended
 from receiver.store.due import Due
@@ -140,8 +141,8 @@ class Intake:
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
         """Told of each notification that brought something new."""
-        self.unheard: Callable[[str, float, str, Iterable[str]], None] = lambda token, began, uid, groups: None
-        """Told of each commit that was sent and not answered: token, when (monotonic), of which incident and groups."""
+        self.unheard: Callable[[UnheardCommit], None] = lambda commit: None
+        """Told of each commit that was sent and not answered."""
         self.adopting: Callable[[], int] = lambda: 0
         """How many groups wait to be stored that were refused, or paged without the store."""
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
@@ -476,22 +477,10 @@ class Intake:
         return await asyncio.shield(writing)
 
     async def _write(self, change: Change, verdict: Verdict, setting: Setting, now: datetime) -> Committed:
-        summary = change.summary
-        done, began = await self._written(change, setting, now)
-        if done.incident is not None and summary is not None:
-            written = summary._replace(id=done.incident.id, version=done.incident.version)
-            self.mirror.committed(written, done.incident, done.number)
-        if done.leased:
-            self.deliver(done, began, fresh_pages(done, change.rows, verdict.events, to_ms(now)))
-        return done
-
-    async def _written(self, change: Change, setting: Setting, now: datetime) -> tuple[Committed, float]:
-        # The outcome, and when it was sent. What nothing is heard of may have been written, and leased to us.
         began, token, heard = self.clock.monotonic(), new_token(), False
-        number = setting.id_parts(now)
         try:
             done = await self.incidents.commit(
-                change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=number, token=token
+                change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now), token=token
             )
             heard = True
         except (Stale, Repeated):
@@ -499,8 +488,28 @@ class Intake:
             raise
         finally:
             if not heard:
-                self.unheard(token, began, change.incident.uid if change.incident else "", change.seen)
-        return done, began
+                self.unheard(self._doubtful(change, verdict.events, token, began, now))
+        self._written(change, verdict.events, began, now, done)
+        return done
+
+    def _doubtful(
+        self, change: Change, events: Sequence[Event], token: str, began: float, now: datetime
+    ) -> UnheardCommit:
+        # It may have been written, and have leased pages to us: what they are made of is kept until that is known.
+        kept = replace(change, bodies={}, records={})
+
+        def heard(reply: Sequence[Any]) -> None:
+            self._written(kept, events, began, now, committed_as(change.incident, reply, token))
+
+        uid = change.incident.uid if change.incident else ""
+        return UnheardCommit(token, began, uid, tuple(change.seen), heard)
+
+    def _written(self, change: Change, events: Sequence[Event], began: float, now: datetime, done: Committed) -> None:
+        if done.incident is not None and change.summary is not None:
+            written = change.summary._replace(id=done.incident.id, version=done.incident.version)
+            self.mirror.committed(written, done.incident, done.number)
+        if done.leased:
+            self.deliver(done, began, fresh_pages(done, change.rows, events, to_ms(now)))
 
     def _put_off(self) -> int:
         # Thousands are adopted before chat hears of each: their people have been paged already.

@@ -6,7 +6,9 @@ duplicate, and no other replica may take the pages before the lease has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -17,8 +19,20 @@ from receiver.store.connection import Connection
 MOST = 1000
 """Commits that are asked about; of more, the oldest wait for their lease."""
 
-Leased = tuple[str, str, float]
-"""Member, token, and the monotonic time at which the lease ends."""
+
+@dataclass(frozen=True)
+class UnheardCommit:
+    """A commit that was sent and not answered."""
+
+    token: str
+    began: float
+    """When it was sent (monotonic)."""
+    uid: str = ""
+    """The uid of its incident."""
+    groups: tuple[str, ...] = ()
+    """The groups whose notification it would have stored."""
+    heard: Callable[[Sequence[Any]], None] = lambda reply: None
+    """Called with the answer of its script once that is known: delivers what it has leased, from what was written."""
 
 
 class UnheardCommits:
@@ -29,53 +43,41 @@ class UnheardCommits:
         self.connection = connection
         self.clock = clock
         self.setting = setting
-        self._began: dict[str, float] = {}
-        self._uids: dict[str, str] = {}
-        self._groups: dict[str, tuple[str, ...]] = {}
+        self._commits: dict[str, UnheardCommit] = {}
 
-    @property
-    def waiting(self) -> bool:
-        """Whether any is to be asked about."""
-        return bool(self._began)
+    def __len__(self) -> int:
+        """Return how many are to be asked about."""
+        return len(self._commits)
+
+    def __iter__(self) -> Iterator[UnheardCommit]:
+        """Return them, the oldest first."""
+        return iter(list(self._commits.values()))
 
     def uids(self) -> set[str]:
         """Return the uids of the incidents that they are of."""
-        return {self._uids[token] for token in self._began}
+        return {one.uid for one in self}
 
     def groups(self) -> set[str]:
         """Return the groups whose notifications they have stored, if they were written."""
-        return {group for groups in self._groups.values() for group in groups}
+        return {group for one in self for group in one.groups}
 
-    def add(self, token: str, began: float, uid: str = "", groups: Iterable[str] = ()) -> None:
-        """Note a commit that nothing was heard of: of the incident `uid`, under `token`, sent at monotonic `began`.
+    def add(self, commit: UnheardCommit) -> None:
+        """Note a commit that nothing was heard of."""
+        self._commits[commit.token] = commit
+        if len(self._commits) > MOST:
+            del self._commits[next(iter(self._commits))]
 
-        `groups`: whose notification it would have stored.
-        """
-        self._began[token], self._uids[token], self._groups[token] = began, uid, tuple(groups)
-        if len(self._began) > MOST:
-            self._forget(next(iter(self._began)))
-
-    async def take(self) -> list[Leased]:
-        """Return what turns out to be leased to this replica, once. Raises StoreAway."""
+    async def ask(self) -> None:
+        """Ask the store, and tell each commit that was written what its script has answered. Raises StoreAway."""
         now, lease = self.clock.monotonic(), self.setting().lease.total_seconds()
-        for token in [token for token, began in self._began.items() if now - began >= lease]:
-            self._forget(token)
-        tokens = list(self._began)
-        if not tokens:
-            return []
-        found: list[Leased] = []
-        for token, text in zip(tokens, await self._replies(tokens), strict=True):
+        for one in self:
+            if now - one.began >= lease:
+                del self._commits[one.token]
+        asked = list(self)
+        if not asked:
+            return
+        names = [self.connection.keys.named(f"op:{one.token}") for one in asked]
+        for one, text in zip(asked, await self.connection.call("MGET", *names), strict=True):
             # One that is not there may still be on its way.
-            if text is not None and (began := self._forget(token)) is not None:
-                found += [(member, token, began + lease) for member in orjson.loads(text)[4:]]
-        return found
-
-    def _forget(self, token: str) -> float | None:
-        self._uids.pop(token, None)
-        self._groups.pop(token, None)
-        return self._began.pop(token, None)
-
-    async def _replies(self, tokens: list[str]) -> list[str | None]:
-        async with self.connection.guarded() as client:
-            replies: list[str | None] = await client.mget([self.connection.keys.named(f"op:{one}") for one in tokens])
-        return replies
+            if text is not None and self._commits.pop(one.token, None) is not None:
+                one.heard(orjson.loads(text))

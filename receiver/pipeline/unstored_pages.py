@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -120,6 +120,8 @@ class UnstoredPages:
             return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
         self.remember(row)
         now = self.clock.monotonic()
+        if not isinstance(condition, ReceiptNotStored) and self.has(row, latest):
+            return
         known = self._pages.get(row.member)
         made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)
         if isinstance(condition, ReceiptNotStored):
@@ -128,9 +130,18 @@ class UnstoredPages:
                 made.completion = condition.completion
             else:
                 made.next_at = now + self._wait(made.attempts)
-        elif known is not None and known.completion is not None:
-            return  # it was sent before
         self._pages[row.member] = made
+
+    def has(self, row: Claimed, latest: float) -> bool:
+        """Return whether a row that was leased anew is being sent without the store, or was: it is not sent again.
+
+        What is to be written down of it is written under the newer lease.
+        """
+        known = self._pages.get(row.member)
+        sent = known is not None and (known.busy or known.completion is not None)
+        if known is not None and sent:
+            known.row, known.latest = replace(known.row, token=row.token), latest
+        return sent
 
     def remember(self, row: Claimed) -> Incident | None:
         """Keep the state that came with a row where none as new is kept; return the incident as it is known here."""
@@ -227,8 +238,7 @@ class UnstoredPages:
                 one.busy = False
 
     async def _write_down(self, one: UnstoredPage) -> None:
-        completion = one.completion or {}
-        told = await self.due.complete(one.row, Outcome.DONE, to_ms(self.clock.now()), **completion)
+        told = await self.due.complete(one.row, Outcome.DONE, to_ms(self.clock.now()), **(one.completion or {}))
         log.info("receipt_stored", id=one.row.member, reply=told)
 
     async def _send(self, one: UnstoredPage) -> None:
@@ -278,14 +288,9 @@ class UnstoredPages:
         if page is not None:
             memory["called"] = page.seq
         receipt: dict[str, Any] = {
-            "at": rfc3339(now),
-            "channel": one.row.to.channel,
-            "to": page.person if page else None,
-            "action": notice.action,
-            "outcome": "delivered",
-            "attempts": one.attempts,
-            "seq": one.row.last,
-        }
+            "at": rfc3339(now), "channel": one.row.to.channel, "to": page.person if page else None,
+            "action": notice.action, "outcome": "delivered", "attempts": one.attempts, "seq": one.row.last,
+        }  # fmt: skip
         if (number := number_of(notice)) is not None:
             receipt["page"] = number
         return {"said": one.row.last, "memory": memory, "receipt": receipt, "triggered": True}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -45,7 +46,7 @@ class UnstoredStep:
     """One incident whose next step is due while the store is away, and how far it got."""
 
     incident: Incident
-    """As it was when the store went away."""
+    """As it was when the store went away, or as a store that is only slow has said since."""
     next_at: float = 0.0
     """Monotonic seconds of the next question to the pager."""
     asks: int = 0
@@ -145,10 +146,20 @@ class UnstoredSteps:
                     return
             if step.answered:
                 log.info("escalation_waits", incident=step.incident.id, reason="answered at the pager")
-            elif self.monitor.surely_gone:
+                return
+            await self._read_again(step)
+            if self.monitor.surely_gone:
                 self._page(step, setting)
         finally:
             step.busy = False
+
+    async def _read_again(self, step: UnstoredStep) -> None:
+        # A store that is only slow answers: another replica may have written that somebody has acknowledged.
+        with suppress(StoreAway):
+            newest = await self.intake.incidents.incident(step.incident.uid)
+            if newest is not None and newest.version > step.incident.version:
+                self.snapshots.keep(newest)
+                step.incident = newest
 
     async def _answered(self, incident: Incident, setting: Setting) -> bool:
         questions = []

@@ -28,7 +28,7 @@ from receiver.pipeline.store_monitor import StoreMonitor
 from receiver.pipeline.store_recovery import StoreRecovery
 from receiver.pipeline.supervision import survived
 from receiver.pipeline.timekeeper import Timekeeper
-from receiver.pipeline.unheard_commits import UnheardCommits
+from receiver.pipeline.unheard_commits import UnheardCommit, UnheardCommits
 from receiver.pipeline.unstored_pages import UnstoredPages
 from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
@@ -45,6 +45,8 @@ TEND = 15.0
 """Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
 BEAT = 0.25
 """Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
+LOOK = 0.2
+"""Seconds between two looks at what does not wait for the store."""
 REFRESH = 1.0
 """Seconds between two looks for urgent incidents that others have changed: they may be paged without the store."""
 FETCH = 200
@@ -116,7 +118,7 @@ class Work:
     def attach(self, intake: Intake) -> None:
         """Make the intake known to the loop."""
         self.intake = intake
-        intake.unheard = self.unheard.add
+        intake.unheard = self._unheard
 
     def renew(self) -> None:
         """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
@@ -168,18 +170,26 @@ class Work:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def beat(self) -> None:
-        """Look once: follow the store's clock, learn what changed, start what is due."""
+    async def run_beside(self) -> None:
+        """Look for ever at what does not wait for the store: one beat of a store that is slow takes seconds."""
+        while not self._stopping.is_set():
+            await self._guard("beat", self.look)
+            await asyncio.sleep(LOOK)
+
+    async def look(self) -> None:
+        """Start what is to be sent without the store, and ask about commits whose answer did not come."""
         self.unstored.run_once()
         self.steps.run_once()
-        if self.unheard.waiting and not self._asking:
-            # Also while the store is away: one that is merely slow has the pages, and nobody else sends them.
-            self._asking = True
-            self.spawn("fetch", self._ask_unheard, Lane.BEAT)
+        self._ask_soon()
         if self.monitor.gone:
             # What waits for its turn waits for the person, not for the store.
             for row, latest in self.pool.take_waiting():
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
+
+    async def beat(self) -> None:
+        """Look once: follow the store's clock, learn what changed, start what is due."""
+        await self.look()
+        if self.monitor.gone:
             return
         self.pool.refill_all()
         self._fetch_soon()
@@ -293,12 +303,21 @@ class Work:
     def _resume(self, row: Claimed, latest: float) -> None:
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
 
+    def _unheard(self, commit: UnheardCommit) -> None:
+        self.unheard.add(commit)
+        self._ask_soon()
+
+    def _ask_soon(self) -> None:
+        if len(self.unheard) and not self._asking and not self._stopping.is_set():
+            # Also while the store is away: one that is merely slow has the pages, and nobody else sends them.
+            self._asking = True
+            self.spawn("fetch", self._ask_unheard, Lane.BEAT)
+
     async def _ask_unheard(self) -> None:
         try:
-            self._leased += await self.unheard.take()
+            await self.unheard.ask()
         finally:
             self._asking = False
-        self._fetch_soon()
 
     def _fetch_soon(self) -> None:
         if self._leased and not self._fetching:
@@ -330,6 +349,8 @@ class Work:
 
     async def _send(self, row: Claimed, latest: float) -> None:
         self.unstored.claimed(row)
+        if self.unstored.has(row, latest):
+            return
         if self.monitor.gone and self._called_for(row):
             # A store that is merely too slow still takes commits: two more round trips would make the page late.
             self.unstored.add(row, latest, StoreAway("the store is away"))

@@ -107,6 +107,13 @@ class Committed:
     """Which commit it was, counted from the first; 0 when no incident was written."""
 
 
+def committed_as(incident: Incident | None, reply: Sequence[Any], token: str) -> Committed:
+    """Return what `commit.lua` has answered to a commit of `incident` under `token` that was written."""
+    _, number, version, commits, *leased = reply
+    done = incident.model_copy(update={"id": number, "version": int(version)}) if incident else None
+    return Committed(incident=done, leased=tuple(leased), token=token, number=int(commits))
+
+
 def new_uid() -> str:
     """Return an identity that nobody else draws."""
     return secrets.token_hex(12)

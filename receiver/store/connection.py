@@ -111,11 +111,14 @@ class Connection:
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply. Raises StoreAway."""
         if len(args) <= BATCHED:
-            reply = await self._batches[current_lane()].call("EVALSHA", script.sha, len(keys), *keys, *args)
-            if not isinstance(reply, Exception):
-                return reply
-            if not isinstance(reply, NoScriptError):
+            batches = self._batches[current_lane()]
+            reply = await batches.call("EVALSHA", script.sha, len(keys), *keys, *args)
+            if isinstance(reply, NoScriptError):
+                # Its text, which the store keeps: each round trip more would never end with a store that is slow.
+                reply = await batches.call("EVAL", script.text, len(keys), *keys, *args)
+            if isinstance(reply, Exception):
                 raise condition_of(reply)
+            return reply
         async with self.guarded() as client:
             return await self._eval(client, script, keys, args)
 
@@ -149,8 +152,7 @@ class Connection:
         try:
             return await client.evalsha(script.sha, len(keys), *keys, *args)
         except NoScriptError:
-            await client.script_load(script.text)
-            return await client.evalsha(script.sha, len(keys), *keys, *args)
+            return await client.eval(script.text, len(keys), *keys, *args)
 
     async def round_trips(self, limit: float) -> None:
         """Do what a commit costs in round trips: two reads, and a script that writes durably.

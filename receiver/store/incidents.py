@@ -12,7 +12,7 @@ import orjson
 from receiver.model.event import Event
 from receiver.model.incident import AlertRecord, Incident
 from receiver.model.partial_incident import partial_incident
-from receiver.store.change import Change, Committed, Repeated, Stale, arguments, new_token, record_of
+from receiver.store.change import Change, Committed, Repeated, Stale, arguments, committed_as, new_token, record_of
 from receiver.store.connection import Connection, IncidentUnreadable, Script
 from receiver.store.numbers import stored_number
 from receiver.store.steps import PARSED, stepped
@@ -147,11 +147,10 @@ class Incidents:
             raise Repeated(*orjson.loads(reply[1]))
         if reply[0] != "ok":
             raise Stale(reply[0])
-        done = incident.model_copy(update={"id": reply[1], "version": int(reply[2])}) if incident else None
         self.saw(reply[1], number)
         for tell in self.committed:
             tell(change, args, reply[1], int(reply[2]))
-        return Committed(incident=done, leased=tuple(reply[4:]), token=token, number=int(reply[3]))
+        return committed_as(incident, reply, token)
 
     def saw(self, number: str, parts: tuple[str, int, str]) -> None:
         """Keep that an id exists: a store that has lost its memory must not draw its number once more."""

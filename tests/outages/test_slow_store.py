@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,12 @@ GROUPS, RATE = 4, 1.5
 """How many new groups begin while the store is slow, and how many of them a second."""
 DELAYS = (
     ((0.1, GROUPS), (0.45, GROUPS), (0.75, GROUPS), (None, GROUPS)),
-    (
-        (0.6, 1),
-        (0.3, GROUPS),
-        (0.6, GROUPS),
-        *((float(one), GROUPS) for one in os.environ.get("SLOW_STORE", "").split()),
-    ),
+    ((0.6, 1), (0.3, GROUPS), (0.6, GROUPS), (1.0, GROUPS)),
 )
 """Seconds a command, and groups, of two pairs beside each other; None: fast and slow in turn.
 
 One group alone, with nothing beside it that fails too, was never paged by a release that took the store for away only
-while its probes failed. `SLOW_STORE="1.0"` adds delays. At one second a command the bound is not kept each time: if the
-answer to a commit does not arrive in time, the replica asks what became of it, and the page takes up to 6.4 s.
+while its probes failed. At one second a command, a page takes four round trips until the store counts as away.
 """
 OVER = 9.0
 """Seconds after which each alert has ended."""

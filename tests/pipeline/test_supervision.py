@@ -90,4 +90,4 @@ async def test_every_task_of_a_replica_is_supervised(world: World, monkeypatch: 
     await asyncio.wait_for(looked.wait(), 5)
     await asyncio.sleep(0)
     assert one.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "audit"}) >= 1  # type: ignore[operator]
-    assert {"loop", "monitor", "refused", "audit"} <= one.supervisor.tasks.keys()
+    assert {"loop", "beside", "monitor", "refused", "audit"} <= one.supervisor.tasks.keys()

@@ -9,7 +9,25 @@ lease, and a pager that refuses is not ours. A store that is away, slow or cut o
 - **double**: more page keys for a person than spells so far, or one key that rings more than once without a fault, or
   more than twice with one, or that is accepted more than twice.
 - **for nothing**: a key is triggered first long after the end of all alerts was taken.
-- **stuck**: the end was taken, everything is healed, and a page or an incident is still open.
+- **stuck**: the end was taken, everything is healed, and a page or an incident is still open. A group is left out where
+  its sender was never answered 2xx for one of its alerts, neither while that fired nor at its end (`untold_alerts`).
+
+Why that exception is right:
+
+- The replica stores and pages a refused SEV-1 or SEV-2 by itself, while Alertmanager believes that nobody knows of it.
+  `DedupStage.needsUpdate` of Alertmanager sends no end where its notification log names no firing alert of the group
+  ("the receiver doesn't know about them"), nor where the log has the end of an earlier spell of the same alert. It
+  drops the alert then, so that no later notification names it.
+- That notification log is written only after a 2xx. Who was answered 2xx once, while the alert fired, is told the end
+  until that is taken as well: such an alert is judged.
+- Nothing that arrives says that such an alert has ended. Silence does not: Alertmanager may have failed together with
+  what it watches. A later notification without it does not: it may have been silenced or inhibited, or the notification
+  may be an older flush that is tried again, or come from the other Alertmanager; a flush has no time in it. An end that
+  was concluded too early resolves a page that is needed, and pages a second time.
+- It is rare. Alertmanager tries a flush again for a whole `group_interval`, with what stood at the flush, so that the
+  store has to be away for the rest of that time. What pages nobody is forgotten after 3 minutes without a repetition
+  (`SENT_AGAIN`). Where `ingest.alertmanagers` is set, Alertmanager is asked, and the people of a SEV-1 or SEV-2 are
+  asked whether it is over (`incident/upstream.py`). Elsewhere the people that were paged decide.
 """
 
 from __future__ import annotations
@@ -103,8 +121,7 @@ class Verdict:
     judged: int = 0
     """Spells that lasted long enough for a page to be owed."""
     untold: int = 0
-    """Groups of which the sender never told the end of some alert: Alertmanager is silent about what it could never
-    tell of, and what it tells later of the group does not name it. Absence never resolves (surfaces.md)."""
+    """Groups whose end was never taken, or with an alert for which the sender was never answered 2xx."""
     pages: int = 0
 
     @property
@@ -142,15 +159,16 @@ def judge(ledgers: Ledgers) -> Verdict:
 
 
 def untold_alerts(group: str, attempts: Sequence[Attempt]) -> set[int]:
-    """Return the numbers of alerts that were told to fire, or were refused, and of whose end no attempt was taken."""
+    """Return the numbers of alerts that were only ever refused since they last began."""
     fired: dict[int, float] = {}
-    ended: dict[int, float] = {}
+    heard: dict[int, float] = {}
     for one in attempts:
         for number, fires, starts in one.alerts if one.group == group else ():
-            if fires or one.taken:
-                said = fired if fires else ended
-                said[number] = max(said.get(number, starts), starts)
-    return {number for number, starts in fired.items() if ended.get(number, -1.0) < starts}
+            if fires:
+                fired[number] = max(fired.get(number, starts), starts)
+            if one.taken:
+                heard[number] = max(heard.get(number, starts), starts)
+    return {number for number, starts in fired.items() if heard.get(number, -1.0) < starts}
 
 
 def spells_of(group: str, ledgers: Ledgers) -> list[Spell]:

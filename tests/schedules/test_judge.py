@@ -127,18 +127,19 @@ def told_of(asof: float, *names: str, status: int | None = 200) -> Attempt:
 
 
 @pytest.mark.parametrize(
-    ("refused", "last", "stuck"),
+    ("told", "refused", "last", "stuck"),
     [
-        (["first"], ["its end"], True),
-        (["first", "second"], ["its end", "second's end"], True),
-        (["first", "second"], ["its end"], False),
-        (["second"], ["its end"], False),
+        (["first"], ["first"], ["its end"], True),
+        (["first"], ["first", "second"], ["its end", "second's end"], True),
+        (["first", "second"], ["first"], ["its end"], True),
+        (["first"], ["first", "second"], ["its end"], False),
+        (["first"], ["second"], ["its end"], False),
     ],
 )
-def test_what_was_refused_and_whose_end_nobody_tells_is_not_stuck(
-    refused: list[str], last: list[str], stuck: bool
+def test_what_was_only_ever_refused_is_not_stuck(
+    told: list[str], refused: list[str], last: list[str], stuck: bool
 ) -> None:
-    attempts = [told_of(2, "first"), told_of(30, *refused, status=503), told_of(ENDS + 2, *last)]
-    verdict = judge(ledgers(call("trigger", 3), attempts=attempts, open_incidents=[GROUP]))
+    attempts = [told_of(22, *told), told_of(30, *refused, status=503), told_of(ENDS + 2, *last)]
+    verdict = judge(ledgers(call("trigger", 23), attempts=attempts, open_incidents=[GROUP]))
     assert bool(verdict.stuck) is stuck
     assert verdict.untold == (not stuck)

@@ -73,6 +73,15 @@ async def test_scripts_that_were_forgotten_are_brought_again(rooms: Rooms) -> No
     assert (await rooms.commit(opening("other", owners={}))).incident is not None
 
 
+async def test_a_script_that_was_forgotten_takes_one_round_trip_more(rooms: Rooms) -> None:
+    rooms.raw.script_flush()
+    rooms.raw.config_resetstat()
+    await rooms.incidents.known("key", "g", [])
+    ran = rooms.raw.info("commandstats")
+    assert (ran["cmdstat_evalsha"]["calls"], ran["cmdstat_eval"]["calls"]) == (1, 1)
+    assert "cmdstat_script|load" not in ran
+
+
 @pytest.mark.parametrize("warm", [True, False])
 async def test_hung_it_is_away_within_two_seconds(server: EmbeddedStore, alone: Rooms, warm: bool) -> None:
     if warm:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,63 @@ async def test_it_goes_out_without_the_store_and_is_resolved_in_the_end(outworld
     await outworld.forward("16m")
     assert outworld.pagerduty.open() == []
     assert (await outworld.incidents())[0].state is State.RESOLVED
+
+
+async def test_a_beat_that_waits_for_the_store_holds_it_up_for_nobody(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    one, answers = outworld.one, asyncio.Event()
+
+    async def waiting(*args: Any) -> Any:
+        await answers.wait()
+        raise StoreUnreachable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one.due, "beat", waiting)
+        beat = asyncio.create_task(one.work.guarded_beat())
+        await accepted(outworld)
+        while not one.monitor.away:
+            await one.monitor.check()
+        await one.work.look()
+        await one.work.idle()
+        assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+        assert not beat.done()
+        answers.set()
+        await beat
+
+
+async def test_it_is_claimed_anew_while_it_is_being_sent_and_is_sent_once(
+    outworld: Outworld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outworld.open()
+    one, begun, goes_on = outworld.one, asyncio.Event(), asyncio.Event()
+    channel = one.setting.channels["pager"]
+    send = type(channel).send
+
+    async def slowly(self: Any, notice: Any) -> Any:
+        begun.set()
+        await goes_on.wait()
+        return await send(self, notice)
+
+    await accepted(outworld)
+    while not one.monitor.away:
+        await one.monitor.check()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(channel), "send", slowly)
+        await one.work.look()
+        await begun.wait()
+        for page in list(one.work.unstored._pages.values()):
+            one.work.pool.add("pager!", replace(page.row, token="of a newer lease"), one.clock.monotonic() + 60)
+        goes_on.set()
+        await one.work.idle()
+    assert sorted(outworld.rung()) == ["alice", "eng-lead"]
+    assert len(outworld.pagerduty.taken) == 2
+    assert {page.row.token for page in one.work.unstored._pages.values()} == {"of a newer lease"}
+    outworld.server.restart()
+    await outworld.beats(4)
+    await outworld.forward("1m")
+    assert len(set(outworld.sent())) == 2
 
 
 async def test_it_is_repeated_until_the_vendor_has_it(outworld: Outworld) -> None:

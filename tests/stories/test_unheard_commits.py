@@ -10,6 +10,7 @@ from receiver.incident.verdict import Outcome
 from receiver.model.alert import parse_notification
 from receiver.pipeline import unheard_commits
 from receiver.pipeline.store_monitor import StoreState
+from receiver.pipeline.unheard_commits import UnheardCommit
 from receiver.replica import Replica
 from receiver.store.connection import StoreAway
 from tests.stories.test_emergency import Outworld, outworld
@@ -39,12 +40,14 @@ async def unheard(world: World, body: bytes, *, written: bool = True) -> None:
     replica.refused.add(parse_notification(body), body)
 
 
-async def test_its_pages_are_sent_with_the_next_beat(world: World) -> None:
+async def test_its_pages_are_sent_at_once(world: World) -> None:
     await world.open(replicas=2)
     await unheard(world, SEV1)
     assert world.sent() == []
     await world.quiet()
     assert sorted(world.rung()) == ["alice", "eng-lead"]
+    world.clock.forward("1s")
+    await world.quiet()
     assert len(world.one.refused) == 0
     assert (await world.post(SEV1, to=1)).foremost.outcome is Outcome.DUPLICATE
     await world.forward("1m")
@@ -52,14 +55,34 @@ async def test_its_pages_are_sent_with_the_next_beat(world: World) -> None:
     assert len(await world.incidents()) == 1
 
 
+async def test_its_pages_are_made_of_what_was_written_and_not_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    await unheard(world, SEV1)
+    one, read = world.one, list[str]()
+    rows = one.due.rows
+
+    async def counted(leases: Any, **more: Any) -> Any:
+        read.extend(member for member, _ in leases)
+        return await rows(leases, **more)
+
+    monkeypatch.setattr(one.due, "rows", counted)
+    await one.work.idle()
+    assert sorted(world.rung()) == ["alice", "eng-lead"], "asked for at once, before the next beat"
+    assert [member for member in read if " pager " in member] == []
+    await world.forward("1m")
+    assert len(world.sent()) == 2
+
+
 async def test_one_that_was_not_written_is_asked_about_until_its_lease_would_have_ended(world: World) -> None:
     await world.open()
     await unheard(world, SEV1, written=False)
     await world.quiet()
     assert sorted(world.rung()) == ["alice", "eng-lead"], "by the commit of what is owed"
-    assert len(world.one.work.unheard._began) == 1
+    assert len(world.one.work.unheard) == 1
     await world.forward("30s")
-    assert len(world.one.work.unheard._began) == 0
+    assert len(world.one.work.unheard) == 0
     assert len(world.sent()) == 2
 
 
@@ -67,8 +90,8 @@ async def test_a_bounded_number_is_asked_about(world: World, monkeypatch: pytest
     await world.open()
     monkeypatch.setattr(unheard_commits, "MOST", 2)
     for token in ("a", "b", "c"):
-        world.one.work.unheard.add(token, world.clock.monotonic(), f"uid of {token}")
-    assert list(world.one.work.unheard._began) == ["b", "c"]
+        world.one.work.unheard.add(UnheardCommit(token, world.clock.monotonic(), f"uid of {token}"))
+    assert [one.token for one in world.one.work.unheard] == ["b", "c"]
     assert world.one.work.unheard.uids() == {"uid of b", "uid of c"}
 
 
@@ -93,7 +116,7 @@ async def test_a_store_that_is_slow_is_asked_although_it_counts_as_away(world: W
     await world.open()
     await unheard(world, SEV1)
     one = world.one
-    one.monitor._state = StoreState(away=True)
+    one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
     for _ in range(2):
         world.clock.forward("250ms")
         await one.work.beat()
@@ -105,14 +128,14 @@ async def test_its_own_repetition_settles_nothing_while_nobody_has_its_pages(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.open()
-    await unheard(world, SEV1)
     one = world.one
 
-    async def nothing() -> list[Any]:
-        return []
+    async def nothing() -> None:
+        return None
 
     with monkeypatch.context() as patch:
-        patch.setattr(one.work.unheard, "take", nothing)
+        patch.setattr(one.work.unheard, "ask", nothing)
+        await unheard(world, SEV1)
         await one.refused.run_once()
         await one.work.idle()
         assert len(one.refused) == 1, "the store says that it is a repetition, and nobody was paged"

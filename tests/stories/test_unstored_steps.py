@@ -12,6 +12,7 @@ from receiver.model.command import Acknowledge
 from receiver.model.event import Actor, ActorKind, Kind
 from receiver.model.incident import State
 from receiver.model.severity import Severity
+from receiver.pipeline.store_monitor import StoreState
 from tests.fakes import Answer
 from tests.stories.test_cut_off import OVER, back, cut_off
 from tests.stories.test_emergency import DOWN, Outworld, outworld
@@ -68,6 +69,22 @@ async def test_nobody_has_acknowledged_and_the_next_step_is_taken_once(outworld:
     await outworld.post(notification(alert(annotations={"error_rate": "7.3%"}, firing=False)))
     await outworld.forward("16m")
     assert outworld.pagerduty.open() == []
+
+
+async def test_a_store_that_is_only_slow_is_asked_whether_somebody_has_acknowledged(outworld: Outworld) -> None:
+    await outworld.open(2)
+    await outworld.post(MAJOR)
+    await outworld.forward("14m")
+    slow, now = outworld.replicas[1], outworld.clock.monotonic()
+    slow.monitor._state, slow.monitor.since, slow.monitor._failed_from = StoreState(away=True), now, now
+    (incident,) = await outworld.incidents()
+    assert slow.work.snapshots.get(incident.uid) is not None
+    await outworld.one.respond.act(incident.uid, Acknowledge(), ALICE, outworld.clock.now())
+    outworld.clock.forward("2m")
+    for _ in range(3):
+        await slow.work.look()
+        await slow.work.idle()
+    assert outworld.rung() == ["alice"]
 
 
 async def test_a_store_that_is_back_before_the_time_takes_the_step_itself(outworld: Outworld) -> None:
