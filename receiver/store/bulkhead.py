@@ -17,6 +17,7 @@ from redis.exceptions import DataError, RedisError, ResponseError
 
 from receiver.loop_time import LoopTime
 from receiver.store.conditions import Overloaded
+from receiver.store.endpoint import Endpoint
 
 TURN_LIMIT = 1.2
 """Seconds of loop time that a command waits for a connection of its kind before it is refused as overloaded."""
@@ -85,12 +86,13 @@ class _ClosesAtOnce:
 class Bulkhead:
     """The connections of one lane."""
 
-    def __init__(self, url: str, size: int, time: LoopTime) -> None:
-        """`url` is redis://, rediss:// or unix://. Connections are made when they are needed."""
+    def __init__(self, endpoint: Endpoint, size: int, time: LoopTime) -> None:
+        """Connections are made to `endpoint` when they are needed."""
         # Deadlines are the caller's, in loop time: the client's own would count this process's delays as the server's.
         # More connections than turns, so that one that is still being closed keeps nobody waiting.
         self.pool = ConnectionPool.from_url(
-            url,
+            endpoint.address.url,
+            **endpoint.tls,
             max_connections=size * 2,
             decode_responses=True,
             socket_timeout=None,

@@ -11,20 +11,34 @@ from typing import Any
 from redis.exceptions import NoScriptError, RedisError
 
 from receiver.loop_time import LoopTime
+from receiver.store import server_check
 from receiver.store.bulkhead import SIZES, Bulkhead, Lane, current_lane, lane
 from receiver.store.command_batches import CommandBatches
 from receiver.store.conditions import Contended as Contended
 from receiver.store.conditions import IncidentUnreadable as IncidentUnreadable
-from receiver.store.conditions import NotDurable, StoreSlow, StoreUnreachable, condition_of
+from receiver.store.conditions import (
+    NotDurable,
+    StorePrimaryDown,
+    StoreReadOnly,
+    StoreSlotMoved,
+    StoreSlow,
+    StoreUnreachable,
+    StoreUnsupported,
+    condition_of,
+)
 from receiver.store.conditions import Overloaded as Overloaded
 from receiver.store.conditions import StoreAway as StoreAway
+from receiver.store.endpoint import Endpoint, endpoint
 from receiver.store.keys import Keys
+from receiver.store.server_check import ServerWarning
 
 COMMAND_LIMIT = 1.2
 """Seconds of loop time, and 0.3 for a connection: together below the 2 s of a webhook's answer (surfaces.md)."""
 BATCHED = 400
 """Arguments up to which a script travels with other commands: a larger one would hold them up."""
 CONNECT_LIMIT = 0.3
+ELSEWHERE = (StoreUnreachable, StoreReadOnly, StorePrimaryDown, StoreSlotMoved)
+"""Conditions of a server that may no longer be the primary: what is connected to it is of no more use."""
 
 
 class Script:
@@ -50,17 +64,28 @@ class Connection:
     """
 
     def __init__(
-        self, url: str, namespace: str, *, durability: str = "fsync", replicas: int = 0, time: LoopTime | None = None
+        self,
+        where: str | Endpoint,
+        namespace: str,
+        *,
+        durability: str = "fsync",
+        replicas: int = 0,
+        time: LoopTime | None = None,
     ) -> None:
-        """`url` is redis://, rediss:// or unix://; `durability` and `replicas` as in the configuration."""
+        """`where`: an address (`redis.url`), or that and how to speak; the rest as in the configuration."""
         self.keys = Keys(namespace)
-        self.url = url
+        self.endpoint = endpoint(where) if isinstance(where, str) else where
+        self.url = self.endpoint.address.url
         self.durability = durability
         self.replicas = replicas
         self.level = "unknown"
-        """What the server really promises: fsync, waitaof, replicas, everysec, memory."""
+        """What the server really promises: fsync, waitaof, everysec, memory; unseen where it may not be asked."""
+        self.evicts = False
+        """Whether the server drops keys when its memory is full."""
+        self.warnings: tuple[ServerWarning, ...] = ()
+        """What people should know of the server, as it was last seen."""
         self.time = time or LoopTime()
-        self._bulkheads = {kind: Bulkhead(url, size, self.time) for kind, size in SIZES.items()}
+        self._bulkheads = {kind: Bulkhead(self.endpoint, size, self.time) for kind, size in SIZES.items()}
         self._batches = {kind: CommandBatches(kind, self) for kind in Lane}
 
     @property
@@ -70,8 +95,13 @@ class Connection:
 
     @property
     def met(self) -> bool:
-        """Whether the server promises what was asked for; replicas are waited for with each write."""
-        return self.durability != "fsync" or self.level in ("fsync", "waitaof")
+        """Whether nothing is known to fall short of what was asked for; replicas are waited for with each write."""
+        durable = (*server_check.DURABLE, server_check.CANNOT_BE_SEEN)
+        return not self.evicts and (self.durability != "fsync" or self.level in durable)
+
+    @property
+    def _settles(self) -> bool:
+        return self.level == "waitaof" or self.replicas > 0
 
     async def close(self) -> None:
         """Close every connection, once what is on its way has been answered."""
@@ -91,11 +121,14 @@ class Connection:
                 async with self.time.deadline(COMMAND_LIMIT + CONNECT_LIMIT):
                     yield client
             except (RedisError, OSError, TimeoutError) as error:
-                condition = condition_of(error)
-                if isinstance(condition, StoreUnreachable) or "READONLY" in str(condition):
-                    for bulkhead in self._bulkheads.values():
-                        bulkhead.close_idle()
-                raise condition from None
+                raise self._condition(error) from None
+
+    def _condition(self, error: Exception) -> StoreAway:
+        condition = condition_of(error)
+        if isinstance(condition, ELSEWHERE):
+            for bulkhead in self._bulkheads.values():
+                bulkhead.close_idle()
+        return condition
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
@@ -105,7 +138,7 @@ class Connection:
         """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
         reply = await self._batches[current_lane()].call(*command)
         if isinstance(reply, Exception):
-            raise condition_of(reply)
+            raise self._condition(reply)
         return reply
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -115,13 +148,13 @@ class Connection:
             if not isinstance(reply, Exception):
                 return reply
             if not isinstance(reply, NoScriptError):
-                raise condition_of(reply)
+                raise self._condition(reply)
         async with self.guarded() as client:
             return await self._eval(client, script, keys, args)
 
     async def write(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply once what it wrote is as durable as was asked for. Raises StoreAway."""
-        if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
+        if not self._settles:
             return await self.run(script, keys, args)
         async with self.guarded() as client, client.client() as one:
             reply = await self._eval(one, script, keys, args)
@@ -133,7 +166,7 @@ class Connection:
 
         With fsync before every answer it is. Elsewhere only a write on this connection can be waited for.
         """
-        if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
+        if not self._settles:
             return
         async with self.guarded() as client, client.client() as one:
             await self._eval(one, PROBE_WHEN_FULL, [self.keys.named("fence")], [])
@@ -180,32 +213,28 @@ class Connection:
         return client.pipeline(transaction=False)
 
     async def inspect(self) -> str:
-        """Find out which durability the server gives, keep it as `level` and return it. Raises StoreAway.
+        """Find out what the server is and promises; keep it as `level`, `evicts` and `warnings`, and return the level.
 
-        `fsync` when the append-only file is synced before each answer; `waitaof` where the server can be asked
-        to wait for the disk; else what is left.
+        Raises StoreAway; StoreUnsupported where it is a server that cannot be the store.
         """
         async with self.guarded() as client:
-            if self.durability == "memory":
-                self.level = "memory"
-                return self.level
-            info = await client.info("persistence")
-            aof = str(info.get("aof_enabled", "0")) == "1"
-            try:
-                mode = (await client.config_get("appendfsync")).get("appendfsync", "")
-            except RedisError:
-                mode = ""  # a user without the right to CONFIG; WAITAOF still tells
-            if aof and mode == "always":
-                self.level = "fsync"
-            elif aof and await self._can_wait(client):
-                self.level = "waitaof"
-            else:
-                self.level = "everysec" if aof else "memory"
+            answers = await server_check.ask(client)
+            if not answers.version:
+                await self._try_script(client)
+        why = server_check.unfit(answers, self.endpoint.address)
+        if why:
+            raise StoreUnsupported(why)
+        self.level = server_check.level(self.durability, answers)
+        self.evicts = bool(answers.evicts)
+        kind = self.endpoint.address.kind
+        self.warnings = tuple(server_check.warnings(self.durability, self.replicas, answers, kind))
         return self.level
 
-    async def _can_wait(self, client: Any) -> bool:
+    async def _try_script(self, client: Any) -> None:
+        # A server that does not say its version: whether it reads the scripts is what the version tells.
         try:
-            await client.execute_command("WAITAOF", 0, 0, 1)
-        except RedisError:
-            return False
-        return True
+            await client.script_load(PROBE_WHEN_FULL.text)
+        except RedisError as error:
+            condition = condition_of(error)
+            if isinstance(condition, StoreUnsupported):
+                raise condition from None
