@@ -337,6 +337,8 @@ class Replica:
             "figures": (self.reports.run, Lane.WORKER),
             RUNBOOKS: (self.guidance.run, Lane.WORKER),
         }
+        if self.connection.locator is not None:
+            tasks["primary"] = (self.connection.locator.follow, Lane.PROBE)
         if self.embedded is not None:
             tasks["store"] = (partial(self._watch, self.embedded), Lane.WORKER)
         self.owed.restore()

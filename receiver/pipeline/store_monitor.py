@@ -177,9 +177,11 @@ class StoreMonitor:
         try:
             await self.connection.round_trips(BACK_BUDGET if self.away else BUDGET)
             returns = self.away and self._state.good + 1 >= GOOD
-            if returns or self.connection.level == "unknown" or self.clock.monotonic() >= self._look_again:
+            unknown = self.connection.level == "unknown" or self.connection.is_another
+            if returns or unknown or self.clock.monotonic() >= self._look_again:
                 # It may be another server than the one that went away, or have other settings; or nobody could ask yet.
                 await self.inspect()
+            await self.connection.count_replicas()
         except StoreAway as condition:
             return condition
         return None

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib import resources
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import MovedError, NoScriptError, RedisError
 
 from receiver.loop_time import LoopTime
+from receiver.model.store_address import Node, StoreKind
 from receiver.store import server_check
 from receiver.store.bulkhead import SIZES, Bulkhead, Lane, current_lane, lane
+from receiver.store.cluster import Cluster, place
 from receiver.store.command_batches import CommandBatches
 from receiver.store.conditions import Contended as Contended
 from receiver.store.conditions import IncidentUnreadable as IncidentUnreadable
+from receiver.store.conditions import Overloaded as Overloaded
+from receiver.store.conditions import StoreAway as StoreAway
 from receiver.store.conditions import (
-    NotDurable,
     StorePrimaryDown,
     StoreReadOnly,
     StoreSlotMoved,
@@ -26,11 +27,14 @@ from receiver.store.conditions import (
     StoreUnsupported,
     condition_of,
 )
-from receiver.store.conditions import Overloaded as Overloaded
-from receiver.store.conditions import StoreAway as StoreAway
 from receiver.store.endpoint import Endpoint, endpoint
 from receiver.store.keys import Keys
+from receiver.store.locating import Locator
+from receiver.store.script import Form
+from receiver.store.script import Script as Script
+from receiver.store.sentinel import Sentinels
 from receiver.store.server_check import ServerWarning
+from receiver.store.settling import Settling
 
 COMMAND_LIMIT = 1.2
 """Seconds of loop time, and 0.3 for a connection: together below the 2 s of a webhook's answer (surfaces.md)."""
@@ -39,18 +43,6 @@ BATCHED = 400
 CONNECT_LIMIT = 0.3
 ELSEWHERE = (StoreUnreachable, StoreReadOnly, StorePrimaryDown, StoreSlotMoved)
 """Conditions of a server that may no longer be the primary: what is connected to it is of no more use."""
-
-
-class Script:
-    """A Lua file of this package, called by its hash."""
-
-    def __init__(self, name: str, *, when_full: bool = False) -> None:
-        """`name` is a file of `store/lua` without its ending; `when_full`: it runs even when the memory is full."""
-        self.name = name
-        self.text = resources.files("receiver.store").joinpath("lua", f"{name}.lua").read_text("utf-8")
-        if when_full:
-            self.text = self.text.replace("#!lua\n", "#!lua flags=allow-oom\n", 1)
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 PROBE = Script("probe")
@@ -85,7 +77,18 @@ class Connection:
         self.warnings: tuple[ServerWarning, ...] = ()
         """What people should know of the server, as it was last seen."""
         self.time = time or LoopTime()
-        self._bulkheads = {kind: Bulkhead(self.endpoint, size, self.time) for kind, size in SIZES.items()}
+        kind = self.endpoint.address.kind
+        sentinels = Sentinels(self.endpoint, self.time) if kind is StoreKind.SENTINEL else None
+        self._guide = Cluster(self.endpoint, self.keys, self.time) if kind is StoreKind.CLUSTER else sentinels
+        self._in_cluster = kind is StoreKind.CLUSTER
+        self.locator = Locator(self._guide.find) if self._guide else None
+        """Where the primary is; None where the address is that of one server."""
+        if self.locator is not None:
+            self.locator.moved = self._moved
+        self._settling = Settling(replicas, sentinels)
+        self._looked_at: Node | None = None
+        self._may_ask = False
+        self._bulkheads = {kind: Bulkhead(self.endpoint, size, self.time, self.locator) for kind, size in SIZES.items()}
         self._batches = {kind: CommandBatches(kind, self) for kind in Lane}
 
     @property
@@ -100,8 +103,9 @@ class Connection:
         return not self.evicts and (self.durability != "fsync" or self.level in durable)
 
     @property
-    def _settles(self) -> bool:
-        return self.level == "waitaof" or self.replicas > 0
+    def is_another(self) -> bool:
+        """Whether the server is another one than that which was inspected."""
+        return self.locator is not None and self._looked_at != self.locator.where
 
     async def close(self) -> None:
         """Close every connection, once what is on its way has been answered."""
@@ -109,6 +113,9 @@ class Connection:
             await batches.end()
         for bulkhead in self._bulkheads.values():
             await bulkhead.close()
+        if self._guide is not None and self.locator is not None:
+            await self.locator.close()
+            await self._guide.close()
 
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[Any]:
@@ -125,10 +132,29 @@ class Connection:
 
     def _condition(self, error: Exception) -> StoreAway:
         condition = condition_of(error)
+        moved = self.locator is not None and isinstance(error, MovedError) and place(error, self.locator.where)
+        if self.locator is not None and moved:
+            self.locator.take(moved)
+        elif self.locator is not None and not condition.ours:
+            self.locator.doubt()
         if isinstance(condition, ELSEWHERE):
-            for bulkhead in self._bulkheads.values():
-                bulkhead.close_idle()
+            self._close_idle()
         return condition
+
+    def _moved(self) -> None:
+        self._settling.begin_anew()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        for bulkhead in self._bulkheads.values():
+            bulkhead.close_idle()
+
+    async def _following(self, act: Callable[[], Awaitable[Any]]) -> Any:
+        # MOVED says where the slot is now, and that nothing was executed.
+        try:
+            return await act()
+        except StoreSlotMoved:
+            return await act()
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
@@ -136,6 +162,11 @@ class Connection:
 
     async def call(self, *command: Any) -> Any:
         """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
+        if self.locator is None:
+            return await self._call(command)
+        return await self._following(lambda: self._call(command))
+
+    async def _call(self, command: Sequence[Any]) -> Any:
         reply = await self._batches[current_lane()].call(*command)
         if isinstance(reply, Exception):
             raise self._condition(reply)
@@ -143,22 +174,33 @@ class Connection:
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply. Raises StoreAway."""
+        if self.locator is None:
+            return await self._run(self._form(script), keys, args)
+        return await self._following(lambda: self._run(self._form(script), keys, args))
+
+    async def _run(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:
         if len(args) <= BATCHED:
-            reply = await self._batches[current_lane()].call("EVALSHA", script.sha, len(keys), *keys, *args)
+            reply = await self._batches[current_lane()].call("EVALSHA", form.sha, len(keys), *keys, *args)
             if not isinstance(reply, Exception):
                 return reply
             if not isinstance(reply, NoScriptError):
                 raise self._condition(reply)
-        async with self.guarded() as client:
-            return await self._eval(client, script, keys, args)
+        async with self.guarded():
+            (reply,) = await self._eval(form, keys, args, [])
+            return reply
 
     async def write(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply once what it wrote is as durable as was asked for. Raises StoreAway."""
-        if not self._settles:
+        self._settling.on_disk, self._settling.replicas = self.level == "waitaof", self.replicas
+        if not self._settling.wanted:
             return await self.run(script, keys, args)
-        async with self.guarded() as client, client.client() as one:
-            reply = await self._eval(one, script, keys, args)
-            await self._settle(one)
+        return await self._following(lambda: self._write(self._form(script), keys, args))
+
+    async def _write(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        primary = self.locator.where if self.locator is not None else None
+        async with self.guarded():
+            reply, *settled = await self._eval(form, keys, args, self._settling.commands())
+            await self._settling.check(settled, primary)
             return reply
 
     async def confirm(self) -> None:
@@ -166,24 +208,25 @@ class Connection:
 
         With fsync before every answer it is. Elsewhere only a write on this connection can be waited for.
         """
-        if not self._settles:
-            return
-        async with self.guarded() as client, client.client() as one:
-            await self._eval(one, PROBE_WHEN_FULL, [self.keys.named("fence")], [])
-            await self._settle(one)
+        if self.level == "waitaof" or self.replicas:
+            await self.write(PROBE_WHEN_FULL, [self.keys.named("fence")], [])
 
-    async def _settle(self, one: Any) -> None:
-        if self.level == "waitaof" and (await one.execute_command("WAITAOF", 1, self.replicas, 800))[0] < 1:
-            raise NotDurable("not yet on disk")
-        if self.replicas and await one.execute_command("WAIT", self.replicas, 800) < self.replicas:
-            raise NotDurable("too few replicas have it")
+    async def _eval(
+        self, form: Form, keys: Sequence[str], args: Sequence[Any], behind: Sequence[Sequence[Any]]
+    ) -> list[Any]:
+        # The replies to the script and to the commands behind it; one round trip, unless the script is not known yet.
+        commands = [("EVALSHA", form.sha, len(keys), *keys, *args), *behind]
+        replies = await self.exchange(commands)
+        if isinstance(replies[0], NoScriptError):
+            replies = await self.exchange([("SCRIPT", "LOAD", form.text)])
+            if not isinstance(replies[0], Exception):
+                replies = await self.exchange(commands)
+        if isinstance(replies[0], Exception):
+            raise replies[0]
+        return replies
 
-    async def _eval(self, client: Any, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        try:
-            return await client.evalsha(script.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            await client.script_load(script.text)
-            return await client.evalsha(script.sha, len(keys), *keys, *args)
+    def _form(self, script: Script) -> Form:
+        return script.in_cluster if self._in_cluster else script.plain
 
     async def round_trips(self, limit: float) -> None:
         """Do what a commit costs in round trips: two reads, and a script that writes durably.
@@ -221,19 +264,28 @@ class Connection:
             answers = await server_check.ask(client)
             if not answers.version:
                 await self._try_script(client)
+            self._looked_at = self.locator.where if self.locator is not None else None
         why = server_check.unfit(answers, self.endpoint.address)
         if why:
             raise StoreUnsupported(why)
         self.level = server_check.level(self.durability, answers)
         self.evicts = bool(answers.evicts)
+        self._may_ask = answers.info is not None
+        self._settling.seen(answers.info or {})
         kind = self.endpoint.address.kind
         self.warnings = tuple(server_check.warnings(self.durability, self.replicas, answers, kind))
         return self.level
 
+    async def count_replicas(self) -> None:
+        """Look how many replicas there are, where that matters. Raises StoreAway."""
+        if self._settling.counts and self._may_ask:
+            async with self.guarded() as client:
+                self._settling.seen(await client.info("replication"))
+
     async def _try_script(self, client: Any) -> None:
         # A server that does not say its version: whether it reads the scripts is what the version tells.
         try:
-            await client.script_load(PROBE_WHEN_FULL.text)
+            await client.script_load(PROBE_WHEN_FULL.plain.text)
         except RedisError as error:
             condition = condition_of(error)
             if isinstance(condition, StoreUnsupported):
