@@ -167,6 +167,8 @@ _BY_CODE: tuple[tuple[str, type[StoreAway]], ...] = (
     ("BUSY ", StoreOccupied),
     ("CLUSTERDOWN ", StoreClusterDown),
     ("OOM ", StoreFull),
+    # A write waited for its replicas (WAIT) while the server became one itself.
+    ("UNBLOCKED ", StoreReadOnly),
     ("NOAUTH ", StoreDenied),
     ("WRONGPASS ", StoreDenied),
 )
@@ -194,6 +196,6 @@ def condition_of(error: Exception) -> StoreAway:
         if answer.startswith(code):
             return condition(text)
     for words, condition in _BY_WORDS:
-        if words in said:
+        if words in said.lower():
             return condition(text)
     return StoreRefused(text) if isinstance(error, redis_errors.ResponseError) else StoreUnreachable(text)
