@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from redis.exceptions import MovedError, NoScriptError, RedisError
@@ -16,9 +16,8 @@ from receiver.store.cluster import Cluster, place
 from receiver.store.command_batches import CommandBatches
 from receiver.store.conditions import Contended as Contended
 from receiver.store.conditions import IncidentUnreadable as IncidentUnreadable
-from receiver.store.conditions import Overloaded as Overloaded
-from receiver.store.conditions import StoreAway as StoreAway
 from receiver.store.conditions import (
+    NotDurable,
     StorePrimaryDown,
     StoreReadOnly,
     StoreSlotMoved,
@@ -27,6 +26,8 @@ from receiver.store.conditions import (
     StoreUnsupported,
     condition_of,
 )
+from receiver.store.conditions import Overloaded as Overloaded
+from receiver.store.conditions import StoreAway as StoreAway
 from receiver.store.endpoint import Endpoint, endpoint
 from receiver.store.keys import Keys
 from receiver.store.locating import Locator
@@ -151,10 +152,9 @@ class Connection:
 
     async def _following(self, act: Callable[[], Awaitable[Any]]) -> Any:
         # MOVED says where the slot is now, and that nothing was executed.
-        try:
+        with suppress(StoreSlotMoved):
             return await act()
-        except StoreSlotMoved:
-            return await act()
+        return await act()
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
@@ -200,7 +200,12 @@ class Connection:
         primary = self.locator.where if self.locator is not None else None
         async with self.guarded():
             reply, *settled = await self._eval(form, keys, args, self._settling.commands())
-            await self._settling.check(settled, primary)
+            try:
+                await self._settling.check(settled, primary)
+            except NotDurable:
+                if self.locator is not None:
+                    self.locator.doubt()
+                raise
             return reply
 
     async def confirm(self) -> None:

@@ -28,7 +28,7 @@ class Locator:
         self._find = find
         self._doubtful = True
         self._asking: asyncio.Task[Node] | None = None
-        self._wake = asyncio.Event()
+        self._closed = False
 
     async def node(self) -> Node:
         """Return where to connect. Raises RedisError and OSError where nobody says it."""
@@ -38,15 +38,13 @@ class Locator:
 
     async def ask(self) -> Node:
         """Ask, or wait for the answer to a question that is under way. Raises as `node`."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().create_task(self._ask())
-            self._asking.add_done_callback(_retrieved)
-        return await asyncio.shield(self._asking)
+        return await asyncio.shield(self._question())
 
     def doubt(self) -> None:
-        """Let the next connection, and the follower, ask again: a command has failed."""
+        """Ask again, for those who have a connection as well: a command has failed."""
         self._doubtful = True
-        self._wake.set()
+        if not self._closed:
+            self._question()
 
     def take(self, node: Node) -> None:
         """Believe that the primary is there: who was the primary before has said so, or those who know."""
@@ -57,18 +55,23 @@ class Locator:
             self.moved()
 
     async def follow(self) -> None:
-        """Ask for ever, each second and at once after a failure."""
+        """Ask for ever, each second."""
         while True:
             with suppress(RedisError, OSError):  # the next command says what is wrong
                 await self.ask()
-            self._wake.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), EVERY)
+            await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
         """Wait for the question that is under way."""
+        self._closed = True
         if self._asking is not None:
             await asyncio.wait([self._asking])
+
+    def _question(self) -> asyncio.Task[Node]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+            self._asking.add_done_callback(_retrieved)
+        return self._asking
 
     async def _ask(self) -> Node:
         self._doubtful = False  # what fails from now on is not answered by this
