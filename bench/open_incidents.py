@@ -110,7 +110,7 @@ async def put(
     connection = Connection(url, namespace, durability="memory")
     try:
         async with connection.guarded() as client:
-            await client.script_load(COMMIT.text)
+            await client.script_load(COMMIT.plain.text)
         at = now or datetime.now(UTC)
         prefix = connection.keys.prefix
         changes = _changes(count, first, severities, known, at, prefix, older=older)
@@ -118,7 +118,7 @@ async def put(
             async with connection.guarded() as client:
                 pipe: Any = connection.pipeline(client)
                 for uid, args in part:
-                    pipe.evalsha(COMMIT.sha, 1, connection.keys.incident(uid), *args)
+                    pipe.evalsha(COMMIT.plain.sha, 1, connection.keys.incident(uid), *args)
                 for reply in await pipe.execute():
                     if reply[0] != "ok":
                         raise RuntimeError(f"not written: {reply}")

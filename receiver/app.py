@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from receiver.assembly import store_endpoint
 from receiver.config import Config
 from receiver.config.address import split_listen
 from receiver.config.reloaded import Reloaded
@@ -21,7 +22,9 @@ from receiver.config.rules import PACKAGED
 from receiver.config.sections import Scope
 from receiver.reload import Reloader
 from receiver.replica import Replica
+from receiver.store.conditions import StoreUnsupported
 from receiver.store.embedded import EmbeddedStore
+from receiver.store.endpoint import Endpoint, endpoint
 from receiver.store.lock import EmbeddedStoreError
 from receiver.web.descriptors import caps_for, raise_limit
 from receiver.web.http_server import Listener, Runner, same_sockets
@@ -206,15 +209,15 @@ def serve(
     """
     raise_limit()  # before the store is started, which inherits it
     embedded: EmbeddedStore | None = None
-    url = config.redis.url.get_secret_value()
+    store = store_endpoint(config)
     try:
         check_addresses(config.server.addresses)
-        if config.redis.embedded:
+        if store is None:
             embedded = EmbeddedStore(Path(config.redis.data_dir))
-            url = embedded.start()
+            store = endpoint(embedded.start())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            loop.run(_serve(config, url, embedded, runner, source))
-    except (EmbeddedStoreError, CannotListen) as error:
+            loop.run(_serve(config, store, embedded, runner, source))
+    except (EmbeddedStoreError, CannotListen, StoreUnsupported) as error:
         log.error("cannot_start", why=str(error))
         return 1
     finally:
@@ -225,12 +228,12 @@ def serve(
 
 async def _serve(
     config: Config,
-    url: str,
+    store: Endpoint,
     embedded: EmbeddedStore | None,
     runner: Callable[[Service], Awaitable[None]],
     source: Callable[[], Config] | None,
 ) -> None:
-    service = Service(Replica(config, url=url, embedded=embedded), source)
+    service = Service(Replica(config, url=store, embedded=embedded), source)
     # A notification of ten thousand alerts makes a hundred thousand objects, none of them garbage: looking for garbage
     # all the while doubles the time to read it.
     gc.freeze()

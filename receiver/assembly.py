@@ -25,11 +25,27 @@ from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_wi
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
 from receiver.policies import budgets, listener, recurring, terms_of, titles, touching, visibility, windows_of
 from receiver.review.postmortem import text_of
+from receiver.store.endpoint import Endpoint, endpoint
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
 CHECK_EVERY = timedelta(seconds=10)
 """How often the checks of `verification` run while an incident is watched (the seed's `watch -n 10`)."""
+
+
+def store_endpoint(config: Config) -> Endpoint | None:
+    """Return where the store of `config` is; None where the service starts its own."""
+    redis = config.redis
+    if redis.embedded:
+        return None
+    return endpoint(
+        redis.url.get_secret_value(),
+        ca_file=redis.ca_file,
+        cert_file=redis.cert_file,
+        key_file=redis.key_file,
+        sentinel_username=redis.sentinel_username,
+        sentinel_password=redis.sentinel_password.get_secret_value(),
+    )
 
 
 def make_channels(config: Config, http: Http) -> dict[str, Channel[Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from receiver import __version__
@@ -84,6 +86,9 @@ class Metrics:
         )
         self.durability_met = Gauge(
             "receiver_store_durability_met", "1 while the store promises what redis.durability asks for", registry=r
+        )
+        self.store_warnings = Gauge(
+            "receiver_store_warnings", "1 while people are warned of something in the store", ["kind"], registry=r
         )
         self.unknowns = Counter(
             "receiver_severity_unknowns", "What a severity was decided without", ["kind"], registry=r
@@ -169,6 +174,11 @@ class Metrics:
         self.durability.clear()
         self.durability.labels(level).set(1)
         self.durability_met.set(int(met))
+
+    def warned(self, kinds: Mapping[str, bool]) -> None:
+        """Say what people are warned about in the store, by kind."""
+        for kind, found in kinds.items():
+            self.store_warnings.labels(kind).set(int(found))
 
     def serves(self, name: str, environment: str, url: str) -> None:
         """Say whom the service serves, and where people reach its console."""

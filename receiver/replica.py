@@ -91,9 +91,11 @@ from receiver.sources.asking import Asking
 from receiver.store.archive import Archive
 from receiver.store.board import Board
 from receiver.store.bulkhead import Lane
+from receiver.store.conditions import StoreUnsupported
 from receiver.store.connection import Connection, StoreAway
 from receiver.store.due import Due
 from receiver.store.embedded import EmbeddedStore
+from receiver.store.endpoint import Endpoint
 from receiver.store.history import HistoryList
 from receiver.store.incidents import Incidents
 from receiver.store.lock import EmbeddedStoreError
@@ -124,9 +126,9 @@ class Replica:
     """What takes notifications and sends what they call for."""
 
     def __init__(
-        self, config: Config, *, url: str, embedded: EmbeddedStore | None = None, clock: Clock | None = None
+        self, config: Config, *, url: str | Endpoint, embedded: EmbeddedStore | None = None, clock: Clock | None = None
     ) -> None:
-        """`url` is the store's; `embedded` is watched and started again when it ends."""
+        """`url` is the store's, or all that is needed to reach it; `embedded` is started again when it ends."""
         self.config = config
         self.embedded = embedded
         self.clock = clock or Clock()
@@ -306,22 +308,22 @@ class Replica:
         return revision
 
     async def open_store(self) -> None:
-        """Look at the store and read what is open; a store that is away is said, and is no reason not to start."""
+        """Look at the store and read what is open; a store that is away is said, and is no reason not to start.
+
+        Raises StoreUnsupported: a server that cannot be the store will not become one.
+        """
         try:
-            level = await self.connection.inspect()
+            await self.monitor.inspect()
             await self.work.timekeeper.first()
             if self.embedded is not None:
                 # Nobody else can reach it: whoever held these leases is gone.
                 await self.due.free(to_ms(self.clock.now()))
             await self.work.load()
         except StoreAway as away:
+            if isinstance(away, StoreUnsupported):
+                raise
             # A replica that cannot reach the store can still page in an emergency.
             self.monitor.failed(away)
-            return
-        self.metrics.durable(level, met=self.connection.met)
-        if not self.connection.met:
-            hint = "set appendonly yes and appendfsync always"
-            log.warning("store_not_durable", wanted="fsync", level=level, hint=hint)
 
     def run(self) -> None:
         """Start the tasks that run as long as the service does."""
@@ -336,6 +338,8 @@ class Replica:
             "figures": (self.reports.run, Lane.WORKER),
             RUNBOOKS: (self.guidance.run, Lane.WORKER),
         }
+        if self.connection.locator is not None:
+            tasks["primary"] = (self.connection.locator.follow, Lane.PROBE)
         if self.embedded is not None:
             tasks["store"] = (partial(self._watch, self.embedded), Lane.WORKER)
         self.owed.restore()

@@ -69,8 +69,6 @@ REASONS = {
     Cleanup("pipeline/work.py", "Work._send", "self.deliver.spoiled"): (
         "it runs in a task of its own, whose guard counts what it raises; the row comes back with its lease"
     ),
-    # The store's connection: both run inside `guarded`, whose deadline and whose `except` hold for them.
-    Cleanup("store/connection.py", "Connection._eval", "client.eval"): "inside `guarded`, as the call before it",
     # Requests.
     Cleanup("web/webhooks.py", "Webhooks._begin", "body.read_body"): "the body is here whole; what is wrong is refused",
     Cleanup("web/webhooks.py", "Webhooks._parse", "self._rejected.keep"): "it catches StoreAway: the answer stays 400",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -32,14 +34,15 @@ def serve(
     from receiver.web.listening import CannotListen, check_addresses
 
     given = {"server.listen": listen, "redis.url": redis}
-    overrides = {name: text for name, text in given.items() if text}
+    # An empty --redis is a variable that was not set: the embedded store would be another one than was meant.
+    overrides = {name: text for name, text in given.items() if text or (name == "redis.url" and text is not None)}
     level = os.environ.get(LEVEL, "info")
     if level.upper() not in logging.getLevelNamesMapping():
         _stop(f"{LEVEL}: {level[:50]} is no level of the log (write debug, info, warning, error or critical)")
     try:
         loaded = load(config, os.environ, overrides=overrides)
     except ConfigError as error:
-        _stop("\n".join(_line(problem, overrides) for problem in error.problems))
+        _stop("\n".join(_line(problem, overrides, packaged=config is None) for problem in error.problems))
     try:
         check_addresses(loaded.server.addresses)
     except CannotListen as taken:
@@ -70,9 +73,14 @@ def _stop(text: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _line(problem: Problem, overrides: Mapping[str, str]) -> str:
-    # What the command line says stands in no file; it is not repeated, for a URL may hold a password.
-    if problem.path in overrides and problem.path in OPTIONS:
-        hint = f" ({problem.hint})" if problem.hint else ""
-        return f"{OPTIONS[problem.path]}: {problem.message}{hint}"
-    return str(problem)
+def _line(problem: Problem, overrides: Mapping[str, str], *, packaged: bool) -> str:
+    # What the command line says stands in no file; it is not repeated, for a URL may hold a password. Nor did anybody
+    # write the packaged file: what is wrong with it comes out of a variable.
+    where = OPTIONS.get(problem.path) if problem.path in overrides else None
+    if where is None and packaged:
+        with suppress(OSError, IndexError):
+            written = Path(problem.file).read_text("utf-8").splitlines()[problem.line - 1]
+            where = next(iter(re.findall(r"\$\{(\w+)", written)), None)
+    if where is None:
+        return str(problem)
+    return f"{where}: {problem.message}{f' ({problem.hint})' if problem.hint else ''}"

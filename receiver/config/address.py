@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from receiver.model.store_address import parse_store_address
+
 HIGHEST_PORT = 65_535
-STORES = ("embedded", "redis://HOST:6379/0", "rediss://HOST:6379/0", "unix:///PATH")
 
 
 def split_listen(text: str) -> tuple[str, int]:
@@ -61,19 +62,8 @@ def _check_web(text: str) -> str:
 
 def check_store(secret: SecretStr) -> SecretStr:
     """Return `secret` when it says where the store is. Raises ValueError, without the text: it may hold a password."""
-    url = secret.get_secret_value()
-    if url == "embedded":
-        return secret
-    scheme = url.partition("://")[0]
-    if scheme in ("redis+sentinel", "redis+cluster"):
-        raise ValueError(f"{scheme}:// is not built yet (write one of {', '.join(STORES)})")
-    try:
-        parts = urlsplit(url)
-        good = bool(parts.path.strip("/")) if scheme == "unix" else bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if scheme not in ("redis", "rediss", "unix") or not good:
-        raise ValueError(f"not an address of a store (write one of {', '.join(STORES)})")
+    if secret.get_secret_value() != "embedded":
+        parse_store_address(secret.get_secret_value())
     return secret
 
 

@@ -8,6 +8,7 @@ from receiver.channels import discover
 from receiver.config.address import is_loopback, split_listen
 from receiver.config.draft import Draft, listed
 from receiver.config.problems import Path, Problem, one_of
+from receiver.config.store_settings import store_notes
 from receiver.model.oncall import Line, Person, Rota, Schedule
 from receiver.model.severity import Severity
 from receiver.triage.matchers import MatcherError, parse_matcher
@@ -45,9 +46,7 @@ def notes(draft: Draft) -> Iterator[Problem]:
     document = draft.document
     for name, lack in draft.off.items():
         yield document.problem(("channels", name), f"off: {lack}", at_key=True)
-    if draft.sections.redis.exposed:
-        hint = "use rediss://, or keep it to a network that nobody else reaches"
-        yield document.problem(("redis", "url"), "a store in plain text beyond the loopback", hint)
+    yield from store_notes(draft)
     for index, token in enumerate(draft.sections.auth.tokens):
         if 0 < len(token.token.get_secret_value()) < SHORTEST_TOKEN:
             hint = f"take {SHORTEST_TOKEN} random characters or more"

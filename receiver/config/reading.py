@@ -17,6 +17,7 @@ from receiver.config.document import Document, Mark
 from receiver.config.draft import Draft
 from receiver.config.problems import MOST, ConfigError, Path, Problem, dotted, one_of
 from receiver.config.rules import load_rules
+from receiver.config.store_settings import read_store_files
 from receiver.config.validation import validate
 from receiver.config.whole import Config, Sections
 from receiver.model.policy import SEVERITY_DEFAULTS
@@ -86,6 +87,8 @@ class Reading:
             self.notes += notes
             return
         self.problems += secrets.read_files(value, info.annotation, self.document, self.base, (name,))
+        if name == "redis":
+            self.problems += read_store_files(value, self.document, self.base)
         if name != "people":  # an address there is a credential for a pager only, and else a mere handle
             self.notes += secrets.in_clear(value, info.annotation, self.document, (name,))
         if name == "severities" and isinstance(value, dict):

@@ -7,7 +7,6 @@ from datetime import timedelta
 from enum import StrEnum
 from string import Formatter
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -25,6 +24,7 @@ from receiver.model.policy import NewAlert
 from receiver.model.public import UNNAMED_PRODUCT
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
+from receiver.model.store_address import StoreAddress, parse_store_address
 from receiver.model.units import Duration, PositiveDuration, Size, ZoneName
 from receiver.triage.matchers import MatcherText
 
@@ -91,7 +91,19 @@ class Redis(Settings):
     """The store."""
 
     url: Annotated[SecretStr, AfterValidator(check_store)] = SecretStr("embedded")
-    """`embedded`, `redis://`, `rediss://` or `unix://`. Secret, for it may hold a password."""
+    """`embedded`, `redis://HOST:6379/0`, `unix:///PATH`, `redis+sentinel://HOST,HOST/PRIMARY` or
+    `redis+cluster://HOST,HOST`; `rediss` for TLS, `valkey` and `valkeys` mean the same. Secret, for it may hold a
+    password."""
+    sentinel_username: str = ""
+    """The user at the Sentinels; that of the address is for the servers."""
+    sentinel_password: SecretStr = SecretStr("")
+    """The password at the Sentinels; empty: they ask for none."""
+    ca_file: Annotated[str | None, EmptyIsNone] = None
+    """With TLS: certificates of the authorities that are trusted, in PEM; none: those of the system."""
+    cert_file: Annotated[str | None, EmptyIsNone] = None
+    """With TLS: the certificate that this service shows, in PEM."""
+    key_file: Annotated[str | None, EmptyIsNone] = None
+    """Its private key, in PEM; none: it is in `cert_file`."""
     namespace: Annotated[str, AfterValidator(_check_namespace)] = "receiver"
     """The hash tag of every key: several services may share a store."""
     durability: Durability = Durability.FSYNC
@@ -111,6 +123,8 @@ class Redis(Settings):
             raise ValueError("lease must be longer than send_deadline, or two replicas send (write 12s and 8s)")
         if self.durability is Durability.REPLICAS and not self.replicas:
             raise ValueError("durability: replicas needs a number of them (write replicas: 1 or more)")
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file without cert_file (write both)")
         return self
 
     @property
@@ -119,16 +133,20 @@ class Redis(Settings):
         return self.url.get_secret_value() == "embedded"
 
     @property
+    def address(self) -> StoreAddress | None:
+        """The address, taken apart; none where the service starts its own store."""
+        return None if self.embedded else parse_store_address(self.url.get_secret_value())
+
+    @property
     def shown(self) -> str:
         """The address without user and password, for people."""
-        parts = urlsplit(self.url.get_secret_value())
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        return self.address.shown if self.address else "embedded"
 
     @property
     def exposed(self) -> bool:
         """Whether it is spoken to in plain text beyond the loopback."""
-        parts = urlsplit(self.url.get_secret_value())
-        return parts.scheme == "redis" and not is_loopback(parts.hostname)
+        found = self.address
+        return found is not None and not found.tls and not all(is_loopback(host) for host, _ in found.nodes)
 
 
 class Scope(StrEnum):

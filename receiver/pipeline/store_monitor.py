@@ -14,6 +14,7 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.store.conditions import StoreAway, StoreFull
 from receiver.store.connection import Connection
+from receiver.store.server_check import WARNINGS, ServerWarning
 
 BUDGET = 1.6
 """Seconds of loop time for the round trips of a commit: a webhook is answered within 2 s (surfaces.md)."""
@@ -29,6 +30,8 @@ SOON = 0.1
 """Seconds between two probes while something may be."""
 AWAY_EVERY = 0.25
 """Seconds between two probes while the store is away."""
+INSPECT_EVERY = 60.0
+"""Seconds between two looks at the settings of a store that is there."""
 
 log = structlog.get_logger("receiver.store")
 
@@ -83,6 +86,8 @@ class StoreMonitor:
         self._failed_from = -math.inf
         """When the last probe that failed began (monotonic)."""
         self._wake = asyncio.Event()
+        self._warned: tuple[ServerWarning, ...] = ()
+        self._look_again = math.inf
 
     @property
     def away(self) -> bool:
@@ -148,6 +153,19 @@ class StoreMonitor:
             self._failed_from = began
             self._take(self._state.failed(probe=True), condition)
 
+    async def inspect(self) -> None:
+        """Find out what the store is and promises; say what people should know of it, once. Raises StoreAway."""
+        connection = self.connection
+        await connection.inspect()
+        self._look_again = self.clock.monotonic() + INSPECT_EVERY
+        self.metrics.durable(connection.level, met=connection.met)
+        found = {warning.kind for warning in connection.warnings}
+        self.metrics.warned({kind: kind in found for kind in WARNINGS})
+        for warning in connection.warnings:
+            if warning not in self._warned:
+                log.warning(f"store_{warning.kind}", why=warning.why, hint=warning.hint, level=connection.level)
+        self._warned = connection.warnings
+
     async def _marks(self) -> bool:
         try:
             await self.connection.round_trips_when_full(BACK_BUDGET)
@@ -158,10 +176,12 @@ class StoreMonitor:
     async def _probe(self) -> StoreAway | None:
         try:
             await self.connection.round_trips(BACK_BUDGET if self.away else BUDGET)
-            if (self.away and self._state.good + 1 >= GOOD) or self.connection.level == "unknown":
+            returns = self.away and self._state.good + 1 >= GOOD
+            unknown = self.connection.level == "unknown" or self.connection.is_another
+            if returns or unknown or self.clock.monotonic() >= self._look_again:
                 # It may be another server than the one that went away, or have other settings; or nobody could ask yet.
-                await self.connection.inspect()
-                self.metrics.durable(self.connection.level, met=self.connection.met)
+                await self.inspect()
+            await self.connection.count_replicas()
         except StoreAway as condition:
             return condition
         return None

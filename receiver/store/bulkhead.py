@@ -10,13 +10,14 @@ from enum import StrEnum
 from typing import Any
 
 import hiredis
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import DataError, RedisError, ResponseError
 
 from receiver.loop_time import LoopTime
 from receiver.store.conditions import Overloaded
+from receiver.store.endpoint import Endpoint
+from receiver.store.locating import Locator
+from receiver.store.pools import pool
 
 TURN_LIMIT = 1.2
 """Seconds of loop time that a command waits for a connection of its kind before it is refused as overloaded."""
@@ -70,41 +71,13 @@ def current_lane() -> Lane:
     return _lane.get()
 
 
-class _ClosesAtOnce:
-    """Mixed into a connection: closing it neither waits nor fails.
-
-    redis-py waits for the transport to be closed. Callers that fail together then share one future, and the deadline
-    of one cancels all of them with a CancelledError that nobody sent (reliability F1).
-    """
-
-    async def disconnect(self, nowait: bool = False, **more: Any) -> None:
-        with suppress(RedisError, OSError):
-            await super().disconnect(nowait=True, **more)  # type: ignore[misc]
-
-
 class Bulkhead:
     """The connections of one lane."""
 
-    def __init__(self, url: str, size: int, time: LoopTime) -> None:
-        """`url` is redis://, rediss:// or unix://. Connections are made when they are needed."""
-        # Deadlines are the caller's, in loop time: the client's own would count this process's delays as the server's.
+    def __init__(self, endpoint: Endpoint, size: int, time: LoopTime, locator: Locator | None = None) -> None:
+        """Connections are made to `endpoint` when they are needed, or to where `locator` says that the primary is."""
         # More connections than turns, so that one that is still being closed keeps nobody waiting.
-        self.pool = ConnectionPool.from_url(
-            url,
-            max_connections=size * 2,
-            decode_responses=True,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            retry=Retry(NoBackoff(), 0),
-            retry_on_error=[],
-            health_check_interval=0,
-            # A connection without a handshake: each of its round trips would come out of the time of the first command,
-            # and a store that takes 300 ms a command would never get one through.
-            protocol=2,
-            driver_info=None,
-        )
-        made = self.pool.connection_class
-        self.pool.connection_class = type(made.__name__, (_ClosesAtOnce, made), {})
+        self.pool = pool(endpoint.address.url, size * 2, endpoint.tls, locator)
         # The client's types allow for bytes everywhere; with decode_responses there are none.
         self.client: Any = Redis(connection_pool=self.pool)
         self._held: list[Any] = []
@@ -168,11 +141,10 @@ class Bulkhead:
         while self._held:
             connection = self._held.pop()
             with suppress(RedisError, OSError):
-                if connection.is_connected and not await connection.can_read():
+                if connection.leads_there and connection.is_connected and not await connection.can_read():
                     return connection
             await self._drop(connection)
-        pool: Any = self.pool
-        return await pool.get_connection()
+        return await self.pool.get_connection()
 
     def _drop_aside(self, connection: Any) -> None:
         # Not awaited where a caller's deadline ends: a second one would leave the connection counted as in use.

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from importlib import resources
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import MovedError, NoScriptError, RedisError
 
 from receiver.loop_time import LoopTime
+from receiver.model.store_address import Node, StoreKind
+from receiver.store import server_check
 from receiver.store.bulkhead import SIZES, Bulkhead, Lane, current_lane, lane
+from receiver.store.cluster import Cluster, place
 from receiver.store.command_batches import CommandBatches
 from receiver.store.conditions import Contended as Contended
 from receiver.store.conditions import IncidentUnreadable as IncidentUnreadable
-from receiver.store.conditions import NotDurable, StoreSlow, StoreUnreachable, condition_of
+from receiver.store.conditions import (
+    NotDurable,
+    StorePrimaryDown,
+    StoreReadOnly,
+    StoreSlotMoved,
+    StoreSlow,
+    StoreUnreachable,
+    StoreUnsupported,
+    condition_of,
+)
 from receiver.store.conditions import Overloaded as Overloaded
 from receiver.store.conditions import StoreAway as StoreAway
+from receiver.store.endpoint import Endpoint, endpoint
 from receiver.store.keys import Keys
+from receiver.store.locating import Locator
+from receiver.store.script import Form
+from receiver.store.script import Script as Script
+from receiver.store.sentinel import Sentinels
+from receiver.store.server_check import ServerWarning
+from receiver.store.settling import Settling
 
 COMMAND_LIMIT = 1.2
 """Seconds of loop time, and 0.3 for a connection: together below the 2 s of a webhook's answer (surfaces.md)."""
 BATCHED = 400
 """Arguments up to which a script travels with other commands: a larger one would hold them up."""
 CONNECT_LIMIT = 0.3
-
-
-class Script:
-    """A Lua file of this package, called by its hash."""
-
-    def __init__(self, name: str, *, when_full: bool = False) -> None:
-        """`name` is a file of `store/lua` without its ending; `when_full`: it runs even when the memory is full."""
-        self.name = name
-        self.text = resources.files("receiver.store").joinpath("lua", f"{name}.lua").read_text("utf-8")
-        if when_full:
-            self.text = self.text.replace("#!lua\n", "#!lua flags=allow-oom\n", 1)
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+ELSEWHERE = (StoreUnreachable, StoreReadOnly, StorePrimaryDown, StoreSlotMoved)
+"""Conditions of a server that may no longer be the primary: what is connected to it is of no more use."""
 
 
 PROBE = Script("probe")
@@ -50,17 +57,39 @@ class Connection:
     """
 
     def __init__(
-        self, url: str, namespace: str, *, durability: str = "fsync", replicas: int = 0, time: LoopTime | None = None
+        self,
+        where: str | Endpoint,
+        namespace: str,
+        *,
+        durability: str = "fsync",
+        replicas: int = 0,
+        time: LoopTime | None = None,
     ) -> None:
-        """`url` is redis://, rediss:// or unix://; `durability` and `replicas` as in the configuration."""
+        """`where`: an address (`redis.url`), or that and how to speak; the rest as in the configuration."""
         self.keys = Keys(namespace)
-        self.url = url
+        self.endpoint = endpoint(where) if isinstance(where, str) else where
+        self.url = self.endpoint.address.url
         self.durability = durability
         self.replicas = replicas
         self.level = "unknown"
-        """What the server really promises: fsync, waitaof, replicas, everysec, memory."""
+        """What the server really promises: fsync, waitaof, everysec, memory; unseen where it may not be asked."""
+        self.evicts = False
+        """Whether the server drops keys when its memory is full."""
+        self.warnings: tuple[ServerWarning, ...] = ()
+        """What people should know of the server, as it was last seen."""
         self.time = time or LoopTime()
-        self._bulkheads = {kind: Bulkhead(url, size, self.time) for kind, size in SIZES.items()}
+        kind = self.endpoint.address.kind
+        sentinels = Sentinels(self.endpoint, self.time) if kind is StoreKind.SENTINEL else None
+        self._guide = Cluster(self.endpoint, self.keys, self.time) if kind is StoreKind.CLUSTER else sentinels
+        self._in_cluster = kind is StoreKind.CLUSTER
+        self.locator = Locator(self._guide.find) if self._guide else None
+        """Where the primary is; None where the address is that of one server."""
+        if self.locator is not None:
+            self.locator.moved = self._moved
+        self._settling = Settling(replicas, sentinels)
+        self._looked_at: Node | None = None
+        self._may_ask = False
+        self._bulkheads = {kind: Bulkhead(self.endpoint, size, self.time, self.locator) for kind, size in SIZES.items()}
         self._batches = {kind: CommandBatches(kind, self) for kind in Lane}
 
     @property
@@ -70,8 +99,14 @@ class Connection:
 
     @property
     def met(self) -> bool:
-        """Whether the server promises what was asked for; replicas are waited for with each write."""
-        return self.durability != "fsync" or self.level in ("fsync", "waitaof")
+        """Whether nothing is known to fall short of what was asked for; replicas are waited for with each write."""
+        durable = (*server_check.DURABLE, server_check.CANNOT_BE_SEEN)
+        return not self.evicts and (self.durability != "fsync" or self.level in durable)
+
+    @property
+    def is_another(self) -> bool:
+        """Whether the server is another one than that which was inspected."""
+        return self.locator is not None and self._looked_at != self.locator.where
 
     async def close(self) -> None:
         """Close every connection, once what is on its way has been answered."""
@@ -79,6 +114,9 @@ class Connection:
             await batches.end()
         for bulkhead in self._bulkheads.values():
             await bulkhead.close()
+        if self._guide is not None and self.locator is not None:
+            await self.locator.close()
+            await self._guide.close()
 
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[Any]:
@@ -91,11 +129,32 @@ class Connection:
                 async with self.time.deadline(COMMAND_LIMIT + CONNECT_LIMIT):
                     yield client
             except (RedisError, OSError, TimeoutError) as error:
-                condition = condition_of(error)
-                if isinstance(condition, StoreUnreachable) or "READONLY" in str(condition):
-                    for bulkhead in self._bulkheads.values():
-                        bulkhead.close_idle()
-                raise condition from None
+                raise self._condition(error) from None
+
+    def _condition(self, error: Exception) -> StoreAway:
+        condition = condition_of(error)
+        moved = self.locator is not None and isinstance(error, MovedError) and place(error, self.locator.where)
+        if self.locator is not None and moved:
+            self.locator.take(moved)
+        elif self.locator is not None and not condition.ours:
+            self.locator.doubt()
+        if isinstance(condition, ELSEWHERE):
+            self._close_idle()
+        return condition
+
+    def _moved(self) -> None:
+        self._settling.begin_anew()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        for bulkhead in self._bulkheads.values():
+            bulkhead.close_idle()
+
+    async def _following(self, act: Callable[[], Awaitable[Any]]) -> Any:
+        # MOVED says where the slot is now, and that nothing was executed.
+        with suppress(StoreSlotMoved):
+            return await act()
+        return await act()
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
@@ -103,32 +162,53 @@ class Connection:
 
     async def call(self, *command: Any) -> Any:
         """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
+        if self.locator is None:
+            return await self._call(command)
+        return await self._following(lambda: self._call(command))
+
+    async def _call(self, command: Sequence[Any]) -> Any:
         reply = await self._batches[current_lane()].call(*command)
         if isinstance(reply, Exception):
-            raise condition_of(reply)
+            raise self._condition(reply)
         return reply
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply. Raises StoreAway."""
+        if self.locator is None:
+            return await self._run(self._form(script), keys, args)
+        return await self._following(lambda: self._run(self._form(script), keys, args))
+
+    async def _run(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:
         if len(args) <= BATCHED:
             batches = self._batches[current_lane()]
-            reply = await batches.call("EVALSHA", script.sha, len(keys), *keys, *args)
+            reply = await batches.call("EVALSHA", form.sha, len(keys), *keys, *args)
             if isinstance(reply, NoScriptError):
                 # Its text, which the store keeps: each round trip more would never end with a store that is slow.
-                reply = await batches.call("EVAL", script.text, len(keys), *keys, *args)
+                reply = await batches.call("EVAL", form.text, len(keys), *keys, *args)
             if isinstance(reply, Exception):
-                raise condition_of(reply)
+                raise self._condition(reply)
             return reply
-        async with self.guarded() as client:
-            return await self._eval(client, script, keys, args)
+        async with self.guarded():
+            (reply,) = await self._eval(form, keys, args, [])
+            return reply
 
     async def write(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply once what it wrote is as durable as was asked for. Raises StoreAway."""
-        if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
+        self._settling.on_disk, self._settling.replicas = self.level == "waitaof", self.replicas
+        if not self._settling.wanted:
             return await self.run(script, keys, args)
-        async with self.guarded() as client, client.client() as one:
-            reply = await self._eval(one, script, keys, args)
-            await self._settle(one)
+        return await self._following(lambda: self._write(self._form(script), keys, args))
+
+    async def _write(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        primary = self.locator.where if self.locator is not None else None
+        async with self.guarded():
+            reply, *settled = await self._eval(form, keys, args, self._settling.commands())
+            try:
+                await self._settling.check(settled, primary)
+            except NotDurable:
+                if self.locator is not None:
+                    self.locator.doubt()
+                raise
             return reply
 
     async def confirm(self) -> None:
@@ -136,23 +216,23 @@ class Connection:
 
         With fsync before every answer it is. Elsewhere only a write on this connection can be waited for.
         """
-        if self.level in ("fsync", "everysec", "memory", "unknown") and not self.replicas:
-            return
-        async with self.guarded() as client, client.client() as one:
-            await self._eval(one, PROBE_WHEN_FULL, [self.keys.named("fence")], [])
-            await self._settle(one)
+        if self.level == "waitaof" or self.replicas:
+            await self.write(PROBE_WHEN_FULL, [self.keys.named("fence")], [])
 
-    async def _settle(self, one: Any) -> None:
-        if self.level == "waitaof" and (await one.execute_command("WAITAOF", 1, self.replicas, 800))[0] < 1:
-            raise NotDurable("not yet on disk")
-        if self.replicas and await one.execute_command("WAIT", self.replicas, 800) < self.replicas:
-            raise NotDurable("too few replicas have it")
+    async def _eval(
+        self, form: Form, keys: Sequence[str], args: Sequence[Any], behind: Sequence[Sequence[Any]]
+    ) -> list[Any]:
+        # The replies to the script and to the commands behind it; one round trip, unless the script is not known yet.
+        commands = [("EVALSHA", form.sha, len(keys), *keys, *args), *behind]
+        replies = await self.exchange(commands)
+        if isinstance(replies[0], NoScriptError):
+            replies = await self.exchange([("EVAL", form.text, len(keys), *keys, *args), *behind])
+        if isinstance(replies[0], Exception):
+            raise replies[0]
+        return replies
 
-    async def _eval(self, client: Any, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        try:
-            return await client.evalsha(script.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            return await client.eval(script.text, len(keys), *keys, *args)
+    def _form(self, script: Script) -> Form:
+        return script.in_cluster if self._in_cluster else script.plain
 
     async def round_trips(self, limit: float) -> None:
         """Do what a commit costs in round trips: two reads, and a script that writes durably.
@@ -182,32 +262,37 @@ class Connection:
         return client.pipeline(transaction=False)
 
     async def inspect(self) -> str:
-        """Find out which durability the server gives, keep it as `level` and return it. Raises StoreAway.
+        """Find out what the server is and promises; keep it as `level`, `evicts` and `warnings`, and return the level.
 
-        `fsync` when the append-only file is synced before each answer; `waitaof` where the server can be asked
-        to wait for the disk; else what is left.
+        Raises StoreAway; StoreUnsupported where it is a server that cannot be the store.
         """
         async with self.guarded() as client:
-            if self.durability == "memory":
-                self.level = "memory"
-                return self.level
-            info = await client.info("persistence")
-            aof = str(info.get("aof_enabled", "0")) == "1"
-            try:
-                mode = (await client.config_get("appendfsync")).get("appendfsync", "")
-            except RedisError:
-                mode = ""  # a user without the right to CONFIG; WAITAOF still tells
-            if aof and mode == "always":
-                self.level = "fsync"
-            elif aof and await self._can_wait(client):
-                self.level = "waitaof"
-            else:
-                self.level = "everysec" if aof else "memory"
+            answers = await server_check.ask(client)
+            if not answers.version:
+                await self._try_script(client)
+            self._looked_at = self.locator.where if self.locator is not None else None
+        why = server_check.unfit(answers, self.endpoint.address)
+        if why:
+            raise StoreUnsupported(why)
+        self.level = server_check.level(self.durability, answers)
+        self.evicts = bool(answers.evicts)
+        self._may_ask = answers.info is not None
+        self._settling.seen(answers.info or {})
+        kind = self.endpoint.address.kind
+        self.warnings = tuple(server_check.warnings(self.durability, self.replicas, answers, kind))
         return self.level
 
-    async def _can_wait(self, client: Any) -> bool:
+    async def count_replicas(self) -> None:
+        """Look how many replicas there are, where that matters. Raises StoreAway."""
+        if self._settling.counts and self._may_ask:
+            async with self.guarded() as client:
+                self._settling.seen(await client.info("replication"))
+
+    async def _try_script(self, client: Any) -> None:
+        # A server that does not say its version: whether it reads the scripts is what the version tells.
         try:
-            await client.execute_command("WAITAOF", 0, 0, 1)
-        except RedisError:
-            return False
-        return True
+            await client.script_load(PROBE_WHEN_FULL.plain.text)
+        except RedisError as error:
+            condition = condition_of(error)
+            if isinstance(condition, StoreUnsupported):
+                raise condition from None

@@ -62,7 +62,7 @@ def test_secrets_are_in_no_message_repr_or_note() -> None:
         f"auth: {{tokens: [{{name: a, token: {secret}, scopes: [read]}}]}}\nredis: {{url: 'redis://u:{secret}@db/0'}}\n"
     )
     config = text_of(text)
-    assert config.redis.shown == "redis://db/0"
+    assert config.redis.shown == "redis://db:6379/0"
     said = repr(config) + str(config) + "".join(map(str, config.notes))
     assert secret not in said
     clear = {note.path for note in config.notes if "in clear" in note.message}

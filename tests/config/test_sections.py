@@ -11,8 +11,6 @@ SECTIONS = [
     ("server: {listen: '0.0.0.0:8080'}", "server.listen: listens beyond the loopback without any token", "auth.tokens"),
     ("server: {listen: ':8080'}\nauth: {tokens: [{name: a, token: '${NONE}', scopes: [read]}]}", "without any", ""),
     ("server: {max_body: 32 elephants}", "server.max_body: not a size", "32MiB"),
-    ("redis: {url: 'redis+sentinel://a,b/primary'}", "redis.url: redis+sentinel:// is not built yet", "unix:///"),
-    ("redis: {url: 'redis+cluster://a,b'}", "redis.url: redis+cluster:// is not built yet", "embedded"),
     ("redis: {url: 'http://:hunter2@x'}", "redis.url: not an address of a store", "redis://"),
     ("redis: {lease: 5s}", "redis: lease must be longer than send_deadline", "12s and 8s"),
     ("redis: {durability: replicas}", "redis: durability: replicas needs a number", "replicas: 1"),

@@ -14,7 +14,7 @@ from receiver.config import load
 from tests.deploy.kustomize import K8S, OVERLAYS, ROOT, Manifest, build, only, source
 
 KUBERNETES = "1.37.0"
-STORES = ("embedded-store", "external-redis")
+STORES = ("cluster", "embedded-store", "external-redis", "sentinel")
 NOT_APPLIED = {"secret.example.yaml"}
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s" * 32}
 SECRETS: dict[str, str] = source("secret.example.yaml")["stringData"]
@@ -44,7 +44,7 @@ def container(pod: Manifest) -> Manifest:
 
 
 def test_the_overlays_are_those_that_are_promised() -> None:
-    assert OVERLAYS == ["embedded-store", "external-redis", "prometheus-operator"]
+    assert OVERLAYS == ["cluster", "embedded-store", "external-redis", "prometheus-operator", "sentinel"]
 
 
 def test_kubernetes_knows_every_field(objects: list[Manifest]) -> None:
@@ -151,9 +151,11 @@ def test_the_configuration_loads_and_its_end_fits_the_grace(pod: Manifest, conta
 
 def test_every_variable_comes_from_somewhere(container: Manifest) -> None:
     """The configuration reads what the Secret and the overlay give; the Secret gives nothing that nobody reads."""
-    read = set(re.findall(r"\$\{(\w+)", (K8S / "base" / "receiver.yaml").read_text("utf-8")))
+    text = (K8S / "base" / "receiver.yaml").read_text("utf-8")
+    read, needed = set(re.findall(r"\$\{(\w+)", text)), set(re.findall(r"\$\{(\w+)\}", text))
     own = {each["name"] for each in container["env"]}
-    assert read == set(SECRETS) | (own - {"STORE_PASSWORD"})
+    given = set(SECRETS) | (own - {"STORE_PASSWORD"})
+    assert needed <= given <= read
     assert "REDIS_URL" in own
 
 
@@ -161,9 +163,20 @@ def test_every_variable_comes_from_somewhere(container: Manifest) -> None:
 def test_the_stores_secret_is_the_one_that_its_example_shows(overlay: str) -> None:
     example = source(f"overlays/{overlay}/secret.example.yaml")
     (box,) = only(build(overlay), "Deployment")["spec"]["template"]["spec"]["containers"]
-    (asked,) = [each["valueFrom"]["secretKeyRef"] for each in box["env"] if "valueFrom" in each]
-    assert asked["name"] == example["metadata"]["name"]
-    assert {asked["key"]} == example["stringData"].keys()
+    asked = [each["valueFrom"]["secretKeyRef"] for each in box["env"] if "valueFrom" in each]
+    assert {each["name"] for each in asked} == {example["metadata"]["name"]}
+    assert {each["key"] for each in asked} == example["stringData"].keys()
+
+
+@pytest.mark.parametrize(("overlay", "kind"), [("sentinel", "sentinel"), ("cluster", "cluster")])
+def test_a_store_that_fails_over_is_asked_for_a_replica(overlay: str, kind: str) -> None:
+    url = source(f"overlays/{overlay}/secret.example.yaml")["stringData"]["url"]
+    (box,) = only(build(overlay), "Deployment")["spec"]["template"]["spec"]["containers"]
+    plain = {each["name"]: each["value"] for each in box["env"] if "value" in each}
+    config = load(K8S / "base" / "receiver.yaml", {**SECRETS, **SLACK, **plain, "REDIS_URL": url})
+    assert (config.notes, config.redis.replicas) == ((), 1)
+    assert config.redis.address is not None
+    assert config.redis.address.kind == kind
 
 
 def test_it_may_call_names_vendors_and_what_watches_and_nothing_else() -> None:
@@ -177,12 +190,15 @@ def test_it_may_call_names_vendors_and_what_watches_and_nothing_else() -> None:
     assert only(build("base"), "NetworkPolicy")["spec"]["policyTypes"] == ["Ingress", "Egress"]
 
 
-@pytest.mark.parametrize(("overlay", "port"), [("embedded-store", 6379), ("external-redis", 6380)])
-def test_an_overlay_opens_the_way_to_its_store_alone(overlay: str, port: int) -> None:
+@pytest.mark.parametrize(
+    ("overlay", "ports"),
+    [("embedded-store", [6379]), ("external-redis", [6380]), ("sentinel", [26379, 6379]), ("cluster", [6379])],
+)
+def test_an_overlay_opens_the_way_to_its_store_alone(overlay: str, ports: list[int]) -> None:
     before = only(build("base"), "NetworkPolicy")["spec"]["egress"]
     after = only(build(overlay), "NetworkPolicy")["spec"]["egress"]
     assert after[:-1] == before
-    assert (len(after[-1]["to"]), after[-1]["ports"]) == (1, [{"port": port}])
+    assert (len(after[-1]["to"]), after[-1]["ports"]) == (1, [{"port": port} for port in ports])
 
 
 def test_the_store_in_the_cluster_is_met_by_its_names() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from tests.deploy.terminal import Terminal
 from tests.faults.programs import free_port
+from tests.store.servers import Server, ended
 
 pytestmark = pytest.mark.e2e
 RECEIVER = [sys.executable, "-c", "import sys; sys.argv[0] = 'receiver'; from receiver.cli import main; main()"]
@@ -54,6 +56,30 @@ def test_what_is_wrong_is_one_line_and_soon(tmp_path: Path, taken: int, data: st
     (line,) = (done.stdout + done.stderr).splitlines()
     assert said.format(taken=taken) in line
     assert not (tmp_path / "data").exists(), "a port that is taken is told before the data folder is touched"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("redis6", (), "Redis 6.2.5 is too old: Redis 7.0 or later, or Valkey, is needed"),
+        ("valkey", ("--cluster-enabled", "yes"), "write redis+cluster://127.0.0.1:"),
+    ],
+)
+async def test_a_server_that_cannot_be_the_store_is_one_line(
+    tmp_path: Path, name: str, words: tuple[str, ...], said: str
+) -> None:
+    server = Server(tmp_path / "server", name, words)
+    with ended(server):
+        await server.start()
+        command = [*RECEIVER, "serve", "--redis", server.url, "--listen", "127.0.0.1:0"]
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+            env=environment(tmp_path),
+        )  # fmt: skip
+    assert done.returncode == 1, done
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert "cannot_start" in line
+    assert said in line
 
 
 def test_the_first_start_and_a_page_in_a_terminal(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ async def test_where_the_disk_can_be_waited_for_it_is(alone: Rooms) -> None:
     await alone.connection.inspect()
     done = await alone.owed(owing())
     assert done.incident is not None
+    await alone.connection.confirm()  # brings the script
     calls = alone.raw.info("commandstats")["cmdstat_waitaof"]["calls"]
     await alone.connection.confirm()
     assert alone.raw.info("commandstats")["cmdstat_waitaof"]["calls"] == calls + 1

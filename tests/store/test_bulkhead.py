@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import exceptions as redis_errors
 
-from receiver.store import bulkhead
+from receiver.store import bulkhead, conditions
 from receiver.store.bulkhead import SIZES, Lane, lane
 from receiver.store.conditions import (
     Overloaded,
@@ -129,6 +129,7 @@ async def test_after_a_lost_connection_idle_ones_are_closed_and_nobody_waits(con
         assert await client.client_getname() is None, "a new connection"
 
 
+PIPELINE = "Command # 1 (SET x) of pipeline caused error: "
 REDIS_6 = "Error compiling script (new function): user_script:1: unexpected symbol near '#'"
 
 
@@ -144,14 +145,23 @@ def test_a_server_that_knows_no_script_flags_is_said_to_be_too_old() -> None:
         (OSError("no route"), StoreUnreachable),
         (redis_errors.TimeoutError("x"), StoreSlow),
         (TimeoutError(), StoreSlow),
-        (redis_errors.ReadOnlyError("READONLY You can't write against a read only replica."), StoreRefused),
-        (redis_errors.BusyLoadingError("LOADING"), StoreRefused),
+        (redis_errors.ReadOnlyError("READONLY You can't write against a read only replica."), conditions.StoreReadOnly),
+        (redis_errors.BusyLoadingError("LOADING"), conditions.StoreLoading),
         (redis_errors.OutOfMemoryError("OOM command not allowed"), StoreFull),
-        (redis_errors.MasterDownError("MASTERDOWN Link with MASTER is down"), StoreRefused),
-        (redis_errors.ResponseError("MISCONF Errors writing to the AOF file"), StoreRefused),
+        (redis_errors.MasterDownError("MASTERDOWN Link with MASTER is down"), conditions.StorePrimaryDown),
+        (redis_errors.ResponseError("MISCONF Errors writing to the AOF file"), conditions.StoreCannotPersist),
         (redis_errors.ResponseError("WRONGTYPE Operation"), StoreRefused),
-        (redis_errors.ResponseError(REDIS_6), StoreRefused),
-        (redis_errors.AuthenticationError("WRONGPASS"), StoreRefused),
+        (redis_errors.ResponseError(REDIS_6), conditions.StoreUnsupported),
+        (redis_errors.AuthenticationError("WRONGPASS"), conditions.StoreDenied),
+        (redis_errors.NoPermissionError("this user has no permissions"), conditions.StoreDenied),
+        (redis_errors.ResponseError("NOREPLICAS Not enough good replicas"), conditions.StoreShortOfReplicas),
+        (redis_errors.ResponseError("BUSY Redis is busy running a script"), conditions.StoreOccupied),
+        (redis_errors.ClusterDownError("CLUSTERDOWN The cluster is down"), conditions.StoreClusterDown),
+        (redis_errors.MovedError("13411 127.0.0.1:16403"), conditions.StoreSlotMoved),
+        (redis_errors.AskError("13411 127.0.0.1:16403"), conditions.StoreSlotMigrating),
+        (redis_errors.TryAgainError("Multiple keys request during rehashing"), conditions.StoreSlotMigrating),
+        (redis_errors.ResponseError(f"{PIPELINE}MISCONF the disk is full"), conditions.StoreCannotPersist),
+        (redis_errors.ResponseError("Command # 1 (SET OOM BUSY ) of pipeline caused error: WRONGTYPE"), StoreRefused),
         (redis_errors.MaxConnectionsError("Too many connections"), Overloaded),
     ],
 )

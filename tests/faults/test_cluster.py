@@ -1,0 +1,36 @@
+"""Failovers and migrations of a cluster under a hundred webhooks a second."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.failing import FAILOVERS, LIMIT, failed_over, failing, nothing_lost
+from tests.faults.waiting import say, until
+from tests.store.clusters import Cluster
+
+pytestmark = pytest.mark.timeout(LIMIT)
+
+
+@pytest.mark.parametrize("planned", [True, False], ids=["planned", "killed"])
+async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, planned: bool) -> None:
+    async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
+        for number in range(FAILOVERS):
+            say(f"failover {number}: {await failed_over(stage, load, planned=planned)}")
+        await nothing_lost(stage, load)
+
+
+async def test_nothing_is_lost_while_the_slot_is_carried_to_another_node(tmp_path: Path) -> None:
+    async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
+        for number in range(2):
+            stage.note("store", up=False)
+            began = time.time()
+            await stage.store.migrate(pause=0.05)
+            changed = time.time()
+            took = await until(lambda: load.took_again(time.time() - 0.2) < 1, "webhooks that are taken again", 5)
+            stage.note("store", up=True)
+            say(f"migration {number}: {changed - began:.1f} s, webhooks taken {took:.1f} s later")
+            await until(lambda: stage.store.settled, "a whole cluster", 60)
+        await nothing_lost(stage, load)

@@ -1,0 +1,159 @@
+"""Three primaries with replicas, as one cluster, from packages, on ports of the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.crc import key_slot
+
+from tests.faults.waiting import until
+from tests.store.servers import DURABLE, Server
+
+PASSWORD = "cluster-password-03"
+NODE_TIMEOUT_MS = 1000
+"""After which a silent node is suspected; the default is 15 s."""
+SLOTS = 16384
+
+
+class Cluster:
+    """Three primaries with a replica each, and a second one for the slot of the namespace. One `store` of a Stage."""
+
+    def __init__(self, folder: Path, name: str = "valkey", *, least: int = 0, namespace: str = "receiver") -> None:
+        """`least`: min-replicas-to-write."""
+        words = (
+            *DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS),
+            "--requirepass", PASSWORD, "--masterauth", PASSWORD, "--min-replicas-to-write", str(least),
+            "--min-replicas-max-lag", "2", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0",
+        )  # fmt: skip
+        self.nodes = [Server(folder / f"node-{number}", name, words) for number in range(7)]
+        self.slot = key_slot(f"{{{namespace}}}:".encode())
+        self.alive = True
+
+    @property
+    def address(self) -> str:
+        """What `redis.url` is: two of the nodes will do."""
+        return f"redis+cluster://:{PASSWORD}@127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[4].port}"
+
+    @property
+    def url(self) -> str:
+        """The address of the node that has the slot now, for a look at what it holds."""
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.owner.port}/0"
+
+    async def start(self) -> None:
+        """Return once every slot has a primary with a replica."""
+        await asyncio.gather(*(node.start() for node in self.nodes))
+        first, *others = self.nodes
+        for number, node in enumerate(self.nodes):
+            self.do(node, "CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
+        for node in others:
+            self.do(first, "CLUSTER", "MEET", "127.0.0.1", str(node.port))
+        edges = [0, SLOTS // 3, 2 * SLOTS // 3, SLOTS]
+        for node, start, end in zip(self.nodes[:3], edges, edges[1:], strict=False):
+            self.do(node, "CLUSTER", "ADDSLOTSRANGE", str(start), str(end - 1))
+        names = [str(self.do(node, "CLUSTER", "MYID")) for node in self.nodes[:3]]
+        names.append(names[next(n for n in range(3) if edges[n] <= self.slot < edges[n + 1])])
+
+        def replicating() -> bool:
+            return all(self.do(n, "CLUSTER", "REPLICATE", name) for n, name in zip(self.nodes[3:], names, strict=True))
+
+        await until(replicating, "nodes that know each other", 30)
+        await until(lambda: self.settled, "a cluster", 30)
+
+    def end(self) -> None:
+        """End all of them."""
+        for node in self.nodes:
+            node.end()
+
+    def do(self, node: Server, *words: str) -> Any:
+        """Return the answer of a node; None where it gives none."""
+        client = node.client(password=PASSWORD, socket_timeout=5)
+        try:
+            return client.execute_command(*words)
+        except (redis.RedisError, OSError):
+            return None
+        finally:
+            client.close()
+
+    def info(self, node: Server) -> dict[str, Any]:
+        """Return what a node says of its replication; nothing where it does not answer."""
+        return dict(self.do(node, "INFO", "replication") or {})
+
+    @property
+    def owner(self) -> Server:
+        """The node that has the slot of the namespace, by most of the others."""
+        ports = [port for node in self.nodes if node.alive for port in self._ports(node)[:1]]
+        port = max(set(ports), key=ports.count)
+        return next(node for node in self.nodes if node.port == port)
+
+    def _ports(self, node: Server) -> list[int]:
+        client = node.client(password=PASSWORD, socket_timeout=5)
+        try:
+            shards = client.execute_command("CLUSTER", "SHARDS")
+        except (redis.RedisError, OSError):
+            return []
+        finally:
+            client.close()
+        for shard in shards:
+            fields = shard if isinstance(shard, dict) else dict(zip(shard[::2], shard[1::2], strict=False))
+            slots = fields["slots"]
+            pairs = [tuple(pair) for pair in slots] if slots and isinstance(slots[0], list | tuple) else None
+            for first, last in pairs or zip(slots[::2], slots[1::2], strict=False):
+                if first <= self.slot <= last:
+                    return self._ordered(fields["nodes"])
+        return []
+
+    @staticmethod
+    def _ordered(nodes: list[Any]) -> list[int]:
+        found = [node if isinstance(node, dict) else dict(zip(node[::2], node[1::2], strict=False)) for node in nodes]
+        found = [node for node in found if node["health"] != "fail"]
+        return [int(node["port"]) for node in sorted(found, key=lambda node: str(node["role"]) != "master")]
+
+    @property
+    def settled(self) -> bool:
+        """Whether every node sees a whole cluster, and the node that has the slot has a replica with everything."""
+        for node in self.nodes:
+            said = str(self.do(node, "CLUSTER", "INFO")).split()
+            if "cluster_state:ok" not in said or f"cluster_known_nodes:{len(self.nodes)}" not in said:
+                return False
+        owner = self.owner
+        info, replicas = self.info(owner), len(self._ports(owner)) - 1
+        states = [info.get(f"slave{number}", {}).get("state") for number in range(replicas)]
+        return info.get("role") == "master" and replicas > 0 and states == ["online"] * replicas
+
+    async def fail_over(self) -> None:
+        """Let the replica of the node that has the slot take its place; return once it has."""
+        before = self.owner
+        replica = next(node for node in self.nodes if node.port in self._ports(before)[1:])
+        await until(lambda: self.do(replica, "CLUSTER", "FAILOVER") is not None, "a failover")
+        await until(lambda: self.owner is not before, "another primary")
+
+    async def kill_primary(self) -> Server:
+        """kill -9 the node that has the slot; return it once another one has it."""
+        before = self.owner
+        await before.kill()
+        await until(lambda: self.owner is not before, "another primary")
+        return before
+
+    async def migrate(self, pause: float = 0.0) -> None:
+        """Carry the slot to another primary, key by key as `redis-cli --cluster reshard` does, and return then."""
+        source = self.owner
+        shard = self._ports(source)
+        target = next(n for n in self.nodes if n.port not in shard and self.info(n).get("role") == "master")
+        names = {node: str(self.do(node, "CLUSTER", "MYID")) for node in (source, target)}
+        slot = str(self.slot)
+        self.do(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
+        self.do(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+        end = time.monotonic() + 60
+        while keys := self.do(source, "CLUSTER", "GETKEYSINSLOT", slot, "10"):
+            words = ("MIGRATE", "127.0.0.1", str(target.port), "", "0", "5000", "AUTH", PASSWORD, "KEYS", *keys)
+            assert self.do(source, *words) is not None, "a batch of keys was not carried over"
+            assert time.monotonic() < end, "keys come faster than they are carried over"
+            await asyncio.sleep(pause)
+        for node in (target, source, *self.nodes):
+            if self.info(node).get("role") == "master":
+                self.do(node, "CLUSTER", "SETSLOT", slot, "NODE", names[target])
+        await until(lambda: self.owner is target, "the slot at its new node")

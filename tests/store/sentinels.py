@@ -1,0 +1,139 @@
+"""A primary, two replicas and three Sentinels, from packages, on ports of the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.faults.waiting import until
+from tests.store.servers import DURABLE, Server
+
+NAME = "incidents"
+DOWN_AFTER_MS = 1000
+"""After which a Sentinel takes a silent server to be down; its default is 30 s."""
+PASSWORD, SENTINEL_PASSWORD = "server-password-01", "sentinel-password-02"
+
+
+class Replicated:
+    """Servers of which one is the primary, and the Sentinels that watch them. It is one `store` of a Stage."""
+
+    def __init__(self, folder: Path, name: str = "valkey", *, least: int = 0) -> None:
+        """`least`: min-replicas-to-write."""
+        words = (
+            *DURABLE, "--requirepass", PASSWORD, "--masterauth", PASSWORD, "--min-replicas-to-write", str(least),
+            "--min-replicas-max-lag", "2", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5",
+        )  # fmt: skip
+        self.servers = [Server(folder / f"server-{number}", name, words) for number in range(3)]
+        for server in self.servers[1:]:
+            server.command += ["--replicaof", "127.0.0.1", str(self.servers[0].port)]
+        self.sentinels = [
+            Server(folder / f"sentinel-{number}", name, ("--sentinel",), config=self._config()) for number in range(3)
+        ]
+        for sentinel in self.sentinels:
+            # A Sentinel writes its file anew; what stands on the command line would be added to it again and again.
+            sentinel.command[2:] = [*sentinel.command[2:]]
+        self.alive = True
+
+    def _config(self) -> str:
+        return f"""
+sentinel monitor {NAME} 127.0.0.1 {self.servers[0].port} 2
+sentinel auth-pass {NAME} {PASSWORD}
+sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}
+sentinel failover-timeout {NAME} 6000
+sentinel parallel-syncs {NAME} 2
+requirepass {SENTINEL_PASSWORD}
+sentinel sentinel-pass {SENTINEL_PASSWORD}
+"""
+
+    async def start(self) -> None:
+        """Return once the replicas have everything and the Sentinels know each other."""
+        await asyncio.gather(*(server.start() for server in self.servers))
+        await asyncio.gather(*(sentinel.start() for sentinel in self.sentinels))
+        await until(lambda: self.settled, "replicas and Sentinels that know each other", 30)
+
+    def end(self) -> None:
+        """End all of them."""
+        for one in (*self.sentinels, *self.servers):
+            one.end()
+
+    @property
+    def address(self) -> str:
+        """What `redis.url` is; the password of the Sentinels is a setting of its own."""
+        nodes = ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
+        return f"redis+sentinel://:{PASSWORD}@{nodes}/{NAME}"
+
+    @property
+    def url(self) -> str:
+        """The address of the server that is the primary now, for a look at what it holds."""
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+
+    @property
+    def port(self) -> int:
+        """The port of the primary, by most of the Sentinels."""
+        told = [self.ask(one, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME) for one in self.sentinels]
+        ports = [int(address[1]) for address in told if address]
+        return max(set(ports), key=ports.count)
+
+    @property
+    def primary(self) -> Server:
+        """The primary."""
+        port = self.port
+        return next(server for server in self.servers if server.port == port)
+
+    def ask(self, sentinel: Server, *words: str) -> Any:
+        """Return the answer of a Sentinel; None where it gives none."""
+        client = sentinel.client(password=SENTINEL_PASSWORD, socket_timeout=2)
+        try:
+            return client.execute_command(*words)
+        except (redis.RedisError, OSError):
+            return None
+        finally:
+            client.close()
+
+    def info(self, server: Server) -> dict[str, Any]:
+        """Return what a server says of its replication; nothing where it does not answer."""
+        client = server.client(password=PASSWORD, socket_timeout=2)
+        try:
+            return dict(client.info("replication"))
+        except (redis.RedisError, OSError):
+            return {}
+        finally:
+            client.close()
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is one primary with two replicas that have everything, and every Sentinel knows all of it."""
+        port = self.port
+        for server in self.servers:
+            info = self.info(server)
+            role = "master" if server.port == port else "slave"
+            if info.get("role") != role:
+                return False
+            if role == "master" and [info.get(f"slave{n}", {}).get("state") for n in range(2)] != ["online"] * 2:
+                return False
+            if role == "slave" and (info["master_port"], info["master_link_status"]) != (port, "up"):
+                return False
+        for sentinel in self.sentinels:
+            said = self.ask(sentinel, "SENTINEL", "MASTER", NAME) or []
+            fields = said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=False))
+            known = (fields.get("num-slaves"), fields.get("num-other-sentinels"), fields.get("flags"))
+            if known != ("2", "2", "master") or int(fields["port"]) != port:
+                return False
+        return True
+
+    async def fail_over(self) -> None:
+        """Let the Sentinels make another server the primary, as before maintenance; return once they have."""
+        before = self.port
+        # Refused while the one before is not over yet.
+        await until(lambda: self.ask(self.sentinels[0], "SENTINEL", "FAILOVER", NAME) in (True, "OK"), "a failover")
+        await until(lambda: self.port != before, "another primary")
+
+    async def kill_primary(self) -> Server:
+        """kill -9 the primary; return it once another one is."""
+        before = self.primary
+        await before.kill()
+        await until(lambda: self.port != before.port, "another primary")
+        return before
