@@ -25,6 +25,7 @@ from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_wi
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
 from receiver.policies import budgets, listener, recurring, terms_of, titles, touching, visibility, windows_of
 from receiver.review.postmortem import text_of
+from receiver.sources.alertmanager import Address
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
 
@@ -176,7 +177,10 @@ def make_setting(
             for check in config.verification.checks
         ),
         prometheus=config.verification.prometheus_url,
-        alertmanagers=config.ingest.alertmanagers,
+        alertmanagers=tuple(
+            Address(one.url, {name: value.get_secret_value() for name, value in one.headers.items()})
+            for one in config.ingest.alertmanagers
+        ),
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,

@@ -48,7 +48,8 @@ def _check_network(text: str) -> str:
         raise ValueError("not a network (write an address and the bits of it that count, such as 10.0.0.0/8)") from None
 
 
-def _check_web(text: str) -> str:
+def check_web(text: str) -> str:
+    """Return `text` without a closing slash when it is an http(s) address. Raises ValueError."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -91,5 +92,5 @@ WithoutEmpty = BeforeValidator(_without_empty)
 Listen = Annotated[str, AfterValidator(_check_listen)]
 NetworkText = Annotated[str, AfterValidator(_check_network)]
 """An IP network in CIDR notation."""
-WebAddress = Annotated[str, AfterValidator(_check_web)]
+WebAddress = Annotated[str, AfterValidator(check_web)]
 """An http(s) address without a closing slash."""

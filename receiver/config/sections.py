@@ -20,6 +20,7 @@ from receiver.config.address import (
     check_store,
     is_loopback,
 )
+from receiver.config.alertmanager_address import AlertmanagerEntry
 from receiver.incident.service_name import SERVICE_FROM
 from receiver.model.policy import NewAlert
 from receiver.model.settings import Settings
@@ -213,8 +214,8 @@ class History(Settings):
 class Ingest(Settings):
     """What comes in."""
 
-    alertmanagers: Annotated[tuple[WebAddress, ...], WithoutEmpty] = ()
-    """Addresses that are asked what is true there, and for silences."""
+    alertmanagers: Annotated[tuple[AlertmanagerEntry, ...], WithoutEmpty] = ()
+    """Addresses that are asked what is true there, and for silences; each alone, or with headers of its own."""
     watchdog: Watchdog | None = Watchdog()
     """The dead man's switch, armed by its first notification; null: off."""
     reconcile: Reconcile = Reconcile()
