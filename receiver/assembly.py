@@ -112,7 +112,7 @@ def make_setting(
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
     watchdog, rhythm, kept = config.ingest.watchdog, config.ingest.reconcile, config.ingest.history
-    base = config.service.public_url
+    base = config.base_url
 
     def mention(person: str, channel: str) -> Mention:
         card = config.people.get(person)

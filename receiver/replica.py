@@ -262,7 +262,7 @@ class Replica:
     def _lay_out(self) -> None:
         lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking, RUNBOOKS))
         service = self.config.service
-        where = service.public_url or f"http://{self.config.server.listen}"
+        where = self.config.base_url or f"http://{self.config.server.listen}"
         self.metrics.serves(service.name, service.environment, where)
 
     def _guides(self) -> tuple[Guide, ...]:

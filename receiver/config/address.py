@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -60,6 +61,14 @@ def check_web(text: str) -> str:
     return text.rstrip("/")
 
 
+def check_path(text: str) -> str:
+    """Return `text`, a path of a URL such as `/receiver`, without a closing slash. Raises ValueError."""
+    path = text.rstrip("/")
+    if (path and not re.fullmatch(r"(/[A-Za-z0-9._~-]{1,100}){1,8}", path)) or {".", ".."} & set(path.split("/")):
+        raise ValueError("not a path (write it as /receiver, of letters, digits, dots, dashes and underscores)")
+    return path
+
+
 def check_store(secret: SecretStr) -> SecretStr:
     """Return `secret` when it says where the store is. Raises ValueError, without the text: it may hold a password."""
     url = secret.get_secret_value()
@@ -90,6 +99,8 @@ EmptyIsNone = BeforeValidator(_none_when_empty)
 """`${NAME:-}` of a variable that is not set reads as left out."""
 WithoutEmpty = BeforeValidator(_without_empty)
 Listen = Annotated[str, AfterValidator(_check_listen)]
+PathText = Annotated[str, AfterValidator(check_path)]
+"""The path under which a proxy serves the service; empty: at the root of its host."""
 NetworkText = Annotated[str, AfterValidator(_check_network)]
 """An IP network in CIDR notation."""
 WebAddress = Annotated[str, AfterValidator(check_web)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from receiver.channels import discover
 from receiver.config.address import is_loopback, split_listen
@@ -258,6 +259,10 @@ def _objectives(draft: Draft) -> Iterator[Problem]:
 
 def _doors(draft: Draft) -> Iterator[Problem]:
     document, server = draft.document, draft.sections.server
+    shown = urlsplit(draft.sections.service.public_url or "").path.rstrip("/")
+    if shown and server.public_path is not None and server.public_path != shown:
+        message = f"not the path of service.public_url, which is {shown!r:.60}"
+        yield document.problem(("server", "public_path"), message, "leave one of them out, or write the same")
     tokens: dict[str, str] = {}
     for index, token in enumerate(draft.sections.auth.tokens):
         secret = token.token.get_secret_value()

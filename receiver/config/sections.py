@@ -15,6 +15,7 @@ from receiver.config.address import (
     EmptyIsNone,
     Listen,
     NetworkText,
+    PathText,
     WebAddress,
     WithoutEmpty,
     check_store,
@@ -53,6 +54,8 @@ class Server(Settings):
     """host:port. Beyond the loopback it needs a token."""
     status_page_listen: Annotated[Listen | None, EmptyIsNone] = None
     """host:port that serves the public status page alone, so that nothing else need be exposed."""
+    public_path: PathText | None = None
+    """Path at which a proxy serves it and which it takes off, as /receiver; left out: that of `service.public_url`."""
     trusted_proxies: tuple[NetworkText, ...] = ()
     """Networks of the proxies whose X-Forwarded-For is believed, such as 127.0.0.1/32; elsewhere the header says
     nothing."""

@@ -42,15 +42,16 @@ class DocsPage:
     def __init__(self, pages: Pages) -> None:
         """Take the templates."""
         self.pages = pages
-        self._made: web.Response | None = None
+        self._made: tuple[str, web.Response] | None = None
 
     async def page(self, request: web.Request) -> web.Response:
         """Answer with every operation, for anybody."""
         no_query(request)
-        if self._made is None:
+        root = self.pages.root()
+        if self._made is None or self._made[0] != root:
             known: list[Operation] = request.app[OPERATIONS]
-            self._made = self.pages.render("docs.html", groups=groups(document(known)))
-        made = self._made
+            self._made = root, self.pages.render("docs.html", groups=groups(document(known)))
+        made = self._made[1]
         return web.Response(body=made.body, headers=made.headers)
 
 

@@ -9,6 +9,7 @@ from receiver.web.api import Api
 from receiver.web.archive_api import ArchiveApi, archive_operations
 from receiver.web.auth import Gate
 from receiver.web.body import expect
+from receiver.web.calendar_api import FEED, CalendarApi, calendar_operations
 from receiver.web.console import Console
 from receiver.web.delivery_api import DeliveryApi, delivery_operations
 from receiver.web.docs import DocsPage
@@ -40,7 +41,7 @@ HANDLER_ARGS = {"auto_decompress": False}
 def build(doors: Doors) -> web.Application:
     """Return the application behind `server.listen`, with every door."""
     app = _application(doors)
-    gate, pages = Gate(lambda: doors.config.auth.tokens), Pages()
+    gate, pages = Gate(lambda: doors.config.auth.tokens), Pages(lambda: doors.config.public_path)
     webhooks, probes = Webhooks(doors, gate), Probes(doors, gate)
     console, status = Console(doors, pages), StatusPage(doors, pages)
     add, get = app.router.add_post, app.router.add_get
@@ -61,7 +62,7 @@ def build(doors: Doors) -> web.Application:
     doors.mirror.listening = stream.listening
     offer(app, operations_of(doors, gate, stream))
     app.on_shutdown.append(stream.end)
-    get("/api/openapi.json", OpenApiPage().page)
+    get("/api/openapi.json", OpenApiPage(lambda: doors.config.public_path).page)
     get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)
@@ -69,6 +70,7 @@ def build(doors: Doors) -> web.Application:
     get("/", visitors.page(Scope.READ, console.incidents))
     get("/incidents/{id}", visitors.page(Scope.READ, console.incident))
     get("/oncall", visitors.page(Scope.READ, oncall.page))
+    get(f"{FEED}{{token}}.ics", CalendarApi(doors, gate).feed)
     get("/reports/{month}", visitors.page(Scope.READ, ReportApi(doors, gate, pages).page))
     add("/oncall/{schedule}/accept", visitors.form(Scope.RESPOND, oncall.accept), expect_handler=expect)
     get("/login", visitors.login)
@@ -83,6 +85,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
     return [
         *incident_operations(Api(doors, gate), RespondApi(doors, gate), stream),
         *oncall_operations(OnCallApi(doors, gate)),
+        *calendar_operations(CalendarApi(doors, gate)),
         *upkeep_operations(UpkeepApi(doors, gate)),
         *rules_operations(RulesApi(doors, gate)),
         *delivery_operations(DeliveryApi(doors, gate)),

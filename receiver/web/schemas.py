@@ -236,6 +236,8 @@ SCHEMAS: dict[str, Schema] = {
     "Override": OVERRIDE,
     "OverrideList": _list("Override"),
     "Accepted": _object({"schedule": TEXT, "person": TEXT, "since": TIME, "by": TEXT, "at": TIME}),
+    "CalendarAddress": _object({"schedule": TEXT, "person": TEXT, "url": TEXT}),
+    "CalendarEnded": _object({"schedule": TEXT, "person": TEXT}),
     "Preflight": PREFLIGHT,
     "Window": _object({"id": _maybe(TEXT), "name": TEXT, "matchers": WORDS, "active": {"type": "boolean"}}, more=True),
     "WindowList": _list("Window"),
