@@ -63,9 +63,10 @@ def _say(marked: list[tuple[str, Problem]], files: list[Path]) -> None:
         for line in excerpts.under(problem):
             typer.echo(line)
     wrong = {problem.file for level, problem in marked if level == "error"}
-    for file in files:
-        unwise = sum(problem.file == str(file) for _, problem in marked)
-        if str(file) not in wrong:
+    # What a configuration names, such as its severity rules, is looked into as well.
+    for file in dict.fromkeys([*map(str, files), *(problem.file for _, problem in marked)]):
+        unwise = sum(problem.file == file for _, problem in marked)
+        if file not in wrong:
             typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
 
 

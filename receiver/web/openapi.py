@@ -13,6 +13,8 @@ from pydantic.json_schema import models_json_schema
 
 from receiver import __version__
 from receiver.web.operations import OPERATIONS, Operation, Parameter
+from receiver.web.other_paths import OTHERS, TAGS, described
+from receiver.web.packing import SAME
 from receiver.web.schemas import SCHEMAS
 
 ALWAYS = (400, 401, 403, 503)
@@ -42,6 +44,9 @@ def document(operations: Sequence[Operation], title: str = "receiver", server: s
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    for other in OTHERS:
+        paths.setdefault(other.path, {})[other.method.lower()] = described(other, _SAID)
+    tags = sorted({operation["tags"][0] for methods in paths.values() for operation in methods.values()})
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -51,10 +56,14 @@ def document(operations: Sequence[Operation], title: str = "receiver", server: s
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": server}],
+        "tags": [{"name": name, "description": TAGS[name]} for name in tags],
         "paths": paths,
         "components": {
             "schemas": {**bodies.get("$defs", {}), **SCHEMAS},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token is the password."},
+            },
         },
         "security": [{"token": []}],
     }
@@ -126,4 +135,6 @@ class OpenApiPage:
         if self._made is None or self._made[0] != root:
             known: list[Operation] = request.app[OPERATIONS]
             self._made = root, orjson.dumps(document(known, server=root or "/"))
-        return web.Response(body=self._made[1], content_type="application/json")
+        response = web.Response(body=self._made[1], content_type="application/json")
+        response[SAME] = True
+        return response

@@ -88,7 +88,7 @@ FILTERS = (
         "state", "Only of these states.",
         _word("open", "acknowledged", "identified", "monitoring", "resolved", "closed"), many=True,
     ),
-    Parameter("severity", "Only of these severities.", _word("SEV-1", "SEV-2", "SEV-3", "SEV-4"), many=True),
+    Parameter("severity", "Only of these severities.", {"$ref": "#/components/schemas/Severity"}, many=True),
     Parameter("service", "Only of these services.", {"type": "string"}, many=True),
     Parameter("open", "true: only those that are not over; false: only those that are.", _word("true", "false")),
     Parameter(

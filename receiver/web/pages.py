@@ -19,7 +19,7 @@ CUT = 500
 """Characters of a foreign text that a page shows."""
 TEMPLATES = (
     "base.html", "docs.html", "incidents.html", "incident.html", "login.html", "oncall.html", "onward.html",
-    "report.html", "status.html", "status_history.html",
+    "report.html", "status.html", "status_history.html", "status_incident.html",
 )  # fmt: skip
 
 

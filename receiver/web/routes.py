@@ -19,6 +19,7 @@ from receiver.web.oncall_api import OnCallApi, oncall_operations
 from receiver.web.oncall_page import OnCallPage
 from receiver.web.openapi import OpenApiPage
 from receiver.web.operations import Operation, incident_operations, offer
+from receiver.web.packing import packing
 from receiver.web.pagerduty import PagerDutyDoor
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
@@ -28,7 +29,7 @@ from receiver.web.respond_api import RespondApi
 from receiver.web.review_api import ReviewApi, review_operations
 from receiver.web.rules_api import RulesApi, rules_operations
 from receiver.web.slack import SlackDoor
-from receiver.web.status_page import StatusPage
+from receiver.web.status_page import ANSWERS, StatusPage
 from receiver.web.stream import Stream
 from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
 from receiver.web.visitors import Visitors
@@ -100,6 +101,9 @@ def build_status(doors: Doors) -> web.Application:
     app = _application(doors)
     status = StatusPage(doors, Pages())
     app.router.add_get("/", status.page)
+    for name in ANSWERS:
+        # Clients of Statuspage are given the root of a host.
+        app.router.add_get(f"/api/v2/{name}.json", status.json(name))
     _public(app, status)
     return app
 
@@ -109,14 +113,13 @@ def _public(app: web.Application, status: StatusPage) -> None:
     get("/status", status.page)
     get("/status/history", status.history)
     get("/status/feed.atom", status.feed)
-    get("/status/api/v2/summary.json", status.summary)
-    get("/status/api/v2/status.json", status.brief)
-    get("/status/api/v2/incidents.json", status.incidents)
-    get("/status/api/v2/components.json", status.components)
+    get("/status/incidents/{id}", status.incident)
+    for name in ANSWERS:
+        get(f"/status/api/v2/{name}.json", status.json(name))
 
 
 def _application(doors: Doors) -> web.Application:
-    app = web.Application(middlewares=[refusals(doors.metrics)], handler_args=HANDLER_ARGS)
+    app = web.Application(middlewares=[refusals(doors.metrics), packing()], handler_args=HANDLER_ARGS)
     app[DOORS] = doors
     app.on_response_prepare.append(harden)
     return app
