@@ -184,7 +184,7 @@ def make_setting(
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
-        heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
+        heartbeat=(config.heartbeat.url.get_secret_value(), config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         runbooks=(config.links.runbooks.channel, config.links.runbooks.label) if config.links.runbooks else None,
         terms=terms_of(config),

@@ -105,3 +105,11 @@ NetworkText = Annotated[str, AfterValidator(_check_network)]
 """An IP network in CIDR notation."""
 WebAddress = Annotated[str, AfterValidator(check_web)]
 """An http(s) address without a closing slash."""
+
+
+def _check_secret_web(secret: SecretStr) -> SecretStr:
+    return SecretStr(check_web(secret.get_secret_value()))
+
+
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_check_secret_web)]
+"""An http(s) address that is a credential as a whole."""

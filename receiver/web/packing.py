@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -23,14 +22,17 @@ SAME = web.ResponseKey("same_for_everybody", bool)
 """Marks an answer whose body is the same object for the next caller."""
 SECRET = b'name="word"'
 """In a page with the word of a session: packed beside text of others, its size would give the word away (BREACH)."""
-_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def takes_gzip(accepted: str) -> bool:
     """Return whether an `Accept-Encoding` takes gzip."""
-    return "gzip" in accepted.lower() and not _REFUSED.search(accepted)
+    for part in accepted.split(","):
+        name, _, weight = part.partition(";")
+        if name.strip().lower() == "gzip":
+            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
 def packing() -> Middleware:

