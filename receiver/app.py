@@ -20,6 +20,7 @@ from receiver.config.address import split_listen
 from receiver.config.reloaded import Reloaded
 from receiver.config.rules import PACKAGED
 from receiver.config.sections import Scope
+from receiver.config.token_strength import SHORTEST, short_names
 from receiver.reload import Reloader
 from receiver.replica import Replica
 from receiver.store.conditions import StoreUnsupported
@@ -194,6 +195,8 @@ def _greet(service: Service) -> None:
         **({"data": config.redis.data_dir} if config.redis.embedded else {}),
         **({"sender": senders[0]} if senders else {"closed": True} if config.auth.tokens else {}),
     )
+    for name in short_names(config.auth, config.server):
+        log.warning("short_token", name=name, shortest=SHORTEST, do="receiver token new")
     for name, why in config.off.items():
         log.warning("channel_off", channel=name, why=why)
 

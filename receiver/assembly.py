@@ -25,6 +25,7 @@ from receiver.pipeline.posted import NOTHING, Documents, overrides_of, posted_wi
 from receiver.pipeline.setting import CheckAsked, Rhythm, Setting
 from receiver.policies import budgets, listener, recurring, terms_of, titles, touching, visibility, windows_of
 from receiver.review.postmortem import text_of
+from receiver.sources.alertmanager import Address
 from receiver.store.endpoint import Endpoint, endpoint
 from receiver.triage.matchers import parse_matcher
 from receiver.triage.rules import RuleSet
@@ -127,7 +128,7 @@ def make_setting(
         verify_every=CHECK_EVERY if config.verification.checks else None,
     )
     watchdog, rhythm, kept = config.ingest.watchdog, config.ingest.reconcile, config.ingest.history
-    base = config.service.public_url
+    base = config.base_url
 
     def mention(person: str, channel: str) -> Mention:
         card = config.people.get(person)
@@ -192,11 +193,14 @@ def make_setting(
             for check in config.verification.checks
         ),
         prometheus=config.verification.prometheus_url,
-        alertmanagers=config.ingest.alertmanagers,
+        alertmanagers=tuple(
+            Address(one.url, {name: value.get_secret_value() for name, value in one.headers.items()})
+            for one in config.ingest.alertmanagers
+        ),
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
-        heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
+        heartbeat=(config.heartbeat.url.get_secret_value(), config.heartbeat.every) if config.heartbeat.url else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         runbooks=(config.links.runbooks.channel, config.links.runbooks.label) if config.links.runbooks else None,
         terms=terms_of(config),

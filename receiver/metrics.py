@@ -71,6 +71,9 @@ class Metrics:
         self.breaches = Counter(
             "receiver_response_breaches", "Pages not acknowledged in time", ["severity"], registry=r
         )
+        self.short_tokens = Gauge(
+            "receiver_short_tokens", "Tokens that can be guessed, where others reach the service", registry=r
+        )
         self.circuit = Gauge("receiver_circuit_open", "1 while a channel is given a rest", ["channel"], registry=r)
         self.watchdog = Gauge(
             "receiver_watchdog_last_seen_timestamp_seconds", "Last heartbeat of Alertmanager", registry=r

@@ -15,6 +15,7 @@ from receiver.assembly import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
+from receiver.config.token_strength import short_names
 from receiver.incident.superseding import SUPERSEDED
 from receiver.incident.timing import (
     BUDGET,
@@ -264,7 +265,8 @@ class Replica:
     def _lay_out(self) -> None:
         lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking, RUNBOOKS))
         service = self.config.service
-        where = service.public_url or f"http://{self.config.server.listen}"
+        where = self.config.base_url or f"http://{self.config.server.listen}"
+        self.metrics.short_tokens.set(len(short_names(self.config.auth, self.config.server)))
         self.metrics.serves(service.name, service.environment, where)
 
     def _guides(self) -> tuple[Guide, ...]:

@@ -80,7 +80,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
         yield from [*table(("in the query", "", "what it does"), rows), ""]
     body = operation.get("requestBody")
     if body is not None:
-        schema = schemas[_named(body["content"]["application/json"]["schema"])]
+        given = next(iter(body["content"].values()))["schema"]
+        # Alertmanager's own form is told elsewhere.
+        schema = schemas[_named(given)] if "$ref" in given and _named(given) != "Notification" else {}
         needed = schema.get("required", ())
         fields = [
             (f"`{name}`", _kind(inner, schemas), "needed" if name in needed else "", full(inner.get("description")))
@@ -100,7 +102,7 @@ def _answer(response: dict[str, Any]) -> str:
 
 def _answers(schemas: dict[str, Any]) -> Iterator[str]:
     for name, schema in sorted(schemas.items()):
-        if name.endswith(("Body", "Patch")) or not schema.get("properties"):
+        if name.endswith(("Body", "Patch", "Notification")) or not schema.get("properties"):
             continue
         yield f"### {name}\n"
         needed = schema.get("required", ())

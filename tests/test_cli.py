@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from receiver import __version__
 from receiver.cli import app
+from tests.config.sample import SMALL
 from tests.stories.world import alert, notification
 
 RULES = """rules: severity-rules.yaml
@@ -88,6 +89,23 @@ def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:
     result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
     assert result.exit_code == 1
     assert f"{file}:2:1: receivers: no receiver posts to this service" in result.output
+
+
+def test_the_warnings_of_every_file_are_counted_at_its_name(tmp_path: Path) -> None:
+    config, upstream = tmp_path / "receiver.yaml", tmp_path / "alertmanager.yml"
+    token = "auth: {tokens: [{name: a, token: short, scopes: [ingest]}]}\n"
+    config.write_text(SMALL + token)
+    hook = "{url: 'http://a/webhooks/alertmanager', max_alerts: 5, http_config: {authorization: {credentials: short}}}"
+    upstream.write_text(f"route: {{receiver: a}}\nreceivers: [{{name: a, webhook_configs: [{hook}]}}]\n")
+    result = receiver("check-config", config, "--alertmanager", upstream)
+    last = [line for line in result.output.splitlines() if ": good" in line]
+    counted = {
+        str(file): sum(line.startswith(f"{file}:") and "[warning]" in line for line in result.output.splitlines())
+        for file in (config, upstream)
+    }
+    assert result.exit_code == 0
+    assert min(counted.values()) >= 2
+    assert last == [f"{file}: good, {count} warnings" for file, count in counted.items()]
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

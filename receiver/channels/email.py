@@ -13,7 +13,18 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError, is_set
-from receiver.channels.email_message import POLICY, SUBJECT, compose, domain_of, mailbox, preview, shortened, subject_of
+from receiver.channels.email_message import (
+    POLICY,
+    ROOT,
+    SUBJECT,
+    compose,
+    domain_of,
+    mailbox,
+    preview,
+    root_of,
+    shortened,
+    subject_of,
+)
 from receiver.model.notice import Action, Notice, Receipt
 from receiver.model.quota import Quota
 
@@ -144,7 +155,8 @@ class Email(Channel[EmailSettings]):
                 raise
             await self._hand_over(shortened(message), mailbox(notice.address) or "")
         first = notice.memory.get(SUBJECT) or subject_of(notice)
-        memory = {SUBJECT: first} if notice.action is Action.INFORM else {}
+        root = root_of(notice, self.settings.from_)
+        memory = {SUBJECT: first, ROOT: root} if notice.action is Action.INFORM else {}
         return Receipt(ref=str(message["Message-ID"]), memory=memory)
 
     async def _hand_over(self, message: EmailMessage, recipient: str) -> None:

@@ -1,7 +1,8 @@
 """A mail about an incident: pure, threaded by ids that a retry makes again, nothing foreign alive in it.
 
 Subjects begin with the incident's id and keep their first form for ever, since Gmail threads by them; ids are made of
-the incident's id and of what is told, so that the same mail sent twice is the same mail (contracts: email, section 3).
+the incident's uid, which no other installation has, of the recipient and of what is told, so that the same mail sent
+twice is the same mail (contracts: email, section 3).
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+from collections.abc import Callable
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
@@ -24,10 +26,37 @@ from receiver.model.notice import Notice
 SUBJECT_LIMIT = 150
 NEWS = 20
 ALERTS = 10
-POLICY = SMTP.clone(max_line_length=900, cte_type="7bit")
-"""Below the 998 bytes of a line; a subject that is folded at its very beginning is read with a blank before it."""
+LINE = 76
+"""Bytes of a line of quoted-printable, and of one that holds an encoded word (RFC 2045, 6.7; RFC 2047, 2)."""
 SUBJECT = "subject"
 """In the memory of a receipt: the first subject."""
+ROOT = "root"
+"""In the memory of a receipt: the id that every later mail to this recipient refers to."""
+
+
+class _Policy(EmailPolicy):
+    """Folds what people read at 76; ids never, since some readers take a folded one for another."""
+
+    def fold(self, name: str, value: Any) -> str:
+        """Return the lines of a header."""
+        return self._lines(name, super().fold, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """Return the lines of a header in bytes."""
+        return self._lines(name, super().fold, value).encode("ascii", "surrogateescape")
+
+    def _lines(self, name: str, fold: Callable[[str, Any], str], value: Any) -> str:
+        folded = fold(name, value)
+        # A subject that is folded at its very beginning is read with a blank before it.
+        if name.lower() not in IDS and folded.partition(self.linesep)[0].partition(":")[2].strip():
+            return folded
+        return str(_WIDE.fold(name, value))
+
+
+IDS = ("message-id", "in-reply-to", "references")
+_WIDE = SMTP.clone(max_line_length=900, cte_type="7bit")
+"""Below the 998 bytes that a line may have."""
+POLICY = _Policy(max_line_length=LINE, cte_type="7bit", linesep="\r\n")
 
 
 def subject_of(notice: Notice) -> str:
@@ -51,7 +80,7 @@ def compose(notice: Notice, sender: str) -> EmailMessage:
     domain = domain_of(sender)
     message["Message-ID"] = f"<{_left(notice)}@{domain}>"
     if notice.incident is not None and (first or notice.urgent):
-        root = f"<{_safe(notice.incident.label)}.open@{domain}>"
+        root = root_of(notice, sender)
         message["In-Reply-To"] = root
         message["References"] = root
     message["Auto-Submitted"] = "auto-generated"
@@ -60,6 +89,18 @@ def compose(notice: Notice, sender: str) -> EmailMessage:
     message.set_content("\n".join(lines) + "\n", charset="utf-8", cte="quoted-printable")
     message.add_alternative(_html(notice), subtype="html", charset="utf-8", cte="quoted-printable")
     return message
+
+
+def root_of(notice: Notice, sender: str) -> str:
+    """Return the id of the first mail to the notice's address about its incident, which every later one refers to."""
+    incident = notice.incident
+    if incident is None:
+        return ""
+    if kept := notice.memory.get(ROOT):
+        return str(kept)
+    # An earlier release made ids of the incident's number: a thread that began so goes on so.
+    name = _safe(incident.label) if notice.memory.get(SUBJECT) else _own(notice)
+    return f"<{name}.open@{domain_of(sender)}>"
 
 
 def shortened(message: EmailMessage) -> EmailMessage:
@@ -158,7 +199,7 @@ def _html(notice: Notice) -> str:
 def _left(notice: Notice) -> str:
     if notice.incident is None:
         return f"notice.{hashlib.sha256(notice.key.encode('utf-8', 'replace')).hexdigest()[:24]}"
-    name = _safe(notice.incident.label)
+    name = _own(notice)
     # What calls somebody is a mail of its own even where no first one is known: one whose answer was lost may have
     # arrived under that id, and the same id again is dropped as its double.
     if not notice.memory.get(SUBJECT) and not notice.urgent:
@@ -166,6 +207,12 @@ def _left(notice: Notice) -> str:
     last = notice.events[-1] if notice.events else None
     word = "resolved" if last is not None and last.kind is Kind.RESOLVED else "update"
     return f"{name}.{word}.{last.seq if last is not None else notice.incident.seq}"
+
+
+def _own(notice: Notice) -> str:
+    # Who collects the mail of several recipients in one place has each of them.
+    who = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{_safe(notice.incident.uid if notice.incident else '')}.{who}"
 
 
 def _safe(text: str) -> str:

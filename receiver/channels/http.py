@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from receiver import __version__
 from receiver.channels.error import WHOLE_LIMIT, DeliveryError
 from receiver.channels.text import clean, hide
+from receiver.model.host_name import host_of
 from receiver.names import Names
 
 CONNECT_SECONDS = 3.0
@@ -111,7 +111,7 @@ class Http:
         limit: int = BODY_LIMIT,
     ) -> Reply:
         # Only the host is named in an error: path and query of a webhook may be its credential.
-        host = _host(url)
+        host = host_of(url, "(no host)")
         try:
             async with self._open().request(
                 method, url, headers=headers, data=data, params=params, allow_redirects=False
@@ -154,13 +154,6 @@ def _json(text: str | None) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "(no host)"
-    except ValueError:
-        return "(no host)"
 
 
 def _why(error: aiohttp.ClientConnectorError) -> str:

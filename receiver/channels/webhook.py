@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -14,7 +15,7 @@ from receiver.channels.base import Channel, ChannelSettings, hidden_url, http_ur
 from receiver.channels.http import encode
 from receiver.channels.text import HIDDEN, cut, hide
 from receiver.model.base import rfc3339
-from receiver.model.event import Event
+from receiver.model.event import Event, Kind
 from receiver.model.incident import Incident
 from receiver.model.notice import Action, Notice, Receipt
 
@@ -24,6 +25,12 @@ TEXT_LIMIT = 4096
 EVENTS = 100
 BODY_LIMIT = 1_000_000
 """Bytes; above it alerts and labels are left out, the counts stay: most receivers refuse some megabytes."""
+WHSEC = "whsec_"
+"""How a secret of Standard Webhooks begins; the rest is its key in base64."""
+FOREMOST = (
+    Kind.OPENED, Kind.REOPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.ACKNOWLEDGED, Kind.RESOLVED,
+)  # fmt: skip
+"""What the type of an event names, the most important first; without any of these, its last event."""
 TIMES = (
     "opened_at",
     "acknowledged_at",
@@ -39,6 +46,14 @@ def _secret_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _signing_secret(value: SecretStr) -> SecretStr:
+    try:
+        signing_key(value.get_secret_value())
+    except ValueError:
+        raise ValueError("no secret of Standard Webhooks: what follows whsec_ is not base64") from None
+    return value
+
+
 class WebhookSettings(ChannelSettings):
     """An address of the user's that takes JSON."""
 
@@ -46,8 +61,10 @@ class WebhookSettings(ChannelSettings):
     url: Annotated[SecretStr, AfterValidator(_secret_url)] = Field(
         SecretStr(""), description="Where events are posted; a secret, since its path may be one. Empty: off."
     )
-    secret: SecretStr = Field(
-        SecretStr(""), description="Key of the HMAC-SHA256 in `X-Receiver-Signature`; empty: unsigned."
+    secret: Annotated[SecretStr, AfterValidator(_signing_secret)] = Field(
+        SecretStr(""),
+        description="Key of the signatures in `webhook-signature` and `X-Receiver-Signature`; `whsec_` and base64 as "
+        "Standard Webhooks writes it, or any text. Empty: unsigned.",
     )
 
 
@@ -70,7 +87,7 @@ class Webhook(Channel[WebhookSettings]):
         """Return the one request; of the address only the host, of the signature nothing."""
         headers = _headers(notice)
         if is_set(self.settings.secret):
-            headers["X-Receiver-Signature"] = f"v1={HIDDEN}"
+            headers |= {"X-Receiver-Signature": f"v1={HIDDEN}", "webhook-signature": f"v1,{HIDDEN}"}
         url = hidden_url(self.settings.url.get_secret_value()) if self.missing() is None else ""
         return [{"method": "POST", "url": url, "headers": headers, "body": payload(notice)}]
 
@@ -80,6 +97,8 @@ class Webhook(Channel[WebhookSettings]):
         body, headers = encode(payload(notice)), _headers(notice)
         if is_set(self.settings.secret):
             headers["X-Receiver-Signature"] = f"v1={sign(secret, body)}"
+            told = standard_signature(secret, headers["webhook-id"], headers["webhook-timestamp"], body)
+            headers["webhook-signature"] = told
         reply = await self.http.post(url, body, headers)
         raise_for(reply, notice.now, (secret, *url_parts(url)))
         return Receipt(ref=notice.key)
@@ -88,6 +107,23 @@ class Webhook(Channel[WebhookSettings]):
 def sign(secret: str, body: bytes) -> str:
     """Return the HMAC-SHA256 of the raw `body` in hexadecimal."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def signing_key(secret: str) -> bytes:
+    """Return the key that Standard Webhooks signs with. Raises ValueError where `whsec_` has no base64 behind it."""
+    if not secret.startswith(WHSEC):
+        return secret.encode()
+    text = secret.removeprefix(WHSEC)
+    key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    if not key:
+        raise ValueError("no key")
+    return key
+
+
+def standard_signature(secret: str, key: str, timestamp: str, body: bytes) -> str:
+    """Return the value of `webhook-signature` (standardwebhooks.com): of the id, the time and the raw body."""
+    signed = b".".join((key.encode(), timestamp.encode(), body))
+    return "v1," + base64.b64encode(hmac.new(signing_key(secret), signed, hashlib.sha256).digest()).decode()
 
 
 def url_parts(url: str) -> list[str]:
@@ -127,14 +163,22 @@ def payload(notice: Notice) -> dict[str, Any]:
 def _type(notice: Notice) -> str:
     if notice.action is Action.TELL or notice.incident is None:
         return "receiver.message"
-    return f"receiver.incident.{notice.events[-1].kind.value if notice.events else 'updated'}"
+    kinds = [event.kind for event in notice.events]
+    foremost = next((kind for kind in FOREMOST if kind in kinds), kinds[-1] if kinds else None)
+    return f"receiver.incident.{foremost.value if foremost else 'updated'}"
 
 
 def _headers(notice: Notice) -> dict[str, str]:
     key = notice.key
     if not (key.isascii() and key.isprintable() and len(key) <= 255):
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-    return {"Content-Type": "application/cloudevents+json; charset=utf-8", "Idempotency-Key": key}
+    return {
+        "Content-Type": "application/cloudevents+json; charset=utf-8",
+        "Idempotency-Key": key,
+        # A dot parts the id from the time in what is signed.
+        "webhook-id": key if "." not in key else hashlib.sha256(key.encode()).hexdigest(),
+        "webhook-timestamp": str(int(notice.now.timestamp())),
+    }
 
 
 def _incident(notice: Notice, incident: Incident) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from receiver.cli.schema import config_schema
 from receiver.cli.serving import serve
 from receiver.cli.shipped import alert_rules, dashboard
 from receiver.cli.simulation import simulate
+from receiver.cli.tokens import tokens
 
 app = typer.Typer(
     name="receiver", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
@@ -54,6 +55,7 @@ app.command("export")(export)
 app.command("import")(restore)
 app.add_typer(report, name="report")
 app.add_typer(letters, name="dead-letters")
+app.add_typer(tokens, name="token")
 app.add_typer(channels, name="channels")
 app.command("drill")(drill)
 

@@ -65,14 +65,16 @@ def _say(marked: list[tuple[str, Problem]], files: list[Path], rules: Mapping[Pa
         for line in excerpts.under(problem):
             typer.echo(line)
     wrong = {problem.file for level, problem in marked if level == "error"}
-    for file in files:
-        unwise = sum(problem.file == str(file) for _, problem in marked)
-        if str(file) not in wrong:
+    # What a configuration names, such as its severity rules, is looked into as well.
+    for file in dict.fromkeys([*map(str, files), *(problem.file for _, problem in marked)]):
+        unwise = sum(problem.file == file for _, problem in marked)
+        if file not in wrong:
             typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
-        if file in rules and str(file) not in wrong:
-            several = "" if rules[file] == 1 else "s"
+        known = rules.get(Path(file))
+        if known is not None and file not in wrong:
+            several = "" if known == 1 else "s"
             typer.echo(
-                f"  {rules[file]} alert rule{several} of Prometheus, no setting of this service; the severity of each: "
+                f"  {known} alert rule{several} of Prometheus, no setting of this service; the severity of each: "
                 f"receiver simulate --prometheus-rules {file}"
             )
 

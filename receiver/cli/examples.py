@@ -126,6 +126,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "oncall override": ("receiver oncall override primary bob --until 8h",),
     "oncall overrides": ("receiver oncall overrides",),
     "oncall lift": ("receiver oncall lift 9f2c1d3e4a5b6c7d",),
+    "token new": ("receiver token new",),
+    "oncall calendar": ("receiver oncall calendar primary alice",),
     "oncall ical": ("receiver oncall ical primary --out primary.ics",),
     "oncall accept": ("receiver oncall accept primary",),
     "oncall preflight": ("receiver oncall preflight",),

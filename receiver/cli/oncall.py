@@ -114,6 +114,29 @@ def ical(
         raise typer.Exit(1) from None
 
 
+@oncall.command("calendar")
+def calendar(
+    schedule: Schedule,
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="A key of `people`, with or without @.")],
+    end: Annotated[bool, typer.Option("--end", help="End the address instead.")] = False,
+    form: AsJson = "text",
+    url: Url = HERE,
+    token: Token = "",
+) -> None:
+    """Make a secret address to which a person's calendar program subscribes; the one before ends."""
+    path = f"/api/v1/oncall/{quote(schedule, safe='')}/calendar"
+    if end:
+        ended = ask(url, f"{path}?{urlencode({'person': person})}", token, method="DELETE")
+        if not as_json(form, ended):
+            typer.echo(plain(f"the address of {ended['person']} for {ended['schedule']} has ended"))
+        return
+    made = ask(url, path, token, {"person": person})
+    if not made["url"].startswith("http"):
+        made["url"] = url.rstrip("/") + made["url"]
+    if not as_json(form, made):
+        typer.echo(plain(made["url"]))
+
+
 @oncall.command("accept")
 def accept(
     schedule: Schedule,

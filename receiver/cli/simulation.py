@@ -105,7 +105,7 @@ def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> 
     import asyncio
 
     from receiver.pipeline.rehearsal import dry_run, notified
-    from receiver.sources.alertmanager import Alertmanager, Group
+    from receiver.sources.alertmanager import Address, Alertmanager, Group
     from receiver.sources.asking import Asking, SourceError
 
     if not url.startswith(("http://", "https://")):
@@ -115,7 +115,7 @@ def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> 
     async def ask() -> list[Group]:
         asking = Asking()
         try:
-            return await Alertmanager(asking, [url]).groups()
+            return await Alertmanager(asking, [Address(url)]).groups()
         finally:
             await asking.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -49,7 +50,8 @@ def _check_network(text: str) -> str:
         raise ValueError("not a network (write an address and the bits of it that count, such as 10.0.0.0/8)") from None
 
 
-def _check_web(text: str) -> str:
+def check_web(text: str) -> str:
+    """Return `text` without a closing slash when it is an http(s) address. Raises ValueError."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -58,6 +60,14 @@ def _check_web(text: str) -> str:
     if not good or any(character.isspace() for character in text):
         raise ValueError("not an http or https address (write https://host/path)")
     return text.rstrip("/")
+
+
+def check_path(text: str) -> str:
+    """Return `text`, a path of a URL such as `/receiver`, without a closing slash. Raises ValueError."""
+    path = text.rstrip("/")
+    if (path and not re.fullmatch(r"(/[A-Za-z0-9._~-]{1,100}){1,8}", path)) or {".", ".."} & set(path.split("/")):
+        raise ValueError("not a path (write it as /receiver, of letters, digits, dots, dashes and underscores)")
+    return path
 
 
 def check_store(secret: SecretStr) -> SecretStr:
@@ -79,7 +89,17 @@ EmptyIsNone = BeforeValidator(_none_when_empty)
 """`${NAME:-}` of a variable that is not set reads as left out."""
 WithoutEmpty = BeforeValidator(_without_empty)
 Listen = Annotated[str, AfterValidator(_check_listen)]
+PathText = Annotated[str, AfterValidator(check_path)]
+"""The path under which a proxy serves the service; empty: at the root of its host."""
 NetworkText = Annotated[str, AfterValidator(_check_network)]
 """An IP network in CIDR notation."""
-WebAddress = Annotated[str, AfterValidator(_check_web)]
+WebAddress = Annotated[str, AfterValidator(check_web)]
 """An http(s) address without a closing slash."""
+
+
+def _check_secret_web(secret: SecretStr) -> SecretStr:
+    return SecretStr(check_web(secret.get_secret_value()))
+
+
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_check_secret_web)]
+"""An http(s) address that is a credential as a whole."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from receiver.channels import discover
-from receiver.config.address import is_loopback, split_listen
 from receiver.config.draft import Draft, listed
 from receiver.config.problems import Path, Problem, one_of
 from receiver.config.store_settings import store_notes
+from receiver.config.token_strength import SHORTEST, is_exposed, is_short, placeholders
 from receiver.model.oncall import Line, Person, Rota, Schedule
 from receiver.model.severity import Severity
 from receiver.triage.matchers import MatcherError, parse_matcher
-
-SHORTEST_TOKEN = 16
-"""Characters: a shorter token can be guessed."""
 
 Reference = tuple[Path, str, str]
 """Where a name is used, in which section it must be defined, and the name."""
@@ -48,8 +46,8 @@ def notes(draft: Draft) -> Iterator[Problem]:
         yield document.problem(("channels", name), f"off: {lack}", at_key=True)
     yield from store_notes(draft)
     for index, token in enumerate(draft.sections.auth.tokens):
-        if 0 < len(token.token.get_secret_value()) < SHORTEST_TOKEN:
-            hint = f"take {SHORTEST_TOKEN} random characters or more"
+        if is_short(token.token.get_secret_value()):
+            hint = f"take {SHORTEST} random characters or more, as receiver token new makes them"
             yield document.problem(("auth", "tokens", index, "token"), "a short token", hint)
     if draft.sections.auth.oidc is not None:
         hint = "give people tokens with the scopes read and respond"
@@ -257,6 +255,10 @@ def _objectives(draft: Draft) -> Iterator[Problem]:
 
 def _doors(draft: Draft) -> Iterator[Problem]:
     document, server = draft.document, draft.sections.server
+    shown = urlsplit(draft.sections.service.public_url or "").path.rstrip("/")
+    if shown and server.public_path is not None and server.public_path != shown:
+        message = f"not the path of service.public_url, which is {shown!r:.60}"
+        yield document.problem(("server", "public_path"), message, "leave one of them out, or write the same")
     tokens: dict[str, str] = {}
     for index, token in enumerate(draft.sections.auth.tokens):
         secret = token.token.get_secret_value()
@@ -264,7 +266,10 @@ def _doors(draft: Draft) -> Iterator[Problem]:
             message = f"the same token as that of {tokens[secret]!r:.60}"
             yield document.problem(("auth", "tokens", index, "token"), message, "give each caller its own")
         tokens.setdefault(secret, token.name)
-    if not any(tokens) and not is_loopback(split_listen(server.listen)[0]):
+    for index in placeholders(draft.sections.auth) if is_exposed(server) else ():
+        message = "a placeholder that anybody can read where it is published"
+        yield document.problem(("auth", "tokens", index, "token"), message, "write what receiver token new prints")
+    if not any(tokens) and is_exposed(server):
         message = "listens beyond the loopback without any token"
         yield document.problem(
             ("server", "listen"), message, "set a token under auth.tokens, or listen on 127.0.0.1:8080"

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
-from receiver.config.address import EmptyIsNone, WebAddress
+from receiver.config.address import EmptyIsNone, SecretWebAddress, WebAddress
 from receiver.model.oncall import check_weekly
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
@@ -215,8 +215,8 @@ class Reviews(Settings):
 class Heartbeat(Settings):
     """A beat outside, while paging works end to end."""
 
-    url: Annotated[WebAddress | None, EmptyIsNone] = None
-    """Where to; none: off."""
+    url: Annotated[SecretWebAddress | None, EmptyIsNone] = None
+    """Where to; none: off. Secret, for its path may be all that is needed to beat."""
     every: PositiveDuration = timedelta(minutes=1)
     """How often."""
 

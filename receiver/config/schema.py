@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 
 from receiver.channels import discover
 from receiver.config import shape
+from receiver.config.alertmanager_address import AlertmanagerAddress
 from receiver.config.document import EXTENSION
 from receiver.config.secrets import SUFFIX
 from receiver.config.whole import Sections
@@ -118,6 +119,8 @@ class _Writer(GenerateJsonSchema):
             made["required"] = sorted(required)
         if model is SourceSettings:
             return {"anyOf": [{"type": "string", "pattern": r"^(labels|annotations)\..+$"}, made]}
+        if model is AlertmanagerAddress:
+            return {"anyOf": [{"type": "string"}, made]}
         return made
 
 

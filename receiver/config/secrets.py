@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
@@ -13,6 +14,7 @@ from receiver.config.problems import Path, Problem
 LARGEST = 64 * 1024
 """Bytes of a mounted secret: the largest that is usual is a key of some kilobytes."""
 SUFFIX = "_file"
+_CREDENTIAL = re.compile("auth|token|key|secret|password|cookie|session|signature", re.IGNORECASE)
 
 
 def read_files(value: Any, annotation: Any, document: Document, base: FilePath, path: Path = ()) -> list[Problem]:
@@ -71,7 +73,7 @@ def in_clear(value: Any, annotation: Any, document: Document, path: Path = ()) -
     if isinstance(value, str):
         mark = document.marks.get(path)
         written = mark is not None and not mark.expanded and not mark.key.endswith(SUFFIX)
-        harmless = not value or value == "embedded" or ("://" in value and "@" not in value)
+        harmless = not value or value == "embedded" or ("://" in value and "@" not in value) or _plain_header(path)
         if written and not harmless and shape.is_secret(annotation):
             yield document.problem(path, "a secret in clear", f"write ${{NAME}}, or {path[-1]}_file: PATH")
         return
@@ -79,3 +81,8 @@ def in_clear(value: Any, annotation: Any, document: Document, path: Path = ()) -
     for part, item in pairs:
         for kind in shape.below(annotation, part):
             yield from in_clear(item, kind, document, (*path, part))
+
+
+def _plain_header(path: Path) -> bool:
+    """Return whether a value is that of a header whose name speaks of no credential, such as X-Scope-OrgID."""
+    return len(path) > 1 and path[-2] == "headers" and not _CREDENTIAL.search(str(path[-1]))

@@ -14,11 +14,13 @@ from receiver.config.address import (
     EmptyIsNone,
     Listen,
     NetworkText,
+    PathText,
     WebAddress,
     WithoutEmpty,
     check_store,
     is_loopback,
 )
+from receiver.config.alertmanager_address import AlertmanagerEntry
 from receiver.incident.service_name import SERVICE_FROM
 from receiver.model.policy import NewAlert
 from receiver.model.public import UNNAMED_PRODUCT
@@ -58,6 +60,8 @@ class Server(Settings):
     """host:port. Beyond the loopback it needs a token."""
     status_page_listen: Annotated[Listen | None, EmptyIsNone] = None
     """host:port that serves the public status page alone, so that nothing else need be exposed."""
+    public_path: PathText | None = None
+    """Path at which a proxy serves it and which it takes off, as /receiver; left out: that of `service.public_url`."""
     trusted_proxies: tuple[NetworkText, ...] = ()
     """Networks of the proxies whose X-Forwarded-For is believed, such as 127.0.0.1/32; elsewhere the header says
     nothing."""
@@ -237,8 +241,8 @@ class History(Settings):
 class Ingest(Settings):
     """What comes in."""
 
-    alertmanagers: Annotated[tuple[WebAddress, ...], WithoutEmpty] = ()
-    """Addresses that are asked what is true there, and for silences."""
+    alertmanagers: Annotated[tuple[AlertmanagerEntry, ...], WithoutEmpty] = ()
+    """Addresses that are asked what is true there, and for silences; each alone, or with headers of its own."""
     watchdog: Watchdog | None = Watchdog()
     """The dead man's switch, armed by its first notification; null: off."""
     reconcile: Reconcile = Reconcile()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SerializeAsAny
 
@@ -105,6 +106,21 @@ class Config(Sections):
     """16 hex digits over everything that was read, rules and environment included."""
     file: str = ""
     """The file, as it was named."""
+
+    @property
+    def public_path(self) -> str:
+        """The path that browsers see in front of every path of ours; empty: none."""
+        if self.server.public_path is not None:
+            return self.server.public_path
+        return urlsplit(self.service.public_url or "").path.rstrip("/")
+
+    @property
+    def base_url(self) -> str | None:
+        """Where people reach the console, the path in front of it included; None: nobody has said."""
+        if self.service.public_url is None:
+            return None
+        parts = urlsplit(self.service.public_url)
+        return f"{parts.scheme}://{parts.netloc}{self.public_path}"
 
     @property
     def directory(self) -> Directory:

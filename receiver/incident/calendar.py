@@ -20,8 +20,10 @@ _WHY = {
 }
 
 
-def calendar_of(schedule: str, roster: Roster, names: Mapping[str, str], now: datetime, realm: str) -> bytes:
-    """Return the shifts of the last 30 and the next 90 days, gaps included.
+def calendar_of(
+    schedule: str, roster: Roster, names: Mapping[str, str], now: datetime, realm: str, person: str | None = None
+) -> bytes:
+    """Return the shifts of the last 30 and the next 90 days, gaps included; `person`: those of this one alone.
 
     A shift keeps its UID while it begins at the same moment. `names` says how people are called; `realm` tells this
     installation's calendars from those of others.
@@ -32,15 +34,16 @@ def calendar_of(schedule: str, roster: Roster, names: Mapping[str, str], now: da
     calendar.add("x-wr-calname", _line(f"On call: {schedule}"))
     calendar.add("refresh-interval", timedelta(hours=1), {"value": "DURATION"})
     for shift in roster.shifts(now - BACK, now + AHEAD):
-        calendar.add_component(_event(schedule, shift, names, now, realm))
+        # What has no beginning would begin at another time with each look.
+        if shift.since is not None and person in (None, shift.person):
+            calendar.add_component(_event(schedule, shift, shift.since, names, now, realm))
     made: bytes = calendar.to_ical()
     return made
 
 
-def _event(schedule: str, shift: Shift, names: Mapping[str, str], now: datetime, realm: str) -> Event:
+def _event(schedule: str, shift: Shift, begins: datetime, names: Mapping[str, str], now: datetime, realm: str) -> Event:
     event = Event()
-    begins = shift.since or now - BACK
-    told = f"{realm}\n{schedule}\n{shift.since.isoformat() if shift.since else 'before'}"
+    told = f"{realm}\n{schedule}\n{begins.isoformat()}"
     event.add("uid", f"{hashlib.sha256(told.encode()).hexdigest()[:32]}@receiver")
     event.add("dtstamp", now.replace(microsecond=0))
     event.add("dtstart", begins.replace(microsecond=0))

@@ -340,7 +340,7 @@ class Deliver:
 
     async def _again(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         now = self.clock.now()
-        tired = not row.to.paging and to_ms(now) - row.since_ms > INFORM_FOR_MS
+        tired = not row.to.paging and row.since_ms > 0 and to_ms(now) - row.since_ms > INFORM_FOR_MS
         if error.permanent or tired:
             await self.park(row, notice, incident, error.reason, error.detail)
             return

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import structlog
 
+from receiver.model.host_name import host_of
 from receiver.pipeline.audit import Finding
 from receiver.pipeline.setting import Setting
 from receiver.sources.asking import Asking, SourceError
@@ -51,7 +51,7 @@ class Heartbeat:
             unattended = len(finding.unattended)
             log.error("heartbeat_held_back", rows=finding.overdue, unattended=unattended, resting=resting)
             return now + every
-        host = urlsplit(url).hostname
+        host = host_of(url)
         try:
             said = await self.asking.get(url, limit=LIMIT)
         except SourceError as error:

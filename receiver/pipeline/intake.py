@@ -24,12 +24,13 @@ from receiver.incident.timing import held_until
 from receiver.incident.verdict import Outcome, Part, Verdict, View
 from receiver.metrics import Metrics
 from receiver.model.alert import Alert, Notification
-from receiver.model.base import from_ms, to_ms
+from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.severity import Severity
 from receiver.model.unknown import Unsure
 from receiver.pipeline.counting import count_events
+from receiver.pipeline.heard_receivers import HeardReceivers
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.owing import fresh_pages, rows, timers_of
 from receiver.pipeline.parts import digest_of, divided, group_of, held_alerts, held_text, living, parts_of, released
@@ -45,8 +46,6 @@ from receiver.store.watchdogs import MOST, Watchdogs
 from receiver.triage.correlate import split
 from receiver.triage.rules import Answers
 
-RECEIVERS = 100
-"""Names of Alertmanager's receivers that are kept: more are a mistake of whoever writes them."""
 STRAIGHT = 50
 """Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
 LARGE = 200
@@ -126,8 +125,7 @@ class Intake:
         self.deliver = deliver
         self.watchdogs = Watchdogs(connection)
         self.unreadable = UnreadableIncidents(incidents)
-        self._heard: dict[str, datetime | None] = {}
-        """When each of Alertmanager's receivers was first heard of; None: before that was kept."""
+        self.heard = HeardReceivers(incidents)
         self._beats: dict[str, int] = {}
         """When each Watchdog was last heard of here, in milliseconds."""
         self._digests: OrderedDict[str, str] = OrderedDict()
@@ -170,7 +168,7 @@ class Intake:
             await self._beat(beating, setting, now)
         if not alive:
             return IGNORED
-        since = await self._heard_since(notification.receiver, now)
+        since = await self.heard.since(notification.receiver, now)
         members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
@@ -198,6 +196,7 @@ class Intake:
             self._remember(groups[index], texts[index])
         if any(fresh):
             self.kept(notification, now)
+        await self.heard.told(notification.receiver, {one.outcome for one in said}, now)
         if any(one.outcome is Outcome.DUPLICATE for one in said):
             await self._absorb(now)
         if beating or notification is not sent or len(alive) < len(notification.alerts):
@@ -229,13 +228,6 @@ class Intake:
             self.metrics.watchdog.set(now.timestamp())
         await self.beaten(now)
 
-    async def _heard_since(self, receiver: str, now: datetime) -> datetime | None:
-        """Return when `receiver` of Alertmanager was first heard of; None where nobody knows."""
-        if receiver not in self._heard and len(self._heard) < RECEIVERS:
-            since_ms = await self.incidents.heard_as(receiver[:200], to_ms(now))
-            self._heard[receiver] = from_ms(since_ms) if since_ms else None
-        return self._heard.get(receiver)
-
     def _remember(self, group: str, digest: str) -> None:
         self._digests[group] = digest
         self._digests.move_to_end(group)
@@ -244,8 +236,7 @@ class Intake:
 
     async def hear_again(self) -> None:
         """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
-        for receiver, since in list(self._heard.items()):
-            await self.incidents.heard_as(receiver[:200], to_ms(since) if since else 0)
+        await self.heard.hear_again()
         last_ms = await self.watchdogs.last_ms() or 0
         for name, at_ms in sorted(self._beats.items(), key=lambda beat: beat[1]):
             if at_ms > last_ms:

@@ -19,6 +19,8 @@ NOTHING: Documents = {}
 OVERRIDE = "override"
 ACCEPTED = "accepted"
 """Who has accepted a hand-off, by its key."""
+CALENDAR = "calendar"
+"""Hashes of the secret addresses of calendars."""
 HANDED_OFF = "handed-off"
 """What the configuration was at the last hand-off of a schedule, by its name."""
 

@@ -68,7 +68,7 @@ class Publicity:
         shown = [self.incident(incident) for incident in told[:MOST]]
         worst = min({incident.severity for incident in told}, key=lambda one: one.rank, default=None)
         impact = _IMPACT.get(worst, Impact.NONE) if worst is not None else Impact.NONE
-        base = self._config.service.public_url
+        base = self._config.base_url
         return PublicPage(
             name=self._config.service.name, title=self._config.status_page.title, url=f"{base}/status" if base else "",
             impact=impact, summary=_SUMMARY[impact], incidents=tuple(shown), updated_at=now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,21 +12,21 @@ import structlog
 from receiver.incident.upstream import ASKED_FIRST, forgotten, missed, on_answer, standing
 from receiver.incident.verdict import Outcome, Part, Verdict
 from receiver.metrics import Metrics
-from receiver.model.alert import Alert, AlertStatus, Notification
+from receiver.model.alert import Alert, AlertStatus
 from receiver.model.base import from_ms
 from receiver.model.incident import AlertRecord, Incident
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake, Said
 from receiver.pipeline.setting import Setting
 from receiver.pipeline.supervision import survived
-from receiver.sources.alertmanager import Alertmanager, Group, Standing, Upstream
+from receiver.pipeline.unheard_alerts import SENDER, UnheardAlerts
+from receiver.sources.alertmanager import Alertmanager, Standing
 from receiver.sources.asking import Asking, SourceError
 from receiver.store.change import Stale
 from receiver.store.incidents import Incidents
 from receiver.store.steps import stepped
 
 NAME = "reconcile"
-SENDER = "reconciler"
 PAGE = 50
 """Incidents that are read at once."""
 STEP = 100
@@ -68,7 +68,7 @@ class Reconcile:
         self.intake = intake
         self.asking = asking
         self.metrics = metrics
-        self._unheard: dict[str, datetime] = {}
+        self.unheard = UnheardAlerts(incidents, intake, metrics)
         # By uid and fingerprint. It is not kept in the store: who takes over asks for the whole grace again, since
         # nobody knows what was known upstream in between.
         self._missed: dict[str, dict[str, datetime]] = {}
@@ -77,7 +77,8 @@ class Reconcile:
 
     def forget(self) -> None:
         """Forget since when what is missed: it was dated by a clock that was wrong."""
-        self._unheard, self._missed, self._looked = {}, {}, None
+        self.unheard.forget()
+        self._missed, self._looked = {}, None
 
     async def look(self, now: datetime) -> datetime | None:
         """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
@@ -108,7 +109,7 @@ class Reconcile:
                 compare = partial(self._compare, incident, known, upstream_now, mine, setting, now)
                 # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.
                 await survived(NAME, compare, self.metrics, self.intake.due.probe)
-        await self._open_unheard(groups, setting, now)
+        await self.unheard.open(groups, upstream_now.files, setting, rhythm.unheard_after, now)
         return now + rhythm.every
 
     async def check(self, uids: Collection[str], now: datetime) -> bool:
@@ -201,31 +202,6 @@ class Reconcile:
             await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
 
-    async def _open_unheard(self, groups: Iterable[Group], setting: Setting, now: datetime) -> None:
-        assert setting.reconcile is not None  # noqa: S101
-        ours = await self.incidents.receivers()
-        seen: dict[str, datetime] = {}
-        for group in groups:
-            if group.receiver not in ours:
-                continue
-            fresh = [a for a in group.alerts if not (a.silenced or a.inhibited) and setting.alarms(a.labels)]
-            owners = await self.incidents.owners([alert.fingerprint for alert in fresh])
-            late = []
-            for alert in fresh:
-                if owners[alert.fingerprint] or now - alert.starts_at < setting.reconcile.unheard_after:
-                    continue
-                first = self._unheard.get(alert.fingerprint)
-                seen[alert.fingerprint] = first or now
-                if first is not None and first < now:
-                    late.append(alert)
-            if late:
-                await survived(NAME, partial(self._open, group, late, now), self.metrics, self.intake.due.probe)
-        self._unheard = seen
-
-    async def _open(self, group: Group, late: Sequence[Upstream], now: datetime) -> None:
-        answer = await self.intake.accept(_notification(group, late), now)
-        log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
-
 
 async def _do(act: Callable[[], Awaitable[Said]]) -> None:
     await act()
@@ -271,29 +247,4 @@ def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> Pa
         decisions={},
         labels={},
         annotations={},
-    )
-
-
-def _notification(group: Group, alerts: Iterable[Upstream]) -> Notification:
-    made = [
-        Alert(
-            status=AlertStatus.FIRING,
-            labels=dict(alert.labels),
-            annotations=dict(alert.annotations),
-            starts_at=alert.starts_at,
-            generator_url=alert.generator_url,
-            fingerprint=alert.fingerprint,
-        )
-        for alert in alerts
-    ]
-    first = made[0].labels
-    common = {n: v for n, v in first.items() if all(alert.labels.get(n) == v for alert in made)}
-    return Notification(
-        version="4",
-        group_key=f"{SENDER}:{group.receiver}:{sorted(group.labels.items())}",
-        receiver=group.receiver,
-        status=AlertStatus.FIRING,
-        alerts=tuple(made),
-        group_labels=dict(group.labels),
-        common_labels=common,
     )

@@ -60,7 +60,7 @@ def notified(group: Group) -> tuple[Notification | None, int]:
             "status": "firing", "labels": dict(one.labels), "annotations": dict(one.annotations),
             "startsAt": one.starts_at, "generatorURL": one.generator_url, "fingerprint": one.fingerprint,
         }
-        for one in group.alerts if not (one.silenced or one.inhibited)
+        for one in group.alerts if not one.held
     ]  # fmt: skip
     quiet = len(group.alerts) - len(alerts)
     if not alerts:

@@ -65,10 +65,13 @@ class Schedules:
         """Return the overrides made at run time that hold, or are to come, the earliest first."""
         return sorted((one for one in self.directory.overrides if one.until > now), key=lambda one: (one.from_, one.id))
 
-    def calendar(self, schedule: str, now: datetime, realm: str) -> bytes:
-        """Return a schedule as iCalendar; `realm` tells this installation. Raises Impossible for an unknown one."""
+    def calendar(self, schedule: str, now: datetime, realm: str, person: str | None = None) -> bytes:
+        """Return a schedule as iCalendar; `realm` tells this installation; `person`: the shifts of this one alone.
+
+        Raises Impossible for an unknown schedule.
+        """
         name, roster = self._roster(schedule)
-        return calendar_of(name, roster, self.people, now, realm)
+        return calendar_of(name, roster, self.people, now, realm, person)
 
     def preflight(self, now: datetime) -> Preflight:
         """Return who is unreachable, and which hours nobody holds, in the next 14 days."""

@@ -18,6 +18,7 @@ from receiver.model.incident import Incident
 from receiver.model.notice import Document, Link, Mention
 from receiver.model.severity import Severity
 from receiver.review.terms import Terms
+from receiver.sources.alertmanager import Address
 from receiver.triage.heartbeats import is_no_alarm
 from receiver.triage.matchers import Matcher
 from receiver.triage.rules import RuleSet
@@ -109,8 +110,8 @@ class Setting:
     """How they are asked; None: not at all."""
     history: tuple[timedelta, int] | None = None
     """How long and how much of what came in is kept, in bytes; None: nothing."""
-    alertmanagers: tuple[str, ...] = ()
-    """Those that are asked what is true there; several are one cluster."""
+    alertmanagers: tuple[Address, ...] = ()
+    """Those that are asked what is true there: members of one cluster, or several."""
 
     def beats(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels is the Watchdog."""

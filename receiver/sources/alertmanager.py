@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from receiver.model.base import rfc3339
+from receiver.model.host_name import host_of
 from receiver.sources.asking import Asking, Said, SourceError
 
 LIMIT = 5.0
 """Seconds: ten thousand alerts take their time."""
 SAME = timedelta(minutes=1)
 """Two silences whose ends are nearer than this are one that was asked for twice."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where one Alertmanager answers, without `/api`, and the headers that go with every request to it."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,13 @@ class Upstream:
     receivers: tuple[str, ...]
     silenced: bool
     inhibited: bool
+    muted: bool = False
+    """Held back by the hours of its route, as 0.28 and later say it of the alerts of a group."""
+
+    @property
+    def held(self) -> bool:
+        """Whether Alertmanager itself says that nobody is notified of it now."""
+        return self.silenced or self.inhibited or self.muted
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,8 @@ class Group:
     receiver: str
     labels: Mapping[str, str]
     alerts: tuple[Upstream, ...]
+    url: str = ""
+    """Which Alertmanager has it."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +68,17 @@ class Standing:
     """When the one that started last did: what it has forgotten since, it may hear of again."""
     silent: tuple[str, ...]
     """What those said that gave no answer that can be used: what nobody else knows, they may."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The configuration file of each that shows it, by url: before 0.28 the hours of routes are told nowhere else."""
 
 
 class Alertmanager:
-    """One cluster of Alertmanagers: what one does not answer, another may."""
+    """The Alertmanagers that are asked: what one does not answer, another may."""
 
-    def __init__(self, asking: Asking, urls: Sequence[str]) -> None:
-        """`urls` are where they answer, without `/api`."""
+    def __init__(self, asking: Asking, addresses: Sequence[Address]) -> None:
+        """`addresses`: members of one cluster, or several."""
         self.asking = asking
-        self.urls = tuple(url.rstrip("/") for url in urls)
+        self.addresses = tuple(Address(one.url.rstrip("/"), one.headers) for one in addresses)
 
     async def standing(self) -> Standing:
         """Return every alert that any of them knows, and which of them could not be asked.
@@ -69,25 +89,29 @@ class Alertmanager:
         found: dict[str, Upstream] = {}
         silent: list[SourceError] = []
         path = "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true"
-        for said in await self._all(path, silent=silent):
+        for _, said in await self._all(path, silent=silent):
             for item in _listed(said):
                 alert = _alert(item)
                 known = found.get(alert.fingerprint)
                 # Where one holds it back and another does not, it is not held back.
-                if known is None or (known.silenced or known.inhibited):
+                if known is None or known.held:
                     found[alert.fingerprint] = alert
-        started = max([_uptime(said) for said in await self._all("/api/v2/status", silent=silent)])
-        return Standing(found, started, tuple(dict.fromkeys(str(error) for error in silent)))
+        statuses = await self._all("/api/v2/status", silent=silent)
+        started = max([_uptime(said) for _, said in statuses])
+        files = {url: file for url, said in statuses if (file := _file(said)) is not None}
+        return Standing(found, started, tuple(dict.fromkeys(str(error) for error in silent)), files)
 
     async def groups(self) -> list[Group]:
-        """Return every group, as the first that answers has it. Raises SourceError."""
-        (said, *_) = await self._all("/api/v2/alerts/groups?active=true&silenced=true&inhibited=true", first=True)
+        """Return the groups of each that answers: members of a cluster know different alerts. Raises SourceError."""
+        answers = await self._all("/api/v2/alerts/groups?active=true&silenced=true&inhibited=true")
         return [
             Group(
                 receiver=str(item.get("receiver", {}).get("name", "")),
                 labels=_texts(item.get("labels")),
                 alerts=tuple(_alert(alert) for alert in item.get("alerts", [])),
+                url=url,
             )
+            for url, said in answers
             for item in _listed(said)
         ]
 
@@ -100,7 +124,7 @@ class Alertmanager:
         for first. One that ends sooner than `ends` is made longer; none is made shorter. Raises SourceError.
         """
         before: dict[str, Any] = {}
-        for item in _listed((await self._all("/api/v2/silences", first=True))[0]):
+        for item in _listed((await self._all("/api/v2/silences", first=True))[0][1]):
             state = item.get("status", {}).get("state") if isinstance(item.get("status"), dict) else None
             if state in ("active", "pending") and token in str(item.get("comment", "")).split():
                 if ends - _moment(item.get("endsAt")) < SAME:
@@ -119,12 +143,12 @@ class Alertmanager:
             **before,
         }
         error = SourceError("connection", "no Alertmanager is configured")
-        for url in self.urls:
+        for one in self.addresses:
             try:
-                said = await self.asking.send("POST", f"{url}/api/v2/silences", body, LIMIT)
+                said = await self._send("POST", one, "/api/v2/silences", body)
                 if said.status == 200:
                     return str(said.json()["silenceID"]), True
-                error = SourceError("status", f"Alertmanager answered {said.status} to a silence")
+                error = SourceError("status", f"{host_of(one.url)} answered {said.status} to a silence")
             except (KeyError, TypeError):
                 error = SourceError("bad_answer", "Alertmanager did not say the silence's id")
             except SourceError as failed:
@@ -132,34 +156,43 @@ class Alertmanager:
         raise error
 
     async def expire(self, number: str) -> None:
-        """Let a silence end now; one that is not known any more has ended. Raises SourceError."""
-        error = SourceError("connection", "no Alertmanager is configured")
-        for url in self.urls:
+        """Let a silence end now; one that none of them knows any more has ended. Raises SourceError."""
+        error = None if self.addresses else SourceError("connection", "no Alertmanager is configured")
+        for one in self.addresses:
             try:
-                said = await self.asking.send("DELETE", f"{url}/api/v2/silence/{quote(number, safe='')}", None, LIMIT)
+                said = await self._send("DELETE", one, f"/api/v2/silence/{quote(number, safe='')}", None)
             except SourceError as failed:
                 error = failed
                 continue
-            # An unknown id is a 500 in 0.25 and a 404 in newer ones; an expired one says so in a 500 as well.
-            if said.status in (200, 404, 500):
+            if said.status == 200:
                 return
-            error = SourceError("status", f"Alertmanager answered {said.status} to the end of a silence")
-        raise error
+            # An unknown id is a 500 in 0.25 and a 404 in newer ones; an expired one says so in a 500 as well. One that
+            # is no member of the same cluster may know it.
+            if said.status not in (404, 500):
+                error = SourceError("status", f"{host_of(one.url)} answered {said.status} to the end of a silence")
+        if error is not None:
+            raise error
 
-    async def _all(self, path: str, *, first: bool = False, silent: list[SourceError] | None = None) -> list[Said]:
-        found: list[Said] = []
+    async def _send(self, method: str, to: Address, path: str, body: Any) -> Said:
+        return await self.asking.send(method, f"{to.url}{path}", body, LIMIT, to.headers)
+
+    async def _all(
+        self, path: str, *, first: bool = False, silent: list[SourceError] | None = None
+    ) -> list[tuple[str, Said]]:
+        # The answers, each with the url of who gave it.
+        found: list[tuple[str, Said]] = []
         error = SourceError("connection", "no Alertmanager is configured")
         silent = [] if silent is None else silent
-        for url in self.urls:
+        for one in self.addresses:
             try:
-                said = await self.asking.get(f"{url}{path}", limit=LIMIT)
+                said = await self.asking.get(f"{one.url}{path}", limit=LIMIT, headers=one.headers)
                 if said.status != 200:
-                    raise SourceError("status", f"{urlsplit(url).hostname} answered {said.status}")
+                    raise SourceError("status", f"{host_of(one.url)} answered {said.status}")
             except SourceError as failed:
                 error = failed
                 silent.append(failed)
                 continue
-            found.append(said)
+            found.append((one.url, said))
             if first:
                 break
         if not found:
@@ -186,6 +219,8 @@ def _alert(item: Mapping[str, Any]) -> Upstream:
             receivers=tuple(str(one.get("name", "")) for one in item.get("receivers") or ()),
             silenced=bool((status or {}).get("silencedBy")),
             inhibited=bool((status or {}).get("inhibitedBy")),
+            # Whatever else holds it back in a later release says so by its state.
+            muted=bool((status or {}).get("mutedBy")) or (status or {}).get("state", "active") != "active",
         )
     except (KeyError, TypeError, AttributeError):
         raise SourceError("bad_answer", "Alertmanager answered in a form that is not known") from None
@@ -196,6 +231,13 @@ def _uptime(said: Said) -> datetime:
         return _moment(said.json()["uptime"])
     except (KeyError, TypeError):
         raise SourceError("bad_answer", "Alertmanager does not say since when it runs") from None
+
+
+def _file(said: Said) -> str | None:
+    body = said.json()
+    config = body.get("config") if isinstance(body, dict) else None
+    text = config.get("original") if isinstance(config, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 
 from receiver import __version__
+from receiver.model.host_name import host_of
 from receiver.names import Names
 
 LIMIT = 2.0
@@ -23,7 +23,7 @@ AT_ONCE = 16
 
 
 class SourceError(Exception):
-    """There is no answer that can be used; the text names the host only, for path and query may hold a secret."""
+    """There is no answer that can be used; the text names host and port only: path and query may hold a secret."""
 
     def __init__(self, reason: str, text: str) -> None:
         """`reason`: timeout, connection, status or bad_answer: few words, fit for a metric's label."""
@@ -64,9 +64,16 @@ class Asking:
         """Return the answer to a GET, whatever its status. Raises SourceError."""
         return await self._ask("GET", url, limit or self.limit, params=params, headers=headers)
 
-    async def send(self, method: str, url: str, body: Any = None, limit: float | None = None) -> Said:
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
         """Return the answer to a request with a JSON body. Raises SourceError."""
-        return await self._ask(method, url, limit or self.limit, json=body)
+        return await self._ask(method, url, limit or self.limit, json=body, headers=headers)
 
     async def close(self) -> None:
         """Close every connection; a later question opens new ones."""
@@ -85,7 +92,7 @@ class Asking:
         return self._session
 
     async def _ask(self, method: str, url: str, limit: float, **more: Any) -> Said:
-        host = urlsplit(url).hostname or "the address"
+        host = host_of(url)
         try:
             async with (
                 asyncio.timeout(limit),

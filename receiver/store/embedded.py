@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import quote
 
+import structlog
+
 from receiver.store.lock import EmbeddedStoreError, FolderLock
 from receiver.store.lock import StoreBusy as StoreBusy
+
+log = structlog.get_logger("receiver.store")
 
 LOCK_PATIENCE = 10.0
 """Seconds for the server of a killed service to end, with a rewrite of its file that may be under way."""
@@ -35,6 +40,12 @@ POLL = 0.02
 PING_LIMIT = 0.2
 SOCKET_PATH_LIMIT = 100
 """Bytes. A unix socket's path has 108 on Linux and 104 elsewhere, unix(7)."""
+
+
+def is_open_to_others(folder: Path) -> bool:
+    """Return whether any user of this machine may rename what is in `folder`; a sticky bit keeps them from it."""
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 class EmbeddedStore:
@@ -76,6 +87,9 @@ class EmbeddedStore:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.data_dir / "store").mkdir(mode=0o700, exist_ok=True)
             self._lock.acquire(self._patience)
+            if is_open_to_others(self.data_dir):
+                hint = f"chmod o-w {self.data_dir}"
+                log.warning("data_folder_open", folder=str(self.data_dir), why="others can replace the store", do=hint)
         except OSError as error:
             raise EmbeddedStoreError(
                 f"The data folder {self.data_dir} cannot be used: {error.strerror}. "

@@ -28,6 +28,8 @@ SEEN_PARTS = 4
 """Parts of what a group's last notification led to."""
 TOGETHER = 100
 """Snapshots that one round trip reads."""
+MOST_RECEIVERS = 1000
+"""Names of Alertmanager's receivers that are kept."""
 
 
 @dataclass(frozen=True)
@@ -260,10 +262,22 @@ class Incidents:
             found = await client.hmget(self.keys.named("owner"), list(names))
         return {name: owner or "" for name, owner in zip(names, found, strict=True)}
 
+    async def heard_since(self, receiver: str) -> int | None:
+        """Return when an Alertmanager receiver that leads here was first heard of; None where its name is not kept.
+
+        In milliseconds; 0 where it was heard of before that was kept.
+        """
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            pipe.sismember(self.keys.named("receivers"), receiver)
+            pipe.hget(self.keys.named("receivers_since"), receiver)
+            known, since = await pipe.execute()
+        return stored_number(since) if known else None
+
     async def heard_as(self, receiver: str, at_ms: int) -> int:
         """Keep the name of an Alertmanager receiver that leads here, and return when it was first heard of.
 
-        In milliseconds; 0 where it was heard of before that was kept.
+        In milliseconds; 0 where it was heard of before that was kept. Where there are too many, another one leaves.
         """
         since = self.keys.named("receivers_since")
         async with self.connection.guarded() as client:
@@ -274,6 +288,9 @@ class Incidents:
             known, known_since = await pipe.execute()
             if known:
                 return stored_number(known_since)
+            if await client.scard(self.keys.named("receivers")) >= MOST_RECEIVERS:
+                # Any one: a receiver that leads here comes back with what it opens next.
+                await client.hdel(since, str(await client.spop(self.keys.named("receivers"))))
             if await client.sadd(self.keys.named("receivers"), receiver):
                 await client.hsetnx(since, receiver, str(at_ms))
             return stored_number(await client.hget(since, receiver))

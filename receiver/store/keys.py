@@ -36,7 +36,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `dead` | hash member -> letter | until replayed or dropped | complete |
 | `watchdog` | string ms | for ever | intake: the last heartbeat |
 | `watchdogs:<labels>` | hash name -> ms | for ever | intake: the last heartbeat of each that is told apart |
-| `receivers` | set | for ever | intake: names of Alertmanager's receivers that lead here |
+| `receivers` | set | for ever | intake: names of Alertmanager's receivers whose groups have opened something |
 | `receivers_since` | hash name -> ms | for ever | intake: when each of them was first heard of |
 | `refused` | list | newest 100 | refuse: heads of bodies that could not be taken |
 | `history` | zset of places | ingest.history | keep: batches of notifications, the oldest first |

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from receiver.web.openapi import document
 from receiver.web.operations import OPERATIONS, Operation
+from receiver.web.packing import SAME
 from receiver.web.pages import Pages
 from receiver.web.query import no_query
 
@@ -42,16 +43,19 @@ class DocsPage:
     def __init__(self, pages: Pages) -> None:
         """Take the templates."""
         self.pages = pages
-        self._made: web.Response | None = None
+        self._made: tuple[str, web.Response] | None = None
 
     async def page(self, request: web.Request) -> web.Response:
         """Answer with every operation, for anybody."""
         no_query(request)
-        if self._made is None:
+        root = self.pages.root()
+        if self._made is None or self._made[0] != root:
             known: list[Operation] = request.app[OPERATIONS]
-            self._made = self.pages.render("docs.html", groups=groups(document(known)))
-        made = self._made
-        return web.Response(body=made.body, headers=made.headers)
+            self._made = root, self.pages.render("docs.html", groups=groups(document(known)))
+        made = self._made[1]
+        response = web.Response(body=made.body, headers=made.headers)
+        response[SAME] = True
+        return response
 
 
 def groups(described: Mapping[str, Any]) -> list[tuple[str, list[Entry]]]:
@@ -74,7 +78,7 @@ def _rows(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[
     body = operation.get("requestBody")
     if body is None:
         return
-    schema = _resolved(body["content"]["application/json"]["schema"], schemas)
+    schema = _resolved(next(iter(body["content"].values()))["schema"], schemas)
     for name, inner in schema.get("properties", {}).items():
         needed = name in schema.get("required", ())
         yield Row(name, f"body, {_kind(_resolved(inner, schemas))}", inner.get("description", ""), needed)

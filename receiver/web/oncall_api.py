@@ -1,4 +1,4 @@
-"""The API, version 1: who is on call, overrides, calendars, and hand-offs that are accepted."""
+"""The API, version 1: who is on call, overrides, and hand-offs that are accepted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from receiver.model.base import rfc3339
 from receiver.model.event import Actor, ActorKind
 from receiver.pipeline.duty import NoOverride, Past
 from receiver.pipeline.respond import Impossible, Reused, Unfit
-from receiver.pipeline.schedules import TYPE, Schedules
+from receiver.pipeline.schedules import Schedules
 from receiver.store.board import BoardFull
-from receiver.web.auth import BASIC, Caller, Gate
+from receiver.web.auth import Caller, Gate
 from receiver.web.bodies import Body, OverrideBody
 from receiver.web.conditional import read, repetition
 from receiver.web.errors import Refusal, answer
@@ -102,15 +102,6 @@ class OnCallApi:
             ended = await self.doors.duty.lift(number, _actor(caller, None), self.doors.clock.now())
         return answer(override_shape(ended))
 
-    async def calendar(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/{schedule}.ics`: for calendars, which give a token as the password."""
-        self.gate.admit(request, Scope.READ, BASIC)
-        no_query(request)
-        realm = self.doors.config.service.public_url or self.doors.config.redis.namespace
-        with _telling():
-            made = self._schedules.calendar(request.match_info["schedule"], self.doors.clock.now(), realm)
-        return web.Response(body=made, content_type=TYPE, charset="utf-8")
-
     async def accept(self, request: web.Request) -> web.Response:
         """`POST /api/v1/oncall/{schedule}/accept`: whoever has taken over says so; the first to say it counts."""
         caller = self.gate.admit(request, Scope.RESPOND)
@@ -179,8 +170,6 @@ def oncall_operations(api: OnCallApi) -> list[Operation]:
                   query=(ID,), refuses=(404, 409)),
         Operation("DELETE", f"{OVERRIDES}/{{id}}", do, "End an override, or take it back.", api.lift, "Override",
                   refuses=(404, 409)),
-        Operation("GET", f"{SCHEDULE}.ics", read, "A schedule as iCalendar.", api.calendar, "", kind=TYPE,
-                  refuses=(404,)),
         Operation("GET", f"{SCHEDULE}/shifts", read, "The shifts of the next days.", api.shifts, "ShiftList",
                   query=(AT, days), refuses=(404,)),
         Operation("POST", f"{SCHEDULE}/accept", do, "Accept the hand-off.", api.accept, "Accepted", Body,

@@ -59,4 +59,4 @@ class OnCallPage:
             raise Refusal(404, "unknown", str(unknown)) from None
         except (Past, BoardFull) as past:
             raise Refusal(409, "not_now", str(past)) from None
-        return web.Response(status=303, headers={"Location": "/oncall"})
+        return web.Response(status=303, headers={"Location": f"{self.pages.root()}/oncall"})

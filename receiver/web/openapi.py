@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,8 @@ from pydantic.json_schema import models_json_schema
 
 from receiver import __version__
 from receiver.web.operations import OPERATIONS, Operation, Parameter
+from receiver.web.other_paths import OTHERS, TAGS, described
+from receiver.web.packing import SAME
 from receiver.web.schemas import SCHEMAS
 
 ALWAYS = (400, 401, 403, 503)
@@ -32,7 +34,7 @@ _SAID = {
 }
 
 
-def document(operations: Sequence[Operation], title: str = "receiver", server: str | None = None) -> dict[str, Any]:
+def document(operations: Sequence[Operation], title: str = "receiver", server: str = "/") -> dict[str, Any]:
     """Return the OpenAPI document of `operations`."""
     models = {one.body for one in operations if one.body is not None}
     named = sorted(models, key=lambda model: model.__name__)
@@ -42,6 +44,9 @@ def document(operations: Sequence[Operation], title: str = "receiver", server: s
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    for other in OTHERS:
+        paths.setdefault(other.path, {})[other.method.lower()] = described(other, _SAID)
+    tags = sorted({operation["tags"][0] for methods in paths.values() for operation in methods.values()})
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -50,15 +55,18 @@ def document(operations: Sequence[Operation], title: str = "receiver", server: s
             "summary": "Incidents: read them, work on them, review them.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": [{"url": server}],
+        "tags": [{"name": name, "description": TAGS[name]} for name in tags],
         "paths": paths,
         "components": {
             "schemas": {**bodies.get("$defs", {}), **SCHEMAS},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token is the password."},
+            },
         },
         "security": [{"token": []}],
     }
-    if server:
-        made["servers"] = [{"url": server}]
     return made
 
 
@@ -116,13 +124,17 @@ def _header(name: str, text: str) -> dict[str, Any]:
 class OpenApiPage:
     """The document as it is served; it never changes while the process runs, so it is built once."""
 
-    def __init__(self) -> None:
-        """It is built for the first request."""
-        self._made: bytes | None = None
+    def __init__(self, root: Callable[[], str]) -> None:
+        """It is built for the first request, and again when `root`, the path in front of all, has changed."""
+        self.root = root
+        self._made: tuple[str, bytes] | None = None
 
     async def page(self, request: web.Request) -> web.Response:
         """`GET /api/openapi.json`: the document, for anybody."""
-        if self._made is None:
+        root = self.root()
+        if self._made is None or self._made[0] != root:
             known: list[Operation] = request.app[OPERATIONS]
-            self._made = orjson.dumps(document(known))
-        return web.Response(body=self._made, content_type="application/json")
+            self._made = root, orjson.dumps(document(known, server=root or "/"))
+        response = web.Response(body=self._made[1], content_type="application/json")
+        response[SAME] = True
+        return response

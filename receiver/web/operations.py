@@ -50,10 +50,13 @@ class Operation:
     refuses: tuple[int, ...] = field(default=())
     """Statuses of refusals beside those that every operation may answer."""
 
+    repeats: bool = False
+    """Whether the same request again is done again: it answers with what nobody keeps."""
+
     @property
     def guarded(self) -> bool:
         """Whether it changes an incident, so that If-Match and Idempotency-Key count."""
-        return self.method in ("POST", "PATCH", "PUT") and self.scope is Scope.RESPOND
+        return not self.repeats and self.method in ("POST", "PATCH", "PUT") and self.scope is Scope.RESPOND
 
     @property
     def name(self) -> str:
@@ -71,6 +74,9 @@ def offer(app: web.Application, operations: Sequence[Operation]) -> None:
     for one in operations:
         known.append(one)
         app.router.add_route(one.method, one.path, one.handler, expect_handler=expect)
+        if one.method == "GET":
+            # A GET without its body (RFC 9110, 9.1): every server has to know it.
+            app.router.add_route("HEAD", one.path, one.handler)
 
 
 def _word(*words: str) -> dict[str, object]:
@@ -82,7 +88,7 @@ FILTERS = (
         "state", "Only of these states.",
         _word("open", "acknowledged", "identified", "monitoring", "resolved", "closed"), many=True,
     ),
-    Parameter("severity", "Only of these severities.", _word("SEV-1", "SEV-2", "SEV-3", "SEV-4"), many=True),
+    Parameter("severity", "Only of these severities.", {"$ref": "#/components/schemas/Severity"}, many=True),
     Parameter("service", "Only of these services.", {"type": "string"}, many=True),
     Parameter("open", "true: only those that are not over; false: only those that are.", _word("true", "false")),
     Parameter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -19,7 +20,7 @@ CUT = 500
 """Characters of a foreign text that a page shows."""
 TEMPLATES = (
     "base.html", "docs.html", "incidents.html", "incident.html", "login.html", "oncall.html", "onward.html",
-    "report.html", "status.html", "status_history.html",
+    "report.html", "status.html", "status_history.html", "status_incident.html",
 )  # fmt: skip
 
 
@@ -42,8 +43,12 @@ def at(moment: datetime | None) -> str:
 class Pages:
     """The templates, read once: serving opens no file."""
 
-    def __init__(self) -> None:
-        """Read every template now, so that a missing one shows at the start."""
+    def __init__(self, root: Callable[[], str] = lambda: "") -> None:
+        """Read every template now, so that a missing one shows at the start.
+
+        `root`: what browsers see in front of every path (`server.public_path`); empty: nothing.
+        """
+        self.root = root
         style = _packaged("static", "style.css").strip()
         texts = {name: _packaged("templates", name) for name in TEMPLATES}
         environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(texts.get))
@@ -59,7 +64,7 @@ class Pages:
 
         One with forms may send them here, and says to us which page it is: otherwise a browser hides its origin.
         """
-        text = self._templates[name].render(**values)
+        text = self._templates[name].render(root=self.root(), **values)
         # A lone surrogate in a label would otherwise break the whole page.
         content = text.encode("utf-8", "replace")
         headers = {"Content-Security-Policy": self.policy}

@@ -11,9 +11,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from receiver.config.sections import Scope
+from receiver.config.token_strength import short_names
 from receiver.web.auth import Gate
 from receiver.web.errors import answer
 from receiver.web.keys import Doors
+from receiver.web.packing import takes_gzip
 
 STILL = 30.0
 """Seconds without a beat after which the loop is taken for dead and the process is started anew (reliability P4)."""
@@ -51,7 +53,7 @@ class Probes:
             self.gate.admit(request, Scope.METRICS)
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         headers = {"Content-Type": kind, "Vary": "Accept, Accept-Encoding"}
-        packed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
+        packed = takes_gzip(request.headers.get("Accept-Encoding", ""))
         if packed:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=self._exposition(encode, kind, packed=packed), headers=headers)
@@ -89,6 +91,7 @@ class Probes:
                 for name, one in sorted(doors.supervisor.tasks.items())
             },
             "refused": {"owed": len(doors.refused)},
+            "tokens": {"short": len(short_names(doors.config.auth, doors.config.server))},
             "channels": dict(sorted(channels.items())),
             "mirror": {
                 "open_incidents": len(doors.mirror),
@@ -96,11 +99,3 @@ class Probes:
                 "complete": doors.mirror.complete,
             },
         }
-
-
-def _takes_gzip(accepted: str) -> bool:
-    for part in accepted.split(","):
-        name, _, weight = part.partition(";")
-        if name.strip().lower() == "gzip":
-            return weight.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

@@ -58,7 +58,7 @@ class RespondApi:
             self.doors.respond.declare(given.request(), actor, self.doors.clock.now(), once=once, what=what)
         )
         response = self._answer(done, 201)
-        response.headers["Location"] = f"/api/v1/incidents/{done.incident.id}"
+        response.headers["Location"] = f"{self.doors.config.public_path}/api/v1/incidents/{done.incident.id}"
         return response
 
     async def patch(self, request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from receiver.web.api import Api
 from receiver.web.archive_api import ArchiveApi, archive_operations
 from receiver.web.auth import Gate
 from receiver.web.body import expect
+from receiver.web.calendar_api import FEED, CalendarApi, calendar_operations
 from receiver.web.console import Console
 from receiver.web.delivery_api import DeliveryApi, delivery_operations
 from receiver.web.docs import DocsPage
@@ -18,6 +19,7 @@ from receiver.web.oncall_api import OnCallApi, oncall_operations
 from receiver.web.oncall_page import OnCallPage
 from receiver.web.openapi import OpenApiPage
 from receiver.web.operations import Operation, incident_operations, offer
+from receiver.web.packing import packing
 from receiver.web.pagerduty import PagerDutyDoor
 from receiver.web.pages import Pages
 from receiver.web.probes import Probes
@@ -27,7 +29,7 @@ from receiver.web.respond_api import RespondApi
 from receiver.web.review_api import ReviewApi, review_operations
 from receiver.web.rules_api import RulesApi, rules_operations
 from receiver.web.slack import SlackDoor
-from receiver.web.status_page import StatusPage
+from receiver.web.status_page import ANSWERS, StatusPage
 from receiver.web.stream import Stream
 from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
 from receiver.web.visitors import Visitors
@@ -40,7 +42,7 @@ HANDLER_ARGS = {"auto_decompress": False}
 def build(doors: Doors) -> web.Application:
     """Return the application behind `server.listen`, with every door."""
     app = _application(doors)
-    gate, pages = Gate(lambda: doors.config.auth.tokens), Pages()
+    gate, pages = Gate(lambda: doors.config.auth.tokens), Pages(lambda: doors.config.public_path)
     webhooks, probes = Webhooks(doors, gate), Probes(doors, gate)
     console, status = Console(doors, pages), StatusPage(doors, pages)
     add, get = app.router.add_post, app.router.add_get
@@ -61,7 +63,7 @@ def build(doors: Doors) -> web.Application:
     doors.mirror.listening = stream.listening
     offer(app, operations_of(doors, gate, stream))
     app.on_shutdown.append(stream.end)
-    get("/api/openapi.json", OpenApiPage().page)
+    get("/api/openapi.json", OpenApiPage(lambda: doors.config.public_path).page)
     get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", Reloading(doors, gate).reload)
@@ -69,6 +71,7 @@ def build(doors: Doors) -> web.Application:
     get("/", visitors.page(Scope.READ, console.incidents))
     get("/incidents/{id}", visitors.page(Scope.READ, console.incident))
     get("/oncall", visitors.page(Scope.READ, oncall.page))
+    get(f"{FEED}{{token}}.ics", CalendarApi(doors, gate).feed)
     get("/reports/{month}", visitors.page(Scope.READ, ReportApi(doors, gate, pages).page))
     add("/oncall/{schedule}/accept", visitors.form(Scope.RESPOND, oncall.accept), expect_handler=expect)
     get("/login", visitors.login)
@@ -83,6 +86,7 @@ def operations_of(doors: Doors, gate: Gate, stream: Stream) -> list[Operation]:
     return [
         *incident_operations(Api(doors, gate), RespondApi(doors, gate), stream),
         *oncall_operations(OnCallApi(doors, gate)),
+        *calendar_operations(CalendarApi(doors, gate)),
         *upkeep_operations(UpkeepApi(doors, gate)),
         *rules_operations(RulesApi(doors, gate)),
         *delivery_operations(DeliveryApi(doors, gate)),
@@ -97,6 +101,9 @@ def build_status(doors: Doors) -> web.Application:
     app = _application(doors)
     status = StatusPage(doors, Pages())
     app.router.add_get("/", status.page)
+    for name in ANSWERS:
+        # Clients of Statuspage are given the root of a host.
+        app.router.add_get(f"/api/v2/{name}.json", status.json(name))
     _public(app, status)
     return app
 
@@ -106,14 +113,13 @@ def _public(app: web.Application, status: StatusPage) -> None:
     get("/status", status.page)
     get("/status/history", status.history)
     get("/status/feed.atom", status.feed)
-    get("/status/api/v2/summary.json", status.summary)
-    get("/status/api/v2/status.json", status.brief)
-    get("/status/api/v2/incidents.json", status.incidents)
-    get("/status/api/v2/components.json", status.components)
+    get("/status/incidents/{id}", status.incident)
+    for name in ANSWERS:
+        get(f"/status/api/v2/{name}.json", status.json(name))
 
 
 def _application(doors: Doors) -> web.Application:
-    app = web.Application(middlewares=[refusals(doors.metrics)], handler_args=HANDLER_ARGS)
+    app = web.Application(middlewares=[refusals(doors.metrics), packing()], handler_args=HANDLER_ARGS)
     app[DOORS] = doors
     app.on_response_prepare.append(harden)
     return app

@@ -122,5 +122,5 @@ def rules_operations(api: RulesApi) -> list[Operation]:
         Operation("GET", "/api/v1/rules/history", read, "Notifications that were kept, oldest first.", api.history,
                   "KeptList", query=(since, cursor)),
         Operation("POST", "/api/v1/simulate", read, "What a notification would do; nothing is stored or sent.",
-                  api.simulate, "Thing", SimulateBody),
+                  api.simulate, "Simulated", SimulateBody),
     ]  # fmt: skip

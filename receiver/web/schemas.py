@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from receiver.model.severity import Severity
 from receiver.model.wallclock import YEARS
 
 Schema = dict[str, Any]
@@ -25,7 +26,7 @@ MEASURED: Schema = {
     "description": "In base units: a ratio, seconds or a factor",
 }
 BAG: Schema = {"type": "object", "additionalProperties": TEXT}
-SEVERITY: Schema = {"type": "string", "enum": ["SEV-1", "SEV-2", "SEV-3", "SEV-4"]}
+SEVERITY: Schema = {"$ref": "#/components/schemas/Severity"}
 
 
 def _object(required: Schema, optional: Schema | None = None, *, more: bool = False) -> Schema:
@@ -196,6 +197,11 @@ MONTH: Schema = {
 FIGURES = ("month", "total", "by_severity", "mttd", "mtta", "mttr", "error_budget", "targets")
 
 SCHEMAS: dict[str, Schema] = {
+    "Severity": {
+        "type": "string",
+        "enum": [one.value for one in Severity],
+        "description": "How bad it is: SEV-1 is the worst.",
+    },
     "Incident": INCIDENT,
     "IncidentList": _list("Incident"),
     "Event": EVENT,
@@ -236,6 +242,8 @@ SCHEMAS: dict[str, Schema] = {
     "Override": OVERRIDE,
     "OverrideList": _list("Override"),
     "Accepted": _object({"schedule": TEXT, "person": TEXT, "since": TIME, "by": TEXT, "at": TIME}),
+    "CalendarAddress": _object({"schedule": TEXT, "person": TEXT, "url": TEXT}),
+    "CalendarEnded": _object({"schedule": TEXT, "person": TEXT}),
     "Preflight": PREFLIGHT,
     "Window": _object({"id": _maybe(TEXT), "name": TEXT, "matchers": WORDS, "active": {"type": "boolean"}}, more=True),
     "WindowList": _list("Window"),
@@ -255,7 +263,9 @@ SCHEMAS: dict[str, Schema] = {
     "UnknownList": _list("Unknown"),
     "Kept": _object({"at": TIME, "notification": {"type": "object"}}),
     "KeptList": _list("Kept"),
+    "Notification": NOTIFICATION,
     "Problem": PROBLEM,
+    "Simulated": _object({"incidents": _array({"type": "object"})}, more=True),
     "Restored": _object({"restored": WHOLE, "known": WHOLE, "refused": _array({"type": "object"})}),
     "ThingList": _list("Thing"),
     "Thing": _object({}, more=True),

@@ -74,6 +74,8 @@ class Stream:
         """
         self.gate.admit(request, Scope.READ)
         no_query(request)
+        if request.method == "HEAD":
+            return web.Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         # Who is cut off is counted until its connection has ended: it holds on to that, and to nothing more.
         if self.doors.state.draining or self._open >= AT_ONCE:
             raise Refusal(503, "too_many", "too many streams are open here; connect again later")

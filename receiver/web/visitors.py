@@ -105,18 +105,18 @@ class Visitors:
         if Scope.READ not in session.caller.scopes:
             return self._login(request, to, "This token is known, but it does not have the scope read.")
         log.info("signed_in", caller=session.caller.name, peer=self._peer(request))
-        response = _seen_next(to)
+        response = self._seen_next(to)
         response.set_cookie(
             COOKIE, value,
-            max_age=int(LIFE.total_seconds()), path="/", httponly=True, samesite="Strict",
+            max_age=int(LIFE.total_seconds()), path=self.pages.root() or "/", httponly=True, samesite="Strict",
             secure=self._secure(request),
         )  # fmt: skip
         return response
 
     async def sign_out(self, request: web.Request, visitor: Visitor, fields: dict[str, str]) -> web.Response:
         """`POST /logout`: the browser forgets its session."""
-        response = _seen_next("/login")
-        response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=self._secure(request))
+        response, path = self._seen_next("/login"), self.pages.root() or "/"
+        response.del_cookie(COOKIE, path=path, httponly=True, samesite="Strict", secure=self._secure(request))
         return response
 
     def _peer(self, request: web.Request) -> str:
@@ -139,12 +139,12 @@ class Visitors:
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             # A link in a chat leads here without the cookie, which is for our own pages: from one of those it comes.
             return self.pages.render("onward.html", title=self.doors.config.service.name, to=here)
-        return _seen_next(f"/login?next={quote(here, safe='/')}")
+        return self._seen_next(f"/login?next={quote(here, safe='/')}")
 
     def _login(self, request: web.Request, to: str, wrong: str = "") -> web.Response:
         if not self.gate.closed:
             self.gate.admit(request, Scope.READ)
-            return _seen_next(to)
+            return self._seen_next(to)
         title = self.doors.config.service.name
         response = self.pages.render("login.html", title=title, to=to, wrong=wrong)
         response.set_status(401 if wrong else 200)
@@ -168,7 +168,6 @@ class Visitors:
         public = (self.doors.config.service.public_url or "").startswith("https:")
         return request.secure or (public and not is_loopback(request.host))
 
-
-def _seen_next(path: str) -> web.Response:
-    # 303: whatever was sent here, the page there is asked for.
-    return web.Response(status=303, headers={"Location": path})
+    def _seen_next(self, path: str) -> web.Response:
+        # 303: whatever was sent here, the page there is asked for.
+        return web.Response(status=303, headers={"Location": f"{self.pages.root()}{path}"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
-from email import policy
+from email import message_from_bytes, policy
 from email.parser import BytesParser
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 
 from receiver.channels.base import DeliveryError
 from receiver.channels.email import CREDENTIAL, Email, EmailSettings, server_of
-from receiver.channels.email_message import compose, mailbox
+from receiver.channels.email_message import POLICY, compose, mailbox
 from receiver.channels.http import Http
 from receiver.model.event import Kind
-from receiver.model.notice import Mention, Notice
+from receiver.model.notice import Link, Mention, Notice
 from tests.channels.notices import HOSTILE, event, incident, notice, tell
 from tests.fakes.smtp import FakeSmtp
 
@@ -52,6 +53,10 @@ def told(**changes: object) -> Notice:
     return notice(**{"address": TO, **changes})
 
 
+OWN = f"uid-0001.{hashlib.sha256(TO.encode()).hexdigest()[:8]}"
+"""What every id of a mail about the incident to this address begins with."""
+
+
 async def failure(channel: Email, of: Notice) -> DeliveryError:
     """Return why it could not be sent."""
     with pytest.raises(DeliveryError) as caught:
@@ -70,17 +75,44 @@ async def test_a_thread_of_three(server: FakeSmtp, http: Http) -> None:
     opened, update, resolved = (message for _, _, message in server.mails)
     subject = "INC-2026-0042 HighErrorRate: Error rate 12% on checkout-api (SEV-1)"
     assert [str(one["Subject"]) for one in (opened, update, resolved)] == [subject, f"Re: {subject}", f"Re: {subject}"]
-    root = "<INC-2026-0042.open@incidents.example.com>"
+    root = f"<{OWN}.open@incidents.example.com>"
     assert str(opened["Message-ID"]) == root
     assert opened["In-Reply-To"] is None
-    assert str(update["Message-ID"]) == "<INC-2026-0042.update.4@incidents.example.com>"
-    assert str(resolved["Message-ID"]) == "<INC-2026-0042.resolved.9@incidents.example.com>"
+    assert str(update["Message-ID"]) == f"<{OWN}.update.4@incidents.example.com>"
+    assert str(resolved["Message-ID"]) == f"<{OWN}.resolved.9@incidents.example.com>"
     assert all(str(one["In-Reply-To"]) == str(one["References"]) == root for one in (update, resolved))
     assert {(sender, *to) for sender, to, _ in server.mails} == {(FROM, TO)}
     body = opened.get_body(("plain",))
     assert body is not None
     assert "Severity: SEV-1" in body.get_content()
     assert [part.get_content_type() for part in opened.iter_parts()] == ["text/plain", "text/html"]
+
+
+async def test_two_installations_with_one_sender_write_two_mails(server: FakeSmtp, http: Http) -> None:
+    # Each has an INC-2026-0042 of its own: a store that drops doubles must not drop the second.
+    for uid in ("uid-0001", "uid-0002"):
+        await mail(server, http).send(told(incident=incident(uid=uid)))
+    await mail(server, http).send(told(address="bob@example.com"))
+    assert len({str(message["Message-ID"]) for _, _, message in server.mails}) == 3
+
+
+async def test_a_thread_of_an_earlier_release_goes_on(server: FakeSmtp, http: Http) -> None:
+    first = await mail(server, http).send(told(memory={"subject": "INC-2026-0042 as it began"}))
+    ((_, _, message),) = server.mails
+    assert str(message["In-Reply-To"]) == "<INC-2026-0042.open@incidents.example.com>" == first.memory["root"]
+
+
+@pytest.mark.parametrize("title", ["HighErrorRate: " + "e" * 300, "Ünïcödé " * 30, "日本語" * 60, HOSTILE])
+def test_no_line_is_longer_than_76(title: str) -> None:
+    links = tuple(Link(text="runbook", href=f"https://wiki.example.com/{'x' * 800}?q={n}") for n in range(2))
+    of = told(incident=incident(title=title), events=(event(1, title * 3),), links=links)
+    message = compose(of, "Ré ceiver <rcv@incidents.example.com>")
+    raw = message.as_bytes(policy=POLICY)
+    assert max(map(len, raw.split(b"\r\n"))) <= 76
+    read = message_from_bytes(raw, policy=policy.default)
+    assert read["Subject"] == message["Subject"]
+    body = read.get_body(("plain",))
+    assert body is not None and links[0].href in body.get_content()
 
 
 async def test_the_same_notice_is_the_same_mail(server: FakeSmtp, http: Http) -> None:
@@ -100,7 +132,7 @@ async def test_a_call_is_no_double_of_a_mail_whose_answer_was_lost(server: FakeS
     await channel.send(call)
     first, second = sorted(server.seen)
     assert (first, second) == (
-        "<INC-2026-0042.open@incidents.example.com>", "<INC-2026-0042.update.2@incidents.example.com>",
+        f"<{OWN}.open@incidents.example.com>", f"<{OWN}.update.2@incidents.example.com>",
     )  # fmt: skip
     last = server.mails[-1][2]
     assert last["In-Reply-To"] == last["References"] == first
@@ -163,7 +195,7 @@ async def test_what_was_too_much_goes_once_more_as_plain_text(server: FakeSmtp, 
     await mail(server, http).send(told())
     ((_, _, message),) = server.mails
     assert message.get_content_type() == "text/plain"
-    assert str(message["Message-ID"]) == "<INC-2026-0042.open@incidents.example.com>"
+    assert str(message["Message-ID"]) == f"<{OWN}.open@incidents.example.com>"
 
 
 async def test_required_tls_that_is_not_offered_sends_nothing(server: FakeSmtp, http: Http) -> None:

@@ -35,7 +35,7 @@ def test_the_envelope() -> None:
     assert sent == {
         "specversion": "1.0",
         "id": "uid-0001/chat/1",
-        "type": "receiver.incident.severity_raised",
+        "type": "receiver.incident.opened",
         "source": "https://incidents.example.com/incidents/INC-2026-0042",
         "time": "2026-11-23T14:02:22.000Z",
         "datacontenttype": "application/json",

@@ -25,6 +25,19 @@ SECTIONS = [
     ("auth: {tokens: [{token: '${T}', scopes: [read]}]}", "auth.tokens[0].name: missing", "write name"),
     ("severity_rules: nowhere.yaml", "severity_rules: the file cannot be read: No such file", "relative"),
     ("ingest: {alertmanagers: [alertmanager]}", "ingest.alertmanagers[0]: not an http or https address", "https://"),
+    ("ingest: {alertmanagers: [{url: am}]}", "ingest.alertmanagers[0].url: not an http or https address", "https://"),
+    (
+        "ingest: {alertmanagers: [{url: 'http://am', headers: {Host: am}}]}",
+        "this header is set by the service itself", "leave it out",
+    ),
+    (
+        "ingest: {alertmanagers: [{url: 'http://am', headers: {'X Scope': am}}]}",
+        "not the name of a header", "X-Scope-OrgID",
+    ),
+    (
+        "ingest: {alertmanagers: [{url: 'http://u:p@am', headers: {Authorization: 'Bearer x'}}]}",
+        "both the header Authorization and a user in the address", "keep one of them",
+    ),
     ("ingest: {watchdog: {matchers: [Watchdog]}}", "ingest.watchdog.matchers[0]: ", "matcher"),
     ("ingest: {storm: {incidents: 0}}", "ingest.storm.incidents: ", "greater"),
     ("incidents: {id: INC-1}", "incidents.id: not a form of ids", "{number"),

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 import receiver
-from receiver.config import load
+from receiver.config import ConfigError, load
 from tests.deploy.kustomize import K8S, OVERLAYS, ROOT, Manifest, build, only, source
 
 KUBERNETES = "1.37.0"
 STORES = ("cluster", "embedded-store", "external-redis", "sentinel")
-NOT_APPLIED = {"secret.example.yaml"}
+NOT_APPLIED = {"secret.example.yaml", "tls.example.yaml"}
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s" * 32}
 SECRETS: dict[str, str] = source("secret.example.yaml")["stringData"]
 
@@ -94,11 +94,22 @@ def test_each_selector_meets_the_pods(objects: list[Manifest], deployment: Manif
         assert selector and selector.items() <= labels
 
 
+def _volumes(objects: list[Manifest]) -> list[Manifest]:
+    pods = [each for each in objects if each["kind"] in ("Deployment", "StatefulSet")]
+    return [volume for each in pods for volume in each["spec"]["template"]["spec"].get("volumes", [])]
+
+
 def test_every_name_that_is_used_exists(objects: list[Manifest], pod: Manifest, container: Manifest) -> None:
     mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     assert mounted.keys() == volumes.keys()
-    (made,) = [each for each in objects if each["kind"] == "ConfigMap"]
+    maps = {each["metadata"]["name"]: each for each in objects if each["kind"] == "ConfigMap"}
+    (made,) = [each for name, each in maps.items() if name.startswith("receiver-config")]
+    # Each overlay that brings a store has a configuration of it, and perhaps a certificate that people make.
+    kept = {each.get("configMap", {}).get("name") for each in _volumes(objects)} - {None}
+    assert kept == set(maps)
+    secrets = {each["secret"]["secretName"] for each in _volumes(objects) if "secret" in each}
+    assert secrets <= {source("overlays/embedded-store/tls.example.yaml")["metadata"]["name"]}
     assert volumes["config"]["configMap"]["name"] == made["metadata"]["name"]
     assert container["args"] == ["serve", "--config", f"{mounted['config']}/{next(iter(made['data']))}"]
     assert container["envFrom"] == [{"secretRef": {"name": source("secret.example.yaml")["metadata"]["name"]}}]
@@ -140,7 +151,11 @@ def test_it_runs_as_nobody(pod: Manifest) -> None:
 
 
 def test_the_configuration_loads_and_its_end_fits_the_grace(pod: Manifest, container: Manifest) -> None:
-    config = load(K8S / "base" / "receiver.yaml", {**SECRETS, **SLACK, "REDIS_URL": "rediss://:a@redis.test:6380/0"})
+    given = {**SECRETS, **SLACK, "REDIS_URL": "rediss://:a@redis.test:6380/0"}
+    with pytest.raises(ConfigError, match="a placeholder that anybody can read"):
+        load(K8S / "base" / "receiver.yaml", given)
+    own = {name: f"{name}-of-somebody-else" for name in SECRETS if name.endswith("_TOKEN")}
+    config = load(K8S / "base" / "receiver.yaml", {**given, **own})
     assert not config.notes
     sending = config.redis.send_deadline.total_seconds() + 1
     asked = config.server.shutdown_grace.total_seconds()
@@ -215,14 +230,15 @@ def test_the_store_in_the_cluster_is_met_by_its_names() -> None:
     assert caller <= only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
     (box,) = store["spec"]["template"]["spec"]["containers"]
     (claim,) = store["spec"]["volumeClaimTemplates"]
-    (mount,) = box["volumeMounts"]
-    assert (mount["name"], mount["mountPath"]) == (claim["metadata"]["name"], "/data")
+    assert {"name": claim["metadata"]["name"], "mountPath": "/data"} in box["volumeMounts"]
+    assert not any("$(" in word for word in (*box["command"], *box["args"])), "no secret stands in an argument"
     (url,) = [
         each["value"]
         for each in only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["env"]
         if each["name"] == "REDIS_URL"
     ]
-    assert url == f"redis://:$(STORE_PASSWORD)@{door['metadata']['name']}:{door['spec']['ports'][0]['port']}/0"
+    place = f"{door['metadata']['name']}:{door['spec']['ports'][0]['port']}"
+    assert url == f"rediss://receiver:$(STORE_PASSWORD)@{place}/0?ssl_ca_certs=/etc/receiver-store/ca.crt"
 
 
 def test_every_image_is_pinned(objects: list[Manifest]) -> None:

@@ -124,6 +124,7 @@ def test_amtool_and_check_config_take_what_alertmanager_is_told(tmp_path: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
     secrets = {**source("secret.example.yaml")["stringData"], "REDIS_URL": "rediss://:a@redis.test:6380/0"}
     secrets |= {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s" * 32, "ALERTMANAGER_TOKEN": TOKEN}
+    secrets |= {"RESPONDER_TOKEN": "r" * 32, "ADMIN_TOKEN": "a" * 32}
     now = datetime(2026, 11, 23, tzinfo=UTC)
     problems, _ = check_files([K8S / "base" / "receiver.yaml"], secrets, now=now, alertmanager=file)
     assert [str(problem) for problem in problems] == []

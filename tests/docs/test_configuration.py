@@ -161,7 +161,7 @@ def test_every_query_can_be_read(block: Block, tmp_path: Path) -> None:
 
 
 def test_every_language_is_checked_by_somebody() -> None:
-    known = {"yaml", "json", "promql", "sh", "console", "python", "text", ""}
+    known = {"yaml", "json", "promql", "sh", "console", "python", "text", "nginx", ""}
     assert {str(block): block.language for block in BLOCKS if block.language not in known} == {}
 
 

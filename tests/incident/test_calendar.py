@@ -28,12 +28,13 @@ def test_read_back_it_is_the_schedule() -> None:
     found = roster()
     made = events(calendar_of("primary", found, NAMES, NOW, "realm"))
     shifts = list(found.shifts(NOW - BACK, NOW + AHEAD))
-    assert [(one.decoded("dtstart"), one.decoded("dtend")) for one in made][1:] == [
-        (shift.since, shift.until) for shift in shifts[1:]
+    # Nobody is on call before the schedule starts: that has no beginning, and is no event.
+    assert [(one.decoded("dtstart"), one.decoded("dtend")) for one in made] == [
+        (shift.since, shift.until) for shift in shifts if shift.since is not None
     ]
     assert made[0].decoded("dtend") >= NOW - BACK
     assert made[-1].decoded("dtend") >= NOW + AHEAD
-    assert str(made[1]["summary"]) == "Alice on call (primary)"
+    assert str(made[0]["summary"]) == "Alice on call (primary)"
     assert len({str(one["uid"]) for one in made}) == len(made)
 
 
@@ -50,6 +51,21 @@ def test_a_shift_keeps_its_uid_when_somebody_else_takes_it() -> None:
     assert len(before & later) >= len(before) - 2
     assert not before & {str(one["uid"]) for one in events(calendar_of("secondary", roster(), NAMES, NOW, "realm"))}
     assert not before & {str(one["uid"]) for one in events(calendar_of("primary", roster(), NAMES, NOW, "other"))}
+
+
+def test_no_event_moves_from_one_look_to_the_next() -> None:
+    seen: dict[str, Any] = {}
+    for days in range(0, 40, 3):
+        for one in events(
+            calendar_of("primary", roster(starts="2026-11-23"), NAMES, NOW + timedelta(days=days), "realm")
+        ):
+            told = one.decoded("dtstart")
+            assert seen.setdefault(str(one["uid"]), told) == told, days
+
+
+def test_a_person_may_have_the_own_shifts_alone() -> None:
+    made = events(calendar_of("primary", roster(), NAMES, NOW, "realm", "alice"))
+    assert made and {str(one["summary"]) for one in made} == {"Alice on call (primary)"}
 
 
 def test_a_name_is_text_and_nothing_else() -> None:

@@ -144,6 +144,22 @@ async def test_what_came_meanwhile_is_due_at_once(rooms: Rooms) -> None:
     assert await rooms.due.complete(row, Outcome.DONE, MS + 11, said=4) == "done"
 
 
+async def test_a_row_owes_since_its_next_event_and_not_since_its_last_delivery(rooms: Rooms) -> None:
+    hours = 13 * 3600 * 1000
+    done, row = await one(rooms)
+    assert await rooms.due.complete(row, Outcome.DONE, MS + 10, said=3) == "done"
+    later = await again(rooms, done, last=4, now=MS + hours)
+    (row,) = await rooms.leased(later)
+    assert row.since_ms == MS + hours
+    await rooms.due.complete(row, Outcome.AGAIN, MS + hours + 5, again_ms=MS + hours + 1000)
+    more = await again(rooms, later, last=5, now=MS + hours + 500)
+    (row,) = await rooms.leased(more)
+    assert row.since_ms == MS + hours, "what is owed already is owed since then"
+    await rooms.due.complete(row, Outcome.PARKED, MS + 2 * hours, letter={"id": "row"})
+    (row,) = await rooms.leased(await again(rooms, more, last=6, now=MS + 3 * hours))
+    assert row.since_ms == MS + 3 * hours, "what had given up has all of its hours again"
+
+
 async def test_a_commit_takes_a_lease_over_that_has_passed(rooms: Rooms) -> None:
     done, row = await one(rooms)
     later = await again(rooms, done, last=4, now=MS + LEASE)

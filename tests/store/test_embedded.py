@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 import redis
+import structlog
 
 from receiver.store import embedded, lock
 from receiver.store.embedded import EmbeddedStore, EmbeddedStoreError, StoreBusy, find_program
@@ -215,6 +216,18 @@ def test_nobody_else_may_read_the_folder(stores: Stores, tmp_path: Path) -> None
     folder = tmp_path / "data"
     for path in (folder, folder / "store", folder / "lock", folder / "store.sock", *(folder / "store").rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o777, True), (0o770, False), (0o1777, False), (0o700, False)])
+def test_a_folder_that_others_can_write_is_told_of(stores: Stores, tmp_path: Path, mode: int, said: bool) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    folder.chmod(mode)
+    with structlog.testing.capture_logs() as lines:
+        stores(folder).start()
+    found = [line for line in lines if line["event"] == "data_folder_open"]
+    assert bool(found) is said
+    assert all(str(folder) in line["do"] for line in found)
 
 
 def test_a_file_cut_short_by_a_crash_is_read_up_to_there(stores: Stores, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from receiver.model.event import Actor, ActorKind
 from receiver.model.incident import State
 from receiver.pipeline.parts import judged
 from receiver.replica import Replica
+from receiver.sources.alertmanager import Address
 from receiver.sources.asking import Said
 from tests.conftest import ask
 from tests.stories.world import START, World, alert, notification
@@ -221,7 +222,7 @@ async def asked(world: World, *firing: dict[str, Any], late: bool = False) -> Re
         }
     made = await world.replica()
     before = made.reconcile.setting
-    made.reconcile.setting = made.work.recovery.setting = lambda: replace(before(), alertmanagers=(AM,))
+    made.reconcile.setting = made.work.recovery.setting = lambda: replace(before(), alertmanagers=(Address(AM),))
     return made
 
 

@@ -50,9 +50,11 @@ async def test_executives_hear_of_a_sev1_once_and_of_its_end(world: World, serve
     assert all(len(mails) == 1 for mails in first.values())
     await world.post(notification(alert("ApiDown", labels={"customer_visible": "false"}, firing=False)))
     await world.forward("17m")
+    (uid,) = [incident.uid for incident in await world.incidents()]
     for address in EXECUTIVES:
         opening, resolved = inbox(server)[address]
-        assert str(resolved["In-Reply-To"]) == str(opening["Message-ID"]) == f"<{ONE}.open@stratum.ai>"
+        assert str(resolved["In-Reply-To"]) == str(opening["Message-ID"])
+        assert uid in str(opening["Message-ID"]) and ".open." not in str(resolved["Message-ID"])
         assert ".resolved." in str(resolved["Message-ID"])
 
 

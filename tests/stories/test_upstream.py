@@ -10,6 +10,7 @@ from typing import Any
 
 from receiver.model.base import rfc3339
 from receiver.model.incident import State
+from receiver.sources.alertmanager import Address
 from receiver.sources.asking import Said
 from tests.stories.world import START, World, alert, notification
 
@@ -36,7 +37,7 @@ async def opened(world: World, *urls: str) -> None:
     await world.open()
     reconcile = world.one.reconcile
     before = reconcile.setting
-    reconcile.setting = lambda: replace(before(), alertmanagers=urls)
+    reconcile.setting = lambda: replace(before(), alertmanagers=tuple(Address(url) for url in urls))
 
 
 async def looks(world: World, minutes: float) -> None:

@@ -117,7 +117,14 @@ class Outside(Asking):
     ) -> Said:
         return await self._say(url)
 
-    async def send(self, method: str, url: str, body: Any = None, limit: float | None = None) -> Said:
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
         return await self._say(url)
 
     async def _say(self, url: str) -> Said:

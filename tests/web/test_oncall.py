@@ -179,6 +179,57 @@ async def test_the_calendar_is_for_calendars(house: House) -> None:
     assert (await house.get(f"{ONCALL}/gone.ics"))[0] == 404
 
 
+async def feed(house: House, path: str, method: str = "GET") -> tuple[int, Any]:
+    """Return status and events of a calendar that is asked for without any token."""
+    async with house.client.request(method, path) as response:
+        body = await response.read()
+        if response.status != 200 or method == "HEAD":
+            return response.status, response.headers
+        return response.status, list(Calendar.from_ical(body).walk("VEVENT"))
+
+
+async def test_a_secret_address_is_for_one_schedule_and_one_person_and_ends(house: House) -> None:
+    status, made = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "@alice"})
+    assert (status, made["schedule"], made["person"]) == (201, "primary", "alice")
+    fits("CalendarAddress", made)
+    assert made["url"].startswith("https://incidents.example.com/oncall/feeds/")
+    path = made["url"].removeprefix("https://incidents.example.com")
+    status, events = await feed(house, path)
+    assert status == 200
+    assert {"Alice on call (primary)", "Bob on call (primary)"} <= {str(event["summary"]) for event in events}
+    _, mine = await feed(house, f"{path}?only=mine")
+    assert {str(event["summary"]) for event in mine} == {"Alice on call (primary)"}
+    status, headers = await feed(house, path, "HEAD")
+    assert (status, headers["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    _, bobs = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "bob"})
+    _, again = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "alice"})
+    assert len({made["url"], bobs["url"], again["url"]}) == 3
+    assert (await feed(house, path))[0] == 404, "a new address ends the one before"
+    assert (await feed(house, bobs["url"].removeprefix("https://incidents.example.com")))[0] == 200
+    ends = f"{ONCALL}/primary/calendar?person=alice"
+    status, ended = await do(house, "DELETE", ends)
+    assert (status, ended) == (200, {"schedule": "primary", "person": "alice"})
+    assert (await feed(house, again["url"].removeprefix("https://incidents.example.com")))[0] == 404
+    assert (await do(house, "DELETE", ends))[0] == 404
+
+
+async def test_an_address_that_nobody_has_is_nothing(house: House) -> None:
+    for token in ("x", "", "%00", "a" * 500):
+        assert (await feed(house, f"/oncall/feeds/{token}.ics"))[0] == 404
+    assert (await do(house, "POST", f"{ONCALL}/gone/calendar", {"person": "alice"}))[0] == 404
+    assert (await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "nobody"}))[0] == 404
+    async with house.client.post(f"{ONCALL}/primary/calendar", json={"person": "alice"}) as response:
+        assert response.status == 401
+
+
+async def test_the_store_keeps_no_address(house: House) -> None:
+    _, made = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "alice"})
+    token = made["url"].rpartition("/")[2].removesuffix(".ics")
+    async with house.world.one.connection.guarded() as client:
+        kept = await client.hgetall(house.world.one.connection.keys.named("board"))
+    assert any("calendar/" in name for name in kept) and token not in str(kept)
+
+
 async def test_the_preflight(opened: Opened) -> None:
     house = await opened()
     status, told = await house.get(f"{ONCALL}/preflight")

@@ -224,6 +224,95 @@ async def test_what_is_over_stands_in_history_feed_and_list(house: House) -> Non
     assert [feed.findtext(f"{atom}{name}") is not None for name in ("id", "title", "updated", "author")] == [True] * 4
 
 
+CALLS = (
+    "summary", "status", "components", "incidents", "incidents/unresolved", "scheduled-maintenances",
+    "scheduled-maintenances/active", "scheduled-maintenances/upcoming",
+)  # fmt: skip
+"""What the client of npm's statuspage.io asks for."""
+
+
+def times(value: Any, name: str = "") -> list[tuple[str, Any]]:
+    """Return every time in an answer, with its name."""
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in times(item, key)]
+    if isinstance(value, list):
+        return [found for item in value for found in times(item, name)]
+    return [(name, value)] if name in ("created_at", "updated_at", "started_at", "display_at") else []
+
+
+async def windows(house: House) -> None:
+    """Put up a maintenance window that holds, and one that is to come."""
+    now = house.world.clock.now()
+    for begins, ends in ((now, now + timedelta(hours=1)), (now + timedelta(days=2), now + timedelta(days=2, hours=1))):
+        body = {
+            "name": "secret name", "matchers": ['service="api"'], "components": ["api"], "from": begins.isoformat(),
+            "until": ends.isoformat(),
+        }  # fmt: skip
+        async with house.client.post("/api/v1/maintenance", json=body, headers=READ) as response:
+            assert response.status == 201, await response.text()
+    await house.world.quiet()
+
+
+async def test_every_call_of_a_client_of_statuspage_is_answered(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    await windows(house)
+    for call in CALLS:
+        here = await summary(house, f"/status/api/v2/{call}.json")
+        async with house.status.get(f"/api/v2/{call}.json") as response:
+            assert (response.status, await response.json()) == (200, here), call
+        assert (await house.client.head(f"/status/api/v2/{call}.json")).status == 200
+        (name,) = set(here) - {"page"} if call != "summary" else {"components"}
+        assert name in here, call
+    assert (await house.get("/api/v2/summary.json", {}))[0] == 404, "the root of the console's host is not the page's"
+    unresolved = await summary(house, "/status/api/v2/incidents/unresolved.json")
+    assert [one["name"] for one in unresolved["incidents"]] == ["API: major outage"]
+    path = "/status/api/v2/scheduled-maintenances"
+    found = {
+        part: [one["status"] for one in (await summary(house, f"{path}{part}.json"))["scheduled_maintenances"]]
+        for part in ("", "/active", "/upcoming")
+    }
+    assert found == {"": ["in_progress", "scheduled"], "/active": ["in_progress"], "/upcoming": ["scheduled"]}
+
+
+async def test_its_times_are_those_of_changes(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    await windows(house)
+    opened = "2026-11-23T14:02:20.000Z"
+    house.world.clock.forward(timedelta(minutes=5))
+    before = await summary(house)
+    house.world.clock.forward(timedelta(minutes=5))
+    assert await summary(house) == before, "nothing has changed"
+    assert before["page"]["updated_at"] == opened
+    changed = {one["id"]: one["updated_at"] for one in before["components"]}
+    assert changed["api"] == opened > changed["dashboard"]
+    now = house.world.clock.now().isoformat()
+    for call in CALLS:
+        for name, moment in times(await summary(house, f"/status/api/v2/{call}.json")):
+            assert moment is not None and moment < now, (call, name)
+    await house.world.post(notification(alert("ApiDown", firing=False, labels=DOWN)))
+    await house.world.forward("20m")
+    after = await summary(house)
+    assert after["page"]["updated_at"] > opened and after["components"][0]["updated_at"] > opened
+
+
+async def test_the_feed_says_where_it_is_and_where_each_incident_is(house: House) -> None:
+    await house.world.post(notification(alert("ApiDown", labels=DOWN)))
+    async with house.client.get("/status/feed.atom") as response:
+        feed = ElementTree.fromstring(await response.text())
+    atom, page = "{http://www.w3.org/2005/Atom}", "https://incidents.example.com/status"
+    links = {one.get("rel"): one.get("href") for one in feed.findall(f"{atom}link")}
+    assert links == {"alternate": page, "self": f"{page}/feed.atom"}
+    (entry,) = feed.findall(f"{atom}entry")
+    (link,) = entry.findall(f"{atom}link")
+    (incident,) = (await summary(house))["incidents"]
+    assert link.get("href") == incident["shortlink"] == f"{page}/incidents/{incident['id']}"
+    async with house.status.get(f"/status/incidents/{incident['id']}") as response:
+        assert (response.status, response.headers["Cache-Control"]) == (200, "public, max-age=15")
+        assert "API: major outage" in await response.text()
+    assert (await house.get("/status/incidents/000000000000", {}))[0] == 404
+    assert (await house.get("/status/incidents/INC-2026-0001", {}))[0] == 404
+
+
 @pytest.mark.parametrize("path", ["/status", "/status/history", "/status/feed.atom", SUMMARY])
 async def test_whoever_has_it_already_is_told_so(house: House, path: str) -> None:
     async with house.client.get(path) as response:

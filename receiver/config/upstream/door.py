@@ -51,7 +51,7 @@ def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     document = routing.document
     url = routing.value((*place, "url"))
     prefix = (_path(url) or "").removesuffix(DOOR)
-    served = {"", _path(draft.sections.service.public_url) or ""}
+    served = {"", _path(draft.sections.service.public_url) or "", draft.sections.server.public_path or ""}
     if prefix not in served and not _PLACEHOLDER.search(str(url)):
         said = f"this service has no path {quoted(prefix + DOOR, 80)}: a proxy in front of it has to take {prefix} off"
         yield document.problem((*place, "url"), said, f"write {DOOR}, or set service.public_url")

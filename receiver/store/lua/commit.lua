@@ -178,11 +178,14 @@ if writes then
   for _, row in ipairs(h.rows) do
     local member, lane = row[1], row[2]
     local key = p .. 'row:' .. member
-    local was = redis.call('HMGET', key, 'until', 'lane', 'wait')
+    local was = redis.call('HMGET', key, 'until', 'lane', 'wait', 'cursor', 'last', 'parked')
     redis.call('HSET', key, 'uid', h.uid, 'lane', lane, 'to', row[3], 'last', row[4])
     if row[5] ~= '' then redis.call('HSET', key, 'memory', row[5]) end
     if row[6] > 0 then redis.call('HSET', key, 'tries', row[6]) end
-    redis.call('HSETNX', key, 'since', h.now)
+    -- What was owed already is owed since then. A row that had given up begins anew, with all of its hours.
+    local owed = was[5] and (tonumber(was[4] or '0') or 0) < (tonumber(was[5]) or 0) and not was[6]
+    if owed then redis.call('HSETNX', key, 'since', h.now)
+    else redis.call('HSET', key, 'since', h.now + row[9]) end
     redis.call('HDEL', key, 'parked')
     redis.call('HDEL', p .. 'dead', member)
     redis.call('EXPIRE', key, h.ttl)

@@ -77,7 +77,7 @@ for _, row in ipairs(h.pages) do
   if not memory.sent then memory.sent = 'trigger' end
   memory.rung = true
   redis.call('HSET', key, 'uid', h.uid, 'lane', row[2], 'to', row[3], 'last', h.seq, 'memory', cjson.encode(memory), 'until', 0, 'token', '')
-  redis.call('HSETNX', key, 'since', h.now)
+  redis.call('HSET', key, 'since', h.now)
   redis.call('EXPIRE', key, h.ttl)
   redis.call('ZADD', p .. 'due:' .. row[2], h.now, row[1])
 end

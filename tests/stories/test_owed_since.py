@@ -1,0 +1,57 @@
+"""A message owes its time since it was owed (F5): a quiet night costs neither its hours nor the lag's truth."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from receiver.model.base import to_ms
+from receiver.model.command import Acknowledge, AddNote
+from receiver.model.event import Actor, ActorKind
+from tests.fakes import Answer
+from tests.stories.world import World, alert, notification
+
+ALICE = Actor(kind=ActorKind.API, name="alice")
+
+
+async def act(world: World, command: Acknowledge | AddNote) -> None:
+    await world.one.respond.act("INC-2026-0001", command, ALICE, world.clock.now())
+    await world.quiet()
+
+
+def lags(world: World, channel: str) -> tuple[float, float]:
+    """Return how many deliveries of a channel were measured, and the seconds of all of them."""
+    samples = world.one.metrics.lag.labels(channel)._child_samples()
+    found = {name: value for name, _, value, *_ in samples if name in ("_count", "_sum")}
+    return found["_count"], found["_sum"]
+
+
+async def test_a_delivery_is_measured_from_when_it_was_owed(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    count, seconds = lags(world, "pager")
+    await world.forward("4m")
+    await act(world, Acknowledge())
+    assert lags(world, "pager")[0] > count
+    assert lags(world, "pager")[1] - seconds < 1
+    count, seconds = lags(world, "chat")
+    await world.forward("1h")
+    before = lags(world, "chat")[1]
+    await act(world, AddNote(text="looking at the tokens"))
+    assert lags(world, "chat")[0] > count
+    assert lags(world, "chat")[1] - before < 1
+
+
+async def test_after_a_quiet_night_one_hiccup_loses_no_message(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("DataLag")))
+    # The last word on every channel is 13 hours old.
+    night = to_ms(world.clock.now() - timedelta(hours=13))
+    async with world.one.connection.guarded() as client:
+        for key in [key async for key in client.scan_iter(world.one.connection.keys.named("row:*"))]:
+            await client.hset(key, "since", night)
+    world.slack.script.append(Answer(status=500))
+    await act(world, AddNote(text="the lag is gone"))
+    assert await world.one.due.dead_letters() == {}
+    await world.forward("30s")
+    assert "the lag is gone" in str(world.slack.messages)
+    assert await world.one.due.dead_letters() == {}
