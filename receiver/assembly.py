@@ -188,6 +188,7 @@ def make_setting(
         archive=incidents.archive,
         monthly=(config.reviews.monthly.channel, config.reviews.monthly.wiki) if config.reviews.monthly else None,
         edition=config.hash,
+        hooks=f"{base}/hooks" if base else None,
         document=lambda incident, log, now, receipts: Document(
             key=f"{incident.uid}/postmortem",
             title=f"{incident.badge}Post-Incident Review {incident.label}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from receiver.channels import discover
+from receiver.config import phones
 from receiver.config.address import is_loopback, split_listen
 from receiver.config.draft import Draft, listed
 from receiver.config.problems import Path, Problem, one_of
@@ -29,6 +30,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _handoffs(draft)
     yield from _objectives(draft)
     yield from _runbooks(draft)
+    yield from phones.problems(draft)
 
 
 def names(draft: Draft) -> Iterator[Problem]:

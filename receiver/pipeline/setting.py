@@ -112,6 +112,9 @@ class Setting:
     alertmanagers: tuple[str, ...] = ()
     """Those that are asked what is true there; several are one cluster."""
 
+    hooks: str | None = None
+    """Address below which answers from phones are taken; None without `service.public_url`."""
+
     def beats(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels is the Watchdog."""
         return bool(self.watchdog) and all(matcher.matches(labels) for matcher in self.watchdog)
