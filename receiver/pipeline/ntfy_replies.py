@@ -90,10 +90,12 @@ class NtfyReplies:
 
     async def _take(self, name: str, text: str) -> None:
         # The next message waits until the store has this one.
-        while True:
-            try:
-                await self.answers.take(text, (name,), self.clock.now())
-            except StoreAway:
-                await asyncio.sleep(STORE_AGAIN)
-            else:
-                return
+        while not await self._taken(name, text):
+            await asyncio.sleep(STORE_AGAIN)
+
+    async def _taken(self, name: str, text: str) -> bool:
+        try:
+            await self.answers.take(text, (name,), self.clock.now())
+        except StoreAway:
+            return False
+        return True

@@ -271,7 +271,8 @@ def refusal(code: int, error: str) -> dict[str, Any]:
 
 async def serve(port_file: Path, ledger: Path | None) -> None:
     """Serve the fake alone until SIGTERM."""
-    site = Site(FakeNtfy(Ledger(ledger), prefix=""), control=True)
+    vendor = FakeNtfy(Ledger(ledger), prefix="")
+    site = Site(vendor, control=True)
     url = await site.start()
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
@@ -279,6 +280,7 @@ async def serve(port_file: Path, ledger: Path | None) -> None:
     fresh.write_text(url.rpartition(":")[2], encoding="ascii")
     fresh.replace(port_file)
     await stopped.wait()
+    await vendor.cut_streams()
     await site.stop()
 
 
