@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from receiver.channels import discover
 from receiver.channels.base import is_set
 from receiver.channels.ntfy import Answers, NtfySettings
 from receiver.config.draft import Draft
-from receiver.config.problems import Path, Problem
+from receiver.config.problems import Path, Problem, one_of
+from receiver.model.oncall import Person
+from receiver.model.personal_rule import RuleStep
 
 PUBLIC_SERVER = "ntfy.sh"
 """A server where anybody may read and write a topic whose name they know."""
@@ -19,6 +22,33 @@ def problems(draft: Draft) -> Iterator[Problem]:
     for name, settings in draft.sections.channels.items():
         if isinstance(settings, NtfySettings):
             yield from _ntfy(draft, name, settings)
+    yield from _rules(draft)
+
+
+def _rules(draft: Draft) -> Iterator[Problem]:
+    kinds = discover()
+    for key, person in draft.sections.people.items():
+        for path, step in steps_of(key, person):
+            settings = draft.sections.channels.get(step.by)
+            if step.by not in draft.names("channels"):
+                hint = one_of(step.by, draft.names("channels"))
+                yield draft.document.problem((*path, "by"), f"no channel is called {step.by!r:.60}", hint)
+            elif settings is not None and not kinds[settings.kind].paging:
+                able = ", ".join(sorted(kind for kind, channel in kinds.items() if channel.paging))
+                message = f"a channel of kind {settings.kind} pages nobody"
+                yield draft.document.problem((*path, "by"), message, f"name one of kind {able}")
+            elif settings is not None and not person.address(step.by, settings.kind):
+                message, hint = f"this person has no address on {step.by}", f"write {step.by}: ADDRESS"
+                yield draft.document.problem((*path, "by"), message, hint)
+
+
+def steps_of(key: str, person: Person) -> Iterator[tuple[Path, RuleStep]]:
+    """Yield each step of a person's rules with the place where it stands."""
+    rules = person.page_by
+    listed = [((), rules)] if isinstance(rules, tuple) else [((name.value,), steps) for name, steps in rules.items()]
+    for below, steps in listed:
+        for index, step in enumerate(steps):
+            yield ("people", key, "page_by", *below, index), step
 
 
 def _ntfy(draft: Draft, name: str, settings: NtfySettings) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 from receiver.incident.directory import Directory, UnknownName
 from receiver.incident.planning import plan_of
@@ -15,12 +15,14 @@ from receiver.incident.title import Named
 from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
+from receiver.model.personal_rule import FrozenStep, PersonalRule
 from receiver.model.plan import Plan, SeverityPlan
 from receiver.model.policy import CustomerVisible, NewAlert
 from receiver.model.severity import Severity
 
 KEY_LIMIT = 255
 """Characters of a deduplication key at PagerDuty (contract, Events v2)."""
+PAGERDUTY = "pagerduty"
 HOLD = timedelta(seconds=60)
 """How long an alert that fires again with the startsAt of its own end is held (architecture.md, Identities)."""
 
@@ -144,6 +146,17 @@ def page_key(namespace: str, key: str, episode: int, person: str, number: int) -
     return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
 
 
+def rule_key(base: str, policy: Policy, channel: str, step: int, number: int) -> str:
+    """Return the key of a page that a personal rule makes: of each channel, step and round another one.
+
+    PagerDuty's keys keep their form, so that it takes a later call for the same page.
+    """
+    if dict(policy.pagers).get(channel) == PAGERDUTY:
+        return base
+    text = f"{base}/{channel}/{step + 1}/{number + 1}"
+    return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
+
+
 def episode_of(starts: Iterable[datetime]) -> int:
     """Return the earliest of the startsAt in milliseconds: what tells one outage of a group from its next."""
     return min((to_ms(moment) for moment in starts), default=0)
@@ -189,8 +202,12 @@ def pages(
     again: Collection[str] = (),
     note: str = "",
     by: str = "",
+    severity: Severity | None = None,
+    every_step: bool = False,
 ) -> tuple[list[Page], list[Unreached]]:
     """Return the pages that are called for now, and who is passed over.
+
+    `severity`: whose personal rules count; None: those for any. `every_step`: those of later steps too, to choose from.
 
     `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn or that
     person is to be paged `again`. `note`: what they are about beside the incident; `by`: who has called for them.
@@ -213,13 +230,14 @@ def pages(
                 rung.add(person)
                 number = _number(paged, person, ring)
                 frozen = page_key(policy.namespace, key, episode, person, number)
-                made.extend(
-                    Page(
-                        key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
-                        ring=ring, at=now, number=number, note=note, by=by,
-                    )
-                    for channel, address in roads
-                )  # fmt: skip
+                page = partial(
+                    Page, person=person, contact=contact, step=step, ring=ring, at=now, number=number, note=note, by=by
+                )
+                rule = rule_of(policy, person, severity)
+                if rule is None:
+                    made.extend(page(key=frozen, channel=channel, address=address) for channel, address in roads)
+                else:
+                    made.extend(_by_rule(policy, rule, dict(roads), frozen, page, every_step=every_step))
             reached = True
         return reached
 
@@ -229,6 +247,39 @@ def pages(
         if not call(one.contact, one.people):
             call(one.contact, one.standing_in)
     return made, passed
+
+
+def rule_of(policy: Policy, person: str, severity: Severity | None) -> PersonalRule | None:
+    """Return the personal rule of `person` for `severity`, without steps that lead nowhere; None: there is none."""
+    try:
+        card = policy.directory.person(person)
+    except UnknownName:
+        return None
+    roads, kinds = dict(_roads(policy, person)), dict(policy.pagers)
+    steps = tuple(
+        FrozenStep(after=step.after.total_seconds(), channel=step.by, once=kinds[step.by] == PAGERDUTY)
+        for step in card.steps_for(severity)
+        if step.by in roads
+    )
+    if not steps:
+        return None
+    times, every = (card.repeat.times, card.repeat.every.total_seconds()) if card.repeat else (0, 0.0)
+    return PersonalRule(steps=steps, times=times, every=every)
+
+
+def _by_rule(
+    policy: Policy, rule: PersonalRule, roads: Mapping[str, str], base: str, page: Callable[..., Page], *,
+    every_step: bool,
+) -> list[Page]:  # fmt: skip
+    first = rule.steps[0].after
+    return [
+        page(
+            key=rule_key(base, policy, one.channel, index, 0), base=base, channel=one.channel,
+            address=roads[one.channel], rule=rule, rule_step=index,
+        )
+        for index, one in enumerate(rule.steps)
+        if every_step or one.after <= first
+    ]  # fmt: skip
 
 
 def _number(paged: Iterable[Page], person: str, ring: int) -> int:

@@ -90,7 +90,9 @@ class NtfyReplies:
 
     async def _take(self, name: str, text: str) -> None:
         # The next message waits until the store has this one.
-        while not await self._taken(name, text):
+        while True:
+            if await self._taken(name, text):
+                return
             await asyncio.sleep(STORE_AGAIN)
 
     async def _taken(self, name: str, text: str) -> bool:

@@ -36,6 +36,10 @@ class PhoneWorld(World):
         self.people: dict[str, dict[str, Any]] = {}
         """More of what is written about people, by key."""
         self.change: Callable[[Config], Config] = lambda config: config
+        self.more: dict[str, dict[str, Any]] = {}
+        """More channels of kind ntfy, with their settings."""
+        self.second_road: tuple[str, ...] = ()
+        """The second road of every severity; empty: as the reference has it."""
         self._listening: list[asyncio.Task[None]] = []
 
     def configuration(self, **env: Any) -> Config:
@@ -43,8 +47,14 @@ class PhoneWorld(World):
         push = NtfySettings(url=f"{self.site.url}/ntfy", token=TOKEN, **self.settings)
         people = {key: self._person(key, person) for key, person in config.people.items()}
         service = config.service.model_copy(update={"public_url": "https://incidents.example.com"})
-        channels = {**config.channels, "push": push}
-        return self.change(config.model_copy(update={"channels": channels, "people": people, "service": service}))
+        more = {name: push.model_copy(update=settings) for name, settings in self.more.items()}
+        channels = {**config.channels, "push": push, **more}
+        severities = config.severities
+        if self.second_road:
+            road = {"second_road": self.second_road}
+            severities = {level: one.model_copy(update=road) for level, one in severities.items()}
+        change = {"channels": channels, "people": people, "service": service, "severities": severities}
+        return self.change(config.model_copy(update=change))
 
     def _person(self, key: str, person: Person) -> Person:
         given = {name: address.get_secret_value() for name, address in person.addresses.items()}
