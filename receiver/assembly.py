@@ -180,7 +180,12 @@ def make_setting(
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
-        heartbeat=(config.heartbeat.url, config.heartbeat.every) if config.heartbeat.url else None,
+        heartbeat=(config.heartbeat.url, config.heartbeat.every)
+        if config.heartbeat.url or config.heartbeat.ntfy
+        else None,
+        dead_man=(config.heartbeat.ntfy.channel, config.heartbeat.ntfy.topic, config.heartbeat.ntfy.after)
+        if config.heartbeat.ntfy
+        else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         runbooks=(config.links.runbooks.channel, config.links.runbooks.label) if config.links.runbooks else None,
         terms=terms_of(config),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
@@ -149,6 +150,15 @@ class Ntfy(Channel[NtfySettings]):
         except (DeliveryError, TimeoutError):
             return False
         return reply.status == 200 and any(_names(line, _sequence(notice)) for line in reply.text.splitlines())
+
+    async def postpone(self, topic: str, after: timedelta, text: str, now: datetime) -> None:
+        """Let `text` be delivered `after` from now, in place of what was scheduled before. Raises DeliveryError."""
+        body = {
+            "topic": topic, "title": "receiver is not heard of", "message": text, "priority": 5, "tags": ["skull"],
+            "sequence_id": sequence_id(f"dead-man {topic}"), "delay": f"{round(after.total_seconds())}s",
+        }  # fmt: skip
+        reply = await self.http.post_json(self.settings.server, body, self._headers())
+        raise_for(reply, now, (self.token(), topic))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token()}"} if self.token() else {}

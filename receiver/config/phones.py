@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from receiver.channels import discover
 from receiver.channels.base import is_set
 from receiver.channels.ntfy import Answers, NtfySettings
+from receiver.channels.pagerduty import PagerDutySettings
 from receiver.config.draft import Draft
 from receiver.config.problems import Path, Problem, one_of
 from receiver.model.oncall import Person
@@ -23,6 +24,37 @@ def problems(draft: Draft) -> Iterator[Problem]:
         if isinstance(settings, NtfySettings):
             yield from _ntfy(draft, name, settings)
     yield from _rules(draft)
+    yield from _dead_man(draft)
+    yield from _services(draft)
+
+
+def _services(draft: Draft) -> Iterator[Problem]:
+    every = draft.sections.channels
+    pagers = sorted(name for name, settings in every.items() if isinstance(settings, PagerDutySettings))
+    for name, contact in draft.sections.contacts.items():
+        path: Path = ("contacts", name)
+        known = contact.channel in every or contact.channel not in draft.names("channels")
+        if contact.channel is not None and contact.channel not in pagers and known:
+            message = f"no channel of kind pagerduty is called {contact.channel!r:.60}"
+            yield draft.document.problem((*path, "channel"), message, one_of(contact.channel, pagers))
+        if contact.pagerduty_service is not None and len(pagers) != 1 and draft.names("channels") == set(every):
+            message = f"there are {len(pagers)} channels of kind pagerduty"
+            hint = "write {channel: NAME, service: KEY}"
+            yield draft.document.problem((*path, "pagerduty_service"), message, hint, at_key=True)
+        if contact.routing_key is not None and not is_set(contact.routing_key):
+            field = "service" if contact.service is not None else "pagerduty_service"
+            yield draft.document.problem((*path, field), "empty, so nobody is paged", "set the variable")
+
+
+def _dead_man(draft: Draft) -> Iterator[Problem]:
+    switch = draft.sections.heartbeat.ntfy
+    if switch is None:
+        return
+    channel = draft.sections.channels.get(switch.channel)
+    able = {name for name, settings in draft.sections.channels.items() if isinstance(settings, NtfySettings)}
+    if switch.channel not in draft.names("channels") or (channel is not None and switch.channel not in able):
+        message = f"no channel of kind ntfy is called {switch.channel!r:.60}"
+        yield draft.document.problem(("heartbeat", "ntfy", "channel"), message, one_of(switch.channel, able))
 
 
 def _rules(draft: Draft) -> Iterator[Problem]:

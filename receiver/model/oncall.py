@@ -121,8 +121,28 @@ class Target(Settings):
 class Contact(Target):
     """A role that pages and messages are addressed to."""
 
+    channel: str | None = None
+    """With `service`: a key of `channels`, of kind pagerduty."""
+    service: SecretStr | None = None
+    """In place of people: the routing key of a PagerDuty service, whose own schedule says who is called."""
+    pagerduty_service: SecretStr | None = None
+    """The same, where there is one channel of kind pagerduty."""
     backup: Target | None = None
     """Who is paged when this contact has not acknowledged within `respond_within`."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        keys = [self.service is not None, self.pagerduty_service is not None]
+        if sum((self.schedule is not None, self.person is not None, bool(self.people), *keys)) != 1:
+            raise ValueError("must name one target (write exactly one of schedule, person, people and service)")
+        if (self.channel is not None) != (self.service is not None):
+            raise ValueError("channel and service belong together (write {channel: pager, service: KEY})")
+        return self
+
+    @property
+    def routing_key(self) -> SecretStr | None:
+        """The routing key of the PagerDuty service that it means; None: it means people."""
+        return self.service if self.service is not None else self.pagerduty_service
 
 
 class Planned(Settings):
