@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 
 from receiver.incident.directory import Directory, UnknownName
+from receiver.incident.page_keys import page_key
 from receiver.incident.planning import plan_of
+from receiver.incident.rule_pages import pages_by_rule, rule_of
 from receiver.incident.service_name import SERVICE_FROM
 from receiver.incident.title import Named
 from receiver.model.base import to_ms
 from receiver.model.event import Destination
 from receiver.model.incident import Incident, Page
-from receiver.model.personal_rule import FrozenStep, PersonalRule
 from receiver.model.plan import Plan, SeverityPlan
 from receiver.model.policy import CustomerVisible, NewAlert
 from receiver.model.severity import Severity
 
-KEY_LIMIT = 255
-"""Characters of a deduplication key at PagerDuty (contract, Events v2)."""
-PAGERDUTY = "pagerduty"
 HOLD = timedelta(seconds=60)
 """How long an alert that fires again with the startsAt of its own end is held (architecture.md, Identities)."""
 
@@ -137,26 +134,6 @@ class Unreached:
     reason: str
 
 
-def page_key(namespace: str, key: str, episode: int, person: str, number: int) -> str:
-    """Return the vendor's deduplication key of the `number`th notification of one person.
-
-    It needs no store, so that two replicas and the emergency path make the same one.
-    """
-    text = f"{namespace}/{key}/{episode}/{person}/{number}"
-    return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
-
-
-def rule_key(base: str, policy: Policy, channel: str, step: int, number: int) -> str:
-    """Return the key of a page that a personal rule makes: of each channel, step and round another one.
-
-    PagerDuty's keys keep their form, so that it takes a later call for the same page.
-    """
-    if dict(policy.pagers).get(channel) == PAGERDUTY:
-        return base
-    text = f"{base}/{channel}/{step + 1}/{number + 1}"
-    return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
-
-
 def episode_of(starts: Iterable[datetime]) -> int:
     """Return the earliest of the startsAt in milliseconds: what tells one outage of a group from its next."""
     return min((to_ms(moment) for moment in starts), default=0)
@@ -233,11 +210,11 @@ def pages(
                 page = partial(
                     Page, person=person, contact=contact, step=step, ring=ring, at=now, number=number, note=note, by=by
                 )
-                rule = rule_of(policy, person, severity)
+                rule = rule_of(policy.directory.person(person), roads, policy.pagers, severity)
                 if rule is None:
                     made.extend(page(key=frozen, channel=channel, address=address) for channel, address in roads)
                 else:
-                    made.extend(_by_rule(policy, rule, dict(roads), frozen, page, every_step=every_step))
+                    made.extend(pages_by_rule(rule, roads, policy.pagers, frozen, page, every_step=every_step))
             reached = True
         return reached
 
@@ -247,39 +224,6 @@ def pages(
         if not call(one.contact, one.people):
             call(one.contact, one.standing_in)
     return made, passed
-
-
-def rule_of(policy: Policy, person: str, severity: Severity | None) -> PersonalRule | None:
-    """Return the personal rule of `person` for `severity`, without steps that lead nowhere; None: there is none."""
-    try:
-        card = policy.directory.person(person)
-    except UnknownName:
-        return None
-    roads, kinds = dict(_roads(policy, person)), dict(policy.pagers)
-    steps = tuple(
-        FrozenStep(after=step.after.total_seconds(), channel=step.by, once=kinds[step.by] == PAGERDUTY)
-        for step in card.steps_for(severity)
-        if step.by in roads
-    )
-    if not steps:
-        return None
-    times, every = (card.repeat.times, card.repeat.every.total_seconds()) if card.repeat else (0, 0.0)
-    return PersonalRule(steps=steps, times=times, every=every)
-
-
-def _by_rule(
-    policy: Policy, rule: PersonalRule, roads: Mapping[str, str], base: str, page: Callable[..., Page], *,
-    every_step: bool,
-) -> list[Page]:  # fmt: skip
-    first = rule.steps[0].after
-    return [
-        page(
-            key=rule_key(base, policy, one.channel, index, 0), base=base, channel=one.channel,
-            address=roads[one.channel], rule=rule, rule_step=index,
-        )
-        for index, one in enumerate(rule.steps)
-        if every_step or one.after <= first
-    ]  # fmt: skip
 
 
 def _number(paged: Iterable[Page], person: str, ring: int) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from receiver.incident.audience import Policy, address_of, destination, letters, rule_key
+from receiver.incident.audience import Policy, address_of, destination, letters
 from receiver.incident.journal import Draft
+from receiver.incident.page_keys import rule_key
 from receiver.model.event import Destination, Kind
 from receiver.model.incident import CALLED, Page
 from receiver.model.severity import Severity
@@ -40,7 +41,7 @@ def _pages(draft: Draft, policy: Policy, page: Page) -> list[Page]:
         address = address_of(policy, page.person, channel)
         if address and channel not in tried:
             change = {"channel": channel, "address": address, "step": step, "at": draft.now, "seq": 0}
-            key = rule_key(page.key, policy, channel, 0, 0)
+            key = rule_key(page.key, policy.pagers, channel, 0, 0)
             found.append(page.model_copy(update={**change, "key": key, "rule": None, "rule_step": None}))
     return found
 

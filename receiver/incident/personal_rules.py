@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from receiver.incident.audience import Policy, address_of, destination, rule_key
+from receiver.incident.audience import Policy, address_of, destination
 from receiver.incident.journal import Draft
+from receiver.incident.page_keys import rule_key
 from receiver.model.event import Kind
 from receiver.model.incident import Incident, Page, State
 from receiver.model.personal_rule import PersonalRule
@@ -87,9 +88,9 @@ def _page(draft: Draft, policy: Policy, call: NextCall) -> None:
         return
     base = first.base or first.key
     page = Page(
-        key=rule_key(base, policy, channel, call.step, call.round), base=base, channel=channel, person=first.person,
-        contact=first.contact, address=address, step=first.step, ring=first.ring, at=draft.now, number=first.number,
-        note=first.note, by=first.by, rule_step=call.step, round=call.round,
+        key=rule_key(base, policy.pagers, channel, call.step, call.round), base=base, channel=channel,
+        person=first.person, contact=first.contact, address=address, step=first.step, ring=first.ring, at=draft.now,
+        number=first.number, note=first.note, by=first.by, rule_step=call.step, round=call.round,
     )  # fmt: skip
     minutes = (call.at - first.at).total_seconds() / 60
     again = f", round {call.round + 1}" if call.round else ""

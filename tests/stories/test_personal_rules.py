@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from receiver.model.alert import parse_notification
 from receiver.model.command import Acknowledge, Resolve
 from receiver.model.event import Actor, ActorKind, Kind
+from receiver.pipeline.rehearsal import dry_run
 from receiver.store.connection import StoreAway
 from tests.fakes import Answer
 from tests.stories.phones import TOPICS, PhoneWorld
@@ -181,3 +183,12 @@ async def test_the_log_says_which_step_it_was(phones: PhoneWorld) -> None:
     (incident,) = await phones.incidents()
     texts = [e.text for e in await phones.one.incidents.events(incident.uid) if e.kind is Kind.PAGE]
     assert texts[-1] == "alice is paged by second as nobody has answered for 1 min (step 2)"
+
+
+async def test_a_dry_run_shows_the_minute_of_each_step(phones: PhoneWorld) -> None:
+    phones.people["alice"]["repeat"] = {"times": 1, "every": "5m"}
+    await phones.open()
+    told = dry_run(phones.one.setting, parse_notification(notification(alert("AuthFailing"))), START)
+    mine = [(page["minute"], page["channel"]) for page in told["pages"] if page["person"] == "alice"]
+    assert mine == [(0, "push"), (1, "second"), (3, "pager"), (5, "push"), (6, "second")]
+    assert TOPICS["alice"] not in str(told["messages"])
