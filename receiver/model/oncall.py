@@ -134,7 +134,7 @@ class Contact(Target):
     def _one(self) -> Self:
         keys = [self.service is not None, self.pagerduty_service is not None]
         if sum((self.schedule is not None, self.person is not None, bool(self.people), *keys)) != 1:
-            raise ValueError("must name one target (write exactly one of schedule, person, people and service)")
+            raise ValueError("must name one target (write one of schedule, person, people and service)")
         if (self.channel is not None) != (self.service is not None):
             raise ValueError("channel and service belong together (write {channel: pager, service: KEY})")
         return self
