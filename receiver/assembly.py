@@ -200,7 +200,12 @@ def make_setting(
         reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
-        heartbeat=(config.heartbeat.url.get_secret_value(), config.heartbeat.every) if config.heartbeat.url else None,
+        heartbeat=(config.heartbeat.url.get_secret_value() if config.heartbeat.url else None, config.heartbeat.every)
+        if config.heartbeat.url or config.heartbeat.ntfy
+        else None,
+        dead_man=(config.heartbeat.ntfy.channel, config.heartbeat.ntfy.topic, config.heartbeat.ntfy.after)
+        if config.heartbeat.ntfy
+        else None,
         github=(config.links.github.api_url, config.links.github.token) if config.links.github else None,
         runbooks=(config.links.runbooks.channel, config.links.runbooks.label) if config.links.runbooks else None,
         terms=terms_of(config),
@@ -208,6 +213,7 @@ def make_setting(
         archive=incidents.archive,
         monthly=(config.reviews.monthly.channel, config.reviews.monthly.wiki) if config.reviews.monthly else None,
         edition=config.hash,
+        hooks=f"{base}/hooks" if base else None,
         document=lambda incident, log, now, receipts: Document(
             key=f"{incident.uid}/postmortem",
             title=f"{incident.badge}Post-Incident Review {incident.label}",

@@ -55,8 +55,11 @@ from receiver.pipeline.history import History
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.measure import Measure
+from receiver.pipeline.ntfy_replies import NAME as REPLIES
+from receiver.pipeline.ntfy_replies import NtfyReplies
 from receiver.pipeline.owed_notifications import OwedNotifications, end_process
 from receiver.pipeline.pager_news import PagerNews
+from receiver.pipeline.phone_answers import PhoneAnswers
 from receiver.pipeline.posted import NOTHING, Documents
 from receiver.pipeline.publicity import Publicity
 from receiver.pipeline.reconcile import NAME as RECONCILE
@@ -89,6 +92,7 @@ from receiver.pipeline.watchdog import NAME as WATCHDOG
 from receiver.pipeline.watchdog import Watchdog
 from receiver.pipeline.work import Work
 from receiver.sources.asking import Asking
+from receiver.store.answer_tokens import AnswerTokens
 from receiver.store.archive import Archive
 from receiver.store.board import Board
 from receiver.store.bulkhead import Lane
@@ -223,6 +227,11 @@ class Replica:
         self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look, self.work.deliver.resting)
         self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
         self.pager_news = PagerNews(lambda: self.setting, self.work.follower, self.incidents, self.respond, self.asking)
+        self.phone_answers = PhoneAnswers(
+            lambda: self.setting, self.incidents, self.respond, AnswerTokens(self.connection)
+        )
+        self.work.deliver.issue = self.phone_answers.issue
+        self.replies = NtfyReplies(lambda: self.setting, self.phone_answers, self.clock)
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
         self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
         self.work.clockwork[TICKETS] = self.tickets.look
@@ -339,6 +348,7 @@ class Replica:
             "history": (self.history.run, Lane.WORKER),
             "figures": (self.reports.run, Lane.WORKER),
             RUNBOOKS: (self.guidance.run, Lane.WORKER),
+            REPLIES: (self.replies.run, Lane.WORKER),
         }
         if self.connection.locator is not None:
             tasks["primary"] = (self.connection.locator.follow, Lane.PROBE)

@@ -38,6 +38,7 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 |---|---|---|
 | `POST /webhooks/alertmanager` | Alertmanager | a token with `ingest`: bearer, or the password of basic auth |
 | `POST /webhooks/pagerduty` | PagerDuty | its signature |
+| `POST /hooks/ntfy` | phones, where an ntfy channel has `answers: hook` | a token in the body |
 | `POST /slack/commands` | Slack | its signature |
 | `POST /slack/interactions` | Slack | its signature |
 | `POST /slack/events` | Slack | its signature |

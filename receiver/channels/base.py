@@ -110,6 +110,8 @@ class Channel(ABC, Generic[S]):
     """Whether a page by it can wake somebody: what cannot stands for no other channel."""
     groups: ClassVar[bool] = False
     """Has user groups, whose members can be set."""
+    least_address: ClassVar[int] = 0
+    """Characters that a person's address has at least where strangers must not guess it."""
 
     def __init__(self, name: str, settings: S, http: Http) -> None:
         """Take the key under `channels`, its settings, and the connections that all channels share."""
@@ -132,6 +134,10 @@ class Channel(ABC, Generic[S]):
     def addresses(self) -> tuple[str, ...]:
         """Return every address that hears of all incidents."""
         return (self.address(),)
+
+    def answerable(self) -> bool:
+        """Return whether a person can answer its pages with a token (pipeline/phone_answers.py). Pure."""
+        return False
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
         """Return the limits of the vendor that sending `notice` counts against; none are known. Pure."""
@@ -226,4 +232,5 @@ class Channel(ABC, Generic[S]):
         found += [page.address for page in notice.incident.pages] if notice.incident else []
         found += [notice.page.address] if notice.page else []
         found += [notice.address] if self.paging and notice.address != self.address() else []
+        found += notice.answers.values()
         return tuple(filter(None, found))

@@ -72,6 +72,10 @@ class Http:
         """Return the answer to the raw bytes `data`. Raises DeliveryError when there is none."""
         return await self._request("POST", url, headers, data=data)
 
+    async def put(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """Return the answer to a PUT without a body. Raises DeliveryError when there is none."""
+        return await self._request("PUT", url, headers or {})
+
     async def get(
         self,
         url: str,

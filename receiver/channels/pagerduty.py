@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, raise_for
 from receiver.channels.http import Reply, encode
+from receiver.channels.page_refusal import page_refusal
 from receiver.channels.text import HIDDEN, clean, cut, hide, href
 from receiver.model.alert_text import description_of, values_of
 from receiver.model.base import rfc3339
@@ -40,8 +41,6 @@ ENDS_AMONG, ENDS_ALONE = 62, 48
 EVEN, EVENLY = 60, 34.0
 """What ends pages is spread over the minute."""
 LINK_LIMIT = 20
-REFUSED = (400, 413)
-"""What is refused for good."""
 REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
     "https://events.eu.pagerduty.com": "https://api.eu.pagerduty.com",
@@ -133,7 +132,7 @@ class PagerDuty(Channel[PagerDutySettings]):
         try:
             raise_for(reply, notice.now, (notice.address,))
         except DeliveryError as error:
-            raise _meant(error, reply.status) from None
+            raise page_refusal(error, reply.status) from None
         if reply.status != 202:
             detail = f"answered {reply.status}, and only a 202 says that the event was taken"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
@@ -143,19 +142,6 @@ class PagerDuty(Channel[PagerDutySettings]):
 
     def _url(self) -> str:
         return f"{self.settings.api_url}/v2/enqueue"
-
-
-def _meant(error: DeliveryError, status: int) -> DeliveryError:
-    """Return `error` as PagerDuty means `status`: what it has not refused itself is tried on, for it may be a page.
-
-    Its refusal is a 400, whatever is wrong, the key included (pagerduty.md, section 1), and what is too large stays so.
-    Any other 4xx is the word of a proxy, or of whatever else answers there today; of them 401, 403 and 404 say that the
-    key is refused, which the operators are told.
-    """
-    if status in REFUSED or not error.permanent:
-        return error
-    refused = error.reason == "auth" or status == 404
-    return DeliveryError("auth" if refused else "bad_answer", error.detail)
 
 
 def payload(notice: Notice) -> dict[str, Any]:

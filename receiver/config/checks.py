@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from receiver.channels import discover
+from receiver.config import phones
 from receiver.config.draft import Draft, listed
 from receiver.config.problems import Path, Problem, one_of
 from receiver.config.store_settings import store_notes
@@ -28,6 +29,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _handoffs(draft)
     yield from _objectives(draft)
     yield from _runbooks(draft)
+    yield from phones.problems(draft)
 
 
 def names(draft: Draft) -> Iterator[Problem]:

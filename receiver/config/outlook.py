@@ -203,6 +203,16 @@ def _check_category(text: str) -> str:
     return text
 
 
+LEAST_DELAY, MOST_DELAY = timedelta(seconds=10), timedelta(days=3)
+"""How far ahead an ntfy server schedules a message."""
+
+
+def _check_delay(after: timedelta) -> timedelta:
+    if not LEAST_DELAY <= after <= MOST_DELAY:
+        raise ValueError("not a time that ntfy schedules a message for (write 10s to 3d)")
+    return after
+
+
 class Reviews(Settings):
     """What reviews count by."""
 
@@ -212,13 +222,34 @@ class Reviews(Settings):
     """The monthly review; none: only when asked for."""
 
 
+class DeadMan(Settings):
+    """A message that an ntfy server delivers unless this service puts it off, each time that it beats."""
+
+    channel: str
+    """A key of `channels`, of kind ntfy."""
+    topic: str = Field(pattern=r"^[-_A-Za-z0-9]{1,64}$")
+    """The topic of whoever is to hear that nothing pages any more."""
+    after: Annotated[PositiveDuration, AfterValidator(_check_delay)] = timedelta(minutes=5)
+    """How long after the last beat; 10 s to 3 days, which is what a server takes."""
+
+
 class Heartbeat(Settings):
     """A beat outside, while paging works end to end."""
 
     url: Annotated[SecretWebAddress | None, EmptyIsNone] = None
     """Where to; none: off. Secret, for its path may be all that is needed to beat."""
     every: PositiveDuration = timedelta(minutes=1)
-    """How often."""
+    """How often; with `ntfy` at least 10 s."""
+    ntfy: DeadMan | None = None
+    """A dead man's switch at an ntfy server; none: there is none."""
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.ntfy is not None and self.every < LEAST_DELAY:
+            raise ValueError("every is too short for ntfy (write 10s or more)")
+        if self.ntfy is not None and self.ntfy.after < 2 * self.every:
+            raise ValueError("one late beat would raise the alarm (write an `after` of twice `every` or more)")
+        return self
 
 
 class Check(Settings):

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, SerializeAsAny
 
 from receiver.channels.base import ChannelSettings
+from receiver.channels.pagerduty import PagerDuty
 from receiver.config.outlook import Heartbeat, Links, Maintenance, Objective, Reviews, StatusPage, Verification
 from receiver.config.problems import Problem
 from receiver.config.sections import Auth, Incidents, Ingest, Redis, Server, Service
 from receiver.config.texts import Texts
-from receiver.incident.directory import Directory
+from receiver.incident.directory import Directory, service_key
 from receiver.model.oncall import Contact, Person, Schedule
 from receiver.model.policy import Audience, Escalation, EscalationStep, SeveritySettings, Until
 from receiver.model.settings import Settings
@@ -126,10 +127,19 @@ class Config(Sections):
     def directory(self) -> Directory:
         """Everybody who can be called, and the policy by which they are."""
         return Directory(
-            people=self.people,
+            people={**self.people, **self._services()},
             contacts=self.contacts,
             schedules=self.schedules,
             severities=self.severities,
             escalations=self.escalations,
             audiences=self.audiences,
         )
+
+    def _services(self) -> dict[str, Person]:
+        # PagerDuty services that stand for people: each is paged as one person would be.
+        only = next((name for name, one in self.channels.items() if one.kind == PagerDuty.kind), "")
+        return {
+            service_key(name): Person(name=name, addresses={contact.channel or only: key})
+            for name, contact in self.contacts.items()
+            if (key := contact.routing_key) is not None
+        }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 from receiver.incident.directory import Directory, UnknownName
+from receiver.incident.page_keys import page_key
 from receiver.incident.planning import plan_of
+from receiver.incident.rule_pages import pages_by_rule, rule_of
 from receiver.incident.service_name import SERVICE_FROM
 from receiver.incident.title import Named
 from receiver.model.base import to_ms
@@ -20,8 +21,6 @@ from receiver.model.policy import CustomerVisible, NewAlert
 from receiver.model.public import UNNAMED_PRODUCT
 from receiver.model.severity import Severity
 
-KEY_LIMIT = 255
-"""Characters of a deduplication key at PagerDuty (contract, Events v2)."""
 HOLD = timedelta(seconds=60)
 """How long an alert that fires again with the startsAt of its own end is held (architecture.md, Identities)."""
 
@@ -136,15 +135,6 @@ class Unreached:
     reason: str
 
 
-def page_key(namespace: str, key: str, episode: int, person: str, number: int) -> str:
-    """Return the vendor's deduplication key of the `number`th notification of one person.
-
-    It needs no store, so that two replicas and the emergency path make the same one.
-    """
-    text = f"{namespace}/{key}/{episode}/{person}/{number}"
-    return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
-
-
 def episode_of(starts: Iterable[datetime]) -> int:
     """Return the earliest of the startsAt in milliseconds: what tells one outage of a group from its next."""
     return min((to_ms(moment) for moment in starts), default=0)
@@ -190,8 +180,12 @@ def pages(
     again: Collection[str] = (),
     note: str = "",
     by: str = "",
+    severity: Severity | None = None,
+    every_step: bool = False,
 ) -> tuple[list[Page], list[Unreached]]:
     """Return the pages that are called for now, and who is passed over.
+
+    `severity`: whose personal rules count; None: those for any. `every_step`: those of later steps too, to choose from.
 
     `paged` are the pages made so far: nobody is paged twice in one ring, unless the first page was withdrawn or that
     person is to be paged `again`. `note`: what they are about beside the incident; `by`: who has called for them.
@@ -214,13 +208,14 @@ def pages(
                 rung.add(person)
                 number = _number(paged, person, ring)
                 frozen = page_key(policy.namespace, key, episode, person, number)
-                made.extend(
-                    Page(
-                        key=frozen, channel=channel, person=person, contact=contact, address=address, step=step,
-                        ring=ring, at=now, number=number, note=note, by=by,
-                    )
-                    for channel, address in roads
-                )  # fmt: skip
+                page = partial(
+                    Page, person=person, contact=contact, step=step, ring=ring, at=now, number=number, note=note, by=by
+                )
+                rule = rule_of(policy.directory.person(person), roads, policy.pagers, severity)
+                if rule is None:
+                    made.extend(page(key=frozen, channel=channel, address=address) for channel, address in roads)
+                else:
+                    made.extend(pages_by_rule(rule, roads, policy.pagers, frozen, page, every_step=every_step))
             reached = True
         return reached
 

@@ -13,6 +13,11 @@ from receiver.model.policy import Audience, Escalation, SeveritySettings
 from receiver.model.severity import Severity
 
 
+def service_key(contact: str) -> str:
+    """Return the key under which the PagerDuty service of a contact stands among the people."""
+    return f"{contact}@pagerduty"
+
+
 class UnknownName(LookupError):
     """A name that the configuration does not have (any more): a reload may have removed it."""
 
@@ -38,7 +43,11 @@ class Directory:
 
     def people_of(self, contact: str, now: datetime) -> tuple[str, ...]:
         """Return the keys of the people whom `contact` means at `now`. Raises UnknownName."""
-        return self._reach(self._contact(contact), now)
+        found = self._contact(contact)
+        if found.routing_key is not None:
+            key = service_key(contact)
+            return (key,) if key in self.people else ()
+        return self._reach(found, now)
 
     def backup_of(self, contact: str, now: datetime) -> tuple[str, ...]:
         """Return the keys of the people who back `contact` up at `now`, empty without a backup. Raises UnknownName."""

@@ -102,7 +102,10 @@ def _pages(
     policy: Policy, severity: Severity, *, key: str, episode: int, ring: int, paged: Iterable[Page], now: datetime
 ) -> list[Page]:
     wanted = asked(policy, policy.directory.severity(severity).page, now)
-    made, _ = pages(policy, wanted, key=key, episode=episode, ring=ring, paged=paged, step="emergency", now=now)
+    made, _ = pages(
+        policy, wanted, key=key, episode=episode, ring=ring, paged=paged, step="emergency", now=now, severity=severity,
+        every_step=True,
+    )  # fmt: skip
     return sent_without_store(made, policy.keyed, policy.mute)
 
 
@@ -110,16 +113,24 @@ def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Conta
     """Return which of `pages` are sent without the store, in their order.
 
     Of each person those by channels in `keyed`, whose vendor takes the same page of two replicas for one; where a
-    person has none, the first. Channels in `mute` wake nobody: they are used as well, and stand for no other.
+    person has none, the first. Of the steps of a personal rule one is used, the first of them that fits. Channels in
+    `mute` wake nobody: they are used as well, and stand for no other.
     """
     audible = [page for page in pages if page.channel not in mute]
     reached = {page.person for page in audible if page.channel in keyed}
     first: dict[str, Page] = {}
+    fits: dict[str, Page] = {}
+    for page in (one for one in audible if one.channel in keyed):
+        fits.setdefault(page.person, page)
     for page in audible:
         first.setdefault(page.person, page)
 
     def goes(page: Page) -> bool:
-        if page.channel in mute or page.channel in keyed:
+        if page.channel in mute:
+            return True
+        if page.rule_step is not None and page.person in fits:
+            return fits[page.person] is page
+        if page.channel in keyed:
             return True
         return page.person not in reached and first[page.person] is page
 

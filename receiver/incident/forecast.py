@@ -11,7 +11,7 @@ from receiver.model.event import Event, Kind
 from receiver.model.incident import Incident, Page
 from receiver.model.plan import Way
 
-CALLS = ("escalate", "answer")
+CALLS = ("escalate", "answer", "personal")
 """The timers that call people while nobody answers."""
 HORIZON = timedelta(days=7)
 MOST = 200

@@ -125,6 +125,7 @@ def ring_people(
         again=again,
         note=note,
         by=by,
+        severity=incident.severity,
     )
     waited = {reach.contact for reach in incident.reached if reach.way is Way.PAGE}
     for page in made:

@@ -11,6 +11,7 @@ from receiver.incident.correspondence import hand_letter, letter_due
 from receiver.incident.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
 from receiver.incident.joining import join_due, notify_joined
 from receiver.incident.journal import Draft
+from receiver.incident.personal_rules import page_further, personal_due
 from receiver.incident.promises import call_in, promise_due
 from receiver.incident.publication import public_due, tell_public
 from receiver.incident.reminders import calm_due, propose_lower, remind, reminder_due
@@ -98,6 +99,7 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "escalate": (step_due, climb),
     "answer": (lambda incident, policy: answer_due(incident), miss),
     "lapse": (lambda incident, policy: lapse_due(incident), lapse),
+    "personal": (personal_due, page_further),
     "join": (join_due, notify_joined),
     "remind": (reminder_due, remind),
     "calm": (calm_due, propose_lower),

@@ -12,6 +12,7 @@ from pydantic import model_validator
 from receiver.model.base import Frozen, Kept
 from receiver.model.change import Changes
 from receiver.model.event import Destination
+from receiver.model.personal_rule import PersonalRule
 from receiver.model.plan import Ladder, Plan, Reach, SeverityPlan
 from receiver.model.review import Writing
 from receiver.model.severity import Decision, Severity
@@ -90,6 +91,14 @@ class Page(Kept):
     """What it is about beside the incident: the names of new alerts, or what a person says who has called for it."""
     by: str = ""
     """Who has called for it by name; empty where no person has."""
+    base: str | None = None
+    """Of a page by a personal rule: the key that all pages of the same call begin with."""
+    rule: PersonalRule | None = None
+    """The steps that follow while nobody answers; None: none do, or another page of the call has them."""
+    rule_step: int | None = None
+    """Which step of its person's rule made it; None: no rule did."""
+    round: int = 0
+    """Which round of the rule that was, from 0."""
     withdrawn: bool = False
     """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
 

@@ -86,6 +86,10 @@ class Notice(Frozen):
     links: tuple[Link, ...] = ()
     url: str | None = None
     """Where the console shows the incident; None without `service.public_url`."""
+    answers: dict[str, str] = {}
+    """Token of each verb that the person may answer with (model/phone_answer.py); empty: nothing can be answered."""
+    hooks: str | None = None
+    """Address below which this service takes answers, as phones reach it; None without `service.public_url`."""
     memory: dict[str, Any] = {}
     """What the channel's last receipt for this destination asked to remember (a message's ts)."""
     repeat: bool = False

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from receiver.model.base import Kept
+from receiver.model.personal_rule import Repeat, RuleFor, RuleStep, check_steps
 from receiver.model.rota import DAYS as DAYS
 from receiver.model.rota import Change as Change
 from receiver.model.rota import Hours as Hours
@@ -22,6 +23,7 @@ from receiver.model.rota import Rotation as Rotation
 from receiver.model.rota import check_weekly as check_weekly
 from receiver.model.rota import parse_handoff as parse_handoff
 from receiver.model.settings import Settings
+from receiver.model.severity import Severity
 from receiver.model.units import PositiveDuration, ZoneName
 from receiver.model.wallclock import When, check_span
 
@@ -58,6 +60,11 @@ class Person(Settings):
     """Where this person's clock is, for what they are shown and for `vacations`; none: that of `service.timezone`."""
     vacations: tuple[Vacation, ...] = ()
     """When this person is away: the next of a rotation takes over. Without `timezone` on the schedule's clocks."""
+    page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()
+    """By which channels this person is paged, one after the other while nobody answers: a list, or one for `default`
+    and one a severity. None: at once by every channel that pages and has an address here."""
+    repeat: Repeat | None = None
+    """More rounds of `page_by`; none: one round."""
     addresses: dict[str, SecretStr] = {}
     """Address by name or kind of a channel. Secret: for a pager it is a routing key."""
 
@@ -69,6 +76,22 @@ class Person(Settings):
         known = {key: item for key, item in value.items() if key in cls.model_fields}
         found = {key: item for key, item in value.items() if key not in cls.model_fields}
         return {**known, "addresses": {**known.get("addresses", {}), **found}} if found else value
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        rules = self.page_by.values() if isinstance(self.page_by, dict) else [self.page_by] if self.page_by else []
+        for steps in rules:
+            check_steps(steps)
+        if self.repeat is not None and not self.page_by:
+            raise ValueError("nothing is repeated (write page_by: [{after: 0s, by: CHANNEL}])")
+        return self
+
+    def steps_for(self, severity: Severity | None) -> tuple[RuleStep, ...]:
+        """Return by which channels this person is paged for `severity`; none: by every one at once."""
+        if not isinstance(self.page_by, dict):
+            return self.page_by
+        default = self.page_by.get(RuleFor.DEFAULT, ())
+        return default if severity is None else self.page_by.get(RuleFor(severity.value), default)
 
     def address(self, channel: str, kind: str) -> str | None:
         """Return the address on the channel of that name, else on any of that kind; None when there is none."""
@@ -98,8 +121,28 @@ class Target(Settings):
 class Contact(Target):
     """A role that pages and messages are addressed to."""
 
+    channel: str | None = None
+    """With `service`: a key of `channels`, of kind pagerduty."""
+    service: SecretStr | None = None
+    """In place of people: the routing key of a PagerDuty service, whose own schedule says who is called."""
+    pagerduty_service: SecretStr | None = None
+    """The same, where there is one channel of kind pagerduty."""
     backup: Target | None = None
     """Who is paged when this contact has not acknowledged within `respond_within`."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        keys = [self.service is not None, self.pagerduty_service is not None]
+        if sum((self.schedule is not None, self.person is not None, bool(self.people), *keys)) != 1:
+            raise ValueError("must name one target (write one of schedule, person, people and service)")
+        if (self.channel is not None) != (self.service is not None):
+            raise ValueError("channel and service belong together (write {channel: pager, service: KEY})")
+        return self
+
+    @property
+    def routing_key(self) -> SecretStr | None:
+        """The routing key of the PagerDuty service that it means; None: it means people."""
+        return self.service if self.service is not None else self.pagerduty_service
 
 
 class Planned(Settings):

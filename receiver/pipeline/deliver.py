@@ -128,6 +128,8 @@ class Deliver:
         self.pace = pace
         self.public: Callable[[Incident], PublicNews] | None = None
         """What a page elsewhere may show of an incident."""
+        self.issue: Callable[[Claimed, Notice], Awaitable[Notice]] | None = None
+        """Adds to a page the tokens by which its person can answer it."""
         self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
         self.sent_before: Callable[[str, str], bool] = lambda channel, key: False
@@ -166,6 +168,7 @@ class Deliver:
             notice = plain(notice) if row.memory.get("spoiled") else notice
         if await self._held_back(row, notice, channel, now, latest - IN_TIME):
             return
+        notice = await self._answerable(row, notice, channel, latest - IN_TIME)
         if self.clock.monotonic() > latest:
             log.info("lease_expired", id=row.member)
             return
@@ -177,6 +180,14 @@ class Deliver:
         except StoreAway as condition:
             # The attempt was made: it is not made again before its lease has ended.
             raise AttemptMade(str(condition)) from None
+
+    async def _answerable(self, row: Claimed, notice: Notice, channel: Channel[Any], until: float) -> Notice:
+        # Without the store a page goes out without buttons: it can still be opened.
+        if self.issue is None or not row.uid or not _calls(notice) or not channel.answerable():
+            return notice
+        with suppress(StoreAway):
+            return await in_time(self.issue(row, notice), until, self.clock) or notice
+        return notice
 
     async def overtaken(self, row: Claimed, incident: Incident | None, now: datetime) -> None:
         """Write that `row` owes nothing: what it would have said is not true any more, or was said. Raises StoreAway.

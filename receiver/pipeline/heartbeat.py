@@ -6,11 +6,14 @@ while what is owed does not happen.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 
+from receiver.channels.base import DeliveryError
+from receiver.channels.ntfy import Ntfy
 from receiver.model.host_name import host_of
 from receiver.pipeline.audit import Finding
 from receiver.pipeline.setting import Setting
@@ -51,6 +54,13 @@ class Heartbeat:
             unattended = len(finding.unattended)
             log.error("heartbeat_held_back", rows=finding.overdue, unattended=unattended, resting=resting)
             return now + every
+        await self._ask(url)
+        await self._postpone(now)
+        return now + every
+
+    async def _ask(self, url: str | None) -> None:
+        if not url:
+            return
         host = host_of(url)
         try:
             said = await self.asking.get(url, limit=LIMIT)
@@ -59,4 +69,21 @@ class Heartbeat:
         else:
             if not 200 <= said.status < 300:
                 log.warning("heartbeat_failed", host=host, reason=f"answered {said.status}")
-        return now + every
+
+    async def _postpone(self, now: datetime) -> None:
+        # A stop of the service leaves the message in place: whoever follows the topic hears that nothing pages.
+        setting = self.setting()
+        if setting.dead_man is None:
+            return
+        name, topic, after = setting.dead_man
+        channel = setting.channels.get(name)
+        if not isinstance(channel, Ntfy):
+            return
+        text = f"No replica has been heard of for {after.total_seconds() / 60:g} min: nobody may be paged."
+        try:
+            async with asyncio.timeout(LIMIT):
+                await channel.postpone(topic, after, text, now)
+        except DeliveryError as error:
+            log.warning("heartbeat_failed", host=name, reason=error.reason)
+        except TimeoutError:
+            log.warning("heartbeat_failed", host=name, reason="timeout")

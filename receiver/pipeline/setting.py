@@ -67,7 +67,7 @@ class Setting:
     url: Callable[[Incident], str | None]
     number: re.Pattern[str] = re.compile(r"INC-[0-9]{4}-[0-9]{1,12}", re.IGNORECASE)
     """What an incident's id looks like."""
-    heartbeat: tuple[str, timedelta] | None = None
+    heartbeat: tuple[str | None, timedelta] | None = None
     """Where the heartbeat goes, and how often; None: nowhere."""
     github: tuple[str, SecretStr] | None = None
     """Where what was changed is asked for, and the token to read with."""
@@ -112,6 +112,11 @@ class Setting:
     """How long and how much of what came in is kept, in bytes; None: nothing."""
     alertmanagers: tuple[Address, ...] = ()
     """Those that are asked what is true there: members of one cluster, or several."""
+
+    dead_man: tuple[str, str, timedelta] | None = None
+    """Channel and topic of the dead man's switch, and how long after the last beat it calls; None: there is none."""
+    hooks: str | None = None
+    """Address below which answers from phones are taken; None without `service.public_url`."""
 
     def beats(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels is the Watchdog."""

@@ -57,6 +57,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |
 | `served` | zset lane by time | for ever | unserved: when a replica last said that it serves a lane |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
+| `answer:<hash>` | string JSON | 25 hours | answer_tokens: what a token of a page on a phone allows |
 | `ticket:<name>` | string JSON | history | tickets: how a ticket was last seen at its vendor |
 | `fence` | string | for ever | a duplicate's proof of durability on a server without fsync |
 """

@@ -18,6 +18,7 @@ from receiver.pipeline.history import History
 from receiver.pipeline.incident_cache import IncidentCache
 from receiver.pipeline.intake import Intake
 from receiver.pipeline.pager_news import PagerNews
+from receiver.pipeline.phone_answers import PhoneAnswers
 from receiver.pipeline.refused_notifications import RefusedNotifications
 from receiver.pipeline.reports import Reports
 from receiver.pipeline.respond import Respond
@@ -69,6 +70,7 @@ class Doors:
     respond: Respond
     calls: Calls
     pager_news: PagerNews
+    phone_answers: PhoneAnswers
     slack_desk: Desk
     slack_commands: SlackCommands
     slack_clicks: SlackClicks

@@ -22,6 +22,7 @@ from receiver.web.operations import Operation, incident_operations, offer
 from receiver.web.packing import packing
 from receiver.web.pagerduty import PagerDutyDoor
 from receiver.web.pages import Pages
+from receiver.web.phone_hooks import PhoneHooks
 from receiver.web.probes import Probes
 from receiver.web.reloading import Reloading
 from receiver.web.report_api import ReportApi, report_operations
@@ -55,6 +56,8 @@ def build(doors: Doors) -> web.Application:
     for name in ("commands", "interactions", "events"):
         for path in (f"/slack/{name}", f"/slack/{name}/"):
             add(path, getattr(slack, name), expect_handler=expect)
+    hooks = PhoneHooks(doors)
+    add("/hooks/ntfy", hooks.ntfy, expect_handler=expect)
     get("/healthz", probes.healthz)
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)

@@ -56,7 +56,7 @@ def test_discover_finds_every_kind_of_the_reference() -> None:
     kinds = discover()
     assert set(kinds) >= {
         "pagerduty", "slack", "webhook", "log", "statuspage", "jira", "confluence", "email", "apprise",
-        "grafana",
+        "grafana", "ntfy",
     }  # fmt: skip
     # What is no HTTP has its own terms, and its own test that speaks them (email, log).
     assert set(kinds) - set(REMOTE) == {"email", "log"}
@@ -86,12 +86,13 @@ async def test_the_same_notice_twice_is_the_same_thing_to_the_vendor(wired: Wire
     assert wired.vendor.seen == (2 if wired.blunt else 1)
 
 
+PAGERS = ("ntfy", "pagerduty")
 BROKEN = ["", "{", "null", "[]", '"ok"', "<html>Sign in</html>", '{"ok": 1, "id": {}}', "[" * 9999]
 
 
 def meant(status: int, kind: str, *, blunt: bool) -> tuple[str, bool, bool]:
     """Return reason, permanent and ambiguous of a status that is no 2xx."""
-    if kind == "pagerduty" and 400 < status < 500 and status not in (408, 413, 429):
+    if kind in PAGERS and 400 < status < 500 and status not in (408, 413, 429):
         # Its own refusal is a 400: what a proxy says is no reason to give a page up.
         return "auth" if status in (401, 403, 404) else "bad_answer", False, False
     if blunt or status >= 500:

@@ -53,6 +53,13 @@ REFERENCE: list[dict[str, Any]] = [
     {"kind": "email", "smtp_url": "smtp://user:s3cr3t-1@localhost:25", "from": "incidents@stratum.ai"},
     {"kind": "apprise", "urls": ["json://localhost/s3cr3t-1"]},
     {"kind": "webhook", "url": "https://hooks.example.com/s3cr3t-1", "secret": "s3cr3t-2"},
+    {
+        "kind": "ntfy",
+        "url": "https://ntfy.example.com",
+        "token": "s3cr3t-1",
+        "answers": "subscribe",
+        "content": "full",
+    },
     {"kind": "log"},
 ]
 

@@ -311,7 +311,7 @@ CONFIGURATION: list[Row] = [
         "executives: {people: [vp-eng, cto, ceo]}",
         "executives: {people: [vp-eng, cto, ceo], person: cto}",
         {
-            "contacts.executives: must name one target (write exactly one of schedule, person and people)": "{",
+            "contacts.executives: must name one target (write one of schedule, person, people and service)": "{",
         },
     ),
     (

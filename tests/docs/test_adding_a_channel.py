@@ -36,11 +36,11 @@ globals().update(CONTRACT)
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The channel of the page, as if its file lay among the others."""
-    (tmp_path / "ntfy.py").write_text(BLOCKS["ntfy.py"])
+    (tmp_path / "splunkoncall.py").write_text(BLOCKS["splunkoncall.py"])
     monkeypatch.setattr(receiver.channels, "__path__", [*receiver.channels.__path__, str(tmp_path)])
-    assert discover()["ntfy"].__name__ == "Ntfy"
-    yield sys.modules["receiver.channels.ntfy"]
-    del sys.modules["receiver.channels.ntfy"]
+    assert discover()["splunkoncall"].__name__ == "SplunkOnCall"
+    yield sys.modules["receiver.channels.splunkoncall"]
+    del sys.modules["receiver.channels.splunkoncall"]
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def wired(names: dict[str, Any], site: Site, http: Http, monkeypatch: pytest.Mon
         return made
 
     monkeypatch.setattr(contract, "wire", wire)
-    return wire("ntfy", site, http)
+    return wire("splunkoncall", site, http)
 
 
 @pytest.fixture
@@ -99,16 +99,16 @@ def test_the_whole_contract_is_asked() -> None:
 
 def test_the_configuration_of_the_page_loads(module: ModuleType) -> None:
     config = load_text(BLOCKS["with-the-channel"] + "severities: {SEV-1: {notify: []}}\n", "page.yaml", {}, Path())
-    assert (config.channels["phones"].kind, config.off) == ("ntfy", {})
-    assert all(field.description for name, field in module.NtfySettings.model_fields.items() if name != "kind")
+    assert (config.channels["oncall"].kind, config.off) == ("splunkoncall", {"oncall": "api_key is empty"})
+    assert all(field.description for name, field in module.SplunkOnCallSettings.model_fields.items() if name != "kind")
 
 
 def test_it_is_written_as_the_others_are(tmp_path: Path, root: Path) -> None:
-    (tmp_path / "ntfy.py").write_text(BLOCKS["ntfy.py"])
+    (tmp_path / "splunkoncall.py").write_text(BLOCKS["splunkoncall.py"])
     ruff = [sys.executable, "-m", "ruff"]
     for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(
-            [*ruff, *command, "--config", str(root / "pyproject.toml"), str(tmp_path / "ntfy.py")],
+            [*ruff, *command, "--config", str(root / "pyproject.toml"), str(tmp_path / "splunkoncall.py")],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

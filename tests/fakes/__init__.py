@@ -6,6 +6,7 @@ from tests.fakes.confluence import FakeConfluence
 from tests.fakes.grafana import FakeGrafana
 from tests.fakes.hook import FakeHook
 from tests.fakes.jira import FakeJira
+from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.fakes.statuspage import FakeStatuspage
@@ -17,6 +18,7 @@ __all__ = [
     "FakeGrafana",
     "FakeHook",
     "FakeJira",
+    "FakeNtfy",
     "FakePagerDuty",
     "FakeSlack",
     "FakeStatuspage",

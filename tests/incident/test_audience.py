@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.incident.audience import (
-    KEY_LIMIT,
     Policy,
     Unreached,
     asked,
     destination,
     episode_of,
     informed,
-    page_key,
     pagers_of,
     pages,
 )
+from receiver.incident.page_keys import KEY_LIMIT, page_key
 from receiver.model.incident import Page
 from receiver.model.oncall import Person
 from tests.incident.given import DIRECTORY, KEYS, NOW, POLICY, Store, alert, part, policy

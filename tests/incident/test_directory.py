@@ -85,5 +85,5 @@ def test_an_address_is_found_by_the_name_then_by_the_kind_of_a_channel_and_stays
 
 @pytest.mark.parametrize("value", [{}, {"person": "a", "schedule": "b"}, {"person": "a", "people": ["b"]}])
 def test_a_contact_names_exactly_one_target(value: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="exactly one of schedule, person and people"):
+    with pytest.raises(ValidationError, match="one of schedule, person, people and service"):
         Contact.model_validate(value)

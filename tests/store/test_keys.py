@@ -17,6 +17,7 @@ from receiver.model.severity import Severity
 from receiver.model.ticket import Progress, Ticket
 from receiver.model.unknown import Unsure
 from receiver.store import keys
+from receiver.store.answer_tokens import AnswerToken
 from receiver.store.pace import Pace
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
@@ -85,6 +86,7 @@ async def busy(world: World) -> None:
         await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
     await world.one.due.refuse({"at": "now"}, 0, [])
     await world.one.tickets.seen.seen("tickets", Ticket(key="OPS-1", uid="x", progress=Progress.NEW))
+    await world.one.phone_answers.tokens.keep({"token": AnswerToken("uid", "push", "key", "alice", "acknowledge", 0)})
     await world.one.due.probe()
     await world.one.connection.confirm()
     recovery = world.one.work.recovery

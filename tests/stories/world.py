@@ -162,9 +162,13 @@ class World:
             await self.replica(**env)
         return self
 
+    def configuration(self, **env: Any) -> Config:
+        """Return what its replicas are configured with."""
+        return reference(self.site.url, **env)
+
     async def replica(self, *, paced: bool = False, **env: Any) -> Replica:
         """Start one more replica."""
-        made = Replica(reference(self.site.url, **env), url=self.store, clock=self.clock)
+        made = Replica(self.configuration(**env), url=self.store, clock=self.clock)
         if not paced:
             made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
         made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside

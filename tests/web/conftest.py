@@ -49,6 +49,7 @@ class House:
             unknowns=replica.unknowns,
             history=replica.history,
             pager_news=replica.pager_news,
+            phone_answers=replica.phone_answers,
             trying=replica.trying,
             reports=replica.reports,
             archiving=replica.archiving,

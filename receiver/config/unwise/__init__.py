@@ -9,7 +9,7 @@ from itertools import chain
 from receiver.config.document import Document
 from receiver.config.draft import Draft
 from receiver.config.problems import Problem
-from receiver.config.unwise import escalations, names, pagers, patterns, reach, shifts
+from receiver.config.unwise import escalations, names, pagers, patterns, phones, reach, shifts
 from receiver.triage.advice import advice
 from receiver.triage.compared import compared
 from receiver.triage.rules_file import RulesSettings
@@ -28,5 +28,6 @@ def in_config(draft: Draft, now: datetime) -> Iterator[Problem]:
     yield from names.unwise(draft)
     yield from reach.unwise(draft)
     yield from pagers.unwise(draft)
+    yield from phones.unwise(draft)
     yield from escalations.unwise(draft)
     yield from shifts.unwise(draft, now)

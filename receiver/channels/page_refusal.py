@@ -1,0 +1,21 @@
+"""What a 4xx of a pager means: only its own refusal is a reason to give a page up."""
+
+from __future__ import annotations
+
+from receiver.channels.error import DeliveryError
+
+REFUSED = (400, 413)
+"""What is refused for good."""
+
+
+def page_refusal(error: DeliveryError, status: int) -> DeliveryError:
+    """Return `error` as a pager means `status`: what it has not refused itself is tried on, for it may be a page.
+
+    Its refusal is a 400, whatever is wrong with the message, and what is too large stays so. Any other 4xx is the word
+    of a proxy, or of whatever else answers there today; of them 401, 403 and 404 say that the key is refused, which the
+    operators are told.
+    """
+    if status in REFUSED or not error.permanent:
+        return error
+    refused = error.reason == "auth" or status == 404
+    return DeliveryError("auth" if refused else "bad_answer", error.detail)

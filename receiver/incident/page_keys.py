@@ -1,0 +1,30 @@
+"""The keys by which vendors know pages: the same page has the same key, whichever replica makes it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+KEY_LIMIT = 255
+"""Characters of a deduplication key at PagerDuty (contract, Events v2)."""
+PAGERDUTY = "pagerduty"
+
+
+def page_key(namespace: str, key: str, episode: int, person: str, number: int) -> str:
+    """Return the vendor's deduplication key of the `number`th notification of one person.
+
+    It needs no store, so that two replicas and the emergency path make the same one.
+    """
+    text = f"{namespace}/{key}/{episode}/{person}/{number}"
+    return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
+
+
+def rule_key(base: str, pagers: Iterable[tuple[str, str]], channel: str, step: int, number: int) -> str:
+    """Return the key of a page that a personal rule makes: of each channel, step and round another one.
+
+    PagerDuty's keys keep their form, so that it takes a later call for the same page.
+    """
+    if dict(pagers).get(channel) == PAGERDUTY:
+        return base
+    text = f"{base}/{channel}/{step + 1}/{number + 1}"
+    return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
