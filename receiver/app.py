@@ -19,6 +19,9 @@ from receiver.config.address import split_listen
 from receiver.config.reloaded import Reloaded
 from receiver.config.rules import PACKAGED
 from receiver.config.sections import Scope
+from receiver.model.alert import Notification
+from receiver.model.event import Event
+from receiver.model.incident import Incident
 from receiver.reload import Reloader
 from receiver.replica import Replica
 from receiver.store.embedded import EmbeddedStore
@@ -231,6 +234,8 @@ async def _serve(
     source: Callable[[], Config] | None,
 ) -> None:
     service = Service(Replica(config, url=url, embedded=embedded), source)
+    for model in (Notification, Incident, Event):
+        model.model_rebuild()  # built now, so that the first page does not wait for it
     # A notification of ten thousand alerts makes a hundred thousand objects, none of them garbage: looking for garbage
     # all the while doubles the time to read it.
     gc.freeze()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-
-from icalendar import Calendar, Event
+from typing import TYPE_CHECKING
 
 from receiver.incident.schedule import Reason, Roster, Shift
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=90)
 TYPE = "text/calendar"
@@ -26,6 +28,8 @@ def calendar_of(schedule: str, roster: Roster, names: Mapping[str, str], now: da
     A shift keeps its UID while it begins at the same moment. `names` says how people are called; `realm` tells this
     installation's calendars from those of others.
     """
+    from icalendar import Calendar  # noqa: PLC0415  (a twentieth of the start, for whom no calendar is asked for)
+
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", "-//receiver//on call//EN")
@@ -38,6 +42,8 @@ def calendar_of(schedule: str, roster: Roster, names: Mapping[str, str], now: da
 
 
 def _event(schedule: str, shift: Shift, names: Mapping[str, str], now: datetime, realm: str) -> Event:
+    from icalendar import Event  # noqa: PLC0415
+
     event = Event()
     begins = shift.since or now - BACK
     told = f"{realm}\n{schedule}\n{shift.since.isoformat() if shift.since else 'before'}"

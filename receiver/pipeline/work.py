@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -34,6 +34,7 @@ from receiver.pipeline.unstored_steps import UnstoredSteps
 from receiver.store.bulkhead import Lane
 from receiver.store.bulkhead import lane as using
 from receiver.store.change import Committed, Stale
+from receiver.store.claimed import uid_of
 from receiver.store.conditions import StoreFull
 from receiver.store.connection import IncidentUnreadable, StoreAway
 from receiver.store.due import Beat, Claimed, Due
@@ -49,6 +50,12 @@ REFRESH = 1.0
 """Seconds between two looks for urgent incidents that others have changed: they may be paged without the store."""
 FETCH = 200
 """Leased rows that are read in one round trip, of as many commits as have waited."""
+TIMERS_CLAIMED = 200
+"""Timers that are claimed at once."""
+TIMERS_AT_ONCE = 16
+"""Incidents whose timers run at the same time."""
+APART = ("held ", "sys ")
+"""How timers begin that are of no incident."""
 FETCH_AGAIN = 0.2
 """Seconds until leased rows are read again after this process was too busy to."""
 
@@ -352,15 +359,30 @@ class Work:
         return row.to.paging and "sent" not in row.memory and self.snapshots.get(row.uid) is not None
 
     async def _timers(self) -> None:
+        # As long as something is due, and those of different incidents side by side: their reads and commits share
+        # round trips. One after the other, 50 in a beat, a replica did 60 to 180 a second.
         try:
-            for member in await self.due.claim_timers(to_ms(self.clock.now())):
+            while not self._stopping.is_set():
+                members = await self.due.claim_timers(to_ms(self.clock.now()), TIMERS_CLAIMED)
+                groups: dict[str, list[str]] = {}
+                for member in members:
+                    groups.setdefault(member if member.startswith(APART) else uid_of(member), []).append(member)
+                waiting = iter(groups.values())
+                await asyncio.gather(*(self._turns(waiting) for _ in range(min(TIMERS_AT_ONCE, len(groups)))))
+                if len(members) < TIMERS_CLAIMED:
+                    return
+        finally:
+            self._timing = False
+
+    async def _turns(self, waiting: Iterator[list[str]]) -> None:
+        for members in waiting:
+            # Of one incident one after the other: each is decided on what the one before has written.
+            for member in members:
                 # One that cannot be done comes back with its lease, and keeps nobody else from being called.
                 try:
                     await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
                 except StoreFull as condition:
                     self.monitor.failed(condition)
-        finally:
-            self._timing = False
 
     async def _turn(self, member: str) -> None:
         first, second = member.split(" ", 1)
