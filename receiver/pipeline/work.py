@@ -229,12 +229,11 @@ class Work:
                 if not self._timing and not self.steps.recording:
                     self._timing = True
                     self.spawn("timers", self._timers)
-            elif (
-                lane not in self._claiming
-                and self.pool.free(lane) > 0
-                and not (self.unstored.settling and self._pages(lane))
-            ):
+            elif lane not in self._claiming and self._may_claim(lane):
                 await self._claim(lane)
+
+    def _may_claim(self, lane: str) -> bool:
+        return self.pool.free(lane) > 0 and not (self.unstored.settling and self._pages(lane))
 
     async def load(self) -> None:
         """Read the open incidents, as far as that is quickly done, and set the timers of the service itself."""
