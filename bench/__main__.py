@@ -4,7 +4,8 @@
 the service with many open incidents instead (bench/growth.py). Each round measures the variants one after another; a
 line prints the median of the rounds' ratios and their span.
 
-`--throttled` and `--soak` run long measurements of real replicas instead, which exit 1 when a promise is broken.
+`--storm` and `--loop` measure a storm and what is due at once, and exit with 1 when a goal is missed. `--throttled` and
+`--soak` run long measurements of real replicas instead, which exit 1 when a promise is broken.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import argparse
 import asyncio
 import json
 import statistics
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import growth, oncall, review, rules, soak, throttled, webhook_cost
+from bench import due_work, growth, oncall, review, rules, soak, storm, throttled, webhook_cost
 
 ROUNDS = 3
+ALERTMANAGER = "alertmanager"
 
 
 def show(name: str, pairs: list[tuple[float, float]]) -> None:
@@ -39,17 +43,44 @@ def plain(found: argparse.Namespace) -> int:
 
 def webhooks(found: argparse.Namespace) -> int:
     """Run the table of webhooks and return 1 when a goal was missed."""
-    rows = asyncio.run(webhook_cost.main(checkout_of(found)))
-    if found.json:
-        found.json.write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n")
+    checkout, beside = checkout_of(found), found.peers == ALERTMANAGER
+    rows = asyncio.run(webhook_cost.main(checkout, peers=beside, profile=found.profile))
+    keep(found, {"rows": [vars(row) for row in rows]})
     missed = [row.name for row in rows if not row.met]
     print(f"missed: {', '.join(missed)}" if missed else "every goal met")
     return 1 if missed else 0
 
 
+def keep(found: argparse.Namespace, figures: dict[str, object]) -> None:
+    """Write figures as JSON where that was asked for, with the date and the commit that was measured."""
+    if found.json:
+        asked = ["git", "-C", str(checkout_of(found)), "rev-parse", "--short", "HEAD"]
+        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+        head = {"date": datetime.now(UTC).date().isoformat(), "commit": said or None}
+        found.json.write_text(json.dumps(head | figures, indent=1) + "\n")
+
+
+def one(found: argparse.Namespace) -> int:
+    """Run the storm or the loop, and return 1 when a goal was missed."""
+    which = storm if found.storm else due_work
+    figures = asyncio.run(which.main(checkout_of(found)))
+    keep(found, dict(figures))
+    print("every goal met" if which.met(figures) else "a goal was missed")
+    return 0 if which.met(figures) else 1
+
+
 def checkout_of(found: argparse.Namespace) -> Path:
     """Return the folder whose service is measured."""
     return found.checkout.absolute() if found.checkout else growth.HERE.parent
+
+
+def peers(text: str) -> int | str:
+    """Return what `--peers` says. Raises ValueError."""
+    if text.lower() == ALERTMANAGER:
+        return ALERTMANAGER
+    if text not in ("1", "2"):
+        raise ValueError(text)
+    return int(text)
 
 
 def arguments() -> argparse.Namespace:
@@ -58,13 +89,19 @@ def arguments() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--throttled", action="store_true", help="replicas that get a part of a core")
     which.add_argument("--growth", action="store_true", help="with 100 and 10,000 open incidents")
+    which.add_argument("--storm", action="store_true", help="5,000 groups in a minute from two Alertmanagers")
+    which.add_argument("--loop", action="store_true", help="timers and deliveries that are due at once")
     which.add_argument("--webhooks", action="store_true", help="the table of what webhooks cost alone")
     which.add_argument("--soak", action="store_true", help="a steady load beside a busy loop")
     parser.add_argument("--minutes", type=float, help="of one throttled run (5), or of the soak (60)")
     parser.add_argument("--runs", type=int, default=1, help="of each throttled case")
     parser.add_argument("--share", type=float, help="that part of a core alone, at --rate; 1: not throttled")
     parser.add_argument("--severe-each", type=int, default=20, help="one throttled group of so many is SEV-1")
-    parser.add_argument("--peers", type=int, default=1, choices=(1, 2), help="Alertmanagers that send each group")
+    parser.add_argument(
+        "--peers", type=peers, default=1,
+        help="Alertmanagers that send each throttled group (1, 2); `alertmanager`: measure it beside the webhooks",
+    )  # fmt: skip
+    parser.add_argument("--profile", type=Path, help="write a flame graph of the service to this file (py-spy)")
     parser.add_argument("--period", type=float, default=0.1, help="seconds of one cycle of stopping and going on")
     parser.add_argument("--replicas", type=int, default=1, choices=(1, 2), help="two share a store of their own")
     parser.add_argument("--rate", type=float, help="groups a second: of --share (12), of the soak (3)")
@@ -88,4 +125,6 @@ if __name__ == "__main__":
         sys.exit(throttled.run(asked))
     if asked.soak:
         sys.exit(soak.run(asked))
+    if asked.storm or asked.loop:
+        sys.exit(one(asked))
     sys.exit(webhooks(asked) if asked.webhooks else plain(asked))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,8 @@ import aiohttp
 
 from bench.reading import TICKS, free_port
 
+COMPILED = Path(tempfile.gettempdir()) / f"receiver-bench-{os.getuid()}"
+"""Where Python's compiled modules are kept from one run to the next."""
 TOKEN = "bench-ingest-7b1f0c52e9d84a6fb3c1d0e2a4958677"
 BARE = """
 import sys, uvloop
@@ -59,7 +63,7 @@ sys.exit(main())
 CONFIG = """
 auth: {{tokens: [{{name: alertmanager, token: {token}, scopes: [ingest]}}]}}
 severity_rules: severity-rules.yaml
-ingest: {{storm: {{incidents: 1000000, within: 1m}}}}
+ingest: {{storm: {{incidents: {storm}, within: 1m}}}}
 severities:
   SEV-1: {{title: Critical, respond_within: 15m, page: [on-call]}}
   SEV-2: {{title: Major, respond_within: 15m}}
@@ -81,28 +85,37 @@ class Server:
         self.log = folder / f"{self.port}.log"
         env = {**os.environ, "RECEIVER_DATA_DIR": str(folder / "data"), "RECEIVER_LOG_LEVEL": "info"}
         env |= {"PYTHONPATH": str(checkout)} if checkout else {}
+        # An installed package has its modules compiled; so they are here from the second start on.
+        env |= {"PYTHONPYCACHEPREFIX": str(COMPILED), "PYTHONDONTWRITEBYTECODE": ""}
         line = [word.replace("{port}", str(self.port)) for word in command]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(line, env=env, stderr=log, cwd=folder)
 
     def cpu(self) -> float:
         """Return seconds of CPU so far, those of its children included: the embedded store is one."""
+        return self._cpu(own=True)
+
+    def children_cpu(self) -> float:
+        """Return the seconds of its children alone."""
+        return self._cpu(own=False)
+
+    def _cpu(self, *, own: bool) -> float:
         total = 0.0
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            if self.process.pid in (int(stat.parent.name), int(fields[1])):
+            if self.process.pid == int(fields[1]) or (own and self.process.pid == int(stat.parent.name)):
                 total += (int(fields[11]) + int(fields[12])) / TICKS
         return total
 
-    async def ready(self, client: aiohttp.ClientSession) -> float:
+    async def ready(self, client: aiohttp.ClientSession, path: str = "/healthz") -> float:
         """Return after how many seconds it answered."""
         began = time.monotonic()
         while time.monotonic() - began < 60:
             try:
-                async with client.get(f"{self.url}/healthz"):
+                async with client.get(f"{self.url}{path}"):
                     return time.monotonic() - began
             except aiohttp.ClientError:
                 await asyncio.sleep(0.01)
@@ -124,9 +137,28 @@ def vendor(folder: Path) -> Server:
     return Server([sys.executable, "-c", VENDOR, "{port}"], folder)
 
 
-def service(folder: Path, checkout: Path, vendor_port: int) -> Server:
-    """Return the service of `checkout` with a token, its log at info, and the embedded store that syncs each write."""
+def service(
+    folder: Path, checkout: Path, vendor_port: int, *, storm: int = 1_000_000, redis_url: str | None = None
+) -> Server:
+    """Return the service of `checkout` with a token, its log at info, and the embedded store that syncs each write.
+
+    `storm`: incidents in a minute that are one; `redis_url`: another store.
+    """
     (folder / "severity-rules.yaml").write_text((checkout / "config" / "severity-rules.yaml").read_text())
-    (folder / "receiver.yaml").write_text(CONFIG.format(token=TOKEN, vendor=vendor_port))
+    (folder / "receiver.yaml").write_text(CONFIG.format(token=TOKEN, vendor=vendor_port, storm=storm))
     command = ["serve", "--config", "receiver.yaml", "--listen", "127.0.0.1:{port}"]
+    command += ["--redis", redis_url] if redis_url else []
     return Server([sys.executable, "-c", SERVICE, *command], folder, checkout)
+
+
+def alertmanager(folder: Path) -> Server | None:
+    """Return Debian's Alertmanager, which only keeps alerts in memory; None where it is not installed."""
+    program = shutil.which("prometheus-alertmanager")
+    if program is None:
+        return None
+    (folder / "alertmanager.yaml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    command = [
+        program, "--config.file=alertmanager.yaml", f"--storage.path={folder / 'alertmanager'}",
+        "--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=error",
+    ]  # fmt: skip
+    return Server(command, folder)

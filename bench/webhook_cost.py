@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +43,10 @@ class Row:
     ratios: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
     """Microseconds of CPU of a request."""
+    stored: list[float] = field(default_factory=list)
+    """Of these, those of the store."""
+    peers: list[float] = field(default_factory=list)
+    """Microseconds of CPU that Alertmanager takes for the same alerts, where it was asked for."""
 
     @property
     def met(self) -> bool:
@@ -94,7 +100,24 @@ CASES = (
 """The goals of issue "Fast", in CPU of the bare handler of the same bodies."""
 
 
-async def load(client: aiohttp.ClientSession, server: Server, bodies: Bodies, seconds: float) -> tuple[int, float]:
+def _as_prometheus(bodies: Bodies) -> Bodies:
+    # The same alerts as Prometheus posts them to Alertmanager.
+    names = ("labels", "annotations", "startsAt", "generatorURL")
+
+    def made(number: int) -> bytes:
+        alerts = json.loads(bodies(number))["alerts"]
+        return json.dumps([{name: alert[name] for name in names} for alert in alerts]).encode()
+
+    return made
+
+
+async def load(
+    client: aiohttp.ClientSession,
+    server: Server,
+    bodies: Bodies,
+    seconds: float,
+    path: str = "/webhooks/alertmanager",
+) -> tuple[int, float]:
     """Return how many requests were answered with 200 and their CPU in seconds, on connections that never wait."""
     end, cpu = time.monotonic() + seconds, server.cpu()
     numbers: Iterator[int] = iter(range(10**9))
@@ -103,7 +126,7 @@ async def load(client: aiohttp.ClientSession, server: Server, bodies: Bodies, se
     async def one() -> None:
         nonlocal count
         while time.monotonic() < end:
-            url = f"{server.url}/webhooks/alertmanager"
+            url = f"{server.url}{path}"
             async with client.post(url, data=bodies(next(numbers)), headers=HEADERS) as answer:
                 if answer.status != 200:
                     raise SystemExit(f"{answer.status}: {await answer.text()}")
@@ -132,26 +155,35 @@ async def triggered(client: aiohttp.ClientSession, vendor: Server) -> int:
         return int(await answer.json())
 
 
-async def measure(client: aiohttp.ClientSession, case: Case, bare: Server, mine: Server, vendor: Server) -> Row:
+async def measure(
+    client: aiohttp.ClientSession, case: Case, bare: Server, mine: Server, vendor: Server, peer: Server | None
+) -> Row:
     """Return the row of a case."""
     row = Row(case.name, case.goal)
     for turn in range(ROUNDS):
         await send(client, mine, case.before(turn))
         bodies = case.bodies(turn)
         asked, cost = await load(client, bare, bodies, SECONDS / 2)
-        before, pages = mine.cpu(), await triggered(client, vendor)
+        if peer is not None:
+            put, used = await load(client, peer, _as_prometheus(bodies), SECONDS / 2, "/api/v2/alerts")
+            row.peers.append(used / put * 1e6)
+        before, stored, pages = mine.cpu(), mine.children_cpu(), await triggered(client, vendor)
         count, took = await load(client, mine, bodies, SECONDS)
         if case.pages:
             while await triggered(client, vendor) < pages + count:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             took = mine.cpu() - before
         row.costs.append(took / count * 1e6)
+        row.stored.append((mine.children_cpu() - stored) / count * 1e6)
         row.ratios.append((took / count) / (cost / asked))
     return row
 
 
-async def main(checkout: Path) -> list[Row]:
-    """Measure every case, print the table, and return its rows."""
+async def main(checkout: Path, *, peers: bool = False, profile: Path | None = None) -> list[Row]:
+    """Measure every case, print the table, and return its rows.
+
+    `peers`: with Alertmanager beside it; `profile`: the file for a flame graph of the service.
+    """
     print(f"{'CPU of a request / of a bare handler':40} median  [span of {ROUNDS}]      goal      us", flush=True)
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -159,22 +191,55 @@ async def main(checkout: Path) -> list[Row]:
         started = [servers.bare(folder), servers.vendor(folder)]
         started.append(servers.service(folder, checkout, started[1].port))
         bare, vendor, mine = started
+        peer = servers.alertmanager(folder) if peers else None
+        if peers and peer is None:
+            raise SystemExit("--peers alertmanager: prometheus-alertmanager is not installed")
+        started += [peer] if peer is not None else []
+        profiler = _profiler(profile, mine) if profile is not None else None
         try:
             async with aiohttp.ClientSession() as client:
                 up = [await server.ready(client) for server in (bare, vendor, mine)]
+                if peer is not None:
+                    await peer.ready(client, "/-/ready")
                 await asyncio.sleep(1)
                 row = Row("memory at rest in MB", 85.0, [resident(mine.process.pid)])
                 show(row)
                 rows.append(row)
                 for case in CASES:
-                    rows.append(await measure(client, case, bare, mine, vendor))
+                    rows.append(await measure(client, case, bare, mine, vendor, peer))
                     show(rows[-1])
                 rows.append(await start(client, folder, checkout, vendor, up[0]))
                 show(rows[-1])
         finally:
             for server in started:
                 server.end()
+            if profiler is not None:
+                profiler.wait(60)
+    replicas(rows)
     return rows
+
+
+def _profiler(file: Path, server: Server) -> subprocess.Popen[bytes]:
+    # It looks on until the service ends, and writes then.
+    program = shutil.which("py-spy")
+    if program is None:
+        raise SystemExit("--profile: py-spy is not installed (pip install py-spy)")
+    command = [program, "record", "--rate", "200", "--output", str(file.absolute()), "--pid", str(server.process.pid)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def replicas(rows: Sequence[Row]) -> None:
+    """Print what replicas with a core each take in a second: computed from the CPU of a request, and so marked.
+
+    Each replica adds its own core; the store, which has one thread, is the limit of all of them.
+    """
+    print(f"\n{'requests a second, COMPUTED':40} {'1 replica':>10} {'2':>10} {'4':>10} {'store at most':>14}")
+    for row in rows:
+        if row.stored:
+            cost, store = statistics.median(row.costs), max(statistics.median(row.stored), 1.0)
+            one, most = 1e6 / max(cost - store, 1.0), 1e6 / store
+            print(f"{row.name:40} " + " ".join(f"{min(count * one, most):10.0f}" for count in (1, 2, 4)), end="")
+            print(f" {most:14.0f}")
 
 
 async def start(client: aiohttp.ClientSession, folder: Path, checkout: Path, vendor: Server, first: float) -> Row:
@@ -199,4 +264,5 @@ def show(row: Row) -> None:
     span = f"[{min(row.ratios):.2f}-{max(row.ratios):.2f}]"
     goal = "" if row.goal is None else f"<= {row.goal:g}{'' if row.met else '  missed'}"
     cost = f"{statistics.median(row.costs):8.0f}" if row.costs else ""
-    print(f"{row.name:40} {statistics.median(row.ratios):6.2f}  {span:16} {goal:15} {cost}", flush=True)
+    peer = f"   Alertmanager {statistics.median(row.peers):.0f} us" if row.peers else ""
+    print(f"{row.name:40} {statistics.median(row.ratios):6.2f}  {span:16} {goal:15} {cost}{peer}", flush=True)

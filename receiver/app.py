@@ -21,6 +21,9 @@ from receiver.config.reloaded import Reloaded
 from receiver.config.rules import PACKAGED
 from receiver.config.sections import Scope
 from receiver.config.token_strength import SHORTEST, short_names
+from receiver.model.alert import Notification
+from receiver.model.event import Event
+from receiver.model.incident import Incident
 from receiver.reload import Reloader
 from receiver.replica import Replica
 from receiver.store.conditions import StoreUnsupported
@@ -238,6 +241,8 @@ async def _serve(
     source: Callable[[], Config] | None,
 ) -> None:
     service = Service(Replica(config, url=store, embedded=embedded), source)
+    for model in (Notification, Incident, Event):
+        model.model_rebuild()  # built now, so that the first page does not wait for it
     # A notification of ten thousand alerts makes a hundred thousand objects, none of them garbage: looking for garbage
     # all the while doubles the time to read it.
     gc.freeze()

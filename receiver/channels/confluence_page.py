@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from functools import cache
+from typing import TYPE_CHECKING
 
 from receiver.channels.text import clean, cut, href
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 SOURCE_LIMIT = 100_000
 """Characters of Markdown; a longer document is cut and says so."""
@@ -21,8 +24,14 @@ _PLAIN = frozenset(
     {"p", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "strong", "em", "s"}
     | {f"h{level}" for level in range(1, 7)}
 )
-# An address in angle brackets may be foreign text: only a link that was written as one is one.
-_READER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("autolink")
+
+
+@cache
+def _reader() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # noqa: PLC0415  (loaded with the first page that is written)
+
+    # An address in angle brackets may be foreign text: only a link that was written as one is one.
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("autolink")
 
 
 def storage(markdown: str) -> str:
@@ -31,7 +40,7 @@ def storage(markdown: str) -> str:
     if len(markdown) > SOURCE_LIMIT:
         text = text.rpartition("\n")[0] or text
         text += "\n\nThis document was too long: its rest is left out."
-    return _rendered(_READER.parse(text))
+    return _rendered(_reader().parse(text))
 
 
 def title_of(text: str, key: str) -> str:

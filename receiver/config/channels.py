@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any
 
-from receiver.channels import discover
+from receiver.channels import Kinds, discover
 from receiver.channels.base import Channel, ChannelSettings, Http
 from receiver.config import secrets
 from receiver.config.document import Document
 from receiver.config.problems import Problem, nearest, one_of
 from receiver.config.validation import validate
-
-Kinds = dict[str, type[Channel[Any]]]
 
 
 def read_channels(

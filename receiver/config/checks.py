@@ -150,17 +150,17 @@ def _runbooks(draft: Draft) -> Iterator[Problem]:
 def _addresses(draft: Draft) -> Iterator[Problem]:
     # Read from what was written: a misspelt `name` is an address too, and the person is not right without it.
     people = draft.raw.get("people")
-    known = {*draft.names("channels"), *discover(), "name", "timezone", "vacations"}
     for key in people if isinstance(people, dict) else ():
         for road in _misspelt(draft, key):
-            hint = one_of(road, known)
+            hint = one_of(road, {*draft.names("channels"), *discover(), "name", "timezone", "vacations"})
             yield draft.document.problem(("people", key, road), "no channel has this name or kind", hint, at_key=True)
 
 
 def _misspelt(draft: Draft, person: str) -> list[str]:
     written = draft.raw.get("people", {}).get(person)
-    roads = {*draft.names("channels"), *discover(), *Person.model_fields}
-    return [road for road in written if road not in roads] if isinstance(written, dict) else []
+    roads, kinds = {*draft.names("channels"), *Person.model_fields}, discover()
+    unknown = [road for road in written if road not in roads] if isinstance(written, dict) else []
+    return [road for road in unknown if road not in kinds]
 
 
 def _words(draft: Draft) -> Iterator[Problem]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Annotated, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jinja2
-import jinja2.meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import AfterValidator
 
 from receiver.incident.title import LIMIT, Named
 from receiver.model.alert_text import middle_cut
 from receiver.model.settings import Settings
 from receiver.model.severity import Severity
+
+if TYPE_CHECKING:
+    import jinja2
 
 EXAMPLE = Named(
     "KubePodCrashLooping",
@@ -32,11 +32,20 @@ NAMES = (
     "alertname", "summary", "description", "values", "labels", "annotations", "severity", "firing", "mark", "title",
 )  # fmt: skip
 """What a template may use; `title` is what the incident is called without one, `mark` tells groups of alerts apart."""
-_SANDBOX = ImmutableSandboxedEnvironment(autoescape=False, undefined=jinja2.ChainableUndefined)
+
+
+@cache
+def _sandbox() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415  (not loaded where no template is configured)
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    return ImmutableSandboxedEnvironment(autoescape=False, undefined=jinja2.ChainableUndefined)
 
 
 def _check_title(text: str | None) -> str | None:
     if text:
+        import jinja2  # noqa: PLC0415
+
         try:
             unknown = _unknown(text)
             if unknown is not None:
@@ -61,6 +70,7 @@ def title_writer(template: str | None) -> Callable[[Named], str]:
     """Return what writes titles by `template`; where it fails or writes nothing, the title is that without one."""
     if not template:
         return lambda named: named.title
+    import jinja2  # noqa: PLC0415
 
     def write(named: Named) -> str:
         try:
@@ -78,10 +88,12 @@ def _rendered(template: str, named: Named) -> str:
 
 
 def _unknown(template: str) -> str | None:
-    found = jinja2.meta.find_undeclared_variables(_SANDBOX.parse(template))
+    from jinja2.meta import find_undeclared_variables  # noqa: PLC0415
+
+    found = find_undeclared_variables(_sandbox().parse(template))
     return min(found - set(NAMES), default=None)
 
 
 @lru_cache(maxsize=16)
 def _compiled(template: str) -> jinja2.Template:
-    return _SANDBOX.from_string(template)
+    return _sandbox().from_string(template)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-
-from icalendar import Calendar, Event
+from typing import TYPE_CHECKING
 
 from receiver.incident.schedule import Reason, Roster, Shift
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=90)
 TYPE = "text/calendar"
@@ -28,6 +30,8 @@ def calendar_of(
     A shift keeps its UID while it begins at the same moment. `names` says how people are called; `realm` tells this
     installation's calendars from those of others.
     """
+    from icalendar import Calendar  # noqa: PLC0415  (a twentieth of the start, for whom no calendar is asked for)
+
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", "-//receiver//on call//EN")
@@ -42,6 +46,8 @@ def calendar_of(
 
 
 def _event(schedule: str, shift: Shift, begins: datetime, names: Mapping[str, str], now: datetime, realm: str) -> Event:
+    from icalendar import Event  # noqa: PLC0415
+
     event = Event()
     told = f"{realm}\n{schedule}\n{begins.isoformat()}"
     event.add("uid", f"{hashlib.sha256(told.encode()).hexdigest()[:32]}@receiver")

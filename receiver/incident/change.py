@@ -143,9 +143,8 @@ class Change:
                 fresh.append(alert)
             else:
                 # startsAt may differ between Alertmanager peers and move back: the latest beginning is kept.
-                record = record.model_copy(
-                    update={"starts_ms": max(record.starts_ms, known.starts_ms), "seen_ms": known.seen_ms}
-                )
+                starts = max(record.starts_ms, known.starts_ms)
+                record = record._replace(starts_ms=starts, seen_ms=known.seen_ms)
             if record != known:
                 self.changed[alert.fingerprint] = record
             if known is None or known.digest != record.digest:

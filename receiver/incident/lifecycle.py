@@ -77,12 +77,12 @@ def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Aler
 
 
 def _replayed(alert: Alert, view: View, now: datetime) -> bool:
-    starts = to_ms(alert.starts_at)
     record = view.records.get(alert.fingerprint)
     if record is not None:
         recent = to_ms(now) - record.seen_ms < REPLAY.total_seconds() * 1000
-        return not record.firing and starts <= record.starts_ms and recent
-    return starts <= view.tombs.get(alert.fingerprint, -1)
+        return not record.firing and recent and to_ms(alert.starts_at) <= record.starts_ms
+    tomb = view.tombs.get(alert.fingerprint)
+    return tomb is not None and to_ms(alert.starts_at) <= tomb
 
 
 def _put_down(alert: Alert, part: Part, view: View, incident: Incident) -> bool:
@@ -142,7 +142,7 @@ def ended_since(alert: Alert, view: View) -> bool:
 
 
 def _over(record: AlertRecord, now: datetime) -> AlertRecord:
-    return record.model_copy(update={"firing": False, "ends_ms": to_ms(now), "seen_ms": to_ms(now)})
+    return record._replace(firing=False, ends_ms=to_ms(now), seen_ms=to_ms(now))
 
 
 def _adopt_ended(

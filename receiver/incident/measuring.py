@@ -31,7 +31,7 @@ def on_measured(
     `labels`: those of each firing alert.
     """
     changed = {
-        name: records[name].model_copy(update={"severity": decision.severity})
+        name: records[name]._replace(severity=decision.severity)
         for name, decision in decisions.items()
         if name in records and records[name].firing and decision.severity.worse_than(records[name].severity)
     }

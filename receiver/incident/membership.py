@@ -31,7 +31,7 @@ def ended(record: AlertRecord, alert: Alert, now: datetime) -> AlertRecord:
     if to_ms(alert.starts_at) < record.starts_ms and to_ms(alert.ends_at) <= record.starts_ms:
         return record
     ends = to_ms(alert.ends_at) if alert.ends_at.year > 1970 else to_ms(now)
-    return record.model_copy(update={"firing": False, "ends_ms": ends, "seen_ms": to_ms(now)})
+    return record._replace(firing=False, ends_ms=ends, seen_ms=to_ms(now))
 
 
 def tombs(part: Part, records: Mapping[str, AlertRecord]) -> dict[str, int]:

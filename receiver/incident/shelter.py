@@ -20,9 +20,13 @@ WINDOW = "maintenance: "
 
 def sheltered(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime) -> tuple[str, datetime] | None:
     """Return name and end of the maintenance window that holds alerts of these labels; None unless all are in one."""
-    found = [policy.windows(labels, now) for labels in alerts]
-    windows = [window for window in found if window is not None]
-    return min(windows, key=lambda window: window[1]) if windows and len(windows) == len(found) else None
+    windows: list[tuple[str, datetime]] = []
+    for labels in alerts:
+        window = policy.windows(labels, now)
+        if window is None:
+            return None
+        windows.append(window)
+    return min(windows, key=lambda window: window[1], default=None)
 
 
 def take_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> bool:

@@ -52,8 +52,12 @@ def give_way(
 
     `records` and `theirs`: the alerts of the one and of the other. A page that both have is the heir's.
     """
-    over = {"firing": False, "ends_ms": to_ms(now), "seen_ms": to_ms(now)}
-    left = {name: one.model_copy(update=over) for name, one in records.items() if one.firing and name in theirs}
+    at_ms = to_ms(now)
+    left = {
+        name: one._replace(firing=False, ends_ms=at_ms, seen_ms=at_ms)
+        for name, one in records.items()
+        if one.firing and name in theirs
+    }
     after = {**records, **left}
     draft = Draft(incident, ACTOR, now)
     text = f"{heir.id} was opened while it could not be read"

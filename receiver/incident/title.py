@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from receiver.incident.service_name import names_exporter
 from receiver.model.alert import Alert
@@ -49,6 +50,7 @@ _FALLBACK = _ROW["job"]
 _SCRAPED = {"instance", "job", "service", "endpoint", "container", "pod", "namespace", "app"}
 """Labels that say where a sample was scraped."""
 _OF_OBJECTS = re.compile(r"kube[-_]state[-_]metrics", re.IGNORECASE)
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _NEVER = {"alertname", "severity", "prometheus", "prometheus_replica", "replica", "uid", "endpoint", "metrics_path"}
 
 
@@ -90,7 +92,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
     """
     items = set(alert.labels.items())
     for one in alerts:
-        items &= set(one.labels.items())
+        items.intersection_update(one.labels.items())
     shared = dict(sorted(items))
     grouped = _grouped(shared, apart)
     told = {name: value for name, value in apart.items() if name != "alertname"}
@@ -165,11 +167,12 @@ def _begins(value: str, values: Sequence[str]) -> bool:
 
 
 def _mark(labels: Mapping[str, str]) -> str:
-    text = json.dumps(sorted(labels.items()), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:7]
+    return hashlib.sha256(_compact(sorted(labels.items())).encode()).hexdigest()[:7]
 
 
+@lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
+    # Kept, as names of labels are few: each is asked about several times for each incident that opens.
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 

@@ -64,6 +64,8 @@ Held = Callable[[Mapping[str, str], datetime], tuple[str, datetime] | None]
 
 def holding(windows: list[tuple[Window, Callable[[Mapping[str, str]], bool]]]) -> Held:
     """Return what tells, for labels and a moment, the name and the end of the window that holds them longest."""
+    if not windows:
+        return lambda labels, now: None  # it is asked for each alert
 
     def held(labels: Mapping[str, str], now: datetime) -> tuple[str, datetime] | None:
         found = [

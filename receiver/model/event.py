@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from receiver.model.base import Kept
 
 
@@ -122,7 +124,7 @@ class Event(Kept):
     actor: Actor
     reason: str
     text: str
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
     to: tuple[Destination, ...] = ()
 
 

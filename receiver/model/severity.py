@@ -20,10 +20,12 @@ class Severity(StrEnum):
     SEV3 = "SEV-3"
     SEV4 = "SEV-4"
 
-    @property
-    def rank(self) -> int:
-        """1 for SEV-1 up to 4 for SEV-4: the smaller, the worse."""
-        return int(self.value[-1])
+    rank: int
+    """1 for SEV-1 up to 4 for SEV-4: the smaller, the worse."""
+
+    def __init__(self, value: str) -> None:
+        """Keep the rank: it is read several times for each alert of a notification."""
+        self.rank = int(value[-1])
 
     def worse_than(self, other: Severity) -> bool:
         """Return whether this is strictly more severe than `other`."""

@@ -15,6 +15,8 @@ from receiver.store.conditions import StoreAway
 
 PER_LANE = 32
 """Sends under way at once in one lane: a vendor that never answers takes nothing away from the other lanes."""
+REFILL = PER_LANE // 2
+"""Free slots of a lane at which more is claimed for it: fewer would cost a round trip for each send."""
 AGAIN = 0.2
 """Seconds until a row is tried again that was not sent because this process was overloaded."""
 
@@ -52,6 +54,10 @@ class DeliveryPool:
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, list[Waiting]] = {}
         self._number = 0
+        self.full: dict[str, bool] = {}
+        """By lane, whether the last claim gave as many rows as there was room for: there are more."""
+        self.idle: Callable[[str], None] = lambda lane: None
+        """Told of a lane that has room again while there are more rows for it."""
 
     def free(self, lane: str) -> int:
         """Return how many more rows of `lane` may be claimed."""
@@ -97,6 +103,8 @@ class DeliveryPool:
         finally:
             self._busy[lane] -= 1
             self.refill(lane)
+            if self.full.get(lane) and self.free(lane) >= REFILL:
+                self.idle(lane)
 
     def _latest(self, item: Waiting) -> float:
         # A send that starts later may still be under way when another replica has claimed the row.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -169,7 +169,7 @@ class Intake:
         if not alive:
             return IGNORED
         since = await self.heard.since(notification.receiver, now)
-        members = split(notification.model_copy(update={"alerts": tuple(alive)}), setting.correlate_by)
+        members = split(notification, setting.correlate_by, alive)
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
         seen: Sequence[Seen | None] = [None] * len(groups)
@@ -182,7 +182,10 @@ class Intake:
         asked = self.measured(alive, now) if any(fresh) else None
         parts = []
         if any(fresh):
-            make = partial(parts_of, notification, alive, setting, released=released, asked=asked, heard_since=since)
+            make = partial(
+                parts_of, notification, alive, setting, released=released, asked=asked, heard_since=since,
+                members=members,
+            )  # fmt: skip
             parts = await asyncio.to_thread(make) if len(alive) > LARGE else make()
             parts = [replace(part, late=late) for part in parts] if late else parts
         said = []
@@ -513,18 +516,18 @@ class Intake:
 
     def _count(self, verdict: Verdict, part: Part, now: datetime, written: Incident | None) -> None:
         incident = verdict.incident
-        for decision in part.decisions.values():
-            self.metrics.alerts.labels("firing", decision.severity).inc()
-            self.metrics.rule_hits.labels(decision.rule, decision.severity).inc()
+        # Counted first: a child of a metric is found through a lock, which took 4 us for each alert.
+        for (rule, severity), count in Counter((one.rule, one.severity) for one in part.decisions.values()).items():
+            self.metrics.alerts.labels("firing", severity).inc(count)
+            self.metrics.rule_hits.labels(rule, severity).inc(count)
         for one in part.unknowns:
             self.metrics.unknowns.labels(one.kind).inc()
         if part.unknowns:
             self.unsure(part.unknowns, written.id if written else None, now)
         if incident is None:
             return
-        for alert in part.alerts:
-            if not alert.firing:
-                self.metrics.alerts.labels("resolved", incident.severity).inc()
+        if ended := sum(not alert.firing for alert in part.alerts):
+            self.metrics.alerts.labels("resolved", incident.severity).inc(ended)
         if verdict.outcome is Outcome.OPENED:
             self.metrics.opening(incident.severity, incident.service)
             if not incident.estimated:

@@ -20,6 +20,7 @@ from receiver.model.unknown import Unsure
 from receiver.pipeline.setting import Setting
 from receiver.triage.correlate import GROUP, digest, split
 from receiver.triage.foreign import quoted
+from receiver.triage.heartbeats import is_no_alarm
 from receiver.triage.rules import Answers, Unknown
 
 NAME = 200
@@ -31,8 +32,14 @@ def living(notification: Notification, setting: Setting) -> tuple[list[Alert], f
 
     A name is made of the labels that tell one from another; without such labels it is empty.
     """
-    alive = [a for a in notification.alerts if setting.alarms(a.labels)]
-    beating = [a.labels for a in notification.alerts if a.firing and setting.beats(a.labels)]
+    alive, beating = [], []
+    for alert in notification.alerts:
+        labels = alert.labels
+        if setting.beats(labels):
+            if alert.firing:
+                beating.append(labels)
+        elif not is_no_alarm(labels):
+            alive.append(alert)
     return alive, frozenset(_called(labels, setting.watchdogs_by) for labels in beating)
 
 
@@ -69,8 +76,14 @@ def parts_of(
     released: bool = False,
     asked: Mapping[str, Answers] | None = None,
     heard_since: datetime | None = None,
+    members: Mapping[str, Sequence[Alert]] | None = None,
 ) -> list[Part]:
-    """Return the parts of a notification, one for each correlation key, with the rules' decisions."""
+    """Return the parts of a notification, one for each correlation key, with the rules' decisions.
+
+    `members`: the alerts by correlation key, where they are known.
+    """
+    if members is None:
+        members = split(notification, setting.correlate_by, alerts)
     firing = [alert for alert in alerts if alert.firing]
     examined = setting.rules.examine(firing, asked, partial=notification.truncated > 0)
     decided = {a.fingerprint: one for a, one in zip(firing, examined, strict=True)}
@@ -80,18 +93,16 @@ def parts_of(
             group=group_of(notification, key),
             receiver=notification.receiver,
             truncated=notification.truncated,
-            alerts=members,
-            decisions={a.fingerprint: decided[a.fingerprint].decision for a in members if a.firing},
-            unknowns=[u for a in members if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
+            alerts=own,
+            decisions={a.fingerprint: decided[a.fingerprint].decision for a in own if a.firing},
+            unknowns=[u for a in own if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
             labels=notification.common_labels,
             annotations=notification.common_annotations,
             released=released,
             heard_since=heard_since,
-            apart=_apart(notification, members, setting),
+            apart=_apart(notification, own, setting),
         )
-        for key, members in split(
-            notification.model_copy(update={"alerts": tuple(alerts)}), setting.correlate_by
-        ).items()
+        for key, own in members.items()
     ]
 
 
@@ -181,7 +192,9 @@ def group_of(notification: Notification, key: str) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> list[Unsure]:
+def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> Sequence[Unsure]:
+    if not unknowns and not setting.components:
+        return ()
     name, where = alert.labels.get("alertname", ""), alert.generator_url
     found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
     service = service_of(alert.labels, ("service",))

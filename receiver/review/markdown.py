@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from markdown_it import MarkdownIt
-
 LONGEST = 500_000
 """Characters that are rendered; a longer text is shown as it was written. A post-mortem has 100,000 at most."""
 COLUMNS = 100
@@ -60,6 +58,8 @@ def fragment(markdown: str) -> str:
     """Return the HTML of `markdown` alone, to stand in a page; alive in it are links that a person wrote, no more."""
     if len(markdown) > LONGEST:
         return f"<pre>{escape(markdown, quote=False)}</pre>"
+    from markdown_it import MarkdownIt  # noqa: PLC0415  (loaded with the first document that is shown)
+
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "autolink"])
     return str(reader.render(_tame(markdown)))
 

@@ -130,7 +130,7 @@ def record_of(name: str, text: str) -> AlertRecord:
     What a later version has added behind it is passed over.
     """
     firing, starts, ends, severity, alert, digest, seen, *_ = orjson.loads(text)
-    return AlertRecord.model_construct(
+    return AlertRecord(
         fingerprint=name,
         firing=bool(firing),
         starts_ms=starts,

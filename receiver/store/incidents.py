@@ -196,8 +196,8 @@ class Incidents:
         await self.connection.call("HDEL", self.keys.incident(uid), "superseded")
 
     async def _snapshot(self, uid: str) -> tuple[Incident | None, str]:
-        async with self.connection.guarded() as client:
-            row = await client.hmget(self.keys.incident(uid), ["state", "version", "id", "superseded"])
+        # What a sender reads at once travels together: snapshot, records and bodies of a page in one round trip.
+        row = await self.connection.call("HMGET", self.keys.incident(uid), "state", "version", "id", "superseded")
         state, version, number, heir = row
         try:
             return (incident_of(state, version, number) if state else None), heir or ""
@@ -342,9 +342,7 @@ class Incidents:
 
     async def bodies(self, uid: str) -> dict[str, dict[str, Any]]:
         """Return labels, annotations and generatorURL of every alert that is kept, by fingerprint."""
-        async with self.connection.guarded() as client:
-            rows = await client.hgetall(self.keys.bodies(uid))
-        return bodies_of(uid, rows)
+        return bodies_of(uid, await self.connection.call("HGETALL", self.keys.bodies(uid)))
 
     async def records_of(self, uids: Sequence[str]) -> list[dict[str, AlertRecord]]:
         """Return the records of each of `uids`, in one round trip: a page of them, not all. Raises StoreAway."""
@@ -356,7 +354,7 @@ class Incidents:
 
     async def records(self, uid: str) -> dict[str, AlertRecord]:
         """Return the record of every alert that is kept, by fingerprint. Raises StoreAway."""
-        return (await self.records_of([uid]))[0]
+        return records_of(uid, await self.connection.call("HGETALL", self.keys.alerts(uid)))
 
     async def receipts(self, uid: str) -> list[dict[str, Any]]:
         """Return what vendors answered, oldest first."""

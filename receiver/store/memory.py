@@ -128,7 +128,7 @@ class StoreMemory:
         alerts: dict[str, Any] = dict(copy.alerts)
         if copy.lean:
             # Without its digest what an alert says is written anew as soon as somebody says it.
-            alerts = {name: packed(record.model_copy(update={"digest": ""})) for name, record in records.items()}
+            alerts = {name: packed(record._replace(digest="")) for name, record in records.items()}
         pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
         header = {
             "prefix": self.keys.prefix, "uid": copy.uid, "id": copy.id, "version": copy.version,

@@ -11,6 +11,8 @@ from receiver.model.base import to_ms
 
 GROUP = "group"
 """In `incidents.correlate_by`: Alertmanager's group instead of a label of that name."""
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+"""`json.dumps` makes an encoder for each call that asks for separators."""
 
 
 def correlation_key(notification: Notification, alert: Alert, by: Sequence[str]) -> str:
@@ -24,13 +26,21 @@ def correlation_key(notification: Notification, alert: Alert, by: Sequence[str])
     return _hashed(_group(notification) if GROUP in names else None, _labels(alert, names))
 
 
-def split(notification: Notification, by: Sequence[str]) -> dict[str, list[Alert]]:
-    """Return the alerts of a notification, resolved ones too, under their correlation keys; both in its order."""
+def split(
+    notification: Notification, by: Sequence[str], alerts: Sequence[Alert] | None = None
+) -> dict[str, list[Alert]]:
+    """Return the alerts of a notification, resolved ones too, under their correlation keys; both in its order.
+
+    `alerts`: those of them that count; None: all.
+    """
+    alerts = notification.alerts if alerts is None else alerts
     names = sorted(set(by))
     group = _group(notification) if GROUP in names else None
+    if names == [GROUP] and alerts:
+        return {_hashed(group, ()): list(alerts)}  # no label of an alert counts
     keys: dict[tuple[tuple[str, str], ...], str] = {}
     parts: dict[str, list[Alert]] = {}
-    for alert in notification.alerts:
+    for alert in alerts:
         labels = _labels(alert, names)
         key = keys.get(labels)
         if key is None:
@@ -51,7 +61,7 @@ def _labels(alert: Alert, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 def _hashed(group: list[object] | None, labels: tuple[tuple[str, str], ...]) -> str:
     # JSON keeps the parts apart: no value can be written so that it runs over into the next.
-    return hashlib.sha256(json.dumps([group, labels], separators=(",", ":")).encode()).hexdigest()[:32]
+    return hashlib.sha256(_compact([group, labels]).encode()).hexdigest()[:32]
 
 
 def digest(
@@ -69,9 +79,13 @@ def digest(
     which moves with every evaluation, nor externalURL and other annotations, in which two peers differ.
     """
     lines = []
+    known: dict[tuple[str, ...], str] = {}  # alerts of a group mostly say the same
     for alert in alerts:
-        # Each value says its length first, so that no text can pass for the next alert.
-        read = "".join([f"{len(text)}:{text}" for text in values(alert)])
+        texts = values(alert)
+        read = known.get(texts)
+        if read is None:
+            # Each value says its length first, so that no text can pass for the next alert.
+            read = known[texts] = "".join([f"{len(text)}:{text}" for text in texts])
         lines.append(f"{alert.fingerprint}{'+' if alert.firing else '-'}{to_ms(alert.starts_at)};{read}")
     lines.sort()
     head = f"{rules_hash};{int(truncated)};{len(lines)};"

@@ -68,12 +68,15 @@ class RuleSet:
         sources = [source for item in measurements for source in item.sources] + list(self._scope.sources)
         self._annotations = tuple(source for source in sources if source.annotation)
         self._annotation_names = frozenset(source.name for source in self._annotations)
+        self._texts_read = tuple(source.name for source in self._annotations)
+        self._for_some = tuple(index for index, source in enumerate(self._annotations) if source.alerts)
+        """Which of them count for certain alerts only."""
         self._nothing_read: tuple[str | None, ...] = (None,) * len(self._annotations)
         read = {matcher.name for source in sources for matcher in source.alerts}
         read |= {source.name for source in sources if not source.annotation}
         read |= {label for item in measurements for label in item.labels_asked}
         read |= {name for rule in rules for name in rule.labels} | {settings.otherwise.label}
-        self._labels_read = frozenset(read | {settings.scope.tenant_label or settings.otherwise.label})
+        self._labels_read = tuple(sorted(read | {settings.scope.tenant_label or settings.otherwise.label}))
         self._known: dict[tuple[object, ...], Decided] = {}
 
     @property
@@ -117,15 +120,14 @@ class RuleSet:
         read = self._labels_read
         decisions = []
         for alert in alerts:
-            labels = alert.labels
             said = asked.get(alert.fingerprint, NOTHING) if asked else NOTHING
-            pairs, texts = tuple([pair for pair in labels.items() if pair[0] in read]), self._texts(alert)
+            values, texts = tuple(map(alert.labels.get, read)), self._texts(alert)
             # Of the tenants only their number counts; the set would cost its size for each of their alerts.
-            seen = (pairs, texts, tuple(said.items()), len(tenants), partial)
+            seen = (values, texts, tuple(said.items()), len(tenants), partial)
             decided = known.get(seen) or kept.get(seen)
             if decided is None:
                 decided = known[seen] = self._decided(alert, tenants, said, partial)
-                if _characters(pairs, texts, said) <= KNOWN_CHARACTERS:
+                if _characters(values, texts, said) <= KNOWN_CHARACTERS:
                     if len(kept) >= KNOWN_AT_MOST:
                         kept = self._known = {}
                     kept[seen] = decided
@@ -142,7 +144,12 @@ class RuleSet:
     def _texts(self, alert: Alert) -> tuple[str | None, ...]:
         if self._annotation_names.isdisjoint(alert.annotations):
             return self._nothing_read
-        return tuple([source.read(alert) for source in self._annotations])
+        # Read in one go, and only what is there is asked whether it counts: this is done for each alert.
+        texts = list(map(alert.annotations.get, self._texts_read))
+        for index in self._for_some:
+            if texts[index] is not None:
+                texts[index] = self._annotations[index].read(alert)
+        return tuple(texts)
 
     def _decided(self, alert: Alert, tenants: frozenset[str], said: Answers, partial: bool) -> Decided:
         values: dict[str, float] = {}
@@ -228,10 +235,9 @@ def _by_label(
     return level, [f"no rule held: {settings.label}={quoted(given)} means {level.value}"], []
 
 
-def _characters(pairs: Iterable[tuple[str, str]], texts: Iterable[str | None], said: Answers) -> int:
+def _characters(values: Iterable[str | None], texts: Iterable[str | None], said: Answers) -> int:
     answers = sum(len(answer) if isinstance(answer, str) else 0 for answer in said.values())
-    labels = sum(len(name) + len(value) for name, value in pairs)
-    return labels + sum(len(text or "") for text in texts) + answers
+    return sum(len(text or "") for text in (*values, *texts)) + answers
 
 
 def verdict(decisions: Iterable[Decision]) -> Decision | None:

@@ -6,15 +6,17 @@ import base64
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
 
 from receiver.model.event import heading
 from receiver.web.errors import BARE
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 CUT = 500
 """Characters of a foreign text that a page shows."""
@@ -49,15 +51,22 @@ class Pages:
         `root`: what browsers see in front of every path (`server.public_path`); empty: nothing.
         """
         self.root = root
-        style = _packaged("static", "style.css").strip()
-        texts = {name: _packaged("templates", name) for name in TEMPLATES}
-        environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(texts.get))
-        environment.filters.update(shown=shown, at=at, heading=lambda event: heading(event.kind, event.text))
-        environment.globals["style"] = Markup(style)  # noqa: S704  (the package's own file)
-        self._templates = {name: environment.get_template(name) for name in texts}
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        self._style = _packaged("static", "style.css").strip()
+        self._texts = {name: _packaged("templates", name) for name in TEMPLATES}
+        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         self.policy = f"{BARE}; style-src 'sha256-{digest}'"
         self._with_forms = self.policy.replace("form-action 'none'", "form-action 'self'")
+
+    @cached_property
+    def _templates(self) -> dict[str, Template]:
+        # Compiled for the first page that somebody opens: a replica that only takes webhooks does without Jinja2.
+        from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415
+        from markupsafe import Markup  # noqa: PLC0415
+
+        environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(self._texts.get))
+        environment.filters.update(shown=shown, at=at, heading=lambda event: heading(event.kind, event.text))
+        environment.globals["style"] = Markup(self._style)  # noqa: S704  (the package's own file)
+        return {name: environment.get_template(name) for name in self._texts}
 
     def render(self, name: str, **values: Any) -> web.Response:
         """Return the page, with a policy that lets its own style sheet in and nothing else.

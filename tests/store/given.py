@@ -11,6 +11,7 @@ from receiver.incident.journal import Draft
 from receiver.model.base import to_ms
 from receiver.model.event import Actor, ActorKind, Destination, Kind
 from receiver.model.incident import AlertRecord, Incident
+from receiver.model.severity import Severity
 from receiver.store.change import Change, Committed, Row, new_uid
 from receiver.store.connection import Connection
 from receiver.store.due import Claimed, Due
@@ -85,7 +86,7 @@ def opening(key: str = "key", *, alerts: int = 1, rows: Iterable[Row] = (), **mo
 
 def record(name: str, *, firing: bool = True) -> AlertRecord:
     return AlertRecord(
-        fingerprint=name, firing=firing, starts_ms=MS, ends_ms=None if firing else MS, severity="SEV-2", name="A",
+        fingerprint=name, firing=firing, starts_ms=MS, ends_ms=None if firing else MS, severity=Severity.SEV2, name="A",
         digest="d", seen_ms=MS,
     )  # fmt: skip
 

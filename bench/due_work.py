@@ -1,0 +1,112 @@
+"""`python -m bench --loop`: how much of what is due at once one replica does in a second: timers, and deliveries.
+
+Incidents are opened and paged; then the service ends, and what it is to do falls due: the timer `answer` of each, and
+each page once more. It is started again, and what is left of that in the store is counted. The vendor's quota is
+raised, as in the other measurements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from redis.asyncio import Redis
+
+from bench import servers
+from bench.reading import body
+from bench.webhook_cost import HEADERS, triggered
+from receiver.store.embedded import EmbeddedStore
+
+COUNT = 3000
+GOALS = {"timers a second": 1200.0, "deliveries a second": 1000.0}
+PREFIX = "{receiver}:"
+OWED = """
+local at, n = redis.call('TIME')[1] * 1000, 0
+for _, uid in ipairs(redis.call('ZRANGE', ARGV[1] .. 'open', 0, -1)) do
+  redis.call('ZADD', ARGV[1] .. 'due:timer', at, uid .. ' answer')
+end
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. 'row:*')) do
+  if redis.call('HGET', key, 'lane') == 'pager!' then
+    redis.call('HSET', key, 'cursor', 0, 'memory', '{}', 'until', 0, 'token', '')
+    redis.call('HDEL', key, 'wait')
+    redis.call('ZADD', ARGV[1] .. 'due:pager!', at, string.sub(key, #ARGV[1] + 5))
+    n = n + 1
+  end
+end
+return n
+"""
+
+
+async def _drained(store: Any, lane: str, left: int, most: float = 120.0) -> float:
+    # Seconds until no more than `left` of the lane is due.
+    began = time.monotonic()
+    while time.monotonic() - began < most:
+        if await store.zcount(f"{PREFIX}due:{lane}", "-inf", int(time.time() * 1000)) <= left:
+            break
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+async def _open(client: aiohttp.ClientSession, service: servers.Server) -> None:
+    # Few at once, and what is refused once more: this part is not measured.
+    numbers = iter(range(COUNT))
+
+    async def one() -> None:
+        for number in numbers:
+            raw = body(1, f"due-{number}", "critical")
+            url = f"{service.url}/webhooks/alertmanager"
+            while True:
+                async with client.post(url, data=raw, headers=HEADERS) as answer:
+                    if answer.status == 200:
+                        break
+                await asyncio.sleep(0.5)
+
+    await asyncio.gather(*(one() for _ in range(8)))
+
+
+async def main(checkout: Path) -> dict[str, float]:
+    """Run it, print what was done in a second, and return the figures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kept = EmbeddedStore(folder / "store")
+        url, vendor = kept.start(), servers.vendor(folder)
+        store: Any = Redis.from_url(url, decode_responses=True)
+        running = [vendor]
+        try:
+            async with aiohttp.ClientSession() as client:
+                await vendor.ready(client)
+                service = servers.service(folder, checkout, vendor.port, redis_url=url)
+                running.append(service)
+                await service.ready(client)
+                await _open(client, service)
+                end = time.monotonic() + 60
+                while await triggered(client, vendor) < COUNT and time.monotonic() < end:
+                    await asyncio.sleep(0.1)
+                running.pop().end()
+                before, owed = await triggered(client, vendor), int(await store.eval(OWED, 0, PREFIX))
+                service = servers.service(folder, checkout, vendor.port, redis_url=url)
+                running.append(service)
+                await service.ready(client)
+                both = await asyncio.gather(_drained(store, "timer", 5), _drained(store, "pager!", 0))
+                sent = await triggered(client, vendor) - before
+        finally:
+            for server in running:
+                server.end()
+            kept.stop()
+    found = {
+        "timers due": float(COUNT), "timers a second": COUNT / both[0], "deliveries owed": float(owed),
+        "deliveries sent": float(sent), "deliveries a second": sent / both[1],
+    }  # fmt: skip
+    for what, value in found.items():
+        goal = f"  >= {GOALS[what]:g}" if what in GOALS else ""
+        print(f"{what:28} {value:9.0f}{goal}")
+    return found
+
+
+def met(found: dict[str, float]) -> bool:
+    """Return whether the goals were reached."""
+    return all(found[name] >= goal for name, goal in GOALS.items())

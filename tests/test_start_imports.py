@@ -1,0 +1,42 @@
+"""What the service loads when it starts with the default configuration: nothing that is not configured."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = """
+import atexit, sys
+from receiver.cli import main
+atexit.register(lambda: print(*sys.modules, sep="\\n"))
+main()
+"""
+UNNEEDED = (
+    "apprise", "aiosmtplib", "icalendar", "jinja2", "markdown_it", "receiver.channels.apprise",
+    "receiver.channels.confluence", "receiver.channels.email", "receiver.channels.jira",
+    "receiver.channels.statuspage", "receiver.channels.webhook",
+)  # fmt: skip
+"""Modules that nobody waits for who has not asked for what they do."""
+
+
+@pytest.mark.timeout(120)
+def test_a_start_loads_no_module_that_is_not_configured(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CODE, "serve", "--listen", "127.0.0.1:0"]
+    env = {**os.environ, "RECEIVER_DATA_DIR": str(tmp_path / "data")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path) as service:
+        assert service.stdout is not None
+        assert service.stderr is not None
+        log: list[str] = []
+        for line in service.stderr:
+            log.append(line)
+            if '"started"' in line:
+                break
+        service.terminate()
+        loaded = set(service.stdout.read().split())
+    assert {"receiver.app", "receiver.channels.log"} <= loaded, "".join(log[-5:])
+    assert not loaded & set(UNNEEDED)
