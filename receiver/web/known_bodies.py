@@ -20,6 +20,8 @@ BODIES = 20_000
 """Refused bodies that are known."""
 REPEATED, PARTS = 10_000, 40_000
 """Accepted bodies that are known, and the groups in them together: about 10 MB."""
+ENDED = 500
+"""Accepted bodies in which nothing fires that are known."""
 
 
 class BodyHash:
@@ -63,6 +65,8 @@ class AcceptedBody(NamedTuple):
     repetition: Repetition
     fields: dict[str, Any]
     """What the log says of it."""
+    firing: bool = True
+    """Whether any of its alerts fires. What has ended is sent again after a lost answer alone, and soon."""
 
 
 class AcceptedBodies:
@@ -71,26 +75,51 @@ class AcceptedBodies:
     def __init__(self) -> None:
         """None was accepted."""
         self._setting: Setting | None = None
-        self._known: OrderedDict[bytes, AcceptedBody] = OrderedDict()
+        self._firing: OrderedDict[bytes, AcceptedBody] = OrderedDict()
+        self._ended: OrderedDict[bytes, AcceptedBody] = OrderedDict()
         self._parts = 0
+        self._newest: dict[str, list[bytes]] = {}
+        """The bodies of each group that say what it said last: one from each Alertmanager. Older ones are dropped."""
 
     def add(self, name: bytes, setting: Setting, body: AcceptedBody) -> None:
         """Keep a body under `setting`; those that were not repeated for the longest are dropped."""
         if setting is not self._setting:
             self._setting, self._parts = setting, 0
-            self._known.clear()
-        known = self._known.pop(name, None)
-        self._parts += len(body.repetition.groups) - (len(known.repetition.groups) if known else 0)
-        self._known[name] = body
-        while len(self._known) > REPEATED or self._parts > PARTS:
-            _, oldest = self._known.popitem(last=False)
-            self._parts -= len(oldest.repetition.groups)
+            for known in (self._firing, self._ended, self._newest):
+                known.clear()
+        self._drop(name)
+        same = self._newest.get(body.owner, [])
+        if same and self._find(same[0]).repetition != body.repetition:
+            for stale in list(same):
+                self._drop(stale)
+        self._newest.setdefault(body.owner, []).append(name)
+        (self._firing if body.firing else self._ended)[name] = body
+        self._parts += len(body.repetition.groups)
+        while len(self._ended) > ENDED:
+            self._drop(next(iter(self._ended)))
+        while len(self._firing) > REPEATED or self._parts > PARTS:
+            self._drop(next(iter(self._firing or self._ended)))
 
     def get(self, name: bytes, setting: Setting) -> AcceptedBody | None:
         """Return a body; None where it is not known."""
         if setting is not self._setting:
             return None
-        known = self._known.get(name)
-        if known is not None:
-            self._known.move_to_end(name)
-        return known
+        for bodies in (self._firing, self._ended):
+            known = bodies.get(name)
+            if known is not None:
+                bodies.move_to_end(name)
+                return known
+        return None
+
+    def _find(self, name: bytes) -> AcceptedBody:
+        return self._firing[name] if name in self._firing else self._ended[name]
+
+    def _drop(self, name: bytes) -> None:
+        body = self._firing.pop(name, None) or self._ended.pop(name, None)
+        if body is None:
+            return
+        self._parts -= len(body.repetition.groups)
+        names = self._newest[body.owner]
+        names.remove(name)
+        if not names:
+            del self._newest[body.owner]

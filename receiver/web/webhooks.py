@@ -190,7 +190,8 @@ class Webhooks:
             line.fields["set_aside"] = notification.set_aside
             await self._rejected.keep(raw, request, caller, "; ".join(notification.set_aside), in_part=True)
         elif answer.repetition is not None:
-            body = AcceptedBody(group_name(notification), answer.repetition, fields)
+            firing = any(alert.firing for alert in notification.alerts)
+            body = AcceptedBody(group_name(notification), answer.repetition, fields, firing)
             self._accepted_bodies.add(name, setting, body)
         return answer
 

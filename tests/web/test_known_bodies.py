@@ -128,19 +128,35 @@ def test_accepted_bodies_are_bounded_by_their_number_and_their_groups(monkeypatc
     made = AcceptedBodies()
     setting: Any = object()
 
-    def known(count: int) -> AcceptedBody:
-        return AcceptedBody("group", Repetition(("g",) * count, ("d",) * count), {})
+    def known(count: int, owner: str = "group") -> AcceptedBody:
+        return AcceptedBody(owner, Repetition(("g",) * count, ("d",) * count), {})
 
     def there() -> str:
         return "".join(one for one in "abcde" if made.get(one.encode(), setting))
 
     for name in "abcd":
-        made.add(name.encode(), setting, known(1))
+        made.add(name.encode(), setting, known(1, name))
     assert there() == "bcd"
     made.get(b"b", setting)
-    made.add(b"e", setting, known(8))
+    made.add(b"e", setting, known(8, "e"))
     assert there() == "bde", "the one that was not repeated for the longest is dropped"
-    made.add(b"e", setting, known(9))
+    made.add(b"e", setting, known(9, "e"))
     assert there() == "de"
-    made.add(b"a", setting, known(11))
+    made.add(b"a", setting, known(11, "a"))
     assert there() == "", "one body alone can be too many groups"
+
+
+def test_only_what_a_group_said_last_is_known_and_little_of_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_bodies, "ENDED", 2)
+    made = AcceptedBodies()
+    setting: Any = object()
+    first, later = Repetition(("g",), ("1",)), Repetition(("g",), ("2",))
+    made.add(b"one", setting, AcceptedBody("group", first, {}))
+    made.add(b"its twin", setting, AcceptedBody("group", first, {}))
+    assert made.get(b"one", setting) is not None
+    assert made.get(b"its twin", setting) is not None, "a pair of Alertmanagers sends two"
+    made.add(b"over", setting, AcceptedBody("group", later, {}, firing=False))
+    assert [made.get(name, setting) is None for name in (b"one", b"its twin", b"over")] == [True, True, False]
+    for number in range(5):
+        made.add(b"%d" % number, setting, AcceptedBody(f"{number}", later, {}, firing=False))
+    assert [made.get(name, setting) is None for name in (b"over", b"2", b"3", b"4")] == [True, True, False, False]
