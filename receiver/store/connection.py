@@ -86,7 +86,7 @@ class Connection:
         """Where the primary is; None where the address is that of one server."""
         if self.locator is not None:
             self.locator.moved = self._moved
-        self._settling = Settling(replicas, sentinels)
+        self._settling = Settling(replicas, sentinels, several=self.locator is not None)
         self._looked_at: Node | None = None
         self._may_ask = False
         self._bulkheads = {kind: Bulkhead(self.endpoint, size, self.time, self.locator) for kind, size in SIZES.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ class Told:
     """Rises with each failover: who has a higher one knows more."""
     failing_over: bool
     """Whether this Sentinel is about to make another server the primary."""
+    replicas: frozenset[Node] = frozenset()
+    """Servers that it might make the primary."""
 
 
 def newest(told: Sequence[Told]) -> Told:
@@ -37,7 +40,7 @@ def newest(told: Sequence[Told]) -> Told:
 
 def agreed(told: Sequence[Told], of: int) -> bool:
     """Return whether more than half of `of` Sentinels say the same, so that the others need not be waited for."""
-    return any(sum(other == one for other in told) * 2 > of for one in told)
+    return any(sum((other.node, other.epoch) == (one.node, one.epoch) for other in told) * 2 > of for one in told)
 
 
 class Sentinels:
@@ -57,25 +60,71 @@ class Sentinels:
             for host, port in address.nodes
         ]
         self._asked = Asked[Told](time)
+        self._silent: set[int] = set()
+        """Sentinels that have not answered the last question: nobody waits for them."""
+        self._round: asyncio.Task[list[Told]] | None = None
+        self._next: asyncio.Task[list[Told]] | None = None
+        self.promotable: frozenset[Node] = frozenset()
+        """Servers that any of them might make the primary, by the last answers."""
 
     async def find(self) -> Node:
         """Return where the primary is. Raises RedisError and OSError where no Sentinel says it."""
-        told, failures = await self._asked.ask(
-            [self._tell(client) for client in self._clients], lambda told: agreed(told, len(self._clients))
-        )
-        if told:
-            return newest(told).node
-        raise _failure(failures, self._name)
+        told, failures = await self._asked.ask(self._questions(), lambda told: agreed(told, len(self._clients)))
+        if not told:
+            raise _failure(failures, self._name)
+        self._keep(told)
+        return newest(told).node
 
     async def undisturbed(self, node: Node | None) -> bool:
-        """Return whether `node` is the primary to all Sentinels that answer, most of them, and none replaces it."""
-        told, _ = await self._asked.ask([self._tell(client) for client in self._clients], lambda _: False)
+        """Return whether `node` is the primary to all Sentinels that answer, most of them, and none replaces it.
+
+        They are asked after the call: one question serves all who call before it.
+        """
+        if self._round is None or self._round.done():
+            self._round = asyncio.get_running_loop().create_task(self._all())
+            told = await asyncio.shield(self._round)
+        else:
+            if self._next is None:
+                self._next = asyncio.get_running_loop().create_task(self._after(self._round))
+            told = await asyncio.shield(self._next)
         quiet = all(one.node == node and not one.failing_over for one in told)
         return quiet and len(told) * 2 > len(self._clients)
+
+    async def _after(self, before: asyncio.Task[list[Told]]) -> list[Told]:
+        await asyncio.wait([before])
+        self._round, self._next = self._next, None
+        return await self._all()
+
+    async def _all(self) -> list[Told]:
+        def enough(told: Sequence[Told]) -> bool:
+            return len(told) >= len(self._clients) - len(self._silent) and len(told) * 2 > len(self._clients)
+
+        told, _ = await self._asked.ask(self._questions(), enough)
+        self._keep(told)
+        return told
+
+    def _keep(self, told: Sequence[Told]) -> None:
+        if told:
+            # One that was promoted is still a replica to those who have not heard of it.
+            self.promotable = frozenset[Node]().union(*(one.replicas for one in told)) - {newest(told).node}
+
+    def _questions(self) -> list[Awaitable[Told]]:
+        return [self._heard(number) for number in range(len(self._clients))]
+
+    async def _heard(self, number: int) -> Told:
+        heard = False
+        try:
+            told = await self._tell(self._clients[number])
+            heard = True
+        finally:
+            (self._silent.discard if heard else self._silent.add)(number)
+        return told
 
     async def close(self) -> None:
         """Close every connection."""
         await self._asked.end()
+        if self._round is not None:
+            await asyncio.wait([self._round])
         for client in self._clients:
             await client.aclose()
             await client.connection_pool.disconnect()
@@ -85,10 +134,23 @@ class Sentinels:
         pipe.execute_command("SENTINEL", "MASTER", self._name)
         # In the middle of a failover the one who leads it knows the new address here first.
         pipe.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
-        said, address = await pipe.execute()
-        fields = said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=False))
-        flags = str(fields.get("flags", ""))
-        return Told((address[0], int(address[1])), int(fields.get("config-epoch", 0)), "failover_in_progress" in flags)
+        pipe.execute_command("SENTINEL", "REPLICAS", self._name)
+        said, address, replicas = await pipe.execute()
+        fields = _fields(said)
+        return Told(
+            (address[0], int(address[1])),
+            int(fields.get("config-epoch", 0)),
+            "failover_in_progress" in str(fields.get("flags", "")),
+            frozenset(
+                (one["ip"], int(one["port"]))
+                for one in map(_fields, replicas)
+                if "down" not in str(one.get("flags", ""))
+            ),
+        )
+
+
+def _fields(said: Any) -> Mapping[str, Any]:
+    return said if isinstance(said, dict) else dict(zip(said[::2], said[1::2], strict=False))
 
 
 def _host(host: str) -> str:

@@ -16,19 +16,22 @@ PATIENCE_MS = 800
 class Settling:
     """The disk and the replicas that a write waits for.
 
-    With Sentinels it waits for every replica that is there, and for `replicas` at least. Sentinels make the replica the
-    primary that they choose, not one that has acknowledged; until they have told the old primary, it goes on taking
-    writes, which the replicas that are left acknowledge and lose. A replica that is made the primary is the first to
-    leave the old one: then fewer acknowledge than were there, and only Sentinels can say that none was promoted.
+    Where the server is one of several, a write waits for every replica that it has, and for `replicas` at least: those
+    who choose a new primary do not ask which of them have acknowledged.
+
+    Sentinels, besides, make a replica the primary while the old one still takes writes, which the replicas that are
+    left acknowledge and lose. So what not all servers that might be made the primary have acknowledged is durable only
+    if the Sentinels, asked after it, say that they make none of them the primary.
     """
 
-    def __init__(self, replicas: int, sentinels: Sentinels | None) -> None:
-        """`replicas` as in the configuration."""
+    def __init__(self, replicas: int, sentinels: Sentinels | None, *, several: bool = False) -> None:
+        """`replicas` as in the configuration; `several`: Sentinels or a cluster may put another server in its place."""
         self.replicas = replicas
         self.on_disk = False
         """Whether the disk is waited for (WAITAOF)."""
         self._sentinels = sentinels
-        self._there = 0
+        self._several = several
+        self._online = 0
 
     @property
     def wanted(self) -> bool:
@@ -38,22 +41,21 @@ class Settling:
     @property
     def counts(self) -> bool:
         """Whether it matters how many replicas there are."""
-        return self._sentinels is not None and self.replicas > 0
+        return self._several and self.replicas > 0
 
     @property
     def waited_for(self) -> int:
         """How many replicas a write waits for."""
-        return max(self.replicas, self._there) if self.counts else self.replicas
+        return max(self.replicas, self._online) if self.counts else self.replicas
 
     def seen(self, info: Mapping[str, Any]) -> None:
-        """Take into account what the primary says of its replicas; fewer than before may mean that one was promoted."""
+        """Take into account what the primary says of its replicas."""
         replicas = [value for name, value in info.items() if name[:5] == "slave" and name[5:].isdecimal()]
-        online = sum(isinstance(one, dict) and one.get("state") == "online" for one in replicas)
-        self._there = max(self._there, online)
+        self._online = sum(isinstance(one, dict) and one.get("state") == "online" for one in replicas)
 
     def begin_anew(self) -> None:
         """Forget how many replicas there were: the primary is another one."""
-        self._there = 0
+        self._online = 0
 
     def commands(self) -> list[tuple[Any, ...]]:
         """Return what is sent behind a write, on the same connection."""
@@ -72,7 +74,8 @@ class Settling:
         have = int(replies[-1])
         if have < self.replicas:
             raise NotDurable("too few replicas have it")
-        if have < self.waited_for:
-            if self._sentinels is None or not await self._sentinels.undisturbed(primary):
-                raise NotDurable("a replica has left, and may be the primary now")
-            self._there = have
+        self._online = min(self._online, have)
+        if self._sentinels is None or have >= len(self._sentinels.promotable):
+            return
+        if not await self._sentinels.undisturbed(primary):
+            raise NotDurable("a replica that does not have it may be the primary now")

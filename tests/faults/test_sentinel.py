@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.failing import FAILOVERS, LIMIT, failed_over, failing, nothing_lost
-from tests.faults.waiting import say
+from tests.faults.waiting import say, until
 from tests.store.sentinels import Replicated
 
 pytestmark = pytest.mark.timeout(LIMIT)
@@ -19,3 +21,29 @@ async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, planne
         for number in range(FAILOVERS):
             say(f"failover {number}: {await failed_over(stage, load, planned=planned)}")
         await nothing_lost(stage, load)
+
+
+async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_path: Path) -> None:
+    async with failing(tmp_path, Replicated(tmp_path / "store"), replicas=0) as (stage, load):
+        stage.store.part(parted=True)
+        before = len(load.probes)
+        await until(lambda: len(load.probes) > before + 40, "webhooks that no replica hears of")
+        stage.note("store", up=False)
+        killed = await stage.store.kill_primary()
+        stage.store.part(parted=False)
+
+        def said(event: str) -> list[Any]:
+            lines = [json.loads(x) for s in stage.services for x in s.log.read_text("utf-8").splitlines() if event in x]
+            return [line for line in lines if line["event"] == event]
+
+        await until(lambda: bool(said("store_memory_made_good")), "what was lost to be made good", 60)
+        stage.note("store", up=True)
+        assert all(line["commits"] < line["known"] for line in said("store_lost_memory"))
+        await killed.start()
+        await until(lambda: stage.store.settled, "replicas that follow the new primary", 60)
+        await nothing_lost(stage, load, forgot=True)
+        made = said("store_memory_made_good")
+        back, gone = max(line["back"] for line in made), [name for line in made for name in line["lost"]]
+        assert back > 20, "the failover was to lose what the replicas had not heard of"
+        assert gone == []
+        say(f"{back} incidents were lost by the store and written back")

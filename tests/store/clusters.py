@@ -14,7 +14,7 @@ from tests.faults.waiting import until
 from tests.store.servers import DURABLE, Server
 
 PASSWORD = "cluster-password-03"
-NODE_TIMEOUT_MS = 1000
+NODE_TIMEOUT_MS = 2000
 """After which a silent node is suspected; the default is 15 s."""
 SLOTS = 16384
 

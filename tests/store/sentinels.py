@@ -12,7 +12,7 @@ from tests.faults.waiting import until
 from tests.store.servers import DURABLE, Server
 
 NAME = "incidents"
-DOWN_AFTER_MS = 1000
+DOWN_AFTER_MS = 2000
 """After which a Sentinel takes a silent server to be down; its default is 30 s."""
 PASSWORD, SENTINEL_PASSWORD = "server-password-01", "sentinel-password-02"
 
@@ -130,6 +130,16 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
         # Refused while the one before is not over yet.
         await until(lambda: self.ask(self.sentinels[0], "SENTINEL", "FAILOVER", NAME) in (True, "OK"), "a failover")
         await until(lambda: self.port != before, "another primary")
+
+    def part(self, *, parted: bool) -> None:
+        """Keep the replicas from hearing of anything new, or let them hear of it again."""
+        clients = [server.client(password=PASSWORD, socket_timeout=5) for server in self.servers if server.alive]
+        for client in clients:
+            client.config_set("masterauth", "wrong" if parted else PASSWORD)
+        for client in clients:
+            if parted:
+                client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+            client.close()
 
     async def kill_primary(self) -> Server:
         """kill -9 the primary; return it once another one is."""
