@@ -57,14 +57,15 @@ async def _send(client: aiohttp.ClientSession, url: str, at: float, raw: bytes, 
 
 
 async def _storm(client: aiohttp.ClientSession, service: servers.Server) -> Sent:
-    chosen, sent = random.Random(1), Sent()
+    chosen, sent, url = random.Random(1), Sent(), f"{service.url}/webhooks/alertmanager"
+    bodies = [
+        body(chosen.choice(SIZES), f"storm-{number}", "warning" if number % 50 else "critical")
+        for number in range(GROUPS)
+    ]
     began = time.monotonic() + 1
     async with asyncio.TaskGroup() as group:
-        for number in range(GROUPS):
-            kind = "critical" if number % 50 == 0 else "warning"
-            raw = body(chosen.choice(SIZES), f"storm-{number}", kind)
+        for raw in bodies:
             at = began + chosen.uniform(0, SECONDS)
-            url = f"{service.url}/webhooks/alertmanager"
             for late in (0.0, chosen.uniform(0.01, BESIDE)):
                 group.create_task(_send(client, url, at + late, raw, sent))
     return sent

@@ -10,9 +10,11 @@ from receiver.incident.effects import EFFECTS
 from receiver.incident.following import followers
 from receiver.model.event import Actor, ActorKind, Destination, Event, Kind
 from receiver.model.incident import TAKEN, Incident, Page
-from receiver.model.plan import Reach
+from receiver.model.plan import Plan, Reach
 from receiver.model.severity import Severity
 
+PLAN = "plan"
+"""The field that no event changes. It is half of a snapshot, so the first line of a log does not repeat it."""
 COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
 """Fields that any event may carry anew in its data: how many alerts, their names, which groups are cut."""
 PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
@@ -91,11 +93,17 @@ def _joined(after: Incident, event: Event) -> dict[str, Any]:
     return change | ({"joining": ()} if after.state not in TAKEN and after.joining else {})
 
 
-def replay(events: Iterable[Event]) -> Incident | None:
-    """Return the state that a whole log leads to; None for an empty one."""
+def replay(events: Iterable[Event], plan: Plan | None = None) -> Incident | None:
+    """Return the state that a whole log leads to; None for an empty one.
+
+    `plan`: that of the snapshot beside the log. Logs of earlier releases hold it themselves.
+    """
     incident: Incident | None = None
     for event in events:
-        incident = apply(incident, event)
+        opening = None
+        if incident is None and plan is not None and PLAN not in event.data.get("incident", (PLAN,)):
+            opening = Incident.model_validate(event.data["incident"]).model_copy(update={PLAN: plan})
+        incident = apply(incident, event, opening)
     return incident
 
 
@@ -123,9 +131,9 @@ class Draft:
     def open(
         self, incident: Incident, reason: str, text: str, data: Mapping[str, Any], to: Iterable[Destination] = ()
     ) -> None:
-        """Write the first line of the log: it holds the incident as it is opened, without its empty fields."""
-        shown = incident.model_dump(mode="json", exclude=incident.empty_fields())
-        whole = {"incident": shown, "decision": incident.decision.model_dump(mode="json"), **data}
+        """Write the first line of the log: it holds the incident as it is opened, without its empty fields and plan."""
+        shown = incident.model_dump(mode="json", exclude={PLAN, *incident.empty_fields()})
+        whole = {"incident": shown, "decision": shown["decision"], **data}
         self.add(Kind.OPENED, reason, text, whole, to, opening=incident)
 
     def add(

@@ -51,7 +51,7 @@ def check(store: Store) -> None:
         log = store.logs[uid]
         assert [event.seq for event in log] == list(range(1, len(log) + 1))
         assert [event.at for event in log] == sorted(event.at for event in log)
-        assert replay(log) == incident
+        assert replay(log, incident.plan) == incident
         kept = store.records[uid].values()
         assert incident.firing == sum(record.firing for record in kept)
         assert incident.resolved == sum(not record.firing for record in kept)

@@ -55,7 +55,7 @@ def test_a_log_survives_its_way_through_json() -> None:
     store.tick(at(960))
     store.tell(part(alert("A", starts=1000)), at(1001))
     log = [Event.model_validate_json(event.model_dump_json()) for event in store.logs["uid0"]]
-    assert replay(log) == store.incidents["uid0"]
+    assert replay(log, store.incidents["uid0"].plan) == store.incidents["uid0"]
     assert Incident.model_validate_json(store.incidents["uid0"].model_dump_json()) == store.incidents["uid0"]
 
 

@@ -221,4 +221,4 @@ def test_however_much_time_passes_between_them(events: list[tuple[str, int]]) ->
         history = (*history, f"{gap} s, {event}")
         life.live(event, gap, history)
     for uid, incident in life.store.incidents.items():
-        assert replay(life.store.logs[uid]) == incident
+        assert replay(life.store.logs[uid], incident.plan) == incident

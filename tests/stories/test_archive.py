@@ -81,7 +81,7 @@ async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: 
     assert back == old.model_copy(update=bare)
     again = await kept.one.incidents.events(old.uid)
     assert [(e.seq, e.at, e.kind, e.text) for e in again] == [(e.seq, e.at, e.kind, e.text) for e in log]
-    state = replay(again)
+    state = replay(again, back.plan)
     assert state is not None
     assert state.model_copy(update={"id": back.id, "version": back.version}) == back
     assert await kept.one.incidents.receipts(old.uid) == receipts

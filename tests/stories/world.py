@@ -237,7 +237,7 @@ class World:
         for incident in found:
             log = await self.one.incidents.events(incident.uid)
             assert [event.seq for event in log] == list(range(1, len(log) + 1))
-            state = replay(log)
+            state = replay(log, incident.plan)
             assert state is not None
             assert state.model_copy(update={"id": incident.id, "version": incident.version}) == incident
         return found
