@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,6 +17,8 @@ from receiver.pipeline.respond import Respond
 from receiver.pipeline.setting import Setting
 from receiver.store.incidents import Incidents
 
+REPLIES, WITHIN = 10, timedelta(minutes=10)
+"""So many answers to one number within that time: whoever forges a number must not run up its bill."""
 HELP = "Not understood. Answer a NUMBER to acknowledge, e NUMBER to escalate; NUMBER is that of the incident."
 
 log = structlog.get_logger("receiver.answers")
@@ -33,12 +35,24 @@ class SmsAnswers:
         self.follower = follower
         self.incidents = incidents
         self.respond = respond
+        self._replied: dict[str, list[datetime]] = {}
 
     async def take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
-        """Do what `text` from `number` asks for and return what to answer; None to whoever is nobody's number.
+        """Do what `text` from `number` asks for and return what to answer; None: nothing, as to a stranger.
 
         `once` names the message, so that the same one is done once. Raises StoreAway.
         """
+        said = await self._take(channel, number, text, once, now)
+        if said is None:
+            return None
+        lately = [at for at in self._replied.get(number, ()) if now - at < WITHIN]
+        if len(lately) >= REPLIES:
+            log.warning("sms_not_answered", channel=channel, reason="too many from this number")
+            return None
+        self._replied[number] = [*lately, now]
+        return said
+
+    async def _take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
         if not self._known(channel, number):
             log.warning("sms_from_nobody", channel=channel)
             return None

@@ -96,12 +96,15 @@ async def test_e_escalates_once_and_c_says_where(world: PhoneWorld) -> None:
 async def test_a_thousand_answers_of_others_and_of_nonsense_change_nothing(world: PhoneWorld) -> None:
     before = await paged(world)
     take, now = world.one.inbox.answers.take, world.clock.now()
+    told = 0
     for number in range(500):
         assert await take("modem", f"+1555{number:07}", "a 1", f"x{number}", now) is None
         text = ["a 2", "a 999", "resolve 1", "a 1; e 1", "x" * number, "a\n1", "1", "٣a"][number % 8]
         if text != "a\n1":
             said = await take("modem", ALICE, text, f"y{number}", now)
-            assert said is not None and "acknowledged." not in said, text
+            assert (said is None) is (told >= 10), "ten are answered, whoever forges the number"
+            assert said is None or "acknowledged." not in said, text
+            told += 1
     assert await take("modem", LEAD, "a 1", "foreign", now) == "No open incident 1 has paged this number."
     assert await world.incidents() == [before]
 
