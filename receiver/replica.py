@@ -43,6 +43,8 @@ from receiver.pipeline.calls import Calls
 from receiver.pipeline.changes import RecentChanges
 from receiver.pipeline.duty import HANDOFF, Duty
 from receiver.pipeline.emergency_pages import EmergencyPages
+from receiver.pipeline.gammu_inbox import NAME as INBOX
+from receiver.pipeline.gammu_inbox import GammuInbox
 from receiver.pipeline.groups import NAME as GROUPS
 from receiver.pipeline.groups import Groups
 from receiver.pipeline.guidance import NAME as RUNBOOKS
@@ -75,6 +77,7 @@ from receiver.pipeline.silencing import Silencing
 from receiver.pipeline.slack_clicks import SlackClicks
 from receiver.pipeline.slack_commands import SlackCommands
 from receiver.pipeline.slack_desk import Desk
+from receiver.pipeline.sms_answers import SmsAnswers
 from receiver.pipeline.splitting import Splitting
 from receiver.pipeline.store_monitor import GOOD, StoreMonitor
 from receiver.pipeline.storm import Storm
@@ -231,6 +234,8 @@ class Replica:
             lambda: self.setting, self.incidents, self.respond, AnswerTokens(self.connection)
         )
         self.work.deliver.issue = self.phone_answers.issue
+        sms = SmsAnswers(lambda: self.setting, self.work.follower, self.incidents, self.respond)
+        self.inbox = GammuInbox(lambda: self.setting, sms, self.clock)
         self.replies = NtfyReplies(lambda: self.setting, self.phone_answers, self.clock)
         seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
         self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
@@ -349,6 +354,7 @@ class Replica:
             "figures": (self.reports.run, Lane.WORKER),
             RUNBOOKS: (self.guidance.run, Lane.WORKER),
             REPLIES: (self.replies.run, Lane.WORKER),
+            INBOX: (self.inbox.run, Lane.WORKER),
         }
         if self.connection.locator is not None:
             tasks["primary"] = (self.connection.locator.follow, Lane.PROBE)

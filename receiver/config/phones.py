@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from receiver.channels import discover
 from receiver.channels.base import is_set
+from receiver.channels.gammu import NUMBER, Gammu, GammuSettings
 from receiver.channels.ntfy import Answers, NtfySettings
 from receiver.channels.pagerduty import PagerDutySettings
 from receiver.config.draft import Draft
@@ -26,6 +27,17 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _rules(draft)
     yield from _dead_man(draft)
     yield from _services(draft)
+    yield from _numbers(draft)
+
+
+def _numbers(draft: Draft) -> Iterator[Problem]:
+    modems = {name for name, settings in draft.sections.channels.items() if isinstance(settings, GammuSettings)}
+    for key, person in draft.sections.people.items():
+        for road, address in person.addresses.items():
+            text = address.get_secret_value()
+            if text and road in {*modems, Gammu.kind} and not NUMBER.fullmatch(text):
+                path: Path = ("people", key, road)
+                yield draft.document.problem(path, "not a telephone number", "write it with its country, as +15550101")
 
 
 def _services(draft: Draft) -> Iterator[Problem]:

@@ -16,8 +16,8 @@ from receiver.model.notice import Action, Link
 from receiver.model.work import CHECKLIST, DEPLOYMENTS
 from receiver.pipeline.notices import page_action
 
-KEPT_BACK = ("address", "key")
-"""Of a page: the routing key that it rings with, and the vendor's key by which it could be closed."""
+KEPT_BACK = ("address", "key", "base")
+"""Of a page: the address that it goes to, and the vendor's key, and its beginning, by which it could be closed."""
 _STATUS = {Action.TRIGGER: "triggered", Action.ACKNOWLEDGE: "acknowledged", Action.RESOLVE: "resolved"}
 
 

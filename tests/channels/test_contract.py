@@ -56,10 +56,10 @@ def test_discover_finds_every_kind_of_the_reference() -> None:
     kinds = discover()
     assert set(kinds) >= {
         "pagerduty", "slack", "webhook", "log", "statuspage", "jira", "confluence", "email", "apprise",
-        "grafana", "ntfy",
+        "gammu", "grafana", "ntfy",
     }  # fmt: skip
-    # What is no HTTP has its own terms, and its own test that speaks them (email, log).
-    assert set(kinds) - set(REMOTE) == {"email", "log"}
+    # What is no HTTP has its own terms, and its own test that speaks them.
+    assert set(kinds) - set(REMOTE) == {"email", "gammu", "log"}
     for kind, channel in kinds.items():
         assert issubclass(channel.Settings, Frozen)
         assert channel.Settings.model_fields["kind"].default == kind

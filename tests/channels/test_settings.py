@@ -60,6 +60,7 @@ REFERENCE: list[dict[str, Any]] = [
         "answers": "subscribe",
         "content": "full",
     },
+    {"kind": "gammu", "spool": "/var/spool/gammu"},
     {"kind": "log"},
 ]
 

@@ -136,3 +136,14 @@ def test_the_dead_mans_switch_is_an_ntfy_channel_and_not_too_hasty() -> None:
     assert any("10s to 3d" in one for one in problems_of(SWITCH.replace("CHANNEL", "push").replace("AFTER", "4d")))
     hasty = SWITCH.replace("CHANNEL", "push").replace("AFTER", "5m").replace("every: 1m", "every: 5s")
     assert any("too short for ntfy" in one for one in problems_of(hasty))
+
+
+def test_a_number_is_written_with_its_country() -> None:
+    modem = NTFY.replace(
+        "push: {kind: ntfy, url: 'https://ntfy.example.com', token: abc}", "sms: {kind: gammu, spool: /s}"
+    )
+    good = modem.replace("console: ann}", "console: ann, sms: '+15550101'}")
+    assert text_of(good).off == {}
+    (problem,) = problems_of(good.replace("+15550101", "0155 50101"))
+    assert "people.ann.sms: not a telephone number (write it with its country, as +15550101)" in problem
+    assert "0155" not in problem

@@ -40,6 +40,8 @@ class PhoneWorld(World):
         """More channels of kind ntfy, with their settings."""
         self.second_road: tuple[str, ...] = ()
         """The second road of every severity; empty: as the reference has it."""
+        self.modem: Any = None
+        """The modem of a story about SMS."""
         self._listening: list[asyncio.Task[None]] = []
 
     def configuration(self, **env: Any) -> Config:
