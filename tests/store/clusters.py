@@ -32,6 +32,9 @@ class Cluster:
         self.nodes = [Server(folder / f"node-{number}", name, words) for number in range(7)]
         self.slot = key_slot(f"{{{namespace}}}:".encode())
         self.alive = True
+        self.source = self.target = self.nodes[0]
+        """Between which of them the slot is on its way."""
+        self.names: dict[Server, str] = {}
 
     @property
     def address(self) -> str:
@@ -140,20 +143,38 @@ class Cluster:
 
     async def migrate(self, pause: float = 0.0) -> None:
         """Carry the slot to another primary, key by key as `redis-cli --cluster reshard` does, and return then."""
-        source = self.owner
-        shard = self._ports(source)
-        target = next(n for n in self.nodes if n.port not in shard and self.info(n).get("role") == "master")
-        names = {node: str(self.do(node, "CLUSTER", "MYID")) for node in (source, target)}
-        slot = str(self.slot)
-        self.do(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
-        self.do(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+        await self.begin_migration()
         end = time.monotonic() + 60
-        while keys := self.do(source, "CLUSTER", "GETKEYSINSLOT", slot, "10"):
-            words = ("MIGRATE", "127.0.0.1", str(target.port), "", "0", "5000", "AUTH", PASSWORD, "KEYS", *keys)
-            assert self.do(source, *words) is not None, "a batch of keys was not carried over"
+        while keys := self.keys_of_slot(10):
+            await self.carry(keys)
             assert time.monotonic() < end, "keys come faster than they are carried over"
             await asyncio.sleep(pause)
-        for node in (target, source, *self.nodes):
+        await self.end_migration()
+
+    async def begin_migration(self) -> None:
+        """Let the node that has the slot, and another primary, know that its keys are to be carried there."""
+        self.source = self.owner
+        shard = self._ports(self.source)
+        self.target = next(n for n in self.nodes if n.port not in shard and self.info(n).get("role") == "master")
+        self.names = {node: str(self.do(node, "CLUSTER", "MYID")) for node in (self.source, self.target)}
+        slot = str(self.slot)
+        assert self.do(self.target, "CLUSTER", "SETSLOT", slot, "IMPORTING", self.names[self.source]) is not None
+        assert self.do(self.source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.names[self.target]) is not None
+
+    def keys_of_slot(self, most: int = 1000) -> list[str]:
+        """Return keys that are still to be carried."""
+        return list(self.do(self.source, "CLUSTER", "GETKEYSINSLOT", str(self.slot), str(most)) or ())
+
+    async def carry(self, keys: list[str]) -> None:
+        """Carry these keys."""
+        words = ("MIGRATE", "127.0.0.1", str(self.target.port), "", "0", "5000", "AUTH", PASSWORD, "KEYS", *keys)
+        assert self.do(self.source, *words) is not None, "a batch of keys was not carried over"
+
+    async def end_migration(self) -> None:
+        """Carry what is left, and give the slot to its new node."""
+        if keys := self.keys_of_slot():
+            await self.carry(keys)
+        for node in (self.target, self.source, *self.nodes):
             if self.info(node).get("role") == "master":
-                self.do(node, "CLUSTER", "SETSLOT", slot, "NODE", names[target])
-        await until(lambda: self.owner is target, "the slot at its new node")
+                self.do(node, "CLUSTER", "SETSLOT", str(self.slot), "NODE", self.names[self.target])
+        await until(lambda: self.owner is self.target, "the slot at its new node")
