@@ -19,7 +19,7 @@ from tests.e2e.test_process import COMMAND
 from tests.faults.programs import Program, Valkey, free_port
 from tests.faults.waiting import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 MANY = 6000
 PATHS = ("/healthz", "/", "/status", "/api/v1/incidents?queue=true", "/api/v1/incidents?open=true&limit=500")
 

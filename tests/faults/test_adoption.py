@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.faults.sender import Probe, Sender
 from tests.faults.stage import Stage, stage
 from tests.faults.waiting import say, until
+
+pytestmark = pytest.mark.alone
 
 PAGES = int(os.environ.get("ADOPTIONS", "500"))
 ADOPTED_WITHIN = 60.0

@@ -11,7 +11,7 @@ from tests.faults.failing import FAILOVERS, LIMIT, failed_over, failing, nothing
 from tests.faults.waiting import say, until
 from tests.store.clusters import Cluster
 
-pytestmark = pytest.mark.timeout(LIMIT)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(LIMIT)]
 
 
 @pytest.mark.parametrize("planned", [True, False], ids=["planned", "killed"])

@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.stage import vendors_and_store
 from tests.faults.waiting import say, until
 from tests.load.sender import Sender
 from tests.outages.pair import Pair, pair
+
+pytestmark = pytest.mark.alone
 
 PAGED_WITHIN = 5.0
 """Seconds from the first arrival to the page."""
