@@ -126,6 +126,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "oncall override": ("receiver oncall override primary bob --until 8h",),
     "oncall overrides": ("receiver oncall overrides",),
     "oncall lift": ("receiver oncall lift 9f2c1d3e4a5b6c7d",),
+    "token": ("receiver token new",),
     "token new": ("receiver token new",),
     "oncall calendar": ("receiver oncall calendar primary alice",),
     "oncall ical": ("receiver oncall ical primary --out primary.ics",),

@@ -29,6 +29,8 @@ _FOR_ALL = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_FEEDS = "/oncall/feeds/{token}.ics"
+"""Addresses of calendars: who knows one may read the schedule."""
 _PASSED_ON = ("Allow", "WWW-Authenticate", "Retry-After")
 
 log = structlog.get_logger("receiver.web")
@@ -84,7 +86,7 @@ def refusals(metrics: Metrics) -> Middleware:
         except StoreAway as away:
             condition, reason = away.condition, str(away)
             log.warning(
-                "request_failed", method=request.method, path=request.path[:200], condition=condition, reason=reason
+                "request_failed", method=request.method, path=shown_path(request), condition=condition, reason=reason
             )
             return problem(503, UNREADABLE if isinstance(away, IncidentUnreadable) else BUSY if away.ours else AWAY)
         except web.HTTPException as error:
@@ -92,10 +94,15 @@ def refusals(metrics: Metrics) -> Middleware:
         except Exception:
             # The caller learns nothing of it; the log has all of it. Alertmanager comes again after a 5xx.
             metrics.loop_errors.labels("web").inc()
-            log.exception("request_spoiled", method=request.method, path=request.path[:200])
+            log.exception("request_spoiled", method=request.method, path=shown_path(request))
             return problem(500, "something went wrong here; it was logged")
 
     return turn
+
+
+def shown_path(request: web.Request) -> str:
+    """Return the path of a request for the log: one that is a secret as a whole is named by its form."""
+    return _FEEDS if request.path.startswith(_FEEDS.partition("{")[0]) else request.path[:200]
 
 
 def _known(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from icalendar import Calendar
 from jsonschema import Draft202012Validator
 
@@ -220,6 +221,20 @@ async def test_an_address_that_nobody_has_is_nothing(house: House) -> None:
     assert (await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "nobody"}))[0] == 404
     async with house.client.post(f"{ONCALL}/primary/calendar", json={"person": "alice"}) as response:
         assert response.status == 401
+
+
+async def test_the_log_tells_no_address(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoiled(*given: object) -> bytes:
+        raise RuntimeError("no calendar today")
+
+    _, made = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "alice"})
+    path = made["url"].removeprefix("https://incidents.example.com")
+    monkeypatch.setattr("receiver.pipeline.schedules.calendar_of", spoiled)
+    with structlog.testing.capture_logs() as lines:
+        assert (await feed(house, path))[0] == 500
+    (line,) = [one for one in lines if one["event"] == "request_spoiled"]
+    assert line["path"] == "/oncall/feeds/{token}.ics"
+    assert path.rpartition("/")[2].removesuffix(".ics") not in str(lines)
 
 
 async def test_the_store_keeps_no_address(house: House) -> None:

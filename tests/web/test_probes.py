@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from receiver.config import Config
 from receiver.pipeline.store_monitor import STRIKES
 from receiver.store.conditions import StoreUnreachable
 from tests.fakes import Answer
 from tests.stories.world import alert, notification
-from tests.web.conftest import House
+from tests.web.conftest import House, Opened
 
 
 async def test_a_live_replica_says_how_its_parts_are(house: House) -> None:
@@ -99,3 +100,15 @@ async def test_every_answer_carries_the_headers_and_none_names_the_server(house:
             assert response.headers["Referrer-Policy"] == "no-referrer"
             assert response.headers["Cache-Control"] == ("public, max-age=15" if path == "/status" else "no-store")
             assert "Server" not in response.headers
+
+
+async def test_short_tokens_are_told_where_others_reach_the_service(opened: Opened) -> None:
+    def exposed(config: Config) -> Config:
+        return config.model_copy(update={"server": config.server.model_copy(update={"listen": "0.0.0.0:8080"})})
+
+    house = await opened(exposed)
+    short = sum(len(one.token.get_secret_value()) in range(1, 16) for one in house.doors.config.auth.tokens)
+    assert short >= 3
+    for path in ("/healthz", "/readyz"):
+        _, said = await house.get(path, {})
+        assert said["tokens"] == {"short": short}
