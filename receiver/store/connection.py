@@ -175,7 +175,7 @@ class Connection:
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply. Raises StoreAway."""
         if self.locator is None:
-            return await self._run(self._form(script), keys, args)
+            return await self._run(script.plain, keys, args)
         return await self._following(lambda: self._run(self._form(script), keys, args))
 
     async def _run(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -194,9 +194,11 @@ class Connection:
 
     async def write(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return the script's reply once what it wrote is as durable as was asked for. Raises StoreAway."""
-        self._settling.on_disk, self._settling.replicas = self.level == "waitaof", self.replicas
-        if not self._settling.wanted:
+        if self.level != "waitaof" and not self.replicas:
+            if self.locator is None:
+                return await self._run(script.plain, keys, args)
             return await self.run(script, keys, args)
+        self._settling.on_disk, self._settling.replicas = self.level == "waitaof", self.replicas
         return await self._following(lambda: self._write(self._form(script), keys, args))
 
     async def _write(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:

@@ -34,11 +34,6 @@ class Settling:
         self._online = 0
 
     @property
-    def wanted(self) -> bool:
-        """Whether there is anything to wait for."""
-        return self.on_disk or self.replicas > 0
-
-    @property
     def counts(self) -> bool:
         """Whether it matters how many replicas there are."""
         return self._several and self.replicas > 0

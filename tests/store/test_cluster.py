@@ -81,8 +81,8 @@ async def test_a_slot_on_its_way_takes_nothing_and_then_all_at_its_new_node(clus
         (row,) = await rooms.leased(done)
         assert done.incident is not None
         await cluster.begin_migration()
-        keys = cluster.keys_of_slot()
-        await cluster.carry(keys[: len(keys) // 2])
+        # What a script touches last is gone first: without a look at the slot it would have written the rest by then.
+        await cluster.carry([key for key in cluster.keys_of_slot() if ":due:" in key or ":changed" in key])
         before = rooms.everything()
         for act in (
             lambda: rooms.commit(grown(done.incident)), lambda: rooms.commit(opening("other", owners={})),
