@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from bench import servers
 from bench.reading import body
 from bench.webhook_cost import HEADERS, triggered
-from receiver.store.embedded import EmbeddedStore
+from receiver.store.embedded.embedded_store import EmbeddedStore
 
 COUNT = 3000
 GOALS = {"timers a second": 1200.0, "deliveries a second": 1000.0}

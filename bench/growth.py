@@ -20,7 +20,7 @@ import aiohttp
 
 from bench.open_incidents import put
 from bench.reading import TICKS, body, free_port, resident
-from receiver.store.embedded import EmbeddedStore
+from receiver.store.embedded.embedded_store import EmbeddedStore
 
 HERE = Path(__file__).parent
 SIZES = (100, 10_000)

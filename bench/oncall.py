@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-from receiver.incident.schedule import Roster
-from receiver.model.oncall import Schedule
+from receiver.incident.oncall.on_call_shift import Roster
+from receiver.model.oncall.schedule_settings import Schedule
 
 COUNT = 10_000
 START = datetime(2026, 1, 1, tzinfo=UTC)

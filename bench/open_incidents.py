@@ -13,18 +13,18 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receiver.assembly import make_setting
+from receiver.active_config_builder import make_setting
 from receiver.config import load
-from receiver.incident.lifecycle import on_notification
-from receiver.incident.summarizing import summarize
-from receiver.incident.verdict import Part, View
-from receiver.model.alert import Alert, AlertStatus
+from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.log.notification_outcome import Part, View
+from receiver.incident.store_outage.incident_summary import summarize
+from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.base import to_ms
 from receiver.model.severity import Decision, Severity
-from receiver.pipeline.setting import Setting
-from receiver.store.change import Change, arguments
-from receiver.store.connection import Connection
-from receiver.store.incidents import COMMIT
+from receiver.pipeline.active_config import Setting
+from receiver.store.client.connection import Connection
+from receiver.store.incidents.commit_request import Change, arguments
+from receiver.store.incidents.incident_store import COMMIT
 
 ALIKE = 100
 """Incidents that are made of one decision; they open at the same moment."""

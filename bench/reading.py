@@ -7,7 +7,7 @@ import os
 import socket
 from pathlib import Path
 
-from receiver.model.alert import fingerprint
+from receiver.model.alert.alert import fingerprint
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

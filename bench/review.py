@@ -19,17 +19,17 @@ from pathlib import Path
 
 import orjson
 
-from receiver.model.incident import Incident, Page, State
-from receiver.model.past import past_fields
-from receiver.model.plan import Plan, SeverityPlan, Step
+from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
+from receiver.model.incident.review_record import past_fields
 from receiver.model.severity import Decision, Severity
-from receiver.review.monthly import Review
-from receiver.review.past import past_of
+from receiver.review.monthly_figures import Review
 from receiver.review.postmortem import Budget
-from receiver.review.terms import Terms, month_of
-from receiver.store.connection import Connection
-from receiver.store.embedded import EmbeddedStore
-from receiver.store.pasts import Pasts
+from receiver.review.review_record import past_of
+from receiver.review.review_targets import Terms, month_of
+from receiver.store.client.connection import Connection
+from receiver.store.embedded.embedded_store import EmbeddedStore
+from receiver.store.incidents.review_record_reader import Pasts
 
 BEGINS = datetime(2026, 11, 1, tzinfo=UTC)
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)

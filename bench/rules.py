@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from receiver.model.alert import Alert, AlertStatus
-from receiver.triage.rules import RuleSet, RulesSettings
+from receiver.model.alert.alert import Alert, AlertStatus
+from receiver.triage.rules.rule_set import RuleSet, RulesSettings
 
 FEW, MANY = 5, 500
 ALERTS = 200

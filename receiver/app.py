@@ -14,27 +14,27 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from receiver.assembly import store_endpoint
+from receiver.active_config_builder import store_endpoint
 from receiver.config import Config
-from receiver.config.address import split_listen
-from receiver.config.reloaded import Reloaded
-from receiver.config.rules import PACKAGED
-from receiver.config.sections import Scope
-from receiver.config.token_strength import SHORTEST, short_names
-from receiver.model.alert import Notification
-from receiver.model.event import Event
-from receiver.model.incident import Incident
+from receiver.config.loader.rules_loader import PACKAGED
+from receiver.config.loader.token_strength import SHORTEST, short_names
+from receiver.config.reload_result import Reloaded
+from receiver.config.settings.addresses import split_listen
+from receiver.config.settings.service_settings import Scope
+from receiver.model.alert.alert import Notification
+from receiver.model.incident.event import Event
+from receiver.model.incident.incident import Incident
 from receiver.reload import Reloader
 from receiver.replica import Replica
-from receiver.store.conditions import StoreUnsupported
-from receiver.store.embedded import EmbeddedStore
-from receiver.store.endpoint import Endpoint, endpoint
-from receiver.store.lock import EmbeddedStoreError
-from receiver.web.descriptors import caps_for, raise_limit
-from receiver.web.http_server import Listener, Runner, same_sockets
-from receiver.web.keys import Doors, ServiceState
-from receiver.web.listening import CannotListen, check_addresses, reason_of
-from receiver.web.rejections import Rejections
+from receiver.store.client.store_endpoint import Endpoint, endpoint
+from receiver.store.client.store_errors import StoreUnsupported
+from receiver.store.embedded.embedded_store import EmbeddedStore
+from receiver.store.embedded.folder_lock import EmbeddedStoreError
+from receiver.web.app_keys import Doors, ServiceState
+from receiver.web.http.file_descriptors import caps_for, raise_limit
+from receiver.web.http.listen_addresses import CannotListen, check_addresses, reason_of
+from receiver.web.http.parser_rejections import Rejections
+from receiver.web.http.server import Listener, Runner, same_sockets
 from receiver.web.routes import build, build_status
 
 IDLE_LIMIT = 30.0

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from receiver.model.agreed_time import AgreedTime
-from receiver.model.units import parse_duration
+from receiver.model.setting_values import parse_duration
 
 NEAR = 10.0
 """Seconds by which a clock may differ from the agreed time by drift; more is a jump."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from receiver.config import Config, ConfigError
-from receiver.config.reloaded import Reloaded
+from receiver.config.reload_result import Reloaded
 from receiver.replica import Replica
 
 FIXED = (("server", "listen"), ("server", "status_page_listen"), ("server", "shutdown_grace"))

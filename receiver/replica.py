@@ -11,13 +11,13 @@ from pathlib import Path
 
 import structlog
 
-from receiver.assembly import alike, make_channels, make_setting
+from receiver.active_config_builder import alike, make_channels, make_setting
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
-from receiver.config.token_strength import short_names
-from receiver.incident.superseding import SUPERSEDED
-from receiver.incident.timing import (
+from receiver.config.loader.token_strength import short_names
+from receiver.incident.alerts.superseded_incidents import SUPERSEDED
+from receiver.incident.timers import (
     BUDGET,
     CHANGES,
     HAND_OVER,
@@ -31,87 +31,87 @@ from receiver.incident.timing import (
 )  # fmt: skip
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
-from receiver.model.guide import Guide
-from receiver.model.incident import Incident
-from receiver.model.public import PublicNews
-from receiver.pipeline.alert_rule import AlertRule
-from receiver.pipeline.archiving import GRACE, Archiving
-from receiver.pipeline.archiving import NAME as ARCHIVE
-from receiver.pipeline.audit import Auditor
-from receiver.pipeline.budgets import Budgets
-from receiver.pipeline.calls import Calls
-from receiver.pipeline.changes import RecentChanges
-from receiver.pipeline.duty import HANDOFF, Duty
-from receiver.pipeline.emergency_pages import EmergencyPages
-from receiver.pipeline.gammu_inbox import NAME as INBOX
-from receiver.pipeline.gammu_inbox import GammuInbox
-from receiver.pipeline.groups import NAME as GROUPS
-from receiver.pipeline.groups import Groups
-from receiver.pipeline.guidance import NAME as RUNBOOKS
-from receiver.pipeline.guidance import Guidance
-from receiver.pipeline.handover import HandOver
-from receiver.pipeline.hang_detector import HangDetector
-from receiver.pipeline.heartbeat import NAME as HEARTBEAT
-from receiver.pipeline.heartbeat import Heartbeat
-from receiver.pipeline.history import History
-from receiver.pipeline.incident_cache import IncidentCache
-from receiver.pipeline.intake import Intake
-from receiver.pipeline.measure import Measure
-from receiver.pipeline.ntfy_replies import NAME as REPLIES
-from receiver.pipeline.ntfy_replies import NtfyReplies
-from receiver.pipeline.owed_notifications import OwedNotifications, end_process
-from receiver.pipeline.pager_news import PagerNews
-from receiver.pipeline.phone_answers import PhoneAnswers
-from receiver.pipeline.posted import NOTHING, Documents
-from receiver.pipeline.publicity import Publicity
-from receiver.pipeline.reconcile import NAME as RECONCILE
-from receiver.pipeline.reconcile import Reconcile
-from receiver.pipeline.refused_notifications import RefusedNotifications
-from receiver.pipeline.reports import NAME as MONTHLY
-from receiver.pipeline.reports import Reports
-from receiver.pipeline.respond import Respond
-from receiver.pipeline.schedules import Schedules
-from receiver.pipeline.series import lay_out
-from receiver.pipeline.setting import Setting
-from receiver.pipeline.silencing import Silencing
-from receiver.pipeline.slack_clicks import SlackClicks
-from receiver.pipeline.slack_commands import SlackCommands
-from receiver.pipeline.slack_desk import Desk
-from receiver.pipeline.sms_answers import SmsAnswers
-from receiver.pipeline.splitting import Splitting
-from receiver.pipeline.store_monitor import GOOD, StoreMonitor
-from receiver.pipeline.storm import Storm
-from receiver.pipeline.superseded_incidents import SupersededIncidents
+from receiver.model.delivery.public_incident import PublicNews
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.runbook import Guide
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.alerts.alert_rule_delay import AlertRule
+from receiver.pipeline.alerts.alert_storm import Storm
+from receiver.pipeline.alerts.alertmanager_reconciliation import NAME as RECONCILE
+from receiver.pipeline.alerts.alertmanager_reconciliation import Reconcile
+from receiver.pipeline.alerts.maintenance_windows import Upkeep
+from receiver.pipeline.alerts.measured_severity import Measure
+from receiver.pipeline.alerts.watchdog import NAME as WATCHDOG
+from receiver.pipeline.alerts.watchdog import Watchdog
+from receiver.pipeline.context.recent_changes import RecentChanges
+from receiver.pipeline.context.runbook_cache import NAME as RUNBOOKS
+from receiver.pipeline.context.runbook_cache import Guidance
+from receiver.pipeline.delivery.channel_test import Trying
+from receiver.pipeline.delivery.orphaned_rows import Unserved
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.intake.notification_history import History
+from receiver.pipeline.intake.severity_unknowns import Unknowns
+from receiver.pipeline.intake.superseded_incidents import SupersededIncidents
+from receiver.pipeline.metric_series import lay_out
+from receiver.pipeline.oncall.handoffs import HandOver
+from receiver.pipeline.oncall.on_call_overview import Schedules
+from receiver.pipeline.oncall.overrides import HANDOFF, Duty
+from receiver.pipeline.oncall.user_groups import NAME as GROUPS
+from receiver.pipeline.oncall.user_groups import Groups
+from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.pipeline.response.adhoc_pages import Calls
+from receiver.pipeline.response.command_handler import Respond
+from receiver.pipeline.response.fix_verification import Verify
+from receiver.pipeline.response.gammu_inbox import NAME as INBOX
+from receiver.pipeline.response.gammu_inbox import GammuInbox
+from receiver.pipeline.response.ntfy_replies import NAME as REPLIES
+from receiver.pipeline.response.ntfy_replies import NtfyReplies
+from receiver.pipeline.response.pagerduty_events import PagerNews
+from receiver.pipeline.response.phone_answers import PhoneAnswers
+from receiver.pipeline.response.silences import Silencing
+from receiver.pipeline.response.sms_answers import SmsAnswers
+from receiver.pipeline.response.split import Splitting
+from receiver.pipeline.response.ticket_sync import NAME as TICKETS
+from receiver.pipeline.response.ticket_sync import Tickets
+from receiver.pipeline.review.error_budgets import Budgets
+from receiver.pipeline.review.incident_archive import GRACE, Archiving
+from receiver.pipeline.review.incident_archive import NAME as ARCHIVE
+from receiver.pipeline.review.reports import NAME as MONTHLY
+from receiver.pipeline.review.reports import Reports
+from receiver.pipeline.shared_documents import NOTHING, Documents
+from receiver.pipeline.slack.command_runner import SlackCommands
+from receiver.pipeline.slack.interactions import SlackClicks
+from receiver.pipeline.slack.requests import Desk
+from receiver.pipeline.status.public_view import Publicity
+from receiver.pipeline.store_outage.emergency_escalation import UnstoredSteps
+from receiver.pipeline.store_outage.emergency_pages import EmergencyPages
+from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
+from receiver.pipeline.store_outage.store_monitor import GOOD, StoreMonitor
+from receiver.pipeline.store_outage.unfinished_at_exit import OwedNotifications, end_process
 from receiver.pipeline.supervision import Supervisor
-from receiver.pipeline.tickets import NAME as TICKETS
-from receiver.pipeline.tickets import Tickets
-from receiver.pipeline.trying import Trying
-from receiver.pipeline.unknowns import Unknowns
-from receiver.pipeline.unserved import Unserved
-from receiver.pipeline.unstored_steps import UnstoredSteps
-from receiver.pipeline.upkeep import Upkeep
-from receiver.pipeline.verify import Verify
-from receiver.pipeline.watchdog import NAME as WATCHDOG
-from receiver.pipeline.watchdog import Watchdog
-from receiver.pipeline.work import Work
-from receiver.sources.asking import Asking
+from receiver.pipeline.worker.auditor import Auditor
+from receiver.pipeline.worker.hang_detector import HangDetector
+from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
+from receiver.pipeline.worker.heartbeat import Heartbeat
+from receiver.pipeline.worker.work_loop import Work
+from receiver.sources.http_client import Asking
 from receiver.store.answer_tokens import AnswerTokens
-from receiver.store.archive import Archive
-from receiver.store.board import Board
-from receiver.store.bulkhead import Lane
-from receiver.store.conditions import StoreUnsupported
-from receiver.store.connection import Connection, StoreAway
-from receiver.store.due import Due
-from receiver.store.embedded import EmbeddedStore
-from receiver.store.endpoint import Endpoint
-from receiver.store.history import HistoryList
-from receiver.store.incidents import Incidents
-from receiver.store.lock import EmbeddedStoreError
-from receiver.store.owed_file import OwedFile
-from receiver.store.pasts import Pasts
-from receiver.store.served import Served
-from receiver.store.tickets import TicketsSeen
-from receiver.store.unknowns import UnknownsList
+from receiver.store.client.connection import Connection, StoreAway
+from receiver.store.client.connection_lanes import Lane
+from receiver.store.client.store_endpoint import Endpoint
+from receiver.store.client.store_errors import StoreUnsupported
+from receiver.store.due.due_set import Due
+from receiver.store.due.lane_owners import Served
+from receiver.store.embedded.embedded_store import EmbeddedStore
+from receiver.store.embedded.folder_lock import EmbeddedStoreError
+from receiver.store.incidents.incident_archive import Archive
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.review_record_reader import Pasts
+from receiver.store.incidents.ticket_states import TicketsSeen
+from receiver.store.notification_history import HistoryList
+from receiver.store.refused_notifications_file import OwedFile
+from receiver.store.severity_unknowns import UnknownsList
+from receiver.store.shared_documents import Board
 
 WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
@@ -305,7 +305,7 @@ class Replica:
         """Let `config` take effect, whole; what is under way ends by the setting that it began with.
 
         A channel whose settings have not changed stays as it is, with what it has learnt. What one that is gone still
-        owes is left to replicas that know it; once there are none it is given up (pipeline/unserved.py).
+        owes is left to replicas that know it; once there are none it is given up (pipeline/delivery/orphaned_rows.py).
         """
         before = self.setting.channels
         made = make_channels(config, self.http)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from receiver.web.offered import document_offered
+from receiver.web.openapi_document import document_offered
 from reference.table import full, table
 
 INTRODUCTION = """# HTTP API

@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from receiver.channels import discover
-from receiver.config.secrets import SUFFIX
-from receiver.config.whole import Sections
-from receiver.model.policy import SEVERITY_DEFAULTS, SeveritySettings
+from receiver.config.loader.secret_files import SUFFIX
+from receiver.config.settings.whole_config import Sections
 from receiver.model.severity import Severity
-from receiver.triage.rule_tests import RuleTests
-from receiver.triage.rules_file import RulesSettings
+from receiver.model.severity_policy import SEVERITY_DEFAULTS, SeveritySettings
+from receiver.triage.rules.rule_tests import RuleTests
+from receiver.triage.rules.rules_file import RulesSettings
 from reference.table import full, sentence, table
 from reference.words import default, limits, models, wording
 

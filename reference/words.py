@@ -13,17 +13,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from receiver.config import address
-from receiver.config.schema import written
-from receiver.model import rota, units
+from receiver.config.json_schema import written
+from receiver.config.settings import addresses
+from receiver.model import setting_values
+from receiver.model.oncall import rotation_settings
 
 _BY_READER = {
-    units.parse_size: "size, as `32MiB`",
-    units.parse_ratio: "part, as `99.9%`",
-    units.parse_number: "number, as `0.05` or `5%`",
-    units.check_zone: "time zone, as `Europe/Berlin`",
-    rota.check_handoff: "day and time, as `Monday 09:00`",
-    rota.check_weekly: "day and time, as `Sunday 03:00`",
+    setting_values.parse_size: "size, as `32MiB`",
+    setting_values.parse_ratio: "part, as `99.9%`",
+    setting_values.parse_number: "number, as `0.05` or `5%`",
+    setting_values.check_zone: "time zone, as `Europe/Berlin`",
+    rotation_settings.check_handoff: "day and time, as `Monday 09:00`",
+    rotation_settings.check_weekly: "day and time, as `Sunday 03:00`",
 }
 """Quantities that are written otherwise than they are kept, by what reads them."""
 _BY_KIND: dict[Any, str] = {
@@ -37,7 +38,7 @@ _BY_KIND: dict[Any, str] = {
     SecretStr: "secret",
     str: "text",
 }
-_BY_NAME = {address.Listen: "address to listen on, as `127.0.0.1:8080`", address.WebAddress: "http(s) address"}
+_BY_NAME = {addresses.Listen: "address to listen on, as `127.0.0.1:8080`", addresses.WebAddress: "http(s) address"}
 
 
 def wording(annotation: Any, metadata: Sequence[Any] = ()) -> str:
@@ -100,7 +101,9 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, int) and any(getattr(item, "func", None) is units.parse_size for item in field.metadata):
+    if isinstance(value, int) and any(
+        getattr(item, "func", None) is setting_values.parse_size for item in field.metadata
+    ):
         return f"`{size(value)}`"
     return "-" if value is PydanticUndefined else _shown(value)
 

@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import pytest
 import structlog
 
-from receiver.store import bulkhead, connection
-from receiver.store.embedded import EmbeddedStore
-from receiver.web import webhooks
+from receiver.store.client import connection, connection_lanes
+from receiver.store.embedded.embedded_store import EmbeddedStore
+from receiver.web.webhooks import alertmanager
 
 MEMORY = Path("/dev/shm")
 ROOM = 1 << 30
@@ -61,9 +61,9 @@ def ask(url: str, *words: str) -> bytes:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
     monkeypatch.setattr(connection, "COMMAND_LIMIT", 20.0)
-    monkeypatch.setattr(bulkhead, "TURN_LIMIT", 20.0)
-    monkeypatch.setattr(webhooks, "ACCEPT_LIMIT", 25.0)
-    monkeypatch.setattr(webhooks, "LARGE_ACCEPT_LIMIT", 25.0)
+    monkeypatch.setattr(connection_lanes, "TURN_LIMIT", 20.0)
+    monkeypatch.setattr(alertmanager, "ACCEPT_LIMIT", 25.0)
+    monkeypatch.setattr(alertmanager, "LARGE_ACCEPT_LIMIT", 25.0)
 
 
 @pytest.fixture

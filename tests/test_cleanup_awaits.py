@@ -38,40 +38,50 @@ OWN_COMMAND = (
 
 REASONS = {
     # Channels and sources: the second request of a delivery, inside the same deadline (Channel.send).
-    Cleanup("channels/email.py", "Email.deliver", "self._hand_over"): OWN_REQUEST,
-    Cleanup("channels/slack.py", "Slack.deliver", "self._anew"): OWN_REQUEST,
-    Cleanup("channels/slack_places.py", "SlackPlaces.post", "self._join"): OWN_REQUEST,
-    Cleanup("channels/slack_room.py", "SlackRoom._make", "self._ours"): OWN_REQUEST,
+    Cleanup("channels/email/channel.py", "Email.deliver", "self._hand_over"): OWN_REQUEST,
+    Cleanup("channels/slack/channel.py", "Slack.deliver", "self._anew"): OWN_REQUEST,
+    Cleanup("channels/slack/channel_lookup.py", "SlackPlaces.post", "self._join"): OWN_REQUEST,
+    Cleanup("channels/slack/incident_channel.py", "SlackRoom._make", "self._ours"): OWN_REQUEST,
     Cleanup(
-        "pipeline/trying.py", "Trying._send", "self._end"
+        "pipeline/delivery/channel_test.py", "Trying._send", "self._end"
     ): "it catches DeliveryError and StoreAway and returns text",
     # The command line: one task, which ends with it.
-    Cleanup("cli/simulation.py", "_of_alertmanager.ask", "asking.close"): "the process has no other task and ends next",
-    Cleanup("cli/initializing.py", "_sent", "http.close"): "the process has no other task and ends next",
+    Cleanup(
+        "cli/commands/simulate.py", "_of_alertmanager.ask", "asking.close"
+    ): "the process has no other task and ends next",
+    Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.
-    Cleanup("pipeline/changes.py", "RecentChanges.look", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/silencing.py", "Silencing.end", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/deliver.py", "Deliver._read", "self.unreadable.to_page"): OWN_COMMAND,
-    Cleanup("pipeline/deliver.py", "Deliver._send", "self._again"): OWN_COMMAND,
-    Cleanup("pipeline/deliver.py", "Deliver._send", "self._detour"): OWN_COMMAND,
-    Cleanup("pipeline/deliver.py", "Deliver._send", "self.keys.refused"): OWN_COMMAND,
-    Cleanup("pipeline/respond.py", "Respond.act", "self.before"): OWN_COMMAND,
-    Cleanup("pipeline/respond.py", "Respond.declare", "self.before"): OWN_COMMAND,
-    Cleanup("pipeline/respond.py", "Respond.merge", "self.before"): OWN_COMMAND,
-    Cleanup("pipeline/splitting.py", "Splitting.split", "self.respond.before"): OWN_COMMAND,
-    Cleanup("pipeline/unstored_steps.py", "UnstoredSteps._commit", "self.intake.incidents.incident"): OWN_COMMAND,
+    Cleanup("pipeline/context/recent_changes.py", "RecentChanges.look", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/response/silences.py", "Silencing.end", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._read", "self.unreadable.to_page"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._send", "self._again"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._send", "self._detour"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._send", "self.keys.refused"): OWN_COMMAND,
+    Cleanup("pipeline/response/command_handler.py", "Respond.act", "self.before"): OWN_COMMAND,
+    Cleanup("pipeline/response/command_handler.py", "Respond.declare", "self.before"): OWN_COMMAND,
+    Cleanup("pipeline/response/command_handler.py", "Respond.merge", "self.before"): OWN_COMMAND,
+    Cleanup("pipeline/response/split.py", "Splitting.split", "self.respond.before"): OWN_COMMAND,
+    Cleanup(
+        "pipeline/store_outage/emergency_escalation.py", "UnstoredSteps._commit", "self.intake.incidents.incident"
+    ): OWN_COMMAND,
     Cleanup("pipeline/supervision.py", "survived", "probe"): OWN_COMMAND,
-    Cleanup("pipeline/work.py", "Work._fetch", "asyncio.sleep"): "a task of its own; a sleep shares nothing",
+    Cleanup(
+        "pipeline/worker/work_loop.py", "Work._fetch", "asyncio.sleep"
+    ): "a task of its own; a sleep shares nothing",
     # Deadlines.
     Cleanup("loop_time.py", "Deadline.__aexit__", "self._timeout.__aexit__"): (
         "asyncio.timeout's own exit, which does not wait: it turns its own cancellation into TimeoutError and no other"
     ),
-    Cleanup("pipeline/work.py", "Work._send", "self.deliver.spoiled"): (
+    Cleanup("pipeline/worker/work_loop.py", "Work._send", "self.deliver.spoiled"): (
         "it runs in a task of its own, whose guard counts what it raises; the row comes back with its lease"
     ),
     # Requests.
-    Cleanup("web/webhooks.py", "Webhooks._begin", "body.read_body"): "the body is here whole; what is wrong is refused",
-    Cleanup("web/webhooks.py", "Webhooks._parse", "self._rejected.keep"): "it catches StoreAway: the answer stays 400",
+    Cleanup(
+        "web/webhooks/alertmanager.py", "Webhooks._begin", "body.read_body"
+    ): "the body is here whole; what is wrong is refused",
+    Cleanup(
+        "web/webhooks/alertmanager.py", "Webhooks._parse", "self._rejected.keep"
+    ): "it catches StoreAway: the answer stays 400",
 }
 """Why each of them cannot leak an exception, or a cancellation that nobody sent, into its caller."""
 

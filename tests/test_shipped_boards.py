@@ -14,9 +14,9 @@ import yaml
 from typer.testing import CliRunner
 
 from deploy.grafana.__main__ import CARRIED, DATA
-from deploy.grafana.board import text
+from deploy.grafana.dashboard import text
 from receiver.cli import app
-from receiver.config.files import check_files
+from receiver.config.file_checks import check_files
 from receiver.metrics import Metrics
 from tests.e2e.observed import alerts, panels
 

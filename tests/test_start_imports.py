@@ -17,7 +17,7 @@ main()
 """
 UNNEEDED = (
     "apprise", "aiosmtplib", "icalendar", "jinja2", "markdown_it", "receiver.channels.apprise",
-    "receiver.channels.confluence", "receiver.channels.email", "receiver.channels.jira",
+    "receiver.channels.confluence.channel", "receiver.channels.email.channel", "receiver.channels.jira.channel",
     "receiver.channels.statuspage", "receiver.channels.webhook",
 )  # fmt: skip
 """Modules that nobody waits for who has not asked for what they do."""

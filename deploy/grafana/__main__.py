@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from deploy.grafana.board import text
+from deploy.grafana.dashboard import text
 
 HERE = Path(__file__).parent
 DEPLOY = HERE.parent

@@ -1,4 +1,4 @@
-"""The outside world: one file is one channel, found by scanning this folder."""
+"""The outside world: one file or folder is one channel, found by scanning this folder."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def discover() -> Kinds:
 
 def _channels_of(name: str) -> list[type[Channel[Any]]]:
     module = importlib.import_module(f"{__name__}.{name}")
+    if hasattr(module, "__path__"):  # a channel of several files is a package, defined in its `channel.py`
+        module = importlib.import_module(f"{module.__name__}.channel")
     # What a file imported is not its own; what has no kind is a base for others.
     return [
         value

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError, is_set
-from receiver.channels.text import HIDDEN, clean, labels_text
-from receiver.model.event import Event, Kind
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.channels.safe_text import HIDDEN, clean, labels_text
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.incident.event import Event, Kind
 
 MATTERS = frozenset(
     {

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.channels.base import DeliveryError, Http, Reply, raise_for
-from receiver.channels.text import HIDDEN
+from receiver.channels.safe_text import HIDDEN
 
 A_SECOND = {"calls": 10, "seconds": 1.09}
 """Of deliveries to one site: Atlassian names no numbers and answers 429 to bursts, which hold up every later call."""

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, SecretStr
 
-from receiver.channels.error import REASONS, WHOLE_LIMIT, DeliveryError, Reason
-from receiver.channels.http import Http, Reply, raise_for
-from receiver.channels.text import HIDDEN, clean, cut, hide
+from receiver.channels.delivery_error import REASONS, WHOLE_LIMIT, DeliveryError, Reason
+from receiver.channels.http_client import Http, Reply, raise_for
+from receiver.channels.safe_text import HIDDEN, clean, cut, hide
 from receiver.model.base import Frozen
-from receiver.model.guide import Guide
-from receiver.model.notice import Action, Notice, Receipt
-from receiver.model.quota import Quota
-from receiver.model.ticket import Ticket
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.delivery.vendor_quota import Quota
+from receiver.model.incident.runbook import Guide
+from receiver.model.incident.ticket import Ticket
 
 __all__ = [
     "REASONS",
@@ -136,7 +136,7 @@ class Channel(ABC, Generic[S]):
         return (self.address(),)
 
     def answerable(self) -> bool:
-        """Return whether a person can answer its pages with a token (pipeline/phone_answers.py). Pure."""
+        """Return whether a person can answer its pages with a token (pipeline/response/phone_answers.py). Pure."""
         return False
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:

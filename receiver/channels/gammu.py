@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError
-from receiver.channels.text import HIDDEN, clean
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.channels.safe_text import HIDDEN, clean
+from receiver.model.delivery.notice import Action, Notice, Receipt
 
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 """E.164, as people write it into the configuration."""

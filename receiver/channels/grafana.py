@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Reply, is_set, raise_for
-from receiver.channels.text import HIDDEN, clean, cut, href
-from receiver.model.incident import Incident
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.channels.safe_text import HIDDEN, clean, cut, href
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.incident.incident import Incident
 
 TEXT_LIMIT = 500
 TAG = "receiver"

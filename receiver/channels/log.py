@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 import structlog
 
 from receiver.channels.base import Channel, ChannelSettings
-from receiver.channels.text import clean
-from receiver.model.alert_text import description_of
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.channels.safe_text import clean
+from receiver.model.alert.annotations import description_of
+from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.severity import Severity
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from receiver.channels.error import DeliveryError
+from receiver.channels.delivery_error import DeliveryError
 
 REFUSED = (400, 413)
 """What is refused for good."""

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, raise_for
-from receiver.channels.http import Reply, encode
+from receiver.channels.http_client import Reply, encode
 from receiver.channels.page_refusal import page_refusal
-from receiver.channels.text import HIDDEN, clean, cut, hide, href
-from receiver.model.alert_text import description_of, values_of
+from receiver.channels.safe_text import HIDDEN, clean, cut, hide, href
+from receiver.model.alert.annotations import description_of, values_of
 from receiver.model.base import rfc3339
-from receiver.model.incident import Incident
-from receiver.model.notice import Action, AlertLine, Notice, Receipt
-from receiver.model.quota import Quota
+from receiver.model.delivery.notice import Action, AlertLine, Notice, Receipt
+from receiver.model.delivery.vendor_quota import Quota
+from receiver.model.incident.incident import Incident
 from receiver.model.severity import Decision, Severity
 
 ROUTING_KEY_LENGTH = 32

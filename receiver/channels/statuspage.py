@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, is_set, raise_for
-from receiver.channels.http import Reply
-from receiver.channels.text import HIDDEN, clean, cut
+from receiver.channels.http_client import Reply
+from receiver.channels.safe_text import HIDDEN, clean, cut
 from receiver.model.base import rfc3339
-from receiver.model.notice import Action, Notice, Receipt
-from receiver.model.public import Impact, Progress, PublicNews, PublicUpdate
-from receiver.model.quota import Quota
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.delivery.public_incident import Impact, Progress, PublicNews, PublicUpdate
+from receiver.model.delivery.vendor_quota import Quota
 
 NAME_LIMIT = 255
 BODY_LIMIT = 25_000

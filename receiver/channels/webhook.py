@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from receiver.channels.base import Channel, ChannelSettings, hidden_url, http_url, is_set, raise_for
-from receiver.channels.http import encode
-from receiver.channels.text import HIDDEN, cut, hide
+from receiver.channels.http_client import encode
+from receiver.channels.safe_text import HIDDEN, cut, hide
 from receiver.model.base import rfc3339
-from receiver.model.event import Event, Kind
-from receiver.model.incident import Incident
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import Incident
 
 PRIVATE = frozenset({"address", "routing_key"})
 """Keys of an event's data under which a pager's credential is frozen (architecture.md, Identities)."""

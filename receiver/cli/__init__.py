@@ -8,25 +8,25 @@ from typing import Annotated
 import typer
 
 from receiver import __version__
-from receiver.cli.archive import export, restore
-from receiver.cli.checking import check_config
-from receiver.cli.client import incidents, send_alert
-from receiver.cli.deliveries import channels, drill, letters
-from receiver.cli.examples import attach
-from receiver.cli.initializing import init
-from receiver.cli.maintenance import maintenance
-from receiver.cli.oncall import oncall
-from receiver.cli.public import public
-from receiver.cli.report import report
-from receiver.cli.responding import openapi, page
-from receiver.cli.review import customer_email, postmortem, timeline
-from receiver.cli.rule_testing import test_rules
-from receiver.cli.rules import rules
-from receiver.cli.schema import config_schema
-from receiver.cli.serving import serve
-from receiver.cli.shipped import alert_rules, dashboard
-from receiver.cli.simulation import simulate
-from receiver.cli.tokens import tokens
+from receiver.cli.commands.archive import export, restore
+from receiver.cli.commands.check_config import check_config
+from receiver.cli.commands.config_schema import config_schema
+from receiver.cli.commands.dashboard import alert_rules, dashboard
+from receiver.cli.commands.deliveries import channels, drill, letters
+from receiver.cli.commands.incident import openapi, page
+from receiver.cli.commands.init import init
+from receiver.cli.commands.maintenance import maintenance
+from receiver.cli.commands.oncall import oncall
+from receiver.cli.commands.postmortem import customer_email, postmortem, timeline
+from receiver.cli.commands.report import report
+from receiver.cli.commands.rules import rules
+from receiver.cli.commands.serve import serve
+from receiver.cli.commands.simulate import simulate
+from receiver.cli.commands.status import public
+from receiver.cli.commands.test_rules import test_rules
+from receiver.cli.commands.token import tokens
+from receiver.cli.help_examples import attach
+from receiver.cli.service_client import incidents, send_alert
 
 app = typer.Typer(
     name="receiver", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from receiver.incident.service_name import names_exporter
-from receiver.model.alert import Alert
-from receiver.model.alert_text import description_of, middle_cut
+from receiver.model.alert.alert import Alert
+from receiver.model.alert.annotations import description_of, middle_cut
 from receiver.model.severity import Severity
 
 LIMIT = 120

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from receiver.model.base import Frozen
-from receiver.model.review import Clock, ReviewStatus
+from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.response_records import ActionStatus, Role, UpdateStatus
 from receiver.model.severity import Severity
-from receiver.model.work import ActionStatus, Role, UpdateStatus
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=300)]
 """A line of text, 1 to 300 characters."""

@@ -10,8 +10,8 @@ import structlog
 
 from receiver.clock import Clock
 from receiver.metrics import Metrics
-from receiver.store.bulkhead import Lane, lane
-from receiver.store.conditions import IncidentUnreadable, StoreAway
+from receiver.store.client.connection_lanes import Lane, lane
+from receiver.store.client.store_errors import IncidentUnreadable, StoreAway
 
 RESTS = (0.0, 0.5, 2.0, 5.0)
 """Seconds before a task is started again: the first, second, third, and each later time in a row."""

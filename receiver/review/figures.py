@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from receiver.model.severity import Severity
-from receiver.review.past import Past
 from receiver.review.postmortem import Budget
-from receiver.review.terms import Terms
+from receiver.review.review_record import Past
+from receiver.review.review_targets import Terms
 
 MINUTE, HOUR = 60.0, 3600.0
 

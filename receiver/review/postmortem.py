@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from receiver.model.event import Event, Kind
-from receiver.model.incident import Incident
-from receiver.model.notice import Link
-from receiver.model.review import Clock, ReviewStatus
-from receiver.review.clocks import clocks, spans
+from receiver.model.delivery.notice import Link
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.review.incident_times import clocks, spans
 from receiver.review.markdown import inert, span, table
 from receiver.review.timeline import Receipts, cause_of, choices_of, duration, rows
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from receiver.model.event import ActorKind, Event, Kind
-from receiver.model.incident import Incident
-from receiver.model.review import Clock
-from receiver.model.work import OPTIONS
+from receiver.model.incident.event import ActorKind, Event, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.postmortem import Clock
+from receiver.model.incident.response_records import OPTIONS
 from receiver.review.markdown import clock, inert, span, table
 
 NOISE = frozenset(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from receiver.model.base import rfc3339
 from receiver.model.host_name import host_of
-from receiver.sources.asking import Asking, Said, SourceError
+from receiver.sources.http_client import Asking, Said, SourceError
 
 LIMIT = 5.0
 """Seconds: ten thousand alerts take their time."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from receiver.model.change import Change
-from receiver.sources.asking import Asking, Said, SourceError
+from receiver.model.incident.recent_changes import Change
+from receiver.sources.http_client import Asking, Said, SourceError
 
 LIMIT = 3.0
 """Seconds for one answer: nobody waits for it who pages."""

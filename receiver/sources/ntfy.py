@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from receiver import __version__
-from receiver.sources.asking import SourceError
+from receiver.sources.http_client import SourceError
 
 CONNECT_LIMIT = 5.0
 SILENCE_LIMIT = 120.0

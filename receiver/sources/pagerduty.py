@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
-from receiver.sources.asking import Asking, Said, SourceError
+from receiver.sources.http_client import Asking, Said, SourceError
 
 TEXT_LIMIT = 4000
 NAME_LIMIT = 100

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from receiver.sources.asking import Asking, SourceError
+from receiver.sources.http_client import Asking, SourceError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import orjson
 
-from receiver.model.phone_answer import VALID_FOR
-from receiver.store.connection import Connection
+from receiver.model.delivery.phone_answer import VALID_FOR
+from receiver.store.client.connection import Connection
 
 KEPT_FOR = VALID_FOR + timedelta(hours=1)
 """A little longer than a token is valid, so that a late answer is told why nothing happens."""

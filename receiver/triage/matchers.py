@@ -15,7 +15,7 @@ from typing import Annotated
 import re2
 from pydantic import AfterValidator
 
-from receiver.triage.foreign import quoted
+from receiver.triage.safe_text import quoted
 
 PATTERN_LIMIT = 1024
 """Bytes of a regular expression (reliability S13)."""

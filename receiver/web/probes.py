@@ -10,12 +10,12 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from receiver.config.sections import Scope
-from receiver.config.token_strength import short_names
-from receiver.web.auth import Gate
-from receiver.web.errors import answer
-from receiver.web.keys import Doors
-from receiver.web.packing import takes_gzip
+from receiver.config.loader.token_strength import short_names
+from receiver.config.settings.service_settings import Scope
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http.compression import takes_gzip
+from receiver.web.http.error_responses import answer
 
 STILL = 30.0
 """Seconds without a beat after which the loop is taken for dead and the process is started anew (reliability P4)."""

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from receiver.config.sections import Scope
-from receiver.web.api import Api
-from receiver.web.archive_api import ArchiveApi, archive_operations
-from receiver.web.auth import Gate
-from receiver.web.body import expect
-from receiver.web.calendar_api import FEED, CalendarApi, calendar_operations
-from receiver.web.console import Console
-from receiver.web.delivery_api import DeliveryApi, delivery_operations
-from receiver.web.docs import DocsPage
-from receiver.web.errors import harden, refusals
-from receiver.web.keys import DOORS, Doors
-from receiver.web.oncall_api import OnCallApi, oncall_operations
-from receiver.web.oncall_page import OnCallPage
-from receiver.web.openapi import OpenApiPage
-from receiver.web.operations import Operation, incident_operations, offer
-from receiver.web.packing import packing
-from receiver.web.pagerduty import PagerDutyDoor
-from receiver.web.pages import Pages
-from receiver.web.phone_hooks import PhoneHooks
+from receiver.config.settings.service_settings import Scope
+from receiver.web.api.archive import ArchiveApi, archive_operations
+from receiver.web.api.calendars import FEED, CalendarApi, calendar_operations
+from receiver.web.api.deliveries import DeliveryApi, delivery_operations
+from receiver.web.api.docs_page import DocsPage
+from receiver.web.api.event_stream import Stream
+from receiver.web.api.incident_commands import RespondApi
+from receiver.web.api.incident_reviews import ReviewApi, review_operations
+from receiver.web.api.incidents import Api
+from receiver.web.api.maintenance import UpkeepApi, upkeep_operations
+from receiver.web.api.oncall import OnCallApi, oncall_operations
+from receiver.web.api.openapi import OpenApiPage
+from receiver.web.api.operations import Operation, incident_operations, offer
+from receiver.web.api.reports import ReportApi, report_operations
+from receiver.web.api.rules import RulesApi, rules_operations
+from receiver.web.app_keys import DOORS, Doors
+from receiver.web.auth.sign_in import Visitors
+from receiver.web.auth.tokens import Gate
+from receiver.web.console.incident_pages import Console
+from receiver.web.console.oncall_page import OnCallPage
+from receiver.web.html_pages import Pages
+from receiver.web.http.body_reader import expect
+from receiver.web.http.compression import packing
+from receiver.web.http.error_responses import harden, refusals
 from receiver.web.probes import Probes
-from receiver.web.reloading import Reloading
-from receiver.web.report_api import ReportApi, report_operations
-from receiver.web.respond_api import RespondApi
-from receiver.web.review_api import ReviewApi, review_operations
-from receiver.web.rules_api import RulesApi, rules_operations
-from receiver.web.slack import SlackDoor
+from receiver.web.reload_endpoint import Reloading
 from receiver.web.status_page import ANSWERS, StatusPage
-from receiver.web.stream import Stream
-from receiver.web.upkeep_api import UpkeepApi, upkeep_operations
-from receiver.web.visitors import Visitors
-from receiver.web.webhooks import Webhooks
+from receiver.web.webhooks.alertmanager import Webhooks
+from receiver.web.webhooks.pagerduty import PagerDutyDoor
+from receiver.web.webhooks.phone_hooks import PhoneHooks
+from receiver.web.webhooks.slack import SlackDoor
 
 HANDLER_ARGS = {"auto_decompress": False}
 """How the server treats connections: it unpacks nothing by itself, so that a bomb is measured while it unpacks."""

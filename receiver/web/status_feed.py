@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from html import escape
 
 from receiver.model.base import rfc3339
-from receiver.model.public import PublicIncident, PublicPage
-from receiver.web.statuspage_json import FIRST, incident_url
+from receiver.model.delivery.public_incident import PublicIncident, PublicPage
+from receiver.web.json.statuspage_json import FIRST, incident_url
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 

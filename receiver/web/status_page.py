@@ -13,14 +13,14 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from receiver.config import Config
-from receiver.model.public import PublicIncident, PublicPage
-from receiver.pipeline.publicity import Publicity
-from receiver.web.errors import Refusal, answer
-from receiver.web.keys import Doors
-from receiver.web.packing import SAME
-from receiver.web.pages import Pages
+from receiver.model.delivery.public_incident import PublicIncident, PublicPage
+from receiver.pipeline.status.public_view import Publicity
+from receiver.web.app_keys import Doors
+from receiver.web.html_pages import Pages
+from receiver.web.http.compression import SAME
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.json.statuspage_json import page_shape
 from receiver.web.status_feed import atom
-from receiver.web.statuspage_json import page_shape
 
 FRESH = "public, max-age=15"
 _MOMENT = re.compile(rb"As of <time>[^<]*</time>")

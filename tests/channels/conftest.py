@@ -12,8 +12,8 @@ import pytest
 
 from receiver.channels import discover
 from receiver.channels.base import Channel
-from receiver.channels.http import Http
-from receiver.model.notice import Notice
+from receiver.channels.http_client import Http
+from receiver.model.delivery.notice import Notice
 from tests.fakes import Site, Vendor
 
 TIMEOUT = 0.25

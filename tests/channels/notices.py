@@ -5,10 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receiver.model.event import Actor, ActorKind, Event, Kind
-from receiver.model.incident import Incident, Page, State
-from receiver.model.notice import Action, AlertLine, Document, Link, Mention, Notice
-from receiver.model.public import Condition, Impact, Progress, PublicIncident, PublicNews, PublicUpdate
+from receiver.model.delivery.notice import Action, AlertLine, Document, Link, Mention, Notice
+from receiver.model.delivery.public_incident import (
+    Condition,
+    Impact,
+    Progress,
+    PublicIncident,
+    PublicNews,
+    PublicUpdate,
+)
+from receiver.model.incident.event import Actor, ActorKind, Event, Kind
+from receiver.model.incident.incident import Incident, Page, State
 from receiver.model.severity import Decision, Severity
 
 NOW = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from receiver.channels.apprise import Apprise, AppriseSettings, dead
 from receiver.channels.base import DeliveryError
-from receiver.channels.http import Http
-from receiver.model.event import Kind
+from receiver.channels.http_client import Http
+from receiver.model.incident.event import Kind
 from tests.channels.conftest import Wired
 from tests.channels.notices import HOSTILE, ROUTING_KEY, event, incident, notice, tell
 from tests.fakes import Site, Vendor

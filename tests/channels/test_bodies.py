@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from receiver.channels import apprise, email_message, jira_ticket, log, pagerduty, slack_message, webhook
-from receiver.model.incident import AlertRecord
-from receiver.model.notice import Action, AlertLine, Notice
+from receiver.channels import apprise, log, pagerduty, webhook
+from receiver.channels.email import incident_email
+from receiver.channels.jira import ticket_text
+from receiver.channels.slack import incident_message
+from receiver.model.delivery.notice import Action, AlertLine, Notice
+from receiver.model.incident.incident import AlertRecord
 from receiver.model.severity import Severity
-from receiver.pipeline.notices import alert_lines
+from receiver.pipeline.outbox.notices import alert_lines
 from tests.channels.notices import incident, notice, page
 
 COMMON = {"alertname": "KubePodCrashLooping", "namespace": "checkout", "severity": "critical"}
@@ -55,11 +58,11 @@ def test_lines_have_what_differs() -> None:
 
 
 def bodies(one: Notice) -> dict[str, str]:
-    blocks: list[Any] = slack_message.message(one)
-    runs = [run.text for line in jira_ticket.description(one, one.incident) for run in line] if one.incident else []
+    blocks: list[Any] = incident_message.message(one)
+    runs = [run.text for line in ticket_text.description(one, one.incident) for run in line] if one.incident else []
     return {
         "slack": "\n".join(block["text"]["text"] for block in blocks if block.get("block_id") == "incident_firing"),
-        "mail": "\n".join(email_message.text_of(one)),
+        "mail": "\n".join(incident_email.text_of(one)),
         "ticket": "\n".join(runs),
         "apprise": apprise.message(one)[1],
         "webhook": json.dumps(webhook.payload(one)["data"]),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.confluence import Confluence, ConfluenceSettings
-from receiver.channels.http import Http
-from receiver.model.notice import Action, Notice, Receipt
+from receiver.channels.confluence.channel import Confluence, ConfluenceSettings
+from receiver.channels.http_client import Http
+from receiver.model.delivery.notice import Action, Notice, Receipt
 from tests.channels.conftest import Wired
 from tests.channels.notices import document, notice
 from tests.fakes import Answer, FakeConfluence, Site, Vendor

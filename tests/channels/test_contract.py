@@ -13,9 +13,9 @@ import structlog
 
 from receiver.channels import discover
 from receiver.channels.base import REASONS, DeliveryError
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 from receiver.model.base import Frozen
-from receiver.model.notice import Action
+from receiver.model.delivery.notice import Action
 from tests.channels.conftest import TIMEOUT, Wired, remote, wire
 from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, hostile, incident, notice, tell
 from tests.fakes import Answer, Site

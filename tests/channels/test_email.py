@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.email import CREDENTIAL, Email, EmailSettings, server_of
-from receiver.channels.email_message import POLICY, compose, mailbox
-from receiver.channels.http import Http
-from receiver.model.event import Kind
-from receiver.model.notice import Link, Mention, Notice
+from receiver.channels.email.channel import CREDENTIAL, Email, EmailSettings, server_of
+from receiver.channels.email.incident_email import POLICY, compose, mailbox
+from receiver.channels.http_client import Http
+from receiver.model.delivery.notice import Link, Mention, Notice
+from receiver.model.incident.event import Kind
 from tests.channels.notices import HOSTILE, event, incident, notice, tell
 from tests.fakes.smtp import FakeSmtp
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 from tests.channels.notices import ROUTING_KEY
 from tests.fakes import FakePagerDuty, FakeSlack, Site
 from tests.fakes.pagerduty import mistakes

@@ -10,8 +10,8 @@ import pytest
 
 from receiver.channels.base import DeliveryError
 from receiver.channels.gammu import Gammu, GammuSettings
-from receiver.channels.http import Http
-from receiver.model.notice import Action
+from receiver.channels.http_client import Http
+from receiver.model.delivery.notice import Action
 from receiver.model.severity import Severity
 from tests.channels.notices import HOSTILE, hostile, incident, notice, page
 from tests.fakes.modem import Modem, text_of

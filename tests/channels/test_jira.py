@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.http import Http
-from receiver.channels.jira import Jira, JiraSettings
-from receiver.channels.jira_ticket import label, whose
-from receiver.model.event import Event, Kind
-from receiver.model.incident import State
-from receiver.model.notice import Notice, Receipt
+from receiver.channels.http_client import Http
+from receiver.channels.jira.channel import Jira, JiraSettings
+from receiver.channels.jira.ticket_text import label, whose
+from receiver.model.delivery.notice import Notice, Receipt
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import State
+from receiver.model.incident.response_records import ActionItem, ActionStatus
+from receiver.model.incident.ticket import Progress
 from receiver.model.severity import Severity
-from receiver.model.ticket import Progress
-from receiver.model.work import ActionItem, ActionStatus
 from tests.channels.conftest import Wired
 from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, event, hostile, incident, notice
 from tests.fakes import Answer, FakeJira, Site, Vendor

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 from receiver.channels.log import Log, LogSettings
-from receiver.model.notice import Action
+from receiver.model.delivery.notice import Action
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
 from tests.channels.notices import ROUTING_KEY, hostile, incident, notice, tell

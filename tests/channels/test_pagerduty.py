@@ -7,10 +7,10 @@ import json
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 from receiver.channels.pagerduty import PagerDuty, PagerDutySettings, dedup_key, payload
-from receiver.incident.links import images_of
-from receiver.model.notice import Action, Link
+from receiver.incident.context.observability_links import images_of
+from receiver.model.delivery.notice import Action, Link
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
 from tests.channels.notices import ROUTING_KEY, alert, hostile, incident, notice, page

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from receiver.channels import discover
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 
 # As the reference configuration has them, its variables filled in.
 REFERENCE: list[dict[str, Any]] = [

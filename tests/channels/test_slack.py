@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.http import Http
-from receiver.channels.slack import Slack, SlackSettings
-from receiver.model.event import Kind
-from receiver.model.notice import Mention, Notice, Receipt
+from receiver.channels.http_client import Http
+from receiver.channels.slack.channel import Slack, SlackSettings
+from receiver.model.delivery.notice import Mention, Notice, Receipt
+from receiver.model.incident.event import Kind
 from tests.channels.conftest import TIMEOUT, Wired, wire
 from tests.channels.notices import NOW, ROUTING_KEY, event, incident, notice, tell
 from tests.fakes import Answer, FakeSlack, Site, Vendor

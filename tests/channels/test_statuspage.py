@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 from receiver.channels.statuspage import Statuspage, StatuspageSettings
-from receiver.model.notice import Notice
-from receiver.model.public import Progress, PublicUpdate
+from receiver.model.delivery.notice import Notice
+from receiver.model.delivery.public_incident import Progress, PublicUpdate
 from tests.channels.conftest import Wired, wire
 from tests.channels.notices import NOW, ROUTING_KEY, notice, public_news
 from tests.fakes import FakeStatuspage, Site, Vendor

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from receiver.channels.base import DeliveryError
-from receiver.channels.http import Http, encode
+from receiver.channels.http_client import Http, encode
 from receiver.channels.webhook import Webhook, WebhookSettings, payload, sign, url_parts
-from receiver.model.event import Kind
+from receiver.model.incident.event import Kind
 from tests.channels.conftest import Wired
 from tests.channels.notices import ROUTING_KEY, alert, event, incident, notice, page, tell
 from tests.fakes import Answer, FakeHook, Site, Vendor

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
-from receiver.channels.http import encode
+from receiver.channels.http_client import encode
 from receiver.channels.webhook import FOREMOST, Webhook, WebhookSettings, payload
-from receiver.model.event import Kind
+from receiver.model.incident.event import Kind
 from tests.channels.conftest import Wired
 from tests.channels.notices import event, notice
 from tests.docs.pages import ROOT

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from receiver.channels import discover
-from receiver.config import shape
-from receiver.config.document import Document, Mark, read
-from receiver.config.loading import reading_of
-from receiver.config.problems import Path, Problem, dotted
-from receiver.config.rules import read_rules
-from receiver.config.validation import validate
-from receiver.config.whole import Sections
-from receiver.triage.rule_tests import RuleTests
-from receiver.triage.rules_file import RulesSettings
+from receiver.config.config_errors import Path, Problem, dotted
+from receiver.config.loader.config_loader import reading_of
+from receiver.config.loader.rules_loader import read_rules
+from receiver.config.loader.validation import validate
+from receiver.config.settings import settings_fields
+from receiver.config.settings.whole_config import Sections
+from receiver.config.yaml.yaml_document import Document, Mark, read
+from receiver.triage.rules.rule_tests import RuleTests
+from receiver.triage.rules.rules_file import RulesSettings
 from tests.config.sample import ENV, HOME
 
 APART = 14
@@ -71,8 +71,8 @@ def kinds_of(file: File, document: Document, path: Path) -> list[Any]:
     if path[:1] == ("channels",) and len(path) > 2:
         found, path = [discover()[document.value["channels"][path[1]]["kind"]].Settings], path[2:]
     for part in path:
-        found = [inner for outer in found for inner in shape.below(outer, part)]
-    return [kind for outer in found for kind in shape.kinds(outer)]
+        found = [inner for outer in found for inner in settings_fields.below(outer, part)]
+    return [kind for outer in found for kind in settings_fields.kinds(outer)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def out_of_range(file: File, document: Document, path: Path, mark: Mark) -> Iter
 
 
 def _never_empty(file: File, document: Document, path: Path) -> bool:
-    for model in shape.models(next(iter(kinds_of(file, document, path[:-1])), None)):
+    for model in settings_fields.models(next(iter(kinds_of(file, document, path[:-1])), None)):
         for name, field in model.model_fields.items():
             if path[-1] in (name, field.alias):
                 return any(getattr(item, "min_length", 0) for item in field.metadata)

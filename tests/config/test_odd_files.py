@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from receiver.config import check_files
-from receiver.config.excerpt import HIDDEN, Excerpts
-from receiver.config.loading import read_file
+from receiver.config.error_excerpt import HIDDEN, Excerpts
+from receiver.config.loader.config_loader import read_file
 from tests.config.sample import SMALL, problems_of
 
 

@@ -92,7 +92,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     expected = {str(path.relative_to(ROOT)) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.partition("/")[0].endswith(".dist-info")}
     assert names == expected
-    assert {"receiver/data/receiver.yaml", "receiver/store/lua/commit.lua", "receiver/py.typed"} <= names
+    assert {"receiver/data/receiver.yaml", "receiver/store/lua/incidents/commit.lua", "receiver/py.typed"} <= names
 
 
 def test_it_is_the_installed_one_that_runs(installed: Installed) -> None:

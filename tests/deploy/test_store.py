@@ -17,9 +17,9 @@ import redis
 import yaml
 
 from receiver.model.command import AddNote
-from receiver.model.event import Actor, ActorKind
-from receiver.store.connection import Connection
-from receiver.store.embedded import find_program
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.store.client.connection import Connection
+from receiver.store.embedded.embedded_store import find_program
 from tests.deploy.kustomize import ROOT, build, only
 from tests.e2e.programs import free_port
 from tests.stories.world import World, alert, notification

@@ -15,9 +15,9 @@ from aiohttp import web
 
 import receiver.channels
 from receiver.channels import discover
-from receiver.channels.http import Http
+from receiver.channels.http_client import Http
 from receiver.config import load_text
-from receiver.model.notice import Action, Notice
+from receiver.model.delivery.notice import Action, Notice
 from tests.channels import test_contract as contract
 from tests.channels.conftest import TIMEOUT, Wired
 from tests.channels.notices import ROUTING_KEY, notice

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from receiver.channels import discover
-from receiver.config import shape
+from receiver.config.settings import settings_fields
 from tests.docs.pages import DOCS
 
 PAGE = (DOCS / "channels.md").read_text("utf-8")
@@ -26,7 +26,7 @@ def test_each_kind_says_where_its_credentials_come_from(kind: str) -> None:
     wanted = {
         field.alias or name
         for name, field in fields.items()
-        if shape.is_secret(field.annotation) or "off" in re.split(r"[;.:] ?", field.description or "")[-1]
+        if settings_fields.is_secret(field.annotation) or "off" in re.split(r"[;.:] ?", field.description or "")[-1]
     }
     assert {name for name in wanted if not re.search(rf"\b{name}\b", section)} == set()
 

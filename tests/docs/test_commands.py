@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from receiver.cli import app
-from receiver.web.offered import document_offered
+from receiver.web.openapi_document import document_offered
 from tests.docs.pages import ROOT, WRITTEN, blocks, code
 
 SHELL = ("sh", "console", "bash")

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from receiver.config import Config, ConfigError, check_files, load_text
-from receiver.config.whole import Sections
-from receiver.triage.rules_file import RulesSettings
-from receiver.web import bodies
-from receiver.web.offered import document_offered
+from receiver.config.settings.whole_config import Sections
+from receiver.triage.rules.rules_file import RulesSettings
+from receiver.web.api import request_bodies
+from receiver.web.openapi_document import document_offered
 from reference import metrics, settings
 from tests.docs.pages import ROOT, WRITTEN, Block, blocks, code
 
@@ -111,7 +111,7 @@ def _promtool(what: str, text: str, folder: Path) -> str:
 
 
 def _manifest(loaded: dict[str, Any]) -> str:
-    from receiver.incident.slash_verbs import COMMANDS
+    from receiver.incident.response.slash_commands import COMMANDS
 
     given = loaded["features"]["slash_commands"]
     assert [one["command"] for one in given] == list(COMMANDS)
@@ -148,7 +148,7 @@ def test_every_body_is_one(block: Block) -> None:
     method, path = block.name.split(" ")
     operation = document_offered()["paths"][path][method.lower()]
     name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    getattr(bodies, name).model_validate_json(block.text)
+    getattr(request_bodies, name).model_validate_json(block.text)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "promql"], ids=str)

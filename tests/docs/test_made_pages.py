@@ -7,7 +7,7 @@ import re
 import pytest
 
 from receiver.metrics import Metrics
-from receiver.web.offered import document_offered
+from receiver.web.openapi_document import document_offered
 from reference.pages import FOLDER, PAGES
 from reference.settings import names
 

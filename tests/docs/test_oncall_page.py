@@ -12,7 +12,7 @@ import typer
 
 from receiver.cli import app
 from receiver.config import load_text
-from receiver.web.oncall_api import OnCallApi, oncall_operations
+from receiver.web.api.oncall import OnCallApi, oncall_operations
 
 PAGE = (Path(__file__).parents[2] / "docs" / "on-call.md").read_text("utf-8")
 PEOPLE = "".join(f"  {name}: {{name: {name.title()}, pager: {'a' * 32}}}\n" for name in ("ann", "ben", "cem", "dia"))

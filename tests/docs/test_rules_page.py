@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from receiver.cli import app
-from receiver.model.unknown import KINDS
-from tests.test_cli import receiver
+from receiver.model.alert.severity_unknowns import KINDS
+from tests.cli.test_file_commands import receiver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(\w*) ?([\w.-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_file_commands import receiver
 from tests.e2e.programs import Alertmanager
 from tests.faults.waiting import until
-from tests.test_cli import receiver
 
 pytestmark = pytest.mark.e2e
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from receiver.channels.base import Channel
-from receiver.channels.http import Http
-from receiver.model.event import ActorKind
-from receiver.pipeline.intake import Intake
-from receiver.store.due import Due
-from receiver.store.incidents import Incidents
+from receiver.channels.http_client import Http
+from receiver.model.incident.event import ActorKind
+from receiver.pipeline.intake.intake import Intake
+from receiver.store.due.due_set import Due
+from receiver.store.incidents.incident_store import Incidents
 
 HANDED_OVER = 1.0
 """Seconds that a request has to leave for a vendor that is told never to answer it."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import aiohttp
 
-from receiver.store import launch
-from receiver.store.embedded import find_program
+from receiver.store.embedded import exec_child
+from receiver.store.embedded.embedded_store import find_program
 from tests.faults.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ class Program:
         """Start it; it must not run already."""
         assert not self.alive, "it runs already"
         # The kernel ends it with us, should the whole test run be killed.
-        command = [sys.executable, "-I", "-S", str(launch.__file__), str(os.getpid()), *self.command]
+        command = [sys.executable, "-I", "-S", str(exec_child.__file__), str(os.getpid()), *self.command]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 command, cwd=self.home, stdin=subprocess.DEVNULL, stdout=output, stderr=output,

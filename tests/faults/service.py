@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from receiver.app import serve
 from receiver.config import load
-from receiver.pipeline import hang_detector
+from receiver.pipeline.worker import hang_detector
 from tests.faults.points import install
 
 

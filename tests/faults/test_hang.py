@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from receiver.pipeline.hang_detector import COUNTED
+from receiver.pipeline.worker.hang_detector import COUNTED
 from tests.faults.stage import Stage, stage
 from tests.faults.waiting import say, until
 

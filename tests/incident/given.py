@@ -7,18 +7,18 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from receiver.incident.audience import HOLD, Policy
-from receiver.incident.directory import Directory
-from receiver.incident.journal import Draft
-from receiver.incident.lifecycle import on_notification
-from receiver.incident.timing import MONITOR, on_timer, timers
-from receiver.incident.verdict import Part, Verdict, View
-from receiver.model.alert import Alert, AlertStatus, fingerprint
-from receiver.model.event import Destination, Event
-from receiver.model.incident import AlertRecord, Incident, Page
-from receiver.model.oncall import Contact, Person, Schedule, Target
-from receiver.model.policy import SeveritySettings
+from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Part, Verdict, View
+from receiver.incident.oncall.contact_directory import Directory
+from receiver.incident.paging.recipients import HOLD, Policy
+from receiver.incident.timers import MONITOR, on_timer, timers
+from receiver.model.alert.alert import Alert, AlertStatus, fingerprint
+from receiver.model.incident.event import Destination, Event
+from receiver.model.incident.incident import AlertRecord, Incident, Page
+from receiver.model.oncall.schedule_settings import Contact, Person, Schedule, Target
 from receiver.model.severity import Decision, Severity
+from receiver.model.severity_policy import SeveritySettings
 
 NOW = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
 STARTS = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

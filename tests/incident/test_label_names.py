@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from receiver.config import load_text
-from receiver.config.outlook import Component, Reviews, _check_template
-from receiver.incident.links import fill
-from receiver.incident.logql import query_of
-from receiver.triage.field import SourceSettings, compile_sources
+from receiver.config.settings.feature_settings import Component, Reviews, _check_template
+from receiver.incident.context.logql_query import query_of
+from receiver.incident.context.observability_links import fill
+from receiver.triage.measurements.alert_fields import SourceSettings, compile_sources
 from tests.config.sample import HOME, SMALL
 from tests.triage.given import alert
 

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.incident.commands import on_command
-from receiver.incident.illegal import Illegal
-from receiver.incident.journal import Draft, replay
-from receiver.incident.shelter import look_again
-from receiver.incident.timing import on_timer, timers
+from receiver.incident.alerts.maintenance_hold import look_again
+from receiver.incident.log.command_errors import Illegal
+from receiver.incident.log.event_log import Draft, replay
+from receiver.incident.response.state_commands import on_command
+from receiver.incident.timers import on_timer, timers
 from receiver.model.command import Acknowledge, Command, Mitigate
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import TAKEN, Incident, State
-from receiver.model.notice import Action
-from receiver.pipeline.notices import page_action
+from receiver.model.delivery.notice import Action
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import TAKEN, Incident, State
+from receiver.pipeline.outbox.notices import page_action
 from tests.incident.given import POLICY, STARTS, Store, alert, at, part, policy
 
 EVENTS = ("fire", "end", "acknowledge", "mitigate", "window", "raise")

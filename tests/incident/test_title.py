@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.channels import apprise, email_message, jira_ticket, pagerduty, slack_message, webhook
+from receiver.channels import apprise, pagerduty, webhook
+from receiver.channels.email import incident_email
+from receiver.channels.jira import ticket_text
+from receiver.channels.slack import incident_message
 from receiver.incident.title import LIMIT, named, telling
-from receiver.model.alert import Alert, AlertStatus, parse_notification
+from receiver.model.alert.alert import Alert, AlertStatus, parse_notification
 from receiver.model.severity import Severity
 from tests.channels import notices
 from tests.incident.kubernetes_month import ALERTS, EVERY, Firing, month
@@ -198,14 +201,14 @@ def sent(one: Firing, index: int) -> dict[str, str]:
         names=(alerts[0].name,),
     )
     notice = notices.notice(incident=incident)
-    header: Any = slack_message.message(notice)[0]
+    header: Any = incident_message.message(notice)[0]
     return {
         "title": incident.title,
         "pagerduty": pagerduty.summary_of(incident),
         "slack": header["text"]["text"],
-        "slack line": slack_message.summary(notice),
-        "mail": email_message.subject_of(notice),
-        "ticket": jira_ticket.summary(incident),
+        "slack line": incident_message.summary(notice),
+        "mail": incident_email.subject_of(notice),
+        "ticket": ticket_text.summary(incident),
         "apprise": apprise.message(notice)[0],
         "webhook": json.dumps(webhook.payload(notice)["data"]["incident"]["title"]),
     }

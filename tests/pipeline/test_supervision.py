@@ -11,7 +11,7 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.pipeline import supervision
 from receiver.pipeline.supervision import Supervisor
-from receiver.store.conditions import StoreSlow
+from receiver.store.client.store_errors import StoreSlow
 from tests.stories.world import World
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from receiver.model.base import to_ms
 from receiver.model.command import Acknowledge
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.store.keys import TIMERS
 from tests.stories.world import World, alert, notification
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from receiver.model.event import Actor, ActorKind, Event, Kind
-from receiver.model.notice import Link
-from receiver.model.work import ActionItem, Mitigation, StatusUpdate, UpdateStatus
-from receiver.review.letter import customer_letter
+from receiver.model.delivery.notice import Link
+from receiver.model.incident.event import Actor, ActorKind, Event, Kind
+from receiver.model.incident.response_records import ActionItem, Mitigation, StatusUpdate, UpdateStatus
+from receiver.review.customer_email_text import customer_letter
 from receiver.review.markdown import clock, html, inert, span
 from receiver.review.postmortem import Budget, postmortem
 from receiver.review.timeline import timeline

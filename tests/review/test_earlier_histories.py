@@ -13,17 +13,17 @@ from typing import Any
 import orjson
 import pytest
 
-from receiver.assembly import make_channels, make_setting
+from receiver.active_config_builder import make_channels, make_setting
 from receiver.channels.base import Http
-from receiver.incident.journal import replay
-from receiver.model.event import Event, Kind
-from receiver.model.incident import Incident, State
-from receiver.model.past import past_fields
-from receiver.review.monthly import Review
-from receiver.review.past import past_of
-from receiver.review.terms import month_at
+from receiver.incident.log.event_log import replay
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.review_record import past_fields
+from receiver.review.monthly_figures import Review
+from receiver.review.review_record import past_of
+from receiver.review.review_targets import month_at
 from receiver.review.timeline import timeline
-from receiver.store.stored_text import event_of
+from receiver.store.incidents.stored_records import event_of
 from tests.stories.world import reference
 
 RECORDED: dict[str, Any] = json.loads(

@@ -12,17 +12,17 @@ import orjson
 import pandas as pd
 import pytest
 
-from receiver.model.incident import Incident, Page, State
-from receiver.model.past import past_fields
-from receiver.model.plan import Hours, Plan, SeverityPlan
-from receiver.model.review import ReviewStatus, Writing
+from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.policy_snapshot import Hours, Plan, SeverityPlan
+from receiver.model.incident.postmortem import ReviewStatus, Writing
+from receiver.model.incident.response_records import ActionItem, ActionStatus
+from receiver.model.incident.review_record import past_fields
 from receiver.model.severity import Decision, Severity
-from receiver.model.work import ActionItem, ActionStatus
-from receiver.review.monthly import Review
-from receiver.review.monthly_text import brief, figures_text, review_text
-from receiver.review.past import past_of
+from receiver.review.monthly_figures import Review
+from receiver.review.monthly_report import brief, figures_text, review_text
 from receiver.review.postmortem import Budget
-from receiver.review.terms import Terms, before, month_at, month_of, quarter_of
+from receiver.review.review_record import past_of
+from receiver.review.review_targets import Terms, before, month_at, month_of, quarter_of
 
 NOW = datetime(2026, 12, 9, 12, tzinfo=UTC)
 ZONE = "America/Sao_Paulo"

@@ -11,12 +11,12 @@ import orjson
 import pandas as pd
 import pytest
 
-from receiver.incident.commands import on_command
-from receiver.incident.declaration import declare
-from receiver.incident.illegal import Illegal
-from receiver.incident.journal import Draft
-from receiver.incident.merging import merge
-from receiver.incident.timing import MONITOR, on_timer
+from receiver.incident.log.command_errors import Illegal
+from receiver.incident.log.event_log import Draft
+from receiver.incident.response.declaration import declare
+from receiver.incident.response.merge import merge
+from receiver.incident.response.state_commands import on_command
+from receiver.incident.timers import MONITOR, on_timer
 from receiver.model.command import (
     Acknowledge,
     AddAction,
@@ -31,16 +31,16 @@ from receiver.model.command import (
     SetClock,
     WritePostmortem,
 )
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident
-from receiver.model.past import past_fields
-from receiver.model.review import Clock, ReviewStatus
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.response_records import ActionStatus
+from receiver.model.incident.review_record import past_fields
 from receiver.model.severity import Severity
-from receiver.model.work import ActionStatus
-from receiver.review.monthly import Review
-from receiver.review.past import past_of
+from receiver.review.monthly_figures import Review
 from receiver.review.postmortem import Budget
-from receiver.review.terms import Terms, month_of
+from receiver.review.review_record import past_of
+from receiver.review.review_targets import Terms, month_of
 from tests.incident.given import STARTS, Store, alert, part, policy
 
 END = datetime(2026, 12, 9, 12, tzinfo=UTC)

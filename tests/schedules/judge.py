@@ -27,7 +27,7 @@ Why that exception is right:
 - It is rare. Alertmanager tries a flush again for a whole `group_interval`, with what stood at the flush, so that the
   store has to be away for the rest of that time. What pages nobody is forgotten after 3 minutes without a repetition
   (`SENT_AGAIN`). Where `ingest.alertmanagers` is set, Alertmanager is asked, and the people of a SEV-1 or SEV-2 are
-  asked whether it is over (`incident/upstream.py`). Elsewhere the people that were paged decide.
+  asked whether it is over (`incident/alerts/missing_alerts.py`). Elsewhere the people that were paged decide.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ from receiver.clock import Clock
 from receiver.config import Config
 from receiver.loop_time import LoopTime
 from receiver.model.base import rfc3339
-from receiver.pipeline import work
+from receiver.pipeline.worker import work_loop
 from receiver.replica import Replica
-from receiver.store import connection
+from receiver.store.client import connection
 from receiver.web import routes
-from receiver.web.pages import Pages
+from receiver.web.html_pages import Pages
 from tests.conftest import ask
 from tests.fakes import FakePagerDuty, FakeSlack, Site
 from tests.schedules.alertmanagers import Told, pair
@@ -290,7 +290,7 @@ def _virtual(loop: VirtualLoop) -> Iterator[None]:
         with (
             patch.object(connection, "LoopTime", lambda: LoopTime(loop.time)),
             patch.object(routes, "Pages", _pages),
-            patch.object(work, "BEAT", BEAT),
+            patch.object(work_loop, "BEAT", BEAT),
         ):
             yield
     finally:

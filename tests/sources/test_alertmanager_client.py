@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from receiver.model.host_name import host_of
 from receiver.sources.alertmanager import Address, Alertmanager
-from receiver.sources.asking import Asking, SourceError
+from receiver.sources.http_client import Asking, SourceError
 
 NOW = datetime(2026, 11, 30, 5, tzinfo=UTC)
 

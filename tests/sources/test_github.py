@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from receiver.sources.asking import Asking, Said, SourceError
 from receiver.sources.github import GitHub
+from receiver.sources.http_client import Asking, Said, SourceError
 
 API = "https://api.github.com"
 DEPLOYMENT: dict[str, Any] = {

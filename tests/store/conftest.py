@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.store.embedded import EmbeddedStore
+from receiver.store.embedded.embedded_store import EmbeddedStore
 from tests.store.given import Rooms
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import redis
 
-from receiver.incident.journal import Draft
+from receiver.incident.log.event_log import Draft
 from receiver.model.base import to_ms
-from receiver.model.event import Actor, ActorKind, Destination, Kind
-from receiver.model.incident import AlertRecord, Incident
+from receiver.model.incident.event import Actor, ActorKind, Destination, Kind
+from receiver.model.incident.incident import AlertRecord, Incident
 from receiver.model.severity import Severity
-from receiver.store.change import Change, Committed, Row, new_uid
-from receiver.store.connection import Connection
-from receiver.store.due import Claimed, Due
-from receiver.store.incidents import Incidents
+from receiver.store.client.connection import Connection
+from receiver.store.due.due_set import Claimed, Due
+from receiver.store.incidents.commit_request import Change, Committed, Row, new_uid
+from receiver.store.incidents.incident_store import Incidents
 from tests.incident.given import NOW, Store, alert, part
 
 MS = to_ms(NOW)

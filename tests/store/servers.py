@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from receiver.store.embedded import find_program
+from receiver.store.embedded.embedded_store import find_program
 from tests.faults.programs import Program
 from tests.faults.waiting import until
 

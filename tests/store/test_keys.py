@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import redis
 
-from receiver.model.alert import fingerprint
+from receiver.model.alert.alert import fingerprint
+from receiver.model.alert.severity_unknowns import Unsure
 from receiver.model.command import AddAction, Declare
-from receiver.model.event import Actor, ActorKind
-from receiver.model.quota import Quota
+from receiver.model.delivery.vendor_quota import Quota
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.ticket import Progress, Ticket
 from receiver.model.severity import Severity
-from receiver.model.ticket import Progress, Ticket
-from receiver.model.unknown import Unsure
 from receiver.store import keys
 from receiver.store.answer_tokens import AnswerToken
-from receiver.store.pace import Pace
+from receiver.store.due.rate_limits import Pace
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.incident import beginning
+from receiver.incident.alerts import alert_start
 from tests.stories.relay import Relay
 from tests.stories.world import World
 
@@ -36,4 +36,4 @@ async def world(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator
 @pytest.fixture
 def clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alerts may begin ahead of the pushed clock: the story is not about a clock that is wrong (test_beginnings)."""
-    monkeypatch.setattr(beginning, "AHEAD", timedelta(days=2))
+    monkeypatch.setattr(alert_start, "AHEAD", timedelta(days=2))

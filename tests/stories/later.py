@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from receiver.model.incident import Incident
+from receiver.model.incident.incident import Incident
 from tests.stories.world import World
 
 NEW_STATE = {"state": "pondered"}

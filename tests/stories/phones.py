@@ -8,10 +8,10 @@ from typing import Any
 
 import aiohttp
 
-from receiver.channels.ntfy import NtfySettings
+from receiver.channels.ntfy.channel import NtfySettings
 from receiver.config import Config
-from receiver.model.incident import State
-from receiver.model.oncall import Person
+from receiver.model.incident.incident import State
+from receiver.model.oncall.schedule_settings import Person
 from tests.fakes import FakeNtfy
 from tests.fakes.ntfy import TOKEN
 from tests.stories.world import World, reference

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from receiver.model.alert import fingerprint
+from receiver.model.alert.alert import fingerprint
 from receiver.model.base import rfc3339
 from receiver.model.command import (
     Acknowledge,
@@ -42,13 +42,13 @@ from receiver.model.command import (
     UpdateStatusPage,
     WritePostmortem,
 )
-from receiver.model.event import Actor, ActorKind
-from receiver.model.review import Clock, ReviewStatus
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.response_records import ActionStatus
 from receiver.model.severity import Severity
-from receiver.model.work import ActionStatus
 from receiver.review.timeline import timeline
-from receiver.store.embedded import EmbeddedStore
-from receiver.store.incidents import event_of
+from receiver.store.embedded.embedded_store import EmbeddedStore
+from receiver.store.incidents.incident_store import event_of
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

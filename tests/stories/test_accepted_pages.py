@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.verdict import Outcome
-from receiver.model.alert import parse_notification
-from receiver.model.incident import State
-from receiver.store.conditions import StoreUnreachable
-from receiver.store.due import Claimed, Due
+from receiver.incident.log.notification_outcome import Outcome
+from receiver.model.alert.alert import parse_notification
+from receiver.model.incident.incident import State
+from receiver.store.client.store_errors import StoreUnreachable
+from receiver.store.due.due_set import Claimed, Due
 from tests.fakes import Answer
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from receiver.assembly import make_setting
-from receiver.incident.journal import replay
+from receiver.active_config_builder import make_setting
+from receiver.incident.log.event_log import replay
 from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.response_records import ActionStatus
 from receiver.model.severity import Severity
-from receiver.model.work import ActionStatus
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -172,7 +172,7 @@ async def test_what_came_back_stays_a_while(kept: World, tmp_path: Path) -> None
 
 
 async def test_what_has_to_stay_is_read_once(kept: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("receiver.pipeline.archiving.PART", 2)
+    monkeypatch.setattr("receiver.pipeline.review.incident_archive.PART", 2)
     for number in range(1, 4):
         one = await lived(kept, number, resolve=False)
         await kept.one.respond.act(one.id, Resolve(), ALICE, kept.clock.now())
@@ -196,7 +196,7 @@ async def test_what_has_to_stay_is_read_once(kept: World, monkeypatch: pytest.Mo
 async def test_a_page_goes_on_where_the_one_before_ended_whatever_went_meanwhile(
     kept: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.pipeline.archiving.PART", 2)
+    monkeypatch.setattr("receiver.pipeline.review.incident_archive.PART", 2)
     for number in range(1, 6):
         await lived(kept, number)
         kept.clock.forward(timedelta(seconds=number % 2))

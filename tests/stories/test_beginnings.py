@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.model.past import past_fields
-from receiver.review.clocks import clocks, spans
+from receiver.model.incident.review_record import past_fields
+from receiver.review.incident_times import clocks, spans
 from tests.stories.world import World, alert, notification
 
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.assembly import make_setting
-from receiver.config.outlook import Objective
+from receiver.active_config_builder import make_setting
+from receiver.config.settings.feature_settings import Objective
 from receiver.model.command import Resolve, SetClock
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.review import Clock
-from receiver.sources.asking import Said
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.postmortem import Clock
+from receiver.sources.http_client import Said
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from receiver.config.sections import Watchdog
+from receiver.config.settings.service_settings import Watchdog
 from receiver.model.command import Close, Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.pipeline import reconcile, storm, unserved, watchdog
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.pipeline.alerts import alert_storm, alertmanager_reconciliation, watchdog
+from receiver.pipeline.delivery import orphaned_rows
 from tests.fakes import Answer
 from tests.stories.test_unserved import without
 from tests.stories.test_upstream import A, grave, knows, opened
@@ -43,7 +44,7 @@ async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_
         await client.zadd(lane, dict.fromkeys(rows, world.clock.now().timestamp() * 1000))
         first = (await client.zrange(lane, 0, 0))[0].split(" ", 1)[0]
     (second,) = (one for one in await world.incidents() if one.uid != first)
-    monkeypatch.setattr(unserved, "_owed", spoiling(unserved._owed, first))
+    monkeypatch.setattr(orphaned_rows, "_owed", spoiling(orphaned_rows._owed, first))
     without(world.one, "pager")
     for _ in range(24):
         world.clock.forward("5s")
@@ -61,7 +62,9 @@ async def test_an_incident_that_cannot_be_compared_keeps_nothing_else_from_being
     for number in (1, 2):
         await world.post(notification(grave(number), group=f"g{number}"))
     spoiled, other = await world.incidents()
-    monkeypatch.setattr(reconcile, "on_answer", spoiling(reconcile.on_answer, spoiled.uid))
+    monkeypatch.setattr(
+        alertmanager_reconciliation, "on_answer", spoiling(alertmanager_reconciliation.on_answer, spoiled.uid)
+    )
     knows(world, A, [])
     for _ in range(6):
         await world.forward("2m")
@@ -95,14 +98,14 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
     incidents = await world.incidents()
     held = sorted(one.uid for one in incidents if one.held == "storm")
     (over,) = (one for one in incidents if one.storm)
-    release, spoiled = storm.release, next(iter(await world.one.incidents.children(over.uid)))
+    release, spoiled = alert_storm.release, next(iter(await world.one.incidents.children(over.uid)))
 
     def failing(draft: Any, *given: Any) -> None:
         if draft.incident.uid == spoiled:
             raise ValueError("nobody has thought of this")
         release(draft, *given)
 
-    monkeypatch.setattr(storm, "release", failing)
+    monkeypatch.setattr(alert_storm, "release", failing)
     assert spoiled in held
     for command in (Resolve(), Close()):
         await world.one.respond.act(over.uid, command, ALICE, world.clock.now())
@@ -111,7 +114,7 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
         await world.one.work.guarded_beat()
         await world.one.work.idle()
     assert [one.uid for one in await world.incidents() if one.held == "storm"] == [spoiled]
-    monkeypatch.setattr(storm, "release", release)
+    monkeypatch.setattr(alert_storm, "release", release)
     await world.forward("1m")
     assert not any(one.held for one in await world.incidents())
 

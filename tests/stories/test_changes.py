@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from receiver.channels.grafana import Grafana, GrafanaSettings
-from receiver.model.change import Change
 from receiver.model.command import Resolve
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.recent_changes import Change
 from receiver.replica import Replica
-from receiver.sources.asking import Said, SourceError
 from receiver.sources.github import GitHub
+from receiver.sources.http_client import Said, SourceError
 from tests.fakes.grafana import TOKEN
 from tests.stories.world import World, alert, notification
 

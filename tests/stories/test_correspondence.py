@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from receiver.model.command import Assign, Command, Reopen, Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.model.work import Role
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.response_records import Role
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

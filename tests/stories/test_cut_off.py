@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from receiver.model.event import Kind
-from receiver.model.incident import State
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import State
 from receiver.replica import Replica
-from receiver.store.conditions import StoreUnreachable
+from receiver.store.client.store_errors import StoreUnreachable
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification
 

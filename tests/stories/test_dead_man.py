@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from receiver.config import Config
-from receiver.config.outlook import DeadMan, Heartbeat
+from receiver.config.settings.feature_settings import DeadMan, Heartbeat
 from tests.fakes import Answer
 from tests.stories.phones import PhoneWorld
 from tests.stories.world import alert, notification

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from receiver.model.alert import Notification
-from receiver.pipeline import refused_notifications
-from receiver.pipeline.refused_notifications import ADOPT_TRIES, SENT_AGAIN
-from receiver.store.conditions import Overloaded
+from receiver.model.alert.alert import Notification
+from receiver.pipeline.store_outage import refused_notifications
+from receiver.pipeline.store_outage.refused_notifications import ADOPT_TRIES, SENT_AGAIN
+from receiver.store.client.store_errors import Overloaded
 from tests.stories.test_cut_off import cut_off
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification

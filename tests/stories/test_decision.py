@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from receiver.model.event import Kind
+from receiver.model.incident.event import Kind
 from tests.stories.world import World, alert, notification
 
 

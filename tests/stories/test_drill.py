@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.incident.illegal import Illegal
+from receiver.incident.log.command_errors import Illegal
 from receiver.model.command import Acknowledge, Close, Declare, Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
-from receiver.review.letter import customer_letter
+from receiver.review.customer_email_text import customer_letter
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis.asyncio as redis
 
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from tests.stories.world import World, alert, notification
 
 pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.verdict import Outcome
-from receiver.model.alert import Notification, parse_notification
-from receiver.model.event import Kind
-from receiver.model.incident import State
-from receiver.model.notice import Notice
-from receiver.pipeline import emergency_pages, refused_notifications
-from receiver.pipeline.pager_news import Unheard
-from receiver.pipeline.refused_notifications import ADOPT_TRIES
-from receiver.store.connection import Contended, StoreAway
-from receiver.store.embedded import EmbeddedStore
+from receiver.incident.log.notification_outcome import Outcome
+from receiver.model.alert.alert import Notification, parse_notification
+from receiver.model.delivery.notice import Notice
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import State
+from receiver.pipeline.response.pagerduty_events import Unheard
+from receiver.pipeline.store_outage import emergency_pages, refused_notifications
+from receiver.pipeline.store_outage.refused_notifications import ADOPT_TRIES
+from receiver.store.client.connection import Contended, StoreAway
+from receiver.store.embedded.embedded_store import EmbeddedStore
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 

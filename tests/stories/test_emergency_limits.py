@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.windows import Window
+from receiver.incident.alerts.maintenance_windows import Window
 from receiver.model.command import Close, Resolve
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import State
 from tests.stories.test_emergency import Outworld, outworld
 from tests.stories.world import alert, notification
 

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from receiver.model.base import rfc3339
-from tests.store.test_tidying import pointing
+from tests.store.incidents.test_expired_references import pointing
 from tests.stories.test_matrix import HIGH
 from tests.stories.world import World, alert, notification
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.slack import IncidentChannels
-from receiver.model.alert import parse_notification
+from receiver.channels.slack.channel import IncidentChannels
+from receiver.model.alert.alert import parse_notification
 from receiver.model.base import from_ms
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
 from tests.fakes import jira as fake_jira
 from tests.fakes.statuspage import KEY

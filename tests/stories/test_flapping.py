@@ -6,8 +6,8 @@ import pytest
 
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, Edit
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
 

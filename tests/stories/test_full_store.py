@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from receiver.incident.unstored_step import NOTE
-from receiver.model.alert import parse_notification
+from receiver.incident.store_outage.emergency_escalation import NOTE
+from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, AddNote
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import State
-from receiver.store.conditions import StoreFull
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import State
+from receiver.store.client.store_errors import StoreFull
 from tests.conftest import ask
 from tests.fakes import Answer
 from tests.stories.test_cut_off import OVER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from receiver.model.event import Actor, ActorKind
+from receiver.model.incident.event import Actor, ActorKind
 from tests.stories.world import PushedClock, World
 
 BOSS = Actor(kind=ActorKind.API, name="boss")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.illegal import Impossible
-from receiver.incident.windows import Window
+from receiver.incident.alerts.maintenance_windows import Window
+from receiver.incident.log.command_errors import Impossible
 from receiver.model.command import AddAction, Declare, Resolve
-from receiver.model.event import Actor, ActorKind
+from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.severity import Severity
-from receiver.pipeline.duty import NoOverride, Past, Unfit
-from receiver.pipeline.respond import Reused
+from receiver.pipeline.oncall.overrides import NoOverride, Past, Unfit
+from receiver.pipeline.response.command_handler import Reused
 from tests.stories.world import PushedClock, World, alert, notification
 
 BOSS = Actor(kind=ActorKind.API, name="boss")
@@ -51,7 +51,7 @@ async def test_the_hand_off_is_told_once_with_what_there_is_to_know(early: World
 
 
 async def test_what_is_overdue_is_told_however_old_its_incident(early: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("receiver.pipeline.standing.NEWEST", 1)
+    monkeypatch.setattr("receiver.pipeline.oncall.handoff_summary.NEWEST", 1)
     await early.post(notification(alert("AuthFailing"), group="a"))
     promise = AddAction(title="Add a canary", owner="bob", due=date(2026, 11, 20))
     for command in (promise, Resolve()):

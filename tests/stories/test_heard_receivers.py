@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.pipeline import heard_receivers
-from receiver.store import incidents
+from receiver.pipeline.intake import known_receivers
+from receiver.store.incidents import incident_store
 from tests.stories.world import World, alert, notification
 
 
@@ -23,8 +23,8 @@ async def test_a_name_that_opened_nothing_is_not_kept(world: World) -> None:
 
 
 async def test_a_strangers_names_keep_no_real_one_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heard_receivers, "MOST", 5)
-    monkeypatch.setattr(incidents, "MOST_RECEIVERS", 8)
+    monkeypatch.setattr(known_receivers, "MOST", 5)
+    monkeypatch.setattr(incident_store, "MOST_RECEIVERS", 8)
     await world.open()
     for number in range(12):
         made = alert("DataLag", labels={"instance": f"i{number}"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from receiver.config import Config
-from receiver.sources.asking import Said
+from receiver.sources.http_client import Said
 from tests.stories.world import World, alert, notification, reference
 
 URL = "https://beat.example.com/receiver"

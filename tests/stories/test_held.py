@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.windows import Window
-from receiver.model.alert import parse_notification
+from receiver.incident.alerts.maintenance_windows import Window
+from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, Close, Mitigate, Resolve
-from receiver.model.incident import Incident, State
+from receiver.model.incident.incident import Incident, State
 from receiver.model.severity import Severity
-from receiver.pipeline.upkeep import window_of
+from receiver.pipeline.alerts.maintenance_windows import window_of
 from tests.fakes import Answer
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH, MINOR, breaches
 from tests.stories.world import World, alert, notification

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.incident.verdict import Outcome
-from receiver.model.incident import State
+from receiver.incident.log.notification_outcome import Outcome
+from receiver.model.incident.incident import State
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.killed_in_turn

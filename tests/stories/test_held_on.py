@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.illegal import Illegal
+from receiver.incident.log.command_errors import Illegal
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, AddNote, Close, Reopen, Resolve
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
 from tests.stories.test_held import half_merged, known, merge, two, up
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH

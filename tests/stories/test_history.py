@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.assembly import make_setting
-from receiver.model.alert import Notification, parse_notification
-from receiver.pipeline import history
-from receiver.pipeline.history import written
-from receiver.pipeline.rehearsal import relived
-from receiver.store.history import HistoryList, packed, unpacked
-from receiver.triage.rules_file import RulesSettings
+from receiver.active_config_builder import make_setting
+from receiver.model.alert.alert import Notification, parse_notification
+from receiver.pipeline.intake import notification_history
+from receiver.pipeline.intake.notification_history import written
+from receiver.pipeline.whatif.dry_run import relived
+from receiver.store.notification_history import HistoryList, packed, unpacked
+from receiver.triage.rules.rules_file import RulesSettings
 from tests.stories.world import ROOT, START, World, alert, notification, reference
 from tests.triage.given import ALERTS, DOCUMENT
 
@@ -217,7 +217,9 @@ async def test_a_notification_that_cannot_be_written_is_dropped_alone(
     await world.open()
     await world.post(notification(alert(), group="good"))
     await world.post(notification(alert(), group="bad"))
-    monkeypatch.setattr(history, "written", lambda said: written(said) if "good" in said.group_key else {"n": 2**64})
+    monkeypatch.setattr(
+        notification_history, "written", lambda said: written(said) if "good" in said.group_key else {"n": 2**64}
+    )
     await world.one.history.flush()
     monkeypatch.undo()
     await world.post(notification(alert(), group="good too"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.model.alert import parse_notification
-from receiver.model.incident import State
-from receiver.pipeline.owed_notifications import OLDEST, OwedNotifications
-from receiver.store.owed_file import OwedFile
+from receiver.model.alert.alert import parse_notification
+from receiver.model.incident.incident import State
+from receiver.pipeline.store_outage.unfinished_at_exit import OLDEST, OwedNotifications
+from receiver.store.refused_notifications_file import OwedFile
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import World, alert, notification
 

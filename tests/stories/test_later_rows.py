@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from receiver.model.alert import parse_notification
+from receiver.model.alert.alert import parse_notification
 from receiver.model.base import rfc3339
-from receiver.store.connection import StoreAway
+from receiver.store.client.connection import StoreAway
 from tests.stories.test_lost_memory import Backup, beats
 from tests.stories.world import START, World, alert, notification
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from receiver.model.base import rfc3339
-from receiver.model.incident import State
-from receiver.store.connection import IncidentUnreadable
+from receiver.model.incident.incident import State
+from receiver.store.client.connection import IncidentUnreadable
 from tests.fakes import Answer
 from tests.stories.later import (
     NEW_PAGES,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from receiver.model.command import Acknowledge, AddNote, Close, PageContact
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from tests.store.servers import DURABLE, NEW, Server, ended
 from tests.stories.test_matrix import ALICE
 from tests.stories.world import ROOT, World, alert, notification

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.incident.verdict import Outcome
+from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.command import Acknowledge, PageContact
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from tests.stories.test_matrix import ALICE
 from tests.stories.world import World, alert, notification
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from receiver.incident.promises import recurrence
+from receiver.incident.followup.action_item_reminders import recurrence
 from receiver.model.command import (
     AddAction,
     AddNote,
@@ -16,13 +16,13 @@ from receiver.model.command import (
     SetClock,
     WritePostmortem,
 )
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.review import Clock, ReviewStatus
-from receiver.model.work import ActionStatus
-from receiver.pipeline.respond import Illegal
-from receiver.review.clocks import clocks, spans
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.response_records import ActionStatus
+from receiver.pipeline.response.command_handler import Illegal
+from receiver.review.incident_times import clocks, spans
 from receiver.review.timeline import timeline
-from receiver.sources.asking import Said
+from receiver.sources.http_client import Said
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from receiver.model.alert import parse_notification
+from receiver.model.alert.alert import parse_notification
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import State
-from receiver.pipeline.parts import judged
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import State
+from receiver.pipeline.intake.notification_parts import judged
 from receiver.replica import Replica
 from receiver.sources.alertmanager import Address
-from receiver.sources.asking import Said
+from receiver.sources.http_client import Said
 from tests.conftest import ask
 from tests.stories.world import START, World, alert, notification
 

@@ -27,9 +27,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from receiver.incident.illegal import Illegal, Impossible
-from receiver.incident.timing import timers
-from receiver.model.alert import fingerprint, parse_notification
+from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.timers import timers
+from receiver.model.alert.alert import fingerprint, parse_notification
 from receiver.model.base import to_ms
 from receiver.model.command import (
     Acknowledge,
@@ -43,12 +43,12 @@ from receiver.model.command import (
     Reopen,
     Resolve,
 )
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident, State
 from receiver.model.severity import Severity
-from receiver.pipeline.respond import Respond
+from receiver.pipeline.response.command_handler import Respond
 from receiver.replica import Replica
-from receiver.store.connection import StoreAway
+from receiver.store.client.connection import StoreAway
 from tests.conftest import ask
 from tests.stories.world import START, World, alert, notification
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.model.command import AddNote
-from receiver.model.event import Actor, ActorKind
+from receiver.model.incident.event import Actor, ActorKind
 from tests.fakes import Answer
 from tests.fakes.smtp import FakeSmtp
 from tests.stories.world import World, alert, notification

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from receiver.model.command import Acknowledge, Declare, Edit, Mitigate, Reopen, Resolve
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident, State
 from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
 

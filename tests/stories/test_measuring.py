@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from receiver.config import Config
-from receiver.config.whole import RulesSettings
-from receiver.sources.asking import Said
+from receiver.config.settings.whole_config import RulesSettings
+from receiver.sources.http_client import Said
 from tests.stories.world import World, alert, notification
 
 PROMETHEUS = "http://prometheus:9090/api/v1/query"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from receiver.model.command import Acknowledge, Mitigate
-from receiver.model.event import Kind
-from receiver.model.incident import State
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import State
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
-from receiver.model.event import Actor, ActorKind
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.response_records import ActionStatus
 from receiver.model.severity import Severity
-from receiver.model.work import ActionStatus
 from tests.fakes import jira as fake_jira
 from tests.stories.world import World, alert, notification
 

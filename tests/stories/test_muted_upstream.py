@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.model.base import rfc3339
 from receiver.sources.alertmanager import Address
-from receiver.sources.asking import Said
+from receiver.sources.http_client import Said
 from tests.stories.test_upstream import LONG_AGO, is_away, looks
 from tests.stories.world import START, World, alert, notification
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from receiver.model.alert import parse_notification
-from receiver.model.incident import State
-from receiver.pipeline.intake import OLD
-from receiver.store.change import Stale
+from receiver.model.alert.alert import parse_notification
+from receiver.model.incident.incident import State
+from receiver.pipeline.intake.intake import OLD
+from receiver.store.incidents.commit_request import Stale
 from tests.stories.world import World, alert, notification
 
 FIRING = notification(alert("ApiDown"))

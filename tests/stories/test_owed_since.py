@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from receiver.model.base import to_ms
 from receiver.model.command import Acknowledge, AddNote
-from receiver.model.event import Actor, ActorKind
+from receiver.model.incident.event import Actor, ActorKind
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 

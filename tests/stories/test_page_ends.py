@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import redis
 
-from receiver.model.alert import parse_notification
+from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, Edit
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
 from tests.fakes import Answer
 from tests.page_ends import ending, unended

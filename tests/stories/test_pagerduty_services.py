@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from receiver.config import Config
 from receiver.model.command import Acknowledge
-from receiver.model.event import Actor, ActorKind
-from receiver.model.oncall import Contact
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.oncall.schedule_settings import Contact
 from tests.stories.phones import PhoneWorld
 from tests.stories.world import alert, notification
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from receiver.model.alert import parse_notification
+from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, Resolve
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.pipeline.rehearsal import dry_run
-from receiver.store.connection import StoreAway
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.pipeline.whatif.dry_run import dry_run
+from receiver.store.client.connection import StoreAway
 from tests.fakes import Answer
 from tests.stories.phones import TOPICS, PhoneWorld
 from tests.stories.world import START, alert, notification

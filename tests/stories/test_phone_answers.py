@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from receiver.model.command import Acknowledge, Resolve
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident, State
-from receiver.pipeline.phone_answers import Answered
-from receiver.store.conditions import StoreUnreachable
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident, State
+from receiver.pipeline.response.phone_answers import Answered
+from receiver.store.client.store_errors import StoreUnreachable
 from tests.fakes.ntfy import REPLIES
 from tests.stories.phones import PhoneWorld, until
 from tests.stories.world import alert, notification
@@ -96,7 +96,7 @@ async def test_what_was_answered_while_no_replica_ran_is_read_at_the_start(phone
 
 async def test_an_answer_waits_for_the_store(phones: PhoneWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     buttons = await paged(phones)
-    monkeypatch.setattr("receiver.pipeline.ntfy_replies.STORE_AGAIN", 0.01)
+    monkeypatch.setattr("receiver.pipeline.response.ntfy_replies.STORE_AGAIN", 0.01)
     tokens, failures = phones.one.phone_answers.tokens, [StoreUnreachable("away")] * 3
     find = tokens.find
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from receiver.model.command import AddAction, Declare, Resolve, WritePostmortem
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
 from tests.fakes import jira as fake_jira
 from tests.stories.world import World, alert, notification

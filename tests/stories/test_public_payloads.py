@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.verdict import Outcome
+from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
 from tests.stories.world import ROOT, World
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from receiver.config.sections import Service
+from receiver.config.settings.service_settings import Service
 from receiver.model.command import ApproveUpdate, Declare, Identify, Reopen, Resolve, UpdateStatusPage
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
 from receiver.model.severity import Severity
-from receiver.model.work import StatusUpdate, UpdateStatus
-from receiver.pipeline.publicity import Publicity
+from receiver.pipeline.status.public_view import Publicity
 from tests.fakes import Answer
 from tests.fakes.smtp import FakeSmtp
 from tests.fakes.statuspage import KEY

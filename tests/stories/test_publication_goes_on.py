@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.incident.illegal import Illegal, Impossible
-from receiver.incident.windows import Window
+from receiver.incident.alerts.maintenance_windows import Window
+from receiver.incident.log.command_errors import Illegal, Impossible
 from receiver.model.command import ApproveUpdate, Declare, Edit, Identify, Mitigate, Reopen, Resolve, UpdateStatusPage
+from receiver.model.incident.response_records import UpdateStatus
 from receiver.model.severity import Severity
-from receiver.model.work import UpdateStatus
 from tests.fakes import Answer
 from tests.fakes.statuspage import KEY
 from tests.stories.test_publication import ALICE, ONE, act, reminders, shown, updates

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from receiver.model.command import Acknowledge, Edit
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import Incident
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
 

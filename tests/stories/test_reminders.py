@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from receiver.model.command import Assign, Declare, UpdateStatusPage
-from receiver.model.event import Actor, ActorKind, Kind
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.response_records import Role, UpdateStatus
 from receiver.model.severity import Severity
-from receiver.model.work import Role, UpdateStatus
 from tests.stories.world import World
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

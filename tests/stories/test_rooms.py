@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.slack_room import SlackRoom, room_name, topic
+from receiver.channels.slack.incident_channel import SlackRoom, room_name, topic
 from receiver.model.command import Assign, Close, Declare, Reopen, Resolve
-from receiver.model.event import Actor, ActorKind
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.response_records import Role
 from receiver.model.severity import Severity
-from receiver.model.work import Role
 from tests.channels.notices import incident, notice
 from tests.stories.world import World, alert, notification
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from receiver.config.outlook import Runbooks
-from receiver.incident.guides import guides_of
-from receiver.model.guide import Guide
+from receiver.config.settings.feature_settings import Runbooks
+from receiver.incident.context.runbook_matches import guides_of
+from receiver.model.incident.runbook import Guide
 from tests.fakes import Answer
 from tests.fakes.jira import TOKEN, USER
 from tests.stories.world import World, alert, notification

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.incident.verdict import Outcome
-from receiver.model.incident import State
+from receiver.incident.log.notification_outcome import Outcome
+from receiver.model.incident.incident import State
 from tests.stories.world import ROOT, World
 
 SAMPLES = ROOT / "tests" / "samples"

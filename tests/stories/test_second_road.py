@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from receiver.model.command import Acknowledge, AddNote, PageContact
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.sources.asking import Said
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.sources.http_client import Said
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 

@@ -17,11 +17,11 @@ from receiver.model.command import (
     Resolve,
     SetClock,
 )
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.review import Clock
-from receiver.model.work import ActionStatus
-from receiver.pipeline.respond import Illegal
-from receiver.review.clocks import ORDER, clocks
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.postmortem import Clock
+from receiver.model.incident.response_records import ActionStatus
+from receiver.pipeline.response.command_handler import Illegal
+from receiver.review.incident_times import ORDER, clocks
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")

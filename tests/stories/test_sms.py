@@ -9,8 +9,8 @@ import pytest
 
 from receiver.channels.gammu import GammuSettings
 from receiver.config import Config
-from receiver.incident.sms_answer import SmsAnswer, Wish, read_answer
-from receiver.model.incident import Incident, State
+from receiver.incident.response.sms_parser import SmsAnswer, Wish, read_answer
+from receiver.model.incident.incident import Incident, State
 from tests.fakes.modem import Modem
 from tests.faults.waiting import until
 from tests.stories.phones import PhoneWorld

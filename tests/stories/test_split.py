@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.illegal import Illegal, Impossible
-from receiver.incident.verdict import Outcome
-from receiver.model.alert import fingerprint
+from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.log.notification_outcome import Outcome
+from receiver.model.alert.alert import fingerprint
 from receiver.model.command import Close, Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import Incident, State
-from receiver.pipeline.respond import Changed, Reused
-from receiver.store.connection import StoreAway
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import Incident, State
+from receiver.pipeline.response.command_handler import Changed, Reused
+from receiver.store.client.connection import StoreAway
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.usefixtures("clocks_agree")

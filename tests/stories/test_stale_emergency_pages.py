@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.model.alert import parse_notification
+from receiver.model.alert.alert import parse_notification
 from receiver.model.base import rfc3339
 from tests.stories.world import World, alert, notification
 

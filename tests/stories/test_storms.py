@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from receiver.model.command import Acknowledge, Command, Edit, Mitigate, Reopen, Resolve
-from receiver.model.event import Kind
-from receiver.model.incident import Incident, State
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import Incident, State
 from receiver.model.severity import Severity
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification

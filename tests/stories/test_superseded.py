@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.verdict import Outcome
+from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge
-from receiver.model.incident import Incident, State
-from receiver.store.connection import IncidentUnreadable
+from receiver.model.incident.incident import Incident, State
+from receiver.store.client.connection import IncidentUnreadable
 from tests.stories.later import NEW_STATE, rewrite
 from tests.stories.test_matrix import ALICE
 from tests.stories.world import World, alert, notification

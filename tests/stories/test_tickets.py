@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.jira_ticket import label
+from receiver.channels.jira.ticket_text import label
 from receiver.model.command import AddAction, ChangeAction, Edit, Reopen, Resolve
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import State
+from receiver.model.incident.response_records import ActionStatus
 from receiver.model.severity import Severity
-from receiver.model.work import ActionStatus
 from tests.fakes import Answer
 from tests.fakes.jira import TOKEN, USER, WORKFLOW, words
 from tests.stories.world import World, alert, notification

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver.model.event import Actor, ActorKind
-from receiver.pipeline.trying import Tried
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.pipeline.delivery.channel_test import Tried
 from tests.fakes import Answer, jira, statuspage
 from tests.fakes.smtp import FakeSmtp
 from tests.stories.world import World

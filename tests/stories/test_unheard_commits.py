@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.verdict import Outcome
-from receiver.model.alert import parse_notification
-from receiver.pipeline import unheard_commits
-from receiver.pipeline.store_monitor import StoreState
-from receiver.pipeline.unheard_commits import UnheardCommit
+from receiver.incident.log.notification_outcome import Outcome
+from receiver.model.alert.alert import parse_notification
+from receiver.pipeline.intake import unconfirmed_commits
+from receiver.pipeline.intake.unconfirmed_commits import UnheardCommit
+from receiver.pipeline.store_outage.store_monitor import StoreState
 from receiver.replica import Replica
-from receiver.store.connection import StoreAway
+from receiver.store.client.connection import StoreAway
 from tests.stories.test_emergency import Outworld, outworld
 from tests.stories.world import World, alert, notification
 
@@ -88,7 +88,7 @@ async def test_one_that_was_not_written_is_asked_about_until_its_lease_would_hav
 
 async def test_a_bounded_number_is_asked_about(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.open()
-    monkeypatch.setattr(unheard_commits, "MOST", 2)
+    monkeypatch.setattr(unconfirmed_commits, "MOST", 2)
     for token in ("a", "b", "c"):
         world.one.work.unheard.add(UnheardCommit(token, world.clock.monotonic(), f"uid of {token}"))
     assert [one.token for one in world.one.work.unheard] == ["b", "c"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from receiver.model.unknown import KINDS, Unsure, remedy
-from receiver.pipeline.unknowns import Unknowns
-from receiver.store.unknowns import MOST
+from receiver.model.alert.severity_unknowns import KINDS, Unsure, remedy
+from receiver.pipeline.intake.severity_unknowns import Unknowns
+from receiver.store.severity_unknowns import MOST
 from tests.stories.world import START, World, alert, notification
 
 

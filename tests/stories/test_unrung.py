@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.model.alert import parse_notification
-from receiver.model.incident import State
+from receiver.model.alert.alert import parse_notification
+from receiver.model.incident.incident import State
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.usefixtures("clocks_agree")

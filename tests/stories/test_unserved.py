@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from receiver.model.command import Acknowledge
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.pipeline.letters import Letters, letter_id
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.pipeline.delivery.dead_letters import Letters, letter_id
 from receiver.replica import Replica
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.unstored_step import NOTE, next_step
+from receiver.incident.store_outage.emergency_escalation import NOTE, next_step
 from receiver.model.command import Acknowledge
-from receiver.model.event import Actor, ActorKind, Kind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
-from receiver.pipeline.store_monitor import StoreState
+from receiver.pipeline.store_outage.store_monitor import StoreState
 from tests.fakes import Answer
 from tests.stories.test_cut_off import OVER, back, cut_off
 from tests.stories.test_emergency import DOWN, Outworld, outworld

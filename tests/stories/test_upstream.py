@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.model.base import rfc3339
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from receiver.sources.alertmanager import Address
-from receiver.sources.asking import Said
+from receiver.sources.http_client import Said
 from tests.stories.world import START, World, alert, notification
 
 A, B = "http://am-a:9093", "http://am-b:9093"

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from receiver.model.command import Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import State
-from receiver.sources.asking import Said
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import State
+from receiver.sources.http_client import Said
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}

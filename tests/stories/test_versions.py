@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from receiver.model.incident import State
+from receiver.model.incident.incident import State
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from receiver.config.sections import Watchdog
+from receiver.config.settings.service_settings import Watchdog
 from receiver.model.command import Close, Resolve
-from receiver.model.event import Actor, ActorKind
-from receiver.model.incident import State
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import State
 from tests.stories.world import World, alert, notification
 
 BEAT = notification(alert("Watchdog"), group="watchdog")

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from receiver.clock import FakeClock
 from receiver.config import Config, load
-from receiver.incident.journal import replay
+from receiver.incident.log.event_log import replay
 from receiver.model.agreed_time import AgreedTime
-from receiver.model.alert import fingerprint, parse_notification
-from receiver.pipeline.intake import Answer
+from receiver.model.alert.alert import fingerprint, parse_notification
+from receiver.pipeline.intake.intake import Answer
 from receiver.replica import Replica
-from receiver.sources.asking import Asking, Said, SourceError
+from receiver.sources.http_client import Asking, Said, SourceError
 from receiver.store.keys import TIMERS
 from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, FakeStatuspage, Site
 from tests.fakes.slack import TOKEN

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from receiver.model.alert import Alert, AlertStatus
+from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.severity import Decision
-from receiver.triage.rules import RuleSet, RulesSettings
+from receiver.triage.rules.rule_set import RuleSet, RulesSettings
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "config" / "severity-rules.yaml").read_text())
 REFERENCE = RuleSet(RulesSettings.model_validate(DOCUMENT))

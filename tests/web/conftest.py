@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from receiver.assembly import make_setting
+from receiver.active_config_builder import make_setting
 from receiver.config import Config
 from receiver.reload import Reloader
-from receiver.web.keys import Doors, ServiceState
+from receiver.web.app_keys import Doors, ServiceState
 from receiver.web.routes import build, build_status
 from tests.stories.world import World
 

@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from receiver.web.operations import OPERATIONS
+from receiver.web.api.operations import OPERATIONS
 from tests.stories.world import alert, notification
-from tests.web import test_pagerduty as pager
+from tests.web.api.test_every_operation import ADMIN, DAY, Upstream
 from tests.web.conftest import INGEST, JSON, House, Opened
-from tests.web.test_every_operation import ADMIN, DAY, Upstream
-from tests.web.test_slack import signed
+from tests.web.webhooks import test_pagerduty as pager
+from tests.web.webhooks.test_slack import signed
 
 RAW: dict[str, bytes] = {
     "nothing": b"",

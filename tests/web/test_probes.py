@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from receiver.config import Config
-from receiver.pipeline.store_monitor import STRIKES
-from receiver.store.conditions import StoreUnreachable
+from receiver.pipeline.store_outage.store_monitor import STRIKES
+from receiver.store.client.store_errors import StoreUnreachable
 from tests.fakes import Answer
 from tests.stories.world import alert, notification
 from tests.web.conftest import House, Opened

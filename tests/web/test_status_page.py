@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from receiver.incident.summarizing import summarize
-from receiver.model.policy import Publish
-from receiver.model.public import PublicPage
+from receiver.incident.store_outage.incident_summary import summarize
+from receiver.model.delivery.public_incident import PublicPage
 from receiver.model.severity import Severity
-from receiver.pipeline.publicity import Publicity
+from receiver.model.severity_policy import Publish
+from receiver.pipeline.status.public_view import Publicity
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House, Opened
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from receiver.config import Config
-from receiver.model.oncall import Person
+from receiver.model.oncall.schedule_settings import Person
 from tests.fakes import statuspage as fake_page
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House, Opened
-from tests.web.test_pagerduty import SECRET, event, send
-from tests.web.test_slack import type_
+from tests.web.webhooks.test_pagerduty import SECRET, event, send
+from tests.web.webhooks.test_slack import type_
 
 TIMELINE = """\
 ## Incident Timeline

@@ -1,0 +1,61 @@
+"""Why a delivery failed, in a form that the work loop can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
+
+from receiver.channels.safe_text import clean, cut, hide
+
+DETAIL_LIMIT = 300
+WHOLE_LIMIT = 2000
+"""Characters in which secrets are looked for: one that is cut first is not known again, and its beginning is shown."""
+
+Reason = Literal[
+    "timeout",
+    "connection",
+    "client_error",
+    "auth",
+    "rate_limited",
+    "server_error",
+    "bad_answer",
+    "redirect",
+    "refused",
+]
+"""The closed set of words that a metric label may take."""
+
+REASONS: frozenset[str] = frozenset(get_args(Reason))
+
+
+class DeliveryError(Exception):
+    """A channel could not deliver, or cannot tell whether it did.
+
+    `permanent`: repeating it as it is will never work. `retry_after`: seconds that the vendor asked to wait.
+    `ambiguous`: the vendor may have taken it although no good answer was seen.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        ambiguous: bool = False,
+    ) -> None:
+        """Keep the reason for machines and `detail`, cleaned and cut to 300 characters, for people."""
+        self.reason: Reason = reason
+        self._whole = clean(detail, WHOLE_LIMIT)
+        self.detail = cut(self._whole, DETAIL_LIMIT)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.ambiguous = ambiguous
+        self.progress: dict[str, Any] = {}
+        """What is to be remembered although it failed: steps that were taken before it did."""
+        super().__init__(f"{reason}: {self.detail}")
+
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """Replace every one of `secrets` in the text by `***`."""
+        self._whole = hide(self._whole, secrets)
+        self.detail = cut(self._whole, DETAIL_LIMIT)
+        self.args = (f"{self.reason}: {self.detail}",)

@@ -1,0 +1,219 @@
+"""E-mail over SMTP (contracts/email.md): to each person at their own address, threaded by incident."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from base64 import b64encode
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any, ClassVar, Literal
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from pydantic import ConfigDict, Field, SecretStr, field_validator
+
+from receiver.channels.base import Channel, ChannelSettings, DeliveryError, is_set
+from receiver.channels.email.incident_email import (
+    POLICY,
+    ROOT,
+    SUBJECT,
+    compose,
+    domain_of,
+    mailbox,
+    preview,
+    root_of,
+    shortened,
+    subject_of,
+)
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.delivery.vendor_quota import Quota
+
+CONNECT_SECONDS = 5.0
+PORTS = {"smtp": 25, "smtps": 465}
+SUBMISSION = 587
+"""Where STARTTLS is required (email.md, section 1)."""
+GREYLISTED = 60.0
+"""Seconds to wait after a temporary refusal: the first of 1, 5, 15, 30 min; the work loop doubles it."""
+CREDENTIAL = (530, 534, 535, 538)
+TOO_MUCH = (552, 554)
+
+
+class EmailSettings(ChannelSettings):
+    """The mail server that messages leave by."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    kind: Literal["email"] = "email"
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="`smtp://[user:password@]host:port`, or `smtps://` for TLS from the start; empty: off. STARTTLS is "
+        "used where it is offered, and required on port 587, with a password, or with `?tls=required`.",
+    )
+    from_: str = Field("", alias="from", description="Address that messages come from.")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _scheme(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not text:
+            return value
+        if not text.startswith(("smtp://", "smtps://")):
+            raise ValueError("not an smtp:// or smtps:// address (expected smtp://host:25)")
+        try:
+            parts = urlsplit(text)
+            good = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError("not an address with a host and a port (expected smtp://host:25)")
+        given = parse_qs(parts.query)
+        if set(given) - {"tls"} or given.get("tls", ["required"])[0] not in ("required", "never"):
+            raise ValueError("not a known option (expected ?tls=required or ?tls=never)")
+        return value
+
+    @field_validator("from_")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if value and (mailbox(value) is None or not value.isprintable()):
+            raise ValueError("not an address that mail may come from (expected incidents@example.com)")
+        return value
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where mail leaves by."""
+
+    host: str
+    port: int
+    implicit: bool
+    """TLS from the first byte."""
+    start: bool | None
+    """STARTTLS: True: required, False: never, None: where it is offered."""
+    user: str
+    password: str
+
+
+def server_of(url: str) -> Server:
+    """Return what an `smtp_url` says."""
+    parts: SplitResult = urlsplit(url)
+    port = parts.port or PORTS[parts.scheme]
+    implicit = parts.scheme == "smtps"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    said = parse_qs(parts.query).get("tls", [""])[0]
+    required = said == "required" or port == SUBMISSION or bool(user)
+    start = False if implicit or said == "never" else True if required else None
+    return Server(parts.hostname or "", port, implicit, start, user, password)
+
+
+class Email(Channel[EmailSettings]):
+    """Writes to people."""
+
+    kind: ClassVar[str] = "email"
+    Settings: ClassVar[type[ChannelSettings]] = EmailSettings
+    personal: ClassVar[bool] = True
+
+    def missing(self) -> str | None:
+        """Return which of `smtp_url` and `from` is empty, else None."""
+        if not is_set(self.settings.smtp_url):
+            return "smtp_url is empty"
+        return None if self.settings.from_ else "from is empty"
+
+    def address(self) -> str:
+        """Return the address that messages come from: each person has their own."""
+        return self.settings.from_
+
+    def quotas(self, notice: Notice) -> tuple[Quota, ...]:
+        """Return our own limit: one mail a minute to one person about one incident (email.md, section 4)."""
+        if notice.incident is None or notice.urgent or not notice.memory:
+            return ()
+        who = hashlib.sha256(f"{notice.address} {notice.incident.uid}".encode("utf-8", "replace")).hexdigest()[:16]
+        return (Quota(name=who, calls=1, seconds=60),)
+
+    def preview(self, notice: Notice) -> list[dict[str, Any]]:
+        """Return the one mail that `send` would hand over."""
+        if self.missing() is not None:
+            return []
+        server = server_of(self.settings.smtp_url.get_secret_value())
+        return [{"smtp": f"{server.host}:{server.port}", **preview(compose(notice, self.settings.from_))}]
+
+    def secrets(self, notice: Notice) -> tuple[str, ...]:
+        """Return user and password too, and the forms in which they are sent: a server may repeat those."""
+        server = server_of(self.settings.smtp_url.get_secret_value())
+        user, password = server.user.encode("utf-8", "replace"), server.password.encode("utf-8", "replace")
+        sent = [b64encode(part).decode() for part in (b"\0" + user + b"\0" + password, user, password) if server.user]
+        return (*super().secrets(notice), *filter(None, (server.password, server.user, *sent)))
+
+    async def deliver(self, notice: Notice) -> Receipt:
+        """Hand one mail over; a server that finds it too much gets it once more as plain text."""
+        if mailbox(notice.address) is None:
+            raise DeliveryError("refused", "this is no address that mail can go to", permanent=True)
+        message = compose(notice, self.settings.from_)
+        try:
+            await self._hand_over(message, mailbox(notice.address) or "")
+        except DeliveryError as error:
+            if not error.detail.startswith(tuple(f"answered {code}" for code in TOO_MUCH)):
+                raise
+            await self._hand_over(shortened(message), mailbox(notice.address) or "")
+        first = notice.memory.get(SUBJECT) or subject_of(notice)
+        root = root_of(notice, self.settings.from_)
+        memory = {SUBJECT: first, ROOT: root} if notice.action is Action.INFORM else {}
+        return Receipt(ref=str(message["Message-ID"]), memory=memory)
+
+    async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
+        import aiosmtplib  # noqa: PLC0415  (a tenth of a second that nobody without mail has to wait)
+
+        server = server_of(self.settings.smtp_url.get_secret_value())
+        host, context = server.host, ssl.create_default_context()
+        client = aiosmtplib.SMTP(
+            hostname=host, port=server.port, use_tls=server.implicit, start_tls=False, timeout=CONNECT_SECONDS,
+            local_hostname=domain_of(self.settings.from_), tls_context=context,
+        )  # fmt: skip
+        handed = False
+        try:
+            async with client:
+                await _greet(client, server, context)
+                handed = True
+                sender = mailbox(self.settings.from_) or self.settings.from_
+                await client.sendmail(sender, [recipient], message.as_bytes(policy=POLICY))
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _refused(error.recipients[0].code, error.recipients[0].message) from None
+        except aiosmtplib.SMTPResponseException as error:
+            raise _refused(error.code, error.message) from None
+        except aiosmtplib.SMTPNotSupported:
+            detail = f"{host} does not offer what is required: TLS, or a way to log in"
+            raise DeliveryError("auth", detail, permanent=True) from None
+        except (TimeoutError, aiosmtplib.SMTPTimeoutError):
+            raise DeliveryError("timeout", f"no answer from {host} in time", ambiguous=handed) from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+                raise DeliveryError("connection", f"the certificate of {host} is not trusted") from None
+            # Before the server has answered to the last dot it has not taken it, and may have after all.
+            detail = f"the connection to {host} broke: {type(error).__name__}"
+            raise DeliveryError("connection", detail, ambiguous=handed) from None
+
+
+async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
+    # Until this is over nothing of the mail has left.
+    await client.ehlo()
+    if server.start is not False and not server.implicit:
+        if client.supports_extension("starttls"):
+            await client.starttls(tls_context=context)
+            await client.ehlo()
+        elif server.start:
+            detail = f"{server.host} does not offer STARTTLS, which is required"
+            raise DeliveryError("auth", detail, permanent=True)
+    if server.user:
+        await client.login(server.user, server.password)
+
+
+def _refused(code: int, words: object) -> DeliveryError:
+    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+    detail = f"answered {code}: {said}"
+    if code in CREDENTIAL:
+        return DeliveryError("auth", detail, permanent=True)
+    if 200 <= code < 400:
+        # Good as it sounds, it is not what the server had to say here.
+        return DeliveryError("bad_answer", detail, ambiguous=True)
+    if 400 <= code < 500 or code < 0:
+        return DeliveryError("server_error", detail, retry_after=GREYLISTED)
+    return DeliveryError("client_error", detail, permanent=True)

@@ -1,0 +1,1 @@
+"""Jira: tickets of incidents and of action items."""

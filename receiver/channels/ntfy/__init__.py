@@ -1,0 +1,1 @@
+"""ntfy: pages and messages on phones, and their buttons."""

@@ -1,0 +1,95 @@
+"""ntfy: the message of a page, and the buttons by which it is answered. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from receiver.channels.http_client import encode
+from receiver.channels.safe_text import clean, cut, href
+from receiver.model.delivery.notice import Notice
+from receiver.model.delivery.phone_answer import Verb
+from receiver.model.incident.incident import Incident
+from receiver.model.severity import Severity
+
+TITLE_LIMIT = 200
+MESSAGE_LIMIT = 3000
+"""Bytes: the server makes a file of what is longer than 4,096, and a phone shows the beginning."""
+BODY_LIMIT = 8000
+"""Bytes of the whole request: the server refuses more than twice its limit of a message."""
+ALERTS = 5
+"""Alerts that the message shows."""
+PRIORITIES = {Severity.SEV1: 5, Severity.SEV2: 4, Severity.SEV3: 3, Severity.SEV4: 2}
+LABELS = {Verb.ACKNOWLEDGE: "Acknowledge", Verb.ESCALATE: "Escalate"}
+"""Of the buttons; ntfy takes at most three, and the last one opens the incident."""
+
+
+def sequence_id(key: str) -> str:
+    """Return the id under which a page is known to the server and to every phone: letters and digits."""
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def message(notice: Notice, topic: str, *, short: bool, answer_to: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the message for a page: the same page gives the same message, under the same sequence id.
+
+    `short`: severity, id and service alone. `answer_to`: where the buttons post their tokens to; None: a link alone.
+    """
+    incident, key = notice.incident, notice.page.key if notice.page else notice.key
+    body: dict[str, Any] = {
+        "topic": topic,
+        "title": _title(incident, notice, short=short),
+        "message": _text(notice, short=short),
+        "priority": 5 if incident is None else PRIORITIES[incident.severity],
+        "tags": ["rotating_light"],
+        "sequence_id": sequence_id(key),
+    }
+    link = href(notice.url) if notice.url else None
+    if link:
+        body["click"] = link
+    actions = [] if answer_to is None else _buttons(notice.answers, answer_to)
+    if link:
+        actions.append({"action": "view", "label": "Open", "url": link})
+    if actions:
+        body["actions"] = actions
+    if len(encode(body)) > BODY_LIMIT:
+        body["message"] = "The text was too long for ntfy; see the incident."
+    return body
+
+
+def _buttons(tokens: dict[str, str], answer_to: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"action": "http", "label": label, **answer_to, "body": f"{verb} {tokens[verb]}", "clear": True}
+        for verb, label in LABELS.items()
+        if verb in tokens
+    ]
+
+
+def _title(incident: Incident | None, notice: Notice, *, short: bool) -> str:
+    if incident is None:
+        return "Page" if short else clean(notice.text, TITLE_LIMIT) or "Page"
+    head, tail = f"{incident.badge}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
+    if short:
+        return f"{head}{incident.id or 'new incident'}"
+    note = notice.page.note if notice.page else ""
+    title = clean(f"{note} - {incident.title}" if note else incident.title, TITLE_LIMIT) or "incident"
+    return head + cut(title, TITLE_LIMIT - len(head) - len(tail)) + tail
+
+
+def _text(notice: Notice, *, short: bool) -> str:
+    incident = notice.incident
+    if incident is None:
+        return "Open the console." if short else _bytes(clean(notice.text, 1000, lines=True)) or "Page"
+    service = clean(incident.service or "", 100)
+    if short:
+        return service or "incident"
+    lines = [f"{clean(one.name, 100)}: {clean(one.summary, 300)}" for one in notice.alerts[:ALERTS]]
+    more = len(notice.alerts) - ALERTS
+    lines += [f"and {more} more"] if more > 0 else []
+    lines += [f"service {service}"] if service else []
+    lines += [f"{clean(link.text, 50)}: {link.href}" for link in notice.links[:3] if href(link.href)]
+    return _bytes("\n".join(lines)) or "An incident has been opened."
+
+
+def _bytes(text: str) -> str:
+    # Cut by bytes, for that is what the server counts.
+    return text.encode("utf-8", "replace")[:MESSAGE_LIMIT].decode("utf-8", "ignore")

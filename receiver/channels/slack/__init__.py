@@ -1,0 +1,1 @@
+"""Slack: messages about incidents, and a channel for each."""

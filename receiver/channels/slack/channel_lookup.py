@@ -1,0 +1,67 @@
+"""Slack's channels: which id a name has, and how one comes into a public one that nobody has invited us to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from receiver.channels.base import DeliveryError
+from receiver.channels.slack.api import Body, SlackApi
+from receiver.channels.slack.api_answers import SlackError
+
+STRANGER = "not_in_channel"
+
+
+class SlackPlaces:
+    """The channels that one token has met."""
+
+    def __init__(self, api: SlackApi) -> None:
+        """Begin without any channel's id known."""
+        self._api = api
+        self._ids: dict[str, str] = {}
+
+    def known(self, address: str) -> str | None:
+        """Return the id of a channel that was met before."""
+        return self._ids.get(address)
+
+    def learn(self, address: str, number: str) -> None:
+        """Keep the id that an answer told."""
+        self._ids[address] = number
+
+    async def id(self, address: str, now: datetime) -> str | None:
+        """Return the id of `address`: a name is enough for posting, reading and joining take the id."""
+        if not address.startswith("#") or address in self._ids:
+            return self._ids.get(address, address)
+        query = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": "1000"}
+        async for item in self._api.items("conversations.list", "channels", query, now):
+            if f"#{item.get('name')}" == address and isinstance(item.get("id"), str):
+                self._ids[address] = item["id"]
+                return self._ids[address]
+        return None
+
+    async def post(self, body: Body, now: datetime) -> Body:
+        """Return the answer to a message; a public channel that we are not in is joined first, once.
+
+        Raises DeliveryError: for good where it cannot be joined, with what would be right.
+        """
+        try:
+            return await self._api.write("chat.postMessage", body, now)
+        except SlackError as error:
+            if error.code != STRANGER:
+                raise
+            await self._join(str(body["channel"]), error, now)
+        return await self._api.write("chat.postMessage", body, now)
+
+    async def _join(self, address: str, error: SlackError, now: datetime) -> None:
+        # Nothing was posted yet: whatever passes is tried again, and the whole message with it.
+        try:
+            number = await self.id(address, now)
+            if number is not None:
+                await self._api.write("conversations.join", {"channel": number}, now)
+                return
+            why = "it is not found"
+        except SlackError as refused:
+            if not refused.permanent and refused.reason != "client_error":
+                raise
+            why = refused.code
+        detail = f"{error.detail}, and cannot join it ({why}): invite the app there, or give it channels:join"
+        raise DeliveryError("client_error", detail, permanent=True)

@@ -1,0 +1,91 @@
+"""`receiver check-config`: what is wrong in files, and what is unwise, each at its place."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from receiver.config import Problem
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="F...", help="Configurations, severity rules, rule tests, and files of Alertmanager."),
+]
+
+
+class Form(StrEnum):
+    """How problems are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def check_config(
+    files: Files,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as mistakes.")] = False,
+    form: Annotated[Form, typer.Option("--format", help="How to write problems.")] = Form.TEXT,
+    alertmanager: Annotated[
+        Path | None,
+        typer.Option("--alertmanager", metavar="FILE", help="An alertmanager.yml: what in it does not fit."),
+    ] = None,
+) -> None:
+    """Find every mistake in configurations, severity rules and rule tests, and what is valid but unwise."""
+    from receiver.clock import Clock
+    from receiver.config.file_checks import look_at
+
+    found = look_at(files, os.environ, now=Clock().now(), alertmanager=alertmanager)
+    problems, notes = found.problems, found.notes
+    marked = [("error", problem) for problem in problems] + [("warning", note) for note in notes]
+    if form is Form.JSON:
+        rows = [{"level": level, **vars(problem)} for level, problem in marked]
+        typer.echo(json.dumps({"problems": rows}, ensure_ascii=False))
+    elif form is Form.GITHUB:
+        for level, problem in marked:
+            typer.echo(_github(level, problem))
+    else:
+        _say(marked, list(dict.fromkeys([*files, *([alertmanager] if alertmanager else [])])), found.alert_rules)
+    raise typer.Exit(1 if problems or (strict and notes) else 0)
+
+
+def _say(marked: list[tuple[str, Problem]], files: list[Path], rules: Mapping[Path, int]) -> None:
+    from receiver.config.error_excerpt import Excerpts
+    from receiver.config.loader.config_loader import read_file
+
+    excerpts = Excerpts(read_file)
+    for level, problem in marked:
+        typer.echo(f"{problem}{'' if level == 'error' else ' [warning]'}")
+        for line in excerpts.under(problem):
+            typer.echo(line)
+    wrong = {problem.file for level, problem in marked if level == "error"}
+    # What a configuration names, such as its severity rules, is looked into as well.
+    for file in dict.fromkeys([*map(str, files), *(problem.file for _, problem in marked)]):
+        unwise = sum(problem.file == file for _, problem in marked)
+        if file not in wrong:
+            typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
+        known = rules.get(Path(file))
+        if known is not None and file not in wrong:
+            several = "" if known == 1 else "s"
+            typer.echo(
+                f"  {known} alert rule{several} of Prometheus, no setting of this service; the severity of each: "
+                f"receiver simulate --prometheus-rules {file}"
+            )
+
+
+def _github(level: str, problem: Problem) -> str:
+    where = f"{problem.path}: " if problem.path else ""
+    hint = f" ({problem.hint})" if problem.hint else ""
+    place = f"file={_escaped(problem.file, ':,')},line={problem.line},col={problem.column}"
+    return f"::{level} {place}::{_escaped(where + problem.message + hint)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    # GitHub's own escapes: a percent sign and a character's code.
+    return "".join(f"%{ord(c):02X}" if c in "%\r\n" + more else c for c in text)

@@ -1,0 +1,133 @@
+"""Commands about deliveries that gave up, tests of channels, and drills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from receiver.cli.commands.incident import severity, show
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+
+letters = typer.Typer(no_args_is_help=True, help="Deliveries that gave up: look at them, try them again, drop them.")
+channels = typer.Typer(no_args_is_help=True, help="The channels: how they do, and tests through them.")
+PATH = "/api/v1/dead-letters"
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="As `list` shows them.")]
+
+
+@letters.command("list")
+def list_letters(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
+    """List them, the newest first."""
+    found = ask(url, PATH, token)
+    if form == "json":
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for one in found["items"]:
+        typer.echo(_line(one))
+    if not found["items"]:
+        typer.echo("none: every delivery went through, or is still being tried")
+
+
+@letters.command("show")
+def show_letter(
+    number: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")], url: Url = HERE, token: Token = ""
+) -> None:
+    """Show one, with its reason."""
+    found = [one for one in ask(url, PATH, token)["items"] if number in (one["id"], one.get("row"))]
+    if not found:
+        typer.echo(f"there is no dead letter {number} (see `receiver dead-letters list`)", err=True)
+        raise typer.Exit(1)
+    for name, value in found[0].items():
+        typer.echo(plain(f"{name}: {value}"))
+
+
+@letters.command("replay")
+def replay(
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="As `list` shows them.")] = None,
+    channel: Annotated[str, typer.Option("--channel", help="All of this channel.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Try them again: by id, all of a channel, or all; ends with 1 when one of the ids cannot be."""
+    if sum((bool(numbers), bool(channel), everything)) != 1:
+        typer.echo("say which: ids, --channel NAME, or --all", err=True)
+        raise typer.Exit(2)
+    if numbers:
+        _each(numbers, "tried again", lambda one: ask(url, f"{PATH}/{quote(one, safe='')}/replay", token, {}, "POST"))
+        return
+    done = ask(url, f"{PATH}/replay", token, {"channel": channel} if channel else {}, "POST")["items"]
+    for one in done:
+        typer.echo(f"tried again: {_line(one)}")
+    if not done:
+        typer.echo("there was none")
+
+
+@letters.command("drop")
+def drop(numbers: Ids, url: Url = HERE, token: Token = "") -> None:
+    """Drop them: nobody will hear of them; ends with 1 when there is none of one of the ids."""
+    _each(numbers, "dropped", lambda one: ask(url, f"{PATH}/{quote(one, safe='')}", token, None, "DELETE"))
+
+
+@channels.command("list")
+def list_channels(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
+    """List the channels: what each is for, and whether it is on."""
+    found = ask(url, "/api/v1/channels", token)
+    if form == "json":
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for one in found["items"]:
+        state = "on" if one["on"] else f"off: {one['why']}"
+        typer.echo(plain(f"{one['name']}  {one['kind'] or '-'}  {state}{'  resting' if one['resting'] else ''}"))
+
+
+@channels.command("test")
+def test_channel(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A key of `channels`.")],
+    to: Annotated[str, typer.Option("--to", help="A key of `people`: needed for a pager and for mail.")] = "",
+    url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Send a message that says that it is a test; ends with 1 when the vendor does not take it."""
+    body = {"to": to.removeprefix("@")} if to else {}
+    tried = ask(url, f"/api/v1/channels/{quote(name, safe='')}/test", token, body, "POST")
+    ref = f"  {tried['ref']}" if tried["ref"] else ""
+    typer.echo(plain(f"{tried['channel']}: {tried['outcome']}: {tried['detail']}{ref}"))
+    if tried["outcome"] != "ok":
+        raise typer.Exit(1)
+
+
+def drill(
+    level: Annotated[str, typer.Option("--severity", help="1 to 4, or SEV-1 to SEV-4.")] = "2",
+    title: Annotated[str, typer.Option("--title", help="What is exercised.")] = "Drill: nothing is wrong",
+    service: Annotated[str, typer.Option("--service", help="The service that it is about.")] = "",
+    form: AsJson = "text", url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Open an incident that is marked as a drill on every channel, and counts in no figure."""
+    body = {"title": title, "severity": severity(level), "service": service or None, "drill": True}
+    sent = {name: value for name, value in body.items() if value is not None}
+    show(ask(url, "/api/v1/incidents", token, sent), form)
+
+
+def _each(numbers: list[str], said: str, act: Callable[[str], dict[str, Any]]) -> None:
+    # One that cannot be is no reason to leave out those behind it; `ask` has said why. Nobody there: that ends it.
+    failed = []
+    for number in dict.fromkeys(numbers):
+        try:
+            one = act(number)
+        except typer.Exit as ended:
+            if ended.exit_code != 1:
+                raise
+            failed.append(number)
+        else:
+            typer.echo(f"{said}: {_line(one)}")
+    if failed:
+        typer.echo(plain(f"not {said}: {', '.join(failed)}"), err=True)
+        raise typer.Exit(1)
+
+
+def _line(one: dict[str, Any]) -> str:
+    incident, action = one.get("incident") or "-", one.get("action") or "-"
+    return plain(f"{one['id']}  {one['at']}  {one['channel']}  {incident}  {action}  {one['reason']}: {one['detail']}")

@@ -1,0 +1,174 @@
+"""Commands about the severity rules at work: what they lacked, what came in, what others would have done."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from urllib.parse import urlencode
+
+import typer
+
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+
+rules = typer.Typer(no_args_is_help=True, help="Look at how the severity rules do.")
+Since = Annotated[str, typer.Option("--since", metavar="SPAN", help="How far back, such as 30d.")]
+
+
+@rules.callback()
+def group() -> None:
+    """Look at how the severity rules do."""
+
+
+@rules.command("unknowns")
+def unknowns(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
+    """List what severities were decided without, and which alert rule to mend."""
+    found = ask(url, "/api/v1/rules/unknowns", token)
+    if form == "json":
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for item in found["items"]:
+        name = item["alertname"] or "(no alertname)"
+        typer.echo(plain(f"{name}  {item['count']}x, last {item['last']}  {item['incident'] or '-'}"))
+        typer.echo(plain(f"  {item['text']}"))
+        typer.echo(plain(f"  to mend: {item['fix']}"))
+        if item["generator_url"]:
+            typer.echo(plain(f"  rule: {item['generator_url']}"))
+    if not found["items"]:
+        typer.echo("nothing: every severity was decided on what the rules ask for")
+
+
+@rules.command("history")
+def history(since: Since = "30d", url: Url = HERE, token: Token = "") -> None:
+    """Write the notifications that were kept, a line of JSON each, oldest first: `rules diff --from` reads them."""
+    for item in _kept(since, url, token):
+        typer.echo(json.dumps(item, ensure_ascii=False))
+
+
+@rules.command("diff")
+def diff(
+    new: Annotated[Path, typer.Option("--new", metavar="F", help="The severity rules to try.")],
+    old: Annotated[
+        Path | None, typer.Option("--old", metavar="F", help="Those to compare with; default: the configuration's.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Whose contacts are paged; without one: the default.")
+    ] = None,
+    since: Since = "30d",
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="F.jsonl", help="What `rules history` wrote; else the service.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when anything would be otherwise.")] = False,
+    form: AsJson = "text",
+    url: Url = HERE,
+    token: Token = "",
+) -> None:
+    """Replay what came in: which incidents would be of another severity, and which pages more and fewer."""
+    from receiver.active_config_builder import make_channels, make_setting
+    from receiver.channels.base import Http
+    from receiver.config import ConfigError, load
+    from receiver.config.loader.config_loader import load_rules_file
+    from receiver.pipeline.whatif.dry_run import relived
+
+    try:
+        loaded = load(config, os.environ)
+        before = loaded if old is None else loaded.model_copy(update={"rules": load_rules_file(old)})
+        after = loaded.model_copy(update={"rules": load_rules_file(new)})
+    except ConfigError as error:
+        _fail("\n".join(str(problem) for problem in error.problems))
+    settings = [make_setting(one, make_channels(one, Http())) for one in (before, after)]
+    unread: list[str] = []
+    items = _kept(since, url, token) if source is None else _lines(source, since)
+    found = relived(_parsed(items, unread), settings[0], settings[1])
+    found["unreadable"] = len(unread)
+    if form == "json":
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        for line in _words(found):
+            typer.echo(plain(line))
+        for line in unread[:20]:
+            typer.echo(plain(line), err=True)
+    raise typer.Exit(1 if check and (found["changed"] or unread) else 0)
+
+
+def _begin(since: str) -> datetime:
+    from receiver.clock import Clock
+    from receiver.model.setting_values import parse_duration
+
+    try:
+        return Clock().now() - parse_duration(since)
+    except ValueError as error:
+        typer.echo(f"--since {plain(since)}: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _kept(since: str, url: str, token: str) -> Iterator[dict[str, Any]]:
+    from receiver.model.base import rfc3339
+
+    query = {"since": rfc3339(_begin(since))}
+    while True:
+        page = ask(url, f"/api/v1/rules/history?{urlencode(query)}", token)
+        yield from page["items"]
+        if page["next"] is None:
+            return
+        query["cursor"] = page["next"]
+
+
+def _lines(file: Path, since: str) -> Iterator[dict[str, Any]]:
+    begin = _begin(since)
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    item = json.loads(line)
+                    wanted = datetime.fromisoformat(item["at"]) >= begin
+                except (ValueError, TypeError, KeyError):
+                    _fail(f'{file}:{number}: not a line of `receiver rules history` (an object with "at")')
+                if wanted:
+                    yield item
+    except (OSError, UnicodeDecodeError) as error:
+        _fail(f"{file}: {getattr(error, 'strerror', None) or 'not text in UTF-8'}")
+
+
+def _parsed(items: Iterator[dict[str, Any]], unread: list[str]) -> Iterator[tuple[datetime, Any]]:
+    from receiver.model.alert.alert import BadNotification, parse_notification
+
+    last: datetime | None = None
+    for item in items:
+        try:
+            at = datetime.fromisoformat(item["at"])
+            said = parse_notification(json.dumps(item["notification"]).encode())
+        except (BadNotification, ValueError, TypeError, KeyError) as error:
+            unread.append(f"{item.get('at')}: cannot be read: {error}")
+            continue
+        # Two replicas write in turns: what one wrote a moment later may have come a moment earlier.
+        last = at if last is None else max(last, at)
+        yield last, said
+
+
+def _words(found: dict[str, Any]) -> Iterator[str]:
+    for one in found["changed"]:
+        was, now = one["old"], one["new"]
+        yield f"{one['opened_at']}  {was['severity']} -> {now['severity']}  {one['title']}"
+        yield f"  was  {was['rule']}: {'; '.join(was['reasons'])}"
+        yield f"  now  {now['rule']}: {'; '.join(now['reasons'])}"
+        if one["paged_too"]:
+            yield f"  paged too: {', '.join(one['paged_too'])}"
+        if one["not_paged"]:
+            yield f"  not paged: {', '.join(one['not_paged'])}"
+    for name, count in found["rules"].items():
+        yield f"rule {name}: {count['old']} -> {count['new']} incidents"
+    pages = found["pages"]
+    yield (
+        f"{len(found['changed'])} of {found['incidents']} incidents differ, "
+        f"pages {pages['old']} -> {pages['new']} ({pages['more']} more, {pages['fewer']} fewer), "
+        f"from {found['notifications']} notifications"
+    )
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(1)

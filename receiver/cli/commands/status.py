@@ -1,0 +1,72 @@
+"""Commands about what the public is told: the same verbs as `/status`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from receiver.cli.commands.incident import By, Number, do
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+
+public = typer.Typer(no_args_is_help=True, help="The status page: look at it, tell the public, let drafts out.")
+
+
+@public.callback()
+def group() -> None:
+    """The status page."""
+
+
+@public.command("show")
+def show(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
+    """Show the page as the public sees it."""
+    page = ask(url, "/status/api/v2/summary.json", token)
+    if form == "json":
+        typer.echo(json.dumps(page, ensure_ascii=False))
+        return
+    typer.echo(plain(page["status"]["description"]))
+    for one in page["components"]:
+        typer.echo(plain(f"{one['name']}  {one['status'].replace('_', ' ')}"))
+    for one in page["incidents"]:
+        newest = one["incident_updates"][0]
+        typer.echo(plain(f"{one['name']}  {one['status']}  {newest['display_at']}  {newest['body']}"))
+
+
+@public.command("update")
+def update(
+    number: Number,
+    word: Annotated[str, typer.Argument(metavar="STATUS", help="investigating, identified, monitoring or resolved.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the public is told.")],
+    cause: Annotated[str, typer.Option("--cause", help="What has caused it, in public words.")] = "",
+    expected: Annotated[str, typer.Option("--expected", metavar="TIME", help="When it may be over (RFC 3339).")] = "",
+    following: Annotated[str, typer.Option("--next", metavar="TIME", help="When the next one comes (RFC 3339).")] = "",
+    publish: Annotated[
+        bool | None, typer.Option("--publish/--draft", help="At once, or a draft; default: as the severity says.")
+    ] = None,
+    by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Post a status update, and move the incident forward to it."""
+    body = {
+        "status": word, "text": text, "cause": cause, "expected_resolution": expected, "next_update": following,
+        "publish": publish, "by": by,
+    }  # fmt: skip
+    do(url, token, number, "status-updates", body, form)
+
+
+@public.command("approve")
+def approve(
+    number: Number,
+    draft: Annotated[int, typer.Argument(metavar="[N]", help="Which draft; default: the newest that waits.")] = 0,
+    by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Let a draft out."""
+    if not draft:
+        incident = ask(url, f"/api/v1/incidents/{quote(number, safe='')}", token)
+        waiting = [one["n"] for one in incident["status_updates"] if one["published_at"] is None]
+        if not waiting:
+            typer.echo(plain(f"{incident['id']} has no draft that waits for approval"), err=True)
+            raise typer.Exit(1)
+        draft = waiting[-1]
+    do(url, token, number, f"status-updates/{draft}/approve", {"by": by}, form)

@@ -1,0 +1,183 @@
+"""`receiver test-rules`: unit tests of severity rules, with what a configuration makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from xml.etree import ElementTree
+
+import typer
+
+if TYPE_CHECKING:
+    from receiver.config import Config
+    from receiver.triage.rules.rule_set import RuleSet
+    from receiver.triage.rules.rule_tests import Case, CaseResult, Planned, Planning
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+"""When a case happens that does not say when: a Monday, within everybody's business hours."""
+
+
+class Report(StrEnum):
+    """How results are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def test_rules(
+    files: Annotated[list[Path], typer.Argument(metavar="F...", help="Files of rule tests.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration for pages; default: the file's own `config:`.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="OUT.xml", help="Write JUnit XML there.")] = None,
+    coverage: Annotated[
+        float, typer.Option("--min-coverage", metavar="PCT", help="Fail below so many percent of rules with a test.")
+    ] = 0.0,
+    form: Annotated[Report, typer.Option("--format", help="text or json.")] = Report.TEXT,
+) -> None:
+    """Run unit tests of severity rules: a difference for each that fails, and which rules have no test."""
+    from receiver.config import ConfigError, check_files
+    from receiver.triage.rules.rule_tests import untested
+
+    problems, _ = check_files(files, os.environ)
+    if problems:
+        _stop([str(problem) for problem in problems])
+    told: list[dict[str, Any]] = []
+    suites: list[tuple[str, list[CaseResult]]] = []
+    low = False
+    for file in files:
+        try:
+            rules, results = _results(file, config)
+        except ConfigError as error:
+            _stop([str(problem) for problem in error.problems])
+        except LookupError as error:
+            _stop([f"{file}: {error.args[0]}"])
+        missing = untested(results, rules)
+        share = 100 * (1 - len(missing) / len(rules.names))
+        low = low or share < coverage
+        suites.append((str(file), results))
+        told.append(_told(file, results, missing, share))
+        if form is Report.TEXT:
+            for result in results:
+                typer.echo(result.report)
+            typer.echo(f"{share:.0f}% of rules have a test" + (f"; none: {', '.join(missing)}" if missing else ""))
+    every = [result for _, results in suites for result in results]
+    passed = sum(result.passed for result in every)
+    if junit is not None:
+        junit.write_bytes(_junit(suites))
+    if form is Report.JSON:
+        typer.echo(json.dumps({"files": told, "passed": passed, "total": len(every)}, ensure_ascii=False))
+    else:
+        typer.echo(f"{passed} of {len(every)} passed")
+    raise typer.Exit(1 if passed < len(every) or low else 0)
+
+
+def _stop(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(1)
+
+
+def _results(file: Path, config: Path | None) -> tuple[RuleSet, list[CaseResult]]:
+    from receiver.config import load
+    from receiver.config.yaml.yaml_document import read
+    from receiver.triage.rules.rule_set import RuleSet
+    from receiver.triage.rules.rule_tests import run
+    from receiver.triage.rules.rules_file import RulesSettings
+
+    # The reader of the configuration: a label that is written `no` stays text.
+    document = read(file.read_text("utf-8"), str(file)).value
+    if not isinstance(document, dict) or "tests" not in document:
+        _stop([f"{file}: no rule tests (expected a file with `rules` and `tests`)"])
+    beside = file.parent / str(document.get("rules"))
+    settings = RulesSettings.model_validate(read(beside.read_text("utf-8"), str(beside)).value)
+    named = config or (file.parent / str(document["config"]) if document.get("config") else None)
+    planning = None
+    if named is not None:
+        loaded = load(named, os.environ)
+        planning = _planning(loaded.model_copy(update={"rules": settings}))
+    rules = RuleSet(settings)
+    return rules, run(document, rules, planning)
+
+
+def _planning(config: Config) -> Planning:
+    from receiver.active_config_builder import make_channels, make_setting
+    from receiver.channels.base import Http
+    from receiver.incident.alerts.lifecycle import on_notification
+    from receiver.incident.log.notification_outcome import View
+    from receiver.incident.whatif.escalation_forecast import forecast
+    from receiver.model.alert.alert import AlertStatus, Notification
+    from receiver.model.incident.policy_snapshot import Way
+    from receiver.pipeline.intake.notification_parts import judged
+    from receiver.triage.rules.rule_tests import Planned, fired
+
+    setting = make_setting(config, make_channels(config, Http()))
+
+    def plan(case: Case) -> Planned:
+        now = (case.at or NOON).astimezone(UTC) if (case.at or NOON).tzinfo else (case.at or NOON).replace(tzinfo=UTC)
+        alerts = tuple(alert.model_copy(update={"starts_at": now}) for alert in fired(case))
+        if not alerts:
+            return Planned((), (), "none")
+        notification = Notification(
+            version="4", group_key="test", receiver="test", status=AlertStatus.FIRING, alerts=alerts
+        )
+        parts = judged(notification, setting)
+        policy = replace(setting.policy, storm=None)
+        opened = [on_notification(part, View("", None, {}, {}, {}), policy, "test", now) for part in parts]
+        known = [verdict for verdict in opened if verdict.incident is not None]
+        if not known:
+            return Planned((), (), "none")
+        first = min(known, key=lambda verdict: verdict.incident.severity.rank if verdict.incident else 9)
+        incident = first.incident
+        assert incident is not None  # noqa: S101  (those without one were left out)
+        calls = forecast(incident, tuple(first.events), policy)
+        called = policy.called(incident)
+        shown = called.publish is not None and (
+            called.publish_when is None or policy.visible(incident.labels, incident.decision.scope) is True
+        )
+        return Planned(
+            tuple((call.minute, call.contact, call.person) for call in calls if call.way is Way.PAGE),
+            tuple(call.person for call in calls if call.way is Way.NOTIFY and call.minute == 0),
+            str(called.publish) if shown else "none",
+        )
+
+    return plan
+
+
+def _told(file: Path, results: list[CaseResult], missing: list[str], share: float) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "cases": [
+            {"name": result.name, "passed": result.passed, "differences": list(result.differences)}
+            for result in results
+        ],
+        "coverage": round(share, 1),
+        "untested": missing,
+    }
+
+
+def _junit(suites: list[tuple[str, list[CaseResult]]]) -> bytes:
+    top = ElementTree.Element("testsuites")
+    for name, results in suites:
+        failed = sum(not result.passed for result in results)
+        suite = ElementTree.SubElement(
+            top, "testsuite", name=_printable(name), tests=str(len(results)), failures=str(failed)
+        )
+        for result in results:
+            case = ElementTree.SubElement(suite, "testcase", classname=_printable(name), name=_printable(result.name))
+            if not result.passed:
+                words = _printable("\n".join(result.differences))
+                failure = ElementTree.SubElement(case, "failure", message=words.split("\n", 1)[0])
+                failure.text = words
+    written: bytes = ElementTree.tostring(top, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _printable(text: str) -> str:
+    # XML has no way to write control characters.
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

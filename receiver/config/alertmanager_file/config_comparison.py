@@ -1,0 +1,158 @@
+"""Whether Alertmanager's file and this configuration fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from receiver.config.alertmanager_file import heartbeat_routes, webhook_receivers
+from receiver.config.alertmanager_file.durations import duration_text
+from receiver.config.alertmanager_file.routes import MUTING, Route, Routing, at
+from receiver.config.config_errors import Path, Problem
+from receiver.config.loader.config_draft import Draft
+from receiver.triage.correlation import GROUP
+from receiver.triage.lint.rule_conflicts import demands
+from receiver.triage.matchers import Operator
+from receiver.triage.rules.conditions import SCOPE
+from receiver.triage.safe_text import quoted
+
+ALL = "..."
+"""In `group_by`: every label, so that each alert is a group of its own."""
+ALERTNAME = "alertname"
+MOST_NAMED = 8
+REGROUP = "write group_by: [alertname, service], or set incidents.correlate_by"
+
+
+def compare_all(routings: list[Routing], draft: Draft) -> tuple[list[Problem], list[Problem]]:
+    """Return what cannot work between the parts of one file and the configuration, and what is unwise."""
+    # Of several objects in one file it is enough that one leads here.
+    leading = [routing for routing in routings if webhook_receivers.webhooks(routing)] or routings[:1]
+    problems = [problem for routing in routings if routing not in leading for problem in routing.problems]
+    notes: list[Problem] = []
+    for routing in leading:
+        more, unwise = compare(routing, draft)
+        problems += more
+        notes += unwise
+    return problems, notes
+
+
+def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem]]:
+    """Return what cannot work between Alertmanager's file and the configuration, and what is unwise."""
+    document = routing.document
+    problems, notes = list(routing.problems), list(routing.notes)
+    ours = webhook_receivers.webhooks(routing)
+    unsure = _unsure(routing, draft, ours)
+    if not ours.keys() - unsure:
+        nearly = [
+            document.problem(path, f"{quoted(said, 80)} is no path of this service", f"write {webhook_receivers.DOOR}")
+            for path, said in webhook_receivers.near(routing)
+        ]
+        hint = f"write webhook_configs: [{{url: 'http://HOST:8080{webhook_receivers.DOOR}'}}]"
+        problems += nearly or [document.problem(("receivers",), "no receiver posts to this service", hint, at_key=True)]
+        return problems, notes
+    for name in ours.keys() - unsure:
+        for place in ours[name]:
+            problems += webhook_receivers.refused(routing, place, draft)
+            notes += webhook_receivers.unwise(routing, place, draft)
+    leading = [route for route in routing.taken() if route.receiver in ours]
+    for name in ours.keys() - unsure:
+        if name not in {route.receiver for route in leading}:
+            said = f"no route leads to {quoted(name, 80)}"
+            problem = document.problem((*routing.receivers[name], "name"), said, f"write receiver: {name} at a route")
+            (notes if leading else problems).append(problem)
+    for route in leading:
+        if route.receiver in unsure:
+            continue
+        if not heartbeat_routes.is_for_heartbeats(route, draft):
+            notes += _grouping(routing, route, draft)
+            notes += _wide(routing, route, draft)
+        notes += _timing(routing, route, draft)
+    if leading:
+        notes += heartbeat_routes.unwise(routing, draft, ours, unsure)
+        notes += _rules(routing, draft, ours) if routing.whole else ()
+    return problems, notes
+
+
+def _unsure(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> set[str]:
+    """Return the receivers that may as well post elsewhere: their address is in a secret, and another one is known.
+
+    Where none is known, those that get nothing but heartbeats: another service watches over them.
+    """
+    hidden = {name for name, places in ours.items() if not webhook_receivers.named(routing, places)}
+    if len(hidden) < len(ours):
+        return hidden
+    alarmed = {route.receiver for route in routing.taken() if not heartbeat_routes.is_for_heartbeats(route, draft)}
+    return hidden - alarmed
+
+
+def _wide(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
+    by = draft.sections.incidents.correlate_by
+    if GROUP not in by or not route.group_by or ALL in route.group_by or ALERTNAME in route.group_by:
+        return
+    if any(matcher.name == ALERTNAME and matcher.operator is Operator.EQUAL for matcher in route.matchers):
+        return
+    names = ", ".join(route.group_by)
+    said = f"alerts of different names with the same {names} are one group: a different alert joins the open incident,"
+    said += " and opens none of its own"
+    yield at(routing, route, "group_by", said, f"write group_by: [{ALERTNAME}, {names}]")
+
+
+def _grouping(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
+    by = draft.sections.incidents.correlate_by
+    if GROUP in by and not route.group_by:
+        said = "without group_by all alerts of this route are one group, and so one incident, whatever they are about"
+        yield at(routing, route, "group_by", said, REGROUP)
+    if GROUP in by and ALL in route.group_by:
+        said = "each alert is a group of its own, and so an incident and a page of its own"
+        yield at(routing, route, "group_by", said, REGROUP)
+    tenant = _counted(draft)
+    if tenant is None or not route.group_by:
+        return
+    alone = (
+        "a notification never has two tenants: many_users is never counted, and every problem looks like one tenant's"
+    )
+    if tenant in route.group_by or ALL in route.group_by:
+        index = next(i for i, name in enumerate(route.group_by) if name in (tenant, ALL))
+        hint = f"leave {tenant} out of group_by, or let the alerts carry the label scope"
+        yield routing.document.problem((*route.places["group_by"], index), alone, hint)
+    lacking = [] if GROUP in by or ALL in route.group_by else [name for name in by if name not in route.group_by]
+    if lacking:
+        names = ", ".join(lacking)
+        said = f"{names} of incidents.correlate_by is not in it: tenants of several incidents are counted together"
+        yield at(routing, route, "group_by", said, f"add {names} to group_by")
+
+
+def _counted(draft: Draft) -> str | None:
+    """Return the label whose tenants are counted for some rule; None where no rule looks at the scope."""
+    if draft.rules is None:
+        return None
+    looks = any(condition.name == SCOPE for demand in demands(draft.rules) for condition in demand.compared)
+    return draft.rules.scope.tenant_label if looks else None
+
+
+def _timing(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
+    document, ingest = routing.document, draft.sections.ingest
+    for key in MUTING:
+        if key in route.places and route.places[key][: len(route.path)] == route.path:
+            said = "what ends while this route is mute is never told"
+            hint = "mute here instead, by maintenance; or list ingest.alertmanagers, so that Alertmanager is asked"
+            if not ingest.alertmanagers:
+                yield document.problem(route.places[key], said, hint, at_key=True)
+    first = route.times["group_wait"] + route.times["group_interval"]
+    if ingest.alertmanagers and ingest.reconcile.unheard_after <= first:
+        said = f"group_wait + group_interval is {duration_text(first)}, and ingest.reconcile.unheard_after is"
+        said += f" {duration_text(ingest.reconcile.unheard_after)}: alerts that only wait their turn count as unheard"
+        yield at(routing, route, "group_interval", said, f"let unheard_after be more than {duration_text(first)}")
+
+
+def _rules(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> Iterator[Problem]:
+    unmet = [
+        demand.settings.name
+        for demand in (demands(draft.rules) if draft.rules else ())
+        if not demand.caps and not any(route.receiver in ours for route in routing.taken(demand.labels))
+    ]
+    if unmet:
+        listed = ", ".join(quoted(name, 80) for name in unmet[:MOST_NAMED])
+        more = f" and {len(unmet) - MOST_NAMED} more" if unmet[MOST_NAMED:] else ""
+        said = f"no route brings here what these severity rules are for: {listed}{more}"
+        hint = "widen the matchers of a route to this service"
+        yield routing.document.problem(("route",), said, hint, at_key=True)

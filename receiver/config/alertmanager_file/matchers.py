@@ -1,0 +1,46 @@
+"""The matchers of one entry of Alertmanager's `matchers:`: perhaps several, perhaps in braces."""
+
+from __future__ import annotations
+
+from receiver.triage.matchers import Matcher, MatcherError, classic_matcher, parse_matcher
+from receiver.triage.safe_text import quoted
+
+
+def upstream_matchers(text: str) -> tuple[list[Matcher], list[str], list[str]]:
+    """Return the matchers in `text` as Alertmanager reads it, what is wrong with it, and what is odd about it."""
+    found: list[Matcher] = []
+    wrong: list[str] = []
+    odd: list[str] = []
+    for part in _parts(text):
+        try:
+            found.append(classic_matcher(part) or parse_matcher(part))
+        except MatcherError as error:
+            (wrong if error.refused else odd).append(explained(error))
+            continue
+        if found[-1].value.startswith("=") and "==" in part:
+            odd.append(f"{quoted(part, 80)} asks for a value that begins with =; equality is written with one =")
+    return found, wrong, odd
+
+
+def explained(error: MatcherError) -> str:
+    """Return the message for `error`. A pattern that Alertmanager accepts is not a mistake; it is only unknown here."""
+    return str(error) if error.refused else f"{error} here; Alertmanager takes it, so what this route takes is unknown"
+
+
+def _parts(text: str) -> list[str]:
+    # Alertmanager takes a brace off each end for itself, and a comma behind the last matcher.
+    body = text.strip().removeprefix("{").removesuffix("}")
+    parts: list[str] = []
+    begin, inside, escaped = 0, False, False
+    for index, character in enumerate(body):
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == '"':
+            inside = not inside
+        elif character == "," and not inside:
+            parts.append(body[begin:index])
+            begin = index + 1
+    last = body[begin:]
+    return [*parts, last] if last.strip() else parts

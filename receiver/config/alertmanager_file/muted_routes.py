@@ -1,0 +1,82 @@
+"""Which notifications Alertmanager's routes hold back by their hours: mute_time_intervals, active_time_intervals.
+
+Alertmanager before 0.28 says it nowhere but in its configuration, which `/api/v2/status` shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from receiver.config.alertmanager_file.routes import Route, Routing, read
+from receiver.config.alertmanager_file.time_intervals import TimeInterval, UnreadableInterval, read_interval
+
+DEFINED = ("time_intervals", "mute_time_intervals")
+"""Where a file defines them; the second is the older name."""
+EACH = "..."
+"""In `group_by`: every label."""
+
+
+@dataclass(frozen=True)
+class MutedRoutes:
+    """The routes of one Alertmanager, and the intervals that they name."""
+
+    routing: Routing
+    intervals: Mapping[str, Sequence[TimeInterval]]
+    unread: tuple[str, ...] = ()
+    """What is wrong with the intervals that cannot be read: routes that name them count as held back."""
+
+    def holds_back(self, receiver: str, group: Mapping[str, str], labels: Mapping[str, str], moment: datetime) -> bool:
+        """Return whether every route that brings an alert to `receiver`, in the group `group`, is mute at `moment`."""
+        routes = [route for route in self.routing.reached(labels) if route.receiver == receiver]
+        # Two routes may bring it to one receiver: those that group as this group is.
+        own = [route for route in routes if _grouped(route, labels) == dict(group)]
+        return bool(routes) and all(self._mute(route, moment) for route in own or routes)
+
+    def _mute(self, route: Route, moment: datetime) -> bool:
+        muting, active = self._named(route, "mute_time_intervals"), self._named(route, "active_time_intervals")
+        if any(name not in self.intervals for name in (*muting, *active)):
+            return True
+        if any(self._within(name, moment) for name in muting):
+            return True
+        return bool(active) and not any(self._within(name, moment) for name in active)
+
+    def _named(self, route: Route, key: str) -> list[str]:
+        # A route does not inherit them: what stands at the route above is for that one alone.
+        found = self.routing.value((*route.path, key))
+        return [str(name) for name in found] if isinstance(found, list) else []
+
+    def _within(self, name: str, moment: datetime) -> bool:
+        return any(interval.contains(moment) for interval in self.intervals[name])
+
+
+def _grouped(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
+    if EACH in route.group_by:
+        return dict(labels)
+    return {name: labels[name] for name in route.group_by if name in labels}
+
+
+def muted_routes(text: str) -> MutedRoutes | None:
+    """Return what `text`, an alertmanager.yml, holds back by the hours; None where no route does.
+
+    Raises ConfigError where it is no such file.
+    """
+    if not any(key in text for key in ("mute_time_intervals", "active_time_intervals")):
+        return None
+    routing = read(text, "alertmanager.yml")
+    intervals: dict[str, Sequence[TimeInterval]] = {}
+    unread: list[str] = []
+    for key in DEFINED:
+        for entry in _list(routing.value((key,))):
+            name = str(entry.get("name")) if isinstance(entry, dict) else ""
+            try:
+                intervals[name] = [read_interval(one) for one in _list(entry.get("time_intervals"))]
+            except (UnreadableInterval, AttributeError) as error:
+                unread.append(f"{name[:40]}: {error}")
+    return MutedRoutes(routing, intervals, tuple(unread))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,259 @@
+"""Alertmanager's routes: which receivers an alert reaches, and how it is grouped on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from receiver.config.alertmanager_file import nested_documents
+from receiver.config.alertmanager_file.durations import parse_upstream_duration
+from receiver.config.alertmanager_file.matchers import explained, upstream_matchers
+from receiver.config.alertmanager_file.prometheus_operator import KINDS, of_operator
+from receiver.config.alertmanager_file.upstream_yaml import parse_all
+from receiver.config.config_errors import ConfigError, Path, Problem, one_of
+from receiver.config.yaml.yaml_document import Document
+from receiver.triage.lint.rule_requirements import exclude, follows, negated
+from receiver.triage.matchers import Matcher, MatcherError, Operator
+from receiver.triage.safe_text import quoted
+
+TIMES = {
+    "group_wait": timedelta(seconds=30),
+    "group_interval": timedelta(minutes=5),
+    "repeat_interval": timedelta(hours=4),
+}
+"""What counts where a route and all above it leave them out (contracts, Alertmanager, Timing)."""
+MUTING = ("mute_time_intervals", "active_time_intervals")
+_YES = ("true", "yes", "on", "y")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route, with what it inherits."""
+
+    path: Path
+    receiver: str
+    places: dict[str, Path]
+    """Where each setting in force stands: perhaps at a route above."""
+    group_by: tuple[str, ...] = ()
+    times: dict[str, timedelta] = field(default_factory=lambda: dict(TIMES))
+    matchers: tuple[Matcher, ...] = ()
+    sure: bool = True
+    """Whether all its matchers could be read."""
+    goes_on: bool = False
+    """`continue`: the routes behind it are tried too."""
+    children: tuple[Route, ...] = ()
+
+
+@dataclass
+class Routing:
+    """The routes and receivers of a file, and what is wrong with them."""
+
+    document: Document
+    root: Route | None = None
+    receivers: dict[str, Path] = field(default_factory=dict)
+    """Where each receiver stands, by name."""
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    whole: bool = True
+    """Whether it is all that Alertmanager has: an AlertmanagerConfig is one part of several."""
+
+    def reached(self, labels: Mapping[str, str]) -> list[Route]:
+        """Return the routes that notify of an alert with exactly these labels."""
+        return list(_reached(self.root, labels)) if self.root else []
+
+    def taken(self, given: Sequence[Matcher] = ()) -> list[Route]:
+        """Return the routes that notify of some alert that satisfies all of `given`, as far as that is certain."""
+        return list(_taken(self.root, tuple(given))) if self.root else []
+
+    def value(self, path: Path) -> Any:
+        """Return what stands at `path`; None where nothing does."""
+        found = self.document.value
+        for part in path:
+            try:
+                found = found[part]
+            except (LookupError, TypeError):
+                return None
+        return found
+
+
+def read(text: str, file: str) -> Routing:
+    """Return the first routing in `text`; see read_all."""
+    return read_all(text, file)[0]
+
+
+def read_all(text: str, file: str) -> list[Routing]:
+    """Return every routing in `text`, at least one; `file` is how messages call it.
+
+    It may stand alone, or in a Secret, a ConfigMap, the values of a Helm chart, Mimir's wrapper, or as objects of
+    kind AlertmanagerConfig. Raises ConfigError where none is found.
+    """
+    documents = parse_all(text, file)
+    if _is_config(documents[0].value):
+        routing = _routing(documents[0])
+        if more := [one for one in documents[1:] if one.value is not None]:
+            said = "Alertmanager reads the first document only: what is behind this line counts for nothing"
+            line, column = more[0].begins
+            routing.notes.append(Problem(file, line, column, "", said, "remove the ---, or what is behind it"))
+        return [routing]
+    objects = list(_objects(documents))
+    found = [_routing(of_operator(one), whole=False) for one in objects if nested_documents.kind_of(one) in KINDS]
+    others = [one for one in objects if nested_documents.kind_of(one) not in KINDS]
+    found += [_routing(part) for part in nested_documents.parts(others, _is_config, "route")]
+    if not found:
+        raise ConfigError([_missing(documents)])
+    return found
+
+
+def _objects(documents: list[Document]) -> Iterator[Document]:
+    """Yield the documents, those of a Kubernetes List one by one."""
+    for document in documents:
+        if nested_documents.kind_of(document).endswith("List"):
+            yield from nested_documents.parts([document], _is_object, "apiVersion")
+        else:
+            yield document
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and "apiVersion" in value and not str(value.get("kind")).endswith("List")
+
+
+def _is_config(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("route"), dict) and "receivers" in value
+
+
+def _missing(documents: list[Document]) -> Problem:
+    hidden = nested_documents.unreadable(documents, "alertmanager.yaml")
+    if hidden is not None:
+        document, path, said, hint = hidden
+        return document.problem(path, said, hint)
+    hint = "is this an alertmanager.yml? It has route: and receivers:; of a larger file, cut out that part"
+    document = next((one for one in documents if one.value is not None), documents[0])
+    value = document.value
+    at = "receivers" if isinstance(value, dict) and isinstance(value.get("route"), dict) else "route"
+    return document.problem((at,), "missing", hint)
+
+
+def _routing(document: Document, *, whole: bool = True) -> Routing:
+    routing = Routing(document, whole=whole)
+    for index, entry in enumerate(_list(routing.value(("receivers",)))):
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+            routing.receivers[entry["name"]] = ("receivers", index)
+    routing.root = _Reader(routing).route(("route",), None)
+    return routing
+
+
+def at(routing: Routing, route: Route, key: str, message: str, hint: str) -> Problem:
+    """Return a problem where the setting `key` of `route` stands, or at the route that leaves it out."""
+    place = route.places.get(key)
+    return routing.document.problem(place or route.path, message, hint, at_key=place is None)
+
+
+def truth(value: Any, default: bool) -> bool:
+    """Return the switch that a text of the file stands for."""
+    return default if value is None else str(value).lower() in _YES
+
+
+class _Reader:
+    def __init__(self, routing: Routing) -> None:
+        self.routing = routing
+
+    def say(self, path: Path, message: str, hint: str = "") -> None:
+        self.routing.problems.append(self.routing.document.problem(path, message, hint))
+
+    def route(self, path: Path, above: Route | None) -> Route:
+        given = self.routing.value(path)
+        given = given if isinstance(given, dict) else {}
+        places = dict(above.places) if above else {}
+        places.update({key: (*path, key) for key, value in given.items() if value is not None})
+        receiver = str(given.get("receiver") or (above.receiver if above else ""))
+        if given.get("receiver") is not None and receiver not in self.routing.receivers:
+            self.say(
+                (*path, "receiver"),
+                f"no receiver is called {quoted(receiver)}",
+                one_of(receiver, self.routing.receivers),
+            )
+        matchers, sure = self.matchers(path, given)
+        own = given.get("group_by")
+        group_by = tuple(str(name) for name in _list(own))
+        route = Route(
+            path, receiver, places, above.group_by if own is None and above else group_by,
+            {key: self.time((*path, key), given.get(key), above.times[key] if above else TIMES[key]) for key in TIMES},
+            matchers, sure, truth(given.get("continue"), False),
+        )  # fmt: skip
+        children = [self.route((*path, "routes", index), route) for index, _ in enumerate(_list(given.get("routes")))]
+        return Route(**{**vars(route), "children": tuple(children)})
+
+    def time(self, path: Path, value: Any, default: timedelta) -> timedelta:
+        if value is None:
+            return default
+        try:
+            found = parse_upstream_duration(str(value))
+            if not found and path[-1] != "group_wait":
+                raise ValueError(f"{path[-1]} cannot be zero")
+            return found
+        except ValueError as error:
+            self.say(path, str(error), "write it as 30s, 5m or 1h30m")
+            return default
+
+    def matchers(self, path: Path, given: dict[str, Any]) -> tuple[tuple[Matcher, ...], bool]:
+        found: list[Matcher] = []
+        sure = True
+        for index, text in enumerate(_list(given.get("matchers"))):
+            matchers, wrong, odd = upstream_matchers("" if text is None else str(text))
+            found += matchers
+            sure = sure and not wrong and not odd
+            for said in wrong:
+                self.say((*path, "matchers", index), said)
+            for said in odd:
+                self.routing.notes.append(self.routing.document.problem((*path, "matchers", index), said))
+        for key, operator in (("match", Operator.EQUAL), ("match_re", Operator.REGEX)):
+            pairs = given.get(key)
+            for name, value in pairs.items() if isinstance(pairs, dict) else ():
+                try:
+                    found.append(Matcher(name, operator, "" if value is None else str(value)))
+                except MatcherError as error:
+                    sure = False
+                    note = self.routing.document.problem((*path, key, name), explained(error))
+                    (self.routing.problems if error.refused else self.routing.notes).append(note)
+        return tuple(found), sure
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _reached(route: Route, labels: Mapping[str, str]) -> Iterator[Route]:
+    if not all(matcher.matches(labels) for matcher in route.matchers):
+        return
+    caught = False
+    for child in route.children:
+        below = list(_reached(child, labels))
+        yield from below
+        caught = caught or bool(below)
+        if below and not child.goes_on:
+            return
+    if not caught:
+        yield route
+
+
+def _taken(route: Route, given: tuple[Matcher, ...]) -> Iterator[Route]:
+    here = (*given, *route.matchers)
+    if exclude(here):
+        return
+    left, itself, caught = here, here, False
+    for child in route.children:
+        yield from _taken(child, left)
+        asked = [matcher for matcher in child.matchers if not follows(matcher, left)]
+        surely = child.sure and not asked
+        if surely and not child.goes_on:
+            return
+        caught = caught or surely
+        if child.sure and len(asked) == 1:
+            # What the child takes is not left for those behind it, and in no case for the route itself.
+            without = negated(asked[0])
+            itself = (*itself, without)
+            left = left if child.goes_on else (*left, without)
+    if not caught and not exclude(itself):
+        yield route

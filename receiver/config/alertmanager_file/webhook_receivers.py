@@ -1,0 +1,122 @@
+"""How Alertmanager knocks: its webhooks that lead to this service, and whether they would be let in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from receiver.config.alertmanager_file.routes import Routing, truth
+from receiver.config.config_errors import Path, Problem, nearest
+from receiver.config.loader.config_draft import Draft
+from receiver.config.settings.service_settings import Scope
+from receiver.triage.safe_text import quoted
+
+DOOR = "/webhooks/alertmanager"
+"""Where notifications are taken (surfaces.md, HTTP)."""
+LONGEST = 2 * len(DOOR)
+"""Characters of an address that are compared with it."""
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^<>]+>|%\w+%|ENC\[.*\]")
+"""What a program fills in before Alertmanager reads the file: `${NAME}`, `$(NAME)`, `{{ name }}`, `<name>`."""
+
+
+def webhooks(routing: Routing) -> dict[str, list[Path]]:
+    """Return the webhooks that lead to this service, by name of their receiver; an address in a file may lead here."""
+    found: dict[str, list[Path]] = {}
+    for name, path in routing.receivers.items():
+        for place in _configs(routing, path):
+            url = routing.value((*place, "url"))
+            if (_path(url) or "").endswith(DOOR) or (url is None and routing.value((*place, "url_file"))):
+                found.setdefault(name, []).append(place)
+    return found
+
+
+def named(routing: Routing, places: list[Path]) -> bool:
+    """Return whether the file itself says where one of these webhooks leads: a secret may say it too."""
+    return any(routing.value((*place, "url")) is not None for place in places)
+
+
+def near(routing: Routing) -> Iterator[tuple[Path, str]]:
+    """Yield the webhooks that nearly lead to this service: where their address stands, and its path."""
+    for path in routing.receivers.values():
+        for place in _configs(routing, path):
+            said = _path(routing.value((*place, "url")))
+            if said and not said.endswith(DOOR) and nearest(said[-LONGEST:], [DOOR]):
+                yield (*place, "url"), said
+
+
+def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
+    """Yield what is unwise about one webhook."""
+    document = routing.document
+    url = routing.value((*place, "url"))
+    prefix = (_path(url) or "").removesuffix(DOOR)
+    served = {"", _path(draft.sections.service.public_url) or "", draft.sections.server.public_path or ""}
+    if prefix not in served and not _PLACEHOLDER.search(str(url)):
+        said = f"this service has no path {quoted(prefix + DOOR, 80)}: a proxy in front of it has to take {prefix} off"
+        yield document.problem((*place, "url"), said, f"write {DOOR}, or set service.public_url")
+    if not truth(routing.value((*place, "send_resolved")), default=True):
+        said = "nobody tells when an alert ends: its incident stays open"
+        yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or leave it out")
+    most = routing.value((*place, "max_alerts"))
+    if str(most or "0").strip() not in ("", "0"):
+        said = f"alerts of a group beyond {most} are left out, and so are their severity, their tenants and their end"
+        yield document.problem((*place, "max_alerts"), said, "leave it out: ten thousand alerts are taken at once")
+
+
+def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
+    """Yield why this service would refuse what the webhook sends."""
+    document, tokens = routing.document, draft.sections.auth.tokens
+    if not tokens:
+        return
+    settings = (*place, "http_config")
+    if routing.value(settings) is None and routing.value(("global", "http_config")) is not None:
+        settings = ("global", "http_config")
+    where, sent = _credentials(routing, settings, place)
+    if where is None:
+        hint = "write http_config: {authorization: {credentials_file: PATH}} with a token whose scope is ingest"
+        yield document.problem(place, "no token goes with it: every notification is answered 401", hint)
+        return
+    taken = {token.token.get_secret_value() for token in tokens if Scope.INGEST in token.scopes} - {""}
+    if not any(Scope.INGEST in token.scopes for token in tokens):
+        said = "no token under auth.tokens has the scope ingest: every notification is answered 403"
+        yield document.problem(where, said, "give one to Alertmanager")
+    elif sent is not None and taken and sent not in taken and not _PLACEHOLDER.search(sent):
+        said = "no token under auth.tokens with the scope ingest is this one: every notification is answered 401"
+        yield document.problem(where, said, "write the same token in both files")
+
+
+def _configs(routing: Routing, path: Path) -> Iterator[Path]:
+    entries = routing.value((*path, "webhook_configs"))
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield (*path, "webhook_configs", index)
+
+
+def _path(url: Any) -> str | None:
+    if not isinstance(url, str):
+        return None
+    try:
+        return urlsplit(_PLACEHOLDER.sub("x", url)).path.rstrip("/")
+    except ValueError:
+        return None
+
+
+def _credentials(routing: Routing, settings: Path, place: Path) -> tuple[Path | None, str | None]:
+    """Return where the credentials stand, and what they are; None when they stand in a file of their own."""
+    for keys in (("authorization", "credentials"), ("basic_auth", "password"), ("bearer_token",)):
+        inner: Path = (*settings, *keys)
+        if routing.value(inner) is not None:
+            return inner, str(routing.value(inner))
+        in_file: Path = (*inner[:-1], f"{inner[-1]}_file")
+        if routing.value(in_file) is not None:
+            return in_file, None
+    # Other ways (headers of its own, OAuth 2, a proxy's) may carry it: what they send is not known here.
+    for key in ("http_headers", "oauth2"):
+        if routing.value((*settings, key)) is not None:
+            return (*settings, key), None
+    url = routing.value((*place, "url"))
+    password = urlsplit(url).password if isinstance(url, str) and "@" in url else None
+    if password is not None or url is None:
+        return (*place, "url"), unquote(password) if password is not None else None
+    return None, None

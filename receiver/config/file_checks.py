@@ -1,0 +1,156 @@
+"""What `receiver check-config` looks at: configurations, severity rules and their tests, told apart by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path as FilePath
+
+from receiver.config import alertmanager_file, warnings
+from receiver.config.config_errors import ConfigError, Problem
+from receiver.config.loader.config_draft import Draft
+from receiver.config.loader.config_loader import read_file, reading_of
+from receiver.config.loader.rules_loader import PACKAGED, read_rules
+from receiver.config.loader.validation import validate
+from receiver.config.settings.whole_config import Sections
+from receiver.config.yaml.yaml_document import Document, read
+from receiver.triage.rules.rule_tests import RuleTests
+from receiver.triage.rules.rules_file import RulesSettings
+
+_NEEDED = frozenset(name for name, field in Sections.model_fields.items() if field.is_required())
+"""The sections that every configuration has."""
+
+
+@dataclass
+class Found:
+    """What is known of files."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    """What is valid but unwise."""
+    alert_rules: dict[FilePath, int] = field(default_factory=dict)
+    """How many alert rules each file of rules of Prometheus has."""
+    alertmanagers: list[FilePath] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+
+
+def check_files(
+    paths: Iterable[FilePath],
+    env: Mapping[str, str],
+    *,
+    now: datetime | None = None,
+    alertmanager: FilePath | None = None,
+) -> tuple[list[Problem], list[Problem]]:
+    """Return every problem of these files, and what is valid but unwise; see `look_at`."""
+    found = look_at(paths, env, now=now, alertmanager=alertmanager)
+    return found.problems, found.notes
+
+
+def look_at(
+    paths: Iterable[FilePath],
+    env: Mapping[str, str],
+    *,
+    now: datetime | None = None,
+    alertmanager: FilePath | None = None,
+) -> Found:
+    """Return every problem of these files, and what is valid but unwise; each once, in order.
+
+    A file of alert rules of Prometheus, or what wraps one, is read as Prometheus does; nothing in it is a setting.
+
+    A file with `tests` is a file of rule tests, one with keys of severity rules only is that, one of Alertmanager is
+    compared as `alertmanager` is, and any other is a configuration, whose severity rules are checked along with it.
+
+    Args:
+        paths: the files.
+        env: the environment that `${NAME}` reads.
+        now: from when on schedules are looked at; without it only what is wrong is looked for, and what is off.
+        alertmanager: Alertmanager's file, compared with the configurations, or with the default when there is none.
+    """
+    found = Found()
+    for path in paths:
+        _guarded(_check, path, env, now, found)
+    for file in dict.fromkeys([*found.alertmanagers, *([alertmanager] if alertmanager else [])]):
+        _guarded(_compare, file, env, now, found)
+    found.problems, found.notes = sorted(set(found.problems)), sorted(set(found.notes))
+    return found
+
+
+def _guarded(check: _Check, path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
+    try:
+        check(path, env, now, found)
+    except ConfigError as error:
+        found.problems += error.problems
+
+
+def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
+    text, name = read_file(path), str(path)
+    document = read(text, name)
+    keys = set(document.value) if isinstance(document.value, dict) else set()
+    if "tests" in keys and "rules" in keys:
+        _check_tests(document, path)
+        return
+    if keys and keys <= set(RulesSettings.model_fields):
+        rules, problems, document = read_rules(text, name)
+        found.problems += problems
+        if rules is not None and now is not None:
+            found.notes += warnings.in_rules(rules, document)
+        return
+    foreign = alertmanager_file.recognized(text, name, document.value, _NEEDED)
+    if foreign is alertmanager_file.Foreign.RULES:
+        alert_rules, notes = alertmanager_file.alert_rules(text, name)
+        found.alert_rules[path] = len(alert_rules)
+        found.notes += notes
+    elif foreign is not None:
+        found.alertmanagers.append(path)
+    elif "tests" in keys:
+        _check_tests(document, path)
+    else:
+        _check_config(text, path, env, now, found)
+
+
+def _check_config(text: str, path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
+    reading = reading_of(text, str(path), env, path.parent)
+    found.problems += reading.mistakes
+    found.notes += reading.notes
+    if reading.draft is not None:
+        found.drafts.append(reading.draft)
+        # What is unwise between sections can only be told when they are right.
+        if now is not None and not reading.mistakes:
+            found.notes += warnings.in_config(reading.draft, now)
+    if now is not None and reading.rules is not None and reading.rules_document is not None:
+        found.notes += warnings.in_rules(reading.rules, reading.rules_document)
+
+
+def _check_tests(document: Document, path: FilePath) -> None:
+    _raise(document.problems)
+    tests, problems = validate(RuleTests, document.value, document)
+    _raise(problems)
+    if tests is not None:
+        file = path.parent / tests.rules
+        try:
+            _, problems, _ = read_rules(read_file(file), str(file))
+        except ConfigError as error:
+            problems = [document.problem(("rules",), error.problems[0].message, "a path relative to this file")]
+        _raise(problems)
+
+
+def _compare(path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
+    routings = alertmanager_file.read_all(read_file(path), str(path))
+    drafts = found.drafts
+    if not drafts:
+        default = PACKAGED / "receiver.yaml"
+        reading = reading_of(read_file(default), str(default), env, PACKAGED)
+        drafts = [reading.draft] if reading.draft else []
+    for draft in drafts:
+        problems, notes = alertmanager_file.compare_all(routings, draft)
+        found.problems += problems
+        found.notes += notes
+
+
+_Check = Callable[[FilePath, Mapping[str, str], datetime | None, Found], None]
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError(problems)

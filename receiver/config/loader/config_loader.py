@@ -1,0 +1,73 @@
+"""From a file and an environment to a configuration, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+
+from receiver.config.config_errors import ConfigError, Problem
+from receiver.config.loader.config_reader import Reading
+from receiver.config.loader.rules_loader import PACKAGED, read_rules
+from receiver.config.settings.whole_config import Config
+from receiver.config.yaml.environment_variables import Environment
+from receiver.config.yaml.yaml_document import read
+from receiver.triage.rules.rules_file import RulesSettings
+
+DATA_DIR = "RECEIVER_DATA_DIR"
+
+
+def load(path: FilePath | None, env: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration in the file `path`, or the default that ships with the service when there is none.
+
+    `env` is the environment that `${NAME}` reads. `overrides` maps dotted keys (`server.listen`, `redis.url`) to
+    what the command line says; they are checked like the file. Raises ConfigError with every mistake.
+    """
+    file = PACKAGED / "receiver.yaml" if path is None else path
+    return load_text(read_file(file), str(file), env, file.parent, overrides)
+
+
+def load_text(
+    text: str, name: str, env: Mapping[str, str], base: FilePath, overrides: Mapping[str, str] | None = None
+) -> Config:
+    """Return the configuration in `text`; `name` is how messages call it, and `base` is where its files are.
+
+    Raises ConfigError with every mistake.
+    """
+    return reading_of(text, name, env, base, overrides).config()
+
+
+def reading_of(
+    text: str, name: str, env: Mapping[str, str], base: FilePath, overrides: Mapping[str, str] | None = None
+) -> Reading:
+    """Return what can be understood of the configuration in `text`, with every mistake and note."""
+    environment = Environment(env)
+    document = read(text, name, environment.expand)
+    given = dict(overrides or {})
+    if env.get(DATA_DIR):
+        given["redis.data_dir"] = env[DATA_DIR]
+    reading = Reading(document, base)
+    reading.read(given)
+    for path, variable in environment.missing:
+        hint = f"set it, or write ${{{variable}:-}} if that is meant"
+        reading.notes.append(document.problem(path, f"{variable} is not set and reads as empty", hint))
+    return reading
+
+
+def read_file(path: FilePath) -> str:
+    """Return the text of the file `path`. Raises ConfigError when there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        said, hint = "the file is not text in UTF-8", "save it as UTF-8"
+    except (OSError, ValueError) as error:
+        said = f"the file cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
+        hint = "check path and permissions"
+    raise ConfigError([Problem(str(path), 1, 1, "", said, hint)])
+
+
+def load_rules_file(path: FilePath) -> RulesSettings:
+    """Return the severity rules in the file `path`. Raises ConfigError with every problem."""
+    settings, problems, _ = read_rules(read_file(path), str(path))
+    if settings is None or problems:
+        raise ConfigError(problems)
+    return settings

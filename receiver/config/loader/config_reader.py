@@ -1,0 +1,175 @@
+"""One reading of one configuration: section by section, every mistake collected on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from pydantic.fields import FieldInfo
+
+from receiver.config.config_errors import MOST, ConfigError, Path, Problem, dotted, one_of
+from receiver.config.loader import cross_checks, secret_files
+from receiver.config.loader.channel_entries import read_channels
+from receiver.config.loader.config_draft import Draft
+from receiver.config.loader.rules_loader import load_rules
+from receiver.config.loader.store_checks import read_store_files
+from receiver.config.loader.validation import validate
+from receiver.config.settings.whole_config import Config, Sections
+from receiver.config.yaml.yaml_document import Document, Mark
+from receiver.model.severity_policy import SEVERITY_DEFAULTS
+from receiver.triage.rules.rules_file import RulesSettings
+
+HASH_DIGITS = 16
+
+
+class Reading:
+    """What has been understood of a document so far, and what has not."""
+
+    def __init__(self, document: Document, base: FilePath) -> None:
+        """Take the document, and the folder that its files are relative to."""
+        self.document = document
+        self.base = base
+        self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
+        self.parts: dict[str, Any] = {}
+        self.rules: RulesSettings | None = None
+        self.rules_document: Document | None = None
+        self.draft: Draft | None = None
+        self.partly: dict[str, dict[Any, Any]] = {}
+        """Entries with mistakes of their own, without the settings that are wrong."""
+        self.off: dict[str, str] = {}
+        self.hash = ""
+
+    def read(self, overrides: Mapping[str, str]) -> None:
+        """Read every section, then check what they say of each other; `overrides` go over the document."""
+        raw = {} if self.document.value is None else self.document.value
+        if not isinstance(raw, dict):
+            self.problems.append(self.document.problem((), "not a mapping", "write sections, such as channels:"))
+        if not isinstance(raw, dict) or (self.document.value is None and self.document.problems):
+            return
+        # A section that is written but empty counts as left out, as people comment out its lines.
+        raw = self.overridden({key: value for key, value in raw.items() if value is not None}, overrides)
+        unknown = [key for key in raw if key not in Sections.model_fields]
+        for key in unknown[:MOST]:
+            hint = one_of(key, Sections.model_fields)
+            self.problems.append(self.document.problem((key,), "unknown key", hint, at_key=True))
+        if unknown[MOST:]:
+            self.problems.append(self.document.problem((), f"{len(unknown) - MOST} more unknown keys"))
+        for name, info in Sections.model_fields.items():
+            if name in raw:
+                self.section(name, info, raw[name])
+            elif info.is_required():
+                hint = "write at least one" if name == "channels" else "write SEV-1 to SEV-4"
+                self.problems.append(self.document.problem((name,), "missing", hint))
+        self.together(raw)
+
+    def overridden(self, raw: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
+        """Return `raw` with the settings of `overrides`, by dotted key, put over it."""
+        for name, value in overrides.items():
+            section, _, setting = name.partition(".")
+            if isinstance(raw.get(section, {}), dict):
+                kept = {key: item for key, item in raw.get(section, {}).items() if key != f"{setting}_file"}
+                raw[section] = {**kept, setting: value}
+                # It stands nowhere in the file: a problem with it is told at the section, by its whole name.
+                marks = self.document.marks
+                marks[section, setting] = marks.setdefault((section,), Mark(1, 1, 1, 1))
+        return raw
+
+    def section(self, name: str, info: FieldInfo, value: Any) -> None:
+        """Read one section into `parts`."""
+        if name == "channels" and isinstance(value, dict):
+            self.parts[name], problems, notes = read_channels(value, self.document, self.base)
+            self.problems += problems
+            self.notes += notes
+            return
+        self.problems += secret_files.read_files(value, info.annotation, self.document, self.base, (name,))
+        if name == "redis":
+            self.problems += read_store_files(value, self.document, self.base)
+        if name != "people":  # an address there is a credential for a pager only, and else a mere handle
+            self.notes += secret_files.in_clear(value, info.annotation, self.document, (name,))
+        if name == "severities" and isinstance(value, dict):
+            value = {key: _with_defaults(key, item) for key, item in value.items()}
+        kind = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+        if name not in _NAMED or not isinstance(value, dict):
+            found, problems = validate(kind, value, self.document, (name,))
+            self.problems += problems
+            if not problems:
+                self.parts[name] = found
+            return
+        # Each entry by itself: one that is wrong must not hide the mistakes of the others.
+        self.parts[name] = {}
+        for key, item in value.items():
+            found, problems = validate(kind, {key: item}, self.document, (name,))
+            self.problems += problems
+            self.parts[name] |= found or {}
+            if problems and isinstance(item, dict) and len(item) < MOST:
+                self.partly.setdefault(name, {}).update(self.without(kind, (name, key), item, problems))
+
+    def without(self, kind: Any, path: Path, item: dict[Any, Any], problems: list[Problem]) -> dict[Any, Any]:
+        """Return the entry at `path` without its settings that are wrong, so that what the others name is checked."""
+        name, key = path
+        wrong = [problem.path for problem in problems]
+        kept = {
+            field: value
+            for field, value in item.items()
+            if not any(at == (own := dotted((*path, field))) or at.startswith((f"{own}.", f"{own}[")) for at in wrong)
+        }
+        kept = _with_defaults(key, kept) if name == "severities" else kept
+        found, _ = validate(kind, {key: kept}, self.document, (str(name),))
+        return found or {}
+
+    def together(self, raw: dict[str, Any]) -> None:
+        """Read the rules, and check what the sections say of each other."""
+        named = self.parts.get("severity_rules")
+        self.rules, problems, self.rules_document = load_rules(named, self.document, self.base)
+        self.problems += problems
+        self.parts["severities"] = {**_severities(self.document), **self.parts.get("severities", {})}
+        draft = self.draft = Draft(
+            self.document, raw, Sections.model_construct(**{"channels": {}, **self.parts}), self.rules
+        )
+        self.problems += islice(cross_checks.problems(draft), MOST)
+        if self.partly:
+            more = {name: {**self.parts.get(name, {}), **entries} for name, entries in self.partly.items()}
+            parts = {"channels": {}, **self.parts, **more}
+            partly = Draft(self.document, raw, Sections.model_construct(**parts), self.rules)
+            told = set(self.problems)
+            self.problems += [one for one in islice(cross_checks.names(partly), MOST) if one not in told]
+        self.notes += cross_checks.notes(draft)
+        self.off = draft.off
+        rules = None if self.rules_document is None else self.rules_document.value
+        content = json.dumps([raw, rules], sort_keys=True, default=str)
+        self.hash = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:HASH_DIGITS]
+
+    @property
+    def mistakes(self) -> list[Problem]:
+        """Everything that was wrong."""
+        places = {(problem.line, problem.column) for problem in self.document.problems}
+        # What YAML already refused is not told a second time for the value that is missing there.
+        later = [problem for problem in self.problems if (problem.line, problem.column) not in places]
+        return [*self.document.problems, *later]
+
+    def config(self) -> Config:
+        """Return the configuration. Raises ConfigError when anything was wrong."""
+        if self.rules is None or self.mistakes:
+            raise ConfigError(self.mistakes)
+        notes = tuple(sorted(set(self.notes)))
+        file = self.document.file
+        return Config(**self.parts, rules=self.rules, notes=notes, off=self.off, hash=self.hash, file=file)
+
+
+_NAMED = ("severities", "escalations", "contacts", "people", "schedules")
+
+
+def _with_defaults(severity: Any, value: Any) -> Any:
+    if not isinstance(value, dict) or severity not in SEVERITY_DEFAULTS:
+        return value
+    return {**SEVERITY_DEFAULTS[severity], **value}
+
+
+def _severities(document: Document) -> dict[Any, Any]:
+    kind = Sections.model_fields["severities"].annotation
+    return validate(kind, dict(SEVERITY_DEFAULTS), document)[0] or {}

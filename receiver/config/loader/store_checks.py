@@ -1,0 +1,66 @@
+"""The section `redis`: its files, looked at before anything connects, and what is valid but unwise."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+from receiver.config.config_errors import Problem
+from receiver.config.loader.config_draft import Draft
+from receiver.config.yaml.yaml_document import Document
+from receiver.model.store_address import StoreKind
+
+FILES = ("ca_file", "cert_file", "key_file")
+
+
+def read_store_files(value: Any, document: Document, base: FilePath) -> list[Problem]:
+    """Make the files that `value`, the section `redis`, names relative to `base`; return what is wrong with them."""
+    if not isinstance(value, dict):
+        return []
+    problems: list[Problem] = []
+    for name in FILES:
+        if isinstance(value.get(name), str) and value[name]:
+            value[name] = str(base / value[name])
+            problems += _unreadable(name, value[name], document)
+    return problems or list(_unfit(value, document))
+
+
+def _unreadable(name: str, path: str, document: Document) -> Iterator[Problem]:
+    try:
+        FilePath(path).read_bytes()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "not a path"
+        yield document.problem(("redis", name), f"the file cannot be read: {said}", "check path and permissions")
+
+
+def _unfit(value: dict[str, Any], document: Document) -> Iterator[Problem]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ca, certificate, key = (value.get(name) if isinstance(value.get(name), str) else None for name in FILES)
+    if ca:
+        try:
+            context.load_verify_locations(ca)
+        except ssl.SSLError:
+            yield document.problem(("redis", "ca_file"), "the file holds no certificate", "write certificates in PEM")
+    if certificate:
+        try:
+            context.load_cert_chain(certificate, key or None, password="")
+        except ssl.SSLError:
+            hint = "write the certificate and its key in PEM, the key without a password"
+            message = "the file holds no certificate with a key that fits"
+            yield document.problem(("redis", "cert_file"), message, hint)
+
+
+def store_notes(draft: Draft) -> Iterator[Problem]:
+    """Yield what is valid but unwise, or without effect."""
+    redis, document = draft.sections.redis, draft.document
+    if redis.exposed:
+        hint = "use rediss://, or keep it to a network that nobody else reaches"
+        yield document.problem(("redis", "url"), "a store in plain text beyond the loopback", hint)
+    for name in FILES:
+        if getattr(redis, name) and not (redis.address and redis.address.tls):
+            yield document.problem(("redis", name), "not used: the address is not one with TLS", "write rediss://")
+    if redis.address and redis.address.kind in (StoreKind.SENTINEL, StoreKind.CLUSTER) and not redis.replicas:
+        message = "a failover loses what the new primary had not yet got"
+        yield document.problem(("redis", "replicas"), message, "write replicas: 1")

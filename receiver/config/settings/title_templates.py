@@ -1,0 +1,99 @@
+"""`texts`: what incidents are called, as templates of Jinja2 in a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator
+
+from receiver.incident.title import LIMIT, Named
+from receiver.model.alert.annotations import middle_cut
+from receiver.model.settings_base import Settings
+from receiver.model.severity import Severity
+
+if TYPE_CHECKING:
+    import jinja2
+
+EXAMPLE = Named(
+    "KubePodCrashLooping",
+    "Pod is crash looping.",
+    "Pod checkout/payments-7f9c is in waiting state.",
+    ("checkout", "payments-7f9c"),
+    {"alertname": "KubePodCrashLooping", "namespace": "checkout", "pod": "payments-7f9c", "severity": "warning"},
+    {"summary": "Pod is crash looping.", "description": "Pod checkout/payments-7f9c is in waiting state."},
+    Severity.SEV3,
+    1,
+    "5f1c9ab",
+)
+"""What a template is tried with."""
+NAMES = (
+    "alertname", "summary", "description", "values", "labels", "annotations", "severity", "firing", "mark", "title",
+)  # fmt: skip
+"""What a template may use; `title` is what the incident is called without one, `mark` tells groups of alerts apart."""
+
+
+@cache
+def _sandbox() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415  (not loaded where no template is configured)
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    return ImmutableSandboxedEnvironment(autoescape=False, undefined=jinja2.ChainableUndefined)
+
+
+def _check_title(text: str | None) -> str | None:
+    if text:
+        import jinja2  # noqa: PLC0415
+
+        try:
+            unknown = _unknown(text)
+            if unknown is not None:
+                raise ValueError(f"a template has no {unknown!r:.60} (use {', '.join(NAMES)})")
+            if not _rendered(text, EXAMPLE):
+                raise ValueError("the template writes nothing for an ordinary alert (write {{ title }} into it)")
+        except jinja2.TemplateError as error:
+            raise ValueError(f"not a template of Jinja2: {error} (write such as {{{{ title }}}})") from None
+        except (ArithmeticError, LookupError, TypeError) as error:
+            raise ValueError(f"the template cannot be written out: {error} (try it with receiver simulate)") from None
+    return text or None
+
+
+class Texts(Settings):
+    """What incidents are called."""
+
+    title: Annotated[str | None, AfterValidator(_check_title)] = None
+    """Jinja2 for titles of incidents, of `alertname`, `summary`, `values`, `labels`, `mark` ...; none: `title`."""
+
+
+def title_writer(template: str | None) -> Callable[[Named], str]:
+    """Return what writes titles by `template`; where it fails or writes nothing, the title is that without one."""
+    if not template:
+        return lambda named: named.title
+    import jinja2  # noqa: PLC0415
+
+    def write(named: Named) -> str:
+        try:
+            return _rendered(template, named) or named.title
+        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+            return named.title
+
+    return write
+
+
+def _rendered(template: str, named: Named) -> str:
+    values: dict[str, Any] = {name: getattr(named, name) for name in NAMES}
+    text = _compiled(template).render({**values, "severity": named.severity.value, "values": list(named.values)})
+    return middle_cut(" ".join(text.split()), LIMIT)
+
+
+def _unknown(template: str) -> str | None:
+    from jinja2.meta import find_undeclared_variables  # noqa: PLC0415
+
+    found = find_undeclared_variables(_sandbox().parse(template))
+    return min(found - set(NAMES), default=None)
+
+
+@lru_cache(maxsize=16)
+def _compiled(template: str) -> jinja2.Template:
+    return _sandbox().from_string(template)

@@ -1,0 +1,49 @@
+"""Regular expressions that match everything: they ask for nothing, or exclude nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from receiver.config.config_errors import Path, Problem
+from receiver.config.yaml.yaml_document import Document
+from receiver.triage.lint.rule_requirements import matches_everything
+from receiver.triage.matchers import MatcherError, parse_matcher
+
+ASKING = ("matchers", "alerts")
+"""Keys whose matchers must all hold."""
+EXCLUDING = "unless"
+"""The key of whose matchers none may hold."""
+
+
+def unwise(document: Document) -> Iterator[Problem]:
+    """Yield each matcher of the document whose regular expression matches everything."""
+    for path, text in _matchers(document.value, ()):
+        try:
+            matcher = parse_matcher(text)
+        except MatcherError:
+            continue
+        if not matches_everything(matcher):
+            continue
+        # In `unless` the one that always holds, and in `matchers` the one that never does, makes a rule that never
+        # holds; that is told of the rule.
+        rule = path[0] == "rules" and len(path) > 3
+        if matcher.positive and path[-2] in ASKING:
+            hint = f'leave it out, or write {matcher.name}=~".+" for any value that is there'
+            yield document.problem(path, "a pattern that matches everything: it asks for nothing", hint)
+        elif not matcher.positive and path[-2] == EXCLUDING:
+            yield document.problem(path, "no alert matches this: it excludes nothing", "leave it out")
+        elif not matcher.positive and not rule:
+            yield document.problem(path, "no alert matches this: it can never hold", "narrow the pattern")
+
+
+def _matchers(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    elif isinstance(value, str) and len(path) > 1 and path[-2] in (*ASKING, EXCLUDING):
+        yield path, value
+    for part, item in items:
+        yield from _matchers(item, (*path, part))

@@ -1,0 +1,65 @@
+"""Names that nobody uses: people, schedules, contacts and escalations that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from receiver.config.config_errors import Problem
+from receiver.config.loader.config_draft import Draft
+from receiver.model.oncall.schedule_settings import Contact, Target
+
+
+def unwise(draft: Draft) -> Iterator[Problem]:
+    """Yield each name that is defined and never used."""
+    sections, document = draft.sections, draft.document
+    named = set(_named(draft))
+    targets = [target for contact in sections.contacts.values() for target in _targets(contact)]
+    people = {person for target in targets for person in _people(target)}
+    people.update(person for schedule in sections.schedules.values() for person in schedule.everybody)
+    schedules = {target.schedule for target in targets}
+    for key in sections.people:
+        if key not in people:
+            yield document.problem(("people", key), "no contact and no schedule names this person", at_key=True)
+    for key in sections.schedules:
+        if key not in schedules:
+            hint = f"write a contact, such as {key}-oncall: {{schedule: {key}}}"
+            yield document.problem(
+                ("schedules", key), "no contact uses this schedule: it pages nobody", hint, at_key=True
+            )
+    called = {target for name in named if name in sections.contacts for target in _meant(sections.contacts[name])}
+    for key, contact in sections.contacts.items():
+        # Another name of somebody who is called anyway is a handle for a page by hand.
+        if key not in named and not set(_meant(contact)) <= called:
+            text = "no severity, escalation or audience names this contact: only a page by hand reaches it"
+            yield document.problem(("contacts", key), text, at_key=True)
+    used = {policy.escalation for policy in sections.severities.values()}
+    for key in sections.escalations if isinstance(draft.raw.get("escalations"), dict) else ():
+        if key not in used:
+            hint = f"write escalation: {key} at a severity"
+            yield document.problem(("escalations", key), "no severity uses this escalation", hint, at_key=True)
+
+
+def _named(draft: Draft) -> Iterator[str]:
+    sections = draft.sections
+    for policy in sections.severities.values():
+        yield from (*policy.page, *policy.notify)
+    for escalation in sections.escalations.values():
+        for step in escalation.steps:
+            yield from (*step.page, *step.notify)
+    for audience in sections.audiences:
+        yield from audience.notify
+
+
+def _targets(contact: Contact) -> list[Target]:
+    return [contact, *([contact.backup] if contact.backup else [])]
+
+
+def _people(target: Target) -> tuple[str, ...]:
+    return target.people or ((target.person,) if target.person else ())
+
+
+def _meant(contact: Contact) -> Iterator[str]:
+    for target in _targets(contact):
+        yield from (f"person {person}" for person in _people(target))
+        if target.schedule is not None:
+            yield f"schedule {target.schedule}"

@@ -1,0 +1,93 @@
+"""Parts of the configuration -> what decisions ask: who listens, what customers see, which windows hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from receiver.config import Config
+from receiver.config.settings.feature_settings import Component, Maintenance, Objective
+from receiver.config.settings.service_settings import CustomerVisibility
+from receiver.config.settings.title_templates import Texts, title_writer
+from receiver.incident.alerts.maintenance_windows import Held, Window, holding
+from receiver.incident.customer_visibility import visible
+from receiver.incident.paging.recipients import Listener
+from receiver.incident.title import Named
+from receiver.model.severity import Severity
+from receiver.model.severity_policy import Audience, Postmortem
+from receiver.review.postmortem import Budget
+from receiver.review.review_targets import Terms
+from receiver.triage.matchers import parse_matcher
+
+
+def matching(matchers: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
+    """Return what tells whether labels match all of `matchers`, which are compiled once."""
+    compiled = [parse_matcher(text) for text in matchers]
+    return lambda labels: all(matcher.matches(labels) for matcher in compiled)
+
+
+def listener(audience: Audience) -> Listener:
+    """Return an entry of `audiences`, compiled."""
+    return Listener(
+        severities=audience.severities,
+        matches=matching(audience.matchers),
+        when=audience.when,
+        notify=audience.notify,
+    )
+
+
+def visibility(settings: CustomerVisibility) -> Callable[[Mapping[str, str], str | None], bool | None]:
+    """Return what tells whether customers see an incident of these labels and this scope."""
+    return lambda labels, scope: visible(labels, scope, settings.label, settings.scopes)
+
+
+def touching(components: Sequence[Component]) -> Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]:
+    """Return what tells id and name of the components that labels belong to."""
+    known = [(one.id, one.name, matching(one.matchers)) for one in components]
+    return lambda labels: tuple((number, name) for number, name, matches in known if matches(labels))
+
+
+def budgets(objectives: Sequence[Objective], severity: Severity) -> list[Budget]:
+    """Return the objectives that an incident of `severity` counts against."""
+    return [one for one in map(budget, objectives) if severity in one.severities]
+
+
+def budget(objective: Objective) -> Budget:
+    """Return an objective as the review counts it."""
+    return Budget(objective.name, float(objective.target), objective.window, objective.severities, objective.promql)
+
+
+def terms_of(config: Config) -> Terms:
+    """Return what figures are held against."""
+    return Terms(
+        zone=config.service.timezone,
+        categories=config.reviews.categories,
+        budgets=tuple(map(budget, config.objectives)),
+        written=frozenset(
+            severity
+            for severity, settings in config.directory.severities.items()
+            if settings.postmortem is Postmortem.REQUIRED
+        ),
+        zones={name: person.timezone for name, person in config.people.items() if person.timezone},
+    )
+
+
+def recurring(settings: Maintenance) -> Window:
+    """Return the window of an entry of `maintenance`."""
+    return Window(
+        name=settings.name,
+        weekly=settings.weekly,
+        lasts=settings.lasts.total_seconds(),
+        zone=settings.timezone,
+        components=settings.components,
+        matchers=settings.matchers,
+    )
+
+
+def windows_of(windows: Sequence[Window]) -> Held:
+    """Return what holds alerts."""
+    return holding([(window, matching(window.matchers)) for window in windows])
+
+
+def titles(texts: Texts) -> Callable[[Named], str]:
+    """Return what writes the titles of incidents."""
+    return title_writer(texts.title)

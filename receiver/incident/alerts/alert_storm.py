@@ -1,0 +1,136 @@
+"""A storm: so many incidents at once that each one's pages would only be noise. Pure.
+
+Above `storm.incidents` new ones within `storm.within` there is one storm incident, paged once; the later ones are part
+of it and page nobody, SEV-1 excepted, which is never held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from receiver.incident.alerts.monitored_incidents import end_monitoring
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict, View
+from receiver.incident.paging.page_responders import adopt, summon
+from receiver.incident.paging.recipients import Policy
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.severity import Decision, Severity
+
+KEY = "storm"
+"""The correlation key of a storm: at most one is open."""
+HELD = "storm"
+LOOK = timedelta(seconds=5)
+"""How often a storm counts what has joined it."""
+NAMED = 20
+"""How many of the incidents that were held back are named; the rest is a count."""
+
+
+def joins(view: View, policy: Policy, severity: Severity) -> bool:
+    """Return whether an incident of `severity` that opens now is part of a storm."""
+    if policy.storm is None or severity is Severity.SEV1:
+        return False
+    return view.recent >= policy.storm[0]
+
+
+def let_out(held: str, alike: Iterable[IncidentSummary], policy: Policy) -> tuple[Severity, str] | None:
+    """Return severity and reason of the storm that what a window lets out together is; None where it is none.
+
+    `held`: why it is held (Incident.held), `alike`: every open incident that is held for that. SEV-1 is never part of
+    one. What a window lets out at its end is as much noise as what opens at once, and the limit is the same
+    (`storm.incidents`).
+    """
+    severities = [one.severity for one in alike if one.firing and one.severity is not Severity.SEV1]
+    if policy.storm is None or len(severities) <= policy.storm[0]:
+        return None
+    return min(severities, key=lambda one: one.rank), f"{len(severities)} incidents are let out of {held}"
+
+
+def shelter_in_storm(draft: Draft, storm: str) -> str:
+    """Make the incident part of the storm, and return the reason."""
+    data = {"held": HELD, "parent": storm}
+    draft.add(Kind.STORM_JOINED, "storm_joined", "part of a storm: nobody is paged for it alone", data)
+    return "storm_joined"
+
+
+def release(draft: Draft, policy: Policy, step: str) -> None:
+    """Let an incident out of the storm: it calls people by itself from now on."""
+    if draft.incident.held != HELD:
+        return
+    draft.add(Kind.RELEASED, "released", "no longer held back by the storm", to=policy.informs)
+    if draft.incident.state is not State.MONITORING:
+        summon(draft, policy, step, released=True)
+
+
+def open_storm(
+    uid: str,
+    severity: Severity,
+    why: str,
+    policy: Policy,
+    now: datetime,
+    before: str = "",
+    adopted: Sequence[Page] = (),
+    began: datetime | None = None,
+) -> Verdict:
+    """Return the opening of a storm incident as severe as the one that made it a storm.
+
+    `before`: the uid that the key of storms leads to still. `adopted`: pages that were sent for it while the store was
+    away, since `began`.
+    """
+    draft = Draft(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    incident = Incident(
+        uid=uid,
+        key=KEY,
+        keys=(KEY,),
+        episode=to_ms(began or now),
+        title=f"Storm: {why}",
+        severity=severity,
+        decision=Decision(severity=severity, rule="storm", reasons=(why,)),
+        opened_at=now,
+        started_at=now,
+        plan=policy.plan,
+        ladder=Ladder(since=now),
+        storm=True,
+        worst=severity,
+    )
+    draft.open(incident, "storm", f"{severity} storm: {why}", {"alerts": []}, policy.informs)
+    adopt(draft, adopted)
+    summon(draft, policy, "opened")
+    return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})
+
+
+def count_in(
+    storm: Incident, joined: int, names: list[str], worst: Severity | None, over: bool, policy: Policy, now: datetime
+) -> Draft | None:
+    """Return what a look at the storm says: how many are part of it, a worse severity, its end; None: nothing new.
+
+    `joined`: incidents that are part of it, `names` those of at most 20; `over`: too few have opened lately.
+    """
+    draft = Draft(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    if joined != storm.held_back and storm.storm_ended_at is None:
+        text = f"{joined} incidents are part of it"
+        draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined, "worst": worst}, policy.informs)
+    # What it holds back may grow worse after its end as well: it answers for that until it is over. What a person has
+    # set stays, until something is worse than all that there was then.
+    if worst is not None and worst.worse_than(storm.severity) and (not storm.by_hand or _worse(worst, storm)):
+        if storm.state is State.MONITORING:
+            text = "an incident that is part of it has grown worse: it is not over"
+            end_monitoring(draft, policy, Kind.REFIRED, "storm_joined", text, worse=True)
+        decision = Decision(severity=worst, rule="storm", reasons=("as severe as the worst that joined",))
+        data = {"decision": decision.model_dump(mode="json"), "worst": worst}
+        text = f"severity raised from {storm.severity} to {worst}: an incident that severe has joined"
+        draft.add(Kind.SEVERITY_RAISED, "severity_raised", text, data, policy.informs)
+        summon(draft, policy, "severity_raised")
+    if over and storm.storm_ended_at is None:
+        more = f" and {joined - len(names)} more" if joined > len(names) else ""
+        text = f"the storm has ended; {joined} incidents were held back: {', '.join(names)}{more}"
+        draft.add(Kind.STORM_ENDED, "storm_ended", text, {"held_back": joined, "incidents": names}, policy.informs)
+    return draft if draft.events else None
+
+
+def _worse(worst: Severity, storm: Incident) -> bool:
+    return storm.worst is None or worst.worse_than(storm.worst)

@@ -1,0 +1,110 @@
+"""A new alert joins an incident that somebody has acknowledged: who is told, and who is notified again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.page_responders import ring_people
+from receiver.incident.paging.recipients import Asked, Policy, pagers_of
+from receiver.model.alert.alert import Alert
+from receiver.model.base import rfc3339
+from receiver.model.incident.business_hours import later
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import TAKEN, Incident, Page
+from receiver.model.severity_policy import NewAlert
+
+STEP = "new_alert"
+"""The step of a page for a new alert."""
+SETTLED = timedelta(minutes=10)
+"""What starts so soon after the acknowledgement is seen by whoever has just taken it (surfaces.md, Delivery)."""
+AT_MOST_EVERY = timedelta(minutes=15)
+"""Between two such pages for one incident (surfaces.md, Delivery)."""
+NAMED = 10
+
+
+def told_of(incident: Incident, policy: Policy) -> list[str]:
+    """Return who is mentioned in chat when a new alert joins `incident`: the person who has acknowledged it."""
+    taker = policy.person_called(incident.acknowledged_by)
+    mentioned = policy.joining(incident.severity) is not NewAlert.IGNORE and incident.state in TAKEN
+    return [taker] if taker and mentioned else []
+
+
+def join(draft: Draft, policy: Policy, fresh: Sequence[Alert], *, worse: bool) -> None:
+    """Notify again whoever has acknowledged, where the `fresh` alerts are no part of what was acknowledged.
+
+    `worse`: they are more severe than everything that the incident has had. At most once in 15 minutes; what comes
+    before that is named then.
+    """
+    incident = draft.incident
+    if not fresh or incident.state not in TAKEN or incident.held is not None:
+        return
+    if policy.joining(incident.severity) is not NewAlert.PAGE:
+        return
+    answered = incident.answered_at or incident.acknowledged_at
+    apart = [alert for alert in fresh if worse or answered is None or _starts(alert, draft.now) - answered > SETTLED]
+    if not apart:
+        return
+    names = tuple(dict.fromkeys((*incident.joining, *(alert.name[:200] for alert in apart))))
+    due = incident.joined_at + AT_MOST_EVERY if incident.joined_at is not None else draft.now
+    if draft.now < due and not worse:
+        text = f"somebody was notified of new alerts less than {AT_MOST_EVERY.seconds // 60} min ago: next at"
+        draft.add(Kind.PAGE_PASSED, STEP, f"{text} {rfc3339(due)}", {"joining": list(names)})
+        return
+    _notify(draft, policy, names)
+
+
+def join_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return when people are notified of the new alerts that came too soon after the last; None: there are none."""
+    if not incident.joining or incident.joined_at is None or incident.state not in TAKEN or incident.held is not None:
+        return None
+    return incident.joined_at + AT_MOST_EVERY
+
+
+def notify_joined(draft: Draft, policy: Policy) -> None:
+    """Notify people of the new alerts that have waited."""
+    if policy.joining(draft.incident.severity) is NewAlert.PAGE and draft.incident.firing:
+        _notify(draft, policy, draft.incident.joining)
+    else:
+        draft.add(Kind.PAGE_PASSED, STEP, "nobody is notified of the new alerts any more", {"joining": []})
+
+
+def _starts(alert: Alert, now: datetime) -> datetime:
+    return alert.starts_at if alert.starts_at.year > 1970 else now
+
+
+def _notify(draft: Draft, policy: Policy, names: Iterable[str]) -> None:
+    incident, plan = draft.incident, policy.called(draft.incident)
+    names = list(names)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    note = f"new alert{'s' if len(names) > 1 else ''}: {', '.join(names[:NAMED])}{more}"
+    # Whom the rise in severity has just paged has heard of it by that page.
+    heard = {page.person for page in incident.unanswered if page.at == draft.now}
+    wanted = [one for one in _answerers(incident, policy, draft.now) if heard.isdisjoint(one.people)]
+    people = {person for one in wanted for person in one.people}
+    stale = [page.key for page in incident.unanswered if page.person in people]
+    until = later(draft.now, plan.respond, plan.hours, incident.plan.zone)
+    text = f"{note}; without an answer by {rfc3339(until)} the acknowledgement expires and the escalation goes on"
+    data = {
+        "joining": [],
+        "joined_at": rfc3339(draft.now),
+        "answer_by": rfc3339(until),
+        "people": sorted(people),
+        "withdrawn": list(dict.fromkeys(stale)),
+    }
+    draft.add(Kind.UPDATED, STEP, text, data, (*policy.informs, *pagers_of(incident)))
+    ring_people(draft, policy, wanted, STEP, again=people, note=note)
+
+
+def _answerers(incident: Incident, policy: Policy, now: datetime) -> list[Asked]:
+    """Return whoever has acknowledged; where that is nobody of the configuration, whoever's page was acknowledged."""
+    ours = [page for page in incident.pages if page.ring == incident.ring]
+    newest: dict[str, Page] = {page.person: page for page in ours}
+    taker = policy.person_called(incident.acknowledged_by)
+    plan = policy.called(incident)
+    contact = next(iter((*plan.page, *plan.notify)), "")
+    if taker is not None:
+        return [Asked(newest[taker].contact if taker in newest else contact or taker, (taker,))]
+    answered = [page for page in newest.values() if page.seq < incident.hushed]
+    return [Asked(page.contact, (page.person,)) for page in answered]

@@ -1,0 +1,232 @@
+"""What a notification does to an incident: (what is known, what came in, now) -> events with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from receiver.incident.alerts.alert_start import began
+from receiver.incident.alerts.alert_storm import joins, shelter_in_storm
+from receiver.incident.alerts.maintenance_hold import take_shelter
+from receiver.incident.alerts.monitored_incidents import begin_monitoring
+from receiver.incident.alerts.notification_update import Change
+from receiver.incident.followup.action_item_reminders import point_out, recurrence
+from receiver.incident.log.alert_membership import counts as counts_of
+from receiver.incident.log.alert_membership import ended, fired, sender, tombs, worst_of
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Part, Verdict, View
+from receiver.incident.paging.page_responders import adopt, summon
+from receiver.incident.paging.recipients import Policy, episode_of
+from receiver.incident.publication.status_updates import follow_up
+from receiver.incident.service_name import service_of
+from receiver.incident.title import named
+from receiver.model.alert.alert import NO_TIME, Alert
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import AlertRecord, Incident, Page, State
+from receiver.model.incident.policy_snapshot import Ladder
+
+REPLAY = timedelta(hours=1)
+"""An end is remembered this long against a late or replayed beginning (reliability W3)."""
+
+
+def on_notification(
+    part: Part, view: View, policy: Policy, uid: str, now: datetime, adopted: Sequence[Page] = ()
+) -> Verdict:
+    """Decide what a notification does.
+
+    `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already.
+    """
+    live, held = _sift(part, view, now)
+    if adopted and (done := [alert for alert in live if ended_since(alert, view)]):
+        live = [alert for alert in live if alert not in done]
+        if not live:
+            return _adopt_ended(part, view, policy, uid, now, done, adopted)
+    incident = view.incident
+    over = incident is None or incident.state.over
+    if over and not live:
+        verdict = _nothing_fires(part, view, now)
+    elif incident is not None and over and not adopted and all(_put_down(a, part, view, incident) for a in live):
+        # Closed by a person while these alerts fired: the key stays held until they clear or another one fires.
+        verdict = _nothing_fires(part, view, now)
+        verdict.outcome, verdict.reason = Outcome.DUPLICATE, "closed_by_person"
+    elif incident is not None and (not over or _reopens(incident, policy, now)):
+        verdict = Change(part, view, policy, now, incident, live, held).decide(adopted)
+    else:
+        verdict = _open(part, view, policy, uid, now, live, adopted)
+    verdict.held = held
+    if held and not live and verdict.outcome is Outcome.IGNORED:
+        verdict.reason = "held"
+    return verdict
+
+
+def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Alert]]:
+    # Firing wins, but an alert that fires with the startsAt of its own end may be a late copy: it waits for 60 s.
+    live: list[Alert] = []
+    held: list[Alert] = []
+    named = {alert.fingerprint for alert in part.alerts}
+    for alert in part.alerts:
+        if alert.firing and not (part.late and ended_since(alert, view)):
+            (held if not part.released and _replayed(alert, view, now) else live).append(alert)
+    # Absence ends nothing: what was held and is not named in this notification goes on waiting. Only where all of its
+    # group has ended it was a late copy, of an Alertmanager that had not heard yet what the other one has told.
+    over = not part.truncated and not any(alert.firing for alert in part.alerts)
+    if not part.released and not over:
+        held.extend(alert for alert in view.held if alert.fingerprint not in named)
+    return live, held
+
+
+def _replayed(alert: Alert, view: View, now: datetime) -> bool:
+    record = view.records.get(alert.fingerprint)
+    if record is not None:
+        recent = to_ms(now) - record.seen_ms < REPLAY.total_seconds() * 1000
+        return not record.firing and recent and to_ms(alert.starts_at) <= record.starts_ms
+    tomb = view.tombs.get(alert.fingerprint)
+    return tomb is not None and to_ms(alert.starts_at) <= tomb
+
+
+def _put_down(alert: Alert, part: Part, view: View, incident: Incident) -> bool:
+    # Whether a person has closed `incident` over what `alert` says. Alertmanager does not tell of an end that a new
+    # beginning follows at once, nor of one that it has forgotten in a restart: what began after the closing is new. And
+    # what grows worse than it ever was has not been seen by whoever closed it.
+    record, over = view.records.get(alert.fingerprint), incident.resolved_at or incident.closed_at
+    if record is None or not record.firing:
+        return False
+    starts, severity = to_ms(alert.starts_at), part.decisions[alert.fingerprint].severity
+    anew = starts > record.starts_ms and over is not None and alert.starts_at > over
+    return not anew and not (severity.worse_than(record.severity) and severity.worse_than(incident.severity))
+
+
+def _reopens(incident: Incident, policy: Policy, now: datetime) -> bool:
+    if incident.state is not State.RESOLVED or incident.resolved_at is None:
+        return False
+    return now - incident.resolved_at <= policy.reopen_within
+
+
+def _nothing_fires(part: Part, view: View, now: datetime) -> Verdict:
+    over = [alert for alert in part.alerts if not alert.firing]
+    verdict = Verdict(Outcome.IGNORED, "nothing_open", tombs=tombs(part, view.records))
+    known = {a.fingerprint: ended(view.records[a.fingerprint], a, now) for a in over if a.fingerprint in view.records}
+    changed = {name: record for name, record in known.items() if record != view.records[name]}
+    if view.incident is not None and changed:
+        # Alerts of an incident that a person closed: they clear, so its key is free again.
+        draft = Draft(view.incident, sender(part), now)
+        records = {**view.records, **changed}
+        draft.add(Kind.UPDATED, "alerts_ended", f"{len(changed)} alerts ended", counts_of(draft.incident, records))
+        verdict.incident, verdict.events, verdict.records = draft.incident, draft.events, changed
+        verdict.freed = list(changed)
+    return verdict
+
+
+def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
+    # Two incidents of one key never share a page key: the late resolve of the one would end the page of the other, and
+    # an alert that has fired all the while has its old startsAt. What ended before anybody could be told counts too: a
+    # replica without the store may have paged for it, and its group has shrunk since.
+    names = {alert.fingerprint for alert in live}  # by name: comparing 20,000 alerts with each other takes minutes
+    starts = (a.starts_at for a in part.alerts if a.fingerprint in names or not a.firing)
+    episode, before = episode_of(starts), view.incident
+    return max(episode, before.episode + 1) if before is not None and before.key == part.key else episode
+
+
+def ended_since(alert: Alert, view: View) -> bool:
+    """Return whether a record or a tombstone says that `alert` has ended, at or after this beginning of it.
+
+    Of one whose beginning is not known nobody can say so: firing wins.
+    """
+    if alert.starts_at == NO_TIME:
+        return False
+    starts, record = to_ms(alert.starts_at), view.records.get(alert.fingerprint)
+    if record is not None:
+        return not record.firing and starts <= record.starts_ms
+    return starts <= view.tombs.get(alert.fingerprint, -1)
+
+
+def _over(record: AlertRecord, now: datetime) -> AlertRecord:
+    return record._replace(firing=False, ends_ms=to_ms(now), seen_ms=to_ms(now))
+
+
+def _adopt_ended(
+    part: Part, view: View, policy: Policy, uid: str, now: datetime, done: Sequence[Alert], adopted: Sequence[Page]
+) -> Verdict:
+    # What was paged without the store has ended meanwhile: the pages are recorded and resolved, nobody is notified, and
+    # nothing stays open (surfaces.md, Delivery).
+    if view.incident is not None:
+        draft = Draft(view.incident, sender(part), now)
+        adopt(draft, adopted, again=True)
+        return Verdict(Outcome.UPDATED, "emergency", draft.incident, draft.events)
+    return _open(part, view, policy, uid, now, done, adopted, over=True)
+
+
+def _open(
+    part: Part,
+    view: View,
+    policy: Policy,
+    uid: str,
+    now: datetime,
+    live: Sequence[Alert],
+    adopted: Sequence[Page],
+    *,
+    over: bool = False,
+) -> Verdict:
+    alert, decision = worst_of(live, part)
+    records = {a.fingerprint: fired(a, part.decisions[a.fingerprint], now) for a in live}
+    shared = {name: value for name, value in alert.labels.items() if part.labels.get(name) == value} or dict(
+        alert.labels
+    )
+    totals = counts_of(None, records)
+    started_at, estimated = began(live, now, part.heard_since, policy.detect_at_most)
+    incident = Incident(
+        uid=uid,
+        key=part.key,
+        keys=(part.key,),
+        episode=_episode(part, view, live),
+        title=policy.title(named(alert, live, decision.severity, part.apart)),
+        severity=decision.severity,
+        service=service_of(alert.labels, policy.service_from),
+        labels=shared,
+        annotations=dict(alert.annotations),
+        plan=policy.plan,
+        ladder=Ladder(since=now),
+        decision=decision,
+        opened_at=now,
+        started_at=started_at,
+        estimated=estimated,
+        partial=(part.group,) if part.truncated else (),
+        **recurrence(view.incident, part.key, [a.name for a in live], [r.name for r in view.records.values()]),
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
+    )
+    draft = Draft(None, sender(part), now)
+    why = "; ".join(decision.reasons) or decision.rule
+    text = f"{decision.severity} by {decision.rule}: {why}"
+    draft.open(incident, "opened", text, {"alerts": totals["names"]}, policy.informs)
+    point_out(draft, policy)
+    adopt(draft, adopted)
+    if over:
+        records = {name: _over(record, now) for name, record in records.items()}
+        text = "its alerts ended while it was paged without the store"
+        draft.add(Kind.UPDATED, "alerts_ended", text, counts_of(draft.incident, records))
+        begin_monitoring(draft, policy, "all_alerts_ended", text)
+        return Verdict(
+            Outcome.OPENED, "emergency", draft.incident, draft.events, records, {a.fingerprint: a for a in live},
+            pointers={part.key: view.pointer},
+        )  # fmt: skip
+    reason = "opened"
+    # A window first: what it holds is no part of a storm, and no storm pages for it.
+    if take_shelter(draft, policy, [a.labels for a in live]):
+        reason = "maintenance"
+    elif joins(view, policy, decision.severity) and not adopted:
+        reason = shelter_in_storm(draft, view.storm)
+    summon(draft, policy, "opened")
+    follow_up(draft, policy)
+    return Verdict(
+        Outcome.OPENED,
+        reason,
+        draft.incident,
+        draft.events,
+        records,
+        {a.fingerprint: a for a in live},
+        owners={a.fingerprint: view.owners.get(a.fingerprint, "") for a in live},
+        tombs=tombs(part, {}),
+        pointers={part.key: view.pointer},
+        untomb=[a.fingerprint for a in live if a.fingerprint in view.tombs],
+    )

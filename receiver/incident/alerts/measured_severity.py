@@ -1,0 +1,75 @@
+"""What was measured by asking raises a severity, and never lowers one. Pure.
+
+The asking is in pipeline/alerts/measured_severity.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from receiver.incident.alerts.alert_storm import release
+from receiver.incident.alerts.maintenance_hold import take_shelter
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.paging.page_responders import summon
+from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.severity import Decision, Severity, worst
+
+
+def on_measured(
+    incident: Incident,
+    records: Mapping[str, AlertRecord],
+    decisions: Mapping[str, Decision],
+    failed: Sequence[str],
+    policy: Policy,
+    now: datetime,
+    labels: Iterable[Mapping[str, str]] = (),
+) -> Verdict | None:
+    """Return what the answers change, None when nothing: a raised severity, or a query that failed (said once).
+
+    `decisions`: by fingerprint, with the answers; `failed`: names of measurements that could not be asked, with why;
+    `labels`: those of each firing alert.
+    """
+    changed = {
+        name: records[name]._replace(severity=decision.severity)
+        for name, decision in decisions.items()
+        if name in records and records[name].firing and decision.severity.worse_than(records[name].severity)
+    }
+    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="measure"), now)
+    fresh = sorted(set(failed) - set(incident.unmeasured))
+    if fresh:
+        text = f"not measured: {'; '.join(fresh)}"
+        draft.add(Kind.MEASURED, "query_failed", text, {"failed": fresh}, policy.informs)
+    if changed:
+        _raise(draft, {**records, **changed}, [decisions[name] for name in changed], policy, labels)
+    if not draft.events:
+        return None
+    return Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events, records=changed)
+
+
+def _raise(
+    draft: Draft,
+    records: Mapping[str, AlertRecord],
+    decisions: Sequence[Decision],
+    policy: Policy,
+    labels: Iterable[Mapping[str, str]],
+) -> None:
+    incident = draft.incident
+    bad = worst(record.severity for record in records.values() if record.firing)
+    decision = min(decisions, key=lambda one: (one.severity.rank, one.rule, one.reasons))
+    why = "; ".join(decision.reasons) or decision.rule
+    if not decision.severity.worse_than(incident.severity):
+        text = f"measured: {decision.severity} by {decision.rule}: {why}"
+        draft.add(Kind.MEASURED, "measured", text, {"worst": bad}, policy.informs)
+        return
+    text = f"severity raised from {incident.severity} to {decision.severity} by {decision.rule}: {why}"
+    data = {"decision": decision.model_dump(mode="json"), "worst": bad}
+    draft.add(Kind.SEVERITY_RAISED, "measured", text, data, (*policy.informs, *pagers_of(incident)))
+    if decision.severity is Severity.SEV1:
+        release(draft, policy, "severity_raised")
+    if draft.incident.held is None:
+        take_shelter(draft, policy, labels)
+    summon(draft, policy, "severity_raised")

@@ -1,0 +1,73 @@
+"""What Alertmanager says of an incident's alerts when it is asked: held back there, or not known any more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.recipients import Policy
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.severity import Severity
+
+ASKED_FIRST = (Severity.SEV1, Severity.SEV2)
+"""Severities whose alerts end in no silence: people are asked whether it is over."""
+
+
+def standing(
+    firing: Collection[str],
+    silenced: Collection[str],
+    inhibited: Collection[str],
+    unknown: int,
+) -> dict[str, int]:
+    """Return how many of the `firing` alerts are silenced, inhibited and `unknown` upstream; zeros are left out."""
+    alerts = set(firing)
+    counts = {
+        "silenced": len(alerts.intersection(silenced)),
+        "inhibited": len(alerts.intersection(inhibited)),
+        "unknown": unknown,
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def missed(
+    before: Mapping[str, datetime], firing: Mapping[str, datetime], known: Collection[str], now: datetime
+) -> dict[str, datetime]:
+    """Return since when each of the `firing` alerts is missed upstream, by fingerprint.
+
+    `before`: what was returned at the look before, empty after a look that was not answered; `firing`: when each was
+    heard of last. Who is known there again, or fires anew, begins its time from the start.
+    """
+    gone = {name: max(before.get(name, now), heard) for name, heard in firing.items() if name not in known}
+    return {name: min(since, now) for name, since in gone.items()}
+
+
+def forgotten(since: Mapping[str, datetime], grace: timedelta, now: datetime) -> set[str]:
+    """Return the alerts that have been missed upstream for `grace`, each by its own time."""
+    return {name for name, moment in since.items() if now - moment >= grace}
+
+
+def on_answer(
+    incident: Incident,
+    counts: Mapping[str, int],
+    gone: Collection[str],
+    policy: Policy,
+    grace: timedelta,
+    now: datetime,
+) -> Draft:
+    """Return what the answer changes: counts are shown, and people are asked when all its alerts are `gone` there.
+
+    The caller resolves the alerts that are `gone` of less severe incidents.
+    """
+    draft = Draft(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
+    if dict(counts) != incident.upstream:
+        words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all fire"
+        draft.add(Kind.UPSTREAM, "upstream", f"in Alertmanager: {words}", {"upstream": dict(counts)}, policy.informs)
+    # While one alert fires there it is not over, whatever became of the others.
+    over = incident.firing and len(gone) >= incident.firing
+    if over and incident.severity in ASKED_FIRST and not draft.incident.proposed:
+        minutes = grace.total_seconds() / 60
+        text = f"Alertmanager has not known its {len(gone)} alerts for {minutes:g} min: is it over? resolve it"
+        draft.add(Kind.RESOLUTION_PROPOSED, "unknown_upstream", text, {"unknown": len(gone)}, policy.informs)
+    return draft

@@ -1,0 +1,131 @@
+"""An incident whose alerts have ended: its pages are resolved, and made anew when an alert fires again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.page_responders import ring_people, summon, summon_anew
+from receiver.incident.paging.recipients import Asked, Policy, backup_of, pagers_of
+from receiver.model.base import rfc3339
+from receiver.model.incident.event import Destination, Kind
+from receiver.model.incident.incident import TAKEN, Incident, Page
+
+CYCLES, CYCLES_WITHIN = 3, timedelta(minutes=30)
+"""So many ends of all alerts within that time are flapping (surfaces.md, Delivery)."""
+NOTIFY_AGAIN = timedelta(minutes=10)
+"""While alerts flap, the least time between two pages to one person for an incident (surfaces.md, Delivery)."""
+STILL_FIRING = "still_firing"
+"""Why people are called when alerts fire on after they were said to be mitigated."""
+
+
+def begin_monitoring(
+    draft: Draft,
+    policy: Policy,
+    reason: str,
+    text: str,
+    data: Mapping[str, Any] | None = None,
+    to: Iterable[Destination] | None = None,
+) -> None:
+    """Write that nothing fires any more, or that a person says so (`mitigated` in `data`).
+
+    Pages that nobody has answered are resolved at the vendor, and the escalation clock stops. In the third cycle within
+    half an hour the alerts flap: the pages stay open and the clock runs.
+    """
+    incident, data = draft.incident, dict(data or {})
+    if not data.get("mitigated"):
+        edge = draft.now - CYCLES_WITHIN
+        ends = [*(at for at in incident.ends if at > edge), draft.now]
+        data["ends"] = [rfc3339(at) for at in ends]
+        data["flapping"] = incident.flapping or len(ends) >= CYCLES
+    if data.get("flapping"):
+        text = f"{text}; the alerts come and go: what nobody has answered stays open"
+    else:
+        data["withdrawn"] = _keys(incident.unanswered)
+    everywhere = (*policy.informs, *pagers_of(incident)) if to is None else to
+    draft.add(Kind.MONITORING, reason, text, data, everywhere)
+
+
+def end_monitoring(
+    draft: Draft,
+    policy: Policy,
+    kind: Kind,
+    reason: str,
+    text: str,
+    data: Mapping[str, Any] | None = None,
+    *,
+    watched: Incident | None = None,
+    worse: bool = False,
+) -> None:
+    """Write that it is not over, and notify again whoever has not answered: each with a new page.
+
+    The clock goes on with the wait that was left. Whoever has acknowledged keeps the page, and is named in the message.
+    `watched`: the incident as it was monitored, where `draft` has more by now; `worse`: its severity rises as well, so
+    that flapping holds nobody's page back.
+    """
+    watched = watched or draft.incident
+    again = [] if watched.held is not None else _notified_again(watched, draft, worse)
+    people = {page.person for page in again}
+    fresh = {page.key for page in draft.incident.pages} - {page.key for page in watched.pages}
+    stale = [page for page in watched.unanswered if page.person in people or _cleared(page, watched)]
+    taker = _taker(watched, policy)
+    more = {"withdrawn": [key for key in _keys(stale) if key not in fresh]} | ({"people": [taker]} if taker else {})
+    draft.add(kind, reason, text, {**(data or {}), **more}, (*policy.informs, *pagers_of(draft.incident)))
+    _call_again(draft, policy, watched, again, "refired" if kind is Kind.REFIRED else reason)
+
+
+def call_anew(draft: Draft, policy: Policy, text: str) -> None:
+    """Write that its alerts fire on although a person said that it is mitigated, and call people in a new ring.
+
+    Whatever was acknowledged before that counts no more: whoever did so believes that it is over.
+    """
+    before = draft.incident
+    to = (*policy.informs, *pagers_of(before))
+    draft.add(Kind.REFIRED, STILL_FIRING, text, {"ring": before.ring + 1}, to)
+    summon_anew(draft, policy, before, STILL_FIRING)
+
+
+def _call_again(draft: Draft, policy: Policy, watched: Incident, again: list[Page], step: str) -> None:
+    if draft.incident.held is not None:
+        return
+    wanted = [Asked(page.contact, (page.person,), backup_of(policy, page.contact, draft.now)) for page in again]
+    reached = ring_people(draft, policy, wanted, step)
+    # It has become more severe while it was monitored, when nobody is paged; or nobody was paged in this ring at all
+    # (it was held back, or split off by whoever has it).
+    ours = [page for page in watched.pages if page.ring == watched.ring]
+    since, begun = watched.severity_at, watched.monitoring_at
+    raised = since is not None and begun is not None and since >= begun and watched.raised > 0
+    raised = raised and not any(page.seq > watched.raised for page in ours)
+    if raised or not ours or (wanted and not reached):
+        summon(draft, policy, step, released=not raised and not wanted)
+
+
+def _notified_again(watched: Incident, draft: Draft, worse: bool) -> list[Page]:
+    """Return the newest page of everybody who has not answered and is to be notified again."""
+    waiting = [page for page in watched.pages if page.ring == watched.ring and page.seq > watched.hushed]
+    newest = {page.person: page for page in waiting}
+    if not watched.flapping:
+        open_still = {page.person for page in watched.unanswered if not _cleared(page, watched)}
+        return [page for person, page in newest.items() if person not in open_still]
+    due = draft.now if worse else draft.now - NOTIFY_AGAIN
+    return [page for page in newest.values() if page.at <= due]
+
+
+def _cleared(page: Page, watched: Incident) -> bool:
+    # Made before it was monitored, and neither withdrawn nor left open on purpose: an earlier release has acknowledged
+    # it at the vendor, where it calls nobody any more. Nobody has answered it.
+    return not watched.flapping and watched.monitoring_at is not None and page.at <= watched.monitoring_at
+
+
+def _taker(watched: Incident, policy: Policy) -> str | None:
+    """Return who has acknowledged it, by the name in the configuration; None: nobody, or nobody of ours."""
+    name = watched.acknowledged_by
+    if name is None or watched.resume not in TAKEN:
+        return None
+    return policy.person_called(name)
+
+
+def _keys(pages: Iterable[Page]) -> list[str]:
+    return list(dict.fromkeys(page.key for page in pages))

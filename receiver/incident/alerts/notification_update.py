@@ -1,0 +1,243 @@
+"""A notification about an incident that is open, or that reopens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from receiver.incident.alerts.alert_storm import joins, release, shelter_in_storm
+from receiver.incident.alerts.joined_alerts import join, told_of
+from receiver.incident.alerts.maintenance_hold import leave_shelter, take_shelter
+from receiver.incident.alerts.monitored_incidents import begin_monitoring, end_monitoring
+from receiver.incident.log.alert_membership import LEAVES_AFTER, fired, sender, tombs, worst_of
+from receiver.incident.log.alert_membership import counts as counts_of
+from receiver.incident.log.alert_membership import ended as ended_by
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Part, Verdict, View
+from receiver.incident.paging.page_responders import adopt, summon
+from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.model.alert.alert import Alert
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import TAKEN, AlertRecord, Incident, Page, State
+from receiver.model.severity import Decision, Severity
+
+_QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
+
+
+class Change:
+    """One decision about an incident that is known."""
+
+    def __init__(
+        self,
+        part: Part,
+        view: View,
+        policy: Policy,
+        now: datetime,
+        incident: Incident,
+        live: Sequence[Alert],
+        held: Sequence[Alert] = (),
+    ) -> None:
+        """`live` fire; `held` fire too, or are late copies of what has ended: that is not known yet."""
+        self.part, self.view, self.policy, self.now = part, view, policy, now
+        self.live, self.held = live, held
+        self.draft = Draft(incident, sender(part), now)
+        self.before = view.records
+        self.changed: dict[str, AlertRecord] = {}
+        self.bodies: dict[str, Alert] = {}
+        self.freed: list[str] = []
+        self.adopted: Sequence[Page] = ()
+
+    def decide(self, adopted: Sequence[Page]) -> Verdict:
+        """Return what the notification changes; `adopted` are emergency pages already sent."""
+        self.adopted = adopted
+        state = self.draft.incident.state
+        joined = self.part.key not in self.draft.incident.keys
+        fresh, ended = self._members()
+        gone = self._leaving()
+        records = {name: r for name, r in {**self.before, **self.changed}.items() if name not in gone}
+        counts = counts_of(self.draft.incident, records, len(gone)) | {"partial": self._partial()}
+        outcome, reason = self._moved(state, fresh, ended, gone, counts, joined)
+        adopt(self.draft, adopted)
+        raised = self._raise()
+        if state in TAKEN:
+            join(self.draft, self.policy, self._new(fresh), worse=raised)
+        if self.live:
+            leave_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
+        if self.part.truncated and ended and not counts["firing"]:
+            text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
+            self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
+        over = not (counts["firing"] or counts["partial"] or self.held)
+        if over and self.draft.incident.state not in _QUIET:
+            outcome, reason = Outcome.RESOLVED, "all_alerts_ended"
+            self._watch()
+        if not (self.draft.events or self.changed or joined):
+            outcome, reason = Outcome.DUPLICATE, "duplicate"
+        return Verdict(
+            outcome,
+            "severity_raised" if raised and outcome is Outcome.UPDATED else reason,
+            self.draft.incident if self.draft.events or self.changed else None,
+            self.draft.events,
+            self.changed,
+            self.bodies,
+            gone,
+            owners={a.fingerprint: self.view.owners.get(a.fingerprint, "") for a in self.live},
+            freed=self.freed,
+            tombs=tombs(self.part, self.before),
+            pointers={self.part.key: self.view.pointer},
+            untomb=[a.fingerprint for a in self.live if a.fingerprint in self.view.tombs],
+        )
+
+    def _moved(
+        self,
+        state: State,
+        fresh: Sequence[Alert],
+        ended: Sequence[Alert],
+        gone: Sequence[str],
+        counts: dict[str, Any],
+        joined: bool,
+    ) -> tuple[Outcome, str]:
+        outcome, reason = Outcome.UPDATED, "updated"
+        if joined:
+            counts["keys"] = [*self.draft.incident.keys, self.part.key]
+            self.draft.add(Kind.JOINED, "fingerprints_held", "another group of the same alerts joined", counts)
+        if state.over:
+            outcome, reason = Outcome.REOPENED, self._reopen(counts)
+        elif state is State.MONITORING and (fresh or self._began_anew()):
+            reason = "refired"
+            text = f"{counts['firing']} alerts fire again"
+            _, decision = worst_of(self.live, self.part)
+            worse = decision.severity.worse_than(self.draft.incident.severity)
+            sheltered = self.draft.incident.held or take_shelter(self.draft, self.policy, self._firing_labels())
+            quiet = self.draft.incident.resume in (None, State.OPEN) and not (sheltered or worse or self.adopted)
+            if quiet and joins(self.view, self.policy, self.draft.incident.severity):
+                reason = shelter_in_storm(self.draft, self.view.storm)
+            end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
+        elif fresh or ended:
+            people = told_of(self.draft.incident, self.policy) if self._new(fresh) else []
+            data = counts | ({"people": people} if people else {})
+            self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), data, self.policy.informs)
+        elif counts["partial"] != list(self.draft.incident.partial) or gone:
+            self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
+        return outcome, reason
+
+    def _new(self, fresh: Sequence[Alert]) -> list[Alert]:
+        return [alert for alert in fresh if alert.fingerprint not in self.before]
+
+    def _began_anew(self) -> bool:
+        # What a person has said to be mitigated may fire on, and be told of once more: that is no new beginning.
+        watched = self.draft.incident.monitoring_at
+        return watched is not None and any(
+            alert.starts_at > watched and to_ms(alert.starts_at) > self.before[alert.fingerprint].starts_ms
+            for alert in self.live
+        )
+
+    def _members(self) -> tuple[list[Alert], list[Alert]]:
+        fresh: list[Alert] = []
+        ended: list[Alert] = []
+        for alert in self.live:
+            record = fired(alert, self.part.decisions[alert.fingerprint], self.now)
+            known = self.before.get(alert.fingerprint)
+            if known is None or not known.firing:
+                fresh.append(alert)
+            else:
+                # startsAt may differ between Alertmanager peers and move back: the latest beginning is kept.
+                starts = max(record.starts_ms, known.starts_ms)
+                record = record._replace(starts_ms=starts, seen_ms=known.seen_ms)
+            if record != known:
+                self.changed[alert.fingerprint] = record
+            if known is None or known.digest != record.digest:
+                self.bodies[alert.fingerprint] = alert
+        for alert in self.part.alerts:
+            known = self.before.get(alert.fingerprint)
+            if alert.firing or known is None or alert.fingerprint in self.changed:
+                continue
+            record = ended_by(known, alert, self.now)
+            if record != known:
+                self.changed[alert.fingerprint] = record
+                self.freed.append(alert.fingerprint)
+                ended.append(alert)
+        return fresh, ended
+
+    def _leaving(self) -> list[str]:
+        edge = to_ms(self.now - LEAVES_AFTER)
+        return [
+            name
+            for name, record in self.before.items()
+            if name not in self.changed and not record.firing and record.seen_ms < edge
+        ]
+
+    def _partial(self) -> list[str]:
+        others = [group for group in self.draft.incident.partial if group != self.part.group]
+        return [*others, self.part.group] if self.part.truncated else others
+
+    def _reopen(self, counts: dict[str, Any]) -> str:
+        # A key leads to one open incident: what has gone on elsewhere meanwhile stays there.
+        counts["keys"] = [key for key in counts.get("keys", self.draft.incident.keys) if key not in self.view.lost]
+        # Pages of the ring before still owe their resolve: they are told of the reopening as well.
+        text = f"{counts['firing']} alerts fire again after the resolution"
+        everybody = (*self.policy.informs, *pagers_of(self.draft.incident))
+        self.draft.add(Kind.REOPENED, "reopened", text, counts, everybody)
+        _, decision = worst_of(self.live, self.part)
+        if decision.severity.worse_than(self.draft.incident.severity):
+            self._raised(decision)
+        if take_shelter(self.draft, self.policy, [alert.labels for alert in self.live]):
+            return "reopened"
+        if joins(self.view, self.policy, self.draft.incident.severity) and not self.adopted:
+            return shelter_in_storm(self.draft, self.view.storm)
+        summon(self.draft, self.policy, "reopened")
+        return "reopened"
+
+    def _raise(self) -> bool:
+        # An alert that has said this severity before raises nothing again: a person may have lowered it since.
+        louder = [
+            alert
+            for alert in self.live
+            if (known := self.before.get(alert.fingerprint)) is None
+            or not known.firing
+            or known.severity is not self.part.decisions[alert.fingerprint].severity
+        ]
+        if not louder:
+            return False
+        _, decision = worst_of(louder, self.part)
+        if not decision.severity.worse_than(self.draft.incident.severity):
+            return False
+        self._raised(decision)
+        if self.draft.incident.held is None:
+            # A window that holds everything that fires holds what it would call for, too, until it ends.
+            take_shelter(self.draft, self.policy, self._firing_labels())
+        summon(self.draft, self.policy, "severity_raised")
+        return True
+
+    def _firing_labels(self) -> list[Mapping[str, str]]:
+        fires = {name for name, record in {**self.before, **self.changed}.items() if record.firing}
+        known = {**self.view.labels, **{alert.fingerprint: alert.labels for alert in self.live}}
+        # One whose labels are not known is in no window, and so are all of them together.
+        return [known[name] for name in sorted(fires)] if fires <= known.keys() else []
+
+    def _raised(self, decision: Decision) -> None:
+        why = "; ".join(decision.reasons) or decision.rule
+        text = f"severity raised from {self.draft.incident.severity} to {decision.severity} by {decision.rule}: {why}"
+        # The pages that are open say the severity too, and move into the urgent lane with it.
+        to = (*self.policy.informs, *pagers_of(self.draft.incident))
+        self.draft.add(
+            Kind.SEVERITY_RAISED, "severity_raised", text, {"decision": decision.model_dump(mode="json")}, to
+        )
+        if decision.severity is Severity.SEV1:
+            release(self.draft, self.policy, "severity_raised")
+
+    def _watch(self) -> None:
+        minutes = self.policy.monitor_for.total_seconds() / 60
+        text = f"all alerts have ended; watched for {minutes:g} min"
+        begin_monitoring(self.draft, self.policy, "all_alerts_ended", text)
+
+
+def _moves(fresh: Sequence[Alert], ended: Sequence[Alert]) -> str:
+    said = []
+    for alerts, verb in ((fresh, "joined"), (ended, "ended")):
+        if alerts:
+            names = list(dict.fromkeys(alert.name[:200] for alert in alerts))
+            more = f" and {len(names) - 5} more names" if len(names) > 5 else ""
+            said.append(f"{len(alerts)} {verb}: {', '.join(names[:5])}{more}")
+    return "; ".join(said)

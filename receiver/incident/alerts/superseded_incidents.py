@@ -1,0 +1,71 @@
+"""An incident that could not be read for a while, and the one that was opened in its place. Pure.
+
+While a release is rolled back its incidents may be unreadable, and notifications for them open others. Once they can be
+read again, what both know is the newer one's to follow: not both call people for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from receiver.incident.log.alert_membership import counts
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.paging.recipients import Policy, destination
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import ADOPTED, AlertRecord, Incident, State
+
+SUPERSEDED = "superseded"
+"""Name of the timer, and why an incident ends that another one was opened for."""
+ACTOR = Actor(kind=ActorKind.TIMER, name=SUPERSEDED)
+
+
+def take_pages(heir: Incident, incident: Incident, now: datetime) -> Draft:
+    """Return how `heir` takes over the pages of `incident` that nobody has answered: they stay open.
+
+    One that is over, monitored or held calls nobody: then they end with `incident`.
+    """
+    draft = Draft(heir, ACTOR, now)
+    if heir.state in (State.MONITORING, State.RESOLVED, State.CLOSED) or heir.held is not None or incident.state.over:
+        return draft
+    known = {page.key for page in heir.pages}
+    for page in incident.unanswered:
+        if page.key not in known:
+            text = f"{page.person} was paged for {incident.id} and has not answered yet"
+            taken = page.model_copy(update={"ring": heir.ring, "step": ADOPTED})
+            data = {"page": taken.model_dump(mode="json")}
+            draft.add(Kind.PAGE_ADOPTED, SUPERSEDED, text, data, (destination(page),))
+    return draft
+
+
+def give_way(
+    incident: Incident,
+    heir: Incident,
+    records: Mapping[str, AlertRecord],
+    theirs: Mapping[str, AlertRecord],
+    policy: Policy,
+    now: datetime,
+) -> Verdict:
+    """Return how `incident` leaves the alerts that `heir` knows to it, and ends where nothing else of it fires.
+
+    `records` and `theirs`: the alerts of the one and of the other. A page that both have is the heir's.
+    """
+    at_ms = to_ms(now)
+    left = {
+        name: one._replace(firing=False, ends_ms=at_ms, seen_ms=at_ms)
+        for name, one in records.items()
+        if one.firing and name in theirs
+    }
+    after = {**records, **left}
+    draft = Draft(incident, ACTOR, now)
+    text = f"{heir.id} was opened while it could not be read"
+    if left:
+        said = f"{text}, and has {len(left)} of its alerts"
+        draft.add(Kind.UPDATED, SUPERSEDED, said, counts(incident, after), policy.informs)
+    if not any(record.firing for record in after.values()):
+        kept = {page.key for page in heir.pages}
+        ended = tuple(destination(page) for page in incident.pages if page.key not in kept)
+        draft.add(Kind.RESOLVED, SUPERSEDED, text, to=(*policy.informs, *ended))
+    return Verdict(Outcome.UPDATED, SUPERSEDED, draft.incident, draft.events, records=left, freed=list(left))

@@ -1,0 +1,1 @@
+"""What surrounds an incident: links to graphs and logs, runbooks, recent changes."""

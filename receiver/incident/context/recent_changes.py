@@ -1,0 +1,94 @@
+"""Which change most likely brought an incident about. Pure; the asking is in pipeline/context/recent_changes.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.recipients import Policy
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.recent_changes import Change, Changes
+
+BACK = timedelta(hours=24)
+"""How far back it is looked (the seed's checklist: recent deployments, < 24h)."""
+SOON = timedelta(minutes=2)
+"""An alert's beginning is some scrapes late or early: what was changed so shortly after it counts as before."""
+FAILED = ("error", "failure")
+"""Deployments that did not arrive."""
+LISTED = 5
+KEPT = 20
+WHERE = ("environment", "env")
+"""Labels that may say which environment an alert is about."""
+
+
+def changes_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when to ask what was changed before an incident; None when it was asked, or there is nobody."""
+    if incident.state.over or incident.changes is not None or incident.service not in policy.repositories:
+        return None
+    return incident.opened_at
+
+
+def began(incident: Incident) -> datetime:
+    """Return when an incident began, as far as its alerts can be believed."""
+    return incident.started_at if incident.opened_at - incident.started_at < BACK else incident.opened_at
+
+
+def on_changes(incident: Incident, repository: str, found: Sequence[Change], policy: Policy, now: datetime) -> Draft:
+    """Return the event that tells what was changed in the day before, with the likely cause named."""
+    since = began(incident)
+    items = sorted((one for one in found if since - BACK <= one.at <= now), key=lambda one: one.at, reverse=True)
+    likely, why = _likely(
+        items, since, next((incident.labels[name] for name in WHERE if incident.labels.get(name)), "")
+    )
+    kept, at = items[:KEPT], likely
+    if likely is not None and likely >= KEPT:
+        kept, at = [*items[: KEPT - 1], items[likely]], KEPT - 1
+    made = Changes(repository=repository, items=tuple(kept), likely=at, why=why)
+    text = f"{repository}: {why}"
+    others = [_words(one, since) for index, one in enumerate(items[:LISTED]) if index != likely]
+    return _told(
+        incident,
+        made,
+        "found" if items else "nothing",
+        text + (f"; also {', '.join(others)}" if others else ""),
+        policy,
+        now,
+    )
+
+
+def on_silence(incident: Incident, repository: str, why: str, policy: Policy, now: datetime) -> Draft:
+    """Return the event that says that nobody could tell what was changed."""
+    made = Changes(repository=repository, why=f"not known: {why}")
+    return _told(incident, made, "not_known", f"{repository}: recent changes are not known: {why}", policy, now)
+
+
+def _told(incident: Incident, made: Changes, reason: str, text: str, policy: Policy, now: datetime) -> Draft:
+    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="changes"), now)
+    draft.add(Kind.CHANGES, reason, text[:2000], {"changes": made.model_dump(mode="json")}, policy.informs)
+    return draft
+
+
+def _likely(items: Sequence[Change], since: datetime, environment: str) -> tuple[int | None, str]:
+    # The newest that had arrived when it began; a deployment says more than a release, which may lie unused, and where
+    # the alert fires, or else where users are, more than elsewhere. The preview of a pull request says least.
+    before = [index for index, one in enumerate(items) if one.at <= since + SOON and one.state not in FAILED]
+    if not before:
+        later = "; what there is came after it began, or did not arrive" if items else ""
+        return None, f"nothing was deployed in the 24 h before it began{later}"
+
+    def unlikely(index: int) -> tuple[bool, bool, bool, int]:
+        one = items[index]
+        there = one.environment == environment if environment else one.production
+        return one.transient and not there, one.kind != "deployment", not there, index
+
+    chosen = min(before, key=unlikely)
+    return chosen, f"likely {_words(items[chosen], since)}: the last before it began"
+
+
+def _words(one: Change, since: datetime) -> str:
+    minutes = round((since - one.at).total_seconds() / 60)
+    span = f"{abs(minutes)} min" if abs(minutes) < 120 else f"{abs(minutes) / 60:.0f} h"
+    where = " ".join(part for part in (one.environment, f"by {one.by}" if one.by else "", one.state) if part)
+    return f"{one.kind} {one.name}{f' ({where})' if where else ''}, {span} {'before' if minutes >= 0 else 'after'}"

@@ -1,0 +1,1 @@
+"""The event log of an incident: events are added, and reducers make the state from them."""

@@ -1,0 +1,89 @@
+"""The alerts of an incident: when one is a member, when it has ended, and how many there are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from receiver.incident.log.notification_outcome import Part
+from receiver.model.alert.alert import Alert
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.severity import Decision, worst
+
+NAMES = 20
+"""How many names an event or a message carries; the rest is a count (architecture.md, Many alerts)."""
+LEAVES_AFTER = timedelta(hours=24)
+"""A resolved alert leaves the incident after this and stays counted."""
+
+
+def ended(record: AlertRecord, alert: Alert, now: datetime) -> AlertRecord:
+    """Return `record` after `alert` said that it ended."""
+    if not record.firing:
+        return record
+    # An old end cannot close a newer beginning. But one that came after that beginning is its end, whatever it says of
+    # when it began: Alertmanager moves startsAt back to the earliest where several Prometheus tell of the same alert.
+    if to_ms(alert.starts_at) < record.starts_ms and to_ms(alert.ends_at) <= record.starts_ms:
+        return record
+    ends = to_ms(alert.ends_at) if alert.ends_at.year > 1970 else to_ms(now)
+    return record._replace(firing=False, ends_ms=ends, seen_ms=to_ms(now))
+
+
+def tombs(part: Part, records: Mapping[str, AlertRecord]) -> dict[str, int]:
+    """Return startsAt (ms) of the ends in `part` whose beginning nobody has seen: a late copy of it pages nobody."""
+    return {
+        alert.fingerprint: to_ms(alert.starts_at)
+        for alert in part.alerts
+        if not alert.firing and alert.fingerprint not in records
+    }
+
+
+def fired(alert: Alert, decision: Decision, now: datetime) -> AlertRecord:
+    """Return the record of an alert that fires."""
+    return AlertRecord(
+        fingerprint=alert.fingerprint,
+        firing=True,
+        starts_ms=to_ms(alert.starts_at),
+        ends_ms=None,
+        severity=decision.severity,
+        name=alert.name[:200],
+        digest=body_digest(alert),
+        seen_ms=to_ms(now),
+    )
+
+
+def body_digest(alert: Alert) -> str:
+    """Return a short hash of an alert's body, so that only a body that changed is written again."""
+    body = orjson.dumps([alert.labels, alert.annotations, alert.generator_url], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(body, digest_size=8).hexdigest()
+
+
+def counts(incident: Incident | None, records: Mapping[str, AlertRecord], gone: int = 0) -> dict[str, Any]:
+    """Return how many alerts fire, are resolved, and have left, as an event carries it; `gone` leave now."""
+    firing = [record for record in records.values() if record.firing]
+    names = list(dict.fromkeys(record.name for record in firing))[:NAMES]
+    left = (incident.left if incident else 0) + gone
+    return {
+        "firing": len(firing),
+        "resolved": len(records) - len(firing),
+        "left": left,
+        "names": names,
+        "worst": worst(record.severity for record in firing),
+    }
+
+
+def sender(part: Part) -> Actor:
+    """Return who a notification comes from: the receiver in Alertmanager's configuration."""
+    return Actor(kind=ActorKind.ALERTMANAGER, name=part.receiver[:200])
+
+
+def worst_of(live: Sequence[Alert], part: Part) -> tuple[Alert, Decision]:
+    """Return the alert whose severity is that of the incident, and why."""
+    # Order must not matter: among equals the one that began first, then by fingerprint.
+    alert = min(live, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
+    return alert, part.decisions[alert.fingerprint]

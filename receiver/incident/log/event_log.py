@@ -1,0 +1,162 @@
+"""The log of an incident: an event is added, and the state follows from it and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from receiver.incident.log.reducers import EFFECTS
+from receiver.incident.log.subscribers import followers
+from receiver.model.incident.event import Actor, ActorKind, Destination, Event, Kind
+from receiver.model.incident.incident import TAKEN, Incident, Page
+from receiver.model.incident.policy_snapshot import Plan, Reach
+from receiver.model.severity import Severity
+
+PLAN = "plan"
+"""The field that no event changes. It is half of a snapshot, so the first line of a log does not repeat it."""
+COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
+"""Fields that any event may carry anew in its data: how many alerts, their names, which groups are cut."""
+PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
+"""Doors behind which people are: what they do is work on the incident."""
+
+
+def apply(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:
+    """Return the state after `event`. Folding this over a log gives the snapshot that is stored beside it.
+
+    `opening`: the incident that the first event of a log holds, where it need not be read from there.
+    """
+    if incident is None:
+        incident = opening or Incident.model_validate(event.data["incident"])
+    change = _carried(incident, event)
+    effect = EFFECTS.get(event.kind)
+    if effect is not None:
+        change |= effect(incident, event)
+    after = incident.model_copy(update=change)
+    change = _calm(incident, after, event) | _lease(after, event) | _joined(after, event)
+    return after.model_copy(update=change) if change else after
+
+
+def _carried(incident: Incident, event: Event) -> dict[str, Any]:
+    """Return what the data of `event` changes whatever its kind."""
+    change: dict[str, Any] = {"seq": event.seq}
+    for name in COUNTED:
+        if name in event.data:
+            value = event.data[name]
+            change[name] = tuple(value) if isinstance(value, list | tuple) else value
+    if change.get("worst"):
+        change["worst"] = Severity(change["worst"])
+    if "reached" in event.data:
+        fresh = (Reach.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["reached"])
+        change["reached"] = (*incident.reached, *fresh)
+    if "joining" in event.data:
+        change["joining"] = tuple(event.data["joining"])
+    for name in ("joined_at", "answer_by"):
+        if name in event.data:
+            change[name] = datetime.fromisoformat(event.data[name])
+    if event.data.get("withdrawn"):
+        change["pages"] = _withdrawn(incident, event.data["withdrawn"])
+    return change
+
+
+def _withdrawn(incident: Incident, keys: Iterable[str]) -> tuple[Page, ...]:
+    named = set(keys)
+    return tuple(page.model_copy(update={"withdrawn": True}) if page.key in named else page for page in incident.pages)
+
+
+def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
+    # Alerts that are all milder than the incident start the clock of a proposal; anything else stops it.
+    milder = after.worst is not None and after.firing > 0 and after.severity.worse_than(after.worst)
+    if not milder or after.by_hand or after.state.over:
+        return {"calm_since": None, "milder": None} if after.calm_since is not None else {}
+    if after.calm_since is None or after.worst is not before.worst:
+        return {"calm_since": event.at, "milder": None}
+    return {}
+
+
+def _lease(after: Incident, event: Event) -> dict[str, Any]:
+    # An acknowledgement is renewed by any work on the incident.
+    if after.state not in TAKEN:
+        return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
+    called = after.called
+    if called is None or called.lease is None:
+        return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
+    until, fresh = after.acknowledged_until, event.at + timedelta(seconds=called.lease)
+    # What nobody does renews nothing; but watching had no lease, and a worse severity has a shorter one.
+    return {} if event.actor.kind not in PEOPLE and until and until <= fresh else {"acknowledged_until": fresh}
+
+
+def _joined(after: Incident, event: Event) -> dict[str, Any]:
+    # Whatever somebody does answers the page for new alerts; once nobody has it there is nothing to expire.
+    answered = event.actor.kind in PEOPLE or after.state not in TAKEN
+    change: dict[str, Any] = {"answer_by": None} if answered and after.answer_by is not None else {}
+    return change | ({"joining": ()} if after.state not in TAKEN and after.joining else {})
+
+
+def replay(events: Iterable[Event], plan: Plan | None = None) -> Incident | None:
+    """Return the state that a whole log leads to; None for an empty one.
+
+    `plan`: that of the snapshot beside the log. Logs of earlier releases hold it themselves.
+    """
+    incident: Incident | None = None
+    for event in events:
+        opening = None
+        if incident is None and plan is not None and PLAN not in event.data.get("incident", (PLAN,)):
+            opening = Incident.model_validate(event.data["incident"]).model_copy(update={PLAN: plan})
+        incident = apply(incident, event, opening)
+    return incident
+
+
+class Draft:
+    """Events of one decision, and the state as it becomes with each."""
+
+    def __init__(self, incident: Incident | None, actor: Actor, now: datetime, origin: str | None = None) -> None:
+        """`incident` is the state that is known; None when one is being opened.
+
+        `origin`: the channel that it came from, whose ticket is not told of it again.
+        """
+        self._incident = incident
+        self.actor = actor
+        self.now = now
+        self.origin = origin
+        self.events: list[Event] = []
+
+    @property
+    def incident(self) -> Incident:
+        """The state as the events so far leave it."""
+        if self._incident is None:
+            raise LookupError("the first event of an incident opens it")
+        return self._incident
+
+    def open(
+        self, incident: Incident, reason: str, text: str, data: Mapping[str, Any], to: Iterable[Destination] = ()
+    ) -> None:
+        """Write the first line of the log: it holds the incident as it is opened, without its empty fields and plan."""
+        shown = incident.model_dump(mode="json", exclude={PLAN, *incident.empty_fields()})
+        whole = {"incident": shown, "decision": shown["decision"], **data}
+        self.add(Kind.OPENED, reason, text, whole, to, opening=incident)
+
+    def add(
+        self,
+        kind: Kind,
+        reason: str,
+        text: str,
+        data: dict[str, Any] | None = None,
+        to: Iterable[Destination] = (),
+        *,
+        opening: Incident | None = None,
+    ) -> None:
+        """Write the next line of the log."""
+        event = Event(
+            seq=(self._incident.seq if self._incident else 0) + 1,
+            at=self.now,
+            kind=kind,
+            actor=self.actor,
+            reason=reason,
+            text=text,
+            data=data or {},
+            to=tuple(to),
+        )
+        self._incident = apply(self._incident, event, opening)
+        more = followers(self._incident, event, self.origin)
+        self.events.append(event.model_copy(update={"to": (*event.to, *more)}) if more else event)

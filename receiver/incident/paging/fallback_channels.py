@@ -1,0 +1,64 @@
+"""The second road of a page whose channel is away: another channel that pages, a mention in chat, an e-mail. Pure."""
+
+from __future__ import annotations
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.page_keys import rule_key
+from receiver.incident.paging.recipients import Policy, address_of, destination, letters
+from receiver.model.incident.event import Destination, Kind
+from receiver.model.incident.incident import CALLED, Page
+from receiver.model.severity import Severity
+
+STEP = "second_road"
+"""The step of a page that stands in for one that is not through."""
+
+
+def roads(policy: Policy, severity: Severity, person: str) -> tuple[Destination, ...]:
+    """Return where `person` is called by the second road of `severity`; everywhere that informs, without one.
+
+    The way of the configuration in force counts: the incident's own was made for a time when the pager answered.
+    """
+    named = _named(policy, severity)
+    found = [to for to in (*policy.informs, *letters(policy, (person,))) if to.channel in named]
+    return tuple(found) or policy.informs
+
+
+def _named(policy: Policy, severity: Severity) -> tuple[str, ...]:
+    settings = policy.directory.severities.get(severity)
+    return settings.second_road if settings is not None else ()
+
+
+def _pages(draft: Draft, policy: Policy, page: Page) -> list[Page]:
+    # By channels of the second road that page, as far as this person has not been paged by them.
+    tried = {
+        one.channel
+        for one in draft.incident.pages
+        if (one.person, one.ring, one.withdrawn) == (page.person, page.ring, False)
+    }
+    step = page.step if page.step == CALLED else STEP  # what a person has asked for stays called for
+    found = []
+    for channel in _named(policy, draft.incident.severity):
+        address = address_of(policy, page.person, channel)
+        if address and channel not in tried:
+            change = {"channel": channel, "address": address, "step": step, "at": draft.now, "seq": 0}
+            key = rule_key(page.key, policy.pagers, channel, 0, 0)
+            found.append(page.model_copy(update={**change, "key": key, "rule": None, "rule_step": None}))
+    return found
+
+
+def detour(draft: Draft, policy: Policy, page: Page, reason: str) -> None:
+    """Say that `page` is not through, and call its person by the second road."""
+    if page.step == STEP:
+        return
+    more = _pages(draft, policy, page)
+    to = roads(policy, draft.incident.severity, page.person)
+    names = ", ".join(dict.fromkeys((*(one.channel for one in more), *(one.channel for one in to))))
+    way = f"goes by {names}" if names else "is tried on, for no other channel could take it"
+    text = (
+        f"{page.channel} cannot be reached ({reason.replace('_', ' ')}): the page to {page.person} for {page.contact} "
+        f"{way}; please acknowledge"
+    )
+    draft.add(Kind.SECOND_ROAD, reason, text, {"page": page.model_dump(mode="json")}, to)
+    for one in more:
+        said = f"{one.person} is paged by {one.channel}, since {page.channel} cannot be reached"
+        draft.add(Kind.PAGE, STEP, said, {"page": one.model_dump(mode="json")}, (destination(one),))

@@ -1,0 +1,53 @@
+"""The configuration in force -> the plan that an incident keeps from its opening on. Pure."""
+
+from __future__ import annotations
+
+from receiver.incident.oncall.contact_directory import Directory
+from receiver.model.incident.event import Destination
+from receiver.model.incident.policy_snapshot import Hours, Plan, SeverityPlan, Step
+from receiver.model.severity import Severity
+from receiver.model.severity_policy import BusinessHours, Day, SeveritySettings, Until
+
+
+def plan_of(directory: Directory, zone: str, marks: tuple[Destination, ...] = ()) -> Plan:
+    """Return what each severity asks for; `zone` is that of business hours. Raises UnknownName."""
+    return Plan(
+        severities={
+            severity: _of(directory, severity, settings) for severity, settings in directory.severities.items()
+        },
+        zone=zone,
+        marks=marks,
+    )
+
+
+def _of(directory: Directory, severity: Severity, settings: SeveritySettings) -> SeverityPlan:
+    escalation = directory.escalation(severity)
+    page = settings.status_page
+    return SeverityPlan(
+        respond=settings.respond_within.total_seconds(),
+        page=settings.page,
+        notify=settings.notify,
+        until=escalation.until if escalation else Until.ACKNOWLEDGED,
+        steps=tuple(
+            Step(after=step.after.total_seconds(), page=step.page, notify=step.notify)
+            for step in (escalation.steps if escalation else ())
+        ),
+        lease=settings.acknowledged_for.total_seconds() if settings.acknowledged_for else None,
+        update=settings.update_every.total_seconds() if settings.update_every else None,
+        all_hands=settings.all_hands,
+        ticket=settings.ticket,
+        queue=settings.queue,
+        publish=page.publish if page else None,
+        publish_within=page.update_within.total_seconds() if page and page.update_within is not None else None,
+        publish_when=page.when if page else None,
+        hours=_hours(settings.business_hours) if settings.business_hours else None,
+    )
+
+
+def _hours(settings: BusinessHours) -> Hours:
+    week = tuple(Day)
+    return Hours(
+        days=tuple(sorted(week.index(day) for day in settings.days)),
+        opens=settings.from_.hour * 60 + settings.from_.minute,
+        closes=settings.to.hour * 60 + settings.to.minute,
+    )

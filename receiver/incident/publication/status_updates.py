@@ -1,0 +1,256 @@
+"""What the public is told, by the policy of the severity: at once, as a draft with a deadline, or never. Pure.
+
+The words are the seed's templates (it has none for the time of watching), filled with names of components and nothing
+else: no label, host or person can get into them. Anything more a person writes, who then answers for it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.recipients import Policy
+from receiver.model.base import rfc3339
+from receiver.model.incident.event import Destination, Kind
+from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
+from receiver.model.severity import Severity
+from receiver.model.severity_policy import Publish
+
+TYPICALLY = timedelta(minutes=30)
+"""Until the next update (the seed's template: "typically 30 minutes")."""
+MOST = 200
+_WANTED = {
+    State.OPEN: UpdateStatus.INVESTIGATING,
+    State.ACKNOWLEDGED: UpdateStatus.INVESTIGATING,
+    State.IDENTIFIED: UpdateStatus.IDENTIFIED,
+    State.MONITORING: UpdateStatus.MONITORING,
+    State.RESOLVED: UpdateStatus.RESOLVED,
+    State.CLOSED: UpdateStatus.RESOLVED,
+}
+_RANK = tuple(UpdateStatus)
+_AFTER = (UpdateStatus.MONITORING, UpdateStatus.RESOLVED)
+_WORDS = {
+    Severity.SEV1: "a major outage of",
+    Severity.SEV2: "problems with",
+    Severity.SEV3: "degraded performance of",
+    Severity.SEV4: "minor problems with",
+}
+
+
+def public_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return when something about the public is to be done: a template, or a reminder; None: nothing."""
+    if wanted(incident, policy) is not None:
+        return incident.severity_at or incident.opened_at
+    return min((at for _, at in _owed(incident)), default=None)
+
+
+def tell_public(draft: Draft, policy: Policy) -> None:
+    """Publish or draft what the state asks for; remind of a draft that waits too long, and of a promised update."""
+    follow_up(draft, policy)
+    late = [update for update, at in _owed(draft.incident) if at <= draft.now]
+    if not late:
+        return
+    texts = [
+        f"draft {one.n} ({one.status}) waits for approval: the public was to hear of it by {_clock(one.deadline)}"
+        if one.waits
+        else f"the next public update was promised for {_clock(one.next_update)}"
+        for one in late
+    ]
+    lead = draft.incident.roles.communications_lead
+    data = {"updates": [one.n for one in late], "people": [lead] if lead else []}
+    draft.add(Kind.STATUS_DUE, "due", "; ".join(texts), data, policy.informs)
+
+
+def wanted(incident: Incident, policy: Policy) -> UpdateStatus | None:
+    """Return the status that a template is to be made for now; None: none.
+
+    Nothing begins by itself for a drill, for what is held back or part of another incident, nor for what customers do
+    not see. Once the public has heard, it hears the rest, whatever has become of the severity: that it is worse, that a
+    fix did not hold (once: whoever flaps is not told on), and how it ended. What a person has said of the same status
+    or a later one stands.
+    """
+    status = _WANTED[incident.state]
+    if incident.drill or len(incident.updates) >= MOST:
+        return None
+    heard = any(one.published_at for one in incident.updates)
+    # What nobody outside has heard of need not be called off.
+    if not heard and (status in _AFTER or not _meant(incident, policy)):
+        return None
+    told = [one for one in incident.updates if one.round == incident.reopened]
+    if any(_says(one, status, incident, policy) for one in told):
+        newest = told[-1]
+        relapsed = status not in _AFTER and newest.status is UpdateStatus.MONITORING and not newest.waits
+        return status if relapsed else None
+    return status
+
+
+def automatic(incident: Incident, policy: Policy) -> bool:
+    """Return whether an update of `incident` goes out without anybody's approval."""
+    return policy.called(incident).publish is Publish.AUTO and _meant(incident, policy)
+
+
+def _meant(incident: Incident, policy: Policy) -> bool:
+    # Whether the policy wants the public to hear. What was merged away may still say so.
+    part = incident.parent is not None and not incident.merged
+    if incident.drill or incident.storm or incident.held is not None or part:
+        return False
+    plan, seen = policy.called(incident), policy.visible(incident.labels, incident.decision.scope)
+    return plan.publish is not None and seen is not False and (plan.publish_when is None or seen is True)
+
+
+def _says(one: StatusUpdate, status: UpdateStatus, incident: Incident, policy: Policy) -> bool:
+    # Whether nothing more is to be said than `one` says.
+    if _RANK.index(one.status) < _RANK.index(status):
+        return False
+    if one.template and one.waits and automatic(incident, policy):
+        return False
+    worse = one.severity is not None and incident.severity.worse_than(one.severity)
+    return not worse or status in _AFTER
+
+
+def addressees(policy: Policy, update: StatusUpdate) -> tuple[Destination, ...]:
+    """Return who hears of `update`: chat of every one, the public and the support of what is let out."""
+    if update.published_at is None:
+        return policy.informs
+    return (*policy.informs, *policy.public, *policy.support)
+
+
+def number_of(incident: Incident) -> int:
+    """Return the number of the next update: a draft of the service's own that still waits gives way to it."""
+    waiting = (one.n for one in incident.updates if one.template and one.waits)
+    return next(waiting, len(incident.updates) + 1)
+
+
+def follow_up(draft: Draft, policy: Policy) -> None:
+    """Add what the state now asks to tell the public, in the same decision: whoever reads sees it at once."""
+    status = wanted(draft.incident, policy)
+    if status is not None:
+        _template(draft, status, policy)
+
+
+def components_of(incident: Incident, policy: Policy) -> tuple[str, ...]:
+    """Return the ids of the components that the incident's labels belong to, and those that were merged into it."""
+    return tuple(name for name, _ in _concerned(incident, policy))
+
+
+def inherited(child: Incident, policy: Policy) -> tuple[str, ...]:
+    """Return the components that whatever `child` is merged into has to tell of: those that the public knows of."""
+    newest = max((one for one in child.updates if one.published_at), key=_newest, default=None)
+    return (newest.components or components_of(child, policy)) if newest else ()
+
+
+def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime | None:
+    """Return by when the public is to hear of what is drafted at `now`; None: nobody waits for it.
+
+    The first word counts from when the incident got its severity, the later ones from when there is something to say.
+    """
+    within = policy.called(incident).publish_within
+    if within is None or not _meant(incident, policy):
+        return None
+    if any(one.published_at for one in incident.updates if one.round == incident.reopened):
+        return now + timedelta(seconds=within)
+    return max((incident.severity_at or incident.opened_at) + timedelta(seconds=within), now)
+
+
+def overtaken(update: StatusUpdate, incident: Incident) -> str | None:
+    """Return why `update` cannot be published any more, with what would be right; None when it can."""
+    if incident.drill:
+        return "it is a drill: nothing of it is public"
+    if incident.state.over and update.status is not UpdateStatus.RESOLVED:
+        return f"it is {incident.state}: say resolved, or reopen it"
+    since = [one for one in incident.updates if one.published_at and one.published_at > update.at]
+    later = [one for one in since if _RANK.index(one.status) > _RANK.index(update.status)]
+    return f"the public has heard of {later[-1].status} since: write a new update" if later else None
+
+
+def brought_up(update: StatusUpdate, incident: Incident, policy: Policy, now: datetime) -> StatusUpdate:
+    """Return a draft as it is let out at `now`: a template promises no time that has passed. A person's words stand."""
+    if not update.template:
+        return update
+    fresh = {"text": template(update.status, incident, policy, now), "components": components_of(incident, policy)}
+    coming = None if update.next_update is None else now + TYPICALLY
+    return update.model_copy(update={**fresh, "next_update": coming, "severity": incident.severity})
+
+
+def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
+    """Return the seed's words for `status`, filled with names of components and times."""
+    names = ", ".join(name for _, name in _concerned(incident, policy)) or policy.product
+    about = f"{_WORDS[incident.severity]} {names}"
+    if status is UpdateStatus.INVESTIGATING:
+        return f"We are currently investigating reports of {about}. Next update: {_clock(now + TYPICALLY)}."
+    if status is UpdateStatus.IDENTIFIED:
+        words = f"We have identified the cause of {about} and are working on a fix."
+        return f"{words} Next update: {_clock(now + TYPICALLY)}."
+    if status is UpdateStatus.MONITORING:
+        return f"A fix for {about} is in place, and we are watching the result. Next update: {_clock(now + TYPICALLY)}."
+    if incident.merged:
+        return "Work on this issue goes on as part of another one."
+    began, ended = incident.started_at, incident.resolved_at or now
+    minutes = max(1, round((ended - began).total_seconds() / 60))
+    return (
+        f"The issue affecting {names} has been resolved. Duration: {_clock(began)} to {_clock(ended)} ({minutes} min). "
+        "We apologize for any inconvenience caused."
+    )
+
+
+def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
+    incident = draft.incident
+    at_once = automatic(incident, policy)
+    update = StatusUpdate(
+        n=number_of(incident),
+        status=status,
+        text=template(status, incident, policy, draft.now),
+        components=components_of(incident, policy),
+        next_update=None if status is UpdateStatus.RESOLVED else draft.now + TYPICALLY,
+        by="receiver",
+        at=draft.now,
+        published_at=draft.now if at_once else None,
+        deadline=None if at_once else deadline_of(incident, policy, draft.now),
+        template=True,
+        round=incident.reopened,
+        severity=incident.severity,
+    )
+    data = {"update": update.model_dump(mode="json")}
+    word = "published" if at_once else f"draft {update.n}, waits for approval"
+    draft.add(Kind.STATUS_UPDATE, "template", f"{status} ({word}): {update.text}", data, addressees(policy, update))
+
+
+def _concerned(incident: Incident, policy: Policy) -> list[tuple[str, str]]:
+    # Id and name of each component.
+    more = {name: policy.parts[name] for name in incident.parts if name in policy.parts}
+    return list({**dict(policy.components(incident.labels)), **more}.items())
+
+
+def _newest(update: StatusUpdate) -> tuple[datetime, int]:
+    return update.published_at or update.at, update.n
+
+
+def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
+    # Drafts past their deadline, and the promise of the newest update that the public has seen.
+    out = [one for one in incident.updates if one.published_at is not None]
+    found = [
+        (one, one.deadline)
+        for one in incident.updates
+        if one.waits
+        and one.deadline
+        and not one.reminded
+        and not _heard_since(one, out)
+        # Nobody is asked for a word that would be refused (a draft of what was merged into another one).
+        and overtaken(one, incident) is None
+    ]
+    newest = max(out, key=_newest, default=None)
+    watched = newest is not None and not incident.state.over and incident.held is None
+    if watched and newest is not None and newest.next_update is not None and not newest.reminded:
+        found.append((newest, newest.next_update))
+    return found
+
+
+def _heard_since(draft: StatusUpdate, out: list[StatusUpdate]) -> bool:
+    # Whether the public has heard as much as the draft would tell, in other words.
+    rank = _RANK.index(draft.status)
+    return any(one.published_at and one.published_at >= draft.at and _RANK.index(one.status) >= rank for one in out)
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{rfc3339(moment)[:16].replace('T', ' ')} UTC" if moment else "-"

@@ -1,0 +1,1 @@
+"""What responders do: commands, merges and splits, slash commands, reminders."""

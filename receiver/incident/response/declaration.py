@@ -1,0 +1,48 @@
+"""An incident that a person declares, without an alert. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.page_responders import summon
+from receiver.incident.paging.recipients import Policy
+from receiver.incident.publication.status_updates import follow_up
+from receiver.model.base import to_ms
+from receiver.model.command import Declare
+from receiver.model.incident.event import Actor
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.severity import Decision
+
+
+def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datetime) -> Draft:
+    """Return the opening of an incident by hand, with whom its severity calls."""
+    decision = Decision(severity=request.severity, rule="person", reasons=(f"declared by {actor.name}",))
+    key = f"declared:{uid}"
+    incident = Incident(
+        uid=uid,
+        key=key,
+        keys=(key,),
+        episode=to_ms(now),
+        title=request.title,
+        severity=request.severity,
+        service=request.service,
+        labels={"service": request.service} if request.service else {},
+        summary=request.summary,
+        decision=decision,
+        by_hand=True,
+        declared=True,
+        drill=request.drill,
+        opened_at=now,
+        started_at=now,
+        plan=policy.plan,
+        ladder=Ladder(since=now),
+    )
+    draft = Draft(None, actor, now)
+    drill = " as a drill" if request.drill else ""
+    text = f"{request.severity} declared{drill} by {actor.name}: {request.title}"
+    draft.open(incident, "declared", text, {"alerts": []}, policy.informs)
+    summon(draft, policy, "opened")
+    follow_up(draft, policy)
+    return draft

@@ -1,0 +1,58 @@
+"""What people are reminded of: a role that nobody has, an update that is due, a severity that is too high. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.recipients import Policy
+from receiver.model.incident.business_hours import later
+from receiver.model.incident.event import Kind
+from receiver.model.incident.incident import Incident, State
+
+
+def reminder_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return when people are next reminded of a missing Incident Commander or update; None: of nothing."""
+    plan = policy.called(incident)
+    # Once it is proposed to resolve it, that is what people are asked for.
+    if plan.update is None or incident.state.over or incident.held is not None:
+        return None
+    begun = incident.severity_at or incident.opened_at
+    said = max(filter(None, (begun, incident.updated_at, incident.reminded_at)))
+    base = max(begun, incident.reminded_at or begun) if incident.roles.incident_commander is None else said
+    return later(base, plan.update, plan.hours, incident.plan.zone)
+
+
+def remind(draft: Draft, policy: Policy) -> None:
+    """Say what is missing."""
+    incident = draft.incident
+    plan = policy.called(incident)
+    missing = []
+    if incident.roles.incident_commander is None:
+        missing.append("nobody is Incident Commander")
+    told = incident.updated_at or incident.severity_at or incident.opened_at
+    if plan.update is not None and later(told, plan.update, plan.hours, incident.plan.zone) <= draft.now:
+        missing.append(f"no update for {(draft.now - told).total_seconds() / 60:.0f} min")
+    if missing:
+        roles = incident.roles
+        people = [p for p in (roles.incident_commander, roles.communications_lead) if p]
+        draft.add(Kind.REMINDER, "due", f"{'; '.join(missing)}", {"missing": missing, "people": people}, policy.informs)
+
+
+def calm_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return when a lower severity is proposed; None while it is not milder, or was proposed before."""
+    if incident.calm_since is None or incident.milder is incident.worst or incident.worst is None:
+        return None
+    if incident.state is State.MONITORING or incident.state.over or incident.by_hand:
+        return None
+    return incident.calm_since + policy.calm_for
+
+
+def propose_lower(draft: Draft, policy: Policy) -> None:
+    """Ask the responders whether the severity may fall: it never falls by itself."""
+    incident = draft.incident
+    if incident.worst is None:
+        return
+    minutes = policy.calm_for.total_seconds() / 60
+    text = f"for {minutes:g} min nothing worse than {incident.worst} has fired: lower it from {incident.severity}?"
+    draft.add(Kind.SEVERITY_PROPOSED, "milder", text, {"severity": incident.worst}, policy.informs)

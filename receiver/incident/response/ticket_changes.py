@@ -1,0 +1,66 @@
+"""What somebody did to a ticket at its vendor, as commands here. Pure.
+
+The asking is in pipeline/response/ticket_sync.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from receiver.incident.paging.recipients import Policy
+from receiver.model.command import Acknowledge, AddNote, ChangeAction, Command, Resolve
+from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.response_records import ActionStatus
+from receiver.model.incident.ticket import Progress, Ticket
+
+
+def from_ticket(
+    ticket: Ticket, before: Ticket | None, incident: Incident, policy: Policy, owner: str | None
+) -> Command | None:
+    """Return the command that a change of `ticket` means; None when it means nothing.
+
+    `before`: the ticket as it was seen last, None when it was not: a new one is new, and whoever has it then may be the
+    project's default, whom nobody has chosen. Only what changed
+    there counts, or what is still on its way there would be taken back here. `owner`: the person whom its account
+    belongs to, None for nobody known.
+    """
+    was = before.progress if before else Progress.NEW
+    if ticket.moved is not None and ticket.moved is not (before.moved if before else None):
+        # Taken there from here since it was last seen: that is where a change of theirs begins.
+        was = ticket.moved
+    ended = ticket.progress is Progress.DONE and was is not Progress.DONE
+    begun_again = was is Progress.DONE and ticket.progress is not Progress.DONE
+    assigned = before is not None and ticket.account not in (None, before.account)
+    if ticket.action is not None:
+        return _item(ticket.action, incident, ended, begun_again, owner if assigned else None)
+    return _whole(ticket, incident, policy, ended, assigned or ticket.progress is Progress.BEGUN is not was, owner)
+
+
+def _item(n: int, incident: Incident, ended: bool, begun_again: bool, owner: str | None) -> Command | None:
+    item = next((one for one in incident.actions if one.n == n), None)
+    if item is None:
+        return None
+    changes: dict[str, Any] = {}
+    if ended and item.status is ActionStatus.OPEN:
+        changes["status"] = ActionStatus.DONE
+    elif begun_again and item.status is not ActionStatus.OPEN:
+        changes["status"] = ActionStatus.OPEN
+    if owner is not None and owner != item.owner:
+        changes["owner"] = owner
+    return ChangeAction(n=n, **changes) if changes else None
+
+
+def _whole(
+    ticket: Ticket, incident: Incident, policy: Policy, ended: bool, taken: bool, owner: str | None
+) -> Command | None:
+    who = f" (assigned to {owner})" if owner else ""
+    if ended and not incident.state.over:
+        # Where the ticket is the work, its end is the end; a page is not answered by tidying up a board.
+        if policy.called(incident).ticket:
+            return Resolve(text=f"{ticket.key} is done{who}")
+        return AddNote(text=f"{ticket.key} is done{who}; the incident goes on: resolve it if it is over")
+    if taken and incident.state is State.OPEN:
+        if policy.called(incident).ticket:
+            return Acknowledge(text=f"{ticket.key} is taken{who}")
+        return AddNote(text=f"{ticket.key} is taken{who}; the pages go on: acknowledge the incident if it is answered")
+    return None

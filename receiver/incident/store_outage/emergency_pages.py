@@ -1,0 +1,150 @@
+"""Whom to page while the store is away: decided from the notification, the rules and what this replica remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
+
+from receiver.incident.alerts.alert_storm import KEY as STORM
+from receiver.incident.alerts.maintenance_hold import WINDOW, sheltered
+from receiver.incident.log.notification_outcome import Part
+from receiver.incident.paging.recipients import Policy, asked, episode_of, pages
+from receiver.model.alert.alert import Alert
+from receiver.model.base import to_ms
+from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.severity import Severity, worst
+
+PAGED = (Severity.SEV1, Severity.SEV2)
+"""The severities that are paged without a store (`incidents.emergency_paging`)."""
+
+STORM_ROUNDED = 10
+"""Minutes to which the beginning of a storm without the store is rounded down."""
+
+
+def emergency_pages(
+    part: Part,
+    known: Incident | None,
+    policy: Policy,
+    now: datetime,
+    sent: Iterable[Page] = (),
+    episode: int | None = None,
+    unheard: bool = False,
+) -> list[Page]:
+    """Return the pages that a notification calls for although nothing can be stored; nothing ever resolves here.
+
+    `known` is the newest incident of the key that this replica remembers: what it has paged is not paged again, under
+    the same key and episode; what a person has closed over these alerts stays closed. `sent` are the emergency pages
+    made so far, `episode` is that of the first of them for this key: a group that shrinks keeps its page keys.
+    Nobody is paged for what a maintenance window holds. `unheard`: `known` was opened by a commit of this replica whose
+    answer did not come, so that nobody knows of its pages: they are sent under the same keys.
+    """
+    firing = [alert for alert in part.alerts if alert.firing]
+    severity = worst(part.decisions[alert.fingerprint].severity for alert in firing)
+    if severity not in PAGED or sheltered(policy, [alert.labels for alert in firing], now) is not None:
+        return []
+    ring, paged = 1, list(sent)
+    before: tuple[Page, ...] = ()
+    episode = episode if episode is not None else first_episode(part, known)
+    if known is not None and known.state is State.CLOSED and _closed_over(known, firing, severity):
+        return []
+    if known is not None and known.state is State.RESOLVED and known.resolved_at is not None:
+        if now - known.resolved_at <= policy.reopen_within:
+            episode, ring, before = known.episode, known.ring + 1, known.pages
+    elif known is not None and not known.state.over:
+        left = (known.held or "").startswith(WINDOW)  # a window held it, and holds all of it no longer
+        # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
+        quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
+        unheard = unheard and known.state is State.OPEN and known.ring == 1 and known.held is None
+        if not severity.worse_than(known.severity) and not left and not quiet and not unheard:
+            return []
+        episode, ring = known.episode, known.ring
+        before = () if unheard else _withdrawn(known) if quiet else known.pages
+        paged.extend(before)
+    key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
+    made = _pages(policy, severity, key=key, episode=episode, ring=ring, paged=before, now=now)
+    done = {(page.channel, page.key) for page in paged}
+    return [page for page in made if (page.channel, page.key) not in done]
+
+
+def first_episode(part: Part, known: Incident | None, began: int | None = None) -> int:
+    """Return the episode of an incident that a notification would open, as lifecycle finds it with the store.
+
+    An alert that has ended counts while its group names it: the replica that heard of the group first has paged for
+    that one. `began`: the episode of the group's alerts when this replica refused it first; None: of those it names.
+    """
+    episode = began if began is not None else episode_of(alert.starts_at for alert in part.alerts)
+    again = known is not None and known.key == part.key and known.state.over
+    return max(episode, known.episode + 1) if known is not None and again else episode
+
+
+def storm_pages(severity: Severity, policy: Policy, began: datetime, now: datetime) -> list[Page]:
+    """Return the pages of one storm that began at `began`: for all that is above the limit of storm control."""
+    return _pages(policy, severity, key=STORM, episode=to_ms(began), ring=1, paged=(), now=now)
+
+
+def storm_began(now: datetime) -> datetime:
+    """Return the time that stands for a storm in its page keys: replicas that cannot agree mostly find the same."""
+    return now.replace(minute=now.minute - now.minute % STORM_ROUNDED, second=0, microsecond=0)
+
+
+def above_limit(severity: Severity, paged: Iterable[datetime], policy: Policy, now: datetime) -> bool:
+    """Return whether a group of `severity` is part of a storm; `paged`: when other groups were paged without the store.
+
+    SEV-1 never is (`ingest.storm`).
+    """
+    if policy.storm is None or severity is Severity.SEV1:
+        return False
+    most, within = policy.storm
+    return sum(now - moment <= within for moment in paged) >= most
+
+
+def _pages(
+    policy: Policy, severity: Severity, *, key: str, episode: int, ring: int, paged: Iterable[Page], now: datetime
+) -> list[Page]:
+    wanted = asked(policy, policy.directory.severity(severity).page, now)
+    made, _ = pages(
+        policy, wanted, key=key, episode=episode, ring=ring, paged=paged, step="emergency", now=now, severity=severity,
+        every_step=True,
+    )  # fmt: skip
+    return sent_without_store(made, policy.keyed, policy.mute)
+
+
+def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Container[str] = ()) -> list[Page]:
+    """Return which of `pages` are sent without the store, in their order.
+
+    Of each person those by channels in `keyed`, whose vendor takes the same page of two replicas for one; where a
+    person has none, the first. Of the steps of a personal rule one is used, the first of them that fits. Channels in
+    `mute` wake nobody: they are used as well, and stand for no other.
+    """
+    audible = [page for page in pages if page.channel not in mute]
+    reached = {page.person for page in audible if page.channel in keyed}
+    first: dict[str, Page] = {}
+    fits: dict[str, Page] = {}
+    for page in (one for one in audible if one.channel in keyed):
+        fits.setdefault(page.person, page)
+    for page in audible:
+        first.setdefault(page.person, page)
+
+    def goes(page: Page) -> bool:
+        if page.channel in mute:
+            return True
+        if page.rule_step is not None and page.person in fits:
+            return fits[page.person] is page
+        if page.channel in keyed:
+            return True
+        return page.person not in reached and first[page.person] is page
+
+    return [page for page in pages if goes(page)]
+
+
+def _closed_over(known: Incident, firing: Iterable[Alert], severity: Severity) -> bool:
+    # As lifecycle decides with the store, as far as it can be known without the alerts' records: what began after the
+    # closing is new, and what is worse than the incident ever was has not been seen by the person who closed it.
+    closed = known.closed_at or known.resolved_at
+    anew = closed is None or any(alert.starts_at > closed for alert in firing)
+    return not anew and not severity.worse_than(known.severity)
+
+
+def _withdrawn(known: Incident) -> tuple[Page, ...]:
+    keys = {page.key for page in known.unanswered}
+    return tuple(page.model_copy(update={"withdrawn": page.withdrawn or page.key in keys}) for page in known.pages)

@@ -1,0 +1,137 @@
+"""The timers of an incident: when each is due, and what it does then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from receiver.incident.alerts.joined_alerts import join_due, notify_joined
+from receiver.incident.alerts.maintenance_hold import shelter_due
+from receiver.incident.context.recent_changes import changes_due
+from receiver.incident.followup.action_item_reminders import call_in, promise_due
+from receiver.incident.followup.postmortem_commands import begin_review, review_due
+from receiver.incident.log.event_log import Draft
+from receiver.incident.paging.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
+from receiver.incident.paging.personal_rules import page_further, personal_due
+from receiver.incident.paging.recipients import HOLD, Policy
+from receiver.incident.publication.customer_email_reminder import hand_letter, letter_due
+from receiver.incident.publication.status_updates import public_due, tell_public
+from receiver.incident.response.fix_verification import end_watch, verify_due, watch_ends
+from receiver.incident.response.responder_reminders import calm_due, propose_lower, remind, reminder_due
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import Incident
+from receiver.model.severity import Severity
+
+MONITOR = "monitor"
+"""Name of the timer that ends the monitoring window."""
+VERIFY = "verify"
+STORM = "storm"
+HAND_OVER = "hand_over"
+LEAVE = "leave"
+UNSILENCE = "unsilence"
+MEASURE = "measure"
+CHANGES = "changes"
+RULE = "rule"
+BUDGET = "budget"
+SHELTER = "shelter"
+
+Due = Callable[[Incident, Policy], datetime | None]
+Act = Callable[[Draft, Policy], None]
+
+
+def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
+    # With checks the end of the watch is theirs to say (VERIFY), unless something fires.
+    return watch_ends(incident, policy) if policy.verify_every is None or incident.firing else None
+
+
+def _storm_due(incident: Incident, policy: Policy) -> datetime | None:
+    # Over, it lets out what it still holds back.
+    return incident.opened_at if incident.storm else None
+
+
+def _hand_over_due(incident: Incident, policy: Policy) -> datetime | None:
+    return incident.closed_at if incident.merged else None
+
+
+def _leave_due(incident: Incident, policy: Policy) -> datetime | None:
+    return incident.opened_at if incident.split_from else None
+
+
+def _unsilence_due(incident: Incident, policy: Policy) -> datetime | None:
+    ended = incident.closed_at or incident.resolved_at
+    return ended if incident.state.over and incident.silences else None
+
+
+def measure_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when queries are to be asked about an incident; None when there are none, or nothing can rise."""
+    if not policy.measures or incident.state.over or not incident.firing or incident.severity is Severity.SEV1:
+        return None
+    return incident.opened_at
+
+
+def rule_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when Prometheus is to be asked how long the alert's rule waits; None: it is known, or not asked."""
+    if not policy.rules_known or incident.fires_after is not None or incident.merged:
+        return None
+    if "alertname" not in incident.labels:
+        return None
+    return incident.resolved_at if incident.state.over else None
+
+
+def budget_due(incident: Incident, policy: Policy) -> datetime | None:
+    """Return since when Prometheus is to be asked what an incident has spent; None: it is known, or not asked."""
+    if incident.severity not in policy.asked_budgets or incident.spent is not None:
+        return None
+    if incident.merged or incident.drill or not incident.state.over:
+        return None
+    return incident.resolved_at
+
+
+_TIMERS: dict[str, tuple[Due, Act | None]] = {
+    MONITOR: (_watched_enough, end_watch),
+    VERIFY: (verify_due, None),
+    STORM: (_storm_due, None),
+    HAND_OVER: (_hand_over_due, None),
+    LEAVE: (_leave_due, None),
+    UNSILENCE: (_unsilence_due, None),
+    MEASURE: (measure_due, None),
+    CHANGES: (changes_due, None),
+    "escalate": (step_due, climb),
+    "answer": (lambda incident, policy: answer_due(incident), miss),
+    "lapse": (lambda incident, policy: lapse_due(incident), lapse),
+    "personal": (personal_due, page_further),
+    "join": (join_due, notify_joined),
+    "remind": (reminder_due, remind),
+    "calm": (calm_due, propose_lower),
+    "public": (public_due, tell_public),
+    "review": (review_due, begin_review),
+    "promises": (promise_due, call_in),
+    "letter": (letter_due, hand_letter),
+    RULE: (rule_due, None),
+    BUDGET: (budget_due, None),
+    SHELTER: (lambda incident, policy: shelter_due(incident), None),
+}
+"""Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.
+
+Without the second, the pipeline asks somebody first (Work.asking)."""
+
+
+def timers(incident: Incident, policy: Policy) -> dict[str, datetime | None]:
+    """Return when each of the incident's timers is due, None for those that are not."""
+    return {name: due(incident, policy) for name, (due, _) in _TIMERS.items()}
+
+
+def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Draft | None:
+    """Return the events of a timer that is due, or None when the state has moved on and it has nothing to say."""
+    when, act = _TIMERS.get(name, (None, None))
+    due = when(incident, policy) if when is not None else None
+    if due is None or now < due or act is None:
+        return None
+    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=name), now)
+    act(draft, policy)
+    return draft if draft.events else None
+
+
+def held_until(now: datetime) -> datetime:
+    """Return when what is held now is looked at again."""
+    return now + HOLD

@@ -1,0 +1,1 @@
+"""What would happen: escalations that are forecast, and rules that are replayed."""

@@ -1,0 +1,1 @@
+"""Alerts and the notification that carries them, as Alertmanager sends them."""

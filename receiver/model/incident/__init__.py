@@ -1,0 +1,1 @@
+"""The incident, its events, and the records of what people do about it."""

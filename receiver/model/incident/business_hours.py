@@ -1,0 +1,35 @@
+"""Business hours: a response time that counts only some hours of the week. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from receiver.model.incident.policy_snapshot import Hours
+from receiver.model.wall_clock import instant
+
+LONGEST = 3660
+"""Days that are looked ahead at most: ten years of Mondays."""
+
+
+def later(start: datetime, seconds: float, hours: Hours | None, zone: str) -> datetime:
+    """Return the moment, in UTC, at which `seconds` have passed since `start`; with `hours`, counting only those."""
+    if hours is None:
+        return start + timedelta(seconds=seconds)
+    clock = ZoneInfo(zone)
+    left = timedelta(seconds=seconds)
+    day = start.astimezone(clock).date()
+    for ahead in range(LONGEST):
+        date = day + timedelta(days=ahead)
+        if date.weekday() not in hours.days:
+            continue
+        opens = max(instant(datetime.combine(date, _wall(hours.opens)), clock), start)
+        closes = instant(datetime.combine(date, _wall(hours.closes)), clock)
+        if closes - opens >= left and closes > opens:
+            return opens + left
+        left -= max(closes - opens, timedelta())
+    return start + timedelta(days=LONGEST)
+
+
+def _wall(minutes: int) -> time:
+    return time(minutes // 60, minutes % 60)

@@ -1,0 +1,124 @@
+"""What is kept in memory and beside the snapshot of each open incident: enough to list, count, filter and page it.
+
+The stored text is a JSON list that begins with its format. A reader that does not know the format derives the summary
+from the snapshot, so a later version may add fields under a new format while replicas of both versions run.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from receiver.model.base import from_ms
+from receiver.model.incident.incident import State
+from receiver.model.severity import Severity
+
+FORMAT = 1
+TITLE = 300
+"""Characters of the title that are kept: as many as the console shows."""
+PAGES = 100
+"""Pages that are kept, the newest: older ones belong to rings that ended long ago."""
+
+
+class PageMark(NamedTuple):
+    """What tells a page from every other."""
+
+    key: str
+    """The vendor's deduplication key."""
+    channel: str
+    ring: int
+    person: str
+    withdrawn: bool
+    unanswered: bool
+    """Whether it is open at the vendor, or is to be, and nobody has answered it."""
+
+
+class IncidentSummary(NamedTuple):
+    """One incident at one version; moments are in milliseconds since the epoch."""
+
+    uid: str
+    id: str
+    version: int
+    severity: Severity
+    state: State
+    opened_ms: int
+    title: str
+    service: str | None
+    drill: bool
+    firing: int
+    key: str
+    keys: tuple[str, ...]
+    episode: int
+    ring: int
+    pages: tuple[PageMark, ...]
+    held: str | None
+    merged: bool
+    resolved_ms: int | None
+    acknowledged_by: str | None
+    owned: bool
+    """Whether it has an Incident Commander or is acknowledged."""
+    queued: bool
+    """Whether its severity is tracked in the incident queue."""
+    call_ms: int | None
+    """When the next person is to be called; None: nobody is."""
+    answer_ms: int | None
+    """When its pages count as unanswered, although nobody else is called; None: never."""
+    public: bool
+    """Whether the public was told of it."""
+    resume: State | None
+    """While monitoring: the state that a relapse falls back to."""
+    flapping: bool
+
+    @property
+    def label(self) -> str:
+        """`INC-2026-0001`, or a stand-in while it has no number yet."""
+        return self.id or "(new incident)"
+
+    @property
+    def badge(self) -> str:
+        """What stands before its name: that it is a drill."""
+        return "DRILL " if self.drill else ""
+
+    @property
+    def opened_at(self) -> datetime:
+        """When it opened."""
+        return from_ms(self.opened_ms)
+
+
+def pack(summary: IncidentSummary) -> bytes:
+    """Return what is stored: everything but uid, id and version, which the store keeps beside it."""
+    one = summary
+    keys = None if one.keys == (one.key,) else one.keys
+    return orjson.dumps(
+        [FORMAT, one.severity, one.state, one.opened_ms, one.title, one.service, one.drill, one.firing, one.key, keys,
+         one.episode, one.ring, [tuple(page) for page in one.pages], *one[15:]]
+    )  # fmt: skip
+
+
+def unpack(uid: str, number: str, version: int, text: str) -> IncidentSummary | None:
+    """Return the summary that `pack` wrote; None where its format, severity or state is not known to this version."""
+    try:
+        known = orjson.loads(text)
+        if known[0] != FORMAT:
+            return None
+        return _read(uid, number, version, known)
+    except (ValueError, TypeError, IndexError, KeyError):
+        return None
+
+
+def _read(uid: str, number: str, version: int, known: list[Any]) -> IncidentSummary:
+    _, severity, state, opened, title, service, drill, firing, key, keys, episode, ring, pages, *rest = known
+    *rest, resume, flapping = rest
+    rest += [State(resume) if resume is not None else None, flapping]
+    return IncidentSummary(
+        uid, number, version, Severity(severity), State(state), opened, title, sys.intern(service) if service else None,
+        drill, firing, key, tuple(keys) if keys is not None else (key,), episode, ring,
+        tuple(
+            PageMark(name, sys.intern(channel), at, sys.intern(person), withdrawn, unanswered)
+            for name, channel, at, person, withdrawn, unanswered in pages
+        ),
+        *rest,
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""The policy in force when an incident opened: kept with it, so that a reload changes nothing about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from receiver.model.base import Kept
+from receiver.model.incident.event import Destination
+from receiver.model.severity import Severity
+from receiver.model.severity_policy import CustomerVisible, Publish, Until
+
+
+class Way(StrEnum):
+    """How a contact is reached."""
+
+    PAGE = "page"
+    NOTIFY = "notify"
+
+
+class Step(Kept):
+    """One step of the escalation."""
+
+    after: float
+    """Seconds since the incident got its present severity, pauses left out."""
+    page: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+
+
+class Hours(Kept):
+    """The hours of the week that count."""
+
+    days: tuple[int, ...]
+    """Days of the week; 0 is Monday."""
+    opens: int
+    """Minutes after midnight, on the wall clock."""
+    closes: int
+
+
+class SeverityPlan(Kept):
+    """What one severity asks for."""
+
+    respond: float
+    """Seconds within which somebody must acknowledge."""
+    page: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    until: Until = Until.ACKNOWLEDGED
+    steps: tuple[Step, ...] = ()
+    lease: float | None = None
+    """Seconds that an acknowledgement holds without work; None: for ever."""
+    update: float | None = None
+    """Seconds between status updates; None: no reminders."""
+    all_hands: bool = False
+    ticket: bool = False
+    queue: bool = False
+    publish: Publish | None = None
+    """How an update reaches the public; None: not at all by itself."""
+    publish_within: float | None = None
+    """Seconds within which the public is to hear of it first."""
+    publish_when: CustomerVisible | None = None
+    hours: Hours | None = None
+    """Only these hours count for `respond` and `update`."""
+
+    def pages(self, contact: str) -> bool:
+        """Return whether it pages `contact`, at once or in a step of its escalation."""
+        return contact in self.page or any(contact in step.page for step in self.steps)
+
+
+class Plan(Kept):
+    """The whole policy of an incident."""
+
+    severities: dict[Severity, SeverityPlan] = {}
+    zone: str = "UTC"
+    """The zone of business hours."""
+    marks: tuple[Destination, ...] = ()
+    """Where its time is marked, so that what was begun there is ended there."""
+
+
+class Reach(Kept):
+    """A contact that was called at the start of a ring, and by when it is to answer."""
+
+    contact: str
+    way: Way
+    at: datetime
+    seq: int = 0
+    """Sequence number of the event that called it."""
+    due: datetime | None
+    """When its backup is reached; None: it has been, or there is nothing to wait for."""
+    ring: int
+
+
+class Ladder(Kept):
+    """Where the escalation stands. Its clock runs since `since`, and stands while that is None."""
+
+    step: int = 0
+    """Index of the next step."""
+    since: datetime | None = None
+    spent: float = 0.0
+    """Seconds on the clock before `since`."""
+
+    def paused(self, now: datetime) -> Ladder:
+        """Return it with its clock stopped at `now`."""
+        if self.since is None:
+            return self
+        return Ladder(step=self.step, spent=self.spent + max(0.0, (now - self.since).total_seconds()))
+
+    def running(self, now: datetime) -> Ladder:
+        """Return it with its clock going on at `now`."""
+        return self if self.since is not None else self.model_copy(update={"since": now})

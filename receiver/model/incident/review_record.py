@@ -1,0 +1,66 @@
+"""What is kept of an incident beside its snapshot, so that a review reads a tenth of it: times in milliseconds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from receiver.model.base import to_ms
+from receiver.model.incident.incident import ADOPTED, Incident
+from receiver.model.incident.postmortem import Clock, ReviewStatus
+
+TEXT = 200
+"""Characters kept of a label or an annotation."""
+
+
+def past_fields(incident: Incident) -> dict[str, Any]:
+    """Return what figures need, as JSON. What people have set right counts (model/incident/postmortem.py)."""
+    clocks, asked = incident.clocks, incident.called
+    over = incident.state.over
+    ended = clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at if over else None
+    answered = clocks.get(Clock.ACKNOWLEDGED) or incident.first_acknowledged_at or incident.acknowledged_at
+    # A child of a storm is an incident; what was merged away is part of another one.
+    in_storm = incident.held == "storm" or (incident.parent is not None and not incident.merged)
+    return {
+        "severity": incident.severity,
+        "opened": to_ms(incident.opened_at),
+        "began": _ms(_began(incident)),
+        "answered": _ms(answered),
+        "ended": _ms(ended),
+        "respond": asked.respond if asked else None,
+        "hours": asked.hours.model_dump() if asked and asked.hours else None,
+        "zone": incident.plan.zone,
+        "service": incident.service,
+        "labels": {name: value[:TEXT] for name, value in incident.labels.items()},
+        "annotations": {name: value[:TEXT] for name, value in incident.annotations.items()},
+        "alertname": incident.labels.get("alertname") or next(iter(incident.names), incident.decision.rule),
+        "flaps": incident.flaps,
+        "drill": incident.drill,
+        "merged": incident.merged,
+        "in_storm": in_storm,
+        "final": incident.review is not None and incident.review.status is ReviewStatus.FINAL,
+        # Several channels of one call are one page.
+        "pages": sorted(
+            {
+                (page.person, page.ring, to_ms(page.at))
+                for page in (*incident.pages, *incident.handed)
+                if page.step != ADOPTED
+            }
+        ),
+        "actions": [item.model_dump(mode="json") for item in incident.actions],
+    }
+
+
+def _began(incident: Incident) -> datetime | None:
+    # A person's declaration is no detection: how long it took, nobody knows until somebody says.
+    known = incident.clocks.get(Clock.IMPACT_BEGAN)
+    if known is not None or incident.declared:
+        return known
+    fired = incident.clocks.get(Clock.ALERT_FIRED, None if incident.estimated else incident.started_at)
+    if fired is None:
+        return None
+    return fired if not incident.fires_after else fired - timedelta(seconds=incident.fires_after)
+
+
+def _ms(at: datetime | None) -> int | None:
+    return to_ms(at) if at is not None else None

@@ -1,0 +1,1 @@
+"""People, contacts, schedules, and rotations, as the configuration writes them."""

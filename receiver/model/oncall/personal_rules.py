@@ -1,0 +1,86 @@
+"""Personal notification rules: by which channels somebody is paged, one after the other, until somebody answers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from receiver.model.base import Kept
+from receiver.model.setting_values import Duration, PositiveDuration
+from receiver.model.settings_base import Settings
+from receiver.model.severity import Severity
+
+MOST_ROUNDS = 20
+
+
+class RuleFor(StrEnum):
+    """Which severities a list of steps is for."""
+
+    DEFAULT = "default"
+    SEV1 = Severity.SEV1.value
+    SEV2 = Severity.SEV2.value
+    SEV3 = Severity.SEV3.value
+    SEV4 = Severity.SEV4.value
+
+
+class RuleStep(Settings):
+    """One step: a channel, and when it is used."""
+
+    after: Duration
+    """Time since the person was paged first."""
+    by: str = Field(min_length=1)
+    """A key of `channels`, by which this person has an address."""
+
+
+class Repeat(Settings):
+    """More rounds of the same steps."""
+
+    times: int = Field(ge=0, le=MOST_ROUNDS)
+    """How many more."""
+    every: PositiveDuration
+    """Time between the start of a round and that of the next."""
+
+
+def check_steps(steps: tuple[RuleStep, ...]) -> None:
+    """Raise ValueError unless a first step comes at once, and each later one not before the one ahead of it."""
+    if not steps or steps[0].after != timedelta():
+        raise ValueError("nobody is paged at once (write a first step with after: 0s)")
+    if any(later.after < earlier.after for earlier, later in pairwise(steps)):
+        raise ValueError("steps out of order (write them from the earliest `after` to the latest)")
+
+
+class FrozenStep(Kept):
+    """A step as it was when its person was paged. Its address is looked up when it is due."""
+
+    after: float
+    channel: str
+    once: bool = False
+    """Whether it is left out of later rounds: its vendor would take a repetition for the same page."""
+
+
+class PersonalRule(Kept):
+    """The steps of one person for one page, as they were when that was made."""
+
+    steps: tuple[FrozenStep, ...]
+    times: int = 0
+    every: float = 0.0
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.times > MOST_ROUNDS:
+            raise ValueError("too many rounds")
+        return self
+
+    def calls(self) -> list[tuple[float, int, int]]:
+        """Return every call in the order of time: seconds after the first one, its round, and the index of its step."""
+        found = [
+            (number * self.every + step.after, number, index)
+            for number in range(self.times + 1)
+            for index, step in enumerate(self.steps)
+            if not (step.once and number)
+        ]
+        return sorted(found)

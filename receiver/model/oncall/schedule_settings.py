@@ -1,0 +1,213 @@
+"""Who is called and when: people, contacts and schedules.
+
+Defaults are those of the seed's process document. Names (of people, contacts, schedules, channels) are checked
+against each other by receiver.config, which knows where in the file they stand.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from receiver.model.base import Kept
+from receiver.model.oncall.personal_rules import Repeat, RuleFor, RuleStep, check_steps
+from receiver.model.oncall.rotation_settings import DAYS as DAYS
+from receiver.model.oncall.rotation_settings import Change as Change
+from receiver.model.oncall.rotation_settings import Hours as Hours
+from receiver.model.oncall.rotation_settings import Layer as Layer
+from receiver.model.oncall.rotation_settings import Line as Line
+from receiver.model.oncall.rotation_settings import Rota as Rota
+from receiver.model.oncall.rotation_settings import Rotation as Rotation
+from receiver.model.oncall.rotation_settings import check_weekly as check_weekly
+from receiver.model.oncall.rotation_settings import parse_handoff as parse_handoff
+from receiver.model.setting_values import PositiveDuration, ZoneName
+from receiver.model.settings_base import Settings
+from receiver.model.severity import Severity
+from receiver.model.wall_clock import When, check_span
+
+
+def _none_without(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class Vacation(Settings):
+    """A time in which somebody is away."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: When = Field(alias="from")
+    """The day or time from which on."""
+    until: When
+    """When it ends; a day is included."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        check_span(self.from_, self.until)
+        return self
+
+
+class Person(Settings):
+    """Somebody who can be reached."""
+
+    gathers: ClassVar[str] = "addresses"
+    """Every key that is no field is an address: the name or kind of a channel, and the address there."""
+
+    name: str = Field(min_length=1)
+    """How messages call this person."""
+    timezone: Annotated[ZoneName | None, BeforeValidator(_none_without)] = None
+    """Where this person's clock is, for what they are shown and for `vacations`; none: that of `service.timezone`."""
+    vacations: tuple[Vacation, ...] = ()
+    """When this person is away: the next of a rotation takes over. Without `timezone` on the schedule's clocks."""
+    page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()
+    """By which channels this person is paged, one after the other while nobody answers: a list, or one for `default`
+    and one a severity. None: at once by every channel that pages and has an address here."""
+    repeat: Repeat | None = None
+    """More rounds of `page_by`; none: one round."""
+    addresses: dict[str, SecretStr] = {}
+    """Address by name or kind of a channel. Secret: for a pager it is a routing key."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = {key: item for key, item in value.items() if key in cls.model_fields}
+        found = {key: item for key, item in value.items() if key not in cls.model_fields}
+        return {**known, "addresses": {**known.get("addresses", {}), **found}} if found else value
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        rules = self.page_by.values() if isinstance(self.page_by, dict) else [self.page_by] if self.page_by else []
+        for steps in rules:
+            check_steps(steps)
+        if self.repeat is not None and not self.page_by:
+            raise ValueError("nothing is repeated (write page_by: [{after: 0s, by: CHANNEL}])")
+        return self
+
+    def steps_for(self, severity: Severity | None) -> tuple[RuleStep, ...]:
+        """Return by which channels this person is paged for `severity`; none: by every one at once."""
+        if not isinstance(self.page_by, dict):
+            return self.page_by
+        default = self.page_by.get(RuleFor.DEFAULT, ())
+        return default if severity is None else self.page_by.get(RuleFor(severity.value), default)
+
+    def address(self, channel: str, kind: str) -> str | None:
+        """Return the address on the channel of that name, else on any of that kind; None when there is none."""
+        for key in (channel, kind):
+            if key in self.addresses and self.addresses[key].get_secret_value():
+                return self.addresses[key].get_secret_value()
+        return None
+
+
+class Target(Settings):
+    """Whom a contact means: exactly one of a schedule, a person and a group."""
+
+    schedule: str | None = None
+    """A key of `schedules`: whoever is on call there."""
+    person: str | None = None
+    """A key of `people`."""
+    people: tuple[str, ...] = ()
+    """Keys of `people`: all of them."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum((self.schedule is not None, self.person is not None, bool(self.people))) != 1:
+            raise ValueError("must name one target (write exactly one of schedule, person and people)")
+        return self
+
+
+class Contact(Target):
+    """A role that pages and messages are addressed to."""
+
+    channel: str | None = None
+    """With `service`: a key of `channels`, of kind pagerduty."""
+    service: SecretStr | None = None
+    """In place of people: the routing key of a PagerDuty service, whose own schedule says who is called."""
+    pagerduty_service: SecretStr | None = None
+    """The same, where there is one channel of kind pagerduty."""
+    backup: Target | None = None
+    """Who is paged when this contact has not acknowledged within `respond_within`."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        keys = [self.service is not None, self.pagerduty_service is not None]
+        if sum((self.schedule is not None, self.person is not None, bool(self.people), *keys)) != 1:
+            raise ValueError("must name one target (write one of schedule, person, people and service)")
+        if (self.channel is not None) != (self.service is not None):
+            raise ValueError("channel and service belong together (write {channel: pager, service: KEY})")
+        return self
+
+    @property
+    def routing_key(self) -> SecretStr | None:
+        """The routing key of the PagerDuty service that it means; None: it means people."""
+        return self.service if self.service is not None else self.pagerduty_service
+
+
+class Planned(Settings):
+    """Somebody takes over from whoever would be on call, planned in the configuration."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    person: str
+    """A key of `people`."""
+    from_: When = Field(alias="from")
+    """The day or time from which on; without an offset on the clocks of the schedule's `timezone`."""
+    until: When
+    """When it ends; a day is included."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        check_span(self.from_, self.until)
+        return self
+
+
+class Override(Kept):
+    """Somebody takes over from whoever would be on call: asked for while the service ran. Times are in UTC."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    id: str
+    schedule: str
+    """A key of `schedules`."""
+    person: str
+    """A key of `people`."""
+    from_: datetime = Field(alias="from")
+    until: datetime
+    by: str
+    """Who asked for it."""
+    made_at: datetime
+    """When: of two that hold at once the later one counts."""
+
+
+class Schedule(Line):
+    """Who is on call when: rotations over each other, then overrides."""
+
+    layers: tuple[Layer, ...] = ()
+    """More rotations; where several hold, the last one counts."""
+    overrides: tuple[Planned, ...] = ()
+    """Who takes over from whom for a while; the last one counts, and those made by command before all."""
+    handoff_channel: str | None = None
+    """A key of `channels`: where the hand-off is told."""
+    user_groups: dict[str, str] = {}
+    """By key of `channels`: the user group there whose one member is always whoever is on call (Slack: `S...`)."""
+    respond_within: PositiveDuration | None = None
+    """How soon whoever is on call here is to answer; none: as the severity says."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _zone(cls, value: Any) -> Any:
+        # A layer is in the zone of its schedule, unless it names its own.
+        if not isinstance(value, dict) or not isinstance(value.get("layers"), list | tuple) or "timezone" not in value:
+            return value
+        zone = {"timezone": value["timezone"]}
+        layers = [{**zone, **layer} if isinstance(layer, dict) else layer for layer in value["layers"]]
+        return {**value, "layers": layers}
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """Everybody who may be on call here at some time, each once."""
+        lines: tuple[Line, ...] = (self, *self.layers)
+        found = [person for line in lines for rota in (line, *line.rotations) for person in rota.people]
+        return tuple(dict.fromkeys([*found, *(planned.person for planned in self.overrides)]))

@@ -1,0 +1,178 @@
+"""By which policy: what each severity asks for, who is called later, and who else hears of it.
+
+Defaults are those of the seed's process document.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from itertools import pairwise
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from receiver.model.setting_values import ClockTime, Duration, PositiveDuration
+from receiver.model.settings_base import Settings
+from receiver.model.severity import Severity
+
+CustomerVisible = Literal["customer_visible"]
+
+
+class Postmortem(StrEnum):
+    """Whether an incident must be reviewed."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+class NewAlert(StrEnum):
+    """What becomes of a new alert that joins an incident which somebody has acknowledged."""
+
+    PAGE = "page"
+    NOTIFY = "notify"
+    IGNORE = "ignore"
+
+
+class Publish(StrEnum):
+    """How an update reaches the public status page."""
+
+    AUTO = "auto"
+    APPROVE = "approve"
+
+
+class StatusPolicy(Settings):
+    """When the public hears of it."""
+
+    update_within: Duration | None = None
+    """How soon the first update is due after the incident opened; none: no deadline."""
+    publish: Publish = Publish.APPROVE
+    """`auto`: published by itself; `approve`: a draft until the Communications Lead says so."""
+    when: CustomerVisible | None = None
+    """`customer_visible`: only if customers see it; none: always."""
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class BusinessHours(Settings):
+    """The hours that count for response times and reminders."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    days: tuple[Day, ...] = Field(default=(Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI), min_length=1)
+    """Days of the week."""
+    from_: ClockTime = Field(default=time(9), alias="from")
+    """When the day begins, in `service.timezone`."""
+    to: ClockTime = time(17)
+    """When it ends; later than `from`."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.to <= self.from_:
+            raise ValueError("the day ends before it begins (write a `to` that is later than `from`)")
+        return self
+
+
+class SeveritySettings(Settings):
+    """What happens for an incident of this severity, by the seed's matrix."""
+
+    title: str
+    """The severity in a word."""
+    respond_within: PositiveDuration
+    """How soon somebody must acknowledge; then the backup is paged."""
+    page: tuple[str, ...] = ()
+    """Contacts whose pagers ring."""
+    notify: tuple[str, ...] = ()
+    """Contacts that are told: a mention in chat and an e-mail, never the pager."""
+    all_hands: bool = False
+    """Whether everybody is called together until it is resolved."""
+    ticket: bool = False
+    """Whether a ticket is made at once."""
+    queue: bool = False
+    """Whether it is tracked in the incident queue."""
+    status_page: StatusPolicy | None = None
+    """When and how the public hears of it; none: not by itself."""
+    escalation: str | None = None
+    """A key of `escalations`; none: nobody else is called."""
+    acknowledged_for: PositiveDuration | None = None
+    """How long an acknowledgement holds without any work on the incident; none: for ever."""
+    second_road: tuple[str, ...] = ()
+    """Channels that pages take while the paging channel is away."""
+    update_every: PositiveDuration | None = None
+    """How often a status update is due; none: no reminders."""
+    postmortem: Postmortem = Postmortem.NONE
+    """Whether it must be reviewed."""
+    business_hours: BusinessHours | None = None
+    """Response time and reminders count only these hours; none: around the clock."""
+
+
+SEVERITY_DEFAULTS: dict[Severity, dict[str, str]] = {
+    Severity.SEV1: {"title": "Critical", "respond_within": "5m", "postmortem": "required"},
+    Severity.SEV2: {"title": "Major", "respond_within": "15m", "postmortem": "required"},
+    Severity.SEV3: {"title": "Minor", "respond_within": "1h", "postmortem": "optional"},
+    Severity.SEV4: {"title": "Low", "respond_within": "4h", "postmortem": "none"},
+}
+"""What a severity has where the file does not say (the seed's severity levels)."""
+
+
+class Until(StrEnum):
+    """What stops an escalation."""
+
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class EscalationStep(Settings):
+    """One step: who else is called after how long."""
+
+    after: Duration
+    """Time since the incident got its present severity."""
+    page: tuple[str, ...] = ()
+    """Contacts whose pagers ring."""
+    notify: tuple[str, ...] = ()
+    """Contacts that are told."""
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.page and not self.notify:
+            raise ValueError("a step that calls nobody (write page: [contact] or notify: [contact])")
+        return self
+
+
+class Escalation(Settings):
+    """Who else is called when nobody answers, or until it is over."""
+
+    until: Until = Until.ACKNOWLEDGED
+    """What stops it."""
+    steps: tuple[EscalationStep, ...] = Field(min_length=1)
+    """In order of time."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if any(later.after < earlier.after for earlier, later in pairwise(self.steps)):
+            raise ValueError("steps out of order (write them from the earliest `after` to the latest)")
+        return self
+
+
+class Audience(Settings):
+    """Who else hears of some incidents."""
+
+    severities: tuple[Severity, ...] = Field(default=tuple(Severity), min_length=1)
+    """Of these severities."""
+    matchers: tuple[str, ...] = ()
+    """All must hold for the incident's labels."""
+    when: CustomerVisible | None = None
+    """`customer_visible`: only if customers see it."""
+    notify: tuple[str, ...] = Field(min_length=1)
+    """Contacts that are told."""

@@ -1,0 +1,57 @@
+"""How long the rule of an incident's alert waits before it fires: Prometheus is asked once it is over.
+
+So that the time to detect says which part to mend: the rule's patience is no fault of ours, and no small part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.timers import RULE, rule_due
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.prometheus import Prometheus
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+log = structlog.get_logger("receiver.alert_rule")
+
+
+class AlertRule:
+    """The timer of incidents that are over."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking) -> None:
+        """Prometheus is the one of `verification`."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.asking = asking
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Ask about the first alert of the incident `uid`, once; an answer is kept. Raises StoreAway."""
+        member, setting = f"{uid} {RULE}", self.setting()
+        incident = await self.incidents.incident(uid)
+        waits, name = None, ""
+        if incident is not None and setting.prometheus and rule_due(incident, setting.policy) is not None:
+            name = incident.labels["alertname"]
+            try:
+                waits = await Prometheus(self.asking, setting.prometheus).waits(name)
+            except SourceError as error:
+                log.info("rule_not_known", incident=incident.id, reason=error.reason)
+        if incident is None or waits is None:
+            await self.intake.due.drop_timer(member)
+            return
+        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=RULE), now)
+        draft.add(Kind.RULE_KNOWN, "asked", f"the rule of {name} waits {waits:g} s before it fires", {"for": waits})
+        verdict = Verdict(Outcome.UPDATED, "asked", draft.incident, draft.events)
+        try:
+            await self.intake.commit(verdict, setting, now)
+        except Stale:
+            return  # somebody changed it: asked again when the lease has passed

@@ -1,0 +1,84 @@
+"""A look at a storm now and then: what has joined it, and whether it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from receiver.incident.alerts.alert_storm import HELD, KEY, LOOK, NAMED, count_in, release
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.timers import STORM
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.severity import Severity
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.supervision import survived
+from receiver.store.due.due_set import Due
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+
+class Storm:
+    """The timer of storm incidents."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, due: Due, intake: Intake) -> None:
+        """Counts come from the store, so that replicas agree."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.intake = intake
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Count what is part of the storm `uid`, and say what is new. Raises StoreAway."""
+        member = f"{uid} {STORM}"
+        setting = self.setting()
+        incident, limit = await self.incidents.incident(uid), setting.policy.storm
+        if incident is not None and incident.state.over and not await self._let_out(incident, now):
+            return  # those that could not be let out are tried again when the lease has passed
+        if incident is None or incident.state.over:
+            await self.due.drop_timer(member)
+            return
+        children = await self.incidents.children(uid)
+        if incident.storm_ended_at is not None and not children:
+            await self.due.drop_timer(member)
+            return
+        worst = Severity(f"SEV-{min(children.values())}") if children else None
+        # A configuration without storms ends this one, and it still answers for what it holds back.
+        over = limit is None or await self.incidents.opened_since(to_ms(now - limit[1])) < limit[0]
+        names = [child.id for child in await self.incidents.many(list(children)[:NAMED])] if over else []
+        draft = count_in(incident, len(children), names, worst, over, setting.policy, now)
+        if draft is not None:
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            ended = any(event.kind is Kind.STORM_ENDED for event in draft.events)
+            try:
+                await self.intake.commit(verdict, setting, now, unpoint=[KEY] if ended else ())
+            except Stale:
+                return  # looked at again when the lease has passed
+        await self.due.later(member, to_ms(now + LOOK))
+
+    async def _let_out(self, storm: Incident, now: datetime) -> bool:
+        # Nobody answers for them any more: whoever said that the storm is over may not have known of each.
+        done = True
+        for uid in await self.incidents.children(storm.uid):
+            # One that cannot be let out keeps no other in.
+            let_out = partial(self._let_one_out, uid, storm.uid, now)
+            done = await survived(STORM, let_out, self.intake.metrics, self.due.probe) and done
+        return done
+
+    async def _let_one_out(self, uid: str, storm: str, now: datetime) -> None:
+        for _ in range(3):
+            known = await self.incidents.incident(uid)
+            if known is None or known.state.over or known.held != HELD or known.parent != storm:
+                return
+            draft = Draft(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
+            release(draft, self.setting().policy, "storm_over")
+            verdict = Verdict(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
+            try:
+                await self.intake.commit(verdict, self.setting(), now)
+            except Stale:
+                continue
+            return

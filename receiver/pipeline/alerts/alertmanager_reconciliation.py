@@ -1,0 +1,250 @@
+"""Upstream truth: Alertmanager is asked what fires there, and what we hold is brought in line with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from receiver.incident.alerts.missing_alerts import ASKED_FIRST, forgotten, missed, on_answer, standing
+from receiver.incident.log.notification_outcome import Outcome, Part, Verdict
+from receiver.metrics import Metrics
+from receiver.model.alert.alert import Alert, AlertStatus
+from receiver.model.base import from_ms
+from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.alerts.unheard_alerts import SENDER, UnheardAlerts
+from receiver.pipeline.intake.intake import Intake, Said
+from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.pipeline.supervision import survived
+from receiver.sources.alertmanager import Alertmanager, Standing
+from receiver.sources.http_client import Asking, SourceError
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.stepped_loop import stepped
+
+NAME = "reconcile"
+PAGE = 50
+"""Incidents that are read at once."""
+STEP = 100
+"""Incidents that are compared in one step of the event loop: about 2 ms."""
+GAP = 3
+"""Looks that may have been left out (a busy store, a change of replica) before what was missed is counted anew."""
+
+log = structlog.get_logger("receiver.reconcile")
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """An incident that was in line with what is known upstream."""
+
+    version: int
+    firing: tuple[tuple[str, datetime], ...]
+    """Its firing alerts, and when each was heard of last."""
+    counts: Mapping[str, int]
+    gone: Collection[str]
+    """Alerts that upstream has forgotten, which only people end."""
+
+
+class Reconcile:
+    """The timer that asks Alertmanager (`ingest.alertmanagers`, `ingest.reconcile`)."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        cache: IncidentCache,
+        incidents: Incidents,
+        intake: Intake,
+        asking: Asking,
+        metrics: Metrics,
+    ) -> None:
+        """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
+        self.setting = setting
+        self.cache = cache
+        self.incidents = incidents
+        self.intake = intake
+        self.asking = asking
+        self.metrics = metrics
+        self.unheard = UnheardAlerts(incidents, intake, metrics)
+        # By uid and fingerprint. It is not kept in the store: who takes over asks for the whole grace again, since
+        # nobody knows what was known upstream in between.
+        self._missed: dict[str, dict[str, datetime]] = {}
+        self._looked: datetime | None = None
+        self._compared: dict[str, _Compared] = {}
+
+    def forget(self) -> None:
+        """Forget since when what is missed: it was dated by a clock that was wrong."""
+        self.unheard.forget()
+        self._missed, self._looked = {}, None
+
+    async def look(self, now: datetime) -> datetime | None:
+        """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
+        setting = self.setting()
+        rhythm = setting.reconcile
+        if not setting.alertmanagers or rhythm is None:
+            return None
+        upstream = Alertmanager(self.asking, setting.alertmanagers)
+        # Another replica may have looked meanwhile, or nobody: what was missed before may have been known since.
+        before = self._missed if self._looked and now - self._looked <= GAP * rhythm.every else {}
+        self._missed, self._looked = {}, now
+        try:
+            upstream_now = await upstream.standing()
+            groups = await upstream.groups()
+        except SourceError as error:
+            self._unanswered(error.reason, str(error))
+            return now + rhythm.every
+        if upstream_now.silent:
+            self._unanswered("some_silent", "; ".join(upstream_now.silent))
+        # What it does not know just after its start it may only not have heard of yet.
+        certain = not upstream_now.silent and now - upstream_now.started >= rhythm.forgotten_after
+        changed = await self._differing(upstream_now, before if certain else None, setting, now)
+        for first in range(0, len(changed), PAGE):
+            found = await self.incidents.many(changed[first : first + PAGE])
+            records = await self.incidents.records_of([incident.uid for incident in found])
+            for incident, known in zip(found, records, strict=True):
+                mine = before.get(incident.uid, {}) if certain else None
+                compare = partial(self._compare, incident, known, upstream_now, mine, setting, now)
+                # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.
+                await survived(NAME, compare, self.metrics, self.intake.due.probe)
+        await self.unheard.open(groups, upstream_now.files, setting, rhythm.unheard_after, now)
+        return now + rhythm.every
+
+    async def check(self, uids: Collection[str], now: datetime) -> bool:
+        """End the alerts of incidents that Alertmanager does not know; return whether it has answered.
+
+        For incidents of a store that may be an old copy: what ended since was ended there. Where a part of it is
+        silent, or has just started, nothing is ended.
+        """
+        setting = self.setting()
+        rhythm = setting.reconcile
+        if not setting.alertmanagers or rhythm is None:
+            return True
+        try:
+            upstream = await Alertmanager(self.asking, setting.alertmanagers).standing()
+        except SourceError as error:
+            self._unanswered(error.reason, str(error))
+            return False
+        if upstream.silent or now - upstream.started < rhythm.forgotten_after:
+            return not upstream.silent
+        asked = sorted(uids)
+        for first in range(0, len(asked), PAGE):
+            found = await self.incidents.many(asked[first : first + PAGE])
+            records = await self.incidents.records_of([incident.uid for incident in found])
+            for incident, known in zip(found, records, strict=True):
+                gone = [one for name, one in sorted(known.items()) if one.firing and name not in upstream.alerts]
+                if gone:
+                    end = partial(self.intake.decide, _ended(incident, gone, now), setting, now)
+                    await survived(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
+                    log.warning("ended_upstream", incident=incident.id, alerts=len(gone))
+        return True
+
+    def _unanswered(self, reason: str, detail: str) -> None:
+        self.metrics.loop_errors.labels("reconcile").inc()
+        log.warning("alertmanager_unheard", reason=reason, detail=detail)
+
+    async def _differing(
+        self,
+        upstream: Standing,
+        before: Mapping[str, Mapping[str, datetime]] | None,
+        setting: Setting,
+        now: datetime,
+    ) -> list[str]:
+        # Uids of what has changed since it was in line with what is known upstream, or is not in line any more. What is
+        # still as it was is not read again.
+        assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
+        compared, self._compared, changed = self._compared, {}, []
+        async for one in stepped(self.cache.open(), STEP):
+            if not one.firing:
+                continue
+            known = compared.get(one.uid)
+            if known is not None and known.version == one.version:
+                mine = before.get(one.uid, {}) if before is not None else None
+                since, counts = _answer(dict(known.firing), known.counts, upstream, mine, now)
+                if counts == known.counts and forgotten(since, setting.reconcile.forgotten_after, now) == known.gone:
+                    self._compared[one.uid] = known
+                    if since:
+                        self._missed[one.uid] = since
+                    continue
+            changed.append(one.uid)
+        return changed
+
+    async def _compare(
+        self,
+        incident: Incident,
+        records: Mapping[str, AlertRecord],
+        upstream: Standing,
+        before: Mapping[str, datetime] | None,
+        setting: Setting,
+        now: datetime,
+    ) -> None:
+        # `before`: what was missed at the look before; None where not knowing an alert says nothing now.
+        assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
+        grace = setting.reconcile.forgotten_after
+        firing = {name: from_ms(record.seen_ms) for name, record in records.items() if record.firing}
+        since, counts = _answer(firing, incident.upstream, upstream, before, now)
+        if since:
+            self._missed[incident.uid] = since
+        gone = forgotten(since, grace, now)
+        draft = on_answer(incident, counts, gone, setting.policy, grace, now)
+        ends = bool(gone) and incident.severity not in ASKED_FIRST
+        if not draft.events and not ends:
+            self._compared[incident.uid] = _Compared(incident.version, tuple(firing.items()), counts, gone)
+        if draft.events:
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            try:
+                await self.intake.commit(verdict, setting, now)
+            except Stale:
+                return  # it has just been heard of: asked again next time
+        if ends:
+            await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
+            log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
+
+
+async def _do(act: Callable[[], Awaitable[Said]]) -> None:
+    await act()
+
+
+def _answer(
+    firing: Mapping[str, datetime],
+    shown: Mapping[str, int],
+    upstream: Standing,
+    before: Mapping[str, datetime] | None,
+    now: datetime,
+) -> tuple[dict[str, datetime], dict[str, int]]:
+    # Since when each alert is missed upstream, and how many are held back or unknown there. `shown`: the counts before.
+    alerts = upstream.alerts
+    if before is None:
+        since: dict[str, datetime] = {}
+        unknown = min(shown.get("unknown", 0), sum(name not in alerts for name in firing))
+    else:
+        since = missed(before, firing, alerts.keys(), now)
+        unknown = len(since)
+    silenced = {name for name in firing if name in alerts and alerts[name].silenced}
+    inhibited = {name for name in firing if name in alerts and alerts[name].inhibited}
+    return since, standing(firing, silenced, inhibited, unknown)
+
+
+def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> Part:
+    alerts = [
+        Alert(
+            status=AlertStatus.RESOLVED,
+            labels={"alertname": record.name},
+            starts_at=from_ms(record.starts_ms),
+            ends_at=now,
+            fingerprint=record.fingerprint,
+        )
+        for record in gone
+    ]
+    return Part(
+        key=incident.key,
+        group=f"{SENDER}:{incident.uid}",
+        receiver=SENDER,
+        truncated=0,
+        alerts=alerts,
+        decisions={},
+        labels={},
+        annotations={},
+    )

@@ -1,0 +1,207 @@
+"""Maintenance windows: those of the configuration, and those that people put up while the service runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from receiver.incident.alerts.alert_storm import KEY, let_out
+from receiver.incident.alerts.maintenance_hold import WINDOW, look_again, sheltered
+from receiver.incident.alerts.maintenance_windows import Window
+from receiver.incident.log.command_errors import Unfit
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.timers import SHELTER
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import Incident
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.pipeline.response.command_handler import Reused
+from receiver.pipeline.shared_documents import WINDOWS
+from receiver.store.incidents.commit_request import Stale, new_uid
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.shared_documents import Board
+from receiver.triage.matchers import parse_matcher
+
+LONGEST = timedelta(days=30)
+"""How long a window may last: more is no maintenance."""
+FORGOTTEN = timedelta(days=30)
+"""How long after its end a single window is kept on the board."""
+
+LOOK = timedelta(minutes=1)
+"""How often it is looked whether the window still holds what it held: it may have been taken down meanwhile."""
+ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components")
+"""What a request asked for again is told by; when a window without `from` began is the first request's."""
+
+log = structlog.get_logger("receiver.maintenance")
+
+
+class NoWindow(LookupError):
+    """There is no such window, or it stands in the configuration."""
+
+
+class Upkeep:
+    """What puts windows up and takes them down."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        board: Board,
+        reread: Callable[[], Awaitable[int]],
+        mirror: IncidentCache,
+        incidents: Incidents,
+        intake: Intake,
+    ) -> None:
+        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        self.setting = setting
+        self.board = board
+        self.reread = reread
+        self.mirror = mirror
+        self.incidents = incidents
+        self.intake = intake
+
+    def windows(self) -> Sequence[Window]:
+        """Return every window, those of the configuration first."""
+        return self.setting().maintenance
+
+    async def add(self, window: Window, actor: Actor, now: datetime, *, once: str | None = None) -> Window:
+        """Put a window up and return it once it is durable. `once`: a key against repetition.
+
+        Raises Unfit for times that cannot be, Reused, BoardFull, StoreAway.
+        """
+        number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
+        before = next((one for one in self.windows() if one.id == number), None)
+        if before is not None:
+            if any(getattr(before, name) != getattr(window, name) for name in ASKED):
+                raise Reused("it was used before, for another window")
+            return before
+        lasts = timedelta(seconds=window.lasts)
+        if window.starts is not None and window.ends is not None:
+            lasts = window.ends - window.starts
+            if window.ends <= now:
+                raise Unfit("until", "it ends before it begins to count (write a time later than now)")
+            if lasts <= timedelta():
+                raise Unfit("until", "it ends before it begins (write a time later than `from`)")
+        if lasts > LONGEST:
+            raise Unfit("until", f"longer than {LONGEST.days} days (write several windows)")
+        made = window.model_copy(update={"id": number, "by": actor.name})
+        for old in self.windows():
+            if old.id and old.ends is not None and old.ends + FORGOTTEN < now:
+                await self.board.take(WINDOWS, old.id)
+        await self.board.put(WINDOWS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True)
+        await self.reread()
+        log.info("maintenance", window=made.name, id=number, by=actor.name)
+        return next(one for one in self.windows() if one.id == number)
+
+    async def remove(self, number: str, actor: Actor, now: datetime) -> Window:
+        """Take a window down: what it held calls people now. Return it as it was. Raises NoWindow, StoreAway."""
+        found = next((one for one in self.windows() if one.id == number), None)
+        if found is None:
+            raise NoWindow("there is no such window here (those of the configuration are changed there)")
+        await self.board.take(WINDOWS, number)
+        await self.reread()
+        log.info("maintenance_removed", window=found.name, id=number, by=actor.name)
+        for known in self.mirror.held(f"{WINDOW}{found.name}"):
+            await self._release(known.uid, actor, now)
+        return found
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Look whether a window holds `uid` still: another replica may have taken it down. Raises StoreAway."""
+        member, incident = f"{uid} {SHELTER}", await self.incidents.incident(uid)
+        if incident is None or incident.held_until is None or incident.state.over:
+            await self.intake.due.drop_timer(member)
+            return
+        until = incident.held_until
+        ends = [one.holds(now) for one in self.windows() if f"{WINDOW}{one.name}" == incident.held]
+        if to_ms(until) not in [to_ms(end) for end in ends if end is not None]:
+            await self._release(uid, Actor(kind=ActorKind.TIMER, name=SHELTER), now)
+            incident = await self.incidents.incident(uid)
+            if incident is None or incident.held_until is None:
+                return
+        await self.intake.due.later(member, to_ms(max(now, min(until, now + LOOK))))
+
+    async def _storm(self, incident: Incident, now: datetime) -> str:
+        # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
+        # What is held beside it comes from the cache: to read all of it for each of many would keep the store busy.
+        known, held = await self._open_storm(), incident.held or ""
+        storm = None if known else let_out(held, self.mirror.held(held), self.setting().policy)
+        if storm is None:
+            return known
+        await self.intake.open_storm(*storm, self.setting(), now)
+        return await self._open_storm()
+
+    async def _open_storm(self) -> str:
+        uid, is_open = (await self.incidents.led([KEY]))[KEY]
+        return uid if is_open else ""
+
+    async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
+        for _ in range(3):
+            incident = await self.incidents.incident(uid)
+            if incident is None or incident.held_until is None or incident.state.over:
+                return
+            firing = {name for name, record in (await self.incidents.records(uid)).items() if record.firing}
+            bodies = await self.incidents.bodies(uid)
+            draft = Draft(incident, actor, now)
+            alerts = [body.get("labels", {}) for name, body in bodies.items() if name in firing]
+            policy = self.setting().policy
+            let_out = sheltered(policy, alerts or [incident.labels], now) is None
+            look_again(draft, policy, alerts, await self._storm(incident, now) if let_out else "")
+            if not draft.events:
+                return
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            try:
+                await self.intake.commit(verdict, self.setting(), now)
+            except Stale:
+                continue
+            return
+
+
+def window_of(given: Mapping[str, Any], now: datetime) -> Window:
+    """Return the window that a request asks for. Raises Unfit for a matcher that cannot be read."""
+    for index, text in enumerate(given["matchers"]):
+        try:
+            parse_matcher(text)
+        except ValueError as error:
+            raise Unfit(f"matchers.{index}", str(error)) from None
+    return Window(
+        name=given["name"],
+        matchers=tuple(given["matchers"]),
+        starts=None if given.get("weekly") else given.get("from_") or now,
+        ends=given.get("until"),
+        weekly=given.get("weekly"),
+        lasts=float(given.get("lasts") or 0),
+        zone=given["timezone"],
+        components=tuple(given["components"]),
+    )
+
+
+def shape(window: Window, now: datetime) -> dict[str, Any]:
+    """Return a window as the API shows it."""
+    ends = window.holds(now)
+    begins = window.next(now)
+    return {
+        "id": window.id or None,
+        "name": window.name,
+        "matchers": list(window.matchers),
+        "components": list(window.components),
+        "from": _text(window.starts),
+        "until": _text(window.ends),
+        "weekly": window.weekly,
+        "for": window.lasts or None,
+        "timezone": window.zone,
+        "by": window.by or None,
+        "source": "api" if window.id else "config",
+        "active": ends is not None,
+        "ends_at": _text(ends),
+        "next_at": _text(begins),
+    }
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None

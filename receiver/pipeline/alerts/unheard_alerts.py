@@ -1,0 +1,142 @@
+"""Alerts that fire in Alertmanager and never came in: they open their incident, unless Alertmanager holds them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from receiver.config.alertmanager_file.muted_routes import MutedRoutes, muted_routes
+from receiver.config.config_errors import ConfigError
+from receiver.metrics import Metrics
+from receiver.model.alert.alert import Alert, AlertStatus, Notification
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.supervision import survived
+from receiver.sources.alertmanager import Group, Upstream
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.stepped_loop import stepped
+
+NAME = "reconcile"
+SENDER = "reconciler"
+STEP = 20
+"""Groups that are looked at in one step of the event loop."""
+
+log = structlog.get_logger("receiver.reconcile")
+
+
+class UnheardAlerts:
+    """What was looked at once is looked at again before anything is opened."""
+
+    def __init__(self, incidents: Incidents, intake: Intake, metrics: Metrics) -> None:
+        """Nothing has been looked at yet."""
+        self.incidents = incidents
+        self.intake = intake
+        self.metrics = metrics
+        self._seen: dict[str, datetime] = {}
+        self._held: dict[str, datetime] = {}
+        """When an alert was held back last, by fingerprint: Alertmanager has a while from then to tell of it."""
+        self._files: dict[str, tuple[str, MutedRoutes | None]] = {}
+        """What the configuration of each Alertmanager says, by url, so that it is read once."""
+
+    def forget(self) -> None:
+        """Forget since when what is unheard: it was dated by a clock that was wrong."""
+        self._seen, self._held = {}, {}
+
+    async def open(
+        self, groups: Sequence[Group], files: Mapping[str, str], setting: Setting, grace: timedelta, now: datetime
+    ) -> None:
+        """Open the incidents of what has fired for `grace` and is neither known here nor held back there.
+
+        `files`: the configuration of each Alertmanager that shows it, by url. Each alert has a grace of its own, from
+        its beginning or from when it was held back last. Raises StoreAway.
+        """
+        ours = await self.incidents.receivers()
+        asked = [group for group in groups if group.receiver in ours]
+        await self._read({group.url: files[group.url] for group in asked if group.url in files})
+        free: list[tuple[Group, list[Upstream]]] = []
+        held: set[str] = set()
+        async for group in stepped(asked, STEP):
+            alarms = [alert for alert in group.alerts if setting.alarms(alert.labels)]
+            loud = [alert for alert in alarms if not self._held_back(group, alert, now)]
+            held.update({alert.fingerprint for alert in alarms} - {alert.fingerprint for alert in loud})
+            free.append((group, loud))
+        loud_ones = {alert.fingerprint for _, alerts in free for alert in alerts}
+        lately = {name: at for name, at in self._held.items() if name in loud_ones and now - at < grace}
+        # Where one Alertmanager holds it back and another does not, it is not held back.
+        self._held = lately | dict.fromkeys(held - loud_ones, now)
+        seen: dict[str, datetime] = {}
+        for group, alerts in free:
+            late = await self._late(alerts, grace, seen, now)
+            if late:
+                await survived(NAME, partial(self._open, group, late, now), self.metrics, self.intake.due.probe)
+        self._seen = seen
+
+    def _held_back(self, group: Group, alert: Upstream, now: datetime) -> bool:
+        if alert.held:
+            return True
+        _, routes = self._files.get(group.url, ("", None))
+        return routes is not None and routes.holds_back(group.receiver, group.labels, alert.labels, now)
+
+    async def _late(
+        self, alerts: Sequence[Upstream], grace: timedelta, seen: dict[str, datetime], now: datetime
+    ) -> list[Upstream]:
+        owners = await self.incidents.owners([alert.fingerprint for alert in alerts])
+        late = []
+        for alert in alerts:
+            since = max(alert.starts_at, self._held.get(alert.fingerprint, alert.starts_at))
+            if owners[alert.fingerprint] or now - since < grace:
+                continue
+            first = self._seen.get(alert.fingerprint)
+            seen[alert.fingerprint] = first or now
+            if first is not None and first < now:
+                late.append(alert)
+        return late
+
+    async def _read(self, files: Mapping[str, str]) -> None:
+        known, self._files = self._files, {}
+        for url, text in files.items():
+            if url in known and known[url][0] == text:
+                self._files[url] = known[url]
+                continue
+            try:
+                routes = await asyncio.to_thread(muted_routes, text)
+            except ConfigError as error:
+                # Alertmanager has accepted it, so the mistake is here: what it may hold back is taken as free.
+                log.warning("alertmanager_intervals_unread", detail=str(error)[:200])
+                routes = None
+            self._files[url] = text, routes
+            for wrong in routes.unread if routes else ():
+                log.warning("alertmanager_intervals_unread", detail=f"{wrong}; its routes count as muted")
+
+    async def _open(self, group: Group, late: Sequence[Upstream], now: datetime) -> None:
+        answer = await self.intake.accept(_notification(group, late), now)
+        log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
+
+
+def _notification(group: Group, alerts: Iterable[Upstream]) -> Notification:
+    made = [
+        Alert(
+            status=AlertStatus.FIRING,
+            labels=dict(alert.labels),
+            annotations=dict(alert.annotations),
+            starts_at=alert.starts_at,
+            generator_url=alert.generator_url,
+            fingerprint=alert.fingerprint,
+        )
+        for alert in alerts
+    ]
+    first = made[0].labels
+    common = {n: v for n, v in first.items() if all(alert.labels.get(n) == v for alert in made)}
+    return Notification(
+        version="4",
+        group_key=f"{SENDER}:{group.receiver}:{sorted(group.labels.items())}",
+        receiver=group.receiver,
+        status=AlertStatus.FIRING,
+        alerts=tuple(made),
+        group_labels=dict(group.labels),
+        common_labels=common,
+    )

@@ -1,0 +1,119 @@
+"""The timer of the dead man's switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.alerts.watchdog import calls, ends, heard, key_of, settled, silent
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.metrics import Metrics
+from receiver.model.base import from_ms, to_ms
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.event_metrics import count_events
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.supervision import survived
+from receiver.store.due.due_set import Due
+from receiver.store.incidents.commit_request import Stale, new_uid
+from receiver.store.incidents.incident_store import Incidents
+
+NAME = "watchdog"
+LOOK = timedelta(seconds=10)
+"""How often it is looked whether the alert has come back."""
+
+log = structlog.get_logger("receiver.watchdog")
+
+
+class Watchdog:
+    """It is armed by the first notification of the Watchdog alert (`ingest.watchdog`)."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        due: Due,
+        intake: Intake,
+        metrics: Metrics,
+        able_since: Callable[[], datetime],
+    ) -> None:
+        """`able_since`: since when this replica could hear of anything: its own absence is nobody's silence."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.intake = intake
+        self.metrics = metrics
+        self.able_since = able_since
+
+    async def look(self, now: datetime) -> datetime | None:
+        """Open or resolve what is to be, and return when to look again; None when nothing is watched."""
+        setting = self.setting()
+        lasts = await self._lasts(setting)
+        if setting.silent_after is None or not lasts:
+            return None
+        self.metrics.watchdog.set(min(lasts.values()).timestamp())
+        after = setting.silent_after
+        found = [await self._one(name, last, setting, after, now) for name, last in sorted(lasts.items())]
+        # The metric tells of the one that was not heard of for longest: it is to follow.
+        return min((*found, now + LOOK) if setting.watchdogs_by else found)
+
+    async def _lasts(self, setting: Setting) -> dict[str, datetime]:
+        if setting.watchdogs_by:
+            return {
+                name: from_ms(ms) for name, ms in (await self.intake.watchdogs.lasts_ms(setting.watchdogs_by)).items()
+            }
+        last_ms = await self.intake.watchdogs.last_ms()
+        return {} if last_ms is None else {"": from_ms(last_ms)}
+
+    async def _one(self, name: str, last: datetime, setting: Setting, after: timedelta, now: datetime) -> datetime:
+        again = now + LOOK
+
+        async def look() -> None:
+            nonlocal again
+            again = await self._look(name, last, setting, after, now)
+
+        # One that cannot be looked at keeps the silence of no other from being heard.
+        await survived(NAME, look, self.metrics, self.due.probe)
+        return again
+
+    async def _look(
+        self, name: str, last: datetime, setting: Setting, silent_after: timedelta, now: datetime
+    ) -> datetime:
+        key = key_of(name)
+        known = await self.incidents.known(key, key, [])
+        incident = known.incident
+        is_open = incident is not None and not incident.state.over
+        silent_at = max(last, self.able_since()) + silent_after
+        if now < silent_at:
+            if incident is not None and ends(incident, name) and last > incident.opened_at:
+                draft = heard(incident, setting.policy, now)
+                await self._commit(Verdict(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now)
+                log.info("watchdog_heard", incident=incident.id, name=name)
+                return silent_at
+            return min(silent_at, now + LOOK) if is_open else silent_at
+        if name and settled(incident, last):
+            await self.intake.watchdogs.forget(setting.watchdogs_by, name)
+            log.warning("watchdog_forgotten", name=name)
+        elif not is_open and calls(incident, last, now):
+            verdict = silent(new_uid(), name, last, setting.silence_is, setting.policy, known.pointer, now)
+            await self._commit(verdict, now, turn=(key, known.turn))
+            log.error("watchdog_silent", last=last.isoformat(), name=name)
+        return now + LOOK
+
+    async def beaten(self, now: datetime) -> None:
+        """The alert was heard of: arm the timer, or end what its silence has opened."""
+        setting = self.setting()
+        if setting.silent_after is None:
+            return
+        await self.due.seed(f"sys {NAME}", to_ms(now + setting.silent_after))
+
+    async def _commit(self, verdict: Verdict, now: datetime, turn: tuple[str, int] | None = None) -> None:
+        try:
+            done = await self.intake.commit(verdict, self.setting(), now, turn=turn)
+        except Stale:
+            return  # another replica was faster, or somebody works on it: looked at again
+        if done.incident is not None:
+            if verdict.outcome is Outcome.OPENED:
+                self.metrics.opening(done.incident.severity, None)
+            count_events(self.metrics, done.incident, verdict.events)

@@ -1,0 +1,1 @@
+"""Recent changes and runbooks, read from GitHub and the wiki."""

@@ -1,0 +1,111 @@
+"""What was changed before an incident: GitHub is asked once for each, and what it says is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.context.recent_changes import changes_due, on_changes, on_silence
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.timers import CHANGES
+from receiver.metrics import Metrics
+from receiver.model.base import to_ms
+from receiver.model.incident.recent_changes import Change
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.sources.github import GitHub
+from receiver.sources.http_client import Asking, SourceError
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+FRESH = timedelta(seconds=60)
+"""How long an answer about a repository is used again."""
+AGAIN = timedelta(seconds=60)
+FAILED = timedelta(seconds=30)
+"""How long a failure counts for every incident that asks the same."""
+AT_ONCE = 4
+"""Repositories that are asked at once."""
+SOON = timedelta(seconds=2)
+"""When an incident is looked at again whose repository is being asked, or has to wait for others."""
+PATIENCE = timedelta(minutes=5)
+"""After so long without an answer it is said that nobody knows."""
+
+log = structlog.get_logger("receiver.changes")
+
+
+class RecentChanges:
+    """The timer of incidents whose service has a repository (`links.github`)."""
+
+    def __init__(
+        self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking, metrics: Metrics
+    ) -> None:
+        """Nothing is known yet."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.asking = asking
+        self.metrics = metrics
+        self._known: dict[str, tuple[datetime, Sequence[Change]]] = {}
+        self._failed: dict[str, tuple[datetime, SourceError]] = {}
+        self._asked: set[str] = set()
+        """Repositories that are being asked. Nobody waits for one: a slow GitHub would gather an incident a task."""
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
+
+        Raises StoreAway.
+        """
+        member, setting = f"{uid} {CHANGES}", self.setting()
+        incident = await self.incidents.incident(uid)
+        if incident is None or setting.github is None or changes_due(incident, setting.policy) is None:
+            await self.intake.due.drop_timer(member)
+            return
+        repository = setting.policy.repositories[incident.service or ""]
+        if not self._answered(repository, now) and (repository in self._asked or len(self._asked) >= AT_ONCE):
+            await self.intake.due.later(member, to_ms(now + SOON))
+            return
+        try:
+            found = await self._ask(repository, setting, now)
+            draft = on_changes(incident, repository, found, setting.policy, now)
+        except SourceError as error:
+            self.metrics.loop_errors.labels(CHANGES).inc()
+            log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
+            if now - incident.opened_at < PATIENCE:
+                await self.intake.due.later(member, to_ms(now + AGAIN))
+                return
+            draft = on_silence(incident, repository, str(error), setting.policy, now)
+        verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+        try:
+            await self.intake.commit(verdict, setting, now)
+        except Stale:
+            return  # somebody changed it: asked again when the lease has passed, from what is known
+
+    def _answered(self, repository: str, now: datetime) -> bool:
+        """Return whether there is an answer or a failure that still counts."""
+        known, failed = self._known.get(repository), self._failed.get(repository)
+        if known is not None and abs(now - known[0]) < FRESH:
+            return True
+        return failed is not None and abs(now - failed[0]) < FAILED
+
+    async def _ask(self, repository: str, setting: Setting, now: datetime) -> Sequence[Change]:
+        """Return what changed, from memory where it is fresh. Raises SourceError."""
+        known, failed = self._known.get(repository), self._failed.get(repository)
+        if known is not None and abs(now - known[0]) < FRESH:
+            return known[1]
+        if failed is not None and abs(now - failed[0]) < FAILED:
+            raise SourceError(failed[1].reason, str(failed[1]))
+        assert setting.github is not None  # noqa: S101  (look has seen to it)
+        url, token = setting.github
+        self._asked.add(repository)
+        try:
+            found = await GitHub(self.asking, url, token.get_secret_value()).changes(repository)
+        except SourceError as error:
+            self._failed[repository] = (now, error)
+            raise
+        finally:
+            self._asked.discard(repository)
+        self._failed.pop(repository, None)
+        self._known[repository] = (now, found)
+        return found

@@ -1,0 +1,52 @@
+"""The runbooks of a wiki, read now and then and kept in memory: no page waits for a wiki."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from receiver.channels.base import DeliveryError
+from receiver.clock import Clock
+from receiver.metrics import Metrics
+from receiver.model.incident.runbook import Guide
+from receiver.pipeline.active_config import Setting
+
+NAME = "runbooks"
+EVERY = 300.0
+"""Seconds between two readings."""
+
+log = structlog.get_logger("receiver.runbooks")
+
+
+class Guidance:
+    """What one replica knows of the runbooks (`links.runbooks`)."""
+
+    def __init__(self, setting: Callable[[], Setting], clock: Clock, metrics: Metrics) -> None:
+        """Nothing is known before the first reading."""
+        self.setting = setting
+        self.clock = clock
+        self.metrics = metrics
+        self.known: tuple[Guide, ...] = ()
+        self._of: tuple[str, str] | None = None
+
+    async def look(self) -> None:
+        """Read them; where the wiki does not answer, what was known stays."""
+        wanted = self.setting().runbooks
+        if wanted != self._of:
+            self._of, self.known = wanted, ()
+        channel = self.setting().channels.get(wanted[0]) if wanted else None
+        if wanted is None or channel is None:
+            return
+        try:
+            self.known = tuple(await channel.guides(wanted[1], self.clock.now()))
+        except DeliveryError as error:
+            self.metrics.loop_errors.labels(NAME).inc()
+            log.warning("runbooks_not_read", channel=wanted[0], reason=error.reason, detail=error.detail)
+
+    async def run(self) -> None:
+        """Read them every five minutes, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)

@@ -1,0 +1,1 @@
+"""Rows out: sending, retries, circuit breakers, dead letters."""

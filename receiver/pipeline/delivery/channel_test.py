@@ -1,0 +1,183 @@
+"""A test through one channel, on somebody's word: what the vendor answers is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from receiver.channels.base import Channel, DeliveryError
+from receiver.incident.log.command_errors import Impossible
+from receiver.incident.name_lookup import MOST, known
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.incident.event import Actor, Destination
+from receiver.model.incident.incident import Page
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.delivery.delivery_attempts import OK, Deliver
+from receiver.store.client.connection import StoreAway
+
+HINTS = {
+    "auth": "the credential is wrong, or lacks a right: look at it in the configuration",
+    "timeout": "nobody answered in time: is the address right, and may this service reach it?",
+    "connection": "there is no connection: is the address right, and may this service reach it?",
+    "client_error": "the vendor refuses the request: look at the address, the channel's name and its rights",
+    "rate_limited": "the vendor asks for patience: try again later",
+    "server_error": "the vendor is in trouble: try again later",
+    "bad_answer": "something else than the vendor answers there: look at the address",
+    "redirect": "the address leads elsewhere: write the address that it leads to",
+    "refused": "it was not sent: look at the address",
+}
+
+ME = "me"
+"""Whoever asks; where one person alone is reached by a channel, that one is meant."""
+
+log = structlog.get_logger("receiver.channel")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How a test went."""
+
+    channel: str
+    outcome: str
+    """`ok`, or why not."""
+    detail: str
+    ref: str | None = None
+
+
+class Trying:
+    """Sends tests, and tells how channels do."""
+
+    def __init__(self, setting: Callable[[], Setting], deliver: Deliver, off: Callable[[], dict[str, str]]) -> None:
+        """`off` says which channels are off, and why."""
+        self.setting = setting
+        self.deliver = deliver
+        self.off = off
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Return every channel: its kind, what it is for, whether it is on, and whether it is given a rest."""
+        rows = []
+        for name, channel in sorted(self.setting().channels.items()):
+            flags = ("paging", "informs", "tickets", "publishes", "personal")
+            uses = [flag for flag in flags if getattr(channel, flag)]
+            resting = self.deliver.circuits.get(name, OK).open
+            rows.append({"name": name, "kind": channel.kind, "uses": uses, "on": True, "why": None, "resting": resting})
+        rows += [
+            {"name": name, "kind": None, "uses": [], "on": False, "why": why, "resting": False}
+            for name, why in sorted(self.off().items())
+        ]
+        return rows
+
+    async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> Tried:
+        """Send a message that says that it is a test; by a pager ring `person`, and end that at once.
+
+        Where a message would leave something that stays (a ticket, a page, what the public reads) the vendor is asked
+        something instead, with the same address and credential.
+
+        Raises Impossible with what would be right.
+        """
+        setting = self.setting()
+        if name in self.off():
+            raise Impossible(f"channel {name} is off: {self.off()[name]}")
+        channel = setting.channels[known(name, setting.channels, "channel")]
+        person, address = self._reached(channel, person, setting)
+        text = f"Test message, sent by {actor.name} at {rfc3339(now)}: nothing has happened."
+        try:
+            receipt = await self._send(channel, address, text, person, now, setting)
+        except DeliveryError as error:
+            hint = HINTS.get(error.reason, "")
+            log.warning("channel_test", channel=channel.name, outcome=error.reason)
+            return Tried(channel.name, error.reason, f"{error.detail}{f' ({hint})' if hint else ''}")
+        log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
+        taken = "the vendor has taken it" if _speaks(channel) else "the vendor answers; a test leaves nothing there"
+        return Tried(channel.name, "ok", receipt.warning or taken, receipt.ref)
+
+    def _reached(self, channel: Channel[Any], person: str | None, setting: Setting) -> tuple[str | None, str]:
+        # Whom, and where.
+        if channel.informs or not _speaks(channel):
+            return person, channel.address()
+        people = setting.policy.directory.people
+        reached = {key: at for key, card in people.items() if (at := card.address(channel.name, channel.kind))}
+        if person is None:
+            raise Impossible(f"{channel.name} reaches people: say whom (write to: {_any(reached)})")
+        if person == ME and ME not in people and len(reached) == 1:
+            return next(iter(reached.items()))
+        key = known(person, people, "person")
+        if key not in reached:
+            raise Impossible(f"{people[key].name} has no address on {channel.name} (write to: {_any(reached)})")
+        return key, reached[key]
+
+    async def _send(
+        self, channel: Channel[Any], address: str, text: str, person: str | None, now: datetime, setting: Setting
+    ) -> Receipt:
+        key = f"{setting.policy.namespace}/test/{channel.name}/{to_ms(now)}"
+        if channel.informs or channel.personal:
+            return await channel.send(Notice(key=key, action=Action.TELL, address=address, text=text, now=now))
+        if not _speaks(channel):
+            return await channel.ask(Notice(key=key, action=Action.TELL, address=address, text=text, now=now))
+        page = Page(
+            key=key, channel=channel.name, person=(person or "").removeprefix("@"), contact="test", address=address,
+            step="test", ring=1, at=now,
+        )  # fmt: skip
+        begin = Notice(key=key, action=Action.TRIGGER, address=address, text=text, page=page, now=now)
+        try:
+            receipt = await channel.send(begin)
+        except DeliveryError as error:
+            if error.ambiguous:
+                await self._end(channel, begin, page, now)  # it may ring, although nobody has said so
+            raise
+        warning = await self._end(channel, begin, page, now)
+        return receipt if warning is None else receipt.model_copy(update={"warning": warning})
+
+    async def _end(self, channel: Channel[Any], begin: Notice, page: Page, now: datetime) -> str | None:
+        # Nobody is to be woken by a test that goes on: what cannot be ended now is ended later, as any page is.
+        try:
+            await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
+        except DeliveryError as error:
+            why = f"it rings, and could not be ended ({error.reason})"
+        else:
+            return None
+        memory = {"page": page.model_dump(mode="json"), "action": Action.RESOLVE}
+        to = Destination(channel=channel.name, address=page.key, paging=True)
+        try:
+            await self.deliver.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
+        except StoreAway:
+            return f"{why}: end {page.key} there by hand"
+        return f"{why}: that is tried again until it is"
+
+
+async def send_alone(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
+    """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
+
+    A page begins and ends at once, so that nobody is called twice.
+    """
+    key = f"test/{channel.name}/{to_ms(now)}"
+    text = "Test page of receiver: nothing has happened."
+    notice = Notice(key=key, action=Action.TELL, address=address, text=text, now=now)
+    try:
+        if not channel.paging:
+            await channel.send(notice)
+            return None
+        page = Page(
+            key=key, channel=channel.name, person=person, contact="test", address=address, step="test", ring=1, at=now
+        )
+        begin = notice.model_copy(update={"action": Action.TRIGGER, "page": page})
+        await channel.send(begin)
+        await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
+    except DeliveryError as error:
+        hint = HINTS.get(error.reason, "")
+        return f"{error.detail}{f' ({hint})' if hint else ''}"
+    return None
+
+
+def _any(people: Iterable[str]) -> str:
+    named = sorted(people)[:MOST]
+    return " or ".join(named) if named else "a key of people"
+
+
+def _speaks(channel: Channel[Any]) -> bool:
+    return channel.informs or channel.paging or channel.personal

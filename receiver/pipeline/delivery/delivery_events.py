@@ -1,0 +1,140 @@
+"""What happens beside a delivery and belongs into the log: a page refused for good, a second road."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from receiver.clock import Clock
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.paging.escalation import BACKUP
+from receiver.incident.paging.fallback_channels import detour, roads
+from receiver.incident.paging.page_responders import ring_people
+from receiver.incident.paging.recipients import Asked, backup_of
+from receiver.metrics import Metrics
+from receiver.model.base import to_ms
+from receiver.model.delivery.notice import Action, Notice
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident, Page
+from receiver.model.severity import Severity
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.event_metrics import count_events
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.outbox.notices import page_action
+from receiver.store.client.connection import Contended
+from receiver.store.due.due_set import Claimed, Due
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+TRIES = 12
+"""Decisions made anew when others commit first."""
+ACTOR = Actor(kind=ActorKind.TIMER, name="delivery")
+
+log = structlog.get_logger("receiver.delivery")
+
+
+class Beside:
+    """Writes it, however often others commit first."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        due: Due,
+        clock: Clock,
+        metrics: Metrics,
+        intake: Callable[[], Intake],
+    ) -> None:
+        """Commits go through the intake's `commit`, as everything does."""
+        self.setting = setting
+        self.incidents = incidents
+        self.due = due
+        self.clock = clock
+        self.metrics = metrics
+        self.intake = intake
+
+    async def failed(self, row: Claimed, incident: Incident, reason: str) -> None:
+        """A page was refused for good: call its person by the second road, and page the contact's backup.
+
+        Raises StoreAway.
+        """
+        key = row.to.address
+
+        def write(draft: Draft, setting: Setting) -> None:
+            page = _page(draft.incident, key)
+            said = any(event.kind is Kind.PAGE_FAILED for event in draft.events)
+            if page is None or page.ring != draft.incident.ring or said or not _calls(page, draft.incident):
+                return
+            text = f"the page to {page.person} was refused for good ({reason})"
+            whom = {"person": page.person, "contact": page.contact}
+            draft.add(Kind.PAGE_FAILED, reason, text, whom, setting.policy.informs)
+            if key not in draft.incident.detoured:
+                detour(draft, setting.policy, page, reason)
+            backup = backup_of(setting.policy, page.contact, draft.now)
+            if backup:
+                ring_people(draft, setting.policy, [Asked(page.contact, backup)], BACKUP)
+
+        await self._commit(incident, write)
+
+    async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
+        """A page is not through: its person is called by the second road, once for each page. Raises StoreAway."""
+        page = notice.page
+        if page is None:
+            return
+        if incident is None:
+            await self._stray(page, notice.text, reason)
+            return
+
+        def write(draft: Draft, setting: Setting) -> None:
+            ours = _page(draft.incident, page.key)
+            if ours is None or page.key in draft.incident.detoured:
+                return
+            called_for = ours.called_for(draft.incident.called)
+            if called_for and page_action(ours, draft.incident) is Action.TRIGGER:
+                detour(draft, setting.policy, ours, reason)
+
+        await self._commit(incident, write)
+
+    async def _stray(self, page: Page, text: str, reason: str) -> None:
+        # A page outside any incident is as urgent as whoever asked for it says: the worst severity's road counts.
+        said = f"{page.channel} cannot be reached ({reason.replace('_', ' ')}): a page to {page.person}: {text}"
+        memory = {"text": said, "mentions": [page.person]}
+        found = roads(self.setting().policy, Severity.SEV1, page.person)
+        rows = [(f"- {to.channel} detour {page.key} {to.address}"[:300], to.channel, to, memory) for to in found]
+        if rows:
+            await self.due.owe(rows, to_ms(self.clock.now()), f"detour {page.key}")
+
+    async def _commit(self, incident: Incident, write: Callable[[Draft, Setting], None]) -> None:
+        for _ in range(TRIES):
+            fresh = await self.incidents.incident(incident.uid)
+            if fresh is None:
+                return
+            setting = self.setting()
+            draft = Draft(fresh, ACTOR, self.clock.now())
+            write(draft, setting)
+            if not draft.events:
+                return
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            with suppress(Stale):
+                done = await self.intake().commit(verdict, setting, self.clock.now())
+                if done.incident is not None:
+                    count_events(self.metrics, done.incident, draft.events)
+                    kind, reason = draft.events[0].kind, draft.events[0].reason
+                    log.warning("incident", incident=done.incident.id, outcome=kind, reason=reason)
+                return
+        raise Contended("others were faster each time")
+
+
+def _page(incident: Incident, key: str) -> Page | None:
+    return next((page for page in incident.pages if page.key == key), None)
+
+
+def _calls(page: Page, incident: Incident) -> bool:
+    # Answered meanwhile nobody else is called; but what reached nobody calls again once the severity has risen.
+    if not page.called_for(incident.called):
+        return False
+    raised = 0 if page.key in incident.detoured else incident.raised
+    return page_action(page.model_copy(update={"seq": max(page.seq, raised)}), incident) is Action.TRIGGER

@@ -1,0 +1,64 @@
+"""A pager that refuses a key: the operators hear of it at once on another channel, and `/healthz` says so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from receiver.model.base import to_ms
+from receiver.model.delivery.notice import Notice
+from receiver.model.incident.event import Destination
+from receiver.pipeline.active_config import Setting
+from receiver.store.due.due_set import Due
+
+REASON = "auth"
+"""The reason of a delivery error that says that the credential was refused (401, 403, and 404 of a pager)."""
+AGAIN = timedelta(hours=6)
+"""Between two messages about one key, whichever replica notices."""
+
+log = structlog.get_logger("receiver.delivery")
+
+
+class RefusedKeys:
+    """The keys that a pager refused at the last attempt of this replica."""
+
+    def __init__(self, setting: Callable[[], Setting], due: Due) -> None:
+        """Keep nothing but a hash of each key."""
+        self.setting = setting
+        self.due = due
+        self._refused: dict[str, set[str]] = {}
+
+    def channels(self) -> list[str]:
+        """Return the names of the channels of which some key is refused, sorted."""
+        return sorted(name for name, keys in self._refused.items() if keys)
+
+    def accepted(self, channel: str, notice: Notice) -> None:
+        """Forget that the key of `notice` was refused."""
+        self._refused.get(channel, set()).discard(_hash(notice))
+
+    async def refused(self, channel: str, notice: Notice, detail: str, now: datetime) -> None:
+        """Report that `channel` has refused the key of `notice`: at once, then every six hours. Raises StoreAway."""
+        key = _hash(notice)
+        self._refused.setdefault(channel, set()).add(key)
+        person = notice.page.person if notice.page else "somebody"
+        text = (
+            f"{channel} refuses the key of {person} ({detail}): no page to {person} gets through. Correct the address "
+            f"of {person} for {channel} in `people`, and reload; until then pages take the second road."
+        )
+        once = f"refused {channel} {key} {to_ms(now) // round(AGAIN.total_seconds() * 1000)}"
+        rows: list[tuple[str, str, Destination, dict[str, Any]]] = [
+            (f"- {to.channel} {once}", to.channel, to, {"text": text}) for to in self._others(channel)
+        ]
+        if rows and await self.due.owe(rows, to_ms(now), once):
+            log.error("pager_key_refused", channel=channel, person=person, detail=detail)
+
+    def _others(self, channel: str) -> list[Destination]:
+        return [to for to in self.setting().policy.informs if to.channel != channel]
+
+
+def _hash(notice: Notice) -> str:
+    return hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,0 +1,129 @@
+"""What came in is kept, off the webhook's way, so that new rules can be tried on what really happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from receiver.model.alert.alert import Notification, receiver_as_sent
+from receiver.model.base import rfc3339, to_ms
+from receiver.pipeline.active_config import Setting
+from receiver.store.client.connection import StoreAway
+from receiver.store.notification_history import HistoryList, packed
+
+EVERY = 5.0
+"""Seconds between two writes: a crash may lose what came in since from the history, and from nowhere else."""
+MOST_WAITING = 20_000
+"""Alerts that wait for the next write at most; what comes in beyond that is not kept, and that is said."""
+BATCH = 2_000
+"""Alerts of a batch, more or less."""
+
+log = structlog.get_logger("receiver.history")
+Came = tuple[datetime, Notification]
+
+
+class History:
+    """What one replica took, on its way to the store."""
+
+    def __init__(self, setting: Callable[[], Setting], store: HistoryList) -> None:
+        """Nothing is written before `flush`."""
+        self.setting = setting
+        self.store = store
+        self._waiting: list[Came] = []
+        self._alerts = 0
+        self._lost = 0
+        self._writing = asyncio.Lock()
+
+    def keep(self, notification: Notification, now: datetime) -> None:
+        """Keep a notification that was taken; a repetition of what is known is not given here."""
+        if self.setting().history is None:
+            return
+        if self._alerts + len(notification.alerts) > MOST_WAITING:
+            self._lost += 1
+            return
+        self._alerts += len(notification.alerts)
+        self._waiting.append((now, notification))
+
+    async def flush(self) -> None:
+        """Write what waits; where the store is away, or this is ended in the middle, it goes on waiting.
+
+        A notification that cannot be written at all is dropped with a line in the log: the others do not wait for it.
+        """
+        async with self._writing:
+            limits, waiting = self.setting().history, list(self._waiting)
+            if self._lost:
+                log.warning("history_incomplete", notifications=self._lost)
+                self._lost = 0
+            if limits is not None and waiting:
+                keep, most = limits
+                # Ten thousand alerts take a while to write down: other requests are answered meanwhile.
+                batches, unwritable = await asyncio.to_thread(_batches, waiting)
+                for group, why in unwritable:
+                    log.error("history_row_dropped", group=group[:200], reason=why)
+                try:
+                    await self.store.keep(batches, to_ms(waiting[-1][0]), round(keep.total_seconds() * 1000), most)
+                except StoreAway as away:
+                    log.debug("history_waits", reason=str(away))
+                    return
+            # What came in meanwhile stands behind it.
+            del self._waiting[: len(waiting)]
+            self._alerts -= sum(len(notification.alerts) for _, notification in waiting)
+
+    async def page(self, since: datetime | None, after: str) -> tuple[list[dict[str, Any]], str | None]:
+        """Return what was kept since a time, or after a place, oldest first, and where the next page begins.
+
+        Each with `at`, when it came, and `notification`, as Alertmanager writes it. Raises StoreAway.
+        """
+        if not after:
+            await self.flush()
+        batches, more = await self.store.read(to_ms(since) if since else 0, after)
+        found = await asyncio.to_thread(lambda: [one for batch in batches for one in _lines(batch.lines)])
+        edge = rfc3339(since) if since else ""
+        # A batch stands where its last notification came: its first ones may be older.
+        return [one for one in found if one["at"] >= edge], batches[-1].place if more else None
+
+    async def run(self) -> None:
+        """Write every 5 s, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.flush()
+
+
+def written(notification: Notification) -> dict[str, Any]:
+    """Return a notification as Alertmanager writes it: parsed again, it is the same."""
+    made = notification.model_dump(mode="json", by_alias=True)
+    made["receiver"] = receiver_as_sent(notification.receiver)
+    for alert in made["alerts"]:
+        alert["generatorURL"] = alert.pop("generator_url")
+    return made
+
+
+def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:
+    """Return the batches, and group and reason of each notification that cannot be written as JSON."""
+    made: list[tuple[int, str]] = []
+    unwritable: list[tuple[str, str]] = []
+    lines: list[bytes] = []
+    alerts = 0
+    for at, notification in waiting:
+        try:
+            line = orjson.dumps({"at": rfc3339(at), "notification": written(notification)})
+        except (TypeError, ValueError, RecursionError) as error:
+            unwritable.append((notification.group_key, type(error).__name__))
+            continue
+        lines.append(line)
+        alerts += max(1, len(notification.alerts))
+        if alerts >= BATCH:
+            made.append((to_ms(at), packed(lines)))
+            lines, alerts = [], 0
+    if lines:
+        made.append((to_ms(waiting[-1][0]), packed(lines)))
+    return made, unwritable
+
+
+def _lines(text: bytes) -> Iterator[dict[str, Any]]:
+    return (orjson.loads(line) for line in text.split(b"\n") if line)

@@ -1,0 +1,205 @@
+"""A notification as parts: one for each correlation key, with the decisions of the rules. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from receiver.incident.log.notification_outcome import Part
+from receiver.incident.service_name import service_of
+from receiver.incident.store_outage.emergency_pages import PAGED
+from receiver.model.alert.alert import Alert, Notification
+from receiver.model.alert.severity_unknowns import Unsure
+from receiver.model.severity import Decision, Severity
+from receiver.pipeline.active_config import Setting
+from receiver.triage.correlation import GROUP, digest, split
+from receiver.triage.heartbeat_alerts import is_no_alarm
+from receiver.triage.rules.rule_set import Answers, Unknown
+from receiver.triage.safe_text import quoted
+
+NAME = 200
+"""Characters of the name that labels give a Watchdog."""
+
+
+def living(notification: Notification, setting: Setting) -> tuple[list[Alert], frozenset[str]]:
+    """Return the alerts of a notification that may open an incident, and the names of the heartbeats in it.
+
+    A name is made of the labels that tell one from another; without such labels it is empty.
+    """
+    alive, beating = [], []
+    for alert in notification.alerts:
+        labels = alert.labels
+        if setting.beats(labels):
+            if alert.firing:
+                beating.append(labels)
+        elif not is_no_alarm(labels):
+            alive.append(alert)
+    return alive, frozenset(_called(labels, setting.watchdogs_by) for labels in beating)
+
+
+def _called(labels: Mapping[str, str], by: Sequence[str]) -> str:
+    return " ".join(f"{name}={quoted(labels.get(name, ''))}" for name in by)[:NAME]
+
+
+def judged(notification: Notification, setting: Setting) -> list[Part]:
+    """Return the parts of a notification without its heartbeats."""
+    alive, _ = living(notification, setting)
+    return parts_of(notification, alive, setting) if alive else []
+
+
+def may_page(notification: Notification, setting: Setting) -> tuple[bool, Severity | None]:
+    """Return whether a notification has to do with pages, and the worst severity of its firing alerts.
+
+    It has when an alert is a SEV-1 or SEV-2 by the rules, or a heartbeat: one that is kept out for long pages, too.
+    """
+    alive, beating = living(notification, setting)
+    firing = [alert for alert in alive if alert.firing]
+    worst = min(
+        (one.severity for one in setting.rules.decide(firing, partial=notification.truncated > 0)),
+        key=lambda one: one.rank,
+        default=None,
+    )
+    return bool(beating) or worst in PAGED, worst
+
+
+def parts_of(
+    notification: Notification,
+    alerts: Sequence[Alert],
+    setting: Setting,
+    *,
+    released: bool = False,
+    asked: Mapping[str, Answers] | None = None,
+    heard_since: datetime | None = None,
+    members: Mapping[str, Sequence[Alert]] | None = None,
+) -> list[Part]:
+    """Return the parts of a notification, one for each correlation key, with the rules' decisions.
+
+    `members`: the alerts by correlation key, where they are known.
+    """
+    if members is None:
+        members = split(notification, setting.correlate_by, alerts)
+    firing = [alert for alert in alerts if alert.firing]
+    examined = setting.rules.examine(firing, asked, partial=notification.truncated > 0)
+    decided = {a.fingerprint: one for a, one in zip(firing, examined, strict=True)}
+    return [
+        Part(
+            key=key,
+            group=group_of(notification, key),
+            receiver=notification.receiver,
+            truncated=notification.truncated,
+            alerts=own,
+            decisions={a.fingerprint: decided[a.fingerprint].decision for a in own if a.firing},
+            unknowns=[u for a in own if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
+            labels=notification.common_labels,
+            annotations=notification.common_annotations,
+            released=released,
+            heard_since=heard_since,
+            apart=_apart(notification, own, setting),
+        )
+        for key, own in members.items()
+    ]
+
+
+def _apart(notification: Notification, members: Sequence[Alert], setting: Setting) -> dict[str, str]:
+    grouped = notification.group_labels if GROUP in setting.correlate_by else {}
+    return grouped | {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
+
+
+def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -> list[Part]:
+    """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any.
+
+    `shared`: those of them that the rest is told of as well.
+    """
+    made: list[Part] = []
+    for key in (*dict.fromkeys(away.values()), part.key):
+        kept = shared if key == part.key else ()
+        alerts = [a for a in part.alerts if away.get(a.fingerprint, part.key) == key or a.fingerprint in kept]
+        if not alerts:
+            continue
+        names = {alert.fingerprint for alert in alerts}
+        group = part.group if key == part.key else hashlib.sha256(f"{part.group} {key}".encode()).hexdigest()[:32]
+        decisions = {name: one for name, one in part.decisions.items() if name in names}
+        # What the rules could not use is told once, however many parts there are.
+        unknowns = () if made else part.unknowns
+        made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions, unknowns=unknowns))
+    return made
+
+
+def released(group: str, text: str, setting: Setting) -> Part:
+    """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
+    held = orjson.loads(text)
+    alerts = held_alerts(text)
+    decisions: dict[str, Decision] = dict(
+        zip((a.fingerprint for a in alerts), setting.rules.decide(alerts, partial=held["truncated"] > 0), strict=True)
+    )
+    return Part(
+        key=held["key"],
+        group=group,
+        receiver=held["receiver"],
+        truncated=held["truncated"],
+        alerts=alerts,
+        decisions=decisions,
+        labels=held["labels"],
+        annotations=held["annotations"],
+        released=True,
+        apart=held.get("apart", {}),
+    )
+
+
+def held_alerts(text: str) -> list[Alert]:
+    """Return the alerts of what is held; those that only a later version can read are left out."""
+    found: list[Alert] = []
+    held: Any = None
+    with suppress(ValueError):
+        held = orjson.loads(text)
+    listed = held.get("alerts") if isinstance(held, dict) else None
+    for item in listed if isinstance(listed, list) else ():
+        with suppress(ValueError):
+            found.append(Alert.model_validate(item))
+    return found
+
+
+def held_text(part: Part, alerts: Sequence[Alert]) -> str:
+    """Return what is kept of `alerts` of a part until they may be told; `released` reads it."""
+    return orjson.dumps(
+        {
+            "key": part.key,
+            "receiver": part.receiver,
+            "truncated": part.truncated,
+            "labels": dict(part.labels),
+            "annotations": dict(part.annotations),
+            "apart": dict(part.apart),
+            "alerts": [alert.model_dump(mode="json") for alert in alerts],
+        }
+    ).decode()
+
+
+def digest_of(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:
+    """Return the digest by which a repetition of `alerts` under the same rules is known."""
+    rules = setting.rules
+    return digest(alerts, truncated=notification.truncated > 0, rules_hash=rules.hash, values=rules.values_read)
+
+
+def group_of(notification: Notification, key: str) -> str:
+    """Return the name of a notification's group within one correlation key: 32 hexadecimal digits."""
+    text = orjson.dumps([notification.receiver, notification.group_key, key])
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> Sequence[Unsure]:
+    if not unknowns and not setting.components:
+        return ()
+    name, where = alert.labels.get("alertname", ""), alert.generator_url
+    found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
+    service = service_of(alert.labels, ("service",))
+    if service and setting.components:
+        known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
+        if not known:
+            found.append(Unsure(name, "service", f"no component knows the service {quoted(service)}", where))
+    return found

@@ -1,0 +1,67 @@
+"""Incidents that another one was opened for while this version could not read them, once it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.alerts.superseded_incidents import SUPERSEDED, give_way, take_pages
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.model.base import to_ms
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.store.client.store_errors import IncidentUnreadable
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+AGAIN = timedelta(minutes=1)
+"""How long until it is tried again to read one."""
+
+log = structlog.get_logger("receiver.unreadable")
+
+
+class SupersededIncidents:
+    """Until this has looked at one, nobody else reads it: it calls people for what the other one follows."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake) -> None:
+        """Nothing is kept here."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Let `uid` give way to the one that was opened in its place, if both can be read. Raises StoreAway."""
+        member = f"{uid} {SUPERSEDED}"
+        readable = False
+        with suppress(IncidentUnreadable):
+            found = await self.incidents.superseded(uid)
+            heir = await self.incidents.incident(found[1]) if found is not None else None
+            readable = True
+        if not readable:
+            await self.intake.due.later(member, to_ms(now + AGAIN))
+            return
+        if found is None or heir is None or found[0].state.over:
+            await self.incidents.stands(uid)
+            await self.intake.due.drop_timer(member)
+            return
+        incident, setting = found[0], self.setting()
+        taken = take_pages(heir, incident, now)
+        try:
+            if taken.events:
+                verdict = Verdict(Outcome.UPDATED, SUPERSEDED, taken.incident, taken.events)
+                adopted = [(page, True) for page in taken.incident.pages[len(heir.pages) :]]
+                await self.intake.commit(verdict, setting, now, adopted=adopted)
+                heir = taken.incident
+            records = await self.incidents.records(uid)
+            theirs = await self.incidents.records(heir.uid)
+            verdict = give_way(incident, heir, records, theirs, setting.policy, now)
+            if verdict.events:
+                await self.intake.commit(verdict, setting, now)
+        except Stale:
+            return  # it comes back with its lease
+        await self.incidents.stands(uid)
+        await self.intake.due.drop_timer(member)
+        log.info("superseded", incident=incident.id, by=heir.id)

@@ -1,0 +1,83 @@
+"""Commits whose answer did not come: what they have leased to this replica would wait for the end of the lease.
+
+A store that is slow, or whose answer was lost, may have written them. Their sender comes again and is told that it is a
+duplicate, and no other replica may take the pages before the lease has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from receiver.clock import Clock
+from receiver.pipeline.active_config import Setting
+from receiver.store.client.connection import Connection
+
+MOST = 1000
+"""Commits that are asked about; of more, the oldest wait for their lease."""
+
+
+@dataclass(frozen=True)
+class UnheardCommit:
+    """A commit that was sent and not answered."""
+
+    token: str
+    began: float
+    """When it was sent (monotonic)."""
+    uid: str = ""
+    """The uid of its incident."""
+    groups: tuple[str, ...] = ()
+    """The groups whose notification it would have stored."""
+    heard: Callable[[Sequence[Any]], None] = lambda reply: None
+    """Called with the answer of its script once that is known: delivers what it has leased, from what was written."""
+
+
+class UnheardCommits:
+    """The commits of this replica that it does not know the outcome of, by token."""
+
+    def __init__(self, connection: Connection, clock: Clock, setting: Callable[[], Setting]) -> None:
+        """Nothing is in doubt yet."""
+        self.connection = connection
+        self.clock = clock
+        self.setting = setting
+        self._commits: dict[str, UnheardCommit] = {}
+
+    def __len__(self) -> int:
+        """Return how many are to be asked about."""
+        return len(self._commits)
+
+    def __iter__(self) -> Iterator[UnheardCommit]:
+        """Return them, the oldest first."""
+        return iter(list(self._commits.values()))
+
+    def uids(self) -> set[str]:
+        """Return the uids of the incidents that they are of."""
+        return {one.uid for one in self}
+
+    def groups(self) -> set[str]:
+        """Return the groups whose notifications they have stored, if they were written."""
+        return {group for one in self for group in one.groups}
+
+    def add(self, commit: UnheardCommit) -> None:
+        """Note a commit that nothing was heard of."""
+        self._commits[commit.token] = commit
+        if len(self._commits) > MOST:
+            del self._commits[next(iter(self._commits))]
+
+    async def ask(self) -> None:
+        """Ask the store, and tell each commit that was written what its script has answered. Raises StoreAway."""
+        now, lease = self.clock.monotonic(), self.setting().lease.total_seconds()
+        for one in self:
+            if now - one.began >= lease:
+                del self._commits[one.token]
+        asked = list(self)
+        if not asked:
+            return
+        names = [self.connection.keys.named(f"op:{one.token}") for one in asked]
+        for one, text in zip(asked, await self.connection.call("MGET", *names), strict=True):
+            # One that is not there may still be on its way.
+            if text is not None and self._commits.pop(one.token, None) is not None:
+                one.heard(orjson.loads(text))

@@ -1,0 +1,1 @@
+"""Schedules while the service runs: overrides, hand-offs, user groups."""

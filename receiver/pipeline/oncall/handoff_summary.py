@@ -1,0 +1,71 @@
+"""What there is to be handed over, gathered for the checklist of a hand-off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+
+import orjson
+
+from receiver.incident.oncall.handoff_checklist import LOOK_BACK, HandOff, Standing, Upkeep
+from receiver.incident.oncall.shift_preflight import missing
+from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.response_records import ActionItem, ActionStatus
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.review_record_reader import Pasts
+
+OPEN, NEWEST = 500, 500
+"""Incidents that are looked at: the most severe of the open ones, and the newest of all for alerts."""
+LISTED = 100
+"""Incidents whose alerts are counted."""
+
+
+async def standing(
+    cache: IncidentCache,
+    incidents: Incidents,
+    pasts: Pasts,
+    setting: Setting,
+    handing: HandOff,
+    changed: bool | None,
+    now: datetime,
+) -> Standing:
+    """Return what stands open now; drills are left out. Raises StoreAway."""
+    worst = [one.uid for one in islice(cache.worst_first(oldest=True), OPEN)]
+    running = [one for one in await incidents.many(worst) if not one.drill and not one.state.over]
+    newest = [one for one in await incidents.listing(most=NEWEST) if not one.drill]
+    fresh = {one.uid: one for one in (*running, *newest) if _has_news(one, now)}
+    recent: dict[str, list[AlertRecord]] = {}
+    for uid in list(fresh)[:LISTED]:
+        recent[uid] = list((await incidents.records(uid)).values())
+    owed = {(one.label, item.n): item for one in (*running, *newest) for item in one.actions}
+    async for number, kept in pasts.promised():
+        # However old: what somebody has promised is owed until it is done.
+        for row in () if kept["drill"] else kept["actions"]:
+            item = ActionItem.model_validate_json(orjson.dumps(row))
+            owed[number, item.n] = item
+    card = setting.policy.directory.people.get(handing.incoming)
+    return Standing(
+        open=running,
+        recent=recent,
+        promised=[(number, item) for (number, _), item in owed.items() if item.status is ActionStatus.OPEN],
+        upkeep=_upkeep(setting, handing, now),
+        unreachable=missing(card, setting.policy.pagers),
+        changed=changed,
+    )
+
+
+def _has_news(one: Incident, now: datetime) -> bool:
+    return not one.state.over or max(one.opened_at, one.resolved_at or one.opened_at) >= now - LOOK_BACK
+
+
+def _upkeep(setting: Setting, handing: HandOff, now: datetime) -> list[Upkeep]:
+    found = []
+    for window in setting.maintenance:
+        begins = window.next(now)
+        if window.holds(now) is not None:
+            found.append(Upkeep(window.name, None))
+        elif begins is not None and begins < handing.until:
+            found.append(Upkeep(window.name, begins))
+    return sorted(found, key=lambda one: one.begins or now)

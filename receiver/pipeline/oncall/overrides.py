@@ -1,0 +1,135 @@
+"""Duty: overrides, and hand-offs that are accepted, on their way into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from receiver.incident.log.command_errors import Unfit
+from receiver.incident.name_lookup import known
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.incident.event import Actor
+from receiver.model.oncall.schedule_settings import Override
+from receiver.pipeline.oncall.on_call_overview import Accepted, Schedules
+from receiver.pipeline.response.command_handler import Reused
+from receiver.pipeline.shared_documents import ACCEPTED, OVERRIDE
+from receiver.store.due.due_set import Due
+from receiver.store.incidents.commit_request import new_uid
+from receiver.store.shared_documents import Board
+
+HANDOFF = "handoff"
+"""The name of the timer that looks after hand-offs (pipeline/oncall/handoffs.py)."""
+GRACE = timedelta(minutes=1)
+"""How far in the past an override may begin: whoever writes "now" is a little late."""
+LONGEST = timedelta(days=400)
+"""How long an override may last."""
+
+log = structlog.get_logger("receiver.duty")
+
+
+class Past(Exception):
+    """It lies in the past, and past shifts never change; or there is nothing to be done about it now."""
+
+
+class NoOverride(LookupError):
+    """There is no such override."""
+
+
+class Duty:
+    """What changes who is on call, and who has taken over."""
+
+    def __init__(
+        self,
+        schedules: Schedules,
+        board: Board,
+        due: Due,
+        reread: Callable[[], Awaitable[int]],
+    ) -> None:
+        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        self.schedules = schedules
+        self.board = board
+        self.due = due
+        self.reread = reread
+
+    async def override(
+        self, schedule: str, person: str, begins: datetime | None, until: datetime, actor: Actor, now: datetime,
+        *, once: str | None = None,
+    ) -> Override:  # fmt: skip
+        """Let `person` take over `schedule`, from `begins` (None: now) until `until`; return it once it is durable.
+
+        `once`: a key against repetition; what it made the first time is returned.
+        Raises Impossible for a name that nobody has, Unfit for times that cannot be, Reused, BoardFull, StoreAway.
+        """
+        directory = self.schedules.directory
+        made = Override(
+            id=hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16],
+            schedule=known(schedule, directory.schedules, "schedule"),
+            person=known(person, directory.people, "person"),
+            from_=max(begins or now, now).astimezone(UTC),
+            until=until.astimezone(UTC),
+            by=actor.name,
+            made_at=now,
+        )
+        if not once or made.id not in {one.id for one in directory.overrides}:
+            if begins is not None and begins < now - GRACE:
+                raise Unfit("from", "it lies in the past, and past shifts never change (leave it out for now)")
+            if made.until <= made.from_:
+                raise Unfit("until", "it ends before it begins (write a time later than `from`, and than now)")
+            if made.until - made.from_ > LONGEST:
+                raise Unfit("until", f"longer than {LONGEST.days} days (write the change into the configuration)")
+            await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
+            await self._moved(now)
+            log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
+        found = next(one for one in self.schedules.directory.overrides if one.id == made.id)
+        if (found.schedule, found.person) != (made.schedule, made.person) or (begins and found.from_ < begins):
+            raise Reused("it was used before, for another override")
+        return found
+
+    async def lift(self, number: str, actor: Actor, now: datetime) -> Override:
+        """End an override: one that holds ends now, one to come never begins. Return it as it was, or is.
+
+        Raises NoOverride, Past for one that is over, StoreAway.
+        """
+        overrides = {one.id: one for one in self.schedules.directory.overrides}
+        found = overrides.get(number)
+        if found is None:
+            raise NoOverride("there is no such override")
+        if found.until <= now:
+            raise Past("this override is over, and past shifts never change")
+        if found.from_ < now:
+            found = found.model_copy(update={"until": now})
+            await self.board.put(OVERRIDE, number, _document(found))
+        else:
+            await self.board.take(OVERRIDE, number)
+        await self._moved(now)
+        log.info("override_lifted", schedule=found.schedule, id=found.id, by=actor.name)
+        return found
+
+    async def _moved(self, now: datetime) -> None:
+        await self.reread()
+        # Somebody may have taken over by this: there is a hand-off to be told.
+        await self.due.later(f"sys {HANDOFF}", to_ms(now))
+
+    async def accept(self, schedule: str, actor: Actor, now: datetime) -> Accepted:
+        """Accept the hand-off with which the present shift of `schedule` began; the first to accept it counts.
+
+        Raises Impossible for an unknown schedule, Past when nobody has taken over, BoardFull, StoreAway.
+        """
+        handing = self.schedules.handing(schedule, now)
+        if handing is None:
+            raise Past("nobody has taken this schedule over, so there is nothing to accept")
+        document = {"by": actor.name, "at": rfc3339(now)}
+        if await self.board.put(ACCEPTED, handing.key, document, only_new=True):
+            log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)
+        await self.reread()
+        found = self.schedules.accepted(handing)
+        assert found is not None  # noqa: S101  (it was put there, by us or by somebody before)
+        return found
+
+
+def _document(one: Override) -> dict[str, Any]:
+    return one.model_dump(mode="json", by_alias=True, exclude={"id"})

@@ -1,0 +1,63 @@
+"""User groups that always have whoever is on call: `@primary-oncall` reaches the right person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.channels.base import DeliveryError
+from receiver.model.base import rfc3339
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.oncall.on_call_overview import Schedules
+from receiver.store.shared_documents import Board
+
+NAME = "groups"
+LOOK = timedelta(minutes=5)
+"""Between two looks: a reload or an override may have moved a hand-off."""
+AGAIN = timedelta(seconds=30)
+GROUPS = "group"
+"""Kind of the documents on the board that say whom a group was given, by schedule and channel."""
+
+log = structlog.get_logger("receiver.duty")
+
+
+class Groups:
+    """Sets the groups at each hand-off; one replica at a time, as the store's timer is claimed by one."""
+
+    def __init__(self, setting: Callable[[], Setting], schedules: Schedules, board: Board) -> None:
+        """The work loop calls `look`."""
+        self.setting = setting
+        self.schedules = schedules
+        self.board = board
+
+    async def look(self, now: datetime) -> datetime | None:
+        """Give every group to whoever is on call now, and return when to look again. Raises StoreAway."""
+        setting, again = self.setting(), now + LOOK
+        wanted = [
+            (name, channel, group)
+            for name, schedule in setting.policy.directory.schedules.items()
+            for channel, group in schedule.user_groups.items()
+        ]
+        if not wanted:
+            return again
+        _, documents = await self.board.read()
+        for name, channel, group in wanted:
+            shift = self.schedules.at(name, now)
+            again = min(again, max(shift.until, now + timedelta(seconds=1)))
+            address = setting.mention(shift.person, channel).address if shift.person else None
+            place, through = f"{name} {channel}", setting.channels.get(channel)
+            given = {"group": group, "address": address}
+            before = documents.get(GROUPS, {}).get(place, {})
+            if through is None or address is None or {key: before.get(key) for key in given} == given:
+                continue
+            try:
+                await through.regroup(group, (address,), now)
+            except DeliveryError as error:
+                log.warning("group_not_set", schedule=name, channel=channel, reason=error.reason, detail=error.detail)
+                again = min(again, now + (LOOK if error.permanent else AGAIN))
+                continue
+            await self.board.put(GROUPS, place, {**given, "at": rfc3339(now)})
+            log.info("group_set", schedule=name, channel=channel, person=shift.person)
+        return again

@@ -1,0 +1,215 @@
+"""What this replica knows of every open incident, and of those that ended last, without asking the store.
+
+It keeps a summary of each, not the snapshot: 10^5 open incidents are about 150 MB. A commit changes only the entry of
+its own incident; counts and indexes are kept as incidents come and go, and nothing here walks them all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from receiver.incident.store_outage.incident_summary import remembered
+from receiver.metrics import Metrics
+from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.severity import Severity
+from receiver.pipeline.open_incidents.opening_order import OpeningOrder
+from receiver.pipeline.open_incidents.public_incidents import PublicIncidents
+
+OVER = 2000
+"""Incidents that are over of which the summary is kept, those that were heard of last."""
+
+
+class IncidentCache:
+    """Summaries by uid, by correlation key, by key of a page, and in order of severity and opening."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Start empty; IncidentFollower fills it."""
+        self.metrics = metrics
+        self.after = 0
+        """The last commit that was seen."""
+        self.complete = False
+        """Whether every open incident of the store is here; until then the gauges are left as they are."""
+        self.public = PublicIncidents()
+        self.listeners: list[Callable[[Incident], None]] = []
+        """Told of every newer snapshot that is read, or committed here."""
+        self.listening: Callable[[], bool] = lambda: False
+        """Whether a listener wants the snapshots of what other replicas commit; they are not read otherwise."""
+        self.changed: list[Callable[[IncidentSummary], None]] = []
+        """Told of every newer summary."""
+        self._open: dict[str, IncidentSummary] = {}
+        self._over: dict[str, IncidentSummary] = {}
+        self._by_key: dict[str, str] = {}
+        self._by_page: dict[str, tuple[str, ...]] = {}
+        self._held: dict[str, set[str]] = {}
+        self._order = OpeningOrder()
+        self._counts: Counter[tuple[Severity, State]] = Counter()
+        self._committed: dict[str, int] = {}
+
+    @property
+    def highest(self) -> int:
+        """The last commit that is known, those of this replica included."""
+        return max(self.after, max(self._committed.values(), default=0))
+
+    def __len__(self) -> int:
+        """Return how many incidents are open."""
+        return len(self._open)
+
+    def committed(self, summary: IncidentSummary, incident: Incident, number: int) -> None:
+        """Take over what this replica has committed as commit `number`: it is not read back from the store."""
+        if number > self.after:
+            self._committed[summary.uid] = number
+        self.take(summary, incident)
+
+    def own(self, uid: str, number: int) -> bool:
+        """Return whether commit `number` of `uid` was made here, or before one that was: it need not be read."""
+        made = self._committed.get(uid, 0)
+        if made and made <= number:
+            del self._committed[uid]
+        return made >= number
+
+    def take(self, summary: IncidentSummary, incident: Incident | None = None, *, news: bool = True) -> bool:
+        """Take a newer version over, and return whether it is newer than what is known.
+
+        `incident`: the snapshot, which is needed for what the public was told of, and for listeners. `news`: whether
+        it has just changed, so that listeners are told.
+        """
+        known = self.get(summary.uid)
+        if known is not None and known.version >= summary.version:
+            return False
+        if known is not None:
+            self._remove(known)
+            self._unpoint(summary.uid, set(known.keys).difference(summary.keys))
+        self._add(summary)
+        for tell in self.changed:
+            tell(summary)
+        if incident is not None:
+            self.public.take(incident)
+            for listener in self.listeners if news else ():
+                listener(incident)
+        elif known is not None and not summary.public:
+            self.public.drop(summary.uid)
+        return True
+
+    def get(self, uid: str) -> IncidentSummary | None:
+        """Return what is known of an incident, or None."""
+        return self._open.get(uid) or self._over.get(uid)
+
+    def at(self, key: str) -> Incident | None:
+        """Return the newest incident of a correlation key: what an emergency page is decided from, and no more."""
+        uid = self._by_key.get(key)
+        summary = self.get(uid) if uid is not None else None
+        return remembered(summary) if summary is not None else None
+
+    def open(self) -> list[IncidentSummary]:
+        """Return the incidents that are not over. The list is a copy: step through it, do not walk it in one go."""
+        return list(self._open.values())
+
+    def over(self) -> list[IncidentSummary]:
+        """Return the at most 2,000 incidents that are over and are remembered here, the newest first."""
+        return sorted(self._over.values(), key=lambda one: (one.opened_ms, one.uid), reverse=True)
+
+    def paged(self, key: str) -> list[IncidentSummary]:
+        """Return the incidents that have the page of this key."""
+        found = (self.get(uid) for uid in self._by_page.get(key, ()))
+        return [summary for summary in found if summary is not None]
+
+    def held(self, why: str) -> list[IncidentSummary]:
+        """Return the open incidents that are held back for that reason (Incident.held)."""
+        return [self._open[uid] for uid in self._held.get(why, ())]
+
+    def worst_first(self, *, oldest: bool = False) -> Iterator[IncidentSummary]:
+        """Return the open incidents, the most severe first, then the newest, or the `oldest`; not over an await."""
+        return (self._open[uid] for uid in self._order.worst_first(oldest=oldest))
+
+    def oldest_first(self) -> Iterator[IncidentSummary]:
+        """Return those that are open now, the oldest first; it may be kept over an await."""
+        return (summary for uid in self._order.oldest_first() if (summary := self._open.get(uid)) is not None)
+
+    def newest_first(self, before: tuple[int, str] | None = None) -> Iterator[IncidentSummary]:
+        """Return those that are open now and opened `before` that time (ms) and uid, the newest first.
+
+        The iterator may be kept over an await.
+        """
+        return (summary for uid in self._order.newest_first(before) if (summary := self._open.get(uid)) is not None)
+
+    def clear(self) -> list[IncidentSummary]:
+        """Forget everything, since the store has; return what was open."""
+        was_open = self.open()
+        for index in (self._open, self._over, self._by_key, self._by_page, self._held, self._counts, self._committed):
+            index.clear()
+        self._order.clear()
+        self.public.clear()
+        self.complete, self.after = False, 0
+        return was_open
+
+    def completed(self) -> None:
+        """Every open incident is here: the gauges tell from now on."""
+        self.complete = True
+        for severity in Severity:
+            for state in State:
+                self.metrics.open.labels(severity, state).set(self._counts[severity, state])
+
+    def _add(self, summary: IncidentSummary) -> None:
+        uid = summary.uid
+        if summary.state.over:
+            self._over[uid] = summary
+        else:
+            self._open[uid] = summary
+            self._order.add(summary)
+            if summary.held is not None:
+                self._held.setdefault(summary.held, set()).add(uid)
+            self._count(summary, 1)
+        for key in summary.keys:
+            other = self.get(self._by_key.get(key, ""))
+            if other is None or other.uid == uid or _follows(summary, other):
+                self._by_key[key] = uid
+        for page in summary.pages:
+            others = self._by_page.get(page.key, ())
+            if uid not in others:
+                self._by_page[page.key] = (*others, uid)
+        if len(self._over) > OVER:
+            self._forget(self._over[next(iter(self._over))])
+
+    def _remove(self, summary: IncidentSummary) -> None:
+        uid = summary.uid
+        if self._over.pop(uid, None) is None:
+            del self._open[uid]
+            self._order.remove(summary)
+            if summary.held is not None:
+                self._held[summary.held].discard(uid)
+                if not self._held[summary.held]:
+                    del self._held[summary.held]
+            self._count(summary, -1)
+        for page in summary.pages:
+            others = tuple(other for other in self._by_page.get(page.key, ()) if other != uid)
+            if others:
+                self._by_page[page.key] = others
+            else:
+                self._by_page.pop(page.key, None)
+
+    def _forget(self, summary: IncidentSummary) -> None:
+        self._remove(summary)
+        self._unpoint(summary.uid, summary.keys)
+        self.public.drop(summary.uid)
+
+    def _unpoint(self, uid: str, keys: Iterable[str]) -> None:
+        for key in keys:
+            if self._by_key.get(key) == uid:
+                del self._by_key[key]
+
+    def _count(self, summary: IncidentSummary, by: int) -> None:
+        if summary.drill:
+            return
+        self._counts[summary.severity, summary.state] += by
+        if self.complete:
+            count = self._counts[summary.severity, summary.state]
+            self.metrics.open.labels(summary.severity, summary.state).set(count)
+
+
+def _follows(summary: IncidentSummary, other: IncidentSummary) -> bool:
+    # The key of what was merged is the other's, which may well be the older of the two.
+    if summary.merged != other.merged:
+        return other.merged
+    return other.opened_ms <= summary.opened_ms

@@ -1,0 +1,193 @@
+"""Copies of incidents as they lie in the store: what a replica writes back when the store has lost its memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from receiver.model.incident.incident import State
+from receiver.model.incident.incident_copy import IncidentCopy
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.store.incidents.commit_request import Change
+from receiver.store.incidents.store_recovery import StoreMemory
+
+BYTES = 48 * 1024 * 1024
+"""Bytes of copies that are kept, about: some 2,500 incidents."""
+LEAN_BYTES = BYTES // 2
+"""Bytes of lean copies, of which one is kept up to half of that: about 45,000 alerts."""
+OVER = 1000
+"""Copies of incidents that are over that are kept: they tell an older store that nobody is to be called."""
+LARGEST = 500
+"""Alerts above which a copy is lean: without what they say, of which there may be megabytes, and read less often."""
+AT_ONCE = 20
+"""Incidents that are read at once; a lean one is read alone."""
+
+
+class IncidentCopies:
+    """What this replica commits is copied with the commit; what others commit is read a moment later."""
+
+    def __init__(self, memory: StoreMemory) -> None:
+        """Nothing is copied yet."""
+        self.memory = memory
+        self._open: OrderedDict[str, IncidentCopy] = OrderedDict()
+        self._over: OrderedDict[str, IncidentCopy] = OrderedDict()
+        self._bytes = 0
+        self._lean: OrderedDict[str, None] = OrderedDict()
+        """The uids of lean copies, those that were kept first first."""
+        self._lean_bytes = 0
+        self._sizes: dict[str, int] = {}
+        self._wanted: OrderedDict[str, int] = OrderedDict()
+        """Version that was heard of, by uid."""
+        self._wanted_lean: OrderedDict[str, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many copies there are."""
+        return len(self._open) + len(self._over)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be read soon."""
+        return bool(self._wanted)
+
+    @property
+    def size(self) -> int:
+        """Bytes that all copies take, about."""
+        return self._bytes
+
+    def get(self, uid: str) -> IncidentCopy | None:
+        """Return the copy of an incident, or None."""
+        return self._open.get(uid) or self._over.get(uid)
+
+    def uids(self) -> list[str]:
+        """Return the uids of all copies, those of lean ones last: to write one back takes a while."""
+        return sorted((*self._open, *self._over), key=lambda uid: (copy := self.get(uid)) is not None and copy.lean)
+
+    def changed(self, summary: IncidentSummary) -> None:
+        """Have an incident read that has changed, unless the copy is as new."""
+        copy = self.get(summary.uid)
+        if copy is not None and copy.version >= summary.version:
+            return
+        if copy is None and self._bytes >= BYTES:
+            return
+        lean = summary.firing > LARGEST or (copy is not None and len(copy.alerts) > LARGEST)
+        (self._wanted_lean if lean else self._wanted)[summary.uid] = summary.version
+
+    def committed(self, change: Change, args: Sequence[Any], number: str, version: int) -> None:
+        """Take over what this replica has committed as `version`: the arguments of the script are what is stored."""
+        incident = change.incident
+        if incident is None:
+            return
+        known = self.get(incident.uid)
+        if incident.version == 0:
+            known = IncidentCopy(incident.uid, number, 0, "")
+        elif known is None or known.version != incident.version:
+            return  # it is read when the cache hears of it
+        alerts, bodies = len(change.records), len(change.bodies)
+        first = 2 + len(change.events)
+        self._drop(incident.uid)
+        known.lean = known.lean or alerts > LARGEST
+        known.events += [_text(event) for event in args[2:first]]
+        known.alerts |= _pairs(args[first : first + 2 * alerts])
+        if not known.lean:
+            known.bodies |= _pairs(args[first + 2 * alerts : first + 2 * (alerts + bodies)])
+        for name in change.gone:
+            known.alerts.pop(name, None)
+            known.bodies.pop(name, None)
+        known.state, known.version, known.over = _text(args[1]), version, incident.state.over
+        self._put(known)
+
+    async def read(self) -> None:
+        """Read some of what has changed. Raises StoreAway."""
+        self._keep_up(self._wanted)
+        wanted = list(self._wanted.items())[:AT_ONCE]
+        if wanted:
+            self._take(await self.memory.copies([uid for uid, _ in wanted]))
+        _settle(self._wanted, wanted)
+
+    async def read_lean(self) -> None:
+        """Read one of those with many alerts that have changed, which takes a while. Raises StoreAway."""
+        self._keep_up(self._wanted_lean)
+        wanted = list(self._wanted_lean.items())[:1]
+        if wanted:
+            self._take(await self.memory.copies([uid for uid, _ in wanted], lean=True))
+        _settle(self._wanted_lean, wanted)
+
+    def _keep_up(self, wanted: OrderedDict[str, int]) -> None:
+        # Full: only what has a copy is kept up.
+        if self._bytes >= BYTES:
+            for uid in [uid for uid in wanted if self.get(uid) is None]:
+                del wanted[uid]
+
+    def _take(self, copies: Iterable[IncidentCopy]) -> None:
+        for copy in copies:
+            known = self.get(copy.uid)
+            if known is None or known.version < copy.version or (known.lean and not copy.lean):
+                copy.over = _is_over(copy.state)
+                self._drop(copy.uid)
+                self._put(copy)
+
+    def forget_wanted(self) -> None:
+        """Read nothing of what was to be read: the store does not know it any more."""
+        self._wanted.clear()
+        self._wanted_lean.clear()
+
+    def _put(self, copy: IncidentCopy) -> None:
+        shrunk = copy.lean and len(copy.alerts) <= LARGEST
+        if len(copy.alerts) > LARGEST:
+            copy.lean, copy.bodies = True, {}
+        size = copy.size
+        if copy.lean and size > LEAN_BYTES // 2:
+            return
+        (self._over if copy.over else self._open)[copy.uid] = copy
+        self._sizes[copy.uid] = size
+        self._bytes += size
+        if copy.lean:
+            self._lean[copy.uid] = None
+            self._lean_bytes += size
+        if shrunk:
+            self._wanted[copy.uid] = copy.version  # what its alerts say is read again
+        while len(self._over) > OVER or (self._bytes > BYTES and len(self) > 1):
+            self._drop(self._least())
+
+    def _least(self) -> str:
+        # The uid of what is dropped first. What has many alerts takes at most half of the room from what has few. Once
+        # the room is full this is asked with every commit, so nothing here looks at every copy.
+        if self._over:
+            return next(iter(self._over))
+        return next(iter(self._lean if self._lean_bytes > LEAN_BYTES else self._open))
+
+    def _drop(self, uid: str) -> None:
+        copy = self._open.pop(uid, None) or self._over.pop(uid, None)
+        if copy is not None:
+            size = self._sizes.pop(uid)
+            self._bytes -= size
+            if uid in self._lean:
+                del self._lean[uid]
+                self._lean_bytes -= size
+
+
+def _settle(waiting: OrderedDict[str, int], read: Iterable[tuple[str, int]]) -> None:
+    """Take away what was read, unless a newer version of it was heard of meanwhile."""
+    for uid, version in read:
+        if waiting.get(uid) == version:
+            del waiting[uid]
+
+
+def _is_over(state: str) -> bool:
+    """Return whether the snapshot is of an incident that is over; one that cannot be read may be open."""
+    try:
+        written = orjson.loads(state)
+    except ValueError:
+        return False
+    return isinstance(written, dict) and written.get("state") in (State.RESOLVED, State.CLOSED)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _pairs(values: Sequence[Any]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in zip(values[::2], values[1::2], strict=True)}

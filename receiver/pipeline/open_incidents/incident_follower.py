@@ -1,0 +1,161 @@
+"""Keeps the cache of incidents in line with the store: filled once, in pages, then by what has changed since."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from receiver.incident.store_outage.incident_summary import summarize
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.open_summaries import PAGE, Summaries
+from receiver.store.stepped_loop import stepped
+
+ROWS = 1000
+"""Uids that are listed at once, to be read in pages."""
+AT_ONCE = 2
+"""Lists of uids that `load` goes through before it returns; `fill` reads the rest beside the loop."""
+TAKEN = 100
+"""Incidents that the cache takes in one step: about 2 ms."""
+NEWEST = 500
+"""Of the newest incidents, those that are over are remembered from the start."""
+WAITS, WAIT = 8, 0.1
+"""How often and how long (s) a request waits for the first load to end."""
+LOGGED = 100
+"""Incidents that the store has lost of which each has a line in the log."""
+
+log = structlog.get_logger("receiver.work")
+
+
+class IncidentFollower:
+    """The only one that reads incidents for the cache. What this replica commits is there already."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, cache: IncidentCache) -> None:
+        """Nothing is read yet: call `load`, then `fill`."""
+        self.setting = setting
+        self.incidents = incidents
+        self.cache = cache
+        self.summaries = Summaries(incidents)
+        self._begun = False
+        self._place = float("-inf")
+        self._rows = ROWS
+        self._lost: list[IncidentSummary] = []
+        self._filling = asyncio.Lock()
+        self._following = asyncio.Lock()
+
+    @property
+    def filling(self) -> bool:
+        """Whether `fill` is under way."""
+        return self._filling.locked()
+
+    async def forgotten(self) -> bool:
+        """Return whether the store has lost commits that were seen here. Raises StoreAway."""
+        return await self.incidents.commits() < self.cache.after
+
+    def forget(self) -> None:
+        """Forget everything, since the store has: all is read anew."""
+        self._lost, self._begun = [*self._lost, *self.cache.clear()], False
+
+    async def load(self) -> None:
+        """Read the first 2,000 open incidents; `fill` reads the others.
+
+        What is known is kept, unless the store has lost it: then all is read anew. Raises StoreAway.
+        """
+        commits = await self.incidents.commits()
+        if commits < self.cache.after:
+            self._lost, self._begun = self.cache.clear(), False
+        if not self._begun:
+            self._begun, self._place, self.cache.after = True, float("-inf"), commits
+        await self.fill(AT_ONCE)
+
+    async def fill(self, lists: int | None = None) -> None:
+        """Read open incidents until all are known, at most so many `lists`. Raises StoreAway; then call it again."""
+        async with self._filling:
+            while not self.cache.complete and lists != 0:
+                if not await self._read_list():
+                    await self._read_newest()
+                    self.cache.completed()
+                    self._tell_lost()
+                lists = None if lists is None else lists - 1
+
+    async def wait(self) -> None:
+        """Return when every open incident is known, or after 0.8 s: what is asked for then may lack some."""
+        for _ in range(WAITS):
+            if self.cache.complete:
+                return
+            await asyncio.sleep(WAIT)
+
+    async def follow(self, changed: Sequence[tuple[str, int]]) -> None:
+        """Take over what `changed` names: uid and number of each commit after the last that was seen.
+
+        Only what others have committed is read. Raises StoreAway.
+        """
+        async with self._following:
+            fresh = [(uid, number) for uid, number in changed if number > self.cache.after]
+            if not fresh:
+                return
+            uids = [uid for uid, number in fresh if not self.cache.own(uid, number)]
+            await self._take(uids, news=True)
+            self.cache.after = max(number for _, number in fresh)
+            log.debug("followed", changed=len(fresh), read=len(uids), open=len(self.cache))
+
+    async def catch_up(self) -> None:
+        """Take over every commit that the store has by now: what is asked for next is no older. Raises StoreAway."""
+        while True:
+            changed = await self.summaries.changed_after(self.cache.after, PAGE)
+            await self.follow(changed)
+            if len(changed) < PAGE:
+                return
+
+    async def newest_over(self, most: int) -> list[IncidentSummary]:
+        """Return those of the newest `most` incidents that are over, the newest first. Raises StoreAway."""
+        uids = await self.summaries.newest(most)
+        await self._take([uid for uid in uids if self.cache.get(uid) is None])
+        return [one for uid in uids if (one := self.cache.get(uid)) is not None and one.state.over]
+
+    async def _read_list(self) -> bool:
+        # By time of opening, from that of the last one on: nothing that goes meanwhile makes another be passed over.
+        rows = await self.summaries.open_from(self._place, self._rows)
+        await self._take([uid for uid, _ in rows if self.cache.get(uid) is None])
+        if len(rows) < self._rows:
+            return False
+        last = rows[-1][1]
+        # More than a list in one millisecond: a longer one is read.
+        self._rows = self._rows * 2 if last == self._place else ROWS
+        self._place = last
+        return True
+
+    async def _read_newest(self) -> None:
+        uids = [uid for uid in await self.summaries.newest(NEWEST) if self.cache.get(uid) is None]
+        # The oldest first, so that the newest are forgotten last.
+        await self._take(uids[::-1])
+
+    async def _take(self, uids: Sequence[str], *, news: bool = False) -> None:
+        for first in range(0, len(uids), PAGE):
+            whole: list[str] = []
+            found = await self.summaries.read(uids[first : first + PAGE])
+            async for one in stepped(found, TAKEN):
+                if isinstance(one, Incident):
+                    self.cache.take(summarize(one, self.setting().policy), one, news=news)
+                elif one.public or (news and self.cache.listening()):
+                    whole.append(one.uid)
+                else:
+                    self.cache.take(one, news=news)
+            async for incident in stepped(await self.incidents.many(whole), TAKEN):
+                self.cache.take(summarize(incident, self.setting().policy), incident, news=news)
+
+    def _tell_lost(self) -> None:
+        # Nobody would ever end what the store has lost, and it would keep an emergency from being paged. An alert that
+        # still fires comes again, with the same page keys: nobody is rung twice for it.
+        lost = [one for one in self._lost if self.cache.get(one.uid) is None]
+        self._lost = []
+        for one in lost[:LOGGED]:
+            keys = [page.key for page in one.pages]
+            log.error("incident_forgotten", incident=one.id, severity=one.severity, state=one.state, pages=keys)
+        if len(lost) > LOGGED:
+            log.error("incidents_forgotten", more=len(lost) - LOGGED)

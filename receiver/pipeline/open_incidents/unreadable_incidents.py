@@ -1,0 +1,108 @@
+"""Incidents that a later version has written: this one pages for them as far as it can, and gives way where it cannot.
+
+While a release is rolled out or back, replicas of two versions run beside each other. The one that can read an incident
+decides better, so it has the first chance; but nobody is left uncalled where there is none.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.log.notification_outcome import Outcome, Part, Verdict
+from receiver.incident.paging.recipients import Policy, address_of
+from receiver.model.incident.incident import Incident, Page
+from receiver.store.due.leased_row import Claimed
+from receiver.store.incidents.incident_store import Incidents, Known
+
+PATIENCE = timedelta(seconds=10)
+"""How long a notification that fires is answered 503, so that a replica that can read its incident takes it."""
+PAUSE = timedelta(minutes=2)
+"""How long nothing of a key may come until its next notification counts as the first: senders retry once a minute."""
+KEY_PARTS = 5
+"""Parts of a page key."""
+MOST = 1000
+"""Correlation keys that are remembered."""
+
+log = structlog.get_logger("receiver.unreadable")
+
+
+class UnreadableIncidents:
+    """What this replica does about incidents that it cannot read."""
+
+    def __init__(self, incidents: Incidents) -> None:
+        """Nothing was refused yet."""
+        self.incidents = incidents
+        self._refusals: OrderedDict[str, tuple[datetime, datetime]] = OrderedDict()
+        """When notifications of a correlation key were refused, first and last."""
+
+    async def known_instead(self, part: Part, known: Known, now: datetime) -> Known:
+        """Return what `part` is decided on where its incident cannot be read: another incident of its key, or none.
+
+        Raises IncidentUnreadable where a replica that can read it is to take it: for `PATIENCE`, and as long as nothing
+        of `part` fires.
+        """
+        condition = known.unreadable
+        if condition is None:
+            return known
+        if known.pointer not in ("", condition.uid):
+            # The alerts are still held by it; their key leads to what was opened in its place.
+            incident = await self.incidents.incident(known.pointer)
+            return replace(known, incident=incident, records=await self.incidents.records(known.pointer))
+        partial = await self.incidents.partial(condition.uid, now)
+        is_open = partial is not None and not partial.state.over
+        firing = any(alert.firing for alert in part.alerts)
+        if now - self._refused(part.key, now) < PATIENCE if firing else is_open:
+            raise condition
+        if firing:
+            log.warning("incident_superseded", incident=condition.id, open=is_open, key=part.key)
+        # The same page keys as that of one that is open: whoever it has paged is not paged twice.
+        return replace(known, incident=None if is_open else partial)
+
+    def settled(self, part: Part) -> None:
+        """Forget that notifications of the key of `part` were refused: one was taken."""
+        self._refusals.pop(part.key, None)
+
+    def _refused(self, key: str, now: datetime) -> datetime:
+        first, last = self._refusals.get(key, (now, now))
+        first = first if now - last <= PAUSE else now
+        self._refusals[key] = (first, now)
+        self._refusals.move_to_end(key)
+        if len(self._refusals) > MOST:
+            self._refusals.popitem(last=False)
+        return first
+
+    async def to_page(self, row: Claimed, policy: Policy, now: datetime) -> Incident | None:
+        """Return what can be read of the incident of `row`, with the page that the row owes; None where there is none.
+
+        Where the page itself cannot be read it goes to the address that the configuration has for its person.
+        """
+        incident = await self.incidents.partial(row.uid, now)
+        if incident is None or _listed(row, incident.pages):
+            return incident
+        # namespace/key/episode/person/number; a long one is a hash, which says nothing.
+        parts = row.to.address.split("/")
+        person = parts[-2] if len(parts) >= KEY_PARTS else ""
+        address = address_of(policy, person, row.to.channel)
+        if address is None:
+            return None
+        page = Page(
+            key=row.to.address, channel=row.to.channel, person=person, contact=person, address=address,
+            step="unreadable", ring=incident.ring, at=now, seq=row.last,
+        )  # fmt: skip
+        return incident.model_copy(update={"pages": (*incident.pages, page)})
+
+
+def superseded_by(verdict: Verdict, known: Known) -> str:
+    """Return the uid of the open incident that `verdict` opens another one for, since it cannot be read; "": none."""
+    if known.unreadable is None or known.incident is not None or verdict.outcome is not Outcome.OPENED:
+        return ""
+    return known.unreadable.uid
+
+
+def _listed(row: Claimed, pages: Collection[Page]) -> bool:
+    return any(page.key == row.to.address and page.channel == row.to.channel for page in pages)

@@ -1,0 +1,98 @@
+"""What a decision owes: a row for each destination, and the moments at which somebody has to look again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from receiver.incident.paging.recipients import destination
+from receiver.incident.timers import CHANGES, timers
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.delivery.notice import Action
+from receiver.model.incident.event import Destination, Event, Kind
+from receiver.model.incident.incident import Incident, Page
+from receiver.model.severity import Severity
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.outbox.notices import page_action
+from receiver.store.due.leased_row import Claimed
+from receiver.store.incidents.commit_request import Committed, Row
+
+
+def member_of(uid: str, channel: str, address: str) -> str:
+    """Return the name of the row of one destination of an incident."""
+    return f"{uid} {channel} {address}"
+
+
+def rows(
+    incident: Incident,
+    events: Sequence[Event],
+    setting: Setting,
+    adopted: Sequence[tuple[Page, bool]] = (),
+    put_off_ms: int = 0,
+) -> list[Row]:
+    """Return what each destination is owed after `events`: one row each, up to the last event addressed to it.
+
+    What is no page may wait for `put_off_ms`.
+    """
+    last: dict[Destination, int] = {}
+    for event in events:
+        last.update(dict.fromkeys(event.to, event.seq))
+    pages = {(page.channel, page.key): page for page in incident.pages}
+    accepted = {destination(page): _receipt(page) if sent else None for page, sent in adopted}
+    ended = {page.key for page in incident.pages if page.ring != incident.ring or page.withdrawn}
+    urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
+    made = []
+    for to, seq in last.items():
+        lane = f"{to.channel}!" if to.paging and urgent else to.channel
+        # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
+        told = accepted.get(to)
+        row = Row(member_of(incident.uid, to.channel, to.address), lane, to, seq, tries=1 if to in accepted else 0)
+        if told is not None:
+            # Where its person is still to be paged, nothing is left to be sent until something new happens.
+            page = pages.get((to.channel, to.address))
+            done = page is not None and page_action(page, incident) is Action.TRIGGER
+            row = replace(row, memory={"sent": "trigger"}, receipt={**told, "seq": seq}, done=done)
+        elif to in accepted and to.address in ended:
+            # Any attempt of one that has ended may have got through; its resolve follows.
+            row = replace(row, memory={"sent": "trigger"})
+        elif not to.paging:
+            row = replace(row, put_off_ms=put_off_ms)
+        made.append(row)
+    return made
+
+
+def _receipt(page: Page) -> dict[str, Any]:
+    return {
+        "at": rfc3339(page.at), "channel": page.channel, "to": page.person, "action": Action.TRIGGER,
+        "outcome": "delivered", "attempts": 1,
+    }  # fmt: skip
+
+
+def timers_of(incident: Incident, setting: Setting, put_off_ms: int = 0) -> dict[str, int]:
+    """Return when each timer of `incident` is due, in milliseconds; 0 for one that is not.
+
+    What only asks somebody about it may wait for `put_off_ms`.
+    """
+    due = timers(incident, setting.policy)
+    if put_off_ms and (at := due[CHANGES]) is not None:
+        due[CHANGES] = at + timedelta(milliseconds=put_off_ms)
+    return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in due.items()}
+
+
+def fresh_pages(done: Committed, rows: Sequence[Row], events: Sequence[Event], now_ms: int) -> dict[str, Claimed]:
+    """Return the rows of pages that a commit has made and leased, as they would be read, by member.
+
+    Only pages that these events make: nobody else can have had their rows before.
+    """
+    made = {event.data["page"]["key"] for event in events if event.kind is Kind.PAGE}
+    uid = done.incident.uid if done.incident is not None else ""
+    return {
+        row.member: Claimed(
+            member=row.member, token=done.token, uid=uid, to=row.to, cursor=0, last=row.last, tries=row.tries + 1,
+            attempts=0, since_ms=now_ms, memory=dict(row.memory or {}), lane=row.lane,
+        )
+        for row in rows
+        if row.member in done.leased and row.to.paging and row.to.address in made
+    }  # fmt: skip

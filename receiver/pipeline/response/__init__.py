@@ -1,0 +1,1 @@
+"""Commands of responders in, from wherever they come."""

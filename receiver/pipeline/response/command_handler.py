@@ -1,0 +1,253 @@
+"""A human command in: load, decide, commit. The same way for every door: API, Slack, PagerDuty, console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from receiver.incident.log.command_errors import Illegal, Impossible, Unfit
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.response.declaration import declare
+from receiver.incident.response.merge import absorb, merge
+from receiver.incident.response.state_commands import may_reopen, on_command
+from receiver.incident.timers import HAND_OVER
+from receiver.metrics import Metrics
+from receiver.model.command import Command, Declare
+from receiver.model.delivery.notice import Action
+from receiver.model.incident.event import Actor, Event
+from receiver.model.incident.incident import Incident, Page
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.event_metrics import count_events
+from receiver.pipeline.intake.intake import Intake
+from receiver.store.client.connection import Contended
+from receiver.store.incidents.commit_request import Repeated, Stale, new_uid
+from receiver.store.incidents.incident_store import Incidents
+
+TRIES = 12
+"""Decisions made anew when others commit first."""
+
+log = structlog.get_logger("receiver.respond")
+
+
+class Unknown(LookupError):
+    """There is no such incident."""
+
+
+class Changed(Exception):
+    """The incident is not at the version that the caller has seen (If-Match)."""
+
+    def __init__(self, incident: Incident) -> None:
+        """`incident` is how it stands now."""
+        super().__init__(f"{incident.label} is at version {incident.version}")
+        self.incident = incident
+
+
+class Reused(Exception):
+    """The key against repetition was used before, for something else."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command."""
+
+    incident: Incident
+    """As it stands now."""
+    events: tuple[Event, ...]
+    """What was written; none when the command changed nothing."""
+    repeated: bool = False
+    """True when the door has taken this before: nothing was written now."""
+
+
+class Respond:
+    """The way of a command into the store."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, metrics: Metrics) -> None:
+        """Commits go through the intake's `commit`, as everything does."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.metrics = metrics
+
+    async def act(
+        self,
+        number: str,
+        command: Command,
+        actor: Actor,
+        now: datetime,
+        *,
+        expected: int | None = None,
+        once: str | None = None,
+        what: str = "",
+        origin: str | None = None,
+    ) -> Done:
+        """Do `command` to the incident `number` (INC-2026-0001, or its uid) and return what became of it.
+
+        `expected`: the version that the caller has seen. `once`: a key against repetition, kept for 7 days with
+        `what`. `origin`: the page key that the command came from, which is not told of it again.
+        Raises Unknown, Illegal, Impossible, Changed, Reused, StoreAway.
+        """
+        if (same := await self.repeated(once, what)) is not None:
+            return same
+        for _ in range(TRIES):
+            incident = await self.find(number)
+            if expected is not None and incident.version != expected:
+                raise Changed(incident)
+            setting = self.setting()
+            draft = on_command(command, incident, setting.policy, actor, now, origin)
+            if not draft.events:
+                return Done(incident, ())
+            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            if incident.state.over and not draft.incident.state.over:
+                verdict.pointers = await self._taken_back(incident)
+            try:
+                done = await self.write(verdict, setting, now, once, what)
+            except Stale:
+                continue
+            except Repeated as before:
+                return await self.before(before, what)
+            log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
+            return Done(done, tuple(draft.events))
+        raise Contended("others were faster each time")
+
+    async def _taken_back(self, incident: Incident) -> dict[str, str]:
+        # The one that is reopened takes its keys back; the commit sees whether they lead where they led now.
+        led = await self.incidents.led(incident.keys)
+        may_reopen(incident, await self.incidents.many([uid for uid, is_open in led.values() if is_open]))
+        return {key: uid for key, (uid, _) in led.items()}
+
+    async def declare(
+        self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
+    ) -> Done:
+        """Open an incident by hand and return it. Raises Reused, StoreAway."""
+        setting = self.setting()
+        draft = declare(request, new_uid(), setting.policy, actor, now)
+        key = draft.incident.key
+        verdict = Verdict(Outcome.OPENED, "declared", draft.incident, draft.events, pointers={key: ""})
+        try:
+            done = await self.write(verdict, setting, now, once, what)
+        except Repeated as before:
+            return await self.before(before, what)
+        if not done.drill:
+            self.metrics.opening(done.severity, done.service)
+        log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
+        return Done(done, tuple(draft.events))
+
+    async def merge(
+        self,
+        number: str,
+        into: str,
+        actor: Actor,
+        now: datetime,
+        *,
+        expected: int | None = None,
+        once: str | None = None,
+        what: str = "",
+    ) -> Done:
+        """Merge `number` into another incident, and return the other one. Raises as `act` does."""
+        if (same := await self.repeated(once, what)) is not None:
+            return replace(same, incident=await self.find(same.incident.parent or same.incident.uid))
+        for _ in range(TRIES):
+            child, parent = await self.find(number), await self.find(into)
+            if expected is not None and child.version != expected:
+                raise Changed(child)
+            setting = self.setting()
+            records = await self.incidents.records(child.uid)
+            owners = await self.incidents.owners([name for name, record in records.items() if record.firing])
+            verdict = merge(child, parent, owners, setting.policy, actor, now)
+            if verdict is None:
+                return Done(parent, ())
+            try:
+                await self.write(verdict, setting, now, once, what, into=parent.uid)
+            except Stale:
+                continue
+            except Repeated as before:
+                return await self.before(before, what)
+            await self.hand_over(child.uid, now)
+            return Done(await self.find(parent.uid), tuple(verdict.events))
+        raise Contended("others were faster each time")
+
+    async def hand_over(self, uid: str, now: datetime) -> None:
+        """Give the alerts of a merged incident to the one that it was merged into; once is enough. Raises StoreAway."""
+        for _ in range(TRIES):
+            child = await self.incidents.incident(uid)
+            parent = await self._heir(child) if child else None
+            if child is None or parent is None or child.uid in parent.absorbed:
+                await self.intake.due.drop_timer(f"{uid} {HAND_OVER}")
+                return
+            records = await self.incidents.records(parent.uid)
+            theirs = await self.incidents.records(child.uid)
+            setting = self.setting()
+            bodies, lost = await self.incidents.bodies(child.uid), await self.incidents.lost(parent)
+            verdict = absorb(parent, child, records, theirs, bodies, setting.policy, now, lost)
+            # What the vendor has taken is not sent again; what it may have taken is, under the same key.
+            rang = await self._rang(child) if child.handed else set()
+            taken = [(page, page.key in rang) for page in child.handed]
+            with suppress(Stale):
+                done = await self.intake.commit(verdict, setting, now, adopted=taken)
+                if done.incident is not None:
+                    count_events(self.metrics, done.incident, verdict.events)
+        raise Contended("others were faster each time")
+
+    async def _heir(self, child: Incident) -> Incident | None:
+        # What it was merged into may have been merged meanwhile, before it took the child over.
+        parent = await self.incidents.incident(child.parent) if child.parent else None
+        while parent is not None and parent.merged and parent.parent and child.uid not in parent.absorbed:
+            parent = await self.incidents.incident(parent.parent)
+        return parent
+
+    async def _rang(self, child: Incident) -> set[str]:
+        # The keys of its pages that the vendor has taken: from it, or from what was merged into it before.
+        told = await self.incidents.receipts(child.uid)
+        keys = {page.key for page in child.handed if any(_rang(page, receipt) for receipt in told)}
+        for uid in child.absorbed:
+            before = await self.incidents.incident(uid)
+            if before is not None and before.handed:
+                keys |= await self._rang(before)
+        return keys
+
+    async def find(self, number: str) -> Incident:
+        """Return the incident of that id or uid. Raises Unknown, StoreAway."""
+        uid = await self.incidents.uid_of(number)
+        incident = await self.incidents.incident(uid or number)
+        if incident is None:
+            raise Unknown(f"no incident is called {number}")
+        return incident
+
+    async def repeated(self, once: str | None, what: str) -> Done | None:
+        """Return what was done under the key `once` before, or None.
+
+        Asked first: what was done has changed version and state, and would be refused the second time. Raises Reused.
+        """
+        found = await self.incidents.taken(once) if once else None
+        return await self.before(found, what) if found is not None else None
+
+    async def write(
+        self, verdict: Verdict, setting: Setting, now: datetime, once: str | None = None, what: str = "", into: str = ""
+    ) -> Incident:
+        """Commit a verdict about an incident and return the incident. Raises Stale, Repeated, StoreAway."""
+        done = await self.intake.commit(verdict, setting, now, once=once, what=what, into=into)
+        assert done.incident is not None  # noqa: S101  (every command writes an incident)
+        count_events(self.metrics, done.incident, verdict.events)
+        return done.incident
+
+    async def before(self, before: Repeated, what: str) -> Done:
+        """Return what a door has done under its key before. Raises Reused when that was something else."""
+        if before.what != what:
+            raise Reused("this key was used before, for something else")
+        return Done(await self.find(before.uid), (), repeated=True)
+
+
+def _rang(page: Page, receipt: Mapping[str, Any]) -> bool:
+    return (
+        (receipt["channel"], receipt["to"]) == (page.channel, page.person)
+        and (receipt["action"], receipt["outcome"]) == (Action.TRIGGER, "delivered")
+        and receipt["seq"] >= page.seq
+    )
+
+
+__all__ = ["Changed", "Done", "Illegal", "Impossible", "Respond", "Reused", "Unfit", "Unknown"]

@@ -1,0 +1,104 @@
+"""Silences upstream: made from an incident's labels, ended with the incident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.log.command_errors import Impossible
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.timers import UNSILENCE
+from receiver.model.base import to_ms
+from receiver.model.command import RecordSilence
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.response.command_handler import Changed, Done, Respond
+from receiver.sources.alertmanager import Alertmanager
+from receiver.sources.http_client import Asking, SourceError
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+AGAIN = timedelta(seconds=30)
+"""How soon it is tried again to end a silence."""
+
+log = structlog.get_logger("receiver.silence")
+
+
+class Unanswered(Exception):
+    """Alertmanager did not do it; nothing is kept."""
+
+
+class Silencing:
+    """The way of a silence to Alertmanager and back."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        respond: Respond,
+        intake: Intake,
+        asking: Asking,
+    ) -> None:
+        """Only the configured Alertmanagers are asked, never an address out of a notification."""
+        self.setting = setting
+        self.incidents = incidents
+        self.respond = respond
+        self.intake = intake
+        self.asking = asking
+
+    async def silence(
+        self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime, *,
+        expected: int | None = None, once: str | None = None, what: str = "",
+    ) -> Done:  # fmt: skip
+        """Silence alerts with the incident's labels for so long, and return the incident.
+
+        Asked twice it is one silence: it is found again by the incident's id in its comment. A later end makes it
+        longer.
+        `expected`, `once` and `what` as for `Respond.act`.
+        Raises Unknown, Impossible without labels to go by, Unanswered, Illegal, Changed, Reused, StoreAway.
+        """
+        if (same := await self.respond.repeated(once, what)) is not None:
+            return same
+        incident = await self.respond.find(number)
+        if expected is not None and incident.version != expected:
+            raise Changed(incident)
+        if not incident.labels or incident.declared:
+            raise Impossible(f"{incident.label} has no labels that all its alerts share: there is nothing to silence")
+        urls = self.setting().alertmanagers
+        if not urls:
+            raise Unanswered("no Alertmanager is configured (write its address into ingest.alertmanagers)")
+        until = now + timedelta(seconds=seconds)
+        comment = f"{incident.id} {text or incident.title}"[:1000]
+        try:
+            upstream = Alertmanager(self.asking, urls)
+            known, fresh = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
+        except SourceError as error:
+            raise Unanswered(str(error)) from None
+        made = RecordSilence(id=known, until=until, text=text, fresh=fresh)
+        return await self.respond.act(incident.uid, made, actor, now, once=once, what=what)
+
+    async def end(self, uid: str, now: datetime) -> None:
+        """End the silences of an incident that is over; what cannot be reached is tried again. Raises StoreAway."""
+        member, incident = f"{uid} {UNSILENCE}", await self.incidents.incident(uid)
+        if incident is None or not incident.state.over or not incident.silences:
+            await self.intake.due.drop_timer(member)
+            return
+        setting = self.setting()
+        try:
+            for number in incident.silences:
+                await Alertmanager(self.asking, setting.alertmanagers).expire(number)
+        except SourceError as error:
+            log.warning("silence_not_ended", incident=incident.id, detail=str(error))
+            await self.intake.due.later(member, to_ms(now + AGAIN))
+            return
+        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="silence"), now)
+        text = f"{len(incident.silences)} silences in Alertmanager have ended with it"
+        draft.add(Kind.SILENCED, "expired", text, {"silences": []}, setting.policy.informs)
+        try:
+            await self.intake.commit(Verdict(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now)
+        except Stale:
+            return  # looked at again when the lease has passed

@@ -1,0 +1,87 @@
+"""An answer by SMS becomes a command of whoever has that number, and is told by one SMS what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.response.sms_parser import SmsAnswer, Wish, meant_by, read_answer
+from receiver.model.command import Acknowledge, Command, Escalate
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import Incident, Page
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
+from receiver.pipeline.response.command_handler import Respond
+from receiver.store.incidents.incident_store import Incidents
+
+REPLIES, WITHIN = 10, timedelta(minutes=10)
+"""So many answers to one number within that time: whoever forges a number must not run up its bill."""
+HELP = "Not understood. Answer a NUMBER to acknowledge, e NUMBER to escalate; NUMBER is that of the incident."
+
+log = structlog.get_logger("receiver.answers")
+
+
+class SmsAnswers:
+    """A sender's number can be forged: an answer acknowledges or escalates, and never resolves."""
+
+    def __init__(
+        self, setting: Callable[[], Setting], follower: IncidentFollower, incidents: Incidents, respond: Respond
+    ) -> None:
+        """What an answer asks for is done as any command is."""
+        self.setting = setting
+        self.follower = follower
+        self.incidents = incidents
+        self.respond = respond
+        self._replied: dict[str, list[datetime]] = {}
+
+    async def take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
+        """Do what `text` from `number` asks for and return what to answer; None: nothing, as to a stranger.
+
+        `once` names the message, so that the same one is done once. Raises StoreAway.
+        """
+        said = await self._take(channel, number, text, once, now)
+        if said is None:
+            return None
+        lately = [at for at in self._replied.get(number, ()) if now - at < WITHIN]
+        if len(lately) >= REPLIES:
+            log.warning("sms_not_answered", channel=channel, reason="too many from this number")
+            return None
+        self._replied[number] = [*lately, now]
+        return said
+
+    async def _take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
+        if not self._known(channel, number):
+            log.warning("sms_from_nobody", channel=channel)
+            return None
+        answer = read_answer(text)
+        if answer is None:
+            return HELP
+        await self.follower.catch_up()
+        found = [one.uid for one in self.follower.cache.open()]
+        meant = meant_by(answer, await self.incidents.many(found), channel, number, now)
+        if meant is None:
+            which = f" {answer.number}" if answer.number is not None else ""
+            return f"No open incident{which} has paged this number."
+        return await self._do(answer, *meant, once, now)
+
+    def _known(self, channel: str, number: str) -> bool:
+        kind = self.setting().channels[channel].kind
+        return any(one.address(channel, kind) == number for one in self.setting().policy.directory.people.values())
+
+    async def _do(self, answer: SmsAnswer, incident: Incident, page: Page, once: str, now: datetime) -> str:
+        if answer.wish is Wish.CLOSE:
+            return f"{incident.label} is resolved in chat or in the console: an SMS can be forged."
+        acknowledges = answer.wish is Wish.ACKNOWLEDGE
+        if acknowledges and page.seq <= incident.hushed:
+            return f"{incident.label} has been acknowledged by {incident.acknowledged_by or 'somebody'}."
+        command: Command = Acknowledge(text="by SMS") if acknowledges else Escalate(text="by SMS")
+        actor = Actor(kind=ActorKind.PERSON, name=page.person)
+        try:
+            done = await self.respond.act(incident.uid, command, actor, now, once=once, what=answer.wish)
+        except (Illegal, Impossible) as error:
+            return f"{incident.label}: {error}"[:300]
+        log.info("sms_answer", incident=done.incident.id, person=page.person, wish=answer.wish)
+        return f"{done.incident.label} is {'acknowledged' if acknowledges else 'escalated'}."

@@ -1,0 +1,102 @@
+"""The way of a split into the store: the new incident first, then what the old one lets go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from receiver.incident.response.split import leave, split
+from receiver.incident.timers import LEAVE
+from receiver.model.alert.alert import Alert
+from receiver.model.incident.event import Actor
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.response.command_handler import TRIES, Changed, Done, Respond
+from receiver.store.client.connection import Contended
+from receiver.store.incidents.commit_request import Repeated, Stale, new_uid
+from receiver.store.incidents.incident_store import Incidents
+
+log = structlog.get_logger("receiver.splitting")
+
+
+class Splitting:
+    """Splits incidents."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, respond: Respond) -> None:
+        """Commits go through the intake's `commit`, as everything does."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.respond = respond
+
+    async def split(
+        self,
+        number: str,
+        fingerprints: Sequence[str],
+        title: str | None,
+        actor: Actor,
+        now: datetime,
+        *,
+        expected: int | None = None,
+        once: str | None = None,
+        what: str = "",
+    ) -> Done:
+        """Make the alerts `fingerprints` an incident of their own and return it. Raises as `Respond.act` does."""
+        if (done_before := await self.respond.repeated(once, what)) is not None:
+            return done_before
+        names = list(dict.fromkeys(fingerprints))
+        for _ in range(TRIES):
+            parent = await self.respond.find(number)
+            if expected is not None and parent.version != expected:
+                raise Changed(parent)
+            setting = self.setting()
+            records = await self.incidents.records(parent.uid)
+            bodies = await self.incidents.bodies(parent.uid)
+            alerts = {
+                name: Alert.model_validate(
+                    {
+                        **bodies[name],
+                        "status": "firing" if records[name].firing else "resolved",
+                        "fingerprint": name,
+                    }
+                )
+                for name in names
+                if name in bodies and name in records
+            }
+            firing = [alert for alert in alerts.values() if alert.firing]
+            decided = setting.rules.decide(firing)
+            decisions = {alert.fingerprint: one for alert, one in zip(firing, decided, strict=True)}
+            known = await self.incidents.known(parent.key, "", [alert.fingerprint for alert in firing])
+            verdict = split(
+                parent, names, title, records, alerts, decisions, known.owners, setting.policy, actor, new_uid(), now
+            )
+            try:
+                done = await self.respond.write(verdict, setting, now, once, what)
+            except Stale:
+                continue
+            except Repeated as before:
+                return await self.respond.before(before, what)
+            log.info("split", incident=done.label, parent=parent.label, alerts=len(names), by=actor.name)
+            self.intake.metrics.opening(done.severity, done.service)
+            await self.leave(done.uid, now)
+            return Done(done, tuple(verdict.events))
+        raise Contended("others were faster each time")
+
+    async def leave(self, uid: str, now: datetime) -> None:
+        """Let the old incident go of what `uid` has taken; once is enough. Raises StoreAway."""
+        for _ in range(TRIES):
+            child = await self.incidents.incident(uid)
+            parent = await self.incidents.incident(child.split_from) if child and child.split_from else None
+            if child is None or parent is None or child.uid in parent.departed:
+                await self.intake.due.drop_timer(f"{uid} {LEAVE}")
+                return
+            records = await self.incidents.records(parent.uid)
+            names = list(await self.incidents.records(child.uid))
+            setting = self.setting()
+            verdict = leave(parent, child, records, names, setting.policy, now)
+            with suppress(Stale):
+                await self.respond.write(verdict, setting, now)
+        raise Contended("others were faster each time")

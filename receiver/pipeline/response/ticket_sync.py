@@ -1,0 +1,116 @@
+"""Tickets asked back: what somebody did in Jira is a command here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from receiver.channels.base import Channel, DeliveryError
+from receiver.channels.safe_text import clean
+from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.response.ticket_changes import from_ticket
+from receiver.metrics import Metrics
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.ticket import Ticket
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.outbox.outbox_rows import member_of
+from receiver.pipeline.response.command_handler import Respond, Unknown
+from receiver.store.client.store_errors import IncidentUnreadable
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.ticket_states import TicketsSeen
+
+NAME = "tickets"
+EVERY = timedelta(seconds=60)
+FIRST = timedelta(days=1)
+"""How far back it is looked the first time, and at most: a replica does not know when another one asked."""
+OVERLAP = timedelta(minutes=2)
+"""A vendor's index is late by seconds, and its times are whole minutes."""
+
+log = structlog.get_logger("receiver.tickets")
+
+
+class Tickets:
+    """The timer that asks every channel that makes tickets what has changed there."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        incidents: Incidents,
+        seen: TicketsSeen,
+        respond: Respond,
+        metrics: Metrics,
+    ) -> None:
+        """One replica asks at a time; what it takes over it writes as everybody does who responds."""
+        self.setting = setting
+        self.incidents = incidents
+        self.seen = seen
+        self.respond = respond
+        self.metrics = metrics
+        self._asked: dict[str, datetime] = {}
+
+    def forget(self) -> None:
+        """Forget when tickets were asked for last: that was dated by a clock that was wrong."""
+        self._asked.clear()
+
+    async def look(self, now: datetime) -> datetime | None:
+        """Ask, do here what was done there, and return when to ask again. Raises StoreAway."""
+        for name, channel in self.setting().channels.items():
+            if channel.tickets:
+                await self._ask(name, channel, now)
+        return now + EVERY
+
+    async def _ask(self, name: str, channel: Channel[Any], now: datetime) -> None:
+        since = min(now - self._asked[name] + OVERLAP, FIRST) if name in self._asked else FIRST
+        try:
+            tickets = await channel.changed(since, now)
+        except DeliveryError as error:
+            self.metrics.loop_errors.labels(NAME).inc()
+            log.warning("tickets_unheard", channel=name, reason=error.reason, detail=error.detail)
+            return
+        tickets = await self._ours(name, channel, tickets)
+        spoilt = False
+        for ticket, before in zip(tickets, await self.seen.before(name, tickets), strict=True):
+            if ticket == before:
+                continue
+            try:
+                await self._take(name, channel, ticket, before, now)
+            except (ValueError, IncidentUnreadable):
+                # An incident that this version cannot read, or what fits no command: the others are heard all the same.
+                spoilt = True
+                self.metrics.loop_errors.labels(NAME).inc()
+                log.exception("ticket_spoilt", channel=name, ticket=clean(ticket.key, 100))
+                continue
+            await self.seen.seen(name, ticket)
+        if not spoilt:
+            self._asked[name] = now
+
+    async def _ours(self, name: str, channel: Channel[Any], tickets: Sequence[Ticket]) -> list[Ticket]:
+        members = [member_of(ticket.uid, name, channel.address()) for ticket in tickets]
+        memories = await self.seen.memories(members) if members else []
+        found = (channel.recognised(ticket, memory) for ticket, memory in zip(tickets, memories, strict=True))
+        return [ticket for ticket in found if ticket is not None]
+
+    async def _take(
+        self, name: str, channel: Channel[Any], ticket: Ticket, before: Ticket | None, now: datetime
+    ) -> None:
+        incident = await self.incidents.incident(ticket.uid)
+        if incident is None:
+            return
+        owner = self._owner(name, channel, ticket)
+        command = from_ticket(ticket, before, incident, self.setting().policy, owner)
+        if command is None:
+            return
+        actor = Actor(kind=ActorKind.API, name=channel.kind)
+        try:
+            await self.respond.act(incident.uid, command, actor, now, origin=name)
+        except (Illegal, Impossible, Unknown) as why:
+            log.info("ticket_not_followed", incident=incident.label, ticket=ticket.key, why=str(why))
+
+    def _owner(self, name: str, channel: Channel[Any], ticket: Ticket) -> str | None:
+        people = self.setting().policy.directory.people
+        if ticket.account is None:
+            return None
+        return next((key for key, card in people.items() if card.address(name, channel.kind) == ticket.account), None)

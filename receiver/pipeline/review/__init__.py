@@ -1,0 +1,1 @@
+"""Reports, error budgets, and the archive of old incidents."""

@@ -1,0 +1,102 @@
+"""What an incident, and a month, has spent of the error budgets that Prometheus is asked about.
+
+The query gives the part that was bad over a span of time; what nobody answers is counted by the time of incidents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from receiver.incident.log.event_log import Draft
+from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.timers import BUDGET, budget_due
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.postmortem import Clock
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Intake
+from receiver.review.figures import spent_of
+from receiver.review.postmortem import Budget
+from receiver.review.review_targets import Terms
+from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.prometheus import Prometheus
+from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.incident_store import Incidents
+
+SHORTEST = timedelta(minutes=1)
+"""A shorter span has too few samples to say anything."""
+_PLACE = re.compile(r"\{\{\s*window\s*\}\}")
+
+log = structlog.get_logger("receiver.budgets")
+
+
+class Budgets:
+    """The timer of incidents that are over, and what a month asks."""
+
+    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking) -> None:
+        """Prometheus is the one of `verification`."""
+        self.setting = setting
+        self.incidents = incidents
+        self.intake = intake
+        self.asking = asking
+
+    async def look(self, uid: str, now: datetime) -> None:
+        """Ask what the incident `uid` has spent, once; an answer is kept. Raises StoreAway."""
+        setting = self.setting()
+        incident = await self.incidents.incident(uid)
+        found: dict[str, float] = {}
+        if incident is not None and budget_due(incident, setting.policy) is not None:
+            found = await self._spent(incident, setting.terms)
+        if incident is None or not found:
+            await self.intake.due.drop_timer(f"{uid} {BUDGET}")
+            return
+        words = ", ".join(f"{part:.0%} of that of {name}" for name, part in found.items())
+        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=BUDGET), now)
+        draft.add(Kind.BUDGET_KNOWN, "asked", f"error budgets spent: {words}", {"spent": found})
+        verdict = Verdict(Outcome.UPDATED, "asked", draft.incident, draft.events)
+        try:
+            await self.intake.commit(verdict, setting, now)
+        except Stale:
+            return  # somebody changed it: asked again when the lease has passed
+
+    async def measured(
+        self, told: Sequence[Mapping[str, Any]], terms: Terms, until: datetime
+    ) -> list[Mapping[str, Any]]:
+        """Return error budgets as the review tells them, those with a query as Prometheus had them at `until`."""
+        bad = await asyncio.gather(*(self._bad(one, one.window, until) for one in terms.budgets))
+        return [
+            one if part is None else {**one, **spent_of(part * one["window"], one["allowed"]), "by": "prometheus"}
+            for one, part in zip(told, bad, strict=True)
+        ]
+
+    async def _spent(self, incident: Incident, terms: Terms) -> dict[str, float]:
+        ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at
+        if ended is None:
+            return {}
+        lasted = max(SHORTEST, ended - (incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at))
+        wanted = [one for one in terms.budgets if incident.severity in one.severities and one.target < 1]
+        bad = await asyncio.gather(*(self._bad(one, lasted, ended) for one in wanted))
+        return {
+            one.name: round(part * (min(lasted, one.window) / one.window) / (1 - one.target), 6)
+            for one, part in zip(wanted, bad, strict=True)
+            if part is not None
+        }
+
+    async def _bad(self, budget: Budget, window: timedelta, until: datetime) -> float | None:
+        # The part that was bad over `window` until then; None: it is not asked, or nobody says.
+        url = self.setting().prometheus
+        if budget.promql is None or url is None:
+            return None
+        query = _PLACE.sub(f"{round(window.total_seconds())}s", budget.promql)
+        try:
+            part = (await Prometheus(self.asking, url).query(query, until)).value
+        except SourceError as error:
+            log.info("budget_not_known", objective=budget.name, reason=error.reason)
+            return None
+        return min(1.0, max(0.0, part))

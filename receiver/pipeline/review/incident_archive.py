@@ -1,0 +1,113 @@
+"""Incidents that are older than `incidents.history`: written to files, and out of the store, which need not grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import structlog
+
+from receiver.incident.followup.action_item_reminders import promise_due
+from receiver.model.base import from_ms, to_ms
+from receiver.model.incident.response_records import ActionStatus
+from receiver.pipeline.active_config import Setting
+from receiver.store.incidents.expired_references import Tidying
+from receiver.store.incidents.incident_archive import Archive, BadDocument, place_of, read
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.jsonl_files import append
+
+NAME = "archive"
+EVERY = timedelta(hours=6)
+PART = 50
+GRACE = timedelta(days=60)
+"""How much longer the store keeps what a file is to hold: a folder that cannot be written to loses nothing at once."""
+
+log = structlog.get_logger("receiver.archive")
+
+
+class Archiving:
+    """The way out of the store, and back."""
+
+    def __init__(self, setting: Callable[[], Setting], archive: Archive, incidents: Incidents) -> None:
+        """`incidents` knows how long an incident is kept."""
+        self.setting = setting
+        self.archive = archive
+        self.incidents = incidents
+
+    async def look(self, now: datetime) -> datetime | None:
+        """Write what is old enough to files, and drop what points to nothing; return when to look again.
+
+        Raises StoreAway. A folder that cannot be written to is said, and nothing leaves the store.
+        """
+        setting = self.setting()
+        before = to_ms(now - setting.kept_for)
+        if setting.archive is not None:
+            try:
+                await self._shelve(setting.archive, before)
+            except OSError as error:
+                log.error("archive_not_written", folder=setting.archive, why=error.strerror or str(error))
+        dropped = await Tidying(self.archive.connection).run(before)
+        if dropped:
+            log.info("tidied", entries=dropped)
+        return now + EVERY
+
+    async def _shelve(self, folder: str, before_ms: int) -> None:
+        place = ""
+        while True:
+            rows = await self.archive.opened(0, before_ms, place, PART)
+            if not rows:
+                return
+            for uid, opened in rows:
+                if await self.archive.restored(uid) > before_ms:
+                    continue  # somebody wanted to look at it
+                document = await self.archive.document(uid)
+                if document is None or not _old(document, before_ms):
+                    continue
+                name = f"{from_ms(opened):%Y-%m}.jsonl"
+                # On disk first: what a crash leaves twice is recognized when it is put back.
+                await asyncio.to_thread(append, folder, name, [orjson.dumps(document)])
+                await self.archive.forget(document)
+                log.info("archived", incident=document["id"], file=name)
+            place = place_of(rows[-1])
+            if len(rows) < PART:
+                return
+
+    async def page(
+        self, since: datetime | None, until: datetime | None, after: str, now: datetime
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return incidents that are over, oldest first, and where the next page begins. Raises StoreAway."""
+        rows = await self.archive.opened(to_ms(since) if since else 0, to_ms(until or now), after, PART)
+        found = [await self.archive.document(uid) for uid, _ in rows]
+        over = [one for one in found if one is not None and one["state"]["state"] in ("resolved", "closed")]
+        return over, place_of(rows[-1]) if len(rows) == PART else None
+
+    async def take(self, documents: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
+        """Put incidents back; return how many were, how many were there, and which were refused. Raises StoreAway."""
+        counts = {"restored": 0, "known": 0}
+        refused = []
+        for place, document in enumerate(documents):
+            try:
+                incident, _ = read(document)
+                number = self.setting().id_parts(incident.opened_at)
+                due = promise_due(incident, self.setting().policy)
+                outcome = await self.archive.restore(
+                    document, self.incidents.history_s, number, to_ms(now), to_ms(due) if due else 0
+                )
+                if outcome == "taken":
+                    raise BadDocument(f"another incident is called {incident.id}")
+                counts[outcome] += 1
+            except BadDocument as bad:
+                refused.append({"index": place, "id": str(document.get("id", ""))[:100], "why": str(bad)})
+        return {**counts, "refused": refused}
+
+
+def _old(document: Mapping[str, Any], before_ms: int) -> bool:
+    # What is open, what was touched lately, and what somebody has promised stays.
+    state, events = document["state"], document["events"]
+    promised = any(item["status"] == ActionStatus.OPEN for item in state.get("actions", ()))
+    last = events[-1]["at"] if events else state["opened_at"]
+    touched = to_ms(datetime.fromisoformat(last)) > before_ms
+    return state["state"] in ("resolved", "closed") and not promised and not touched

@@ -1,0 +1,1 @@
+"""Requests of Slack's users: slash commands, buttons, and forms."""

@@ -1,0 +1,222 @@
+"""Slash commands, done: each wish is given to whoever does it for the API too, and answered in words."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import structlog
+
+from receiver.channels.base import DeliveryError
+from receiver.channels.safe_text import clean
+from receiver.channels.slack import command_reply as reply
+from receiver.incident.log.command_errors import Impossible
+from receiver.incident.response.slash_commands import COMMANDS, PAGE, USAGE
+from receiver.incident.response.slash_parser import Misunderstood, Wish, Words, made
+from receiver.model.base import rfc3339
+from receiver.model.command import ApproveUpdate, Command, PageContact
+from receiver.model.incident.incident import Incident
+from receiver.pipeline.oncall.overrides import Duty
+from receiver.pipeline.response.adhoc_pages import Calls
+from receiver.pipeline.response.command_handler import Done, Respond
+from receiver.pipeline.response.silences import Silencing
+from receiver.pipeline.slack.requests import Asker, Desk
+
+LISTED = 25
+READS = ("help", "list", "show", "oncall", "checklist", "options", "postmortem")
+"""What changes nothing: anybody of the workspace may ask it."""
+
+log = structlog.get_logger("receiver.slack")
+
+Body = dict[str, Any]
+
+
+class SlackCommands:
+    """The doors at `/slack/commands`, behind the signature."""
+
+    def __init__(self, desk: Desk, respond: Respond, calls: Calls, duty: Duty, silencing: Silencing) -> None:
+        """Take what does things."""
+        self.desk = desk
+        self.respond = respond
+        self.calls = calls
+        self.duty = duty
+        self.silencing = silencing
+        self._does: dict[str, Callable[[Wish, Asker, datetime], Awaitable[Body | None]]] = {
+            "help": self._help, "list": self._list, "show": self._show, "create": self._create, "act": self._act,
+            "merge": self._merge, "silence": self._silence, "page": self._page, "oncall": self._on_call,
+            "accept": self._accept, "approve": self._approve, "form": self._form, "checklist": self._checklist,
+            "options": self._options, "postmortem": self._postmortem,
+        }  # fmt: skip
+
+    async def take(self, channel: str, form: Mapping[str, str], once: str, now: datetime) -> Body | None:
+        """Do what was typed, and return the answer; None: an empty one.
+
+        Raises Foreign, and whatever `excuse` has words for.
+        """
+        user = {"id": form.get("user_id"), "name": form.get("user_name")}
+        asker = self.desk.asker(
+            channel, user, form.get("channel_id", ""), once,
+            team=form.get("team_id", ""), app=form.get("api_app_id", ""), trigger=form.get("trigger_id", ""),
+        )  # fmt: skip
+        command = form.get("command", "")
+        if command not in COMMANDS:
+            raise Misunderstood(f"{clean(command, 50)} is not known here: there are {', '.join(COMMANDS)}")
+        words = Words(
+            form.get("text", ""), self.desk.setting().number, lambda user, name: self._name(asker, user, name)
+        )
+        wish = COMMANDS[command](words, now)
+        if wish.verb not in READS:
+            await self.desk.allow(asker, now)
+        log.info("slash_command", command=command, verb=wish.verb, by=asker.name)
+        return await self._does[wish.verb](wish, asker, now)
+
+    async def act(self, incident: Incident, command: Command, asker: Asker, now: datetime) -> Done:
+        """Do one command to one incident, once for one request. Raises as Respond.act does."""
+        what = type(command).__name__
+        once = f"{asker.once} {what}"
+        return await self.respond.act(incident.uid, command, asker.actor, now, once=once, what=what)
+
+    def _name(self, asker: Asker, user: str, name: str) -> str:
+        return self.desk.person(asker.channel, user, name)
+
+    async def _help(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        lines = [*USAGE.values(), '/page @CONTACT "TEXT"', '/status update STATUS "TEXT"', "/status approve", "/oncall"]
+        return reply.said("In an incident's own channel its id may be left out.\n" + "\n".join(lines))
+
+    async def _list(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        count = len(self.desk.mirror)
+        if not count:
+            return reply.said("No incident is open.")
+        more = f"\n{count - LISTED} more" if count > LISTED else ""
+        return reply.said(reply.listing(islice(self.desk.mirror.worst_first(oldest=True), LISTED)) + more)
+
+    async def _show(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        roles = [f"{name.replace('_', ' ')}: {who}" for name, who in incident.roles.model_dump().items() if who]
+        lines = [
+            f"{incident.label}  {incident.severity}  {incident.state}  {incident.badge}{incident.title}",
+            f"opened {rfc3339(incident.opened_at)}, {incident.firing} firing, {incident.resolved} resolved",
+            f"why: {incident.decision.rule}; {'; '.join(incident.decision.reasons)}",
+            *roles,
+            *(f"action {one.n}: {one.title} ({one.owner}, {one.status})" for one in incident.actions),
+        ]
+        url = self.desk.setting().url(incident)
+        return reply.said("\n".join([*lines, *([url] if url else [])]))
+
+    async def _postmortem(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        log = await self.desk.incidents.events(incident.uid)
+        receipts = await self.desk.incidents.receipts(incident.uid)
+        text = self.desk.setting().postmortem(incident, log, now, receipts, None)
+        known = incident.review
+        state = f"version {known.version}, {known.status}" if known else "the draft that the log gives"
+        write = f"receiver postmortem {incident.label} --edit FILE"
+        return reply.said(f"Post-mortem of {incident.label}: {state}. It is written with `{write}`.\n\n{text}")
+
+    async def _create(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        if wish.declare is None:
+            raise Misunderstood(f"write {USAGE['create']}")
+        done = await self.respond.declare(wish.declare, asker.actor, now, once=asker.once, what="create")
+        paged = ", ".join(dict.fromkeys(page.person for page in done.incident.pages))
+        text = f"{done.incident.label} is open as {done.incident.severity}: {done.incident.title}"
+        return reply.said(f"{text}. {f'Paged: {paged}' if paged else 'Nobody is paged for this severity'}.")
+
+    async def _act(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        if wish.command is None:
+            raise Misunderstood("nothing is asked for")
+        return told(await self.act(incident, wish.command, asker, now))
+
+    async def _merge(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        into = wish.more["into"]
+        incident = await self.desk.perhaps(asker, wish.number)
+        if incident is None or incident.id == into:
+            raise Misunderstood(f"name both: the one, and the one that it is part of: write {USAGE['merge']}")
+        done = await self.respond.merge(incident.uid, into, asker.actor, now, once=asker.once, what="merge")
+        return reply.said(f"{incident.label} is part of {done.incident.label} now.")
+
+    async def _silence(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        span, text = wish.more["seconds"], wish.more["text"]
+        return told(await self.silencing.silence(incident.uid, span, text, asker.actor, now))
+
+    async def _page(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        contact, text = wish.more["contact"], wish.more["text"]
+        incident = await self.desk.perhaps(asker, wish.number)
+        if incident is not None and (wish.number is not None or not incident.state.over):
+            command = made(PageContact, PAGE, contact=contact, text=text)
+            return told(await self.act(incident, command, asker, now))
+        called = await self.calls.page(contact, text, asker.actor, now, once=asker.once)
+        paged = ", ".join(dict.fromkeys(page.person for page in called.pages))
+        soon = ", ".join(called.just_paged)
+        said = [f"Paged: {paged}."] if paged else []
+        said += [f"You paged {soon} less than a minute ago: not paged again."] if soon else []
+        return reply.said(" ".join(said))
+
+    async def _on_call(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        schedules, lines = self.duty.schedules, []
+        for name in schedules.names:
+            shift = schedules.at(name, now)
+            who = schedules.people.get(shift.person or "", shift.person or "nobody")
+            line = f"{name}: {who} until {shift.until:%a %Y-%m-%d %H:%M} UTC"
+            handing = schedules.handing(name, now)
+            if handing is not None and schedules.accepted(handing) is None:
+                line += " (the hand-off is not accepted yet)"
+            lines.append(line)
+        return reply.said("\n".join(lines) or "No schedule is configured.")
+
+    async def _accept(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        schedules = self.duty.schedules
+        named = wish.more["schedule"]
+        waiting = [
+            name
+            for name in schedules.names
+            if (handing := schedules.handing(name, now)) is not None
+            and handing.incoming == asker.name
+            and schedules.accepted(handing) is None
+        ]
+        if named is None and not waiting:
+            raise Impossible("no hand-off waits for you: to accept another's, write /oncall accept SCHEDULE")
+        done = [await self.duty.accept(name, asker.actor, now) for name in ([named] if named else waiting)]
+        lines = [f"{one.handing.schedule}: accepted by {one.by} at {one.at:%H:%M} UTC" for one in done]
+        return reply.said("\n".join(lines))
+
+    async def _approve(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        command = wish.command
+        if command is None:
+            drafts = [update.n for update in incident.updates if update.waits]
+            if not drafts:
+                raise Impossible(f"{incident.label} has no draft that waits for approval")
+            command = ApproveUpdate(n=drafts[-1])
+        return told(await self.act(incident, command, asker, now))
+
+    async def _form(self, wish: Wish, asker: Asker, now: datetime) -> None:
+        await self.form(await self.desk.meant(asker, wish.number), asker, now)
+
+    async def form(self, incident: Incident, asker: Asker, now: datetime) -> None:
+        """Open the form for a status update. Raises Impossible when Slack does not."""
+        try:
+            view = reply.form(incident)
+            await asker.channel.api.write("views.open", {"trigger_id": asker.trigger, "view": view}, now)
+        except DeliveryError as error:
+            raise Impossible(f"Slack did not open the form: {error.detail}") from None
+
+    async def _checklist(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        return reply.said(f"Investigation checklist of {incident.label}", blocks=reply.checklist(incident))
+
+    async def _options(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+        incident = await self.desk.meant(asker, wish.number)
+        return reply.said(f"Mitigation options for {incident.label}", blocks=reply.options(incident))
+
+
+def told(done: Done) -> Body:
+    """Return the answer that says what became of a command."""
+    if done.repeated:
+        return reply.said(f"{done.incident.label}: that was done before.")
+    if not done.events:
+        return reply.said(f"{done.incident.label}: it was so already; it is {done.incident.state}.")
+    return reply.said(f"{done.incident.label}: {'; '.join(event.text for event in done.events[:5])}")

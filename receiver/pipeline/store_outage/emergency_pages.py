@@ -1,0 +1,264 @@
+"""Pages that are sent without the store: whom, once a key, repeated until the vendor has accepted them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from receiver.channels.base import DeliveryError
+from receiver.clock import Clock
+from receiver.incident.alerts.alert_storm import KEY as STORM
+from receiver.incident.log.notification_outcome import Part
+from receiver.incident.store_outage.emergency_pages import (
+    above_limit,
+    emergency_pages,
+    first_episode,
+    storm_began,
+    storm_pages,
+)
+from receiver.metrics import Metrics
+from receiver.model.delivery.notice import Action, Notice
+from receiver.model.incident.incident import Incident, Page
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.pipeline.outbox.notices import bare_incident
+
+AT_ONCE = 32
+"""Emergency pages under way at once."""
+STUCK_WAIT = 30.0
+"""Seconds until a page is tried again whose channel a reload has taken away."""
+LONGEST_WAIT = 30.0
+"""Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
+
+REMEMBERED, FOR = 4000, 15 * 60.0
+"""Accepted pages that are remembered, and for how many seconds: none of them is sent again by its row."""
+GATHER = 1.0
+"""Seconds from the first group above the limit of storm control to the page that lists them."""
+NAMED = 20
+"""How many of them are named; the rest is a count."""
+
+log = structlog.get_logger("receiver.emergency")
+
+
+@dataclass
+class EmergencyPage:
+    """One emergency page and how far it got."""
+
+    page: Page
+    incident: Incident
+    """What the page says of it: it was never stored."""
+    next_at: float
+    text: str = ""
+    """What it says instead of that it is an emergency page: it is a step of an incident's escalation."""
+    attempts: int = 0
+    accepted: bool = False
+    busy: bool = False
+    lets: Callable[[], bool] = lambda: True
+    """Returns whether it may be sent now: not while it is being adopted, nor once the store answers."""
+
+
+class EmergencyPages:
+    """The emergency pages of this replica, by channel and key."""
+
+    def __init__(self, mirror: IncidentCache, clock: Clock, metrics: Metrics) -> None:
+        """Nobody was paged yet."""
+        self.mirror = mirror
+        self.clock = clock
+        self.metrics = metrics
+        self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
+        """Runs a step beside the caller."""
+        self.doubtful: Callable[[], bool] = lambda: False
+        """Returns whether it is not known any more that the store is away: then nothing is sent."""
+        self.lets_storm: Callable[[], bool] = lambda: True
+        """As EmergencyPage.lets, for the pages of a storm."""
+        self.storm: list[EmergencyPage] = []
+        """The pages of the one storm that stands for all that is above the limit."""
+        self.storm_began: datetime | None = None
+        self._pages: dict[tuple[str, str], EmergencyPage] = {}
+        self._episodes: dict[str, int] = {}
+        """By correlation key, that of its first page: a group that shrinks keeps its page keys."""
+        self._paged: dict[str, datetime] = {}
+        """When each correlation key was paged first, while the storm's time lasts."""
+        self._held_back: dict[str, Incident] = {}
+        self._accepted: dict[tuple[str, str], float] = {}
+        """When pages were accepted (monotonic), also of those that were adopted since, the oldest first."""
+        self._storm_since: float | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some page was not accepted yet, or a storm is to be paged."""
+        return any(not one.accepted for one in self._pages.values()) or self._storm_since is not None
+
+    def decide(
+        self,
+        parts: Iterable[Part],
+        setting: Setting,
+        now: datetime,
+        episodes: Mapping[str, int] | None = None,
+        in_doubt: Container[str] = (),
+    ) -> tuple[list[EmergencyPage], bool]:
+        """Return the pages that these parts call for and that were not made yet, and whether a storm holds some back.
+
+        One page that lists them stands for all that is above the limit of storm control. `episodes`: of what fired when
+        each correlation key was refused first; without it, of what fires now. `in_doubt`: uids of commits of this
+        replica whose answer did not come.
+        """
+        episodes, made = episodes or {}, list[EmergencyPage]()
+        capped = False
+        if setting.policy.storm is not None:
+            within = setting.policy.storm[1]
+            self._paged = {k: at for k, at in self._paged.items() if k in self._episodes or now - at <= within}
+        for part in parts:
+            if part.key in self._held_back:
+                capped = True
+                continue
+            sent = [one.page for one in self._pages.values()]
+            known = self.mirror.at(part.key)
+            episode = self._episodes.get(part.key)
+            if episode is None:
+                episode = first_episode(part, known, episodes.get(part.key))
+            doubted = known is not None and known.uid in in_doubt
+            found = emergency_pages(part, known, setting.policy, now, sent, episode, doubted)
+            if not found:
+                continue
+            incident = bare_incident(part, found[0], now, setting.policy)
+            if part.key not in self._paged:
+                if above_limit(incident.severity, self._paged.values(), setting.policy, now):
+                    self._held_back[part.key] = incident
+                    capped = True
+                    continue
+                self._paged[part.key] = now
+            self._episodes[part.key] = episode
+            made += [self.add(page, bare_incident(part, page, now, setting.policy)) for page in found]
+        if capped and self._storm_since is None:
+            self._storm_since = self.clock.monotonic()
+        return made, capped
+
+    def add(self, page: Page, incident: Incident, text: str = "") -> EmergencyPage:
+        """Send `page` with the next `send`, and return how far it gets; `text` as in EmergencyPage."""
+        name = (page.channel, page.key)
+        one = self._pages.get(name)
+        if one is None:
+            one = self._pages[name] = EmergencyPage(page, incident, self.clock.monotonic(), text)
+        return one
+
+    def drop(self, pages: Iterable[EmergencyPage]) -> None:
+        """Forget pages of an incident's escalation; what is known of the emergency pages of its group stays."""
+        for one in pages:
+            if one.text:
+                self._pages.pop((one.page.channel, one.page.key), None)
+
+    def _page_storm(self, setting: Setting, now: datetime) -> None:
+        # A moment later than the first, so that one page lists what comes at once.
+        if self.storm or self._storm_since is None or self.clock.monotonic() - self._storm_since < GATHER:
+            return
+        held = list(self._held_back.values())
+        severity = min((one.severity for one in held), key=lambda severity: severity.rank)
+        names = ", ".join(one.title for one in held[:NAMED]) + (
+            f" and {len(held) - NAMED} more" if len(held) > NAMED else ""
+        )
+        self.storm_began = storm_began(now)
+        for page in storm_pages(severity, setting.policy, self.storm_began, now):
+            title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
+            incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
+            one = self.add(page, incident)
+            one.lets = self.lets_storm
+            self.storm.append(one)
+
+    async def adopt_storm(self, intake: Intake, setting: Setting, now: datetime) -> None:
+        """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
+        if not self.storm:
+            return
+        severity, why = self.storm[0].incident.severity, f"{len(self._held_back)} groups while the store was away"
+        pages = [(one.page, one.accepted) for one in self.storm]
+        await intake.open_storm(severity, why, setting, now, pages, self.storm_began)
+        log.warning("emergency_adopted", incident="storm", pages=len(pages))
+        self.forget(self.storm)
+        self.storm, self._storm_since, self._held_back = [], None, {}
+
+    def adopted(self, pages: Iterable[EmergencyPage]) -> dict[str, Sequence[tuple[Page, bool]]]:
+        """Return pages by correlation key, each with whether the vendor accepted it: the commit adopts them."""
+        found: dict[str, list[tuple[Page, bool]]] = {}
+        for one in pages:
+            found.setdefault(one.incident.key, []).append((one.page, one.accepted))
+        return dict(found)
+
+    def accepted_lately(self, channel: str, key: str) -> bool:
+        """Return whether the vendor has accepted a page from this replica that was sent without the store."""
+        at = self._accepted.get((channel, key))
+        return at is not None and self.clock.monotonic() - at < FOR
+
+    def forget(self, pages: Iterable[EmergencyPage]) -> None:
+        """Forget pages that were adopted, or never will be."""
+        for one in pages:
+            self._pages.pop((one.page.channel, one.page.key), None)
+            self._episodes.pop(one.incident.key, None)
+
+    def send(self, setting: Setting, now: datetime) -> None:
+        """Start an attempt at each page that is due. One that hangs keeps no other waiting."""
+        if self.doubtful():
+            return
+        self._page_storm(setting, now)
+        free = AT_ONCE - sum(one.busy for one in self._pages.values())
+        moment = self.clock.monotonic()
+        waiting = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
+        due = [one for one in waiting if one.lets()]
+        for one in sorted(due, key=lambda one: one.attempts)[: max(0, free)]:
+            one.busy = True
+            self.spawn("emergency", partial(self._send, one, setting, now))
+
+    async def _send(self, one: EmergencyPage, setting: Setting, now: datetime) -> None:
+        try:
+            await self._try(one, setting, now)
+        finally:
+            one.busy = False
+
+    async def _try(self, one: EmergencyPage, setting: Setting, now: datetime) -> None:
+        channel = setting.channels.get(one.page.channel)
+        if channel is None:
+            # A reload has removed it, and may bring it back; meanwhile it is tried after those that can be sent.
+            one.attempts += 1
+            one.next_at = self.clock.monotonic() + STUCK_WAIT
+            self.metrics.emergency_pages.labels("stuck").inc()
+            log.error("emergency_page_stuck", person=one.page.person, key=one.page.key, channel=one.page.channel)
+            return
+        incident = one.incident
+        notice = Notice(
+            key=one.page.key,
+            action=Action.TRIGGER,
+            address=one.page.address,
+            incident=incident,
+            page=one.page,
+            text=one.text or f"EMERGENCY PAGE (the incident store is away): {incident.title}",
+            links=setting.links(incident, now) if incident.uid else (),
+            url=setting.url(incident) if incident.uid else None,
+            repeat=one.attempts > 0,
+            now=now,
+        )
+        one.attempts += 1
+        wait = min(LONGEST_WAIT, 2.0**one.attempts * random.uniform(0.5, 1))  # noqa: S311
+        # Set before it is sent: whatever the attempt fails of, the page is tried again, behind the others.
+        one.next_at = self.clock.monotonic() + wait
+        outcome = "ok"
+        try:
+            await channel.send(notice)
+        except DeliveryError as error:
+            one.next_at = self.clock.monotonic() + max(min(error.retry_after or 0.0, PAGE_WAIT), wait)
+            outcome = error.reason
+        else:
+            one.accepted = True
+            self._accepted[one.page.channel, one.page.key] = self.clock.monotonic()
+            if len(self._accepted) > REMEMBERED:
+                del self._accepted[next(iter(self._accepted))]
+        self.metrics.deliveries.labels(one.page.channel, "trigger", outcome).inc()
+        self.metrics.emergency_pages.labels("accepted" if one.accepted else "failed").inc()
+        log.critical(
+            "emergency_page", person=one.page.person, key=one.page.key, outcome=outcome, severity=incident.severity
+        )

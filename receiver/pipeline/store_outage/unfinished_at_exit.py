@@ -1,0 +1,94 @@
+"""What this process owes when it ends: refused notifications, written to the data folder and read by the next start."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+
+import orjson
+import structlog
+
+from receiver.model.alert.alert import BadNotification, parse_notification
+from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
+from receiver.store.refused_notifications_file import OwedFile
+
+END_LIMIT = 5.0
+"""Seconds for writing what is owed before the process ends all the same."""
+OLDEST = 15 * 60.0
+"""Seconds after which an owed notification is not taken over any more: Alertmanager has sent its group again by then,
+and its end may have come, which nobody tells of what was never delivered."""
+
+log = structlog.get_logger("receiver.refused")
+
+
+class OwedNotifications:
+    """Keeps the file of owed notifications in step with what is owed."""
+
+    def __init__(self, refused: RefusedNotifications, file: OwedFile | None) -> None:
+        """`file` is None where there is no data folder: then the log gets them."""
+        self.refused = refused
+        self.file = file
+        self._restored = False
+        refused.all_settled = self._settled
+
+    def restore(self) -> None:
+        """Take over what an earlier process of this folder owed when it ended."""
+        try:
+            owed = self.file.read() if self.file else []
+        except OSError as error:
+            log.error("owed_notifications_unreadable", reason=str(error))
+            return
+        now = self.refused.clock.now().timestamp()
+        bodies = [body for at, body in owed if now - at <= OLDEST]
+        for body in bodies:
+            try:
+                self.refused.add(parse_notification(body), body)
+            except BadNotification as bad:
+                log.error("owed_notification_unreadable", reason=bad.detail)
+        if owed:
+            self._restored = True
+            log.warning("owed_notifications_restored", count=len(bodies), too_old=len(owed) - len(bodies))
+
+    def save(self) -> None:
+        """Write what is owed. Safe to call from any thread, and raises nothing: the process is ending."""
+        bodies = self.refused.owed()
+        if not bodies:
+            self._settled()
+            return
+        if self.file is not None:
+            try:
+                self.file.write(bodies, self.refused.clock.now().timestamp())
+            except OSError as error:
+                _write_line(event="owed_notifications_not_saved", reason=str(error))
+            else:
+                _write_line(event="owed_notifications_saved", count=len(bodies))
+                return
+        for body in bodies:
+            _write_line(event="notification_owed", body=body.decode("utf-8", "replace"))
+
+    def _settled(self) -> None:
+        if self._restored and self.file is not None:
+            with suppress(OSError):
+                self.file.remove()
+                self._restored = False
+
+
+def _write_line(**record: object) -> None:
+    # Past the logger: its thread may not run any more.
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), orjson.dumps({"level": "critical", **record}) + b"\n")
+
+
+def end_process(reason: str, owed: OwedNotifications) -> None:
+    """Save what is owed, write why, and end this process at once with exit code 70, without any clean-up."""
+    # A disk that hangs, or a log that nobody reads, must not keep the process alive.
+    timer = threading.Timer(END_LIMIT, os._exit, (70,))
+    timer.daemon = True
+    timer.start()
+    try:
+        owed.save()
+        _write_line(event="process_ended", reason=reason, hint="it must be started again")
+    finally:
+        os._exit(70)

@@ -1,0 +1,1 @@
+"""What a notification would do, with nothing stored and nothing sent."""

@@ -1,0 +1,120 @@
+"""What a notification would do, with nothing stored and nothing sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.log.notification_outcome import Verdict, View
+from receiver.incident.whatif.escalation_forecast import forecast
+from receiver.incident.whatif.rule_replay import Hindsight, difference
+from receiver.model.alert.alert import Notification, receiver_as_sent
+from receiver.model.base import rfc3339, to_ms
+from receiver.model.incident.policy_snapshot import Way
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.notification_parts import judged
+from receiver.pipeline.outbox.notices import alert_lines, inform_notice, page_notice
+from receiver.pipeline.outbox.outbox_rows import rows
+from receiver.sources.alertmanager import Group
+from receiver.store.due.due_set import Claimed
+
+
+def dry_run(setting: Setting, notification: Notification, now: datetime) -> dict[str, Any]:
+    """Return what would happen if nothing were known yet, as JSON: `incidents` has an entry for each."""
+    made = []
+    for part in judged(notification, setting):
+        verdict = on_notification(part, View("", None, {}, {}, {}), setting.policy, "simulated", now)
+        entry: dict[str, Any] = {"outcome": verdict.outcome, "reason": verdict.reason, "dedup_key": part.key}
+        if verdict.incident is not None:
+            entry |= _opened(setting, verdict, now)
+        made.append(entry)
+    # As in the webhook's answer: when labels split a notification, the most severe incident speaks for it.
+    foremost = min(made, key=lambda entry: str(entry.get("severity", "SEV-9")), default={})
+    return {"at": rfc3339(now), **foremost, "incidents": made}
+
+
+def relived(came: Iterable[tuple[datetime, Notification]], old: Setting, new: Setting) -> dict[str, Any]:
+    """Return what would have been otherwise under `new`, as JSON; `came` in the order of time."""
+    lives = Hindsight(old.policy), Hindsight(new.policy)
+    count, since, until = 0, None, None
+    for at, notification in came:
+        count, since, until = count + 1, since or at, at
+        for life, setting in zip(lives, (old, new), strict=True):
+            for part in judged(notification, setting):
+                life.see(part, at)
+    made = difference(lives[0].end(), lives[1].end())
+    span = {"from": rfc3339(since) if since else None, "until": rfc3339(until) if until else None}
+    return {"old_rules": old.rules.hash, "new_rules": new.rules.hash, **span, "notifications": count, **made}
+
+
+def notified(group: Group) -> tuple[Notification | None, int]:
+    """Return the notification that Alertmanager would send of a group, and how many of its alerts are held back.
+
+    None when all of them are.
+    """
+    alerts = [
+        {
+            "status": "firing", "labels": dict(one.labels), "annotations": dict(one.annotations),
+            "startsAt": one.starts_at, "generatorURL": one.generator_url, "fingerprint": one.fingerprint,
+        }
+        for one in group.alerts if not one.held
+    ]  # fmt: skip
+    quiet = len(group.alerts) - len(alerts)
+    if not alerts:
+        return None, quiet
+    key = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(group.labels.items()))
+    said = Notification.model_validate(
+        {
+            "version": "4", "groupKey": f"{{}}:{{{key}}}", "receiver": receiver_as_sent(group.receiver),
+            "status": "firing", "alerts": alerts, "groupLabels": dict(group.labels),
+            "commonLabels": _shared([one["labels"] for one in alerts]),
+            "commonAnnotations": _shared([one["annotations"] for one in alerts]),
+        }
+    )  # fmt: skip
+    return said, quiet
+
+
+def _shared(bags: Sequence[Any]) -> dict[str, str]:
+    return dict(set.intersection(*(set(bag.items()) for bag in bags)))
+
+
+def _opened(setting: Setting, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    incident = verdict.incident
+    assert incident is not None  # noqa: S101  (the caller looked)
+    calls = forecast(incident, tuple(verdict.events), setting.policy)
+    pages = [
+        {"minute": call.minute, "step": call.step, "contact": call.contact, "person": call.person,
+         "channel": call.channel}
+        for call in calls if call.way is Way.PAGE
+    ]  # fmt: skip
+    told = [{"minute": call.minute, "person": call.person} for call in calls if call.way is Way.NOTIFY]
+    escalation = setting.policy.directory.escalation(incident.severity)
+    return {
+        "severity": incident.severity, "title": incident.title, "service": incident.service,
+        "decision": incident.decision.model_dump(mode="json"), "pages": pages, "notified": list(incident.notified),
+        "told": told,
+        "until": str(escalation.until) if escalation else None, "messages": _messages(setting, verdict, now),
+    }  # fmt: skip
+
+
+def _messages(setting: Setting, verdict: Verdict, now: datetime) -> list[dict[str, Any]]:
+    incident = verdict.incident
+    assert incident is not None  # noqa: S101
+    bodies = {name: {"labels": a.labels, "annotations": a.annotations} for name, a in verdict.bodies.items()}
+    lines = alert_lines(verdict.records, bodies)
+    messages = []
+    for row in rows(incident, verdict.events, setting):
+        claimed = Claimed(row.member, "", incident.uid, row.to, 0, row.last, 1, 0, to_ms(now), {})
+        if row.to.paging:
+            notice = page_notice(claimed, incident, setting, now)
+            notice = notice.model_copy(update={"alerts": tuple(lines)}) if notice else None
+        else:
+            notice = inform_notice(claimed, incident, verdict.events, lines, setting, now)
+        if notice is not None:
+            requests = setting.channels[row.to.channel].preview(notice)
+            to = notice.page.person if notice.page else row.to.address
+            messages.append({"channel": row.to.channel, "to": to, "requests": requests})
+    return messages

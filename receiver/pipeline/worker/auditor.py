@@ -1,0 +1,105 @@
+"""The auditor: a loop of its own that looks whether what is owed happens, and complains when it does not.
+
+It depends on nothing that the work loop does, for a loop that stands still cannot say so of itself: before each look
+it reads what has changed in the store, as the loop would. What has not changed is not read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from receiver.clock import Clock
+from receiver.metrics import Metrics
+from receiver.model.base import from_ms, to_ms
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
+from receiver.store.client.connection import StoreAway
+from receiver.store.due.due_set import Due
+from receiver.store.stepped_loop import COMPARED, stepped
+
+EVERY = 15.0
+"""Seconds between two looks."""
+PATIENCE = timedelta(seconds=30)
+"""How late work may be beyond a lease before somebody has to look: a busy minute is no fault."""
+
+log = structlog.get_logger("receiver.audit")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is late."""
+
+    overdue: int
+    """Due rows that nobody has done."""
+    oldest: datetime | None
+    """When the oldest of them was due."""
+    unattended: tuple[str, ...]
+    """Ids of incidents whose escalation is late."""
+    unanswered: tuple[str, ...] = ()
+    """Ids of incidents whose pages nobody has answered, or that had nobody to page, with nobody left to be called."""
+
+
+class Auditor:
+    """Looks now and then; a look writes nothing."""
+
+    def __init__(
+        self, setting: Callable[[], Setting], follower: IncidentFollower, due: Due, clock: Clock, metrics: Metrics
+    ) -> None:
+        """Every replica has one: what one cannot see another may."""
+        self.setting = setting
+        self.follower = follower
+        self.due = due
+        self.clock = clock
+        self.metrics = metrics
+
+    async def run(self) -> None:
+        """Look every 15 s, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.look(self.clock.now())
+            except StoreAway as away:
+                log.warning("audit_blind", reason=str(away))
+
+    async def look(self, now: datetime) -> Finding:
+        """Return what is late, having said so in metrics and log. Raises StoreAway."""
+        setting = self.setting()
+        edge = now - setting.lease - PATIENCE
+        overdue, oldest_ms = await self.due.late(to_ms(edge))
+        unattended, unanswered = await self._late(to_ms(edge))
+        oldest = from_ms(oldest_ms) if oldest_ms is not None else None
+        finding = Finding(overdue, oldest, tuple(unattended), tuple(unanswered))
+        self.metrics.overdue.set(overdue)
+        self.metrics.overdue_oldest.set(finding.oldest.timestamp() if finding.oldest else 0)
+        self.metrics.unattended.set(len(unattended))
+        self.metrics.unanswered.set(len(unanswered))
+        if unanswered:
+            log.error(
+                "pages_unanswered", incidents=unanswered[:20], hint="everybody was called, and nobody has answered"
+            )
+        if overdue or unattended:
+            log.error(
+                "work_overdue",
+                rows=overdue,
+                oldest=finding.oldest.isoformat() if finding.oldest else None,
+                unattended=unattended[:20],
+                hint="is a replica's loop standing still, or a vendor away?",
+            )
+        return finding
+
+    async def _late(self, edge_ms: int) -> tuple[list[str], list[str]]:
+        # Ids of what was to call somebody before then, and of what has called everybody.
+        await self.follower.catch_up()
+        unattended, unanswered = [], []
+        async for one in stepped(self.follower.cache.open(), COMPARED):
+            if one.call_ms is not None:
+                if one.call_ms < edge_ms:
+                    unattended.append(one.id)
+            elif one.answer_ms is not None and one.answer_ms < edge_ms:
+                unanswered.append(one.id)
+        return unattended, unanswered

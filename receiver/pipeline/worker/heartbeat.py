@@ -1,0 +1,89 @@
+"""A beat outside while paging works: whoever waits for it there rings when it stops (`heartbeat` of the configuration).
+
+It is a timer of the store, so that it says that the store answers and some replica's loop turns; and it is held back
+while what is owed does not happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from receiver.channels.base import DeliveryError
+from receiver.channels.ntfy.channel import Ntfy
+from receiver.model.host_name import host_of
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.worker.auditor import Finding
+from receiver.sources.http_client import Asking, SourceError
+
+NAME = "heartbeat"
+LIMIT = 5.0
+"""Seconds for one beat."""
+
+log = structlog.get_logger("receiver.heartbeat")
+
+
+class Heartbeat:
+    """Beats when the work loop says that it is time."""
+
+    def __init__(
+        self,
+        setting: Callable[[], Setting],
+        asking: Asking,
+        look: Callable[[datetime], Awaitable[Finding]],
+        resting: Callable[[Setting], list[str]],
+    ) -> None:
+        """`look` says what is late, `resting` which channels that ring people are given a rest."""
+        self.resting = resting
+        self.setting = setting
+        self.asking = asking
+        self.look = look
+
+    async def beat(self, now: datetime) -> datetime | None:
+        """Beat if all is well, and return when the next one is due; None: it is off. Raises StoreAway."""
+        asked = self.setting().heartbeat
+        if asked is None:
+            return None
+        url, every = asked
+        finding = await self.look(now)
+        resting = self.resting(self.setting())
+        if finding.overdue or finding.unattended or resting:
+            unattended = len(finding.unattended)
+            log.error("heartbeat_held_back", rows=finding.overdue, unattended=unattended, resting=resting)
+            return now + every
+        await self._ask(url)
+        await self._postpone(now)
+        return now + every
+
+    async def _ask(self, url: str | None) -> None:
+        if not url:
+            return
+        host = host_of(url)
+        try:
+            said = await self.asking.get(url, limit=LIMIT)
+        except SourceError as error:
+            log.warning("heartbeat_failed", host=host, reason=error.reason)
+        else:
+            if not 200 <= said.status < 300:
+                log.warning("heartbeat_failed", host=host, reason=f"answered {said.status}")
+
+    async def _postpone(self, now: datetime) -> None:
+        # A stop of the service leaves the message in place: whoever follows the topic hears that nothing pages.
+        setting = self.setting()
+        if setting.dead_man is None:
+            return
+        name, topic, after = setting.dead_man
+        channel = setting.channels.get(name)
+        if not isinstance(channel, Ntfy):
+            return
+        text = f"No replica has been heard of for {after.total_seconds() / 60:g} min: nobody may be paged."
+        try:
+            async with asyncio.timeout(LIMIT):
+                await channel.postpone(topic, after, text, now)
+        except DeliveryError as error:
+            log.warning("heartbeat_failed", host=name, reason=error.reason)
+        except TimeoutError:
+            log.warning("heartbeat_failed", host=name, reason="timeout")

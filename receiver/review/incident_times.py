@@ -1,0 +1,88 @@
+"""When everything was, each moment kept apart, so that the time to detect says which part is to be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.postmortem import Clock
+
+ORDER = (
+    "impact_began", "alert_fired", "notified", "opened", "paged", "delivered", "acknowledged", "identified",
+    "mitigated", "resolved",
+)  # fmt: skip
+"""Names of the moments, in the order of an incident's life."""
+SPANS = {
+    "rule": ("impact_began", "alert_fired"),
+    "alertmanager": ("alert_fired", "notified"),
+    "receiver": ("notified", "paged"),
+    "pager": ("paged", "delivered"),
+    "detect": ("impact_began", "opened"),
+    "acknowledge": ("opened", "acknowledged"),
+    "identify": ("opened", "identified"),
+    "mitigate": ("opened", "mitigated"),
+    "resolve": ("opened", "resolved"),
+}
+"""Which moments each part lies between."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One moment."""
+
+    name: str
+    at: datetime | None
+    by: str | None
+    """Who has set it right; None: it is as the log has it."""
+    was: datetime | None
+    """What the log has, where somebody has set it right."""
+
+
+def clocks(
+    incident: Incident, events: Sequence[Event], receipts: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Reading]:
+    """Return every moment by its name, in the order of ORDER.
+
+    Without a word from people the impact began when the alert fired, less what its rule waits (`for`). An incident that
+    was reopened was acknowledged when somebody first did, and is resolved when it last was.
+    """
+    said = None if incident.estimated else incident.started_at
+    fired = incident.clocks.get(Clock.ALERT_FIRED, said)
+    rung = [e.at for e in events if e.kind in (Kind.PAGE, Kind.EMERGENCY_PAGED)]
+    read: dict[str, datetime | None] = {
+        "impact_began": fired - timedelta(seconds=incident.fires_after or 0) if fired else None,
+        "alert_fired": None if incident.declared else said,
+        "notified": None if incident.declared else incident.opened_at,
+        "opened": incident.opened_at,
+        "paged": min(rung, default=None),
+        "delivered": _delivered(receipts),
+        "acknowledged": incident.first_acknowledged_at or incident.acknowledged_at,
+        "identified": incident.identified_at,
+        "mitigated": incident.mitigated_at,
+        "resolved": incident.resolved_at,
+    }
+    who = {e.data["clock"]: e.data["by"] for e in events if e.kind is Kind.CLOCK_SET}
+    return {
+        name: Reading(name, incident.clocks[name], who.get(name), read[name])
+        if name in incident.clocks
+        else Reading(name, read[name], None, None)
+        for name in ORDER
+    }
+
+
+def spans(readings: Mapping[str, Reading]) -> dict[str, float | None]:
+    """Return how long each part of SPANS took, in seconds; None where an end of it is not known."""
+    found: dict[str, float | None] = {}
+    for name, (begin, end) in SPANS.items():
+        first, last = readings[begin].at, readings[end].at
+        found[name] = max(0.0, (last - first).total_seconds()) if first and last else None
+    return found
+
+
+def _delivered(receipts: Iterable[Mapping[str, Any]]) -> datetime | None:
+    at = [r["at"] for r in receipts if r.get("action") == "trigger" and r.get("outcome") == "delivered"]
+    return datetime.fromisoformat(min(at)) if at else None

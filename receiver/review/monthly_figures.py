@@ -1,0 +1,127 @@
+"""The monthly review: a month's figures beside those of the month before, what repeats, and what was promised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from receiver.model.base import from_ms, to_ms
+from receiver.review.figures import Figures, Spent, targets
+from receiver.review.review_record import Past
+from receiver.review.review_targets import NIGHT, Month, Terms, before, quarter_of
+
+TOP = 10
+
+
+class Review:
+    """What is gathered for one month; give it every incident since `since`, in any order, each once."""
+
+    def __init__(self, month: Month, terms: Terms, now: datetime) -> None:
+        """`now`: a month that is not over is looked at until then."""
+        self.month = month
+        self.terms = terms
+        self.now = now
+        self.until = min(month.ends, now)
+        self.last = before(month, terms.zone)
+        self.quarter = quarter_of(month, terms.zone)
+        self.begins, self.ends = to_ms(month.begins), to_ms(month.ends)
+        self.here, self.then = Figures(), Figures()
+        self.sev1 = 0
+        self.spent = [Spent(budget, self.until) for budget in terms.budgets]
+        self.categories: Counter[str] = Counter()
+        self.noisy: Counter[str] = Counter()
+        self.flaps: Counter[str] = Counter()
+        self.pages: Counter[str] = Counter()
+        self.nights: Counter[str] = Counter()
+        self.outstanding: list[dict[str, Any]] = []
+        self.improved: list[dict[str, Any]] = []
+
+    @property
+    def since(self) -> datetime:
+        """From when on incidents are to be given; those that were promised something may be older."""
+        return min(self.last.begins, self.quarter, *(one.begins for one in self.spent), self.month.begins)
+
+    def see(self, one: Past) -> None:
+        """Take one incident."""
+        if one.drill:
+            return
+        self._calls(one)
+        if not one.merged:
+            self._count(one)
+
+    def _count(self, one: Past) -> None:
+        for spent in self.spent:
+            spent.see(one)
+        if one.actions:
+            self._promises(one)
+        if self.quarter <= one.opened < self.month.ends and one.severity == "SEV-1":
+            self.sev1 += 1
+        if self.last.begins <= one.opened < self.last.ends:
+            self.then.see(one, self.terms, self.now)
+        if not self.month.begins <= one.opened < self.month.ends:
+            return
+        self.here.see(one, self.terms, self.now)
+        self.categories[one.category] += 1
+        self.noisy[one.alertname] += 1
+        if one.flaps:
+            self.flaps[one.alertname] += one.flaps
+
+    def told(self, duplicates: int = 0) -> dict[str, Any]:
+        """Return the review as JSON (surfaces.md, Monthly report); durations in seconds."""
+        return {
+            "month": self.month.name,
+            **self.here.told(),
+            "error_budget": [spent.told() for spent in self.spent],
+            "categories": [{"name": name, "count": count} for name, count in _top(self.categories)],
+            "outstanding_actions": sorted(self.outstanding, key=_by_due),
+            "improvements": sorted(self.improved, key=lambda one: (one["done_at"], one["incident"], one["n"])),
+            "targets": targets(self.here, self.sev1),
+            "previous": {"month": self.last.name, **self.then.told()},
+            "noisiest": [
+                {"alertname": name, "count": count, "flaps": self.flaps[name]} for name, count in _top(self.noisy)
+            ],
+            "pages": {
+                "total": self.pages.total(),
+                "at_night": self.nights.total(),
+                "people": [
+                    {"person": name, "count": count, "at_night": self.nights[name]}
+                    for name, count in _top(self.pages, 100)
+                ],
+            },
+            "duplicates_absorbed": duplicates,
+            "until": self.until.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        }
+
+    def _calls(self, one: Past) -> None:
+        for person, _, at in one.pages:
+            if self.begins <= at < self.ends:
+                self.pages[person] += 1
+                self.nights[person] += self._night(person, at)
+
+    def _promises(self, one: Past) -> None:
+        day = self.until.astimezone(ZoneInfo(self.terms.zone)).date().isoformat()
+        for item in one.actions:
+            done = datetime.fromisoformat(item["done_at"]) if item.get("done_at") else None
+            line = {name: item[name] for name in ("n", "title", "owner", "due")}
+            if done is not None and item["status"] == "done" and self.month.begins <= done < self.month.ends:
+                self.improved.append({"incident": one.id, **line, "done_at": item["done_at"]})
+            later = done is not None and item["status"] == "done" and done >= self.month.ends
+            if (item["status"] == "open" or later) and datetime.fromisoformat(item["at"]) < self.month.ends:
+                late = item["due"] is not None and item["due"] < day
+                self.outstanding.append({"incident": one.id, **line, "overdue": late})
+
+    def _night(self, person: str, at: int) -> bool:
+        hour = from_ms(at).astimezone(ZoneInfo(self.terms.zones.get(person, self.terms.zone))).hour
+        return hour >= NIGHT[0] or hour < NIGHT[1]
+
+
+def _top(counts: Counter[str], most: int = TOP) -> list[tuple[str, int]]:
+    # Equal counts in the order of their names: the same month reads the same twice.
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+
+
+def _by_due(item: Mapping[str, Any]) -> tuple[bool, str, str, int]:
+    return item["due"] is None, item["due"] or "", item["incident"], item["n"]

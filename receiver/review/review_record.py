@@ -1,0 +1,84 @@
+"""An incident as figures see it, read from what is kept beside its snapshot: a month may have a hundred thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from receiver.model.base import from_ms
+from receiver.model.incident.business_hours import later
+from receiver.model.incident.policy_snapshot import Hours
+from receiver.review.review_targets import Terms
+
+NONE = "none"
+"""The category of what has none of the configured ones."""
+
+
+@dataclass(slots=True)
+class Past:
+    """One incident, looked back at."""
+
+    id: str
+    severity: str
+    opened: datetime
+    began: datetime | None
+    """When the impact began, as far as anybody knows; None: a person declared it, and nobody has said."""
+    answered: datetime | None
+    """When somebody first acknowledged it."""
+    ended: datetime | None
+    """When it was over for good; None: it is not."""
+    answer_by: datetime
+    category: str
+    alertname: str
+    flaps: int
+    drill: bool
+    """Whether it is in no figure at all."""
+    merged: bool
+    """Whether it is part of another one: only its pages count, for whoever was rung was rung."""
+    in_storm: bool
+    final: bool
+    """Whether its post-mortem is final."""
+    pages: Sequence[tuple[str, int, int]]
+    """Person, ring and time (ms) of each call."""
+    actions: Sequence[Mapping[str, Any]]
+
+    @property
+    def since(self) -> datetime:
+        """When the time that it cost begins."""
+        return self.began or self.opened
+
+
+def past_of(kept: Mapping[str, Any], number: str, terms: Terms) -> Past:
+    """Return the incident `number` from what is kept of it (model/incident/review_record.py)."""
+    opened = from_ms(kept["opened"])
+    hours = Hours.model_validate(kept["hours"]) if kept["hours"] else None
+    began, answered, ended = kept["began"], kept["answered"], kept["ended"]
+    return Past(
+        id=number,
+        severity=kept["severity"],
+        opened=opened,
+        began=from_ms(began) if began is not None else None,
+        answered=from_ms(answered) if answered is not None else None,
+        ended=from_ms(ended) if ended is not None else None,
+        answer_by=later(opened, kept["respond"] or 0, hours, kept["zone"]),
+        category=_category(kept, terms.categories),
+        alertname=kept["alertname"],
+        flaps=kept["flaps"],
+        drill=kept["drill"],
+        merged=kept["merged"],
+        in_storm=kept["in_storm"],
+        final=kept["final"],
+        pages=kept["pages"],
+        actions=kept["actions"],
+    )
+
+
+def _category(kept: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
+    for one in wanted:
+        place, _, name = one.partition(".")
+        value = kept[place].get(name) or (kept["service"] if one == "labels.service" else None)
+        if value:
+            return str(value)[:100]
+    return NONE

@@ -1,0 +1,114 @@
+"""Asking over HTTP: one answer within a limit, no redirect, and every failure as a SourceError."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from receiver import __version__
+from receiver.host_resolver import Names
+from receiver.model.host_name import host_of
+
+LIMIT = 2.0
+"""Seconds for a whole answer: whoever waits for it is waited for."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes of an answer: some ten thousand alerts."""
+AT_ONCE = 16
+"""Questions to one host under way at once; more wait. Those to others do not: the heartbeat is one."""
+
+
+class SourceError(Exception):
+    """There is no answer that can be used; the text names host and port only: path and query may hold a secret."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        """`reason`: timeout, connection, status or bad_answer: few words, fit for a metric's label."""
+        super().__init__(text)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises SourceError."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise SourceError("bad_answer", f"answered {self.status} with something that is not JSON") from None
+
+
+class Asking:
+    """The connections to everything that is asked; opened by the first question."""
+
+    def __init__(self, limit: float = LIMIT) -> None:
+        """`limit`: seconds for a whole answer."""
+        self.limit = limit
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
+        """Return the answer to a GET, whatever its status. Raises SourceError."""
+        return await self._ask("GET", url, limit or self.limit, params=params, headers=headers)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
+        """Return the answer to a request with a JSON body. Raises SourceError."""
+        return await self._ask(method, url, limit or self.limit, json=body, headers=headers)
+
+    async def close(self) -> None:
+        """Close every connection; a later question opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONCE, resolver=Names(AT_ONCE)),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"receiver/{__version__}"},
+                trust_env=False,
+            )
+        return self._session
+
+    async def _ask(self, method: str, url: str, limit: float, **more: Any) -> Said:
+        host = host_of(url)
+        try:
+            async with (
+                asyncio.timeout(limit),
+                self._open().request(method, url, allow_redirects=False, **more) as response,
+            ):
+                body = await response.content.read(LARGEST + 1)
+                while not response.content.at_eof() and len(body) <= LARGEST:
+                    body += await response.content.read(LARGEST + 1 - len(body))
+                if len(body) > LARGEST:
+                    raise SourceError("bad_answer", f"{host} answered with more than {LARGEST} bytes")
+                return Said(response.status, body)
+        except TimeoutError:
+            raise SourceError("timeout", f"no answer from {host} within {limit:g} s") from None
+        except aiohttp.ClientConnectorError:
+            raise SourceError("connection", f"no connection to {host}") from None
+        except (aiohttp.InvalidURL, ValueError):
+            raise SourceError("connection", f"the address of {host} is not valid") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise SourceError("connection", f"the connection to {host} broke: {type(error).__name__}") from None

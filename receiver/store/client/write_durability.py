@@ -1,0 +1,76 @@
+"""What is sent behind a write, so that its answer means what `redis.durability` and `redis.replicas` say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from receiver.model.store_address import Node
+from receiver.store.client.sentinel_locator import Sentinels
+from receiver.store.client.store_errors import NotDurable
+
+PATIENCE_MS = 800
+"""How long a write may take to reach the disk, or the replicas."""
+
+
+class Settling:
+    """The disk and the replicas that a write waits for.
+
+    Where the server is one of several, a write waits for every replica that it has, and for `replicas` at least: those
+    who choose a new primary do not ask which of them have acknowledged.
+
+    Sentinels, besides, make a replica the primary while the old one still takes writes, which the replicas that are
+    left acknowledge and lose. So what not all servers that might be made the primary have acknowledged is durable only
+    if the Sentinels, asked after it, say that they make none of them the primary.
+    """
+
+    def __init__(self, replicas: int, sentinels: Sentinels | None, *, several: bool = False) -> None:
+        """`replicas` as in the configuration; `several`: Sentinels or a cluster may put another server in its place."""
+        self.replicas = replicas
+        self.on_disk = False
+        """Whether the disk is waited for (WAITAOF)."""
+        self._sentinels = sentinels
+        self._several = several
+        self._online = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it matters how many replicas there are."""
+        return self._several and self.replicas > 0
+
+    @property
+    def waited_for(self) -> int:
+        """How many replicas a write waits for."""
+        return max(self.replicas, self._online) if self.counts else self.replicas
+
+    def seen(self, info: Mapping[str, Any]) -> None:
+        """Take into account what the primary says of its replicas."""
+        replicas = [value for name, value in info.items() if name[:5] == "slave" and name[5:].isdecimal()]
+        self._online = sum(isinstance(one, dict) and one.get("state") == "online" for one in replicas)
+
+    def begin_anew(self) -> None:
+        """Forget how many replicas there were: the primary is another one."""
+        self._online = 0
+
+    def commands(self) -> list[tuple[Any, ...]]:
+        """Return what is sent behind a write, on the same connection."""
+        disk = [("WAITAOF", 1, 0, PATIENCE_MS)] if self.on_disk else []
+        return [*disk, *([("WAIT", self.waited_for, PATIENCE_MS)] if self.replicas else [])]
+
+    async def check(self, replies: Sequence[Any], primary: Node | None) -> None:
+        """Look at the replies to `commands`. Raises NotDurable, and the error that a reply is."""
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        if self.on_disk and replies[0][0] < 1:
+            raise NotDurable("not yet on disk")
+        if not self.replicas:
+            return
+        have = int(replies[-1])
+        if have < self.replicas:
+            raise NotDurable("too few replicas have it")
+        self._online = min(self._online, have)
+        if self._sentinels is None or have >= len(self._sentinels.promotable):
+            return
+        if not await self._sentinels.undisturbed(primary):
+            raise NotDurable("a replica that does not have it may be the primary now")

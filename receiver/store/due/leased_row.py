@@ -1,0 +1,108 @@
+"""A row of the due set that is leased to us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from receiver.model.incident.event import Destination
+
+
+class UnreadableRow(ValueError):
+    """A row that a later version has written, of which this version cannot tell what is to be sent."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row that is leased to us under `token`."""
+
+    member: str
+    token: str
+    uid: str
+    to: Destination
+    cursor: int
+    last: int
+    tries: int
+    """How often it was claimed so far, this time included: above 1 an earlier attempt may have arrived."""
+    attempts: int
+    """How often it failed since something was last accepted."""
+    since_ms: int
+    memory: dict[str, Any]
+    lane: str = ""
+    """The lane in which it is due: its channel's, or the urgent one of that channel."""
+    snapshot: tuple[str, str, str] | None = None
+    """State, version and id of its incident as they are stored, where they were read with it; kept as text."""
+    whole: bool = True
+    """Whether it could be read as it is; false for one of a later version, of which the rest is left as it stands."""
+
+
+def claimed(member: str, token: str, values: Sequence[Any], snapshot: Sequence[Any] = ()) -> Claimed | None:
+    """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError.
+
+    `snapshot`: state, version and id of its incident, where they were read.
+    """
+    uid, to, cursor, last, tries, attempts, since, memory, held, lane = values
+    if to is None or held != token:
+        return None
+    return Claimed(
+        member=member,
+        token=token,
+        uid=uid or "",
+        to=Destination.model_validate_json(to),
+        cursor=int(cursor or 0),
+        last=int(last),
+        tries=int(tries or 0),
+        attempts=int(attempts or 0),
+        since_ms=int(since or 0),
+        memory=orjson.loads(memory) if memory else {},
+        lane=lane or "",
+        snapshot=(snapshot[0], snapshot[1], snapshot[2]) if any(snapshot) else None,
+    )
+
+
+def uid_of(member: str) -> str:
+    """Return the uid of the incident whose row is named `member`; of a row without an incident, what is no uid."""
+    return member.partition(" ")[0]
+
+
+def claimed_in_part(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
+    """Return what can be read of a row that `claimed` cannot read: its destination by its name and lane, its counts.
+
+    None when it is somebody else's by now, or when not even that can be read.
+    """
+    uid, to, _, last, tries, attempts, since, memory, held, lane = values
+    channel = str(lane or "").removesuffix("!")
+    begin = f"{uid or '-'} {channel} "
+    if held != token or not channel or not member.startswith(begin):
+        return None
+    written = _object(to)
+    paging = written.get("paging") is True or str(lane).endswith("!")
+    return Claimed(
+        member=member,
+        token=token,
+        uid=uid or "",
+        to=Destination(channel=channel, address=member.removeprefix(begin), paging=paging),
+        cursor=0,
+        last=_count(last),
+        tries=_count(tries),
+        attempts=_count(attempts),
+        since_ms=_count(since),
+        memory=_object(memory),
+        lane=lane or "",
+        whole=False,
+    )
+
+
+def _object(text: Any) -> dict[str, Any]:
+    try:
+        value = orjson.loads(text or "")
+    except (TypeError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _count(text: Any) -> int:
+    return int(text) if isinstance(text, str) and text.isdecimal() else 0

@@ -1,0 +1,1 @@
+"""The embedded store: a Valkey server as a child process, and the lock on its folder."""

@@ -1,0 +1,1 @@
+"""Incidents in the store: commits, snapshots, summaries, and the archive."""

@@ -1,0 +1,74 @@
+"""The summaries of open incidents: read in pages, by which a replica fills and follows its cache."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.incident_summary import IncidentSummary, unpack
+from receiver.store.client.connection import Script
+from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.stored_records import readable
+from receiver.store.stepped_loop import PARSED
+from receiver.store.stored_numbers import stored_number
+
+SUMMARIES = Script("incidents/read_summaries")
+PAGE = 200
+"""Incidents that one call reads."""
+
+
+class Summaries:
+    """What is kept of each incident for listing, counting and paging it."""
+
+    def __init__(self, incidents: Incidents) -> None:
+        """`incidents` reads the snapshot where there is no summary that this version can read."""
+        self.incidents = incidents
+        self.connection = incidents.connection
+        self.keys = incidents.keys
+
+    async def open_from(self, opened_ms: float, most: int) -> list[tuple[str, float]]:
+        """Return uid and opened_ms of at most `most` open incidents that opened then or later, the oldest first.
+
+        Raises StoreAway.
+        """
+        async with self.connection.guarded() as client:
+            rows: list[tuple[str, float]] = await client.zrange(
+                self.keys.named("open"), opened_ms, "+inf", byscore=True, offset=0, num=most, withscores=True
+            )
+        return rows
+
+    async def changed_after(self, number: int, most: int) -> list[tuple[str, int]]:
+        """Return uid and number of at most `most` commits after commit `number`, in order. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            rows = await client.zrange(
+                self.keys.named("changed"), f"({number}", "+inf", byscore=True, offset=0, num=most, withscores=True
+            )
+        return [(uid, int(score)) for uid, score in rows]
+
+    async def newest(self, most: int) -> list[str]:
+        """Return the uids of the newest incidents, open or over. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            uids: list[str] = await client.zrange(self.keys.named("index"), 0, most - 1, desc=True)
+        return uids
+
+    async def read(self, uids: Sequence[str]) -> list[IncidentSummary | Incident]:
+        """Return each of `uids` that exists and can be read: its summary, or its snapshot where that has none yet.
+
+        Raises StoreAway.
+        """
+        rows = await self.connection.run(SUMMARIES, [self.keys.named("summaries")], [self.keys.prefix, *uids])
+        found: list[IncidentSummary | Incident] = []
+        unknown: list[str] = []
+        parsed = 0
+        for uid, number, version, text, state in zip(*[iter(rows)] * 5, strict=True):
+            one = unpack(uid, number, stored_number(version), text) if text else readable(uid, state, version, number)
+            parsed += not text
+            if parsed == PARSED:
+                parsed = 0
+                await asyncio.sleep(0)
+            if one is not None:
+                found.append(one)
+            elif text:
+                unknown.append(uid)
+        return [*found, *await self.incidents.many(unknown)]

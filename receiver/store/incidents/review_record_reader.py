@@ -1,0 +1,81 @@
+"""What is kept of incidents beside their snapshots, in bulk, for whoever looks back over months."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+import structlog
+
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.review_record import past_fields
+from receiver.store.client.connection import Connection, Script
+
+log = structlog.get_logger("receiver.store")
+
+PASTS = Script("incidents/read_review_records")
+PART = 200
+"""Incidents of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
+
+
+class Pasts:
+    """The incidents of one namespace, looked back at."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Nothing is kept here."""
+        self.connection = connection
+        self.keys = connection.keys
+
+    async def since(self, begins_ms: int) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """Yield id and what is kept of every incident that has opened since, is open, or was promised something.
+
+        Each once, in no order. Raises StoreAway.
+        """
+        async with self.connection.guarded() as client:
+            uids = dict.fromkeys(await client.zrange(self.keys.named("index"), begins_ms, "+inf", byscore=True))
+            uids |= dict.fromkeys(await client.zrange(self.keys.named("open"), 0, -1))
+            uids |= dict.fromkeys(await client.smembers(self.keys.named("promised")))
+        every = list(uids)
+        for first in range(0, len(every), PART):
+            for one in await self._part(every[first : first + PART]):
+                yield one
+
+    async def promised(self) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """Yield id and what is kept of every incident that was promised something. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            every = sorted(await client.smembers(self.keys.named("promised")))
+        for first in range(0, len(every), PART):
+            for one in await self._part(every[first : first + PART]):
+                yield one
+
+    async def _part(self, uids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
+        flat = await self.connection.run(PASTS, [self.keys.named("index")], [self.keys.prefix, *uids])
+        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        found = []
+        for uid, number, past in rows:
+            try:
+                found.append((number, orjson.loads(past) if past else await self._read(uid)))
+            except ValueError as error:
+                # One that cannot be read must not keep the figures of all others away.
+                log.error("past_unreadable", uid=uid, id=number, error=type(error).__name__)
+        return found
+
+    async def _read(self, uid: str) -> Mapping[str, Any]:
+        # What was stored before this was kept: its snapshot says the same, and is longer.
+        async with self.connection.guarded() as client:
+            state = await client.hget(self.keys.incident(uid), "state")
+        return past_fields(Incident.model_validate_json(state))
+
+    async def absorbed(self, counts: Mapping[str, int]) -> None:
+        """Count duplicates on, by month. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for month, count in counts.items():
+                pipe.hincrby(self.keys.named("absorbed"), month, count)
+            await pipe.execute()
+
+    async def absorbed_in(self, month: str) -> int:
+        """Return how many duplicates a month had."""
+        async with self.connection.guarded() as client:
+            return int(await client.hget(self.keys.named("absorbed"), month) or 0)

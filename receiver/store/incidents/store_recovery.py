@@ -1,0 +1,155 @@
+"""What the store is expected to remember, and the way back of what it has forgotten."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from receiver.model.base import to_ms
+from receiver.model.incident.event import Destination
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.incident_copy import IncidentCopy
+from receiver.model.incident.incident_summary import IncidentSummary, pack
+from receiver.model.incident.review_record import past_fields
+from receiver.store.client.connection import Connection, Script
+from receiver.store.incidents.commit_request import packed, record_of
+from receiver.store.stored_numbers import stored_number
+
+RECOVER = Script("incidents/begin_recovery", when_full=True)
+GIVE_BACK = Script("incidents/write_back_incident")
+BOARD = Script("documents/write_back_documents")
+KEPT = 86_400
+"""Seconds that the store keeps a replica's number."""
+NEWER = sys.maxsize
+CHECKED = 30
+"""Seconds for which one replica alone asks Alertmanager."""
+
+
+class StoreMemory:
+    """The memory of one namespace, as one replica checks it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """The replica draws a name that no other has."""
+        self.connection = connection
+        self.keys = connection.keys
+        self.me = secrets.token_hex(8)
+
+    async def say(self, number: int) -> None:
+        """Write a number that rises: a store that shows a lower one has lost its memory. Raises StoreAway."""
+        await self.connection.call("SET", self.keys.named(f"replica:{self.me}"), number, "EX", KEPT)
+
+    async def recover(self, known: Sequence[str], seen: int, until_ms: int) -> str:
+        """Begin to make good what was forgotten, or join those who have begun; return the epoch that counts.
+
+        `known`: the epochs that were known so far; `seen`: the last commit that was seen. Raises StoreAway.
+        """
+        args = [self.keys.prefix, secrets.token_hex(8), seen, until_ms, *known]
+        return str(await self.connection.run(RECOVER, [self.keys.named("memory")], args))
+
+    async def extend(self, epoch: str, until_ms: int) -> None:
+        """Let nobody claim what is due before then. Raises StoreAway."""
+        args = [self.keys.prefix, epoch, 0, until_ms]
+        await self.connection.run(RECOVER, [self.keys.named("memory")], args)
+
+    async def recovered(self) -> set[str]:
+        """Return the ids of what was written back since the store lost its memory last. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            return set(await client.smembers(self.keys.named("recovered")))
+
+    async def lift(self, now_ms: int) -> None:
+        """Let what is due be claimed from now on. Raises StoreAway."""
+        await self.connection.call("HSET", self.keys.named("memory"), "until", now_ms)
+
+    async def checker(self) -> bool:
+        """Return whether this replica is the one that asks Alertmanager now. Raises StoreAway."""
+        name = self.keys.named("checker")
+        return bool(await self.connection.call("SET", name, self.me, "NX", "EX", CHECKED))
+
+    async def versions(self, uids: Sequence[str]) -> dict[str, int]:
+        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway.
+
+        One that only a later version can read is newer than any.
+        """
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for uid in uids:
+                pipe.hget(self.keys.incident(uid), "version")
+            return {
+                uid: stored_number(found, NEWER if found else 0)
+                for uid, found in zip(uids, await pipe.execute(), strict=True)
+            }
+
+    async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
+        """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.
+
+        `lean`: without the bodies of their alerts, of which there may be megabytes.
+        """
+        async with self.connection.guarded() as client:
+            # All of one at one moment: what is written back must agree with itself.
+            pipe = client.pipeline(transaction=True)
+            for uid in uids:
+                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+                pipe.lrange(self.keys.log(uid), 0, -1)
+                pipe.hgetall(self.keys.alerts(uid))
+                if not lean:
+                    pipe.hgetall(self.keys.bodies(uid))
+            rows = await pipe.execute()
+        width = 3 if lean else 4
+        found = []
+        for place, uid in enumerate(uids):
+            (state, version, number), log, alerts, *bodies = rows[width * place : width * (place + 1)]
+            if state and stored_number(version):
+                kept = {} if lean else bodies[0]
+                found.append(IncidentCopy(uid, number, int(version), state, log, alerts, kept, lean))
+        return found
+
+    async def give_back(
+        self,
+        copy: IncidentCopy,
+        incident: Incident,
+        summary: IncidentSummary,
+        *,
+        rows: tuple[Sequence[tuple[str, str, Destination]], Sequence[tuple[str, str, Destination]]],
+        timers: Mapping[str, int],
+        number: tuple[str, int, str],
+        ttl_s: int,
+        now_ms: int,
+    ) -> str:
+        """Write `copy`, which is `incident`, back; return its id, "" where the store knows it as well or better.
+
+        `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
+        """
+        records = {name: record_of(name, text) for name, text in copy.alerts.items()}
+        firing = [name for name, record in records.items() if record.firing]
+        alerts: dict[str, Any] = dict(copy.alerts)
+        if copy.lean:
+            # Without its digest what an alert says is written anew as soon as somebody says it.
+            alerts = {name: packed(record._replace(digest="")) for name, record in records.items()}
+        pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
+        header = {
+            "prefix": self.keys.prefix, "uid": copy.uid, "id": copy.id, "version": copy.version,
+            "past": orjson.dumps(past_fields(incident)).decode(), "opened": to_ms(incident.opened_at), "now": now_ms,
+            "ttl": ttl_s, "open": not incident.state.over, "promised": bool(incident.actions),
+            "summary": pack(summary).decode(), "keys": list(incident.keys), "owners": firing,
+            "parent": [incident.parent, incident.severity.rank] if incident.held == "storm" else [],
+            "split": incident.key if incident.split_from else "", "timers": list(timers.items()),
+            "pages": pages, "informs": informs, "seq": incident.seq, "number": number, "lean": copy.lean,
+            "n": {"events": len(copy.events), "alerts": len(copy.alerts), "bodies": len(copy.bodies)},
+        }  # fmt: skip
+        args: list[Any] = [orjson.dumps(header), copy.state, *copy.events]
+        for bag in (alerts, copy.bodies):
+            for name, text in bag.items():
+                args.extend((name, text))
+        return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
+
+    async def put_board(self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> bool:
+        """Put the board up as it is known here, where the store's is older; return whether. Raises StoreAway."""
+        args: list[Any] = [self.keys.named("board:rev"), revision]
+        for kind, found in documents.items():
+            for key, document in found.items():
+                args.extend((f"{kind}/{key}", orjson.dumps(document)))
+        return bool(await self.connection.write(BOARD, [self.keys.named("board")], args))

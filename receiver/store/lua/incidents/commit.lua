@@ -1,0 +1,242 @@
+#!lua
+-- Write events, state and due work of one incident together, or nothing.
+--
+-- KEYS[1]  inc:<uid>; every other key is made from the prefix and carries the same hash tag
+-- ARGV[1]  header, JSON: prefix, op, uid, version (expected; 0: a new incident), now, lease, token, ttl (s),
+--          id = {prefix, width, suffix} (new only), floor (a number that exists: a higher one is drawn), severity, opened, open (bool),
+--          turn = [correlation, expected] or [] (what else was decided about the key since it was read makes it stale),
+--          about (severity|uid|id of an incident that the notification repeats, when none is written),
+--          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
+--          tombs = [[fingerprint, ms], ...], untomb = [fingerprint, ...],
+--          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries, receipt JSON or "",
+--          1 when nothing is left to be sent, ms after which it is due (0: leased at once)], ...], timers = [[member, ms or 0], ...],
+--          held = [[group, JSON, ms], ...], unheld = [group, ...],
+--          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
+--          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
+--          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
+--          supersedes (uid of an incident that cannot be read, and that this new one is opened for, or ""),
+--          split (the correlation key of an incident that was split off, or ""),
+--          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
+--          past (JSON: what figures need of the incident, model/incident/review_record.py),
+--          summary (JSON: what a replica keeps of an open incident, model/incident/incident_summary.py; "": none),
+--          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
+--          again (bool: it fires again and calls people anew, which counts in a storm as an opening does),
+--          n = {events, alerts, bodies, gone, owners, freed}
+-- ARGV[2]  state, JSON ("" when there is no incident to write)
+-- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
+--          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
+-- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"owner", fingerprint} | {"repeated", what}
+--
+-- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
+local h = cjson.decode(ARGV[1])
+local p = h.prefix
+local known = redis.call('GET', p .. 'op:' .. h.op)
+if known then return cjson.decode(known) end
+
+for _, key in ipairs(h.once) do
+  local what = redis.call('GET', p .. 'once:' .. key)
+  if what then return {'repeated', what} end
+end
+
+local here = KEYS[1]
+local target = h.into ~= '' and h.into or h.uid
+local writes = ARGV[2] ~= ''
+if writes then
+  local version = tonumber(redis.call('HGET', here, 'version') or '0')
+  if version ~= h.version then return {'stale'} end
+  if #h.storm > 0 then
+    local since = h.storm[2]
+    local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') + redis.call('ZCOUNT', p .. 'again', since, '+inf')
+    if recent - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf') >= h.storm[1] then return {'stale'} end
+  end
+end
+if #h.turn > 0 and (tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') or 0) ~= h.turn[2] then return {'stale'} end
+for _, pair in ipairs(h.keys) do
+  if (redis.call('GET', p .. 'key:' .. pair[1]) or '') ~= pair[2] then return {'stale'} end
+end
+
+local at = 3
+local function span(count) local first = at; at = at + count; return first end
+local events = span(h.n.events)
+local alerts = span(h.n.alerts * 2)
+local bodies = span(h.n.bodies * 2)
+local gone = span(h.n.gone)
+local owners = span(h.n.owners * 2)
+local freed = span(h.n.freed)
+local STEP = 500 -- unpack fails above some thousands of values
+
+for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
+  local names, last = {}, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1
+  for j = i, last, 2 do names[#names + 1] = ARGV[j] end
+  local held = redis.call('HMGET', p .. 'owner', unpack(names))
+  for k = 1, #names do
+    if (held[k] or '') ~= ARGV[i + (k - 1) * 2 + 1] then return {'owner', names[k]} end
+  end
+end
+
+local function pairs_to(key, first, count)
+  for i = first, first + count * 2 - 1, STEP * 2 do
+    redis.call('HSET', key, unpack(ARGV, i, math.min(i + STEP * 2, first + count * 2) - 1))
+  end
+end
+local function names_from(key, first, count)
+  for i = first, first + count - 1, STEP do
+    redis.call('HDEL', key, unpack(ARGV, i, math.min(i + STEP, first + count) - 1))
+  end
+end
+
+local id, version, commit, leased = '', h.version, 0, {}
+if writes then
+  version = h.version + 1
+  if h.version == 0 then
+    local number = redis.call('INCR', p .. 'number:' .. h.id[1])
+    if number <= h.floor then
+      number = h.floor + 1
+      redis.call('SET', p .. 'number:' .. h.id[1], string.format('%.0f', number))
+    end
+    id = h.id[1] .. string.format('%0' .. h.id[2] .. 'd', number) .. h.id[3]
+    redis.call('HSET', p .. 'ids', id, h.uid)
+    redis.call('ZADD', p .. 'index', h.opened, h.uid)
+    if h.uncounted then
+      redis.call('ZADD', p .. 'uncounted', h.opened, h.uid)
+      redis.call('EXPIRE', p .. 'uncounted', h.ttl)
+    end
+    redis.call('HSET', here, 'id', id)
+  else
+    id = redis.call('HGET', here, 'id')
+  end
+  redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
+  if h.again then
+    redis.call('ZADD', p .. 'again', h.now, h.uid)
+    redis.call('ZREMRANGEBYSCORE', p .. 'again', '-inf', h.now - 86400000)
+    redis.call('EXPIRE', p .. 'again', 172800)
+  end
+  if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
+  if h.open then redis.call('ZADD', p .. 'open', h.opened, h.uid) else redis.call('ZREM', p .. 'open', h.uid) end
+  -- The version before it tells a summary that a release without summaries has left behind.
+  if h.open and h.summary ~= '' then redis.call('HSET', p .. 'summaries', h.uid, version .. ' ' .. h.summary)
+  else redis.call('HDEL', p .. 'summaries', h.uid) end
+  local log = p .. 'log:' .. h.uid
+  for i = events, events + h.n.events - 1 do redis.call('RPUSH', log, ARGV[i]) end
+  pairs_to(p .. 'alerts:' .. h.uid, alerts, h.n.alerts)
+  pairs_to(p .. 'bodies:' .. h.uid, bodies, h.n.bodies)
+  -- What is split off is taken from whoever holds it, and comes back here until this incident is over.
+  local takes = h.split ~= '' and h.version == 0
+  if takes then
+    for i = owners, owners + h.n.owners * 2 - 1, 2 do
+      redis.call('HSET', p .. 'apart', ARGV[i], h.uid .. ' ' .. h.split)
+    end
+    redis.call('EXPIRE', p .. 'apart', h.ttl)
+  elseif h.split ~= '' and not h.open then
+    for _, name in ipairs(redis.call('HKEYS', p .. 'alerts:' .. h.uid)) do
+      local there = redis.call('HGET', p .. 'apart', name)
+      local held = redis.call('HGET', p .. 'owner', name) == h.uid
+      if not held and there == h.uid .. ' ' .. h.split then redis.call('HDEL', p .. 'apart', name) end
+    end
+  end
+  names_from(p .. 'alerts:' .. h.uid, gone, h.n.gone)
+  names_from(p .. 'bodies:' .. h.uid, gone, h.n.gone)
+  for i = owners, owners + h.n.owners * 2 - 1, STEP * 2 do
+    local put = {}
+    for j = i, math.min(i + STEP * 2, owners + h.n.owners * 2) - 1, 2 do
+      if ARGV[j + 1] == '' or h.into ~= '' or takes or ARGV[j + 1] == h.supersedes then put[#put + 1] = ARGV[j]; put[#put + 1] = target end
+    end
+    if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
+  end
+  -- Another incident may own an alert that this one has too: its end here takes it from nobody else.
+  local ours = {}
+  for i = freed, freed + h.n.freed - 1, STEP do
+    local last = math.min(i + STEP, freed + h.n.freed) - 1
+    local owned = redis.call('HMGET', p .. 'owner', unpack(ARGV, i, last))
+    for j = i, last do
+      if owned[j - i + 1] == h.uid then ours[#ours + 1] = ARGV[j] end
+    end
+  end
+  for i = 1, #ours, STEP do
+    redis.call('HDEL', p .. 'owner', unpack(ours, i, math.min(i + STEP - 1, #ours)))
+  end
+  for _, pair in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. pair[1], target, 'EX', h.ttl) end
+  for _, key in ipairs(h.unpoint) do
+    if redis.call('GET', p .. 'key:' .. key) == h.uid then redis.call('DEL', p .. 'key:' .. key) end
+  end
+  if #h.parent > 0 then
+    redis.call('HSET', p .. 'children:' .. h.parent[1], h.uid, h.parent[2])
+    redis.call('EXPIRE', p .. 'children:' .. h.parent[1], h.ttl)
+  elseif h.apart ~= '' then redis.call('HDEL', p .. 'children:' .. h.apart, h.uid) end
+  for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
+    redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
+  end
+  -- Whoever reads it later lets it give way first. Whoever has read it before decides again.
+  if h.supersedes ~= '' and redis.call('EXISTS', p .. 'inc:' .. h.supersedes) == 1 then
+    redis.call('HSET', p .. 'inc:' .. h.supersedes, 'superseded', h.uid)
+    redis.pcall('HINCRBY', p .. 'inc:' .. h.supersedes, 'version', 1)
+    redis.call('ZADD', p .. 'due:timer', h.now + h.lease, h.supersedes .. ' superseded')
+  end
+  commit = redis.call('INCR', p .. 'commits')
+  redis.call('ZADD', p .. 'changed', commit, h.uid)
+
+  for _, row in ipairs(h.rows) do
+    local member, lane = row[1], row[2]
+    local key = p .. 'row:' .. member
+    local was = redis.call('HMGET', key, 'until', 'lane', 'wait', 'cursor', 'last', 'parked')
+    redis.call('HSET', key, 'uid', h.uid, 'lane', lane, 'to', row[3], 'last', row[4])
+    if row[5] ~= '' then redis.call('HSET', key, 'memory', row[5]) end
+    if row[6] > 0 then redis.call('HSET', key, 'tries', row[6]) end
+    -- What was owed already is owed since then. A row that had given up begins anew, with all of its hours.
+    local owed = was[5] and (tonumber(was[4] or '0') or 0) < (tonumber(was[5]) or 0) and not was[6]
+    if owed then redis.call('HSETNX', key, 'since', h.now)
+    else redis.call('HSET', key, 'since', h.now + row[9]) end
+    redis.call('HDEL', key, 'parked')
+    redis.call('HDEL', p .. 'dead', member)
+    redis.call('EXPIRE', key, h.ttl)
+    if was[2] and was[2] ~= lane then
+      local score = redis.call('ZSCORE', p .. 'due:' .. was[2], member)
+      redis.call('ZREM', p .. 'due:' .. was[2], member)
+      if score then redis.call('ZADD', p .. 'due:' .. lane, score, member) end
+    end
+    -- Leased by somebody who is sending: its completion sees that `last` has moved on. Told to wait by the vendor: it waits.
+    local idle = (tonumber(was[1] or '0') or 0) <= h.now and (tonumber(was[3] or '0') or 0) <= h.now
+    if row[7] ~= '' then
+      redis.call('RPUSH', p .. 'receipts:' .. h.uid, row[7])
+      redis.call('LTRIM', p .. 'receipts:' .. h.uid, -500, -1)
+      redis.call('EXPIRE', p .. 'receipts:' .. h.uid, h.ttl)
+    end
+    if idle and row[8] == 1 then
+      redis.call('HSET', key, 'cursor', row[4], 'token', '', 'until', 0, 'attempts', 0, 'tries', 0)
+      redis.call('ZREM', p .. 'due:' .. lane, member)
+    elseif idle and row[9] > 0 then
+      redis.call('ZADD', p .. 'due:' .. lane, 'NX', h.now + row[9], member)
+    elseif idle then
+      redis.call('HSET', key, 'token', h.token, 'until', h.now + h.lease)
+      if type(redis.pcall('HINCRBY', key, 'tries', 1)) == 'table' then redis.call('HSET', key, 'tries', 1) end
+      redis.call('ZADD', p .. 'due:' .. lane, h.now + h.lease, member)
+      leased[#leased + 1] = member
+    end
+  end
+  for _, timer in ipairs(h.timers) do
+    if timer[2] > 0 then redis.call('ZADD', p .. 'due:timer', timer[2], timer[1])
+    else redis.call('ZREM', p .. 'due:timer', timer[1]) end
+  end
+end
+
+for _, key in ipairs(h.once) do
+  redis.call('SET', p .. 'once:' .. key, cjson.encode({h.uid, id, version, h.what}), 'EX', 604800)
+end
+if #h.turn > 0 then redis.call('SET', p .. 'turn:' .. h.turn[1], h.turn[2] + 1, 'EX', 2592000) end
+for _, pair in ipairs(h.tombs) do redis.call('SET', p .. 'tomb:' .. pair[1], pair[2], 'EX', 3600) end
+for _, name in ipairs(h.untomb) do redis.call('DEL', p .. 'tomb:' .. name) end
+for _, group in ipairs(h.unheld) do
+  redis.call('HDEL', p .. 'held', group)
+  redis.call('ZREM', p .. 'due:timer', 'held ' .. group)
+end
+for _, one in ipairs(h.held) do
+  redis.call('HSET', p .. 'held', one[1], one[2])
+  redis.call('ZADD', p .. 'due:timer', 'NX', one[3], 'held ' .. one[1])
+end
+for _, pair in ipairs(h.seen) do
+  local what = writes and (h.severity .. '|' .. h.uid .. '|' .. id) or h.about
+  redis.call('SET', p .. 'seen:' .. pair[1], pair[2] .. '|' .. what, 'EX', 2592000)
+end
+local reply = {'ok', id, version, commit, unpack(leased)}
+redis.call('SET', p .. 'op:' .. h.op, cjson.encode(reply), 'EX', 3600)
+return reply

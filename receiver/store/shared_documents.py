@@ -1,0 +1,80 @@
+"""The board: small documents that people put up at run time, and that every replica reads again when one changes.
+
+Overrides of schedules, maintenance windows, hand-overs that were accepted: what configuration would say if it could be
+written from a phone. Each has a kind and an id; the revision tells replicas (`Due.beat`) that something has changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import structlog
+
+from receiver.store.client.connection import Connection, Script
+
+POST = Script("documents/put_document")
+MOST = 10_000
+"""Documents that the board holds at most: more is a mistake of whoever writes them."""
+
+log = structlog.get_logger("receiver.board")
+
+
+class BoardFull(Exception):
+    """There is no room for another document."""
+
+
+class Board:
+    """The board of one namespace."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Documents are read whole: there are few."""
+        self.connection = connection
+        self.keys = connection.keys
+
+    async def read(self) -> tuple[int, dict[str, dict[str, dict[str, Any]]]]:
+        """Return the revision, and every document by kind and id."""
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            pipe.get(self.keys.named("board:rev"))
+            pipe.hgetall(self.keys.named("board"))
+            revision, rows = await pipe.execute()
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for name, text in rows.items():
+            kind, _, key = name.partition("/")
+            document = _document(name, text)
+            if document is not None:
+                found.setdefault(kind, {})[key] = document
+        return int(revision or 0), found
+
+    async def put(self, kind: str, key: str, document: dict[str, Any], *, only_new: bool = False) -> bool:
+        """Put a document up, durably; with `only_new` only where there is none. Returns whether it was written.
+
+        Raises BoardFull.
+        """
+        reply = await self._post(kind, key, orjson.dumps(document).decode(), only_new=only_new)
+        if reply == "full":
+            raise BoardFull(f"the board holds {MOST} documents")
+        return reply == "ok"
+
+    async def take(self, kind: str, key: str) -> bool:
+        """Take a document down and return whether it was there."""
+        return await self._post(kind, key, "") == "ok"
+
+    async def _post(self, kind: str, key: str, text: str, *, only_new: bool = False) -> str:
+        reply: str = await self.connection.write(
+            POST, [self.keys.named("board")], [self.keys.named("board:rev"), f"{kind}/{key}", text, int(only_new), MOST]
+        )
+        return reply
+
+
+def _document(name: str, text: str) -> dict[str, Any] | None:
+    # Something that no release writes: it must not take every override and window with it.
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    log.error("board_unreadable", document=name[:100])
+    return None

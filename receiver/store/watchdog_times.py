@@ -1,0 +1,73 @@
+"""When each Watchdog was last heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import structlog
+
+from receiver.store.client.connection import Connection
+from receiver.store.stored_numbers import stored_number
+
+MOST = 100
+"""Watchdogs that are told apart: more are a mistake of whoever labels them."""
+
+log = structlog.get_logger("receiver.watchdog")
+
+
+class Watchdogs:
+    """The Watchdogs of one namespace."""
+
+    def __init__(self, connection: Connection) -> None:
+        """None is known before it was heard of."""
+        self.connection = connection
+
+    async def heard(self, now_ms: int, by: Sequence[str] = (), names: Collection[str] = ()) -> None:
+        """Write that one was heard of, and which: `names` are made of the labels `by`. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            await client.set(self._any, now_ms)
+            if not by:
+                return
+            place = self._each(by)
+            known, given = set(await client.hkeys(place)), set(names)
+            fresh = sorted(given - known)[: max(0, MOST - len(known))]
+            kept = dict.fromkeys((*fresh, *(given & known)), now_ms)
+            if kept:
+                await client.hset(place, mapping=kept)
+            if len(kept) < len(given):
+                log.error("too_many_watchdogs", kept=MOST, hint="is ingest.watchdog.group_by of too fine a grain?")
+
+    async def last_ms(self) -> int | None:
+        """Return when any was last heard of, None for never. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            value = await client.get(self._any)
+        return stored_number(value) or None
+
+    async def lasts_ms(self, by: Sequence[str]) -> dict[str, int]:
+        """Return when each that the labels `by` tell apart was last heard of, by its name. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            found = await client.hgetall(self._each(by))
+        return {name: ms for name, value in found.items() if (ms := stored_number(value))}
+
+    async def cap(self, by: Sequence[str], now_ms: int) -> None:
+        """Let none have been heard of later than now: it was written by a clock that was wrong. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            if stored_number(await client.get(self._any)) > now_ms:
+                await client.set(self._any, now_ms)
+            found = await client.hgetall(self._each(by)) if by else {}
+            ahead = {name: now_ms for name, value in found.items() if stored_number(value) > now_ms}
+            if ahead:
+                await client.hset(self._each(by), mapping=ahead)
+
+    async def forget(self, by: Sequence[str], name: str) -> None:
+        """Listen for one no more until it is heard of again. Raises StoreAway."""
+        async with self.connection.guarded() as client:
+            await client.hdel(self._each(by), name)
+
+    @property
+    def _any(self) -> str:
+        return self.connection.keys.named("watchdog")
+
+    def _each(self, by: Sequence[str]) -> str:
+        # Those of other labels are none that anybody listens for any more.
+        return self.connection.keys.named(f"watchdogs:{','.join(by)}")

@@ -1,0 +1,92 @@
+"""Which incident an alert belongs to, and whether a notification says anything new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from receiver.model.alert.alert import Alert, Notification
+from receiver.model.base import to_ms
+
+GROUP = "group"
+"""In `incidents.correlate_by`: Alertmanager's group instead of a label of that name."""
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+"""`json.dumps` makes an encoder for each call that asks for separators."""
+
+
+def correlation_key(notification: Notification, alert: Alert, by: Sequence[str]) -> str:
+    """Return the key of the incident that `alert` belongs to: 32 hex digits of a SHA-256.
+
+    `by` is `incidents.correlate_by`: `group` stands for the receiver and the group labels (where there are none,
+    for the groupKey, which also carries the route's matchers and changes when routing is edited); every other
+    word is a label of the alert, which counts as "" when it is absent. The order of `by` does not matter.
+    """
+    names = sorted(set(by))
+    return _hashed(_group(notification) if GROUP in names else None, _labels(alert, names))
+
+
+def split(
+    notification: Notification, by: Sequence[str], alerts: Sequence[Alert] | None = None
+) -> dict[str, list[Alert]]:
+    """Return the alerts of a notification, resolved ones too, under their correlation keys; both in its order.
+
+    `alerts`: those of them that count; None: all.
+    """
+    alerts = notification.alerts if alerts is None else alerts
+    names = sorted(set(by))
+    group = _group(notification) if GROUP in names else None
+    if names == [GROUP] and alerts:
+        return {_hashed(group, ()): list(alerts)}  # no label of an alert counts
+    keys: dict[tuple[tuple[str, str], ...], str] = {}
+    parts: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        labels = _labels(alert, names)
+        key = keys.get(labels)
+        if key is None:
+            key = keys[labels] = _hashed(group, labels)
+        parts.setdefault(key, []).append(alert)
+    return parts
+
+
+def _group(notification: Notification) -> list[object]:
+    if notification.group_labels:
+        return [notification.receiver, "labels", sorted(notification.group_labels.items())]
+    return [notification.receiver, "key", notification.group_key]
+
+
+def _labels(alert: Alert, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return tuple([(name, alert.labels.get(name, "")) for name in names if name != GROUP])
+
+
+def _hashed(group: list[object] | None, labels: tuple[tuple[str, str], ...]) -> str:
+    # JSON keeps the parts apart: no value can be written so that it runs over into the next.
+    return hashlib.sha256(_compact([group, labels]).encode()).hexdigest()[:32]
+
+
+def digest(
+    alerts: Iterable[Alert], *, truncated: bool, rules_hash: str, values: Callable[[Alert], tuple[str, ...]]
+) -> str:
+    """Return what a notification says, as 64 hex digits: equal digests decide the same, so the second is a duplicate.
+
+    Args:
+        alerts: all alerts of the notification, in any order.
+        truncated: whether Alertmanager left some out.
+        rules_hash: `RuleSet.hash`: other rules decide anew.
+        values: `RuleSet.values_read`.
+
+    It covers fingerprint, status, startsAt (to the millisecond) and the values that the rules read; neither endsAt,
+    which moves with every evaluation, nor externalURL and other annotations, in which two peers differ.
+    """
+    lines = []
+    known: dict[tuple[str, ...], str] = {}  # alerts of a group mostly say the same
+    for alert in alerts:
+        texts = values(alert)
+        read = known.get(texts)
+        if read is None:
+            # Each value says its length first, so that no text can pass for the next alert.
+            read = known[texts] = "".join([f"{len(text)}:{text}" for text in texts])
+        lines.append(f"{alert.fingerprint}{'+' if alert.firing else '-'}{to_ms(alert.starts_at)};{read}")
+    lines.sort()
+    head = f"{rules_hash};{int(truncated)};{len(lines)};"
+    return hashlib.sha256((head + "\n".join(lines)).encode("utf-8", "surrogatepass")).hexdigest()

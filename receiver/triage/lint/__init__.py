@@ -1,0 +1,1 @@
+"""What is valid in a rules file but unwise."""

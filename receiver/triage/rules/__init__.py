@@ -1,0 +1,1 @@
+"""Severity rules: their syntax, and how they decide."""

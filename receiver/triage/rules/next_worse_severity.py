@@ -1,0 +1,115 @@
+"""What would have made a decision one step worse, in words: found by trying it, so that it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from receiver.model.severity import Severity
+from receiver.triage.rules.compiled_rule import Facts, Rule
+from receiver.triage.rules.conditions import SCOPE
+from receiver.triage.rules.rule_index import Near, RuleIndex
+from receiver.triage.rules.rules_file import OTHERWISE, OtherwiseSettings, word_key
+
+WORDS_SHOWN = 3
+"""Values of the severity label that are named; others are counted."""
+
+
+class Chosen(NamedTuple):
+    """What the rules that raise decided, before any cap."""
+
+    rule: Rule | None
+    """None when none held and the severity label, or the fallback, counts."""
+    severity: Severity
+
+
+def limited(severity: Severity, caps: Iterable[Rule]) -> Severity:
+    """Return `severity` below all of `caps`."""
+    for cap in caps:
+        if severity.worse_than(cap.severity):
+            severity = cap.severity
+    return severity
+
+
+def next_worse(
+    chosen: Chosen,
+    near: Iterable[Near],
+    caps: list[Rule],
+    facts: Facts,
+    raising: RuleIndex,
+    capping: RuleIndex,
+    ranks: frozenset[float],
+    otherwise: OtherwiseSettings,
+) -> str | None:
+    """Return what would have raised the severity, by the smallest step known; None when nothing is near.
+
+    Args:
+        chosen: what the rules that raise decided.
+        near: worse rules that lack conditions only on a scope or on what was measured.
+        caps: those that hold.
+        facts: of the alert.
+        raising: every rule that raises: one may ask for the severity label.
+        capping: every cap: with another scope or measurement others may hold.
+        ranks: those that a scope can have.
+        otherwise: the severity label and what it may say.
+    """
+    final = limited(chosen.severity, caps)
+    who = OTHERWISE if chosen.rule is None else chosen.rule.name
+    if final is not chosen.severity:
+        # All the caps at this level bind: without one of them the next would still hold.
+        binding = [cap for cap in caps if cap.severity is final]
+        freed = limited(chosen.severity, [cap for cap in caps if cap.severity is not final])
+        names = " and ".join(cap.name for cap in binding)
+        return f"{who} ({freed.value}) if the cap{'s' if binding[1:] else ''} {names} did not hold"
+    steps: list[tuple[tuple[int, int, int, int], str]] = []
+    for place, item in enumerate(near):
+        changed = _changed(item, facts, ranks)
+        if changed is None:
+            continue
+        level = limited(item.rule.severity, capping.holding(changed))
+        if level.worse_than(final):
+            said = " and ".join(str(condition) for condition in item.lacking)
+            order = (-level.rank, 0, len(item.lacking), place)
+            steps.append((order, f"{item.rule.name} ({level.value}) if {said}"))
+    if chosen.rule is None and (words := _worse_words(otherwise, final, facts, raising, capping)):
+        level, listed = words
+        steps.append(((-level.rank, 1, 0, 0), f"{OTHERWISE} ({level.value}) if {otherwise.label}={listed}"))
+    return min(steps, default=(None, None))[1]
+
+
+def _changed(item: Near, facts: Facts, ranks: frozenset[float]) -> Facts | None:
+    """Return the facts with which the rule would hold, changed as little as can be; None when there are none."""
+    values = dict(facts.values)
+    # Twice, for several conditions on one quantity: a later one may undo an earlier.
+    for _ in range(2):
+        for condition in item.rule.missing(values):
+            met = condition.met()
+            if met is None or (condition.name == SCOPE and met not in ranks):
+                return None
+            values[condition.name] = met
+    return None if item.rule.missing(values) else Facts(facts.labels, values, None)
+
+
+def _worse_words(
+    otherwise: OtherwiseSettings, final: Severity, facts: Facts, raising: RuleIndex, capping: RuleIndex
+) -> tuple[Severity, str] | None:
+    """Return the smallest step that the severity label could have made, and the words that make it."""
+    reached: dict[str, Severity] = {}
+    if otherwise.label not in raising.labels and otherwise.label not in capping.labels:
+        # No rule holds, whatever the label says, and the same caps do.
+        caps = capping.holding(facts)
+        reached = {word: limited(level, caps) for word, level in otherwise.words.items()}
+    else:
+        for word, level in otherwise.words.items():
+            said = facts._replace(labels={**facts.labels, otherwise.label: word})
+            if raising.judge(said)[0] is None:
+                reached[word] = limited(level, capping.holding(said))
+    worse = [level for level in reached.values() if level.worse_than(final)]
+    if not worse:
+        return None
+    step = max(worse, key=lambda level: level.rank)
+    # In the order of the map, which begins with what people write most; those that mean the same are said once.
+    said_once = {word_key(word): word for word in reversed(reached) if reached[word] is step}
+    listed = [f'"{word}"' for word in reversed(said_once.values())]
+    more = [f"{len(listed) - WORDS_SHOWN} more"] if len(listed) > WORDS_SHOWN else []
+    return step, " or ".join([*listed[:WORDS_SHOWN], *more])

@@ -1,0 +1,86 @@
+"""The API, version 1: whole incidents out and back, for whoever keeps them longer than the store does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from receiver.config.settings.service_settings import Scope
+from receiver.web.api.operations import Operation, Parameter
+from receiver.web.api.request_bodies import ArchiveBody
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http import body_reader
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import no_query, read_moment, read_once
+from receiver.web.json.answer_schemas import WHEN
+from receiver.web.json.incident_json import listed
+
+MOST = 500
+"""Incidents that one request puts back."""
+_CURSOR = re.compile(r"[0-9a-f]{1,64}")
+
+
+class ArchiveApi:
+    """The doors at `/api/v1/archive`."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what knows whole incidents."""
+        self.doors = doors
+        self.gate = gate
+
+    async def out(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/archive`: incidents that are over, whole, oldest first."""
+        self.gate.admit(request, Scope.ADMIN)
+        given = read_once(request, "since", "until", "cursor")
+        since, until = (read_moment(name, given[name]) if name in given else None for name in ("since", "until"))
+        cursor = given.get("cursor")
+        if cursor is not None and not _CURSOR.fullmatch(cursor):
+            raise Refusal(400, "bad_query", "cursor: write what `next` of the page before said")
+        items, following = await self.doors.archiving.page(since, until, cursor or "", self.doors.clock.now())
+        return answer(listed(items, following))
+
+    async def back(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/archive`: put incidents back, ids and times kept; nothing is sent of them."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        most = self.doors.config.server.max_body
+        body_reader.check_head(request, most)
+        raw = await body_reader.read_body(request, most)
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise Refusal(400, "bad_json", f"the body is not JSON: {error}") from None
+        return answer(await self.doors.archiving.take(_documents(value), self.doors.clock.now()))
+
+
+def _documents(value: Any) -> list[dict[str, Any]]:
+    items = value.get("items") if isinstance(value, dict) and set(value) == {"items"} else None
+    if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+        said = 'the body must be {"items": [...]}, each as GET /api/v1/archive gave it'
+        raise Refusal(400, "bad_body", said, errors=[{"path": "items", "message": "a list of objects"}])
+    if len(items) > MOST:
+        raise Refusal(400, "bad_body", f"items: at most {MOST} in one request")
+    return items
+
+
+def archive_operations(api: ArchiveApi) -> list[Operation]:
+    """Return the way out and the way back."""
+    query = (
+        Parameter("since", "Only what opened since (RFC 3339).", WHEN),
+        Parameter("until", "Only what opened until then (RFC 3339).", WHEN),
+        Parameter("cursor", "What `next` of the page before said.", {"type": "string", "pattern": "^[0-9a-f]{1,64}$"}),
+    )
+    return [
+        Operation(
+            "GET", "/api/v1/archive", Scope.ADMIN, "Incidents that are over, whole, oldest first.", api.out,
+            "ThingList", query=query,
+        ),
+        Operation(
+            "POST", "/api/v1/archive", Scope.ADMIN, "Put incidents back; ids and times are kept, nothing is sent.",
+            api.back, "Restored", ArchiveBody,
+        ),
+    ]  # fmt: skip

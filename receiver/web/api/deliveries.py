@@ -1,0 +1,127 @@
+"""The API, version 1: deliveries that gave up, and tests of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from aiohttp import web
+from pydantic import Field
+
+from receiver.config.settings.service_settings import Scope
+from receiver.model.base import Frozen
+from receiver.model.command import Name
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.pipeline.delivery.dead_letters import Letters, NoLetter, Stuck
+from receiver.pipeline.response.command_handler import Impossible
+from receiver.web.api.operations import Operation
+from receiver.web.api.preconditions import read
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import no_query
+from receiver.web.json.incident_json import listed
+
+
+class ReplayBody(Frozen):
+    """Which deliveries are to be tried again."""
+
+    channel: Name | None = Field(None, description="Only those of this channel; left out: all.")
+
+
+class TestBody(Frozen):
+    """Who is to be reached by a test."""
+
+    __test__ = False
+    to: Name | None = Field(None, description="A key of `people`: needed for a pager and for mail.")
+
+
+class DeliveryApi:
+    """The doors at `/api/v1/dead-letters` and `/api/v1/channels`."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what knows of deliveries."""
+        self.doors = doors
+        self.gate = gate
+
+    @property
+    def dead(self) -> Letters:
+        """The dead letters."""
+        return Letters(self.doors.setting, self.doors.due, self.doors.trying.off)
+
+    async def letters(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        return answer(listed([letter for _, letter in await self.dead.all()]))
+
+    async def replay(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/dead-letters/{id}/replay`: try it again; the newest state is what is sent."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        with _refusals():
+            return answer(await self.dead.replay(request.match_info["id"], self.doors.clock.now()))
+
+    async def replay_all(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/dead-letters/replay`: try all of them again, or all of a channel."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        given, _ = await read(request, ReplayBody, optional=True)
+        with _refusals():
+            return answer(listed(await self.dead.replay_all(given.channel, self.doors.clock.now())))
+
+    async def drop(self, request: web.Request) -> web.Response:
+        """`DELETE /api/v1/dead-letters/{id}`: nobody wants it any more."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        with _refusals():
+            return answer(await self.dead.drop(request.match_info["id"]))
+
+    async def channels(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/channels`: every channel, whether it is on, and whether it is given a rest."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        return answer(listed(self.doors.trying.channels()))
+
+    async def test(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/channels/{name}/test`: a message that says that it is a test, and what the vendor answers."""
+        caller = self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        given, _ = await read(request, TestBody, optional=True)
+        actor = Actor(kind=ActorKind.API, name=caller.name)
+        name = request.match_info["name"]
+        try:
+            tried = await self.doors.trying.test(name, given.to, actor, self.doors.clock.now())
+        except Impossible as impossible:
+            raise Refusal(404, "impossible", str(impossible)) from None
+        return answer(asdict(tried))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except NoLetter as none:
+        raise Refusal(404, "unknown", str(none)) from None
+    except Stuck as stuck:
+        raise Refusal(409, "impossible", str(stuck)) from None
+
+
+def delivery_operations(api: DeliveryApi) -> list[Operation]:
+    """Return what can be asked and done about deliveries and channels."""
+    path, admin = "/api/v1/dead-letters", Scope.ADMIN
+    return [
+        Operation("GET", path, admin, "Deliveries that gave up.", api.letters, "LetterList"),
+        Operation(
+            "POST", f"{path}/replay", admin, "Try all of them again, or all of a channel.", api.replay_all,
+            "LetterList", ReplayBody, optional=True, refuses=(404, 409),
+        ),
+        Operation("POST", f"{path}/{{id}}/replay", admin, "Try one again.", api.replay, "Letter", refuses=(404, 409)),
+        Operation("DELETE", f"{path}/{{id}}", admin, "Drop one.", api.drop, "Letter", refuses=(404,)),
+        Operation("GET", "/api/v1/channels", Scope.READ, "How channels do.", api.channels, "ChannelList"),
+        Operation(
+            "POST", "/api/v1/channels/{name}/test", admin, "Send a test through one channel.", api.test, "Tried",
+            TestBody, optional=True, refuses=(404,),
+        ),
+    ]  # fmt: skip

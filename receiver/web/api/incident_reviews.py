@@ -1,0 +1,201 @@
+"""The API, version 1: what is looked back with, as JSON, Markdown or HTML by `Accept`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from receiver.config.settings.service_settings import Scope
+from receiver.model.command import CorrectEntry
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import Incident
+from receiver.review.customer_email_text import customer_letter
+from receiver.review.incident_times import clocks, spans
+from receiver.review.timeline import corrections, timeline
+from receiver.web.api.incident_commands import RespondApi, incident_answer, number_of
+from receiver.web.api.operations import Operation, Parameter
+from receiver.web.api.request_bodies import ClockBody, EntryBody, PostmortemBody
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import read_once
+from receiver.web.incident_queries import by_id
+from receiver.web.json.incident_json import event_shape, listed, moment
+from receiver.web.markdown_html import MarkdownPages
+
+JSON, MARKDOWN, HTML = "application/json", "text/markdown", "text/html"
+INCIDENT = "/api/v1/incidents/{id}"
+LONGEST_NUMBER = 9
+"""Digits of a version: more than any log holds, and fewer than Python reads slowly."""
+
+
+class ReviewApi:
+    """The doors at `/api/v1/incidents/{id}/timeline`, `/postmortem` and `/customer-email`."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what there is to be read."""
+        self.doors = doors
+        self.gate = gate
+        self.respond = RespondApi(doors, gate)
+        self.texts = TextAnswers()
+
+    async def timeline(self, request: web.Request) -> web.Response:
+        """`GET .../timeline`: the log, oldest first; as Markdown or HTML in the form of the process."""
+        incident = await self._incident(request)
+        events = await self.doors.incidents.events(incident.uid)
+        kind = wanted(request)
+        if kind == JSON:
+            right = corrections(events)
+            return answer(listed([event_shape(event, right.get(event.seq)) for event in events]))
+        receipts = await self.doors.incidents.receipts(incident.uid)
+        return await self.texts.answer(
+            timeline(incident, events, receipts, self.doors.duty.schedules.people), kind, f"Timeline of {incident.id}"
+        )
+
+    async def postmortem(self, request: web.Request) -> web.Response:
+        """`GET .../postmortem`: what people have written, or else the draft that the log gives."""
+        incident = await self._incident(request, "version")
+        given = read_once(request, "version").get("version")
+        if given is not None and not (given.isascii() and given.isdigit()):
+            raise Refusal(400, "bad_query", "version: write its number; 0 is the draft of the log")
+        if given is not None and len(given) > LONGEST_NUMBER:
+            raise Refusal(404, "unknown", f"{incident.id} has no version of that number")
+        events = await self.doors.incidents.events(incident.uid)
+        receipts = await self.doors.incidents.receipts(incident.uid)
+        try:
+            text = self.doors.setting().postmortem(
+                incident, events, self.doors.clock.now(), receipts, int(given) if given is not None else None
+            )
+        except LookupError as error:
+            raise Refusal(404, "unknown", str(error.args[0])) from None
+        kind = wanted(request)
+        if kind != JSON:
+            response = await self.texts.answer(text, kind, f"Post-mortem of {incident.id}")
+        else:
+            response = answer(postmortem_shape(incident, events, text, given))
+        response.headers["ETag"] = f'"{incident.version}"'
+        return response
+
+    async def write(self, request: web.Request) -> web.Response:
+        """`PUT .../postmortem`: a new version of it; the ones before are kept."""
+        given, actor, once, what = await self.respond.given(request, PostmortemBody)
+        done = await self.respond.acted(request, given.command(), actor, once, what)
+        return incident_answer(self.doors, done.incident)
+
+    async def correct(self, request: web.Request) -> web.Response:
+        """`PATCH .../timeline/{n}`: an entry is set right, or hidden; what was written stays in the log."""
+        given, actor, once, what = await self.respond.given(request, EntryBody)
+        command = CorrectEntry(seq=number_of(request), text=given.text, at=given.at, hidden=given.hidden)
+        done = await self.respond.acted(request, command, actor, once, what)
+        return incident_answer(self.doors, done.incident)
+
+    async def clocks(self, request: web.Request) -> web.Response:
+        """`GET .../clocks`: when everything was, and how long each part took."""
+        incident = await self._incident(request)
+        events = await self.doors.incidents.events(incident.uid)
+        read = clocks(incident, events, await self.doors.incidents.receipts(incident.uid))
+        moments = [
+            {"clock": one.name, "at": moment(one.at), "by": one.by, "was": moment(one.was)} for one in read.values()
+        ]
+        return answer({"incident": incident.id, "clocks": moments, "seconds": spans(read)})
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """`POST .../clocks`: when something really was."""
+        given, actor, once, what = await self.respond.given(request, ClockBody)
+        done = await self.respond.acted(request, given.command(), actor, once, what)
+        return incident_answer(self.doors, done.incident)
+
+    async def letter(self, request: web.Request) -> web.Response:
+        """`GET .../customer-email`: the seed's e-mail to customers, as a draft."""
+        incident, config = await self._incident(request), self.doors.config
+        components = [name for _, name in self.doors.setting().policy.components(incident.labels)]
+        service = config.service
+        subject, text = customer_letter(incident, components, service.product, service.support_email or "")
+        kind = wanted(request)
+        if kind == JSON:
+            return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
+        return await self.texts.answer(f"Subject: {subject}\n\n{text}", kind, subject)
+
+    async def _incident(self, request: web.Request, *known: str) -> Incident:
+        self.gate.admit(request, Scope.READ)
+        read_once(request, *known)
+        return await by_id(self.doors.incidents, request.match_info["id"])
+
+
+def postmortem_shape(
+    incident: Incident, events: Sequence[Event], text: str, version: str | None = None
+) -> dict[str, Any]:
+    """Return a post-mortem with its versions, the newest last."""
+    writings = [event.data["writing"] for event in events if event.kind is Kind.POSTMORTEM_WRITTEN]
+    shown = int(version) if version is not None else len(writings)
+    status = writings[shown - 1]["status"] if shown else "draft"
+    return {
+        "incident": incident.id, "status": status, "version": shown, "markdown": text,
+        "versions": [{name: one[name] for name in ("version", "status", "by", "at")} for one in writings],
+    }  # fmt: skip
+
+
+def wanted(request: web.Request) -> str:
+    """Return which of the three kinds `Accept` prefers; JSON where it says nothing of them."""
+    best, weight = JSON, 0.0
+    for part in ",".join(request.headers.getall("Accept", []))[:1000].split(","):
+        name, *more = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((piece[2:] for piece in more if piece.startswith("q=")), "1")
+        try:
+            value = float(quality)
+        except ValueError:
+            continue
+        if name in (JSON, MARKDOWN, HTML) and value > weight:
+            best, weight = name, value
+    return best
+
+
+class TextAnswers:
+    """Answers in Markdown, as it is or as a page."""
+
+    def __init__(self) -> None:
+        """Nothing is rendered yet."""
+        self.pages = MarkdownPages()
+
+    async def answer(self, markdown: str, kind: str, title: str) -> web.Response:
+        """Return Markdown as `kind` says. Raises Refusal (503) where too many pages are asked for at once."""
+        text = markdown if kind == MARKDOWN else await self.pages.page(markdown, title)
+        body = text.encode("utf-8", "replace")
+        return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Vary": "Accept"})
+
+
+def review_operations(api: ReviewApi) -> list[Operation]:
+    """Return what can be read to look back."""
+    read, do, conflict = Scope.READ, Scope.RESPOND, (404, 409, 412)
+    return [
+        Operation(
+            "GET", f"{INCIDENT}/timeline", read, "Its log, oldest first.", api.timeline, "EventList", refuses=(404,)
+        ),
+        Operation(
+            "GET", f"{INCIDENT}/postmortem", read, "Its post-mortem, or the draft of it.", api.postmortem, "Text",
+            query=(Parameter("version", "An older one; 0: what the log gives.", {"type": "integer", "minimum": 0}),),
+            refuses=(404,),
+        ),
+        Operation(
+            "PUT", f"{INCIDENT}/postmortem", do, "A new version of its post-mortem; those before are kept.", api.write,
+            "Incident", PostmortemBody, refuses=conflict,
+        ),
+        Operation(
+            "PATCH", f"{INCIDENT}/timeline/{{n}}", do, "Set an entry of its timeline right, or hide it.", api.correct,
+            "Incident", EntryBody, refuses=conflict,
+        ),
+        Operation(
+            "GET", f"{INCIDENT}/clocks", read, "When everything was, and how long each part took.", api.clocks,
+            "Clocks", refuses=(404,),
+        ),
+        Operation(
+            "POST", f"{INCIDENT}/clocks", do, "Say when something really was.", api.set_clock, "Incident", ClockBody,
+            refuses=conflict,
+        ),
+        Operation(
+            "GET", f"{INCIDENT}/customer-email", read, "The e-mail to customers, as a draft.", api.letter, "Text",
+            refuses=(404,),
+        ),
+    ]  # fmt: skip

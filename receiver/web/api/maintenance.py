@@ -1,0 +1,87 @@
+"""The API, version 1: maintenance windows."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from receiver.config.settings.service_settings import Scope
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.pipeline.alerts.maintenance_windows import NoWindow, shape, window_of
+from receiver.pipeline.response.command_handler import Reused, Unfit
+from receiver.store.shared_documents import BoardFull
+from receiver.web.api.maintenance_request import MaintenanceBody
+from receiver.web.api.operations import Operation, Parameter
+from receiver.web.api.preconditions import read, repetition
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import no_query, read_once
+from receiver.web.json.incident_json import listed
+
+ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1}, needed=True)
+
+
+class UpkeepApi:
+    """The doors at `/api/v1/maintenance`."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what knows of windows."""
+        self.doors = doors
+        self.gate = gate
+
+    async def windows(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/maintenance`: every window, those of the configuration first."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        now = self.doors.clock.now()
+        return answer(listed([shape(window, now) for window in self.doors.upkeep.windows()]))
+
+    async def add(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/maintenance`: a window in which alerts of these labels page nobody."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        no_query(request)
+        given, raw = await read(request, MaintenanceBody)
+        once, _ = repetition(request, caller, raw)
+        now = self.doors.clock.now()
+        try:
+            window = window_of(given.model_dump(exclude={"by"}), now)
+            actor = Actor(kind=ActorKind.API, name=given.by or caller.name)
+            made = await self.doors.upkeep.add(window, actor, now, once=once)
+        except Unfit as unfit:
+            errors = [{"path": unfit.path, "message": str(unfit)}]
+            raise Refusal(409, "unfit", f"{unfit.path}: {unfit}", errors=errors) from None
+        except BoardFull as full:
+            raise Refusal(409, "full", str(full)) from None
+        except Reused as reused:
+            raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None
+        return answer(shape(made, now), 201)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """`DELETE /api/v1/maintenance/{id}` or `?id=`: it ends now; what it held calls people."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        if "id" in request.match_info:
+            no_query(request)
+            number = request.match_info["id"]
+        else:
+            number = read_once(request, "id").get("id", "")
+            if not number:
+                raise Refusal(400, "bad_query", "id: write the id of the window")
+        now = self.doors.clock.now()
+        try:
+            gone = await self.doors.upkeep.remove(number, Actor(kind=ActorKind.API, name=caller.name), now)
+        except NoWindow as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        return answer(shape(gone, now))
+
+
+def upkeep_operations(api: UpkeepApi) -> list[Operation]:
+    """Return what can be asked and done about maintenance windows."""
+    path, read_, do = "/api/v1/maintenance", Scope.READ, Scope.RESPOND
+    return [
+        Operation("GET", path, read_, "Maintenance windows.", api.windows, "WindowList"),
+        Operation("POST", path, do, "Put a window up.", api.add, "Window", MaintenanceBody, status=201),
+        Operation("DELETE", f"{path}/{{id}}", do, "Take a window down.", api.remove, "Window", refuses=(404,)),
+        Operation(
+            "DELETE", path, do, "Take a window down, by ?id=.", api.remove, "Window", refuses=(404,), query=(ID,)
+        ),
+    ]

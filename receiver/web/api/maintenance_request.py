@@ -1,0 +1,99 @@
+"""The body that asks for a maintenance window."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
+
+from receiver.model.command import Line, Name
+from receiver.model.oncall.rotation_settings import DAYS
+from receiver.model.setting_values import check_zone
+from receiver.web.api.request_bodies import Body, Moment
+
+_SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Spelt out: what `\\s` means differs between those who read a description."""
+_GAP = rf"[{_SPACE}]*"
+_OPERATOR = rf"{_GAP}(=~|!~|!=|=){_GAP}"
+_PIECE = rf"""("([^"\\]|\\[^\n])*"|[^{_SPACE}\x1c-\x1f{{}}!=~,\\"'`]+)"""
+MATCHER = rf"^{_GAP}([a-zA-Z_:][a-zA-Z0-9_:]*{_OPERATOR}|{_PIECE}{_OPERATOR}{_PIECE}{_GAP}$)"
+"""What every matcher fits; whether its quotes close and its expression can be read, no pattern tells."""
+_DAY = "|".join(
+    "".join(f"[{letter.upper()}{letter}]" for letter in day[:3])
+    + "(" + "".join(f"[{letter.upper()}{letter}]" for letter in day[3:]) + ")?"
+    for day in DAYS
+)  # fmt: skip
+WEEKLY = rf"^{_GAP}({_DAY}) +([01][0-9]|2[0-3]):[0-5][0-9]{_GAP}$"
+NONE: JsonValue = {"type": "null"}
+ONE_OR_OTHER: list[JsonValue] = [
+    {"required": ["until"], "properties": {"until": {"type": "string"}, "weekly": NONE, "for": NONE}},
+    {
+        "required": ["weekly", "for"],
+        "properties": {"weekly": {"type": "string"}, "for": {"type": "integer"}, "from": NONE, "until": NONE},
+    },
+]
+
+
+@cache
+def _zones() -> list[str]:
+    # What this one means depends on the machine.
+    return sorted(available_timezones() - {"localtime"})
+
+
+def _like_a_matcher(text: str) -> str:
+    if not re.match(MATCHER, text):
+        raise ValueError('not a matcher (write name="value", with one of = != =~ !~)')
+    return text
+
+
+def _day_and_time(text: str) -> str:
+    if not re.match(WEEKLY, text):
+        raise ValueError("not a moment of the week (write a day and a time, such as 'Sunday 03:00')")
+    return text
+
+
+def _zone(name: str) -> str:
+    if name not in _zones():
+        check_zone(name)
+        raise ValueError("no such time zone (write a name of the IANA database, such as UTC or Europe/Berlin)")
+    return name
+
+
+Matcher = Annotated[Line, AfterValidator(_like_a_matcher), Field(json_schema_extra={"pattern": MATCHER})]
+
+
+class MaintenanceBody(Body):
+    """A window: once (`from`, `until`), or every week (`weekly`, `for`)."""
+
+    model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
+
+    name: Line = Field(description="What is done then.")
+    matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
+        description='As in the configuration: service="db".'
+    )
+    from_: Moment | None = Field(None, alias="from", description="Of a single one; left out: now.")
+    until: Moment | None = Field(None, description="Of a single one.")
+    weekly: Annotated[Line, AfterValidator(_day_and_time), Field(json_schema_extra={"pattern": WEEKLY})] | None = Field(
+        None, description="Of a recurring one: Sunday 03:00."
+    )
+    lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
+        None, alias="for", description="Of a recurring one: seconds."
+    )
+    timezone: Annotated[Name, AfterValidator(_zone)] = Field(
+        "UTC", description="Of a recurring one.", json_schema_extra={"enum": [*_zones()]}
+    )
+    components: Annotated[tuple[Name, ...], Field(max_length=100)] = Field(
+        (), description="Components of the status page that it concerns."
+    )
+
+    @model_validator(mode="after")
+    def _one_or_other(self) -> Self:
+        recurring = self.weekly is not None
+        if recurring == (self.until is not None) or recurring != (self.lasts is not None):
+            raise ValueError("write either until (and from), or weekly and for")
+        if recurring and self.from_ is not None:
+            raise ValueError("from: a weekly window has none (write weekly: 'Sunday 03:00')")
+        return self

@@ -1,0 +1,126 @@
+"""The API, version 1: the severity rules at work, and what they would do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from aiohttp import web
+from pydantic import AfterValidator, Field
+
+from receiver.config.settings.service_settings import Scope
+from receiver.model.alert.alert import BadNotification, Notification, parse_notification
+from receiver.model.base import Frozen
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.whatif.dry_run import dry_run
+from receiver.web.api.operations import Operation, Parameter
+from receiver.web.api.preconditions import check
+from receiver.web.api.request_bodies import Moment
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http import body_reader
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import no_query, read_moment, read_once, read_place
+from receiver.web.http.thread_offload import Offload
+from receiver.web.json.answer_schemas import NOTIFICATION, WHEN
+from receiver.web.json.incident_json import listed
+
+LARGEST_SIMULATION = 2 * 1024 * 1024
+"""Bytes of a notification that is tried: some two thousand alerts."""
+LARGE = 1024 * 1024
+"""Bytes above which only two are tried at once: each takes ten times its size."""
+
+
+def _counted(payload: dict[str, Any]) -> dict[str, Any]:
+    # The parser of notifications takes what can be read as a number; what is described as one is one.
+    count = payload.get("truncatedAlerts", 0)
+    if isinstance(count, bool) or not isinstance(count, int | float):
+        raise ValueError("truncatedAlerts: not a number")
+    return payload
+
+
+class SimulateBody(Frozen):
+    """A notification as Alertmanager posts it, and perhaps when; or the notification by itself."""
+
+    payload: Annotated[dict[str, Any], AfterValidator(_counted)] = Field(
+        description="The body of a notification, webhook payload version 4.", json_schema_extra=NOTIFICATION
+    )
+    at: Moment | None = Field(None, description="As if it came then; left out: now.")
+
+
+class RulesApi:
+    """The doors at `/api/v1/rules`, and the dry run."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what has been counted and kept."""
+        self.doors = doors
+        self.gate = gate
+        self._large = Offload("simulate-large", at_once=2, waiting=4, wait=10)
+        self._small = Offload("simulate", at_once=2, waiting=16, wait=10)
+
+    async def unknowns(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/rules/unknowns`: what severities were decided without, and which alert rule to mend."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        return answer(listed(await self.doors.unknowns.listing()))
+
+    async def history(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/rules/history`: the notifications that were kept, oldest first."""
+        self.gate.admit(request, Scope.READ)
+        given = read_once(request, "since", "cursor")
+        since = read_moment("since", given["since"]) if "since" in given else None
+        items, following = await self.doors.history.page(since, read_place(given.get("cursor")))
+        return answer(listed(items, following))
+
+    async def simulate(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/simulate`: what a notification would do if nothing were known yet; nothing is sent."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        most = min(self.doors.config.server.max_body, LARGEST_SIMULATION)
+        body_reader.check_head(request, most)
+        raw = await body_reader.read_body(request, most)
+        setting, now = self.doors.setting(), self.doors.clock.now()
+        threads = self._large if len(raw) > LARGE else self._small
+        made = await threads.run(lambda: _simulated(setting, raw, now))
+        return web.Response(body=made, content_type="application/json")
+
+
+def _simulated(setting: Setting, raw: bytes, now: datetime) -> bytes:
+    # As for the webhook, text that UTF-8 cannot carry is replaced by the parser of notifications.
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        value = None
+    at = None
+    if isinstance(value, dict) and ("payload" in value or "at" in value):
+        given = check(SimulateBody, value)
+        raw, at = orjson.dumps(given.payload), given.at
+    return orjson.dumps(dry_run(setting, _parsed(raw), at or now))
+
+
+def _parsed(raw: bytes) -> Notification:
+    # A dry run reports what is wrong; the webhook takes what can be read, and reports the rest.
+    try:
+        return parse_notification(raw, in_part=False)
+    except BadNotification as bad:
+        raise Refusal(400, "bad_notification", bad.detail, errors=bad.errors) from None
+
+
+def rules_operations(api: RulesApi) -> list[Operation]:
+    """Return what can be asked about the severity rules."""
+    read = Scope.READ
+    since = Parameter("since", "Only what came since (RFC 3339).", WHEN)
+    cursor = Parameter(
+        "cursor",
+        "What `next` of the page before said.",
+        {"type": "string", "pattern": "^[0-9]{15}-[0-9a-f]{12}$"},
+    )
+    return [
+        Operation("GET", "/api/v1/rules/unknowns", read, "What severities were decided without.", api.unknowns,
+                  "UnknownList"),
+        Operation("GET", "/api/v1/rules/history", read, "Notifications that were kept, oldest first.", api.history,
+                  "KeptList", query=(since, cursor)),
+        Operation("POST", "/api/v1/simulate", read, "What a notification would do; nothing is stored or sent.",
+                  api.simulate, "Simulated", SimulateBody),
+    ]  # fmt: skip

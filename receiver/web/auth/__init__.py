@@ -1,0 +1,1 @@
+"""Who is calling: tokens, sessions, and signing in."""

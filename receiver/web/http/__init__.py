@@ -1,0 +1,1 @@
+"""The HTTP server, errors, bodies, and queries: what every endpoint uses."""

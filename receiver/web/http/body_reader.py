@@ -1,0 +1,122 @@
+"""The body of a webhook: its kind, its size as sent and as decoded, and the time that it may take."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable
+
+from aiohttp import web
+
+from receiver.web.http.error_responses import Refusal
+
+BODY_LIMIT = 10.0
+"""Seconds in which a body must be here (reliability S16)."""
+CODINGS = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
+"""Content codings that are taken, and zlib's word for each; 0: as it is."""
+
+
+async def expect(request: web.Request) -> None:
+    """Hold back `100 Continue` until somebody wants the body (`read_body`): who is refused need not send it."""
+
+
+def check_head(request: web.Request, most: int) -> None:
+    """Raise Refusal unless the head promises JSON of at most `most` bytes in a coding that is known: 415, 413."""
+    if "Content-Type" not in request.headers or request.content_type != "application/json":
+        raise Refusal(415, "media_type", "the body must be application/json")
+    _window(request)
+    if request.content_length is not None and request.content_length > most:
+        raise _too_large(most)
+
+
+async def read_body(
+    request: web.Request,
+    most: int,
+    limit: float = BODY_LIMIT,
+    measured: Callable[[int], None] = lambda size: None,
+) -> bytes:
+    """Return the decoded body, which must be here within `limit` seconds; `measured` is called as it grows.
+
+    Raises Refusal: 415 for a coding that is not known, 413 above `most` bytes, 408 when it is slow, 400 when cut off.
+
+    The server must not decode by itself (`auto_decompress=False`): a bomb would be unpacked before it is measured.
+    """
+    decoder = _Decoder(_window(request), most)
+    try:
+        if request.content.is_eof() and "Expect" not in request.headers:
+            # It is here whole, as nearly always: no deadline is needed.
+            decoder.feed(request.content.read_nowait())
+            measured(decoder.size)
+            return decoder.end()
+        async with asyncio.timeout(limit):
+            if request.headers.get("Expect", "").lower() == "100-continue":
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                request.writer.output_size = 0
+            async for chunk in request.content.iter_any():
+                decoder.feed(chunk)
+                measured(decoder.size)
+    except TimeoutError:
+        raise Refusal(
+            408, "too_slow", f"the body took longer than {limit:g} s", headers={"Connection": "close"}
+        ) from None
+    except (web.RequestPayloadError, OSError):
+        raise Refusal(400, "cut_off", "the body ended before its end") from None
+    return decoder.end()
+
+
+def _window(request: web.Request) -> int:
+    # Doors of forms read without `check_head`: what is not known is refused here as well, and is no error of ours.
+    coding = ",".join(request.headers.getall("Content-Encoding", [])).strip().lower()
+    if coding not in CODINGS:
+        raise Refusal(415, "content_coding", "the body may be plain, gzip or deflate")
+    return CODINGS[coding]
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, "too_large", f"the body is larger than {most} bytes")
+
+
+class _Decoder:
+    """Takes a body in pieces and never holds more than one byte above the limit."""
+
+    def __init__(self, window: int, most: int) -> None:
+        self._window = window
+        self._most = most
+        self._zip = zlib.decompressobj(window) if window else None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """How many bytes are kept."""
+        return self._size
+
+    def feed(self, chunk: bytes) -> None:
+        if self._zip is None:
+            self._keep(chunk)
+            return
+        if (
+            not self._size
+            and not self._pieces
+            and self._window == CODINGS["deflate"]
+            and chunk
+            and chunk[0] & 0x0F != 8
+        ):
+            self._zip = zlib.decompressobj(-15)  # "deflate" without the zlib wrapper, as some clients send it
+        try:
+            self._keep(self._zip.decompress(chunk, self._most - self._size + 1))
+        except zlib.error:
+            raise Refusal(400, "bad_coding", "the body is not in the coding that its head says") from None
+        if self._zip.unused_data:
+            raise Refusal(400, "bad_coding", "the body goes on after its end")
+
+    def _keep(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._most:
+            raise _too_large(self._most)
+        self._pieces.append(piece)
+
+    def end(self) -> bytes:
+        if self._zip is not None and not self._zip.eof:
+            raise Refusal(400, "bad_coding", "the body ends in the middle of its coding")
+        return b"".join(self._pieces)

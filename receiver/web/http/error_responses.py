@@ -1,0 +1,129 @@
+"""Every refusal as application/problem+json (RFC 9457), and the headers that every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from receiver.metrics import Metrics
+from receiver.store.client.connection import IncidentUnreadable, StoreAway
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+AWAY = "the incident store is away; nothing was changed, try again"
+BUSY = "overloaded: this replica has too much to do; nothing was changed, try again"
+UNREADABLE = "this replica cannot read the incident, which a later version has written; nothing was changed, try again"
+BARE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""Content-Security-Policy of everything but pages."""
+_FOR_ALL = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": BARE,
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_FEEDS = "/oncall/feeds/{token}.ics"
+"""Addresses of calendars: who knows one may read the schedule."""
+_PASSED_ON = ("Allow", "WWW-Authenticate", "Retry-After")
+
+log = structlog.get_logger("receiver.web")
+
+
+class Refusal(Exception):
+    """A request that is not done: `detail` tells the caller why and repeats no secret, `reason` is for the log."""
+
+    def __init__(
+        self, status: int, reason: str, detail: str, *,
+        errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`errors` has `{"path", "message"}` for each mistake of a body."""
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def answer(value: Any, status: int = 200, *, kind: str = "application/json") -> web.Response:
+    """Return `value` as JSON."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type=kind)
+
+
+def problem(
+    status: int, detail: str, errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return a problem document: `type, title, status, detail`, and `errors` for a bad body."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    response = answer(body, status, kind="application/problem+json")
+    response.headers.update(headers or {})
+    return response
+
+
+def refusals(metrics: Metrics) -> Middleware:
+    """Return the outermost middleware: whatever goes wrong behind it leaves as a problem document."""
+
+    @web.middleware
+    async def turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return problem(refusal.status, refusal.detail, refusal.errors, refusal.headers)
+        except StoreAway as away:
+            condition, reason = away.condition, str(away)
+            log.warning(
+                "request_failed", method=request.method, path=shown_path(request), condition=condition, reason=reason
+            )
+            return problem(503, UNREADABLE if isinstance(away, IncidentUnreadable) else BUSY if away.ours else AWAY)
+        except web.HTTPException as error:
+            return _known(request, error)
+        except Exception:
+            # The caller learns nothing of it; the log has all of it. Alertmanager comes again after a 5xx.
+            metrics.loop_errors.labels("web").inc()
+            log.exception("request_spoiled", method=request.method, path=shown_path(request))
+            return problem(500, "something went wrong here; it was logged")
+
+    return turn
+
+
+def shown_path(request: web.Request) -> str:
+    """Return the path of a request for the log: one that is a secret as a whole is named by its form."""
+    return _FEEDS if request.path.startswith(_FEEDS.partition("{")[0]) else request.path[:200]
+
+
+def _known(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    if error.status < HTTPStatus.BAD_REQUEST:
+        # No door redirects: Alertmanager would follow with a GET and count it as delivered.
+        return problem(404, "there is nothing here")
+    said = {404: "there is nothing here", 405: "this method is not taken here", 413: "the body is too large"}
+    headers = {name: error.headers[name] for name in _PASSED_ON if name in error.headers}
+    # A path that stands there by itself has its own methods, not those of a path with a place in it that it fits too.
+    own = {route.method for route in request.app.router.routes() if _path(route) == request.path}
+    if "Allow" in headers and own:
+        headers["Allow"] = ",".join(sorted(own))
+    return problem(error.status, said.get(error.status, error.reason or "refused"), headers=headers)
+
+
+def _path(route: web.AbstractRoute) -> str:
+    return route.resource.canonical if route.resource else ""
+
+
+async def harden(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the headers that every answer carries; a door that has set one keeps it."""
+    for name, value in _FOR_ALL.items():
+        response.headers.setdefault(name, value)
+    response.headers.pop("Server", None)

@@ -1,0 +1,148 @@
+"""The query of a request: known parameters, each checked; an unknown one is an error that names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from receiver.model.base import to_ms
+from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.severity import Severity
+from receiver.model.wall_clock import check_when, parse_when
+from receiver.web.http.error_responses import Refusal
+
+MOST = 500
+USUAL = 100
+_SPACED = re.compile(r":[0-9]{2} [0-9]{2}:[0-9]{2}$")
+_NUMBER = re.compile(r"[0-9]{1,4}")
+_PLACE = re.compile(r"[0-9]{15}-[0-9a-f]{12}")
+_CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f]{1,64})")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page of a list begins: after this incident, newest first; the uid settles what opened at once."""
+
+    opened_ms: int
+    uid: str
+
+    def __str__(self) -> str:
+        """Return the cursor."""
+        return f"{self.opened_ms}.{self.uid}"
+
+    def passed(self, incident: Incident) -> bool:
+        """Return whether `incident` stands before this place, or at it."""
+        return (to_ms(incident.opened_at), incident.uid) >= (self.opened_ms, self.uid)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list is asked for."""
+
+    states: frozenset[State]
+    severities: frozenset[Severity]
+    services: frozenset[str]
+    open: bool | None
+    queue: bool
+    limit: int
+    after: Place | None
+
+    def keep(self, incident: Incident | IncidentSummary) -> bool:
+        """Return whether `incident` is asked for."""
+        return (
+            (not self.states or incident.state in self.states)
+            and (not self.severities or incident.severity in self.severities)
+            and (not self.services or (incident.service or "") in self.services)
+            and (self.open is None or self.open is not incident.state.over)
+        )
+
+
+def read_filters(request: web.Request) -> Filters:
+    """Return the filters in the query of `request`. Raises Refusal (400) with every mistake.
+
+    `state`, `severity` and `service` may stand there several times: any of them.
+    """
+    errors = _unknown(request, ("state", "severity", "service", "open", "queue", "limit", "cursor"))
+    states = _words(request, "state", [state.value for state in State], errors)
+    severities = _words(request, "severity", [severity.value for severity in Severity], errors)
+    given = {name: request.query.getall(name, []) for name in ("open", "queue", "limit", "cursor")}
+    errors += [_error(name, "may stand here once") for name, values in given.items() if len(values) > 1]
+    opened, queue, limit, cursor = (values[0] if values else None for values in given.values())
+    if queue not in (None, "true"):
+        errors.append(_error("queue", "write true"))
+    if opened not in (None, "true", "false"):
+        errors.append(_error("open", "write true or false"))
+    if limit is not None and not (_NUMBER.fullmatch(limit) and 1 <= int(limit) <= MOST):
+        errors.append(_error("limit", f"write a number from 1 to {MOST}"))
+    place = _CURSOR.fullmatch(cursor) if cursor is not None else None
+    if cursor is not None and place is None:
+        errors.append(_error("cursor", "write what `next` of the page before said"))
+    _raise(errors)
+    return Filters(
+        states=frozenset(State(word) for word in states), severities=frozenset(Severity(word) for word in severities),
+        services=frozenset(request.query.getall("service", [])), queue=queue is not None,
+        open=True if queue else None if opened is None else opened == "true",
+        limit=int(limit) if limit else USUAL, after=Place(int(place[1]), place[2]) if place else None,
+    )  # fmt: skip
+
+
+def no_query(request: web.Request) -> None:
+    """Raise Refusal (400) when the request has any parameter: this door knows none."""
+    _raise(_unknown(request, ()))
+
+
+def read_once(request: web.Request, *names: str) -> dict[str, str]:
+    """Return the parameters `names` that the request has. Raises Refusal (400) for others, and for one given twice."""
+    errors = _unknown(request, names)
+    errors += [_error(name, "may stand here once") for name in names if len(request.query.getall(name, [])) > 1]
+    _raise(errors)
+    return {name: request.query[name] for name in names if name in request.query}
+
+
+def read_moment(name: str, text: str) -> datetime:
+    """Return the moment, in UTC, of a parameter; without an offset it is in UTC. Raises Refusal (400)."""
+    try:
+        # A plus that nobody has encoded arrives as a space.
+        return parse_when(check_when(text.replace(" ", "+") if _SPACED.search(text) else text), ZoneInfo("UTC"))
+    except ValueError as error:
+        _raise([_error(name, str(error))])
+        raise
+
+
+def read_place(text: str | None) -> str:
+    """Return the cursor of the history, "" without one. Raises Refusal (400)."""
+    if text is not None and not _PLACE.fullmatch(text):
+        _raise([_error("cursor", "write what `next` of the page before said")])
+    return text or ""
+
+
+def _words(request: web.Request, name: str, known: list[str], errors: list[dict[str, str]]) -> list[str]:
+    given = request.query.getall(name, [])
+    if any(word not in known for word in given):
+        errors.append(_error(name, f"write one of {', '.join(known)}"))
+    return given
+
+
+def _unknown(request: web.Request, known: Iterable[str]) -> list[dict[str, str]]:
+    names = list(dict.fromkeys(name for name in request.query if name not in known))[:20]
+    hint = f"one of {', '.join(known)}" if known else "there are none here"
+    return [_error(_carried(name[:100]), f"no such parameter ({hint})") for name in names]
+
+
+def _carried(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _error(path: str, message: str) -> dict[str, str]:
+    return {"path": path, "message": message}
+
+
+def _raise(errors: list[dict[str, str]]) -> None:
+    if errors:
+        raise Refusal(400, "bad_query", f"{errors[0]['path']}: {errors[0]['message']}", errors=errors)

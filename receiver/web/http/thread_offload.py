@@ -1,0 +1,53 @@
+"""Work that takes long, in threads of its own: so much of it at once, some of it waiting, the rest refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from receiver.web.http.error_responses import Refusal
+
+Result = TypeVar("Result")
+
+
+class Offload:
+    """Threads for one kind of work. The loop's own threads stay free for looking up names, which pages need."""
+
+    def __init__(self, name: str, *, at_once: int, waiting: int, wait: float) -> None:
+        """At most `at_once` run and `waiting` wait, each for `wait` seconds; `name` is that of the threads."""
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=name)
+        self._free = asyncio.Semaphore(at_once)
+        self._most_waiting = waiting
+        self._wait = wait
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns, done in a thread; it raises what `work` raises.
+
+        Raises Refusal (503, `overloaded`) where there is no room for it in time.
+        """
+        await self._turn()
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        # Not before the thread has ended, even where nobody waits for it any more.
+        running.add_done_callback(lambda _: self._free.release())
+        return await running
+
+    async def _turn(self) -> None:
+        if self._free.locked() and self._waiting >= self._most_waiting:
+            raise _overloaded()
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._free.acquire()
+        except TimeoutError:
+            raise _overloaded() from None
+        finally:
+            self._waiting -= 1
+
+
+def _overloaded() -> Refusal:
+    return Refusal(
+        503, "overloaded", "overloaded: too much of this at once; send it again", headers={"Retry-After": "5"}
+    )

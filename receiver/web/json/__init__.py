@@ -1,0 +1,1 @@
+"""What leaves as JSON, and its schemas."""

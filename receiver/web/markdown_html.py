@@ -1,0 +1,44 @@
+"""Markdown as HTML: rendered in a thread, and kept, since the text of a version never changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+
+from receiver.review.markdown import fragment, html
+from receiver.web.http.thread_offload import Offload
+
+KEPT = 4 * 1024 * 1024
+"""Characters of HTML that are kept at most; what was asked for longest ago leaves."""
+
+
+class MarkdownPages:
+    """Renders for one kind of page."""
+
+    def __init__(self) -> None:
+        """Nothing is rendered yet."""
+        self._threads = Offload("markdown", at_once=1, waiting=16, wait=10)
+        self._kept: OrderedDict[tuple[str, bytes], str] = OrderedDict()
+        self._size = 0
+
+    async def page(self, markdown: str, title: str) -> str:
+        """Return a whole page. Raises Refusal (503) where too many are asked for at once."""
+        return await self._rendered(markdown, title)
+
+    async def fragment(self, markdown: str) -> str:
+        """Return HTML to stand in a page. Raises Refusal (503) where too many are asked for at once."""
+        return await self._rendered(markdown, "")
+
+    async def _rendered(self, markdown: str, title: str) -> str:
+        key = (title, hashlib.sha256(markdown.encode("utf-8", "replace")).digest())
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = await self._threads.run(lambda: html(markdown, title) if title else fragment(markdown))
+        if key not in self._kept:
+            self._kept[key] = made
+            self._size += len(made)
+            while self._size > KEPT:
+                _, gone = self._kept.popitem(last=False)
+                self._size -= len(gone)
+        return made

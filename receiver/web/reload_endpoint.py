@@ -1,0 +1,41 @@
+"""`POST /-/reload`: the configuration anew."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from receiver.config import Problem
+from receiver.config.settings.service_settings import Scope
+from receiver.web.app_keys import Doors
+from receiver.web.auth.tokens import Gate
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import no_query
+
+
+class Reloading:
+    """The door of a reload."""
+
+    def __init__(self, doors: Doors, gate: Gate) -> None:
+        """Take what reloads."""
+        self.doors = doors
+        self.gate = gate
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Answer 200 when the new configuration is in force; 422 with every mistake when nothing was changed."""
+        self.gate.admit(request, Scope.ADMIN)
+        no_query(request)
+        done = await self.doors.reload()
+        if done.problems:
+            errors = [
+                {
+                    "path": f"{p.file}:{p.line}:{p.column}: {p.path}",
+                    "message": f"{p.message} ({p.hint})" if p.hint else p.message,
+                }
+                for p in done.problems
+            ]
+            raise Refusal(422, "bad_config", f"nothing was changed: {len(errors)} mistakes", errors=errors)
+        return answer({"reloaded": True, "hash": done.hash, "needs_restart": list(done.restart)})
+
+
+def _words(problem: Problem) -> str:
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message

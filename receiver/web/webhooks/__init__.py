@@ -1,0 +1,1 @@
+"""Webhooks of Alertmanager, PagerDuty, and Slack."""

@@ -1,0 +1,125 @@
+"""Bodies that this replica has seen byte for byte: what was repeated, and what was refused, is not parsed again.
+
+A sender repeats a notification byte for byte until something changes, and after each refusal. Parsing it is the largest
+part of what a repetition costs (a fifth of it with one alert, four fifths with fifty), and finds out what is known.
+A body is known by a hash with a key that nobody else has, so that nobody can make two bodies pass for one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from receiver.pipeline.active_config import Setting
+from receiver.pipeline.intake.intake import Repetition
+from receiver.web.webhooks.admission_queue import Place
+
+BODIES = 20_000
+"""Refused bodies that are known."""
+REPEATED, PARTS = 10_000, 40_000
+"""Accepted bodies that are known, and the groups in them together: about 10 MB."""
+ENDED = 500
+"""Accepted bodies in which nothing fires that are known."""
+
+
+class BodyHash:
+    """Hashes bodies with a key of this process."""
+
+    def __init__(self) -> None:
+        """Choose the key."""
+        self._key = secrets.token_bytes(16)
+
+    def __call__(self, body: bytes) -> bytes:
+        """Return 16 bytes that stand for `body`."""
+        return hashlib.blake2b(body, digest_size=16, key=self._key).digest()
+
+
+class RefusedBodies:
+    """Knows the bodies that were refused and their places, by their hashes and under one configuration."""
+
+    def __init__(self) -> None:
+        """None was refused."""
+        self._setting: Setting | None = None
+        self._known: dict[bytes, Place] = {}
+
+    def add(self, name: bytes, setting: Setting, place: Place) -> None:
+        """Keep a body's place under `setting`; the oldest is dropped where there are too many."""
+        if setting is not self._setting:
+            self._setting, self._known = setting, {}
+        self._known[name] = place
+        if len(self._known) > BODIES:
+            del self._known[next(iter(self._known))]
+
+    def place(self, name: bytes, setting: Setting) -> Place | None:
+        """Return the place of a body; None where it is not known."""
+        return self._known.get(name) if setting is self._setting else None
+
+
+class AcceptedBody(NamedTuple):
+    """What is known of a body that was accepted: enough to answer it again once the store says that nothing changed."""
+
+    owner: str
+    """The name of its group among the refused notifications."""
+    repetition: Repetition
+    fields: dict[str, Any]
+    """What the log says of it."""
+    firing: bool = True
+    """Whether any of its alerts fires. What has ended is sent again after a lost answer alone, and soon."""
+
+
+class AcceptedBodies:
+    """Knows the bodies that were accepted and hold nothing but alerts, by their hashes and under one configuration."""
+
+    def __init__(self) -> None:
+        """None was accepted."""
+        self._setting: Setting | None = None
+        self._firing: OrderedDict[bytes, AcceptedBody] = OrderedDict()
+        self._ended: OrderedDict[bytes, AcceptedBody] = OrderedDict()
+        self._parts = 0
+        self._newest: dict[str, list[bytes]] = {}
+        """The bodies of each group that say what it said last: one from each Alertmanager. Older ones are dropped."""
+
+    def add(self, name: bytes, setting: Setting, body: AcceptedBody) -> None:
+        """Keep a body under `setting`; those that were not repeated for the longest are dropped."""
+        if setting is not self._setting:
+            self._setting, self._parts = setting, 0
+            for known in (self._firing, self._ended, self._newest):
+                known.clear()
+        self._drop(name)
+        same = self._newest.get(body.owner, [])
+        if same and self._find(same[0]).repetition != body.repetition:
+            for stale in list(same):
+                self._drop(stale)
+        self._newest.setdefault(body.owner, []).append(name)
+        (self._firing if body.firing else self._ended)[name] = body
+        self._parts += len(body.repetition.groups)
+        while len(self._ended) > ENDED:
+            self._drop(next(iter(self._ended)))
+        while len(self._firing) > REPEATED or self._parts > PARTS:
+            self._drop(next(iter(self._firing or self._ended)))
+
+    def get(self, name: bytes, setting: Setting) -> AcceptedBody | None:
+        """Return a body; None where it is not known."""
+        if setting is not self._setting:
+            return None
+        for bodies in (self._firing, self._ended):
+            known = bodies.get(name)
+            if known is not None:
+                bodies.move_to_end(name)
+                return known
+        return None
+
+    def _find(self, name: bytes) -> AcceptedBody:
+        return self._firing[name] if name in self._firing else self._ended[name]
+
+    def _drop(self, name: bytes) -> None:
+        body = self._firing.pop(name, None) or self._ended.pop(name, None)
+        if body is None:
+            return
+        self._parts -= len(body.repetition.groups)
+        names = self._newest[body.owner]
+        names.remove(name)
+        if not names:
+            del self._newest[body.owner]

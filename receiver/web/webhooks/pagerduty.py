@@ -1,0 +1,104 @@
+"""POST /webhooks/pagerduty: signed, read, done or left alone, and answered within five seconds (pagerduty.md, 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from receiver.pipeline.response.pagerduty_events import News, Unheard
+from receiver.store.client.connection import StoreAway
+from receiver.web.app_keys import Doors
+from receiver.web.http.error_responses import AWAY, Refusal, answer
+from receiver.web.http.server import mark_trusted
+from receiver.web.webhooks.signatures import by_pagerduty, like_pagerduty
+from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
+
+MOST = 256 * 1024
+"""Bytes: larger ones are never sent."""
+AT_ONCE = 64
+LIMIT = 4.0
+"""Seconds for doing it: PagerDuty waits five."""
+SIGNATURE = "X-PagerDuty-Signature"
+
+log = structlog.get_logger("receiver.pagerduty")
+
+
+class PagerDutyDoor:
+    """The door of PagerDuty's webhooks."""
+
+    def __init__(self, doors: Doors) -> None:
+        """Nothing is under way yet."""
+        self.doors = doors
+        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[News]] = set()
+
+    async def webhook(self, request: web.Request) -> web.Response:
+        """Answer 202 once it is durable; 503 when it is to be sent again; 4xx only to what PagerDuty has not sent."""
+        outcome = "error"
+        try:
+            news = await self._serve(request)
+            outcome = news.outcome
+            log.info("webhook", source="pagerduty", outcome=outcome, reason=news.reason, incident=news.incident)
+            said: dict[str, Any] = {"outcome": outcome, "reason": news.reason, "incident": news.incident}
+            return answer(said, 202)
+        except Refusal as refusal:
+            # What carries no signature, is larger than any that does, or is slow, is a stranger's: nothing of ours was
+            # refused.
+            outcome = "unauthorized" if refusal.status in (401, 403, 408, 413) else "unavailable"
+            outcome = "refused" if refusal.status == 400 else outcome
+            outcome = "unauthorized" if refusal.reason == "unsigned" else outcome
+            # Three refusals, and PagerDuty switches the subscription off: the first is to be seen.
+            say = log.error if refusal.status == 403 else log.warning
+            say("webhook", source="pagerduty", outcome=outcome, reason=refusal.reason)
+            raise
+        finally:
+            self.doors.metrics.webhooks.labels("pagerduty", outcome).inc()
+
+    async def _serve(self, request: web.Request) -> News:
+        secrets = self.doors.pager_news.secrets
+        if not secrets:
+            raise Refusal(401, "no_secret", "no secret for webhooks of PagerDuty is configured: webhook_secret")
+        given = request.headers.getall(SIGNATURE, [])
+        if not given or not request.can_read_body:
+            raise Refusal(400, "unsigned", f"a webhook has a body and the header {SIGNATURE}")
+        signature = ",".join(given)
+        wrong = Refusal(403, "wrong_signature", "the signature fits no secret that is configured")
+        if not like_pagerduty(signature):
+            raise wrong
+        raw = await self.unsigned.read(request, MOST)
+        if not by_pagerduty(signature, raw, secrets):
+            raise wrong
+        mark_trusted(request, sender=True)
+        # Only what PagerDuty has sent counts: strangers cannot take the places.
+        if self.doors.state.draining or self._under_way >= AT_ONCE:
+            raise Refusal(503, "too_many", "too many requests at once, or this replica is ending; send it again")
+        self._under_way += 1
+        try:
+            return await self._take(raw)
+        finally:
+            self._under_way -= 1
+
+    async def _take(self, raw: bytes) -> News:
+        task = asyncio.create_task(self.doors.pager_news.take(raw, self.doors.clock.now()))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        await asyncio.wait({task}, timeout=LIMIT)
+        if not task.done():
+            # It goes on; when it is sent again it has been done.
+            raise Refusal(503, "slow", AWAY)
+        try:
+            return task.result()
+        except StoreAway:
+            raise Refusal(503, "store_away", AWAY) from None
+        except Unheard as error:
+            log.warning("pagerduty_unheard", reason=str(error))
+            raise Refusal(503, "unheard", "which incident it is about is not known yet; send it again") from None
+
+    def _forget(self, task: asyncio.Task[News]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen here too, when nobody waits for it any more

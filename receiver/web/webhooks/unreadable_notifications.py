@@ -1,0 +1,66 @@
+"""Notifications that could not be read, or not whole: their heads are kept, and the operators are told.
+
+A sender with a good token means this service: there may be an alert in it that reached nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import structlog
+from aiohttp import web
+
+from receiver.model.base import rfc3339, to_ms
+from receiver.store.client.store_errors import StoreAway
+from receiver.web.app_keys import Doors
+
+HEAD = 4096
+"""Bytes of a rejected body that are kept (reliability W9)."""
+NAME = 200
+"""Characters of what its sender calls itself, and of the reason, that are kept and reported."""
+
+# A reason may repeat a label's name: only characters that no channel could read as markup are sent to people.
+_UNTOLD = re.compile(r"[^A-Za-z0-9 .,:;'\"()/_-]")
+
+log = structlog.get_logger("receiver.webhook")
+
+
+class RejectedBodies:
+    """Keeps the heads of bodies that could not be read."""
+
+    def __init__(self, doors: Doors) -> None:
+        """`doors` has the store, and whom to tell."""
+        self._doors = doors
+
+    async def keep(self, raw: bytes, request: web.Request, caller: str, detail: str, *, in_part: bool = False) -> None:
+        """Keep the head of a body and report it to the operators; `in_part`: the rest of it counts."""
+        now = self._doors.clock.now()
+        head = {
+            "at": rfc3339(now), "sha256": hashlib.sha256(raw).hexdigest(),
+            "prefix": raw[:HEAD].decode("utf-8", "replace"), "token": caller,
+            "user_agent": _carried(request.headers.get("User-Agent", "")[:NAME]), "detail": _carried(detail),
+        }  # fmt: skip
+        why = _UNTOLD.sub("?", detail[:NAME])
+        text = (
+            f"A notification from the sender {caller} could not be read and was refused with 400: {why}. "
+            "Nothing was changed; an alert in it may have reached nobody. Its head is kept."
+        )
+        if in_part:
+            text = (
+                f"A notification from the sender {caller} was read in part: {why}. The rest counts. Its head is kept."
+            )
+        rows = [
+            (f"- {to.channel} refused-{to_ms(now)}", to.channel, to, {"text": text})
+            for to in self._doors.setting().policy.informs
+        ]
+        if self._doors.monitor.away:
+            return
+        try:
+            await self._doors.due.refuse(head, to_ms(now), rows)
+        except StoreAway as away:
+            log.warning("refused_not_kept", reason=str(away))
+
+
+def _carried(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

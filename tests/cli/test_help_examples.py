@@ -1,0 +1,154 @@
+"""Every example that help shows is typed as it stands, in a folder with the files that it names, at a live service."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import shlex
+import shutil
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import receiver.app
+from receiver.cli import app
+from receiver.cli.help_examples import EXAMPLES
+from receiver.clock import Clock
+from receiver.model.command import AddAction, AddNote, Command, Reopen, Resolve, UpdateStatusPage
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.incident import State
+from receiver.model.incident.response_records import UpdateStatus
+from receiver.pipeline.alerts import maintenance_windows
+from receiver.pipeline.delivery import dead_letters
+from receiver.pipeline.oncall import overrides
+from receiver.sources.http_client import Asking, Said
+from tests.stories.world import ROOT, alert, notification
+from tests.web.api.test_every_operation import Upstream
+from tests.web.conftest import House, Opened
+
+SEVEN = "INC-2026-0007"
+BOB = Actor(kind=ActorKind.API, name="bob")
+FINGERPRINT, OVERRIDE, WINDOW = "0f7feb5f00044815", "9f2c1d3e4a5b6c7d", "4f1c8e2a9b3d5f60"
+LETTER = "5d2f8a1c9b3e"
+ANSWERS = "Alice\n\n\n\nUTC\n"
+LINES = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
+
+
+class Shell:
+    """Somebody with a folder of files, an administrator's token, and a service that has seen some incidents."""
+
+    def __init__(self, house: House, folder: Path) -> None:
+        self.house = house
+        self.folder = folder
+        self.url = str(house.client.make_url("/"))
+
+    async def prepare(self) -> None:
+        """Write the files that examples name, and let eight incidents open."""
+        samples = ROOT / "tests" / "samples"
+        shutil.copy(samples / "alertmanager-firing-single.json", self.folder / "payload.json")
+        shutil.copy(samples / "upstream" / "rules" / "prometheusrule.yml", self.folder / "alerts.yaml")
+        for name in ("severity-rules.yaml", "severity-rules.test.yaml"):
+            shutil.copy(ROOT / "config" / name, self.folder)
+        routes = "route: {receiver: incidents, group_by: [alertname, service]}\n"
+        hook = "webhook_configs: [{url: 'http://127.0.0.1:8080/webhooks/alertmanager'}]"
+        (self.folder / "alertmanager.yml").write_text(f"{routes}receivers: [{{name: incidents, {hook}}}]\n")
+        self.house.world.slack.refused["chat.postMessage"] = "channel_not_found"  # makes dead letters
+        for number in range(1, 9):
+            one = alert(f"Alert{number}", labels={"severity": "critical"})
+            two = {**alert(f"Second{number}", labels={"severity": "critical"})}
+            two["fingerprint"] = FINGERPRINT if number == 7 else two["fingerprint"]
+            await self.house.post(notification(one, two, group=f"group {number}"))
+        await self.act(AddAction(title="x", owner="bob"))
+        for number in range(14):
+            await self.act(AddNote(text=f"note {number}"))
+        await self.house.world.quiet()
+
+    async def act(self, command: Command) -> None:
+        """Do something to the incident that examples name."""
+        respond = self.house.replica.respond
+        await respond.act(SEVEN, command, BOB, self.house.world.clock.now())
+
+    async def ready(self, line: str) -> None:
+        """Bring the service into the state in which somebody would type `line`."""
+        if SEVEN in line:
+            incident = await self.house.replica.respond.find(SEVEN)
+            over = "incident reopen" in line or "--final" in line or (" close " in line and "--force" not in line)
+            if not incident.state.over and (over or incident.state is not State.OPEN):
+                await self.act(Resolve())
+            if not over and incident.state is not State.OPEN:
+                await self.act(Reopen())
+        if "status approve" in line:
+            await self.act(UpdateStatusPage(status=UpdateStatus.INVESTIGATING, text="we look", publish=False))
+        if "channels test" in line:
+            self.house.world.slack.refused.clear()
+
+    async def type(self, line: str) -> Result:
+        """Type one line; of a shell only variables, `>` and the one filter that examples use are known."""
+        call, _, file = line.partition(" > ")
+        call, _, pipe = call.partition(" | ")
+        words = shlex.split(call)
+        variables = dict(words.pop(0).split("=", 1) for _ in range(words.index("receiver")))
+        token = "am-token" if "send-alert" in words else "admin-token"
+        env: Mapping[str, str] = {"RECEIVER_URL": self.url, "RECEIVER_TOKEN": token, **variables}
+        assert words.pop(0) == "receiver"
+        done = await asyncio.to_thread(CliRunner().invoke, app, words, env=env, input=ANSWERS)
+        await self.house.world.quiet()
+        if file:
+            (self.folder / file).write_text(done.stdout)
+        if pipe:
+            assert pipe == "jq -r '.items[].id'"
+            assert [item["id"] for item in json.loads(done.stdout)["items"]]
+        return done
+
+
+@pytest.fixture
+async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    house = await opened(ALERTMANAGER_URL="http://alertmanager:9093")
+    house.replica.silencing.asking = Upstream()
+    monkeypatch.chdir(tmp_path)
+    # Those who type live when the story plays, and ids are those of the examples.
+    now = Clock.now
+    monkeypatch.setattr(Clock, "now", lambda self: now(house.world.clock))
+    drawn, called = dead_letters.letter_id, list[str]()
+
+    def letter_id(member: str) -> str:
+        called.extend([member] if not called else [])
+        return LETTER if member == called[0] else drawn(member)
+
+    monkeypatch.setattr(dead_letters, "letter_id", letter_id)
+    for room, first in ((overrides, OVERRIDE), (maintenance_windows, WINDOW)):
+        ids = itertools.chain([first], (f"{number:016x}" for number in itertools.count(1)))
+        monkeypatch.setattr(room, "new_uid", partial(next, ids))
+    monkeypatch.setattr(receiver.app, "serve", lambda *args, **more: 0)
+
+    async def get(self: Asking, url: str, *more: Any, **further: Any) -> Said:
+        assert url.startswith("http://alertmanager:9093/")
+        return Said(200, b"[]")
+
+    monkeypatch.setattr(Asking, "get", get)
+    made = Shell(house, tmp_path)
+    await made.prepare()
+    return made
+
+
+GROUPS = ("incident", "oncall", "maintenance", "rules", "status", "dead-letters", "channels", "report")
+"""Commands whose examples are run in a service of their own; the others in one more."""
+
+
+@pytest.mark.parametrize("group", ["", *GROUPS])
+async def test_every_example_of_help_runs_as_it_stands(shell: Shell, group: str) -> None:
+    failures = []
+    for name, line in LINES:
+        first = name.partition(" ")[0]
+        if (first if first in GROUPS else "") != group:
+            continue
+        await shell.ready(line)
+        done = await shell.type(line)
+        if done.exit_code != 0:
+            failures.append(f"{line}: {done.exit_code}: {done.output[-300:]} {done.exception!r:.200}")
+    assert "\n".join(failures) == ""

@@ -1,0 +1,78 @@
+"""Tokens that keep nobody out (V13), and an address that is a credential (V22)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from receiver.cli import app
+from receiver.config import ConfigError, Problem, load_text
+from receiver.config.error_excerpt import Excerpts
+from receiver.config.loader.token_strength import is_placeholder, short_names
+from tests.config.sample import SMALL, problems_of, text_of
+from tests.docs.pages import ROOT
+
+EXPOSED = "server: {listen: '0.0.0.0:8080'}\n"
+TOKEN = "auth: {{tokens: [{{name: a, token: '{}', scopes: [read]}}]}}\n"
+
+
+def published() -> list[str]:
+    """Return what stands for a token in the files that we publish."""
+    found = []
+    for file in sorted((ROOT / "deploy").rglob("*.y*ml")):
+        for document in yaml.safe_load_all(file.read_text("utf-8")):
+            given = document.get("stringData") if isinstance(document, dict) else None
+            found += [value for name, value in (given or {}).items() if name.endswith("_TOKEN") and value]
+    return found
+
+
+def test_every_published_placeholder_is_refused_beyond_the_loopback() -> None:
+    assert len(published()) >= 3
+    for token in [*published(), "changeme", "CHANGE_ME", "change-me-please", "<token>"]:
+        (problem,) = [one for one in problems_of(SMALL + EXPOSED + TOKEN.format(token)) if "auth.tokens[0]" in one]
+        assert "a placeholder that anybody can read" in problem and "receiver token new" in problem
+        text_of(SMALL + TOKEN.format(token))  # on the loopback it is a matter of taste
+
+
+@pytest.mark.parametrize("token", ["changement-de-garde-17", "replaced-9f3a5c17d2", "3f9a<b>", "am-token"])
+def test_what_only_looks_like_one_is_none(token: str) -> None:
+    assert not is_placeholder(token)
+
+
+def test_a_short_token_is_a_warning_wherever_and_counts_beyond_the_loopback() -> None:
+    config = text_of(SMALL + EXPOSED + TOKEN.format("fifteen-bytes-x"))
+    (note,) = [one for one in config.notes if one.message == "a short token"]
+    assert "receiver token new" in note.hint
+    assert short_names(config.auth, config.server) == ["a"]
+    config = text_of(SMALL + EXPOSED + TOKEN.format("sixteen-bytes-xx"))
+    assert short_names(config.auth, config.server) == []
+    config = text_of(SMALL + TOKEN.format("short"))
+    assert short_names(config.auth, config.server) == []
+
+
+def test_a_new_token_is_32_random_bytes() -> None:
+    made = {CliRunner().invoke(app, ["token", "new"]).output.strip() for _ in range(3)}
+    assert len(made) == 3
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", one) for one in made)
+
+
+def test_the_address_of_the_heartbeat_is_a_secret() -> None:
+    address = "https://hc-ping.example.com/6c7d8a9b-planted-secret"
+    config = text_of(SMALL + f"heartbeat: {{url: '{address}', every: 30s}}\n")
+    assert config.heartbeat.url is not None and config.heartbeat.url.get_secret_value() == address
+    assert "planted" not in repr(config)
+    text = SMALL + f"heartbeat: {{url: '{address}', every: never}}\n"
+    (problem,) = [one for one in _problems(text) if "heartbeat" in one.path]
+    shown = "\n".join(Excerpts(lambda path: text).under(problem))
+    assert "every: never" in shown and "planted" not in shown
+    assert text_of(SMALL + "heartbeat: {url: ''}\n").heartbeat.url is None
+    assert any("heartbeat.url: not an http" in one for one in problems_of(SMALL + "heartbeat: {url: 'planted'}\n"))
+
+
+def _problems(text: str) -> list[Problem]:
+    with pytest.raises(ConfigError) as caught:
+        load_text(text, "r.yaml", {}, ROOT / "config")
+    return list(caught.value.problems)

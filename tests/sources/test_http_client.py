@@ -1,0 +1,94 @@
+"""Asking over HTTP against a server that does everything an answer may do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from receiver.sources.health_check import status_of
+from receiver.sources.http_client import AT_ONCE, LARGEST, Asking, SourceError
+
+
+class Site:
+    """A server, and the paths that it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self.handle)
+        self.server = TestServer(app)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path)
+        if request.path == "/away":
+            raise web.HTTPFound(str(self.server.make_url("/inside")))
+        if request.path == "/hangs":
+            await asyncio.sleep(30)
+        if request.path == "/large":
+            return web.Response(body=b"x" * (LARGEST + 1))
+        return web.Response(text="not JSON")
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    made = Site()
+    await made.server.start_server()
+    yield made
+    await made.server.close()
+
+
+@pytest.fixture
+async def asking() -> AsyncIterator[Asking]:
+    made = Asking(limit=0.3)
+    yield made
+    await made.close()
+
+
+async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, asking: Asking) -> None:
+    assert await status_of(asking, str(site.server.make_url("/away"))) == 302
+    assert site.asked == ["/away"]
+
+
+async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> None:
+    asking, other = Asking(limit=2), Site()
+    await other.server.start_server()
+    hung = [asyncio.create_task(asking.get(str(site.server.make_url("/hangs")))) for _ in range(3 * AT_ONCE)]
+    try:
+        await asyncio.sleep(0.2)
+        assert (await asking.get(str(other.server.make_url("/")), limit=1)).status == 200
+    finally:
+        for task in hung:
+            task.cancel()
+        await asyncio.gather(*hung, return_exceptions=True)
+        await asking.close()
+        await other.server.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/hangs?token=s3cret", "timeout"), ("/large?token=s3cret", "bad_answer")]
+)
+async def test_what_is_no_answer_says_which_host_and_no_more(
+    site: Site, asking: Asking, path: str, reason: str
+) -> None:
+    with pytest.raises(SourceError) as raised:
+        await asking.get(str(site.server.make_url(path)))
+    assert raised.value.reason == reason
+    assert "127.0.0.1" in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+async def test_nobody_there_is_a_failed_connection(site: Site, asking: Asking) -> None:
+    url = str(site.server.make_url("/"))
+    await site.server.close()
+    with pytest.raises(SourceError, match=r"no connection to 127\.0\.0\.1"):
+        await asking.get(url)
+
+
+async def test_an_answer_that_is_not_json_says_so(site: Site, asking: Asking) -> None:
+    said = await asking.get(str(site.server.make_url("/")))
+    with pytest.raises(SourceError, match="answered 200 with something that is not JSON"):
+        said.json()

@@ -1,0 +1,50 @@
+"""Commands that travel together: each gets its own reply, whatever the others are."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from receiver.store.client.connection import StoreAway
+from receiver.store.client.connection_lanes import Lane, lane
+from tests.store.given import Rooms
+
+
+async def test_reads_are_asked_in_one_command_and_each_gets_its_own_values(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = rooms.connection
+    for number in range(6):
+        await connection.call("SET", f"k{number}", number)
+    sent = await connection.call("INFO", "commandstats")
+    before = int(sent.get("cmdstat_mget", {}).get("calls", 0))
+    with lane(Lane.INGEST):
+        replies = await asyncio.gather(
+            connection.call("MGET", "k0", "k1"),
+            connection.call("GET", "k5"),
+            connection.call("MGET", "k2"),
+            connection.call("HGET", "k3", "field"),
+            connection.call("MGET", "none", "k4", "k3"),
+            return_exceptions=True,
+        )
+    assert replies[0] == ["0", "1"]
+    assert replies[1] == "5"
+    assert replies[2] == ["2"]
+    assert isinstance(replies[3], StoreAway), "a command that fails fails alone"
+    assert replies[4] == [None, "4", "3"]
+    stats = await connection.call("INFO", "commandstats")
+    assert int(stats["cmdstat_mget"]["calls"]) == before + 1
+
+
+async def test_a_key_that_cannot_be_sent_fails_alone(rooms: Rooms) -> None:
+    await rooms.connection.call("SET", "k", "1")
+    good, bad, more = await asyncio.gather(
+        rooms.connection.call("MGET", "k"),
+        rooms.connection.call("MGET", "\ud800"),
+        rooms.connection.call("MGET", "k", "k"),
+        return_exceptions=True,
+    )
+    assert good == ["1"]
+    assert isinstance(bad, UnicodeError)
+    assert more == ["1", "1"]

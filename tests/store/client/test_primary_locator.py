@@ -1,0 +1,326 @@
+"""Where the primary is: who is believed, what is asked again, and what a write waits for meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.exceptions import MasterDownError
+
+from receiver.loop_time import LoopTime
+from receiver.model.store_address import Node
+from receiver.store.client.connection import PROBE, Connection
+from receiver.store.client.primary_locator import Locator
+from receiver.store.client.sentinel_locator import Told, agreed, newest
+from receiver.store.client.server_poll import Asked
+from receiver.store.client.store_endpoint import endpoint
+from receiver.store.client.store_errors import NotDurable, StoreAway, StorePrimaryDown, StoreReadOnly
+from receiver.store.client.write_durability import Settling
+from receiver.store.incidents.commit_request import Stale
+from tests.faults.waiting import until
+from tests.store.given import Rooms, grown, opening
+from tests.store.sentinels import NAME, PASSWORD, SENTINEL_PASSWORD, Replicated
+from tests.store.servers import DURABLE, Server, certificates, ended
+
+USER = Path(__file__).parents[3] / "deploy" / "store" / "user.conf"
+ONE, OTHER = ("10.0.0.1", 6379), ("10.0.0.2", 6379)
+
+
+def told(node: Node = ONE, epoch: int = 3, *, failing_over: bool = False) -> Told:
+    return Told(node, epoch, failing_over)
+
+
+def test_the_newest_configuration_counts_and_most_are_enough() -> None:
+    assert newest([told(ONE, 3), told(OTHER, 4), told(ONE, 3)]).node == OTHER
+    assert agreed([told(), told()], 3)
+    assert not agreed([told(), told(OTHER, 4)], 3)
+    assert not agreed([told()], 2)
+
+
+class Guide:
+    """Somebody who says where the primary is, or is silent."""
+
+    def __init__(self) -> None:
+        self.says: Node | Exception = ONE
+        self.asked = 0
+        self.let = asyncio.Event()
+        self.let.set()
+
+    async def find(self) -> Node:
+        self.asked += 1
+        await self.let.wait()
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+async def test_it_is_asked_once_and_again_when_in_doubt() -> None:
+    guide = Guide()
+    locator = Locator(guide.find)
+    moves: list[Node | None] = []
+    locator.moved = lambda: moves.append(locator.where)
+    assert await asyncio.gather(locator.node(), locator.node()) == [ONE, ONE]
+    assert (await locator.node(), guide.asked) == (ONE, 1)
+    guide.says = OTHER
+    assert await locator.node() == ONE
+    locator.doubt()
+    assert (await locator.node(), guide.asked, moves) == (OTHER, 2, [OTHER])
+    guide.says = ONE
+    locator.doubt()
+    await until(lambda: moves == [OTHER, ONE], "an answer that nobody has asked for by itself")
+    guide.says = OTHER
+    locator.doubt()
+    assert await locator.node() == OTHER
+    guide.says = MasterDownError("nobody")
+    locator.doubt()
+    for _ in range(2):
+        with pytest.raises(MasterDownError):
+            await locator.node()
+    assert (locator.where, moves) == (OTHER, [OTHER, ONE, OTHER])
+    await locator.close()
+
+
+async def test_a_doubt_that_comes_while_it_is_asked_is_not_answered_by_that() -> None:
+    guide = Guide()
+    locator = Locator(guide.find)
+    guide.let.clear()
+    asking = asyncio.create_task(locator.node())
+    await until(lambda: guide.asked == 1, "the question")
+    locator.doubt()
+    guide.let.set()
+    assert await asking == ONE
+    await locator.node()
+    assert guide.asked == 2
+
+
+async def test_who_gives_up_ends_the_question_of_nobody_else() -> None:
+    guide = Guide()
+    locator = Locator(guide.find)
+    guide.let.clear()
+    first, second = asyncio.create_task(locator.node()), asyncio.create_task(locator.node())
+    await until(lambda: guide.asked == 1, "the question")
+    first.cancel()
+    guide.let.set()
+    assert await second == ONE
+    await locator.close()
+
+
+async def test_the_late_are_not_waited_for_once_it_is_enough() -> None:
+    asked = Asked[int](LoopTime())
+    never = asyncio.Event()
+
+    async def say(number: int) -> int:
+        if number == 3:
+            await never.wait()
+        if number == 2:
+            raise ConnectionRefusedError
+        return number
+
+    answers, failures = await asked.ask([say(1), say(2), say(3), say(4)], lambda found: len(found) == 2)
+    assert (sorted(answers), len(failures) <= 1) == ([1, 4], True)
+    never.set()
+    await asked.end()
+
+
+class Watchers:
+    """Sentinels that say whether a failover is under way."""
+
+    def __init__(self) -> None:
+        self.quiet = True
+        self.promotable = frozenset({ONE, OTHER})
+
+    async def undisturbed(self, node: Node | None) -> bool:
+        return self.quiet and node == ONE
+
+
+def online(count: int) -> dict[str, object]:
+    return {"connected_slaves": count, **{f"slave{number}": {"state": "online"} for number in range(count)}}
+
+
+async def test_a_write_waits_for_every_replica_and_asks_where_one_that_may_be_promoted_lacks_it() -> None:
+    watchers = Watchers()
+    settling = Settling(1, watchers, several=True)  # type: ignore[arg-type]
+    assert settling.commands() == [("WAIT", 1, 800)]
+    settling.seen({**online(2), "slave2": {"state": "wait_bgsave"}})
+    assert settling.commands() == [("WAIT", 2, 800)]
+    watchers.quiet = False
+    await settling.check([2], ONE)
+    with pytest.raises(NotDurable, match="may be the primary now"):
+        await settling.check([1], ONE)
+    watchers.quiet = True
+    await settling.check([1], ONE)
+    assert settling.waited_for == 1, "nobody waits for one that has left"
+    with pytest.raises(NotDurable):
+        await settling.check([1], OTHER)
+    with pytest.raises(NotDurable, match="too few"):
+        await settling.check([0], ONE)
+    settling.seen(online(2))
+    assert settling.waited_for == 2
+    settling.begin_anew()
+    assert settling.waited_for == 1
+
+
+async def test_a_cluster_is_waited_for_whole_and_accepted_with_what_is_asked_for() -> None:
+    settling = Settling(1, None, several=True)
+    settling.seen(online(2))
+    assert settling.commands() == [("WAIT", 2, 800)]
+    await settling.check([1], ONE)
+    assert settling.commands() == [("WAIT", 1, 800)]
+
+
+async def test_elsewhere_it_waits_for_what_is_asked_for() -> None:
+    settling = Settling(1, None)
+    settling.seen(online(2))
+    assert settling.commands() == [("WAIT", 1, 800)]
+    settling.on_disk = True
+    assert settling.commands() == [("WAITAOF", 1, 0, 800), ("WAIT", 1, 800)]
+    with pytest.raises(NotDurable, match="disk"):
+        await settling.check([[0, 0], 1], None)
+    await settling.check([[1, 0], 1], None)
+    assert Settling(0, None).commands() == []
+
+
+@pytest.fixture
+async def replicated(tmp_path: Path) -> AsyncIterator[Replicated]:
+    made = Replicated(tmp_path, least=1)
+    try:
+        await made.start()
+        yield made
+    finally:
+        made.end()
+
+
+def rooms_of(store: Replicated, replicas: int = 1) -> Rooms:
+    rooms = Rooms(store.url)
+    where = endpoint(store.address, sentinel_password=SENTINEL_PASSWORD)
+    rooms.connection = Connection(where, "test", replicas=replicas)
+    rooms.incidents.connection = rooms.due.connection = rooms.connection
+    return rooms
+
+
+async def test_commits_follow_a_failover_and_go_to_no_replica(replicated: Replicated) -> None:
+    rooms = rooms_of(replicated)
+    try:
+        await rooms.connection.inspect()
+        assert [one.kind for one in rooms.connection.warnings] == []
+        done = await rooms.commit(opening())
+        assert done.incident is not None
+        before, was = replicated.primary, rooms.connection.locator
+        assert was is not None
+        assert was.where == ("127.0.0.1", before.port)
+        await replicated.fail_over()
+        change = grown(done.incident)
+
+        async def committed() -> bool:
+            try:
+                return (await rooms.commit(change)).incident is not None
+            except Stale:
+                return True  # an attempt before was written, and answered as not yet durable
+            except StoreAway:
+                return False
+
+        assert await until(committed, "a commit at the new primary", 10) < 5
+        assert was.where == ("127.0.0.1", replicated.port) != ("127.0.0.1", before.port)
+        assert rooms.connection.is_another
+        await rooms.connection.inspect()
+        assert not rooms.connection.is_another
+    finally:
+        await rooms.close()
+
+
+async def test_a_connection_to_a_replica_is_refused_whoever_says_that_it_is_the_primary(replicated: Replicated) -> None:
+    rooms = rooms_of(replicated, replicas=0)
+    replica = next(server for server in replicated.servers if server is not replicated.primary)
+    locator = rooms.connection.locator
+    assert locator is not None
+
+    async def wrong() -> Node:
+        return "127.0.0.1", replica.port
+
+    locator._find = wrong
+    try:
+        with pytest.raises(StoreReadOnly):
+            await rooms.connection.call("GET", "{test}:x")
+    finally:
+        await rooms.close()
+
+
+async def test_wrong_names_and_passwords_of_sentinels_are_told(replicated: Replicated) -> None:
+    for password, name, said in (
+        ("wrong", NAME, "WRONGPASS|invalid username-password"),
+        (SENTINEL_PASSWORD, "nobody", "know no primary called 'nobody'"),
+    ):
+        address = replicated.address.replace(f"/{NAME}", f"/{name}")
+        connection = Connection(endpoint(address, sentinel_password=password), "test")
+        with pytest.raises(StoreAway, match=said) as away:
+            await connection.inspect()
+        assert (SENTINEL_PASSWORD not in str(away.value), PASSWORD not in str(away.value)) == (True, True)
+        await connection.close()
+
+
+async def test_the_least_rights_at_a_sentinel_are_enough(replicated: Replicated) -> None:
+    rights = re.search(r"`(resetchannels -@all .*?)`", USER.read_text("utf-8").replace("#", ""), re.DOTALL)
+    assert rights is not None
+    for sentinel in replicated.sentinels:
+        assert replicated.ask(sentinel, "ACL", "SETUSER", "watcher", "on", ">w", *rights[1].split()) in (True, "OK")
+    where = endpoint(replicated.address, sentinel_username="watcher", sentinel_password="w")
+    connection = Connection(where, "test", replicas=1)
+    try:
+        assert await connection.inspect() == "fsync"
+        await connection.write(PROBE, ["{test}:fence"], [])
+    finally:
+        await connection.close()
+
+
+async def test_one_sentinel_that_answers_is_enough_and_none_is_away(replicated: Replicated) -> None:
+    first, second, third = replicated.sentinels
+    await first.kill()
+    await second.kill()
+    rooms = rooms_of(replicated, replicas=0)
+    try:
+        await rooms.connection.call("GET", "{test}:x")
+        await third.kill()
+        assert rooms.connection.locator is not None
+        rooms.connection.locator.doubt()
+        await rooms.connection.call("GET", "{test}:x")  # what is connected goes on
+        fresh = Connection(rooms.connection.endpoint, "test")
+        with pytest.raises(StoreAway):
+            await fresh.call("GET", "{test}:x")
+        await fresh.close()
+    finally:
+        await rooms.close()
+
+
+async def test_with_tls_sentinels_and_servers_are_reached_by_one_set_of_files(tmp_path: Path) -> None:
+    made = certificates(tmp_path)
+    tls = (
+        "--tls-cert-file", str(made["server"]), "--tls-key-file", str(made["server.key"]),
+        "--tls-ca-cert-file", str(made["ca"]), "--tls-replication", "yes", "--port", "0",
+    )  # fmt: skip
+    server = Server(tmp_path / "server", "redis7", (*DURABLE, *tls))
+    watch = f"sentinel monitor {NAME} 127.0.0.1 {server.port} 1\n"
+    sentinel = Server(tmp_path / "sentinel", "redis7", ("--sentinel", *tls), config=watch)
+    for one in (server, sentinel):
+        one.command[one.command.index("--port")] = "--tls-port"
+    files = {"ca_file": str(made["ca"]), "cert_file": str(made["client"]), "key_file": str(made["client.key"])}
+    with ended(server, sentinel):
+        await server.start()
+        await sentinel.start()
+        connection = Connection(endpoint(f"valkeys+sentinel://127.0.0.1:{sentinel.port}/{NAME}", **files), "test")
+        try:
+            assert await connection.inspect() == "fsync"
+        finally:
+            await connection.close()
+
+
+async def test_where_no_primary_is_known_it_is_away_under_that_name(tmp_path: Path) -> None:
+    sentinel = Server(tmp_path, "redis7", ("--sentinel",), config="")
+    with ended(sentinel):
+        await sentinel.start()
+        connection = Connection(f"redis+sentinel://127.0.0.1:{sentinel.port}/incidents", "test")
+        with pytest.raises(StorePrimaryDown, match="know no primary called 'incidents'"):
+            await connection.inspect()
+        await connection.close()

@@ -1,0 +1,73 @@
+"""A store behind TLS, with an authority of its own and a certificate of the client, by settings and by the address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from receiver.active_config_builder import store_endpoint
+from receiver.config import load_text
+from receiver.store.client.connection import Connection
+from receiver.store.client.store_errors import StoreAway
+from tests.config.sample import SMALL
+from tests.store.servers import DURABLE, Server, certificates, ended
+
+FILES = {"ca_file": "ca", "cert_file": "client", "key_file": "client.key"}
+
+
+@pytest.fixture
+async def secured(tmp_path: Path) -> AsyncIterator[Server]:
+    """A server that takes nobody without a certificate, and speaks TLS alone; its files are in `tmp_path`."""
+    made = certificates(tmp_path)
+    server = Server(
+        tmp_path / "server",
+        "redis7",
+        (
+            *DURABLE, "--tls-cert-file", str(made["server"]), "--tls-key-file", str(made["server.key"]),
+            "--tls-ca-cert-file", str(made["ca"]), "--tls-auth-clients", "yes", "--user", "default", "off",
+            "--user", "receiver", "on", ">p:w", "~*", "+@all",
+        ),
+    )  # fmt: skip
+    server.command[server.command.index("--port")] = "--tls-port"
+    server.command += ["--port", "0", "--bind", "127.0.0.1", "127.0.0.2"]
+    with ended(server):
+        await server.start()
+        yield server
+
+
+async def looked(base: Path, url: str, files: dict[str, str]) -> str:
+    """Return the level that a configuration with these settings finds."""
+    named = "".join(f", {name}: {path}" for name, path in files.items())
+    config = load_text(f"{SMALL}\nredis: {{url: '{url}'{named}}}\n", "r.yaml", {}, base)
+    where = store_endpoint(config)
+    assert where is not None
+    connection = Connection(where, "test")
+    try:
+        return await connection.inspect()
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "valkeys"])
+async def test_the_files_of_the_settings_are_used(secured: Server, tmp_path: Path, scheme: str) -> None:
+    files = {name: f"{file}.pem" for name, file in FILES.items()}
+    url = f"{scheme}://receiver:p%3Aw@127.0.0.1:{secured.port}/0"
+    assert await looked(tmp_path, url, files) == "fsync"
+    with pytest.raises(StoreAway):
+        await looked(tmp_path, url, {"ca_file": "ca.pem"})
+    with pytest.raises(StoreAway, match=r"(?i)certificate"):
+        await looked(tmp_path, url, {})
+
+
+async def test_files_in_the_address_still_are(secured: Server, tmp_path: Path) -> None:
+    files = f"ssl_ca_certs={tmp_path}/ca.pem&ssl_certfile={tmp_path}/client.pem&ssl_keyfile={tmp_path}/client.key.pem"
+    url = f"rediss://receiver:p%3Aw@localhost:{secured.port}/0?{files}"
+    assert await looked(tmp_path, url, {}) == "fsync"
+
+
+async def test_a_server_of_another_name_is_not_believed(secured: Server, tmp_path: Path) -> None:
+    files = {name: f"{file}.pem" for name, file in FILES.items()}
+    with pytest.raises(StoreAway, match=r"(?i)certificate"):
+        await looked(tmp_path, f"rediss://receiver:p%3Aw@127.0.0.2:{secured.port}/0", files)

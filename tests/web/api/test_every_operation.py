@@ -1,0 +1,184 @@
+"""Every operation of the API's own document has been seen to answer 2xx, with an answer of its schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+import pytest
+from aiohttp import web
+
+from receiver.sources.http_client import Asking, Said
+from receiver.web.api.openapi import document
+from receiver.web.api.operations import OPERATIONS, Operation
+from tests.stories.world import alert, notification
+from tests.web.conftest import JSON, House, Opened
+
+ADMIN = {"Authorization": "Bearer admin-token"}
+ONE, TWO, THREE, FOUR = (f"/api/v1/incidents/INC-2026-000{n}" for n in range(1, 5))
+SHIFT = {"from": "2026-11-24T09:00:00Z", "until": "2026-11-24T17:00:00Z"}
+Step = tuple[str, str, Any]
+"""Method, path, body: one after the other, as a long day goes."""
+
+DAY: list[Step] = [
+    ("GET", "/api/v1/incidents?open=true", None),
+    ("POST", "/api/v1/incidents", {"title": "By hand", "severity": "SEV-3", "service": "web"}),
+    ("GET", ONE, None),
+    ("PATCH", ONE, {"summary": "errors", "impact": "checkout"}),
+    ("POST", f"{ONE}/acknowledge", {"by": "alice"}),
+    ("POST", f"{ONE}/escalate", None),
+    ("POST", f"{ONE}/notes", {"text": "looked at the logs"}),
+    ("POST", f"{ONE}/roles", {"role": "ic", "person": "alice"}),
+    ("POST", f"{ONE}/checklist", {"item": 1, "done": True}),
+    ("POST", f"{ONE}/actions", {"title": "add a limit", "owner": "alice", "due": "2026-12-01"}),
+    ("PATCH", f"{ONE}/actions/1", {"status": "done"}),
+    ("POST", f"{ONE}/mitigations", {"option": "rollback", "text": "to v41"}),
+    ("POST", f"{ONE}/status-updates", {"status": "investigating", "text": "We look into it.", "publish": False}),
+    ("POST", f"{ONE}/status-updates/1/approve", None),
+    ("POST", f"{ONE}/pages", {"contact": "backend-oncall", "text": "come"}),
+    ("POST", f"{ONE}/timer", {"action": "start"}),
+    ("POST", f"{ONE}/silence", {"duration": 7200}),
+    ("POST", f"{ONE}/identify", {"text": "a bad release"}),
+    ("POST", f"{ONE}/split", {"fingerprints": ["<second>"]}),
+    ("POST", f"{THREE}/merge", {"into": "INC-2026-0001"}),
+    ("POST", f"{ONE}/mitigate", None),
+    ("POST", f"{ONE}/resolve", None),
+    ("POST", f"{ONE}/reopen", None),
+    ("POST", f"{ONE}/close", {"force": True, "text": "a test"}),
+    ("GET", f"{ONE}/timeline", None),
+    ("GET", f"{ONE}/postmortem", None),
+    ("PUT", f"{ONE}/postmortem", {"markdown": "## Review\n\n**Status**: Draft", "status": "final"}),
+    ("GET", f"{ONE}/postmortem?version=0", None),
+    ("PATCH", f"{ONE}/timeline/2", {"text": "what really was", "hidden": False}),
+    ("GET", f"{ONE}/timeline", None),
+    ("POST", f"{ONE}/clocks", {"clock": "impact_began", "at": "2026-11-23T13:55:00Z", "text": "by the access log"}),
+    ("GET", f"{ONE}/clocks", None),
+    ("GET", f"{ONE}/customer-email", None),
+    ("GET", "/api/v1/archive", None),
+    ("POST", "/api/v1/archive", {"items": [{"format": 9}]}),
+    ("GET", "/api/v1/reports/monthly?month=2026-11", None),
+    ("GET", "/api/v1/reports/metrics", None),
+    ("POST", "/api/v1/pages", {"contact": "backend-oncall", "text": "hello"}),
+    ("GET", "/api/v1/dead-letters", None),
+    ("POST", "/api/v1/dead-letters/<letter>/replay", None),
+    ("DELETE", "/api/v1/dead-letters/<letter>", None),
+    ("POST", "/api/v1/dead-letters/replay", {"channel": "chat"}),
+    ("GET", "/api/v1/channels", None),
+    ("POST", "/api/v1/channels/chat/test", None),
+    ("GET", "/api/v1/oncall", None),
+    ("GET", "/api/v1/oncall/preflight", None),
+    ("POST", "/api/v1/oncall/overrides", {"schedule": "primary", "person": "bob", **SHIFT}),
+    ("GET", "/api/v1/oncall/overrides", None),
+    ("DELETE", "/api/v1/oncall/overrides/<override>", None),
+    ("POST", "/api/v1/oncall/overrides", {"schedule": "primary", "person": "bob", **SHIFT}),
+    ("DELETE", "/api/v1/oncall/overrides?id=<override>", None),
+    ("GET", "/api/v1/oncall/primary.ics", None),
+    ("POST", "/api/v1/oncall/primary/calendar", {"person": "alice"}),
+    ("DELETE", "/api/v1/oncall/primary/calendar?person=alice", None),
+    ("GET", "/api/v1/oncall/primary/shifts?days=7", None),
+    ("POST", "/api/v1/oncall/primary/accept", None),
+    ("POST", "/api/v1/maintenance", {"name": "upgrade", "matchers": ['service="db"'], **SHIFT}),
+    ("GET", "/api/v1/maintenance", None),
+    ("DELETE", "/api/v1/maintenance/<window>", None),
+    ("POST", "/api/v1/maintenance", {"name": "upgrade", "matchers": ['service="db"'], **SHIFT}),
+    ("DELETE", "/api/v1/maintenance?id=<window>", None),
+    ("GET", "/api/v1/rules/unknowns", None),
+    ("GET", "/api/v1/rules/history", None),
+    ("POST", "/api/v1/simulate", {"payload": json.loads(notification(alert()))}),
+]  # fmt: skip
+
+
+class Upstream(Asking):
+    """An Alertmanager that takes every silence."""
+
+    async def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
+        return Said(200, b"[]")
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Said:
+        return Said(200, b'{"silenceID": "5cd0a8f1-0000-4000-8000-000000000000"}')
+
+
+@pytest.fixture
+async def house(opened: Opened) -> House:
+    made = await opened(ALERTMANAGER_URL="http://alertmanager.example.com:9093")
+    made.replica.silencing.asking = Upstream()
+    made.world.slack.refused["chat.postMessage"] = "channel_not_found"  # so that there are dead letters
+    await made.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
+    await made.world.quiet()
+    return made
+
+
+async def asked(house: House, step: Step, known: dict[str, str]) -> tuple[int, Any]:
+    method, path, body = step
+    text = json.dumps(body)
+    for name, value in known.items():
+        path, text = path.replace(f"<{name}>", value), text.replace(f"<{name}>", value)
+    sent = {"data": text, "headers": {**ADMIN, **JSON}} if body is not None else {"headers": ADMIN}
+    async with house.client.request(method, path, **sent) as response:
+        await house.world.quiet()
+        raw = await response.read()
+        plain = response.content_type in ("text/calendar", "text/event-stream")
+        return response.status, raw.decode() if plain else json.loads(raw)
+
+
+def operation_of(app: web.Application, method: str, path: str) -> Operation:
+    """Return the operation whose path is the longest fit."""
+    words = path.partition("?")[0].split("/")
+
+    def fits(one: Operation) -> bool:
+        parts = one.path.split("/")
+        return len(parts) == len(words) and all(
+            a == b or (a.startswith("{") and (not a.endswith(".ics") or b.endswith(".ics")))
+            for a, b in zip(parts, words, strict=True)
+        )
+
+    found = [one for one in app[OPERATIONS] if one.method == method and fits(one)]
+    return min(found, key=lambda one: one.path.count("{"))
+
+
+async def test_every_operation_answers_2xx_and_as_it_is_described(house: House) -> None:
+    app = house.client.app
+    assert app is not None
+    described = document(app[OPERATIONS])
+    _, whole = await house.get(ONE)
+    known = {"second": sorted(item["fingerprint"] for item in whole["alerts"]["items"])[0]}
+    seen = set()
+    for step in DAY:
+        status, found = await asked(house, step, known)
+        one = operation_of(app, step[0], step[1])
+        assert status == one.status, (step, status, found)
+        if step[0] == "GET":
+            path = step[1]
+            for name, value in known.items():
+                path = path.replace(f"<{name}>", value)
+            # A HEAD is a GET without its body (RFC 9110, 9.1).
+            async with house.client.head(path, headers=ADMIN) as head:
+                assert (head.status, await head.read()) == (status, b""), path
+        if one.answer:
+            schema = {**described["components"]["schemas"][one.answer], "components": described["components"]}
+            jsonschema.validate(found, schema, format_checker=jsonschema.FormatChecker())
+        if step[0] == "GET" and "dead-letters" in step[1]:
+            known["letter"] = found["items"][0]["id"]
+        if step[0] == "POST" and "overrides" in step[1]:
+            known["override"] = found["id"]
+        if step[0] == "POST" and "maintenance" in step[1]:
+            known["window"] = found["id"]
+        seen.add((one.method, one.path))
+    every = {(one.method, one.path) for one in app[OPERATIONS]}
+    # The stream has no end: test_respond.py listens to it.
+    assert every - seen == {("GET", "/api/v1/events")}

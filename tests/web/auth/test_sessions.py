@@ -1,0 +1,247 @@
+"""Signing in at the console: a cookie that nobody else can have made, and forms that only its own pages send."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from pydantic import SecretStr
+
+from receiver.config import Config
+from receiver.config.settings.service_settings import Scope, Token
+from receiver.store.shared_documents import BoardFull
+from receiver.web.auth.sessions import COOKIE, LIFE, Sessions, within
+from receiver.web.auth.tokens import Gate
+from tests.stories.world import START, alert, notification
+from tests.web.conftest import House, Opened
+
+PERSON = {"Accept": "text/html,application/xhtml+xml"}
+
+
+async def sign_in(house: House, token: str = "respond-token", to: str = "/", **headers: str) -> ClientResponse:
+    """Send the form of `/login` as a browser does, and follow nowhere."""
+    form = {"token": token, "next": to}
+    async with house.client.post("/login", data=form, headers=PERSON | headers, allow_redirects=False) as response:
+        await response.read()
+        return response
+
+
+async def see(house: House, path: str, **headers: str) -> tuple[int, str]:
+    async with house.client.get(path, headers=PERSON | headers, allow_redirects=False) as response:
+        return response.status, response.headers.get("Location") or await response.text()
+
+
+async def send(house: House, path: str, headers: dict[str, str] | None = None, **form: str) -> tuple[int, str]:
+    async with house.client.post(path, data=form, headers=PERSON | (headers or {}), allow_redirects=False) as response:
+        return response.status, response.headers.get("Location") or await response.text()
+
+
+def word_of(page: str) -> str:
+    found = re.search(r'name="word" value="([0-9a-f]{64})"', page)
+    assert found, "a page of who has signed in has a form"
+    return found[1]
+
+
+def hand_off_of(page: str) -> str:
+    found = re.search(r'name="hand_off" value="(primary [0-9TZ:-]+)"', page)
+    assert found, "there is a hand-off to accept"
+    return found[1]
+
+
+async def test_a_person_is_led_to_the_form_and_back_to_where_they_wanted(house: House) -> None:
+    await house.world.post(notification(alert()))
+    assert await see(house, "/incidents/INC-2026-0001") == (303, "/login?next=/incidents/INC-2026-0001")
+    async with house.client.get("/login?next=/incidents/INC-2026-0001", headers=PERSON) as response:
+        assert response.status == 200
+        assert "form-action 'self'" in response.headers["Content-Security-Policy"]
+        assert 'name="next" value="/incidents/INC-2026-0001"' in await response.text()
+    done = await sign_in(house, to="/incidents/INC-2026-0001")
+    assert (done.status, done.headers["Location"]) == (303, "/incidents/INC-2026-0001")
+    status, page = await see(house, "/incidents/INC-2026-0001")
+    assert status == 200
+    assert "Signed in with the token <b>on-call-cli</b>" in page
+    for path in ("/", "/oncall", "/reports/2026-11"):
+        assert (await see(house, path))[0] == 200
+
+
+async def test_the_cookie_is_for_our_own_pages_only_and_says_nothing(house: House) -> None:
+    cookie = (await sign_in(house)).headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} <= set(cookie.split("; "))
+    assert "respond-token" not in cookie
+    assert "Secure" not in cookie, "this host is reached without TLS"
+
+
+async def test_behind_tls_the_cookie_is_for_tls(opened: Opened) -> None:
+    def change(config: Config) -> Config:
+        service = config.service.model_copy(update={"public_url": "https://receiver.example.com"})
+        return config.model_copy(update={"service": service})
+
+    house = await opened(change)
+    assert "; Secure" in (await sign_in(house, Host="receiver.example.com")).headers["Set-Cookie"]
+    assert "; Secure" not in (await sign_in(house)).headers["Set-Cookie"], "through a tunnel to this machine"
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "respond-tokeN", "x" * 5000, "\x00", "am-token"])
+async def test_who_has_no_token_that_reads_gets_no_session(house: House, token: str) -> None:
+    done = await sign_in(house, token)
+    assert done.status == 401
+    assert "Set-Cookie" not in done.headers
+    assert (await see(house, "/"))[0] == 303
+
+
+async def test_what_is_no_browser_hears_of_a_token_as_before(house: House) -> None:
+    async with house.client.get("/", allow_redirects=False) as response:
+        assert (response.status, response.headers["WWW-Authenticate"][:5]) == (401, "Basic")
+    async with house.client.get("/", headers=PERSON | {"Authorization": "Bearer wrong"}) as response:
+        assert response.status == 401
+    status, page = await see(house, "/", Authorization="Bearer respond-token")
+    assert (status, "<form" in page) == (200, False)
+
+
+async def test_a_link_in_a_chat_finds_the_session_that_is_there(house: House) -> None:
+    # The browser sends a strict cookie only where one of our own pages leads.
+    await sign_in(house)
+    house.client.session.cookie_jar.clear()
+    status, page = await see(house, "/incidents/INC-2026-0001?a=%22%3E", **{"Sec-Fetch-Site": "cross-site"})
+    assert status == 200
+    assert '<meta http-equiv="refresh" content="0; url=/incidents/INC-2026-0001?a=%22%3E">' in page
+    assert (await see(house, "/", **{"Sec-Fetch-Site": "same-origin"}))[0] == 303
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "", "/a b", "/\r\nX: y",
+           "/login", "/logout", "/" + "x" * 600],
+)  # fmt: skip
+async def test_nobody_is_led_elsewhere(house: House, to: str) -> None:
+    assert (await sign_in(house, to=to)).headers["Location"] == "/"
+
+
+def test_where_a_page_is_within_this_host() -> None:
+    assert within("/incidents/INC-1?x=1#y") == "/incidents/INC-1?x=1#y"
+    assert within("/é") == "/"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"},
+     {"Origin": "null"}, {"Origin": "http://["}, {"Origin": "http://a]b["}, {"Origin": ""}, {"Origin": "http://"}],
+)  # fmt: skip
+async def test_a_form_of_another_page_is_refused(house: House, headers: dict[str, str]) -> None:
+    assert (await sign_in(house, **headers)).status == 403
+    await sign_in(house)
+    word = word_of((await see(house, "/"))[1])
+    assert (await send(house, "/logout", headers, word=word))[0] == 403
+    assert (await send(house, "/oncall/primary/accept", headers, word=word, by="alice"))[0] == 403
+
+
+@pytest.mark.parametrize("word", ["", "0" * 64, "é"])
+async def test_a_form_without_the_word_of_the_session_is_refused(house: House, word: str) -> None:
+    await sign_in(house)
+    assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 403
+    status, page = await see(house, "/oncall")
+    assert (status, "Accepted by" in page) == (200, False)
+
+
+async def test_too_much_of_a_form_is_refused(house: House) -> None:
+    assert (await send(house, "/login", token="x" * 20_000))[0] == 413
+    assert (await send(house, "/login", **{f"f{n}": "" for n in range(30)}))[0] == 400
+    async with house.client.post("/login", json={"token": "respond-token"}) as response:
+        assert response.status == 415
+
+
+@pytest.mark.parametrize("path", ["/login", "/slack/commands"])
+async def test_a_form_in_a_coding_that_nobody_knows_is_refused(house: House, path: str) -> None:
+    stamp = str(int(house.world.clock.now().timestamp()))
+    headers = PERSON | {"Content-Type": "application/x-www-form-urlencoded", "Content-Encoding": "br"}
+    headers |= {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={'0' * 64}"}
+    async with house.client.post(path, data=b"token=x", headers=headers) as response:
+        assert response.status == 415
+    spoiled = house.doors.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"})
+    assert not spoiled, "no stranger sets off the alert about our own errors"
+
+
+async def test_signing_out_ends_it_in_this_browser(house: House) -> None:
+    await sign_in(house)
+    word = word_of((await see(house, "/"))[1])
+    assert await send(house, "/logout", word=word) == (303, "/login")
+    assert (await see(house, "/"))[0] == 303
+
+
+async def test_it_ends_with_its_token_and_may_what_its_token_may(house: House) -> None:
+    await sign_in(house)
+
+    def tokens(**given: Any) -> None:
+        made = Token(name="on-call-cli", token=SecretStr(given["token"]), scopes=given["scopes"])
+        auth = house.replica.config.auth.model_copy(update={"tokens": (made,)})
+        house.replica.config = house.replica.config.model_copy(update={"auth": auth})
+
+    tokens(token="respond-token", scopes=(Scope.READ,))
+    assert 'action="/oncall' not in (await see(house, "/oncall"))[1]
+    word = word_of((await see(house, "/oncall"))[1])
+    assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 403
+    tokens(token="another", scopes=(Scope.READ, Scope.RESPOND))
+    assert (await see(house, "/"))[0] == 303
+
+
+def test_a_cookie_holds_for_its_time_and_as_it_was_made() -> None:
+    tokens = [Token(name="a", token=SecretStr("one"), scopes=(Scope.READ,)),
+              Token(name="b", token=SecretStr("one"), scopes=(Scope.RESPOND,)),
+              Token(name="c", token=SecretStr("two"), scopes=(Scope.ADMIN,))]  # fmt: skip
+    sessions = Sessions(Gate(lambda: tokens))
+    value = sessions.begin("one", START)
+    assert value is not None
+    found = sessions.find(value, START + LIFE - timedelta(seconds=1))
+    assert found is not None
+    assert (found.caller.name, found.caller.scopes) == ("a", {Scope.READ, Scope.RESPOND})
+    assert sessions.find(value, START + LIFE) is None
+    assert sessions.begin("one", START) != value
+    later = f"{int(value[:13]) + 1}{value[13:]}"
+    for forged in (later, value[:-1] + ("0" if value[-1] != "0" else "1"), value.replace(".", ""), "", None, "é" * 112):
+        assert sessions.find(forged, START) is None
+    assert found.word not in value, "what a form carries is not in the cookie's reach"
+
+
+async def test_the_hand_off_is_accepted_by_a_button(house: House) -> None:
+    await sign_in(house)
+    status, page = await see(house, "/oncall")
+    assert status == 200
+    assert 'action="/oncall/primary/accept"' in page
+    word, hand_off = word_of(page), hand_off_of(page)
+    assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409
+    stale = hand_off.replace("2026", "2025")
+    assert (await send(house, "/oncall/primary/accept", word=word, hand_off=stale, by="alice"))[0] == 409
+    done = await send(house, "/oncall/primary/accept", word=word, hand_off=hand_off, by="<b>alice")
+    assert done == (303, "/oncall")
+    _, page = await see(house, "/oncall")
+    assert "Accepted by <bdi>&lt;b&gt;alice</bdi>" in page
+    assert 'action="/oncall/primary/accept"' not in page
+    assert (await send(house, "/oncall/nonsense/accept", word=word, by="alice"))[0] == 404
+
+
+async def test_a_hand_off_for_which_there_is_no_room_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await sign_in(house)
+    word = word_of((await see(house, "/oncall"))[1])
+
+    async def full(*_: object, **__: object) -> None:
+        raise BoardFull("the board holds 10000 documents")
+
+    monkeypatch.setattr(house.doors.duty.board, "put", full)
+    assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409
+
+
+async def test_where_no_token_is_asked_for_there_is_nothing_to_sign_in_to(opened: Opened) -> None:
+    def change(config: Config) -> Config:
+        return config.model_copy(update={"auth": config.auth.model_copy(update={"tokens": ()})})
+
+    house = await opened(change)
+    assert await see(house, "/login?next=/oncall") == (303, "/oncall")
+    assert await send(house, "/login", token="x") == (303, "/")
+    assert 'action="/oncall/primary/accept"' in (await see(house, "/oncall"))[1]
+    assert (await send(house, "/oncall/primary/accept", {"Origin": "https://evil.example"}, by="alice"))[0] == 403
+    assert (await send(house, "/oncall/primary/accept", {"Host": "evil.example"}, by="alice"))[0] == 403
+    hand_off = hand_off_of((await see(house, "/oncall"))[1])
+    assert await send(house, "/oncall/primary/accept", hand_off=hand_off, by="alice") == (303, "/oncall")
+    assert f"{COOKIE}=" not in str(house.client.session.cookie_jar)

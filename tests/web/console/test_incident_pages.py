@@ -1,0 +1,175 @@
+"""Pages for people: what comes out of alerts is text, and stays text."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from receiver.model.command import Declare
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.severity import Severity
+from receiver.store.client.connection import StoreAway
+from receiver.web.console import incident_pages
+from tests.stories.world import alert, notification
+from tests.web.conftest import READ, House
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"\' onmouseover=alert(1) x="',
+    "</title><script>1</script>",
+    "<style>*{display:none}</style>",
+    "javascript:alert(1)",
+    "{{7*7}}{% raw %}{0.__class__}%(x)s",
+    "<svg/onload=alert(1)>",
+    "=HYPERLINK(1)",
+    "bidi\u202eslaw zero\u200bwidth\u0000nul\x1b[31m",
+    "<a href=//evil.example>x</a>",
+    "<base href=//evil>",
+)
+ALLOWED = {
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "h1",
+        "h2",
+        "p",
+        "a",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+    ),
+    *("td", "span", "time", "bdi", "div", "dl", "dt", "dd", "ol", "ul", "li", "b", "article"),
+}
+ATTRIBUTES = {"lang", "charset", "name", "content", "class", "scope", "href", "rel"}
+
+
+class Elements(HTMLParser):
+    """Every element and attribute of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+async def page(house: House, path: str) -> str:
+    async with house.client.get(path, headers=READ) as response:
+        assert response.status == 200
+        assert response.content_type == "text/html"
+        assert "style-src 'sha256-" in response.headers["Content-Security-Policy"]
+        assert "script-src" not in response.headers["Content-Security-Policy"]
+        return await response.text()
+
+
+def inert(text: str) -> None:
+    """Check that a page has nothing but its own elements, and leads only where the configuration leads."""
+    found = Elements(text)
+    assert set(found.tags) <= ALLOWED
+    assert {name for name, _ in found.attributes} <= ATTRIBUTES
+    assert found.tags.count("title") == found.tags.count("style") == 1
+    for href in [value or "" for name, value in found.attributes if name == "href"]:
+        assert re.match(r"/|https://(grafana|jaeger|sentry)\.example\.com/", href), href
+        assert not href.startswith("//")
+    assert not set("\u202e\u200b\x00\x1b") & set(text)
+    assert "49" not in text.replace("2026", "")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_hostile_text_is_inert_everywhere(house: House, hostile: str) -> None:
+    labels = {"alertname": hostile, "service": hostile, hostile[:50]: hostile, "customer_visible": hostile}
+    annotations = {
+        "summary": hostile,
+        "description": hostile,
+        "runbook_url": hostile,
+        hostile[:50]: hostile,
+        "error_rate": hostile,
+    }
+    await house.world.post(notification(alert(labels=labels, annotations=annotations), receiver=hostile, group=hostile))
+    for path in ("/", "/incidents/INC-2026-0001", "/status"):
+        inert(await page(house, path))
+
+
+async def test_the_list_shows_open_and_over(house: House) -> None:
+    await house.world.post(notification(alert(annotations={"summary": "too slow"}), group="a"))
+    await house.world.post(notification(alert("ApiDown"), group="b"))
+    text = await page(house, "/")
+    assert text.index("INC-2026-0002") < text.index("INC-2026-0001"), "the worst first"
+    assert "too slow" in text
+    await house.world.post(notification(alert(firing=False), group="a"))
+    await house.world.forward("16m")
+    text = await page(house, "/")
+    assert text.index("Over") < text.index("INC-2026-0001")
+
+
+async def test_one_incident_shows_why_and_what_happened(house: House) -> None:
+    await house.world.post(notification(alert(annotations={"error_rate": "7.3%"})))
+    text = await page(house, "/incidents/INC-2026-0001")
+    for said in ("high-error-rate", "7.3%", "alice", "HighErrorRate", "opened", "2026-11-23 14:02:20 UTC"):
+        assert said in text
+
+
+async def test_without_a_store_the_list_shows_what_is_remembered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.world.post(notification(alert()))
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreAway("gone")
+
+    monkeypatch.setattr(house.replica.work.follower, "catch_up", away)
+    text = await page(house, "/")
+    assert "INC-2026-0001" in text
+    assert "store is away" in text
+
+
+async def test_a_drill_says_so_in_the_list_and_on_its_page(house: House) -> None:
+    await house.world.post(notification(alert(annotations={"summary": "DRIL"})))
+    for path in ("/", "/incidents/INC-2026-0001"):
+        assert "DRILL" not in await page(house, path), "what is real is never taken for a drill"
+    asked = Declare(title="Fire <b>drill</b>", severity=Severity.SEV2, drill=True)
+    by = Actor(kind=ActorKind.API, name="alice")
+    done = await house.replica.respond.declare(asked, by, house.world.clock.now())
+    text = await page(house, "/")
+    assert "<b>DRILL</b> <bdi>Fire &lt;b&gt;drill&lt;/b&gt;</bdi>" in text
+    assert text.count("DRILL") == 1
+    text = await page(house, f"/incidents/{done.incident.id}")
+    assert f"<title>DRILL {done.incident.id}</title>" in text
+    assert f"<h1>DRILL {done.incident.id} " in text
+
+
+async def test_an_empty_house_says_so(house: House) -> None:
+    assert "No incident is open." in await page(house, "/")
+
+
+async def test_a_list_that_is_not_whole_yet_says_so(house: House) -> None:
+    await house.world.post(notification(alert()))
+    assert "still reading" not in await page(house, "/")
+    house.replica.mirror.complete = False
+    assert "still reading the open incidents" in await page(house, "/")
+    assert (await house.get("/healthz"))[1]["mirror"]["complete"] is False
+
+
+async def test_the_list_shows_the_worst_and_counts_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incident_pages, "SHOWN", 2)
+    for number in range(4):
+        house.world.clock.forward("1s")
+        rate = {"error_rate": "61%" if number == 1 else "1.2%"}
+        labels = {"service": f"s{number}", "scope": "all_users"}
+        await house.world.post(notification(alert(labels=labels, annotations=rate), group=f"g{number}"))
+    text = await page(house, "/")
+    assert "Open (4)" in text
+    assert "The 2 most severe are shown" in text
+    assert [number for number in range(1, 5) if f"INC-2026-000{number}" in text] == [2, 4], "then the newest"

@@ -1,0 +1,56 @@
+"""Webhooks of PagerDuty that name no page of ours: its alerts were grouped there, or no key came with it."""
+
+from __future__ import annotations
+
+import json
+
+from receiver.model.incident.incident import State
+from receiver.sources.http_client import Said
+from tests.stories.world import alert, notification
+from tests.web.conftest import Opened
+from tests.web.webhooks.test_pagerduty import SECRET, event, keys, send
+
+
+async def test_what_is_grouped_there_is_acknowledged_for_each_of_ours(opened: Opened) -> None:
+    house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
+    house.replica.pager_news.asking = house.world.outside
+    await house.world.post(notification(alert("ApiDown")))
+    await house.world.post(notification(alert("ApiDown", labels={"service": "shop"}), group="shop"))
+    rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
+    alerts = {"alerts": [{"alert_key": key} for key in keys(house) if "/alice/" in key]}
+    house.world.outside.answers[rest] = Said(200, json.dumps(alerts).encode())
+    body = event("acknowledged", "")
+    assert (await send(house, body))[1]["outcome"] == "updated"
+    # Nobody is called for the second one, which was taken with the first.
+    assert [one.state for one in await house.world.incidents()] == [State.ACKNOWLEDGED] * 2
+    assert {key.split("/")[-2] for key in house.world.sent("acknowledge")} == {"eng-lead"}
+    before = await house.world.incidents()
+    assert (await send(house, body))[1]["outcome"] == "duplicate"
+    assert await house.world.incidents() == before
+
+
+async def test_by_the_title_alone_every_page_is_acknowledged(opened: Opened) -> None:
+    house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET)
+    await house.world.post(notification(alert("ApiDown")))
+    (title,) = {entry["body"]["payload"]["summary"] for entry in house.world.pagerduty.taken}
+    assert (await send(house, event("acknowledged", "", data={"title": title})))[1]["outcome"] == "updated"
+    # All pages have one title: whoever is not known to have been answered would go on being rung.
+    assert sorted(house.world.sent("acknowledge")) == sorted(keys(house))
+
+
+async def test_the_note_that_comes_with_a_resolution_stands_in_the_log(opened: Opened) -> None:
+    house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
+    house.replica.pager_news.asking = house.world.outside
+    await house.world.post(notification(alert("ApiDown")))
+    rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
+    house.world.outside.answers[rest] = Said(200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode())
+    await send(house, event("resolved", keys(house)[0]))
+    # A note names PagerDuty's incident, and no key.
+    note = {"type": "incident_note", "id": "P1", "content": "it was DNS", "incident": {"id": "PGR0VU2"}}
+    assert (await send(house, event("annotated", number="e2", data=note)))[1]["outcome"] == "updated"
+    (incident,) = await house.world.incidents()
+    assert incident.state is State.RESOLVED
+    log = await house.world.one.incidents.events(incident.uid)
+    assert (log[-1].text, log[-1].actor.name) == ("it was DNS", "Ada On-Call")
+    # What is over stays over: only words come behind it.
+    assert (await send(house, event("acknowledged", "", number="e3")))[1]["outcome"] == "ignored"
