@@ -13,17 +13,17 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receiver.active_config_builder import make_setting
+from receiver.active_config_builder import build_active_config
 from receiver.config import load
 from receiver.incident.alerts.lifecycle import on_notification
-from receiver.incident.log.notification_outcome import Part, View
+from receiver.incident.log.notification_outcome import KeyState, NotificationPart
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.base import to_ms
 from receiver.model.severity import Decision, Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import Connection
-from receiver.store.incidents.commit_request import Change, arguments
+from receiver.store.incidents.commit_request import CommitRequest, script_arguments
 from receiver.store.incidents.incident_store import COMMIT
 
 ALIKE = 100
@@ -40,7 +40,7 @@ _NEEDLES = (b"a1" * 12, b"b2" * 16, b"c3" * 8, b"d4" * 16, b"e5" * 12)
 """uid, correlation key, fingerprint, group and operation in what is decided."""
 
 
-def _decided(severity: Severity, setting: Setting, now: datetime, *, older: bool) -> list[bytes]:
+def _decided(severity: Severity, setting: ActiveConfig, now: datetime, *, older: bool) -> list[bytes]:
     uid, key, name, group, operation = (needle.decode() for needle in _NEEDLES)
     labels = {
         "alertname": "HighErrorRate", "service": "api", "cluster": "prod-eu-west-1", "namespace": f"payments-{name}",
@@ -51,19 +51,19 @@ def _decided(severity: Severity, setting: Setting, now: datetime, *, older: bool
         annotations={"summary": f"errors of {name}", "description": "the error rate is 7.3 %: " + "errors " * 10},
     )  # fmt: skip
     decision = Decision(severity=severity, rule="bench", reasons=("it was asked for",))
-    part = Part(
+    part = NotificationPart(
         key=key, group=group, receiver="bench", truncated=0, alerts=[alert], decisions={name: decision}, labels={},
         annotations={},
     )  # fmt: skip
-    view = View(pointer="", incident=None, records={}, owners={}, tombs={})
+    view = KeyState(pointer="", incident=None, records={}, owners={}, tombs={})
     verdict = on_notification(part, view, setting.policy, uid, now)
     assert verdict.incident is not None
-    change = Change(
+    change = CommitRequest(
         incident=verdict.incident, events=verdict.events, records=verdict.records,
         bodies={name: b'{"labels":{"alertname":"HighErrorRate"}}'}, owners=verdict.owners, pointers=verdict.pointers,
         turn=(key, 0), seen={group: "digest"}, summary=None if older else summarize(verdict.incident, setting.policy),
     )  # fmt: skip
-    args = arguments(
+    args = script_arguments(
         change,
         prefix="PREFIX",
         ttl_s=HISTORY,
@@ -76,7 +76,14 @@ def _decided(severity: Severity, setting: Setting, now: datetime, *, older: bool
 
 
 def _changes(
-    count: int, first: int, severities: Sequence[Severity], setting: Setting, now: datetime, prefix: str, *, older: bool
+    count: int,
+    first: int,
+    severities: Sequence[Severity],
+    setting: ActiveConfig,
+    now: datetime,
+    prefix: str,
+    *,
+    older: bool,
 ) -> Iterator[tuple[str, list[bytes]]]:
     # Yields uid and arguments of each commit.
     text = b""
@@ -98,7 +105,7 @@ async def put(
     namespace: str = "receiver",
     first: int = 1,
     severities: Sequence[Severity] = SEVERITIES,
-    setting: Setting | None = None,
+    setting: ActiveConfig | None = None,
     now: datetime | None = None,
     older: bool = False,
 ) -> None:
@@ -106,7 +113,7 @@ async def put(
 
     `setting` decides; None: that of the configuration that comes with the service.
     """
-    known = setting or make_setting(load(None, {}), {})
+    known = setting or build_active_config(load(None, {}), {})
     connection = Connection(url, namespace, durability="memory")
     try:
         async with connection.guarded() as client:

@@ -21,21 +21,21 @@ import orjson
 
 from receiver.model.incident.incident import Incident, Page, State
 from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.model.severity import Decision, Severity
-from receiver.review.monthly_figures import Review
+from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.postmortem import Budget
-from receiver.review.review_record import past_of
-from receiver.review.review_targets import Terms, month_of
+from receiver.review.review_record import read_review_record
+from receiver.review.review_targets import ReviewTargets, month_of
 from receiver.store.client.connection import Connection
 from receiver.store.embedded.embedded_store import EmbeddedStore
-from receiver.store.incidents.review_record_reader import Pasts
+from receiver.store.incidents.review_record_reader import ReviewRecordReader
 
 BEGINS = datetime(2026, 11, 1, tzinfo=UTC)
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 SIZES = (10_000, 100_000)
 MONTH = timedelta(days=30)
-TERMS = Terms(
+TERMS = ReviewTargets(
     budgets=(Budget("availability", 0.999, MONTH, ("SEV-1", "SEV-2")),), written=frozenset({"SEV-1", "SEV-2"})
 )
 _STEPS = tuple(Step(after=900.0 * n, page=("engineering-lead",)) for n in range(1, 4))
@@ -60,7 +60,7 @@ def made(number: int, of: int) -> Incident:
     )  # fmt: skip
 
 
-async def fill(pasts: Pasts, first: int, until: int, of: int) -> None:
+async def fill(pasts: ReviewRecordReader, first: int, until: int, of: int) -> None:
     """Put incidents into the store as a commit leaves them."""
     for part in range(first, until, 500):
         rows = [made(number, of) for number in range(part, min(part + 500, until))]
@@ -68,19 +68,19 @@ async def fill(pasts: Pasts, first: int, until: int, of: int) -> None:
         async with pasts.connection.guarded() as client:
             pipe = client.pipeline(transaction=False)
             for one, state in states:
-                kept = {"state": state, "id": one.id, "version": 9, "past": orjson.dumps(past_fields(one))}
+                kept = {"state": state, "id": one.id, "version": 9, "past": orjson.dumps(review_record_fields(one))}
                 pipe.hset(pasts.keys.incident(one.uid), mapping=kept)
                 pipe.zadd(pasts.keys.named("index"), {one.uid: one.opened_at.timestamp() * 1000})
             await pipe.execute()
 
 
-async def reviewed(pasts: Pasts) -> tuple[float, float, int]:
+async def reviewed(pasts: ReviewRecordReader) -> tuple[float, float, int]:
     """Return seconds on the clock, seconds of CPU here, and how many incidents the review saw."""
     gc.collect()
     began, cpu = time.perf_counter(), time.process_time()
-    review = Review(month_of("2026-11", "UTC"), TERMS, NOW)
+    review = MonthlyReview(month_of("2026-11", "UTC"), TERMS, NOW)
     async for number, kept in pasts.since(round(review.since.timestamp() * 1000)):
-        review.see(past_of(kept, number, TERMS))
+        review.see(read_review_record(kept, number, TERMS))
     said = review.told()
     orjson.dumps(said)
     return time.perf_counter() - began, time.process_time() - cpu, said["total"]
@@ -92,7 +92,7 @@ async def main(sizes: Sequence[int] = SIZES) -> None:
     with tempfile.TemporaryDirectory() as folder:
         embedded = EmbeddedStore(Path(folder))
         connection = Connection(embedded.start(), "bench", durability="memory")
-        pasts, each = Pasts(connection), []
+        pasts, each = ReviewRecordReader(connection), []
         try:
             done = 0
             for size in sizes:

@@ -14,15 +14,15 @@ from receiver.channels.grafana import GrafanaSettings
 from receiver.config import Config
 from receiver.decision_policies import budgets, listener, recurring, terms_of, titles, touching, visibility, windows_of
 from receiver.incident.context.observability_links import RUNBOOK, links_of, pictures_of
-from receiver.incident.context.runbook_matches import guides_of
+from receiver.incident.context.runbook_matches import matching_runbooks
 from receiver.incident.name_lookup import number_pattern
 from receiver.incident.paging.recipients import Policy
 from receiver.model.delivery.notice import Document, Link, Mention
 from receiver.model.incident.event import Destination, Event
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.runbook import Guide
+from receiver.model.incident.runbook import Runbook
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import CheckAsked, Rhythm, Setting
+from receiver.pipeline.active_config import ActiveConfig, CheckAsked, ReconcileTimes
 from receiver.pipeline.shared_documents import NOTHING, Documents, overrides_of, posted_windows
 from receiver.review.postmortem import text_of
 from receiver.sources.alertmanager import Address
@@ -70,12 +70,12 @@ def alike(one: Channel[Any], other: Channel[Any]) -> bool:
     return type(one) is type(other) and one.settings == other.settings
 
 
-def make_setting(
+def build_active_config(
     config: Config,
     channels: Mapping[str, Channel[Any]],
     posted: Documents = NOTHING,
-    guides: Callable[[], Sequence[Guide]] = tuple,
-) -> Setting:
+    guides: Callable[[], Sequence[Runbook]] = tuple,
+) -> ActiveConfig:
     """Return the setting in force for `config` with its complete channels and what is `posted` on the board.
 
     `guides`: the runbooks that are known when it is asked.
@@ -141,7 +141,7 @@ def make_setting(
 
     def links(incident: Incident, now: datetime) -> tuple[Link, ...]:
         # First what says what to do; the alert's own runbook stands before the wiki's.
-        found, known = deep(incident, now), guides_of(guides(), incident.labels)
+        found, known = deep(incident, now), matching_runbooks(guides(), incident.labels)
         own = 1 if found and found[0].text == RUNBOOK else 0
         return (*found[:own], *known, *found[own:])
 
@@ -161,7 +161,7 @@ def make_setting(
         spent = budgets(config.objectives, incident.severity)
         return text_of(incident, log, spent, receipts, deep(incident, now), version, names, graphs(incident, now))
 
-    return Setting(
+    return ActiveConfig(
         rules=rules,
         policy=policy,
         channels=channels,
@@ -197,7 +197,7 @@ def make_setting(
             Address(one.url, {name: value.get_secret_value() for name, value in one.headers.items()})
             for one in config.ingest.alertmanagers
         ),
-        reconcile=Rhythm(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
+        reconcile=ReconcileTimes(rhythm.every, rhythm.forgotten_after, rhythm.unheard_after),
         history=(kept.keep, kept.size) if kept.keep and kept.size else None,
         maintenance=maintenance,
         heartbeat=(config.heartbeat.url.get_secret_value() if config.heartbeat.url else None, config.heartbeat.every)

@@ -30,7 +30,7 @@ from receiver.store.client.store_endpoint import Endpoint, endpoint
 from receiver.store.client.store_errors import StoreUnsupported
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.store.embedded.folder_lock import EmbeddedStoreError
-from receiver.web.app_keys import Doors, ServiceState
+from receiver.web.app_keys import AppParts, ServiceState
 from receiver.web.http.file_descriptors import caps_for, raise_limit
 from receiver.web.http.listen_addresses import CannotListen, check_addresses, reason_of
 from receiver.web.http.parser_rejections import Rejections
@@ -52,7 +52,7 @@ class Service:
         self.reloader = Reloader(replica, source or (lambda: replica.config))
         self.config = replica.config
         self.state = ServiceState()
-        self.doors = Doors(
+        self.doors = AppParts(
             configured=lambda: replica.config,
             intake=replica.intake,
             monitor=replica.monitor,
@@ -60,7 +60,7 @@ class Service:
             supervisor=replica.supervisor,
             incidents=replica.incidents,
             due=replica.due,
-            mirror=replica.mirror,
+            incident_cache=replica.incident_cache,
             metrics=replica.metrics,
             clock=replica.clock,
             connection=replica.connection,
@@ -68,20 +68,20 @@ class Service:
             setting=lambda: replica.setting,
             respond=replica.respond,
             calls=replica.calls,
-            silencing=replica.silencing,
-            splitting=replica.splitting,
-            upkeep=replica.upkeep,
-            duty=replica.duty,
+            silences=replica.silences,
+            incident_split=replica.incident_split,
+            maintenance_windows=replica.maintenance_windows,
+            overrides=replica.overrides,
             unknowns=replica.unknowns,
             history=replica.history,
-            pager_news=replica.pager_news,
+            pagerduty_events=replica.pagerduty_events,
             phone_answers=replica.phone_answers,
-            trying=replica.trying,
+            channel_test=replica.channel_test,
             reports=replica.reports,
-            archiving=replica.archiving,
-            slack_desk=replica.slack_desk,
+            incident_archive=replica.incident_archive,
+            slack_requests=replica.slack_requests,
             slack_commands=replica.slack_commands,
-            slack_clicks=replica.slack_clicks,
+            slack_interactions=replica.slack_interactions,
             work=replica.work,
             reload=self.reloader.reload,
             stood_still=replica.hang_detector.stood_still,

@@ -15,7 +15,7 @@ from receiver.incident.title import Named
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Audience, Postmortem
 from receiver.review.postmortem import Budget
-from receiver.review.review_targets import Terms
+from receiver.review.review_targets import ReviewTargets
 from receiver.triage.matchers import parse_matcher
 
 
@@ -56,9 +56,9 @@ def budget(objective: Objective) -> Budget:
     return Budget(objective.name, float(objective.target), objective.window, objective.severities, objective.promql)
 
 
-def terms_of(config: Config) -> Terms:
+def terms_of(config: Config) -> ReviewTargets:
     """Return what figures are held against."""
-    return Terms(
+    return ReviewTargets(
         zone=config.service.timezone,
         categories=config.reviews.categories,
         budgets=tuple(map(budget, config.objectives)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from receiver.active_config_builder import alike, make_channels, make_setting
+from receiver.active_config_builder import alike, build_active_config, make_channels
 from receiver.channels.base import Http
 from receiver.clock import Clock
 from receiver.config import Config
@@ -33,85 +33,85 @@ from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.delivery.public_incident import PublicNews
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.runbook import Guide
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.alerts.alert_rule_delay import AlertRule
-from receiver.pipeline.alerts.alert_storm import Storm
+from receiver.model.incident.runbook import Runbook
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.alerts.alert_rule_delay import AlertRuleDelay
+from receiver.pipeline.alerts.alert_storm import StormTimer
 from receiver.pipeline.alerts.alertmanager_reconciliation import NAME as RECONCILE
-from receiver.pipeline.alerts.alertmanager_reconciliation import Reconcile
-from receiver.pipeline.alerts.maintenance_windows import Upkeep
-from receiver.pipeline.alerts.measured_severity import Measure
+from receiver.pipeline.alerts.alertmanager_reconciliation import AlertmanagerReconciliation
+from receiver.pipeline.alerts.maintenance_windows import MaintenanceWindows
+from receiver.pipeline.alerts.measured_severity import SeverityMeasurement
 from receiver.pipeline.alerts.watchdog import NAME as WATCHDOG
-from receiver.pipeline.alerts.watchdog import Watchdog
-from receiver.pipeline.context.recent_changes import RecentChanges
+from receiver.pipeline.alerts.watchdog import WatchdogTimer
+from receiver.pipeline.context.recent_changes import RecentChangesReader
 from receiver.pipeline.context.runbook_cache import NAME as RUNBOOKS
-from receiver.pipeline.context.runbook_cache import Guidance
-from receiver.pipeline.delivery.channel_test import Trying
-from receiver.pipeline.delivery.orphaned_rows import Unserved
+from receiver.pipeline.context.runbook_cache import RunbookCache
+from receiver.pipeline.delivery.channel_test import ChannelTest
+from receiver.pipeline.delivery.orphaned_rows import OrphanedRows
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.intake.notification_history import History
-from receiver.pipeline.intake.severity_unknowns import Unknowns
+from receiver.pipeline.intake.notification_history import NotificationHistory
+from receiver.pipeline.intake.severity_unknowns import SeverityUnknowns
 from receiver.pipeline.intake.superseded_incidents import SupersededIncidents
-from receiver.pipeline.metric_series import lay_out
-from receiver.pipeline.oncall.handoffs import HandOver
-from receiver.pipeline.oncall.on_call_overview import Schedules
-from receiver.pipeline.oncall.overrides import HANDOFF, Duty
+from receiver.pipeline.metric_series import create_series
+from receiver.pipeline.oncall.handoffs import Handoffs
+from receiver.pipeline.oncall.on_call_overview import OnCallOverview
+from receiver.pipeline.oncall.overrides import HANDOFF, Overrides
 from receiver.pipeline.oncall.user_groups import NAME as GROUPS
-from receiver.pipeline.oncall.user_groups import Groups
+from receiver.pipeline.oncall.user_groups import UserGroups
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.response.adhoc_pages import Calls
-from receiver.pipeline.response.command_handler import Respond
-from receiver.pipeline.response.fix_verification import Verify
+from receiver.pipeline.response.adhoc_pages import AdhocPages
+from receiver.pipeline.response.command_handler import CommandHandler
+from receiver.pipeline.response.fix_verification import FixVerification
 from receiver.pipeline.response.gammu_inbox import NAME as INBOX
 from receiver.pipeline.response.gammu_inbox import GammuInbox
 from receiver.pipeline.response.ntfy_replies import NAME as REPLIES
 from receiver.pipeline.response.ntfy_replies import NtfyReplies
-from receiver.pipeline.response.pagerduty_events import PagerNews
+from receiver.pipeline.response.pagerduty_events import PagerDutyEvents
 from receiver.pipeline.response.phone_answers import PhoneAnswers
-from receiver.pipeline.response.silences import Silencing
+from receiver.pipeline.response.silences import Silences
 from receiver.pipeline.response.sms_answers import SmsAnswers
-from receiver.pipeline.response.split import Splitting
+from receiver.pipeline.response.split import IncidentSplit
 from receiver.pipeline.response.ticket_sync import NAME as TICKETS
-from receiver.pipeline.response.ticket_sync import Tickets
-from receiver.pipeline.review.error_budgets import Budgets
-from receiver.pipeline.review.incident_archive import GRACE, Archiving
+from receiver.pipeline.response.ticket_sync import TicketSync
+from receiver.pipeline.review.error_budgets import ErrorBudgets
+from receiver.pipeline.review.incident_archive import GRACE, IncidentArchive
 from receiver.pipeline.review.incident_archive import NAME as ARCHIVE
 from receiver.pipeline.review.reports import NAME as MONTHLY
 from receiver.pipeline.review.reports import Reports
 from receiver.pipeline.shared_documents import NOTHING, Documents
-from receiver.pipeline.slack.command_runner import SlackCommands
-from receiver.pipeline.slack.interactions import SlackClicks
-from receiver.pipeline.slack.requests import Desk
-from receiver.pipeline.status.public_view import Publicity
-from receiver.pipeline.store_outage.emergency_escalation import UnstoredSteps
+from receiver.pipeline.slack.command_runner import SlackCommandRunner
+from receiver.pipeline.slack.interactions import SlackInteractions
+from receiver.pipeline.slack.requests import SlackRequests
+from receiver.pipeline.status.public_view import PublicView
+from receiver.pipeline.store_outage.emergency_escalation import EmergencyEscalation
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPages
 from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
 from receiver.pipeline.store_outage.store_monitor import GOOD, StoreMonitor
-from receiver.pipeline.store_outage.unfinished_at_exit import OwedNotifications, end_process
+from receiver.pipeline.store_outage.unfinished_at_exit import UnfinishedAtExit, end_process
 from receiver.pipeline.supervision import Supervisor
 from receiver.pipeline.worker.auditor import Auditor
 from receiver.pipeline.worker.hang_detector import HangDetector
 from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
 from receiver.pipeline.worker.heartbeat import Heartbeat
-from receiver.pipeline.worker.work_loop import Work
-from receiver.sources.http_client import Asking
+from receiver.pipeline.worker.work_loop import WorkLoop
+from receiver.sources.http_client import SourceClient
 from receiver.store.answer_tokens import AnswerTokens
 from receiver.store.client.connection import Connection, StoreAway
 from receiver.store.client.connection_lanes import Lane
 from receiver.store.client.store_endpoint import Endpoint
 from receiver.store.client.store_errors import StoreUnsupported
-from receiver.store.due.due_set import Due
-from receiver.store.due.lane_owners import Served
+from receiver.store.due.due_set import DueSet
+from receiver.store.due.lane_owners import LaneOwners
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.store.embedded.folder_lock import EmbeddedStoreError
 from receiver.store.incidents.incident_archive import Archive
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.incidents.review_record_reader import Pasts
-from receiver.store.incidents.ticket_states import TicketsSeen
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.review_record_reader import ReviewRecordReader
+from receiver.store.incidents.ticket_states import TicketStates
 from receiver.store.notification_history import HistoryList
-from receiver.store.refused_notifications_file import OwedFile
+from receiver.store.refused_notifications_file import RefusedNotificationsFile
 from receiver.store.severity_unknowns import UnknownsList
-from receiver.store.shared_documents import Board
+from receiver.store.shared_documents import SharedDocuments
 
 WATCH = 0.5
 """Seconds between two looks at the embedded store's process."""
@@ -145,42 +145,42 @@ class Replica:
             url, config.redis.namespace, durability=config.redis.durability, replicas=config.redis.replicas
         )
         self.http = Http(total=config.redis.send_deadline.total_seconds())
-        self.guidance = Guidance(lambda: self.setting, self.clock, self.metrics)
-        self.setting: Setting = make_setting(config, make_channels(config, self.http), guides=self._guides)
-        self.mirror = IncidentCache(self.metrics)
-        self.incidents = Incidents(self.connection, history_s=_kept_s(config))
-        self.due = Due(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
+        self.runbook_cache = RunbookCache(lambda: self.setting, self.clock, self.metrics)
+        self.setting: ActiveConfig = build_active_config(config, make_channels(config, self.http), guides=self._guides)
+        self.incident_cache = IncidentCache(self.metrics)
+        self.incidents = IncidentStore(self.connection, history_s=_kept_s(config))
+        self.due = DueSet(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
         self.monitor = StoreMonitor(self.connection, self.clock, self.metrics)
         self.monitor.came_back.append(self._able_again)
         self.supervisor = Supervisor(self.clock, self.metrics)
-        self.work = Work(
-            lambda: self.setting, self.incidents, self.due, self.mirror, self.monitor, self.clock, self.metrics
+        self.work = WorkLoop(
+            lambda: self.setting, self.incidents, self.due, self.incident_cache, self.monitor, self.clock, self.metrics
         )
         self.intake = Intake(
             lambda: self.setting,
             self.connection,
             self.incidents,
             self.due,
-            self.mirror,
+            self.incident_cache,
             self.clock,
             self.metrics,
             self.work.committed,
         )
-        self.unknowns = Unknowns(UnknownsList(self.connection))
+        self.unknowns = SeverityUnknowns(UnknownsList(self.connection))
         self.intake.unsure = self.unknowns.note
-        self.history = History(lambda: self.setting, HistoryList(self.connection))
+        self.history = NotificationHistory(lambda: self.setting, HistoryList(self.connection))
         self.intake.kept = self.history.keep
-        self.respond = Respond(lambda: self.setting, self.incidents, self.intake, self.metrics)
-        self.splitting = Splitting(lambda: self.setting, self.incidents, self.intake, self.respond)
-        self.work.asking[LEAVE] = self.splitting.leave
-        self.calls = Calls(lambda: self.setting, self.due)
-        self.board = Board(self.connection)
-        self.pages = EmergencyPages(self.mirror, self.clock, self.metrics)
+        self.respond = CommandHandler(lambda: self.setting, self.incidents, self.intake, self.metrics)
+        self.incident_split = IncidentSplit(lambda: self.setting, self.incidents, self.intake, self.respond)
+        self.work.asking[LEAVE] = self.incident_split.leave
+        self.calls = AdhocPages(lambda: self.setting, self.due)
+        self.board = SharedDocuments(self.connection)
+        self.pages = EmergencyPages(self.incident_cache, self.clock, self.metrics)
         self.refused = RefusedNotifications(
             lambda: self.setting, self.intake, self.monitor, self.pages, self.clock, self.metrics
         )
-        owed = OwedFile(Path(config.redis.data_dir)) if embedded is not None else None
-        self.owed = OwedNotifications(self.refused, owed)
+        owed = RefusedNotificationsFile(Path(config.redis.data_dir)) if embedded is not None else None
+        self.owed = UnfinishedAtExit(self.refused, owed)
         self.hang_detector = HangDetector(
             self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
         )
@@ -196,40 +196,42 @@ class Replica:
         self.work.asking[HAND_OVER] = self.respond.hand_over
         superseded = SupersededIncidents(lambda: self.setting, self.incidents, self.intake)
         self.work.asking[SUPERSEDED] = superseded.look
-        storm = Storm(lambda: self.setting, self.incidents, self.due, self.intake)
+        storm = StormTimer(lambda: self.setting, self.incidents, self.due, self.intake)
         self.work.asking[STORM] = storm.look
         self.able_since = self.clock.now()
-        self.watchdog = Watchdog(
+        self.watchdog = WatchdogTimer(
             lambda: self.setting, self.incidents, self.due, self.intake, self.metrics, lambda: self.able_since
         )
         self.intake.beaten = self.watchdog.beaten
         self.work.clockwork[WATCHDOG] = self.watchdog.look
         self.auditor = Auditor(lambda: self.setting, self.work.follower, self.due, self.clock, self.metrics)
-        self.asking = Asking()
-        self.work.steps = UnstoredSteps(
+        self.asking = SourceClient()
+        self.work.steps = EmergencyEscalation(
             lambda: self.setting, self.work.snapshots, self.pages, self.intake, self.monitor, self.asking, self.clock
         )
         self.work.steps.spawn = self.work.spawn
-        self.verify = Verify(lambda: self.setting, self.incidents, self.intake, self.asking)
+        self.verify = FixVerification(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[VERIFY] = self.verify.look
-        self.measure = Measure(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
+        self.measure = SeverityMeasurement(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.asking[MEASURE] = self.measure.look
         self.intake.measured = self.measure.known
-        self.changes = RecentChanges(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
+        self.changes = RecentChangesReader(lambda: self.setting, self.incidents, self.intake, self.asking, self.metrics)
         self.work.asking[CHANGES] = self.changes.look
-        self.alert_rule = AlertRule(lambda: self.setting, self.incidents, self.intake, self.asking)
+        self.alert_rule = AlertRuleDelay(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[RULE] = self.alert_rule.look
-        self.budgets = Budgets(lambda: self.setting, self.incidents, self.intake, self.asking)
+        self.budgets = ErrorBudgets(lambda: self.setting, self.incidents, self.intake, self.asking)
         self.work.asking[BUDGET] = self.budgets.look
-        self.reconcile = Reconcile(
-            lambda: self.setting, self.mirror, self.incidents, self.intake, self.asking, self.metrics
+        self.reconcile = AlertmanagerReconciliation(
+            lambda: self.setting, self.incident_cache, self.incidents, self.intake, self.asking, self.metrics
         )
         self.work.clockwork[RECONCILE] = self.reconcile.look
-        self.silencing = Silencing(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
-        self.work.asking[UNSILENCE] = self.silencing.end
+        self.silences = Silences(lambda: self.setting, self.incidents, self.respond, self.intake, self.asking)
+        self.work.asking[UNSILENCE] = self.silences.end
         self.heartbeat = Heartbeat(lambda: self.setting, self.asking, self.auditor.look, self.work.deliver.resting)
         self.work.clockwork[HEARTBEAT] = self.heartbeat.beat
-        self.pager_news = PagerNews(lambda: self.setting, self.work.follower, self.incidents, self.respond, self.asking)
+        self.pagerduty_events = PagerDutyEvents(
+            lambda: self.setting, self.work.follower, self.incidents, self.respond, self.asking
+        )
         self.phone_answers = PhoneAnswers(
             lambda: self.setting, self.incidents, self.respond, AnswerTokens(self.connection)
         )
@@ -237,59 +239,61 @@ class Replica:
         sms = SmsAnswers(lambda: self.setting, self.work.follower, self.incidents, self.respond)
         self.inbox = GammuInbox(lambda: self.setting, sms, self.clock)
         self.replies = NtfyReplies(lambda: self.setting, self.phone_answers, self.clock)
-        seen = TicketsSeen(self.connection, history_s=round(config.incidents.history.total_seconds()))
-        self.tickets = Tickets(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
+        seen = TicketStates(self.connection, history_s=round(config.incidents.history.total_seconds()))
+        self.tickets = TicketSync(lambda: self.setting, self.incidents, seen, self.respond, self.metrics)
         self.work.clockwork[TICKETS] = self.tickets.look
-        pasts = Pasts(self.connection)
+        pasts = ReviewRecordReader(self.connection)
         self.reports = Reports(lambda: self.setting, pasts, self.due, self.clock, self.metrics, self.budgets)
         self.work.clockwork[MONTHLY] = self.reports.post
         self.intake.absorbed = self.reports.absorb
-        self.archiving = Archiving(lambda: self.setting, Archive(self.connection), self.incidents)
-        self.work.clockwork[ARCHIVE] = self.archiving.look
+        self.incident_archive = IncidentArchive(lambda: self.setting, Archive(self.connection), self.incidents)
+        self.work.clockwork[ARCHIVE] = self.incident_archive.look
         self.posted: Documents = NOTHING
         self.work.read_board = self.read_board
-        self.upkeep = Upkeep(
-            lambda: self.setting, self.board, self.read_board, self.mirror, self.incidents, self.intake
+        self.maintenance_windows = MaintenanceWindows(
+            lambda: self.setting, self.board, self.read_board, self.incident_cache, self.incidents, self.intake
         )
-        self.work.asking[SHELTER] = self.upkeep.look
-        self.schedules = Schedules(lambda: self.setting, lambda: self.posted)
-        self.duty = Duty(self.schedules, self.board, self.due, self.read_board)
-        self.work.clockwork[GROUPS] = Groups(lambda: self.setting, self.schedules, self.board).look
-        self._publicity: tuple[Config, Publicity] | None = None
+        self.work.asking[SHELTER] = self.maintenance_windows.look
+        self.schedules = OnCallOverview(lambda: self.setting, lambda: self.posted)
+        self.overrides = Overrides(self.schedules, self.board, self.due, self.read_board)
+        self.work.clockwork[GROUPS] = UserGroups(lambda: self.setting, self.schedules, self.board).look
+        self._publicity: tuple[Config, PublicView] | None = None
         self.work.deliver.public = self._public_news
-        unserved = Unserved(
-            lambda: self.setting, Served(self.connection), self.due, self.incidents, self.work.deliver,
+        unserved = OrphanedRows(
+            lambda: self.setting, LaneOwners(self.connection), self.due, self.incidents, self.work.deliver,
             lambda: self.config.off,
         )  # fmt: skip
         self.work.deliver.unserved, self.work.tend = unserved.one, unserved.look
-        self.trying = Trying(lambda: self.setting, self.work.deliver, lambda: self.config.off)
-        self.slack_desk = Desk(lambda: self.setting, self.mirror, self.incidents)
-        self.slack_commands = SlackCommands(self.slack_desk, self.respond, self.calls, self.duty, self.silencing)
-        self.slack_clicks = SlackClicks(self.slack_desk, self.slack_commands)
-        handover = HandOver(
-            lambda: self.setting, self.schedules, self.board, self.due, self.incidents, self.mirror, pasts
+        self.channel_test = ChannelTest(lambda: self.setting, self.work.deliver, lambda: self.config.off)
+        self.slack_requests = SlackRequests(lambda: self.setting, self.incident_cache, self.incidents)
+        self.slack_commands = SlackCommandRunner(
+            self.slack_requests, self.respond, self.calls, self.overrides, self.silences
+        )
+        self.slack_interactions = SlackInteractions(self.slack_requests, self.slack_commands)
+        handover = Handoffs(
+            lambda: self.setting, self.schedules, self.board, self.due, self.incidents, self.incident_cache, pasts
         )
         self.work.clockwork[HANDOFF] = handover.hand_off
-        self.work.timekeeper.stepped.append(self._clock_set)
+        self.work.clock_agreement.stepped.append(self._clock_set)
         self.work.recovery.hear_again = self.intake.hear_again
         self.work.recovery.check = self.reconcile.check
         self.work.recovery.board = lambda: (self.work.board, self.posted)
         self._lay_out()
 
     def _lay_out(self) -> None:
-        lay_out(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking, RUNBOOKS))
+        create_series(self.metrics, self.setting, (*self.work.clockwork, *self.work.asking, RUNBOOKS))
         service = self.config.service
         where = self.config.base_url or f"http://{self.config.server.listen}"
         self.metrics.short_tokens.set(len(short_names(self.config.auth, self.config.server)))
         self.metrics.serves(service.name, service.environment, where)
 
-    def _guides(self) -> tuple[Guide, ...]:
-        return self.guidance.known
+    def _guides(self) -> tuple[Runbook, ...]:
+        return self.runbook_cache.known
 
     def _public_news(self, incident: Incident) -> PublicNews:
         if self._publicity is None or self._publicity[0] is not self.config:
-            self._publicity = (self.config, Publicity(self.config))
-        return self._publicity[1].news(incident, self.mirror.public.open())
+            self._publicity = (self.config, PublicView(self.config))
+        return self._publicity[1].news(incident, self.incident_cache.public.open())
 
     def _clock_set(self, now: datetime) -> None:
         # What this replica has dated by the clock before would be believed for as long as that was wrong.
@@ -311,7 +315,7 @@ class Replica:
         made = make_channels(config, self.http)
         same = {name: before[name] for name, new in made.items() if name in before and alike(before[name], new)}
         self.config = config
-        self.setting = make_setting(config, {**made, **same}, self.posted, self._guides)
+        self.setting = build_active_config(config, {**made, **same}, self.posted, self._guides)
         self._lay_out()
         self.incidents.history_s = _kept_s(config)
         self.due.lanes = self.setting.lanes
@@ -320,7 +324,7 @@ class Replica:
     async def read_board(self) -> int:
         """Take over what people have put up at run time, and return the board's revision. Raises StoreAway."""
         revision, self.posted = await self.board.read()
-        self.setting = make_setting(self.config, self.setting.channels, self.posted, self._guides)
+        self.setting = build_active_config(self.config, self.setting.channels, self.posted, self._guides)
         return revision
 
     async def open_store(self) -> None:
@@ -330,7 +334,7 @@ class Replica:
         """
         try:
             await self.monitor.inspect()
-            await self.work.timekeeper.first()
+            await self.work.clock_agreement.first()
             if self.embedded is not None:
                 # Nobody else can reach it: whoever held these leases is gone.
                 await self.due.free(to_ms(self.clock.now()))
@@ -352,7 +356,7 @@ class Replica:
             "unknowns": (self.unknowns.run, Lane.WORKER),
             "history": (self.history.run, Lane.WORKER),
             "figures": (self.reports.run, Lane.WORKER),
-            RUNBOOKS: (self.guidance.run, Lane.WORKER),
+            RUNBOOKS: (self.runbook_cache.run, Lane.WORKER),
             REPLIES: (self.replies.run, Lane.WORKER),
             INBOX: (self.inbox.run, Lane.WORKER),
         }

@@ -43,7 +43,7 @@ REASONS = {
     Cleanup("channels/slack/channel_lookup.py", "SlackPlaces.post", "self._join"): OWN_REQUEST,
     Cleanup("channels/slack/incident_channel.py", "SlackRoom._make", "self._ours"): OWN_REQUEST,
     Cleanup(
-        "pipeline/delivery/channel_test.py", "Trying._send", "self._end"
+        "pipeline/delivery/channel_test.py", "ChannelTest._send", "self._end"
     ): "it catches DeliveryError and StoreAway and returns text",
     # The command line: one task, which ends with it.
     Cleanup(
@@ -51,28 +51,28 @@ REASONS = {
     ): "the process has no other task and ends next",
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.
-    Cleanup("pipeline/context/recent_changes.py", "RecentChanges.look", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/response/silences.py", "Silencing.end", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._read", "self.unreadable.to_page"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._send", "self._again"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._send", "self._detour"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "Deliver._send", "self.keys.refused"): OWN_COMMAND,
-    Cleanup("pipeline/response/command_handler.py", "Respond.act", "self.before"): OWN_COMMAND,
-    Cleanup("pipeline/response/command_handler.py", "Respond.declare", "self.before"): OWN_COMMAND,
-    Cleanup("pipeline/response/command_handler.py", "Respond.merge", "self.before"): OWN_COMMAND,
-    Cleanup("pipeline/response/split.py", "Splitting.split", "self.respond.before"): OWN_COMMAND,
+    Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.look", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/response/silences.py", "Silences.end", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._read", "self.unreadable.to_page"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self._again"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self._detour"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self.keys.refused"): OWN_COMMAND,
+    Cleanup("pipeline/response/command_handler.py", "CommandHandler.act", "self.before"): OWN_COMMAND,
+    Cleanup("pipeline/response/command_handler.py", "CommandHandler.declare", "self.before"): OWN_COMMAND,
+    Cleanup("pipeline/response/command_handler.py", "CommandHandler.merge", "self.before"): OWN_COMMAND,
+    Cleanup("pipeline/response/split.py", "IncidentSplit.split", "self.respond.before"): OWN_COMMAND,
     Cleanup(
-        "pipeline/store_outage/emergency_escalation.py", "UnstoredSteps._commit", "self.intake.incidents.incident"
+        "pipeline/store_outage/emergency_escalation.py", "EmergencyEscalation._commit", "self.intake.incidents.incident"
     ): OWN_COMMAND,
-    Cleanup("pipeline/supervision.py", "survived", "probe"): OWN_COMMAND,
+    Cleanup("pipeline/supervision.py", "run_step", "probe"): OWN_COMMAND,
     Cleanup(
-        "pipeline/worker/work_loop.py", "Work._fetch", "asyncio.sleep"
+        "pipeline/worker/work_loop.py", "WorkLoop._fetch", "asyncio.sleep"
     ): "a task of its own; a sleep shares nothing",
     # Deadlines.
     Cleanup("loop_time.py", "Deadline.__aexit__", "self._timeout.__aexit__"): (
         "asyncio.timeout's own exit, which does not wait: it turns its own cancellation into TimeoutError and no other"
     ),
-    Cleanup("pipeline/worker/work_loop.py", "Work._send", "self.deliver.spoiled"): (
+    Cleanup("pipeline/worker/work_loop.py", "WorkLoop._send", "self.deliver.spoiled"): (
         "it runs in a task of its own, whose guard counts what it raises; the row comes back with its lease"
     ),
     # Requests.

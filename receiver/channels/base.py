@@ -17,7 +17,7 @@ from receiver.channels.safe_text import HIDDEN, clean, cut, hide
 from receiver.model.base import Frozen
 from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.delivery.vendor_quota import Quota
-from receiver.model.incident.runbook import Guide
+from receiver.model.incident.runbook import Runbook
 from receiver.model.incident.ticket import Ticket
 
 __all__ = [
@@ -175,7 +175,7 @@ class Channel(ABC, Generic[S]):
         """Return `ticket` with what its receipts' `memory` tells; None when it is not the one made here. Pure."""
         return ticket
 
-    async def guides(self, label: str, now: datetime) -> Sequence[Guide]:
+    async def guides(self, label: str, now: datetime) -> Sequence[Runbook]:
         """Return the pages that are labelled `label`, with their other labels. Raises DeliveryError."""
         raise DeliveryError("refused", f"{self.name} keeps no pages", permanent=True)
 

@@ -14,7 +14,7 @@ from receiver.channels.http_client import Reply
 from receiver.channels.safe_text import HIDDEN, clean, cut
 from receiver.model.base import rfc3339
 from receiver.model.delivery.notice import Action, Notice, Receipt
-from receiver.model.delivery.public_incident import Impact, Progress, PublicNews, PublicUpdate
+from receiver.model.delivery.public_incident import Impact, PublicNews, PublicStatus, PublicUpdate
 from receiver.model.delivery.vendor_quota import Quota
 
 NAME_LIMIT = 255
@@ -128,7 +128,7 @@ class Statuspage(Channel[StatuspageSettings]):
         standing = await self._standing(notice, memory["id"])
         if standing is None:
             return self._detached(news, memory, "it is gone from the page")
-        if standing.get("status") == Progress.RESOLVED and not _says(standing, newest):
+        if standing.get("status") == PublicStatus.RESOLVED and not _says(standing, newest):
             return self._detached(news, memory, "it was ended on the page")
         if not _says(standing, newest):
             body = self._changed(news, memory)
@@ -147,14 +147,14 @@ class Statuspage(Channel[StatuspageSettings]):
     def _told(self, news: PublicNews, memory: dict[str, Any]) -> Receipt:
         newest = news.incident.updates[0]
         parts = sorted({*memory.get("parts", []), *news.incident.components})
-        over = newest.progress is Progress.RESOLVED
+        over = newest.progress is PublicStatus.RESOLVED
         kept = {**memory, "said": _word(newest), "parts": parts, "ended": over, "detached": False}
         return Receipt(ref=memory["id"], memory=kept)
 
     def _detached(self, news: PublicNews, memory: dict[str, Any], why: str) -> Receipt:
         # Resolved or deleted there by a person: a later word of ours must not open it again. Once it is over here too,
         # a reopening is news again.
-        over = news.incident.updates[0].progress is Progress.RESOLVED
+        over = news.incident.updates[0].progress is PublicStatus.RESOLVED
         return Receipt(ref=memory["id"], memory={**memory, "detached": not over, "ended": over}, warning=why)
 
     async def _standing(self, notice: Notice, number: str) -> dict[str, Any] | None:
@@ -169,7 +169,7 @@ class Statuspage(Channel[StatuspageSettings]):
 
     async def _made_before(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
         # What may have been told while no answer was seen; what is over is no longer among the unresolved.
-        if news.incident.updates[0].progress is not Progress.RESOLVED:
+        if news.incident.updates[0].progress is not PublicStatus.RESOLVED:
             return await self._unresolved(notice, news)
         found = await self._unresolved(notice, news)
         return found or await self._marked("incidents", {"q": _name(news)}, notice, news)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from string import Formatter
 
-from receiver.incident.log.command_errors import Impossible
+from receiver.incident.log.command_errors import ImpossibleCommand
 
 MOST = 20
 """Names that are listed where none is near."""
@@ -21,14 +21,14 @@ def number_pattern(form: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def known(text: str, names: Collection[str], what: str) -> str:
+def find_name(text: str, names: Collection[str], what: str) -> str:
     """Return the name among `names` that `text` is, with or without @. Raises Impossible with the nearest one."""
     name = text.strip().removeprefix("@")
     if name in names:
         return name
     near = get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]}?" if near else listed(names, what)
-    raise Impossible(f'no {what} is called "{name[:100]}" ({hint})')
+    raise ImpossibleCommand(f'no {what} is called "{name[:100]}" ({hint})')
 
 
 def listed(names: Collection[str], what: str) -> str:

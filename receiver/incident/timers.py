@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.alerts.joined_alerts import join_due, notify_joined
-from receiver.incident.alerts.maintenance_hold import shelter_due
+from receiver.incident.alerts.joined_alerts import joined_alerts_due, notify_of_joined_alerts
+from receiver.incident.alerts.maintenance_hold import maintenance_ends_at
 from receiver.incident.context.recent_changes import changes_due
-from receiver.incident.followup.action_item_reminders import call_in, promise_due
-from receiver.incident.followup.postmortem_commands import begin_review, review_due
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.escalation import answer_due, climb, lapse, lapse_due, miss, step_due
+from receiver.incident.followup.action_item_reminders import action_items_due, remind_owners
+from receiver.incident.followup.postmortem_commands import begin_postmortem, postmortem_due
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.acknowledgement_expiry import acknowledgement_expires_at, on_acknowledgement_expired
+from receiver.incident.paging.escalation import escalate, on_response_missed, response_due, step_due
 from receiver.incident.paging.personal_rules import page_further, personal_due
 from receiver.incident.paging.recipients import HOLD, Policy
-from receiver.incident.publication.customer_email_reminder import hand_letter, letter_due
-from receiver.incident.publication.status_updates import public_due, tell_public
+from receiver.incident.publication.customer_email_reminder import customer_email_due, remind_of_customer_email
+from receiver.incident.publication.status_updates import publish_status_update, status_update_due
 from receiver.incident.response.fix_verification import end_watch, verify_due, watch_ends
-from receiver.incident.response.responder_reminders import calm_due, propose_lower, remind, reminder_due
+from receiver.incident.response.responder_reminders import (
+    lower_severity_due,
+    propose_lower_severity,
+    remind,
+    reminder_due,
+)
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
@@ -36,7 +42,7 @@ BUDGET = "budget"
 SHELTER = "shelter"
 
 Due = Callable[[Incident, Policy], datetime | None]
-Act = Callable[[Draft, Policy], None]
+Act = Callable[[Transition, Policy], None]
 
 
 def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
@@ -96,20 +102,20 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     UNSILENCE: (_unsilence_due, None),
     MEASURE: (measure_due, None),
     CHANGES: (changes_due, None),
-    "escalate": (step_due, climb),
-    "answer": (lambda incident, policy: answer_due(incident), miss),
-    "lapse": (lambda incident, policy: lapse_due(incident), lapse),
+    "escalate": (step_due, escalate),
+    "answer": (lambda incident, policy: response_due(incident), on_response_missed),
+    "lapse": (lambda incident, policy: acknowledgement_expires_at(incident), on_acknowledgement_expired),
     "personal": (personal_due, page_further),
-    "join": (join_due, notify_joined),
+    "join": (joined_alerts_due, notify_of_joined_alerts),
     "remind": (reminder_due, remind),
-    "calm": (calm_due, propose_lower),
-    "public": (public_due, tell_public),
-    "review": (review_due, begin_review),
-    "promises": (promise_due, call_in),
-    "letter": (letter_due, hand_letter),
+    "calm": (lower_severity_due, propose_lower_severity),
+    "public": (status_update_due, publish_status_update),
+    "review": (postmortem_due, begin_postmortem),
+    "promises": (action_items_due, remind_owners),
+    "letter": (customer_email_due, remind_of_customer_email),
     RULE: (rule_due, None),
     BUDGET: (budget_due, None),
-    SHELTER: (lambda incident, policy: shelter_due(incident), None),
+    SHELTER: (lambda incident, policy: maintenance_ends_at(incident), None),
 }
 """Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.
 
@@ -121,13 +127,13 @@ def timers(incident: Incident, policy: Policy) -> dict[str, datetime | None]:
     return {name: due(incident, policy) for name, (due, _) in _TIMERS.items()}
 
 
-def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Draft | None:
+def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Transition | None:
     """Return the events of a timer that is due, or None when the state has moved on and it has nothing to say."""
     when, act = _TIMERS.get(name, (None, None))
     due = when(incident, policy) if when is not None else None
     if due is None or now < due or act is None:
         return None
-    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=name), now)
+    draft = Transition(incident, Actor(kind=ActorKind.TIMER, name=name), now)
     act(draft, policy)
     return draft if draft.events else None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from receiver.model.base import Frozen
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus, Role, UpdateStatus
 from receiver.model.severity import Severity
 
@@ -193,7 +193,7 @@ class CorrectEntry(Command):
 class SetClock(Command):
     """Say when something really was; None: as the log has it."""
 
-    clock: Clock
+    clock: CorrectedTime
     at: datetime | None
     text: Prose | None = None
 

@@ -17,7 +17,7 @@ from receiver.model.delivery.notice import Document, Link, Mention
 from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
-from receiver.review.review_targets import Terms
+from receiver.review.review_targets import ReviewTargets
 from receiver.sources.alertmanager import Address
 from receiver.triage.heartbeat_alerts import is_no_alarm
 from receiver.triage.matchers import Matcher
@@ -25,7 +25,7 @@ from receiver.triage.rules.rule_set import RuleSet
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class ReconcileTimes:
     """How Alertmanager is asked what is true there (`ingest.reconcile`)."""
 
     every: timedelta
@@ -46,7 +46,7 @@ class CheckAsked:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ActiveConfig:
     """Everything that a decision or a delivery reads of the configuration."""
 
     rules: RuleSet
@@ -81,7 +81,7 @@ class Setting:
         lambda incident, log, now, receipts: None
     )
     """(incident, its whole log, now, its receipts) -> the page that is kept of it; None: none is."""
-    terms: Terms = field(default_factory=Terms)
+    terms: ReviewTargets = field(default_factory=ReviewTargets)
     """What figures are held against."""
     monthly: tuple[str, bool] | None = None
     """The channel that the monthly review goes to, and whether it becomes a page too; None: it is not told."""
@@ -106,7 +106,7 @@ class Setting:
     """What must hold while an incident is watched."""
     prometheus: str | None = None
     """Where queries are asked; None: nowhere."""
-    reconcile: Rhythm | None = None
+    reconcile: ReconcileTimes | None = None
     """How they are asked; None: not at all."""
     history: tuple[timedelta, int] | None = None
     """How long and how much of what came in is kept, in bytes; None: nothing."""

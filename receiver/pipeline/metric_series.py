@@ -8,7 +8,7 @@ from receiver.channels.base import REASONS
 from receiver.metrics import Metrics
 from receiver.model.delivery.notice import Action
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.review.figures import HOUR, MINUTE
 from receiver.triage.rules.rule_set import OTHERWISE
 
@@ -34,7 +34,7 @@ STEPS = (
 """Steps of the work loop and loops beside it that every replica has; those of its clockwork have their own names."""
 
 
-def lay_out(metrics: Metrics, setting: Setting, steps: Iterable[str]) -> None:
+def create_series(metrics: Metrics, setting: ActiveConfig, steps: Iterable[str]) -> None:
     """Bring the series of `setting` to life and show what it aims at; `steps`: names of the loop's further steps."""
     for step in (*STEPS, *steps):
         metrics.loop_errors.labels(step)
@@ -45,7 +45,7 @@ def lay_out(metrics: Metrics, setting: Setting, steps: Iterable[str]) -> None:
     metrics.silent_after.set(watched.total_seconds() if watched else 0)
 
 
-def _channels(metrics: Metrics, setting: Setting) -> None:
+def _channels(metrics: Metrics, setting: ActiveConfig) -> None:
     for name, channel in setting.channels.items():
         for action in Action:
             if channel.able(action):
@@ -57,7 +57,7 @@ def _channels(metrics: Metrics, setting: Setting) -> None:
     metrics.rest_ends(set(setting.channels))
 
 
-def _rules(metrics: Metrics, setting: Setting) -> None:
+def _rules(metrics: Metrics, setting: ActiveConfig) -> None:
     for rule in setting.rules.settings.rules:
         for severity in Severity:
             # A cap may make what a rule decides milder.
@@ -67,7 +67,7 @@ def _rules(metrics: Metrics, setting: Setting) -> None:
         metrics.rule_hits.labels(OTHERWISE, severity)
 
 
-def _people(metrics: Metrics, setting: Setting) -> None:
+def _people(metrics: Metrics, setting: ActiveConfig) -> None:
     directory = setting.policy.directory
     for severity in Severity:
         for contact in directory.contacts:

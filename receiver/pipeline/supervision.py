@@ -127,7 +127,7 @@ class Supervisor:
         log.error("worker_restarted", task=one.name, reason=why, restarts=one.restarts)
 
 
-async def survived(
+async def run_step(
     step: str, act: Callable[[], Awaitable[None]], metrics: Metrics, probe: Callable[[], Awaitable[None]] | None = None
 ) -> bool:
     """Return whether a step of a loop was done; what it raises is logged and counted. Raises StoreAway.

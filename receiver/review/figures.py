@@ -12,8 +12,8 @@ from typing import Any
 
 from receiver.model.severity import Severity
 from receiver.review.postmortem import Budget
-from receiver.review.review_record import Past
-from receiver.review.review_targets import Terms
+from receiver.review.review_record import ReviewRecord
+from receiver.review.review_targets import ReviewTargets
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -62,7 +62,7 @@ class Figures:
     """Action items that were not dropped."""
     kept: int = 0
 
-    def see(self, one: Past, terms: Terms, now: datetime) -> None:
+    def see(self, one: ReviewRecord, terms: ReviewTargets, now: datetime) -> None:
         """Count one incident."""
         self.total += 1
         self.in_storms += one.in_storm
@@ -126,7 +126,7 @@ class Spent:
         self.begins = until - budget.window
         self._parts: list[tuple[datetime, datetime]] = []
 
-    def see(self, one: Past) -> None:
+    def see(self, one: ReviewRecord) -> None:
         """Count the time of one incident, as far as it lies in the window."""
         if self.budget.severities and one.severity not in self.budget.severities:
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.postmortem import Clock
+from receiver.model.incident.postmortem import CorrectedTime
 
 ORDER = (
     "impact_began", "alert_fired", "notified", "opened", "paged", "delivered", "acknowledged", "identified",
@@ -51,7 +51,7 @@ def clocks(
     was reopened was acknowledged when somebody first did, and is resolved when it last was.
     """
     said = None if incident.estimated else incident.started_at
-    fired = incident.clocks.get(Clock.ALERT_FIRED, said)
+    fired = incident.clocks.get(CorrectedTime.ALERT_FIRED, said)
     rung = [e.at for e in events if e.kind in (Kind.PAGE, Kind.EMERGENCY_PAGED)]
     read: dict[str, datetime | None] = {
         "impact_began": fired - timedelta(seconds=incident.fires_after or 0) if fired else None,

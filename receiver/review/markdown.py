@@ -19,7 +19,7 @@ _ALIVE = re.compile(r"([\\`*_\[\]<>|~&])")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
 
-def inert(text: str, limit: int = 1000) -> str:
+def escaped(text: str, limit: int = 1000) -> str:
     """Return foreign text on one line, cut, in which Markdown finds nothing to do."""
     line = _HIDDEN.sub(" ", text[: limit * 4]).strip()
     line = line if len(line) <= limit else line[: limit - 1] + "…"

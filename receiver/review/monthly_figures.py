@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo
 
 from receiver.model.base import from_ms, to_ms
 from receiver.review.figures import Figures, Spent, targets
-from receiver.review.review_record import Past
-from receiver.review.review_targets import NIGHT, Month, Terms, before, quarter_of
+from receiver.review.review_record import ReviewRecord
+from receiver.review.review_targets import NIGHT, Month, ReviewTargets, before, quarter_of
 
 TOP = 10
 
 
-class Review:
+class MonthlyReview:
     """What is gathered for one month; give it every incident since `since`, in any order, each once."""
 
-    def __init__(self, month: Month, terms: Terms, now: datetime) -> None:
+    def __init__(self, month: Month, terms: ReviewTargets, now: datetime) -> None:
         """`now`: a month that is not over is looked at until then."""
         self.month = month
         self.terms = terms
@@ -44,7 +44,7 @@ class Review:
         """From when on incidents are to be given; those that were promised something may be older."""
         return min(self.last.begins, self.quarter, *(one.begins for one in self.spent), self.month.begins)
 
-    def see(self, one: Past) -> None:
+    def see(self, one: ReviewRecord) -> None:
         """Take one incident."""
         if one.drill:
             return
@@ -52,7 +52,7 @@ class Review:
         if not one.merged:
             self._count(one)
 
-    def _count(self, one: Past) -> None:
+    def _count(self, one: ReviewRecord) -> None:
         for spent in self.spent:
             spent.see(one)
         if one.actions:
@@ -95,13 +95,13 @@ class Review:
             "until": self.until.isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
 
-    def _calls(self, one: Past) -> None:
+    def _calls(self, one: ReviewRecord) -> None:
         for person, _, at in one.pages:
             if self.begins <= at < self.ends:
                 self.pages[person] += 1
                 self.nights[person] += self._night(person, at)
 
-    def _promises(self, one: Past) -> None:
+    def _promises(self, one: ReviewRecord) -> None:
         day = self.until.astimezone(ZoneInfo(self.terms.zone)).date().isoformat()
         for item in one.actions:
             done = datetime.fromisoformat(item["done_at"]) if item.get("done_at") else None

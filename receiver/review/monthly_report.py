@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from receiver.review.markdown import inert, span, table
+from receiver.review.markdown import escaped, span, table
 
 SHOWN = 50
 """Action items of a list; the API has all of them."""
@@ -39,14 +39,14 @@ def review_text(said: Mapping[str, Any], title: str) -> str:
         f"- The month before: {then['total']} incidents, MTTR {_long(then['mttr']['mean'])}, MTTD "
         f"{_long(then['mttd']['mean'])}", "",
         "### Top Incident Categories", "",
-        *_numbered(f"{inert(one['name'], 100)} - {one['count']}" for one in said["categories"]), "",
+        *_numbered(f"{escaped(one['name'], 100)} - {one['count']}" for one in said["categories"]), "",
         "### Outstanding Action Items", "", *_listed([_item(one) for one in said["outstanding_actions"]]), "",
         "### Process Improvements", "",
         *_listed([f"{_promise(one)}, done {one['done_at'][:10]}" for one in said["improvements"]]), "",
         "### Figures Against Targets", "", *_targets(said["targets"]), "",
         "### Noise", "",
         *_numbered(
-            f"{inert(one['alertname'], 100)} - {one['count']}{_again(one['flaps'])}"
+            f"{escaped(one['alertname'], 100)} - {one['count']}{_again(one['flaps'])}"
             for one in said["noisiest"]
         ),
         "", f"Notifications that said nothing new, and woke nobody: {said['duplicates_absorbed']}", "",
@@ -122,7 +122,7 @@ def _budget(one: Mapping[str, Any]) -> str:
     left = one["remaining"]
     allowed, spent = one["allowed"], one["spent"]
     over = f", overspent: {spent / allowed:.1f} times what is allowed" if 0 < allowed < spent else ""
-    return f"{left:.0%}{over} ({inert(one['name'], 100)}, {one['target'] * 100:.6g} % over {days:g} d)"
+    return f"{left:.0%}{over} ({escaped(one['name'], 100)}, {one['target'] * 100:.6g} % over {days:g} d)"
 
 
 def _numbered(texts: Any) -> list[str]:
@@ -139,7 +139,7 @@ def _listed(texts: Sequence[str]) -> list[str]:
 
 
 def _promise(one: Mapping[str, Any]) -> str:
-    return f"{inert(one['incident'])} action {one['n']}: {inert(one['title'], 300)} ({inert(one['owner'], 100)})"
+    return f"{escaped(one['incident'])} action {one['n']}: {escaped(one['title'], 300)} ({escaped(one['owner'], 100)})"
 
 
 def _item(one: Mapping[str, Any]) -> str:
@@ -152,5 +152,5 @@ def _people(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return ["Nobody was paged."]
     return table(
         ("Person", "Pages", "At night"),
-        [(inert(r["person"], 100), str(r["count"]), str(r["at_night"])) for r in rows],
+        [(escaped(r["person"], 100), str(r["count"]), str(r["at_night"])) for r in rows],
     )

@@ -13,9 +13,9 @@ from datetime import timedelta
 from receiver.model.delivery.notice import Link
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.review.incident_times import clocks, spans
-from receiver.review.markdown import inert, span, table
+from receiver.review.markdown import escaped, span, table
 from receiver.review.timeline import Receipts, cause_of, choices_of, duration, rows
 
 _NOBODY: Mapping[str, str] = {}
@@ -78,19 +78,19 @@ def postmortem(
     author = incident.roles.scribe or incident.roles.incident_commander
     actions = [
         (
-            inert(one.title, 300),
-            inert(people.get(one.owner, one.owner), 100),
+            escaped(one.title, 300),
+            escaped(people.get(one.owner, one.owner), 100),
             one.due.isoformat() if one.due else "-",
             one.status.capitalize(),
         )
         for one in incident.actions
     ]
     lines = [
-        f"## {incident.badge}Post-Incident Review: {inert(incident.title, 300)}", "",
+        f"## {incident.badge}Post-Incident Review: {escaped(incident.title, 300)}", "",
         f"**Date**: {incident.opened_at:%Y-%m-%d}  ",
-        f"**Author**: {inert(people.get(author, author), 100) if author else '-'}  ",
+        f"**Author**: {escaped(people.get(author, author), 100) if author else '-'}  ",
         "**Status**: Draft", "",
-        "### Summary", "", inert(incident.summary, 5000) if incident.summary else _summary(incident, events), "",
+        "### Summary", "", escaped(incident.summary, 5000) if incident.summary else _summary(incident, events), "",
         "### Impact", "",
         f"- **Duration**: {duration(incident)}",
         f"- **Users affected**: {_reach(incident)}",
@@ -125,13 +125,13 @@ _PARTS = {
 
 
 def _summary(incident: Incident, events: Sequence[Event]) -> str:
-    what = inert(incident.title, 300)
-    service = f" of {inert(incident.service, 100)}" if incident.service else ""
+    what = escaped(incident.title, 300)
+    service = f" of {escaped(incident.service, 100)}" if incident.service else ""
     lasted = f"lasted {duration(incident)}" if incident.state.over else "is going on"
     cause, choices = _cause(incident, events), choices_of(events)
     sentences = [f"A {incident.severity} incident{service} ({what}) {lasted}."]
     sentences += [f"Root cause: {_sentence(cause)}"] if cause != OPEN else []
-    ended = inert(incident.resolution, 2000) if incident.resolution else "; ".join(choices)
+    ended = escaped(incident.resolution, 2000) if incident.resolution else "; ".join(choices)
     return " ".join([*sentences, *([f"Resolution: {_sentence(ended)}"] if ended else [])])
 
 
@@ -141,29 +141,29 @@ def _sentence(text: str) -> str:
 
 def _cause(incident: Incident, events: Sequence[Event]) -> str:
     if incident.cause:
-        return inert(incident.cause, 5000)
-    return inert(cause_of(events), 5000) or OPEN
+        return escaped(incident.cause, 5000)
+    return escaped(cause_of(events), 5000) or OPEN
 
 
 def _reach(incident: Incident) -> str:
     if incident.impact:
-        return inert(incident.impact, 2000)
-    scope = inert(incident.decision.scope.replace("_", " "), 100) if incident.decision.scope else ""
-    named = [f"{name} {inert(incident.labels[name], 100)}" for name in _TENANTS if incident.labels.get(name)]
+        return escaped(incident.impact, 2000)
+    scope = escaped(incident.decision.scope.replace("_", " "), 100) if incident.decision.scope else ""
+    named = [f"{name} {escaped(incident.labels[name], 100)}" for name in _TENANTS if incident.labels.get(name)]
     return ", ".join([*([scope] if scope else []), *named]) or OPEN
 
 
 def _link(link: Link) -> str:
     # Between < and > an address may hold anything but these and a line's end.
     target = re.sub(r"[<>\\\s]", lambda found: f"%{ord(found[0]):02X}", link.href)
-    return f"- [{inert(link.text, 100)}](<{target}>)"
+    return f"- [{escaped(link.text, 100)}](<{target}>)"
 
 
 def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
-    ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at
+    ended = incident.clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at or incident.closed_at
     if ended is None or not budgets:
         return OPEN
-    lasted = (ended - (incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at)).total_seconds()
+    lasted = (ended - (incident.clocks.get(CorrectedTime.IMPACT_BEGAN) or incident.started_at)).total_seconds()
     found = []
     for one in budgets:
         window = one.window.total_seconds()
@@ -173,13 +173,13 @@ def _spent(incident: Incident, budgets: Sequence[Budget]) -> str:
         share = f"{min(spent, 1.0):.0%}" + (f" (and {spent:.1f} times what is allowed)" if spent > 1 else "")
         share = share if allowed > 0 else "all"
         promised = f"{one.target * 100:.6g}"
-        found.append(f"{share} of the error budget of {inert(one.name, 100)} ({promised}% over {one.window.days} d)")
+        found.append(f"{share} of the error budget of {escaped(one.name, 100)} ({promised}% over {one.window.days} d)")
     return "; ".join(found)
 
 
 def _detection(incident: Incident, events: Sequence[Event], receipts: Receipts) -> list[str]:
     opened = events[0].data.get("alerts") if events else None
-    names = inert(", ".join((opened or incident.names or (incident.title,))[:3]), 200)
+    names = escaped(", ".join((opened or incident.names or (incident.title,))[:3]), 200)
     by = "a person who declared it" if incident.declared else f"an alert ({names})"
     took = spans(clocks(incident, events, receipts))
     parts = [
@@ -208,8 +208,8 @@ def _response(incident: Incident, events: Sequence[Event]) -> list[str]:
 def _factors(incident: Incident) -> list[str]:
     found = []
     if incident.changes is not None and incident.changes.likely is not None:
-        found.append(f"{inert(incident.changes.repository, 200)}: {inert(incident.changes.why, 500)}")
-    found += [f"It has happened before, although this was done: {inert(done, 500)}" for done in incident.recurs]
+        found.append(f"{escaped(incident.changes.repository, 200)}: {escaped(incident.changes.why, 500)}")
+    found += [f"It has happened before, although this was done: {escaped(done, 500)}" for done in incident.recurs]
     if incident.flaps:
         found.append(f"It fired again {incident.flaps} times after it had seemed over.")
     return [f"{number}. {text}" for number, text in enumerate([*found, OPEN], 1)]

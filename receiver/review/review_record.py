@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from receiver.model.base import from_ms
-from receiver.model.incident.business_hours import later
-from receiver.model.incident.policy_snapshot import Hours
-from receiver.review.review_targets import Terms
+from receiver.model.incident.business_hours import add_business_time
+from receiver.model.incident.policy_snapshot import ResponseHours
+from receiver.review.review_targets import ReviewTargets
 
 NONE = "none"
 """The category of what has none of the configured ones."""
 
 
 @dataclass(slots=True)
-class Past:
+class ReviewRecord:
     """One incident, looked back at."""
 
     id: str
@@ -50,19 +50,19 @@ class Past:
         return self.began or self.opened
 
 
-def past_of(kept: Mapping[str, Any], number: str, terms: Terms) -> Past:
+def read_review_record(kept: Mapping[str, Any], number: str, terms: ReviewTargets) -> ReviewRecord:
     """Return the incident `number` from what is kept of it (model/incident/review_record.py)."""
     opened = from_ms(kept["opened"])
-    hours = Hours.model_validate(kept["hours"]) if kept["hours"] else None
+    hours = ResponseHours.model_validate(kept["hours"]) if kept["hours"] else None
     began, answered, ended = kept["began"], kept["answered"], kept["ended"]
-    return Past(
+    return ReviewRecord(
         id=number,
         severity=kept["severity"],
         opened=opened,
         began=from_ms(began) if began is not None else None,
         answered=from_ms(answered) if answered is not None else None,
         ended=from_ms(ended) if ended is not None else None,
-        answer_by=later(opened, kept["respond"] or 0, hours, kept["zone"]),
+        answer_by=add_business_time(opened, kept["respond"] or 0, hours, kept["zone"]),
         category=_category(kept, terms.categories),
         alertname=kept["alertname"],
         flaps=kept["flaps"],

@@ -14,7 +14,7 @@ NIGHT = (22, 6)
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReviewTargets:
     """The configuration as the review needs it."""
 
     zone: str = "UTC"

@@ -8,9 +8,9 @@ from typing import Any
 
 from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.postmortem import Clock
+from receiver.model.incident.postmortem import CorrectedTime
 from receiver.model.incident.response_records import OPTIONS
-from receiver.review.markdown import clock, inert, span, table
+from receiver.review.markdown import clock, escaped, span, table
 
 NOISE = frozenset(
     {
@@ -42,11 +42,11 @@ def timeline(
         [
             f"## {incident.badge}Incident Timeline",
             "",
-            f"**Incident ID**: {inert(incident.label)}  ",
+            f"**Incident ID**: {escaped(incident.label)}  ",
             f"**Date**: {opened:%Y-%m-%d}  ",
             f"**Duration**: {duration(incident)}  ",
             f"**Severity**: {incident.severity}  ",
-            f"**IC**: {inert(people.get(commander, commander), 100) if commander else '-'}",
+            f"**IC**: {escaped(people.get(commander, commander), 100) if commander else '-'}",
             "",
             "### Timeline (All times UTC)",
             "",
@@ -58,8 +58,8 @@ def timeline(
 
 def duration(incident: Incident) -> str:
     """Return how long it lasted, from its beginning to its end, as people have set them; `ongoing` while it does."""
-    ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at
-    began = incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at
+    ended = incident.clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at or incident.closed_at
+    began = incident.clocks.get(CorrectedTime.IMPACT_BEGAN) or incident.started_at
     return span(max(ended - began, timedelta())) if ended is not None and incident.state.over else "ongoing"
 
 
@@ -71,13 +71,13 @@ def rows(incident: Incident, events: Sequence[Event], receipts: Receipts = ()) -
     for place, event in enumerate(events):
         said = set_right.get(event.seq, {})
         after = events[place + 1] if place + 1 < len(events) else None
-        line = inert(said["text"], 300) if "text" in said else _line(event, incident, events[:place], after)
+        line = escaped(said["text"], 300) if "text" in said else _line(event, incident, events[:place], after)
         if line and not said.get("hidden"):
             at = datetime.fromisoformat(said["at"]) if "at" in said else _at(event)
             told.append((at, event.seq, line))
     for receipt in receipts:
         if receipt.get("room"):
-            line = f"Incident channel created: {inert(str(receipt['room']), 100)}"
+            line = f"Incident channel created: {escaped(str(receipt['room']), 100)}"
             told.append((datetime.fromisoformat(receipt["at"]), receipt.get("seq", 0), line))
     return table(("Time", "Event"), [(clock(at, day), line) for at, _, line in sorted(told)])
 
@@ -111,7 +111,7 @@ def choices_of(events: Sequence[Event]) -> list[str]:
         said = set_right.get(event.seq, {})
         if event.kind is Kind.MITIGATION and not said.get("hidden"):
             found.append(
-                inert(said["text"], 500) if "text" in said else _mitigation(event).removeprefix("Mitigation: ")
+                escaped(said["text"], 500) if "text" in said else _mitigation(event).removeprefix("Mitigation: ")
             )
     return found
 
@@ -134,15 +134,15 @@ def _at(event: Event) -> datetime:
 def _line(event: Event, incident: Incident, before: Sequence[Event], after: Event | None) -> str:
     if event.kind in NOISE or _folded(event, after) or _had(event, before):
         return ""
-    who, words = inert(event.actor.name, 100), inert(event.text, 300)
+    who, words = escaped(event.actor.name, 100), escaped(event.text, 300)
     if event.kind is Kind.OPENED:
         names = ", ".join(event.data.get("alerts") or incident.names[:3])
-        return f"Alert: {inert(names, 200)} triggered" if names else f"Declared: {inert(incident.title, 200)}"
+        return f"Alert: {escaped(names, 200)} triggered" if names else f"Declared: {escaped(incident.title, 200)}"
     if event.kind is Kind.ACKNOWLEDGED:
         return _taken(event, incident)
     if event.kind is Kind.IDENTIFIED:
         cause = _cause(event, before)
-        return f"Root cause identified: {inert(cause, 300)}" if cause else f"Root cause identified by {who}"
+        return f"Root cause identified: {escaped(cause, 300)}" if cause else f"Root cause identified by {who}"
     if event.kind is Kind.MITIGATION:
         return _mitigation(event)
     if event.kind is Kind.MONITORING:
@@ -184,10 +184,10 @@ def _taken(event: Event, incident: Incident) -> str:
     name = _taker(event)
     rung = event.data.get("origin")
     role = next((page.contact for page in incident.pages if page.person == name or page.key == rung), None)
-    who = inert(name, 100)
+    who = escaped(name, 100)
     if role is None:
         return f"Acknowledged by {who}"
-    return f"{inert(role[:1].upper() + role[1:], 100)} acknowledged ({who})"
+    return f"{escaped(role[:1].upper() + role[1:], 100)} acknowledged ({who})"
 
 
 def _said(before: Sequence[Event]) -> str:
@@ -203,4 +203,4 @@ def _mitigation(event: Event) -> str:
     title = _OPTIONS.get(option, option)
     # "Rollback initiated" names the option itself; "to v41" does not.
     plain = title if text in (title, "") else text if option.lower() in text.lower() else f"{title}: {text}"
-    return f"{inert(plain, 300)}" if plain != title else f"Mitigation: {inert(title, 300)}"
+    return f"{escaped(plain, 300)}" if plain != title else f"Mitigation: {escaped(title, 300)}"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from receiver.model.base import rfc3339
 from receiver.model.host_name import host_of
-from receiver.sources.http_client import Asking, Said, SourceError
+from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 LIMIT = 5.0
 """Seconds: ten thousand alerts take their time."""
@@ -27,7 +27,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Upstream:
+class UpstreamState:
     """One alert as Alertmanager has it."""
 
     fingerprint: str
@@ -53,16 +53,16 @@ class Group:
 
     receiver: str
     labels: Mapping[str, str]
-    alerts: tuple[Upstream, ...]
+    alerts: tuple[UpstreamState, ...]
     url: str = ""
     """Which Alertmanager has it."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class UpstreamAlert:
     """What all that were asked know."""
 
-    alerts: Mapping[str, Upstream]
+    alerts: Mapping[str, UpstreamState]
     """Silenced and inhibited ones too, by fingerprint."""
     started: datetime
     """When the one that started last did: what it has forgotten since, it may hear of again."""
@@ -75,18 +75,18 @@ class Standing:
 class Alertmanager:
     """The Alertmanagers that are asked: what one does not answer, another may."""
 
-    def __init__(self, asking: Asking, addresses: Sequence[Address]) -> None:
+    def __init__(self, asking: SourceClient, addresses: Sequence[Address]) -> None:
         """`addresses`: members of one cluster, or several."""
         self.asking = asking
         self.addresses = tuple(Address(one.url.rstrip("/"), one.headers) for one in addresses)
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> UpstreamAlert:
         """Return every alert that any of them knows, and which of them could not be asked.
 
         Alerts are not shared between the members of a cluster: each hears of them from Prometheus.
         Raises SourceError unless at least one answers.
         """
-        found: dict[str, Upstream] = {}
+        found: dict[str, UpstreamState] = {}
         silent: list[SourceError] = []
         path = "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true"
         for _, said in await self._all(path, silent=silent):
@@ -99,7 +99,7 @@ class Alertmanager:
         statuses = await self._all("/api/v2/status", silent=silent)
         started = max([_uptime(said) for _, said in statuses])
         files = {url: file for url, said in statuses if (file := _file(said)) is not None}
-        return Standing(found, started, tuple(dict.fromkeys(str(error) for error in silent)), files)
+        return UpstreamAlert(found, started, tuple(dict.fromkeys(str(error) for error in silent)), files)
 
     async def groups(self) -> list[Group]:
         """Return the groups of each that answers: members of a cluster know different alerts. Raises SourceError."""
@@ -173,14 +173,14 @@ class Alertmanager:
         if error is not None:
             raise error
 
-    async def _send(self, method: str, to: Address, path: str, body: Any) -> Said:
+    async def _send(self, method: str, to: Address, path: str, body: Any) -> SourceAnswer:
         return await self.asking.send(method, f"{to.url}{path}", body, LIMIT, to.headers)
 
     async def _all(
         self, path: str, *, first: bool = False, silent: list[SourceError] | None = None
-    ) -> list[tuple[str, Said]]:
+    ) -> list[tuple[str, SourceAnswer]]:
         # The answers, each with the url of who gave it.
-        found: list[tuple[str, Said]] = []
+        found: list[tuple[str, SourceAnswer]] = []
         error = SourceError("connection", "no Alertmanager is configured")
         silent = [] if silent is None else silent
         for one in self.addresses:
@@ -200,17 +200,17 @@ class Alertmanager:
         return found
 
 
-def _listed(said: Said) -> Iterable[dict[str, Any]]:
+def _listed(said: SourceAnswer) -> Iterable[dict[str, Any]]:
     body = said.json()
     if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
         raise SourceError("bad_answer", "Alertmanager answered in a form that is not known")
     return body
 
 
-def _alert(item: Mapping[str, Any]) -> Upstream:
+def _alert(item: Mapping[str, Any]) -> UpstreamState:
     status = item.get("status") if isinstance(item.get("status"), dict) else {}
     try:
-        return Upstream(
+        return UpstreamState(
             fingerprint=str(item["fingerprint"]),
             labels=_texts(item["labels"]),
             annotations=_texts(item.get("annotations")),
@@ -226,14 +226,14 @@ def _alert(item: Mapping[str, Any]) -> Upstream:
         raise SourceError("bad_answer", "Alertmanager answered in a form that is not known") from None
 
 
-def _uptime(said: Said) -> datetime:
+def _uptime(said: SourceAnswer) -> datetime:
     try:
         return _moment(said.json()["uptime"])
     except (KeyError, TypeError):
         raise SourceError("bad_answer", "Alertmanager does not say since when it runs") from None
 
 
-def _file(said: Said) -> str | None:
+def _file(said: SourceAnswer) -> str | None:
     body = said.json()
     config = body.get("config") if isinstance(body, dict) else None
     text = config.get("original") if isinstance(config, dict) else None

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from receiver.model.incident.recent_changes import Change
-from receiver.sources.http_client import Asking, Said, SourceError
+from receiver.model.incident.recent_changes import RecentChange
+from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 LIMIT = 3.0
 """Seconds for one answer: nobody waits for it who pages."""
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u20
 class GitHub:
     """One API, with or without a token."""
 
-    def __init__(self, asking: Asking, url: str, token: str = "") -> None:
+    def __init__(self, asking: SourceClient, url: str, token: str = "") -> None:
         """`url`: `https://api.github.com`, or `https://HOST/api/v3`."""
         self.asking = asking
         self.url = url.rstrip("/")
@@ -33,7 +33,7 @@ class GitHub:
         if token.strip():
             self._headers["Authorization"] = f"Bearer {token.strip()}"
 
-    async def changes(self, repository: str) -> list[Change]:
+    async def changes(self, repository: str) -> list[RecentChange]:
         """Return the newest deployments and releases of `repository` (owner/name), in no order.
 
         Raises SourceError, whose text says what to do where something can be done.
@@ -72,7 +72,7 @@ class GitHub:
         return [one for one in body if isinstance(one, dict)]
 
 
-def _check(said: Said, repository: str) -> None:
+def _check(said: SourceAnswer, repository: str) -> None:
     if said.status == 200:
         return
     if said.status == 404:
@@ -85,13 +85,13 @@ def _check(said: Said, repository: str) -> None:
     raise SourceError("status", f"GitHub answered {said.status}")
 
 
-def _deployment(one: Mapping[str, Any], state: str) -> Change | None:
+def _deployment(one: Mapping[str, Any], state: str) -> RecentChange | None:
     at = _moment(one.get("created_at"))
     creator = one.get("creator")
     name = _text(one.get("description"), 80) or _text(one.get("ref"), 80) or _text(one.get("sha"), 12)
     if at is None or not name:
         return None
-    return Change(
+    return RecentChange(
         kind="deployment",
         name=name,
         at=at,
@@ -109,13 +109,13 @@ def _production(one: Mapping[str, Any]) -> bool:
     return one.get("production_environment") is True or one.get("environment") == "production"
 
 
-def _release(one: Mapping[str, Any]) -> Change | None:
+def _release(one: Mapping[str, Any]) -> RecentChange | None:
     at, name = _moment(one.get("published_at")), _text(one.get("tag_name"), 80)
     if at is None or not name or one.get("draft"):
         return None
     author = one.get("author")
     by = _text(author.get("login"), 60) if isinstance(author, dict) else ""
-    return Change(kind="release", name=name, at=at, by=by, url=_web(one.get("html_url")))
+    return RecentChange(kind="release", name=name, at=at, by=by, url=_web(one.get("html_url")))
 
 
 def _moment(value: object) -> datetime | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from receiver.sources.http_client import Asking
+from receiver.sources.http_client import SourceClient
 
 LIMIT = 5.0
 """Seconds: a health address may look at much before it answers."""
 
 
-async def status_of(asking: Asking, url: str) -> int:
+async def status_of(asking: SourceClient, url: str) -> int:
     """Return the status of a GET of `url`; a redirect counts as itself. Raises SourceError."""
     return (await asking.get(url, limit=LIMIT)).status

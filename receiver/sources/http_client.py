@@ -32,7 +32,7 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
-class Said:
+class SourceAnswer:
     """An answer."""
 
     status: int
@@ -46,7 +46,7 @@ class Said:
             raise SourceError("bad_answer", f"answered {self.status} with something that is not JSON") from None
 
 
-class Asking:
+class SourceClient:
     """The connections to everything that is asked; opened by the first question."""
 
     def __init__(self, limit: float = LIMIT) -> None:
@@ -60,7 +60,7 @@ class Asking:
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
+    ) -> SourceAnswer:
         """Return the answer to a GET, whatever its status. Raises SourceError."""
         return await self._ask("GET", url, limit or self.limit, params=params, headers=headers)
 
@@ -71,7 +71,7 @@ class Asking:
         body: Any = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
+    ) -> SourceAnswer:
         """Return the answer to a request with a JSON body. Raises SourceError."""
         return await self._ask(method, url, limit or self.limit, json=body, headers=headers)
 
@@ -91,7 +91,7 @@ class Asking:
             )
         return self._session
 
-    async def _ask(self, method: str, url: str, limit: float, **more: Any) -> Said:
+    async def _ask(self, method: str, url: str, limit: float, **more: Any) -> SourceAnswer:
         host = host_of(url)
         try:
             async with (
@@ -103,7 +103,7 @@ class Asking:
                     body += await response.content.read(LARGEST + 1 - len(body))
                 if len(body) > LARGEST:
                     raise SourceError("bad_answer", f"{host} answered with more than {LARGEST} bytes")
-                return Said(response.status, body)
+                return SourceAnswer(response.status, body)
         except TimeoutError:
             raise SourceError("timeout", f"no answer from {host} within {limit:g} s") from None
         except aiohttp.ClientConnectorError:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
-from receiver.sources.http_client import Asking, Said, SourceError
+from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 TEXT_LIMIT = 4000
 NAME_LIMIT = 100
@@ -22,7 +22,7 @@ MACHINES = ("integration", "service", "rule", "automation")
 
 
 @dataclass(frozen=True)
-class Told:
+class PagerDutyWebhookEvent:
     """One webhook."""
 
     id: str
@@ -44,7 +44,7 @@ class Told:
     """It is resolved there because somebody made it part of another incident of PagerDuty's: nothing is over."""
 
 
-def read(body: bytes) -> Told:
+def read(body: bytes) -> PagerDutyWebhookEvent:
     """Return what a webhook says. Raises ValueError when it is not one."""
     try:
         value = orjson.loads(body)
@@ -56,7 +56,7 @@ def read(body: bytes) -> Told:
     data = _object(event.get("data"))
     incident = data if data.get("type") in (None, "incident") else _object(data.get("incident"))
     assignees = data.get("assignees")
-    return Told(
+    return PagerDutyWebhookEvent(
         id=_text(event.get("id"), 200) or hashlib.sha256(body).hexdigest(),
         kind=event["event_type"][:NAME_LIMIT],
         at=_moment(event.get("occurred_at")),
@@ -75,7 +75,7 @@ def read(body: bytes) -> Told:
 class Rest:
     """The REST API of one account."""
 
-    def __init__(self, asking: Asking, url: str, token: str) -> None:
+    def __init__(self, asking: SourceClient, url: str, token: str) -> None:
         """`url` without path; `token` is the account's."""
         self.asking = asking
         self.url = url
@@ -107,7 +107,7 @@ class Rest:
         found = (_object(one).get("alert_key") for one in (alerts if isinstance(alerts, list) else ()))
         return tuple(key for key in found if isinstance(key, str) and key)
 
-    async def _get(self, path: str, params: Mapping[str, str]) -> Said:
+    async def _get(self, path: str, params: Mapping[str, str]) -> SourceAnswer:
         headers = {
             "Authorization": f"Token token={self._token}",
             "Accept": "application/vnd.pagerduty+json;version=2",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Sample:
 class Prometheus:
     """One Prometheus."""
 
-    def __init__(self, asking: Asking, url: str) -> None:
+    def __init__(self, asking: SourceClient, url: str) -> None:
         """`url` is where it answers, without `/api`."""
         self.asking = asking
         self.url = url.rstrip("/")

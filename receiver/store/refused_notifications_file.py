@@ -10,7 +10,7 @@ from pathlib import Path
 NAME = "owed-notifications.txt"
 
 
-class OwedFile:
+class RefusedNotificationsFile:
     """One file: for each notification body a line of the time, in Unix seconds, and base64.
 
     Blocking, and safe to use from any thread.

@@ -20,11 +20,11 @@ MOST = 10_000
 log = structlog.get_logger("receiver.board")
 
 
-class BoardFull(Exception):
+class SharedDocumentsFull(Exception):
     """There is no room for another document."""
 
 
-class Board:
+class SharedDocuments:
     """The board of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
@@ -50,11 +50,11 @@ class Board:
     async def put(self, kind: str, key: str, document: dict[str, Any], *, only_new: bool = False) -> bool:
         """Put a document up, durably; with `only_new` only where there is none. Returns whether it was written.
 
-        Raises BoardFull.
+        Raises SharedDocumentsFull.
         """
         reply = await self._post(kind, key, orjson.dumps(document).decode(), only_new=only_new)
         if reply == "full":
-            raise BoardFull(f"the board holds {MOST} documents")
+            raise SharedDocumentsFull(f"the board holds {MOST} documents")
         return reply == "ok"
 
     async def take(self, kind: str, key: str) -> bool:

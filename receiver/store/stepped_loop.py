@@ -14,7 +14,7 @@ COMPARED = 2000
 """Summaries that are looked at in one step: about 2 ms."""
 
 
-async def stepped(items: Iterable[Item], size: int) -> AsyncIterator[Item]:
+async def in_steps(items: Iterable[Item], size: int) -> AsyncIterator[Item]:
     """Yield `items`; after each `size` of them other tasks run first."""
     for count, item in enumerate(items, 1):
         yield item

@@ -15,7 +15,7 @@ MOST = 100
 log = structlog.get_logger("receiver.watchdog")
 
 
-class Watchdogs:
+class WatchdogTimes:
     """The Watchdogs of one namespace."""
 
     def __init__(self, connection: Connection) -> None:

@@ -26,7 +26,7 @@ def correlation_key(notification: Notification, alert: Alert, by: Sequence[str])
     return _hashed(_group(notification) if GROUP in names else None, _labels(alert, names))
 
 
-def split(
+def split_by_key(
     notification: Notification, by: Sequence[str], alerts: Sequence[Alert] | None = None
 ) -> dict[str, list[Alert]]:
     """Return the alerts of a notification, resolved ones too, under their correlation keys; both in its order.

@@ -11,32 +11,32 @@ from receiver.clock import Clock
 from receiver.config import Config
 from receiver.config.reload_result import Reloaded
 from receiver.metrics import Metrics
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.alerts.maintenance_windows import Upkeep
-from receiver.pipeline.delivery.channel_test import Trying
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.alerts.maintenance_windows import MaintenanceWindows
+from receiver.pipeline.delivery.channel_test import ChannelTest
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.intake.notification_history import History
-from receiver.pipeline.intake.severity_unknowns import Unknowns
-from receiver.pipeline.oncall.overrides import Duty
+from receiver.pipeline.intake.notification_history import NotificationHistory
+from receiver.pipeline.intake.severity_unknowns import SeverityUnknowns
+from receiver.pipeline.oncall.overrides import Overrides
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.response.adhoc_pages import Calls
-from receiver.pipeline.response.command_handler import Respond
-from receiver.pipeline.response.pagerduty_events import PagerNews
+from receiver.pipeline.response.adhoc_pages import AdhocPages
+from receiver.pipeline.response.command_handler import CommandHandler
+from receiver.pipeline.response.pagerduty_events import PagerDutyEvents
 from receiver.pipeline.response.phone_answers import PhoneAnswers
-from receiver.pipeline.response.silences import Silencing
-from receiver.pipeline.response.split import Splitting
-from receiver.pipeline.review.incident_archive import Archiving
+from receiver.pipeline.response.silences import Silences
+from receiver.pipeline.response.split import IncidentSplit
+from receiver.pipeline.review.incident_archive import IncidentArchive
 from receiver.pipeline.review.reports import Reports
-from receiver.pipeline.slack.command_runner import SlackCommands
-from receiver.pipeline.slack.interactions import SlackClicks
-from receiver.pipeline.slack.requests import Desk
+from receiver.pipeline.slack.command_runner import SlackCommandRunner
+from receiver.pipeline.slack.interactions import SlackInteractions
+from receiver.pipeline.slack.requests import SlackRequests
 from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.pipeline.supervision import Supervisor
-from receiver.pipeline.worker.work_loop import Work
+from receiver.pipeline.worker.work_loop import WorkLoop
 from receiver.store.client.connection import Connection
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.incident_store import IncidentStore
 
 
 @dataclass
@@ -50,7 +50,7 @@ class ServiceState:
 
 
 @dataclass(frozen=True)
-class Doors:
+class AppParts:
     """Everything behind the doors of one replica."""
 
     configured: Callable[[], Config]
@@ -58,32 +58,32 @@ class Doors:
     monitor: StoreMonitor
     refused: RefusedNotifications
     supervisor: Supervisor
-    incidents: Incidents
-    due: Due
-    mirror: IncidentCache
+    incidents: IncidentStore
+    due: DueSet
+    incident_cache: IncidentCache
     metrics: Metrics
     clock: Clock
     connection: Connection
     state: ServiceState
-    setting: Callable[[], Setting]
+    setting: Callable[[], ActiveConfig]
     """The configuration in force, as the conductors have it."""
-    respond: Respond
-    calls: Calls
-    pager_news: PagerNews
+    respond: CommandHandler
+    calls: AdhocPages
+    pagerduty_events: PagerDutyEvents
     phone_answers: PhoneAnswers
-    slack_desk: Desk
-    slack_commands: SlackCommands
-    slack_clicks: SlackClicks
-    silencing: Silencing
-    splitting: Splitting
-    upkeep: Upkeep
-    duty: Duty
-    unknowns: Unknowns
-    history: History
-    trying: Trying
+    slack_requests: SlackRequests
+    slack_commands: SlackCommandRunner
+    slack_interactions: SlackInteractions
+    silences: Silences
+    incident_split: IncidentSplit
+    maintenance_windows: MaintenanceWindows
+    overrides: Overrides
+    unknowns: SeverityUnknowns
+    history: NotificationHistory
+    channel_test: ChannelTest
     reports: Reports
-    archiving: Archiving
-    work: Work
+    incident_archive: IncidentArchive
+    work: WorkLoop
     """The loop, for its last beat."""
     reload: Callable[[], Awaitable[Reloaded]]
     """Reads the configuration anew."""
@@ -96,4 +96,4 @@ class Doors:
         return self.configured()
 
 
-DOORS = web.AppKey("doors", Doors)
+DOORS = web.AppKey("doors", AppParts)

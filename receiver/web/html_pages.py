@@ -42,7 +42,7 @@ def at(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "–"  # noqa: RUF001
 
 
-class Pages:
+class HtmlPages:
     """The templates, read once: serving opens no file."""
 
     def __init__(self, root: Callable[[], str] = lambda: "") -> None:

@@ -6,8 +6,8 @@ from receiver.model.base import to_ms
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.stepped_loop import COMPARED, stepped
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.stepped_loop import COMPARED, in_steps
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import Filters, Place
 
@@ -17,7 +17,7 @@ LOOKED_AT = 10_000
 LONGEST_ID = 100
 
 
-async def page_of(incidents: Incidents, filters: Filters) -> tuple[list[Incident], Place | None]:
+async def page_of(incidents: IncidentStore, filters: Filters) -> tuple[list[Incident], Place | None]:
     """Return one page, newest first, and where the next begins; None when there is no more. Raises StoreAway."""
     found: list[Incident] = []
     place, looked, batch = filters.after, 0, min(BATCH, filters.limit + 1)
@@ -40,7 +40,7 @@ async def page_of(incidents: Incidents, filters: Filters) -> tuple[list[Incident
     return found, place
 
 
-async def by_id(incidents: Incidents, number: str) -> Incident:
+async def by_id(incidents: IncidentStore, number: str) -> Incident:
     """Return the incident `INC-...`. Raises Refusal (404) when there is none, and StoreAway."""
     # A path may decode to what no id is and what the store's client cannot encode.
     if len(number) <= LONGEST_ID and number.isprintable():
@@ -52,12 +52,12 @@ async def by_id(incidents: Incidents, number: str) -> Incident:
 
 
 async def open_page_of(
-    cache: IncidentCache, incidents: Incidents, filters: Filters
+    cache: IncidentCache, incidents: IncidentStore, filters: Filters
 ) -> tuple[list[Incident], Place | None]:
     """Return one page of what is open, as `page_of` does; only the incidents of the page are read. Raises StoreAway."""
     after = filters.after
     wanted: list[IncidentSummary] = []
-    async for one in stepped(cache.newest_first((after.opened_ms, after.uid) if after else None), COMPARED):
+    async for one in in_steps(cache.newest_first((after.opened_ms, after.uid) if after else None), COMPARED):
         if filters.keep(one):
             wanted.append(one)
             if len(wanted) > filters.limit:
@@ -68,7 +68,7 @@ async def open_page_of(
     return found, following
 
 
-async def queue_of(cache: IncidentCache, incidents: Incidents, filters: Filters) -> list[Incident]:
+async def queue_of(cache: IncidentCache, incidents: IncidentStore, filters: Filters) -> list[Incident]:
     """Return the incident queue: open ones of a severity that is tracked there. Raises StoreAway.
 
     Those that nobody owns come first, then the oldest first. Which they are is known from their summaries; only those
@@ -76,7 +76,7 @@ async def queue_of(cache: IncidentCache, incidents: Incidents, filters: Filters)
     """
     free: list[str] = []
     owned: list[str] = []
-    async for one in stepped(cache.oldest_first(), COMPARED):
+    async for one in in_steps(cache.oldest_first(), COMPARED):
         if one.queued and filters.keep(one):
             (owned if one.owned else free).append(one.uid)
             if len(free) == filters.limit:

@@ -12,8 +12,8 @@ from prometheus_client.exposition import choose_encoder
 
 from receiver.config.loader.token_strength import short_names
 from receiver.config.settings.service_settings import Scope
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.compression import takes_gzip
 from receiver.web.http.error_responses import answer
 
@@ -30,7 +30,7 @@ ENCODINGS = 16
 class Probes:
     """`/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what there is to be told about."""
         self.doors = doors
         self.gate = gate
@@ -94,8 +94,8 @@ class Probes:
             "tokens": {"short": len(short_names(doors.config.auth, doors.config.server))},
             "channels": dict(sorted(channels.items())),
             "mirror": {
-                "open_incidents": len(doors.mirror),
-                "commits_seen": doors.mirror.after,
-                "complete": doors.mirror.complete,
+                "open_incidents": len(doors.incident_cache),
+                "commits_seen": doors.incident_cache.after,
+                "complete": doors.incident_cache.complete,
             },
         }

@@ -6,16 +6,16 @@ from aiohttp import web
 
 from receiver.config import Problem
 from receiver.config.settings.service_settings import Scope
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query
 
 
-class Reloading:
+class ReloadEndpoint:
     """The door of a reload."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what reloads."""
         self.doors = doors
         self.gate = gate

@@ -14,9 +14,9 @@ from multidict import CIMultiDict
 
 from receiver.config import Config
 from receiver.model.delivery.public_incident import PublicIncident, PublicPage
-from receiver.pipeline.status.public_view import Publicity
-from receiver.web.app_keys import Doors
-from receiver.web.html_pages import Pages
+from receiver.pipeline.status.public_view import PublicView
+from receiver.web.app_keys import AppParts
+from receiver.web.html_pages import HtmlPages
 from receiver.web.http.compression import SAME
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.json.statuspage_json import page_shape
@@ -77,12 +77,12 @@ class Moment:
 class StatusPage:
     """`/status` and its JSON. What it shows is a PublicPage and nothing else."""
 
-    def __init__(self, doors: Doors, pages: Pages) -> None:
+    def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
         """The components are read once for each configuration."""
         self.doors = doors
         self.pages = pages
         self._read: Config | None = None
-        self._publicity: Publicity | None = None
+        self._publicity: PublicView | None = None
         self._moment: Moment | None = None
 
     async def page(self, request: web.Request) -> web.Response:
@@ -141,11 +141,11 @@ class StatusPage:
     def _now(self) -> Moment:
         doors, now = self.doors, self.doors.clock.now()
         config, setting = doors.config, doors.setting()
-        public = doors.mirror.public
+        public = doors.incident_cache.public
         made_of = (config, setting, public.turns, int(now.timestamp()))
         if self._moment is None or not _same(self._moment.made_of, made_of):
             if self._publicity is None or self._read is not config:
-                self._read, self._publicity = config, Publicity(config)
+                self._read, self._publicity = config, PublicView(config)
             page = self._publicity.page(public.open(), now, setting.maintenance)
             self._moment = Moment(made_of, page, self._publicity.past(public.over(), LAST))
         return self._moment

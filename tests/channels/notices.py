@@ -9,9 +9,9 @@ from receiver.model.delivery.notice import Action, AlertLine, Document, Link, Me
 from receiver.model.delivery.public_incident import (
     Condition,
     Impact,
-    Progress,
     PublicIncident,
     PublicNews,
+    PublicStatus,
     PublicUpdate,
 )
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
@@ -111,7 +111,7 @@ def notice(action: Action = Action.INFORM, **changes: Any) -> Notice:
 
 def public_news(**changes: Any) -> PublicNews:
     """Return what a page elsewhere may show of an incident: an update that was let out."""
-    update = PublicUpdate(n=1, progress=Progress.INVESTIGATING, text="We look into problems with API.", at=NOW)
+    update = PublicUpdate(n=1, progress=PublicStatus.INVESTIGATING, text="We look into problems with API.", at=NOW)
     values: dict[str, Any] = {
         "id": "3f2a90c1d004", "title": "API: partial outage", "progress": update.progress,
         "impact": Impact.MAJOR, "components": ("api",), "opened_at": NOW, "updated_at": NOW, "updates": (update,),

@@ -15,7 +15,7 @@ from receiver.model.delivery.notice import Notice, Receipt
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import ActionItem, ActionStatus
-from receiver.model.incident.ticket import Progress
+from receiver.model.incident.ticket import TicketStatus
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
 from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, event, hostile, incident, notice
@@ -127,7 +127,7 @@ async def test_what_is_new_is_one_comment_and_a_worse_severity_is_in_the_summary
     assert "severity raised from SEV-4 to SEV-2" in words(comment)
     assert issue["progress"] == "indeterminate"
     assert receipt.memory["said"] == 6
-    assert receipt.memory["moved"] == Progress.BEGUN
+    assert receipt.memory["moved"] == TicketStatus.BEGUN
 
 
 async def test_a_resolution_is_done_and_a_reopening_takes_it_back(jira: Wired) -> None:
@@ -291,8 +291,8 @@ async def test_what_changed_in_jira_is_told_with_whose_it_is(jira: Wired) -> Non
     fake(jira).touch("OPS-2", "done", "acc-alice")
     found = await jira.channel.changed(timedelta(seconds=90), NOW)
     assert [(one.key, one.uid, one.action, one.progress, one.account) for one in found] == [
-        ("OPS-1", "a" * 24, None, Progress.NEW, None),
-        ("OPS-2", "a" * 24, 1, Progress.DONE, "acc-alice"),
+        ("OPS-1", "a" * 24, None, TicketStatus.NEW, None),
+        ("OPS-2", "a" * 24, 1, TicketStatus.DONE, "acc-alice"),
     ]
     assert fake(jira).minutes == 2
 

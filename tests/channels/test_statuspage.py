@@ -10,7 +10,7 @@ import pytest
 from receiver.channels.http_client import Http
 from receiver.channels.statuspage import Statuspage, StatuspageSettings
 from receiver.model.delivery.notice import Notice
-from receiver.model.delivery.public_incident import Progress, PublicUpdate
+from receiver.model.delivery.public_incident import PublicStatus, PublicUpdate
 from tests.channels.conftest import Wired, wire
 from tests.channels.notices import NOW, ROUTING_KEY, notice, public_news
 from tests.fakes import FakeStatuspage, Site, Vendor
@@ -33,7 +33,9 @@ def page(site: Site, http: Http) -> Wired:
     return wire("statuspage", site, http)
 
 
-def later(memory: dict[str, Any], text: str = "We know why.", progress: Progress = Progress.IDENTIFIED) -> Notice:
+def later(
+    memory: dict[str, Any], text: str = "We know why.", progress: PublicStatus = PublicStatus.IDENTIFIED
+) -> Notice:
     """Return what is told next."""
     first = public_news().incident.updates[0]
     update = PublicUpdate(n=2, progress=progress, text=text, at=NOW + timedelta(minutes=5))

@@ -26,7 +26,7 @@ from receiver.model.incident.response_records import UpdateStatus
 from receiver.pipeline.alerts import maintenance_windows
 from receiver.pipeline.delivery import dead_letters
 from receiver.pipeline.oncall import overrides
-from receiver.sources.http_client import Asking, Said
+from receiver.sources.http_client import SourceAnswer, SourceClient
 from tests.stories.world import ROOT, alert, notification
 from tests.web.api.test_every_operation import Upstream
 from tests.web.conftest import House, Opened
@@ -109,28 +109,28 @@ class Shell:
 @pytest.fixture
 async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     house = await opened(ALERTMANAGER_URL="http://alertmanager:9093")
-    house.replica.silencing.asking = Upstream()
+    house.replica.silences.asking = Upstream()
     monkeypatch.chdir(tmp_path)
     # Those who type live when the story plays, and ids are those of the examples.
     now = Clock.now
     monkeypatch.setattr(Clock, "now", lambda self: now(house.world.clock))
-    drawn, called = dead_letters.letter_id, list[str]()
+    drawn, called = dead_letters.dead_letter_id, list[str]()
 
     def letter_id(member: str) -> str:
         called.extend([member] if not called else [])
         return LETTER if member == called[0] else drawn(member)
 
-    monkeypatch.setattr(dead_letters, "letter_id", letter_id)
+    monkeypatch.setattr(dead_letters, "dead_letter_id", letter_id)
     for room, first in ((overrides, OVERRIDE), (maintenance_windows, WINDOW)):
         ids = itertools.chain([first], (f"{number:016x}" for number in itertools.count(1)))
         monkeypatch.setattr(room, "new_uid", partial(next, ids))
     monkeypatch.setattr(receiver.app, "serve", lambda *args, **more: 0)
 
-    async def get(self: Asking, url: str, *more: Any, **further: Any) -> Said:
+    async def get(self: SourceClient, url: str, *more: Any, **further: Any) -> SourceAnswer:
         assert url.startswith("http://alertmanager:9093/")
-        return Said(200, b"[]")
+        return SourceAnswer(200, b"[]")
 
-    monkeypatch.setattr(Asking, "get", get)
+    monkeypatch.setattr(SourceClient, "get", get)
     made = Shell(house, tmp_path)
     await made.prepare()
     return made

@@ -17,8 +17,8 @@ from receiver.channels.base import Channel
 from receiver.channels.http_client import Http
 from receiver.model.incident.event import ActorKind
 from receiver.pipeline.intake.intake import Intake
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.incident_store import IncidentStore
 
 HANDED_OVER = 1.0
 """Seconds that a request has to leave for a vendor that is told never to answer it."""
@@ -112,17 +112,17 @@ class Bomb:
 
 
 POINTS: dict[str, Callable[[Bomb], None]] = {
-    "before_commit": lambda bomb: bomb.before(Incidents, "commit"),
-    "after_commit": lambda bomb: bomb.after(Incidents, "commit"),
+    "before_commit": lambda bomb: bomb.before(IncidentStore, "commit"),
+    "after_commit": lambda bomb: bomb.after(IncidentStore, "commit"),
     "before_answer": lambda bomb: bomb.after(Intake, "accept"),
     "during_send": lambda bomb: bomb.during_send(),
     "after_vendor_answer": lambda bomb: bomb.after(Channel, "send", counts=_by_pager),
-    "before_recorded": lambda bomb: bomb.before(Due, "complete", counts=_of_a_page),
-    "after_recorded": lambda bomb: bomb.after(Due, "complete", counts=_of_a_page),
-    "timer_claimed": lambda bomb: bomb.after(Due, "claim_timers", result_counts=_of_an_incident),
+    "before_recorded": lambda bomb: bomb.before(DueSet, "complete", counts=_of_a_page),
+    "after_recorded": lambda bomb: bomb.after(DueSet, "complete", counts=_of_a_page),
+    "timer_claimed": lambda bomb: bomb.after(DueSet, "claim_timers", result_counts=_of_an_incident),
     "before_step": lambda bomb: bomb.before(Intake, "commit", counts=_by_a_timer),
     "after_step": lambda bomb: bomb.after(Intake, "commit", counts=_by_a_timer),
-    "at_claim": lambda bomb: bomb.after(Due, "claim", result_counts=_rows_of_pages),
+    "at_claim": lambda bomb: bomb.after(DueSet, "claim", result_counts=_rows_of_pages),
 }
 """Every named moment, in the order of a page's life."""
 

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from receiver.incident.alerts.lifecycle import on_notification
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Part, Verdict, View
-from receiver.incident.oncall.contact_directory import Directory
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart
+from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.incident.paging.recipients import HOLD, Policy
 from receiver.incident.timers import MONITOR, on_timer, timers
 from receiver.model.alert.alert import Alert, AlertStatus, fingerprint
@@ -30,7 +30,7 @@ def severity(*, page: Iterable[str] = (), notify: Iterable[str] = ()) -> Severit
     return SeveritySettings(title="Bad", respond_within=timedelta(minutes=5), page=tuple(page), notify=tuple(notify))
 
 
-DIRECTORY = Directory(
+DIRECTORY = ContactDirectory(
     people={
         **{name: Person.model_validate({"name": name.title(), "pager": key}) for name, key in KEYS.items()},
         "boss": Person(name="Boss"),
@@ -87,8 +87,10 @@ def alert(
     )
 
 
-def part(*alerts: Alert, key: str = "key", group: str = "group", truncated: int = 0, released: bool = False) -> Part:
-    return Part(
+def part(
+    *alerts: Alert, key: str = "key", group: str = "group", truncated: int = 0, released: bool = False
+) -> NotificationPart:
+    return NotificationPart(
         key=key,
         group=group,
         receiver="incidents",
@@ -124,9 +126,9 @@ class Store:
         self.pointers: dict[str, str] = {}
         self.owners: dict[str, str] = {}
         self.tombs: dict[str, int] = {}
-        self.held: dict[str, tuple[Part, datetime]] = {}
+        self.held: dict[str, tuple[NotificationPart, datetime]] = {}
 
-    def view(self, told: Part) -> View:
+    def view(self, told: NotificationPart) -> KeyState:
         """Return what `load` would."""
         firing = [one.fingerprint for one in told.alerts if one.firing]
         owners = {name: self.owners.get(name, "") for name in firing}
@@ -136,12 +138,12 @@ class Store:
         if len(holders) == 1 and (holder := holders.pop()) and self._open(holder) and not self._open(own):
             uid = holder
         waiting = self.held.get(told.group)
-        return View(
+        return KeyState(
             own, self.incidents.get(uid), dict(self.records.get(uid, {})), owners,
             {name: self.tombs[name] for name in firing if name in self.tombs}, waiting[0].alerts if waiting else (),
         )  # fmt: skip
 
-    def tell(self, told: Part, now: datetime, adopted: Iterable[Page] = ()) -> Verdict:
+    def tell(self, told: NotificationPart, now: datetime, adopted: Iterable[Page] = ()) -> IntakeDecision:
         """Decide about a notification and write what was decided."""
         verdict = on_notification(told, self.view(told), self.policy, f"uid{len(self.incidents)}", now, list(adopted))
         self.write(verdict)
@@ -153,13 +155,13 @@ class Store:
             self.held.pop(told.group, None)
         return verdict
 
-    def write(self, verdict: Verdict | Draft) -> None:
+    def write(self, verdict: IntakeDecision | Transition) -> None:
         """Write events, state and what goes with them, as `commit` does."""
         incident = verdict.incident
         if incident is not None:
             self.incidents[incident.uid] = incident
             self.logs.setdefault(incident.uid, []).extend(verdict.events)
-        if isinstance(verdict, Draft):
+        if isinstance(verdict, Transition):
             return
         self.tombs.update(verdict.tombs)
         for name in verdict.untomb:
@@ -195,7 +197,7 @@ class Store:
         return [incident for incident in self.incidents.values() if not incident.state.over]
 
 
-def records(verdict: Verdict) -> Mapping[str, bool]:
+def records(verdict: IntakeDecision) -> Mapping[str, bool]:
     """Return whether each alert that is to be written fires, by its name."""
     return {record.name: record.firing for record in verdict.records.values()}
 

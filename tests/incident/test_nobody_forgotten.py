@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.incident.alerts.maintenance_hold import look_again
-from receiver.incident.log.command_errors import Illegal
-from receiver.incident.log.event_log import Draft, replay
+from receiver.incident.alerts.maintenance_hold import recheck_after_maintenance
+from receiver.incident.log.command_errors import IllegalCommand
+from receiver.incident.log.event_log import Transition, replay_events
 from receiver.incident.response.state_commands import on_command
 from receiver.incident.timers import on_timer, timers
 from receiver.model.command import Acknowledge, Command, Mitigate
@@ -107,7 +107,7 @@ class Life:
         for incident in self.store.open():
             try:
                 self.store.write(on_command(command, incident, self.store.policy, ALICE, at(self.now)))
-            except Illegal:
+            except IllegalCommand:
                 continue
 
     def toggle(self) -> None:
@@ -116,8 +116,8 @@ class Life:
             return
         for incident in self.store.open():
             if incident.held_until is not None:
-                draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="shelter"), at(self.now))
-                look_again(draft, self.store.policy, [alert("A").labels] if incident.firing else [])
+                draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="shelter"), at(self.now))
+                recheck_after_maintenance(draft, self.store.policy, [alert("A").labels] if incident.firing else [])
                 self.store.write(draft)
 
     def _clock(self) -> int:
@@ -221,4 +221,4 @@ def test_however_much_time_passes_between_them(events: list[tuple[str, int]]) ->
         history = (*history, f"{gap} s, {event}")
         life.live(event, gap, history)
     for uid, incident in life.store.incidents.items():
-        assert replay(life.store.logs[uid], incident.plan) == incident
+        assert replay_events(life.store.logs[uid], incident.plan) == incident

@@ -67,7 +67,7 @@ async def test_an_incident_that_cannot_be_read_keeps_nobody_else_from_being_call
     # A replica that starts now reads everything that is open.
     other = await world.replica()
     await other.work.guarded_beat()
-    assert [one.id for one in other.mirror.open()] == [second.id]
+    assert [one.id for one in other.incident_cache.open()] == [second.id]
     world.clock.forward(timedelta(minutes=16))
     for _ in range(3):
         await other.work.guarded_beat()

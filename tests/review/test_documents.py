@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from receiver.model.delivery.notice import Link
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident.response_records import ActionItem, Mitigation, StatusUpdate, UpdateStatus
-from receiver.review.customer_email_text import customer_letter
-from receiver.review.markdown import clock, html, inert, span
+from receiver.review.customer_email_text import customer_email
+from receiver.review.markdown import clock, escaped, html, span
 from receiver.review.postmortem import Budget, postmortem
 from receiver.review.timeline import timeline
 from tests.channels.notices import HOSTILE, NOW, event, incident
@@ -79,7 +79,7 @@ def test_the_letter_says_what_was_let_out_and_nothing_else() -> None:
         n=1, status=UpdateStatus.RESOLVED, text="API errors are over.", by="ada", at=NOW, published_at=NOW
     )
     draft = said.model_copy(update={"n": 2, "text": "internal words", "published_at": None})
-    subject, text = customer_letter(incident(updates=(said, draft)), ["API"], "Stratum AI", "support@stratum.ai")
+    subject, text = customer_email(incident(updates=(said, draft)), ["API"], "Stratum AI", "support@stratum.ai")
     assert subject == "Service Incident - API"
     for words in (
         "API errors are over.",
@@ -104,9 +104,9 @@ def test_what_a_label_says_is_text(make: Callable[..., str]) -> None:
 
 @given(st.text(max_size=200))
 def test_no_text_is_a_mark(text: str) -> None:
-    made = MarkdownIt("commonmark", {"html": False}).enable("table").render(f"{inert(text)}\n")
+    made = MarkdownIt("commonmark", {"html": False}).enable("table").render(f"{escaped(text)}\n")
     assert "<" not in made.removeprefix("<p>").removesuffix("</p>\n")
-    row = MarkdownIt("commonmark").enable("table").render(f"| a |\n|---|\n| {inert(text)} |\n")
+    row = MarkdownIt("commonmark").enable("table").render(f"| a |\n|---|\n| {escaped(text)} |\n")
     assert row.count("<td>") == 1
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 import pytest
 
-from receiver.active_config_builder import make_channels, make_setting
+from receiver.active_config_builder import build_active_config, make_channels
 from receiver.channels.base import Http
-from receiver.incident.log.event_log import replay
+from receiver.incident.log.event_log import replay_events
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident, State
-from receiver.model.incident.review_record import past_fields
-from receiver.review.monthly_figures import Review
-from receiver.review.review_record import past_of
+from receiver.model.incident.review_record import review_record_fields
+from receiver.review.monthly_figures import MonthlyReview
+from receiver.review.review_record import read_review_record
 from receiver.review.review_targets import month_at
 from receiver.review.timeline import timeline
 from receiver.store.incidents.stored_records import event_of
@@ -40,7 +40,7 @@ def log_of(life: dict[str, Any]) -> list[Event]:
 
 def folded(life: dict[str, Any]) -> Incident:
     """Return what the log says, by this code."""
-    incident = replay(log_of(life))
+    incident = replay_events(log_of(life))
     assert incident is not None
     return incident.model_copy(update={"id": life["id"], "version": life["version"]})
 
@@ -59,16 +59,16 @@ def test_the_timeline_is_the_one_that_it_had(life: dict[str, Any]) -> None:
 
 @each
 def test_the_figures_are_the_ones_that_it_had(life: dict[str, Any]) -> None:
-    assert orjson.loads(orjson.dumps(past_fields(folded(life)))) == life["past"]
+    assert orjson.loads(orjson.dumps(review_record_fields(folded(life)))) == life["past"]
 
 
 def test_the_month_is_the_one_that_it_told_of() -> None:
     config = reference("http://127.0.0.1:1")
-    terms = make_setting(config, make_channels(config, Http(total=1))).terms
+    terms = build_active_config(config, make_channels(config, Http(total=1))).terms
     now = datetime.fromisoformat(RECORDED["now"])
-    review = Review(month_at(now, terms.zone), terms, now)
+    review = MonthlyReview(month_at(now, terms.zone), terms, now)
     for life in LIVES:
-        review.see(past_of(past_fields(folded(life)), life["id"], terms))
+        review.see(read_review_record(review_record_fields(folded(life)), life["id"], terms))
     told = json.loads(json.dumps(review.told(RECORDED["report"]["duplicates_absorbed"])))
     recorded = dict(RECORDED["report"])
     # A budget that is overspent had a negative rest then; it is 0 now.

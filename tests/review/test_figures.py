@@ -13,27 +13,27 @@ import pandas as pd
 import pytest
 
 from receiver.model.incident.incident import Incident, Page, State
-from receiver.model.incident.policy_snapshot import Hours, Plan, SeverityPlan
-from receiver.model.incident.postmortem import ReviewStatus, Writing
+from receiver.model.incident.policy_snapshot import Plan, ResponseHours, SeverityPlan
+from receiver.model.incident.postmortem import PostmortemVersion, ReviewStatus
 from receiver.model.incident.response_records import ActionItem, ActionStatus
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.model.severity import Decision, Severity
-from receiver.review.monthly_figures import Review
+from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.monthly_report import brief, figures_text, review_text
 from receiver.review.postmortem import Budget
-from receiver.review.review_record import past_of
-from receiver.review.review_targets import Terms, before, month_at, month_of, quarter_of
+from receiver.review.review_record import read_review_record
+from receiver.review.review_targets import ReviewTargets, before, month_at, month_of, quarter_of
 
 NOW = datetime(2026, 12, 9, 12, tzinfo=UTC)
 ZONE = "America/Sao_Paulo"
 PEOPLE = {"alice": "Europe/Berlin", "bob": "Asia/Kolkata", "carol": ZONE}
 RESPOND = {Severity.SEV1: 300.0, Severity.SEV2: 900.0, Severity.SEV3: 3600.0, Severity.SEV4: 14400.0}
-HOURS = Hours(days=(0, 1, 2, 3, 4), opens=9 * 60, closes=17 * 60)
+HOURS = ResponseHours(days=(0, 1, 2, 3, 4), opens=9 * 60, closes=17 * 60)
 PLAN = Plan(
     severities={one: SeverityPlan(respond=RESPOND[one], hours=HOURS if one == "SEV-4" else None) for one in Severity},
     zone=ZONE,
 )
-TERMS = Terms(
+TERMS = ReviewTargets(
     zone=ZONE,
     budgets=(
         Budget("availability", 0.999, timedelta(days=30), ("SEV-1", "SEV-2")),
@@ -96,7 +96,7 @@ def made(dice: random.Random, number: int) -> Incident:
         closed_at=ended if state is State.CLOSED else None, reopened=int(reopened), flaps=int(reopened), pages=pages,
         actions=actions, clocks=clocks, drill=dice.random() < 0.05, merged=dice.random() < 0.04,
         fires_after=dice.choice([None, 0.0, 60.0, 300.0]), held=dice.choice([None, None, None, "storm"]),
-        review=Writing(version=1, status=dice.choice(list(ReviewStatus)), by="ada", at=NOW)
+        review=PostmortemVersion(version=1, status=dice.choice(list(ReviewStatus)), by="ada", at=NOW)
         if dice.random() < 0.6 else None,
     )  # fmt: skip
 
@@ -127,9 +127,9 @@ def frame(incidents: list[Incident]) -> pd.DataFrame:
 
 
 def told(incidents: list[Incident], month: str) -> dict[str, Any]:
-    review = Review(month_of(month, ZONE), TERMS, NOW)
+    review = MonthlyReview(month_of(month, ZONE), TERMS, NOW)
     for one in incidents:
-        review.see(past_of(orjson.loads(orjson.dumps(past_fields(one))), one.id, TERMS))
+        review.see(read_review_record(orjson.loads(orjson.dumps(review_record_fields(one))), one.id, TERMS))
     return review.told(7)
 
 

@@ -11,10 +11,10 @@ import orjson
 import pandas as pd
 import pytest
 
-from receiver.incident.log.command_errors import Illegal
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.command_errors import IllegalCommand
+from receiver.incident.log.event_log import Transition
 from receiver.incident.response.declaration import declare
-from receiver.incident.response.merge import merge
+from receiver.incident.response.merge import merge_incident
 from receiver.incident.response.state_commands import on_command
 from receiver.incident.timers import MONITOR, on_timer
 from receiver.model.command import (
@@ -33,20 +33,20 @@ from receiver.model.command import (
 )
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.model.severity import Severity
-from receiver.review.monthly_figures import Review
+from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.postmortem import Budget
-from receiver.review.review_record import past_of
-from receiver.review.review_targets import Terms, month_of
+from receiver.review.review_record import read_review_record
+from receiver.review.review_targets import ReviewTargets, month_of
 from tests.incident.given import STARTS, Store, alert, part, policy
 
 END = datetime(2026, 12, 9, 12, tzinfo=UTC)
 ZONE = "Asia/Tokyo"
 ALICE = Actor(kind=ActorKind.API, name="alice")
-TERMS = Terms(
+TERMS = ReviewTargets(
     zone=ZONE,
     budgets=(Budget("availability", 0.999, timedelta(days=30), ("SEV-1", "SEV-2")),),
     written=frozenset({"SEV-1", "SEV-2"}),
@@ -103,7 +103,7 @@ class Life:
         self.store.tell(part(*made, key=self.key, group=self.key), self.now)
 
     def do(self, command: Command) -> None:
-        with suppress(Illegal):
+        with suppress(IllegalCommand):
             self.store.write(on_command(command, self.store.incidents[self.uid], self.store.policy, ALICE, self.now))
 
     def answer(self) -> None:
@@ -156,10 +156,10 @@ class Life:
         self.do(WritePostmortem(markdown="x", status=self.dice.choice(list(ReviewStatus))))
 
     def clock(self) -> None:
-        which = self.dice.choice([Clock.IMPACT_BEGAN, Clock.ACKNOWLEDGED, Clock.RESOLVED])
+        which = self.dice.choice([CorrectedTime.IMPACT_BEGAN, CorrectedTime.ACKNOWLEDGED, CorrectedTime.RESOLVED])
         incident = self.store.incidents[self.uid]
         if self.dice.random() < 0.2:
-            draft = Draft(incident, ALICE, self.now)
+            draft = Transition(incident, ALICE, self.now)
             draft.add(Kind.RULE_KNOWN, "asked", "x", {"for": 300.0})
             self.store.write(draft)
         at = incident.opened_at + timedelta(seconds=self.dice.uniform(-600, 3600))
@@ -172,7 +172,7 @@ def store() -> Store:
     lives = [Life(store, dice, number) for number in range(1000)]
     for one, other in zip(lives[::40], lives[1::40], strict=True):
         now = max(one.now, other.now)
-        verdict = merge(
+        verdict = merge_incident(
             store.incidents[one.uid],
             store.incidents[other.uid],
             {},
@@ -243,9 +243,9 @@ def frame(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(store: Store, month: str) -> dict[str, Any]:
-    review = Review(month_of(month, ZONE), TERMS, END)
+    review = MonthlyReview(month_of(month, ZONE), TERMS, END)
     for uid, one in store.incidents.items():
-        review.see(past_of(orjson.loads(orjson.dumps(past_fields(one))), uid, TERMS))
+        review.see(read_review_record(orjson.loads(orjson.dumps(review_record_fields(one))), uid, TERMS))
     return review.told()
 
 

@@ -29,7 +29,7 @@ from receiver.pipeline.worker import work_loop
 from receiver.replica import Replica
 from receiver.store.client import connection
 from receiver.web import routes
-from receiver.web.html_pages import Pages
+from receiver.web.html_pages import HtmlPages
 from tests.conftest import ask
 from tests.fakes import FakePagerDuty, FakeSlack, Site
 from tests.schedules.alertmanagers import Told, pair
@@ -55,7 +55,7 @@ ORDER = (Way.REFUSED, Way.LOST, Way.DEAF, Way.PAUSED, Way.SLOW)
 
 # Read and compiled once for all schedules.
 _reference = cache(lambda: reference("http://127.0.0.1:1"))
-_pages = cache(Pages)
+_pages = cache(HtmlPages)
 
 
 class VirtualClock(Clock):
@@ -127,7 +127,7 @@ class Run:
             replica.hang_detector.start = partial(replica.hang_detector._turn, self.loop)  # type: ignore[method-assign]
             outside = Outside()
             for one in (replica.verify, replica.measure, replica.reconcile, replica.changes, replica.alert_rule,
-                        replica.budgets, replica.heartbeat, replica.silencing):  # fmt: skip
+                        replica.budgets, replica.heartbeat, replica.silences):  # fmt: skip
                 one.asking = outside
             service = Service(replica)
             await service.start()

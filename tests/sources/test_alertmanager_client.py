@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from receiver.model.host_name import host_of
 from receiver.sources.alertmanager import Address, Alertmanager
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 
 NOW = datetime(2026, 11, 30, 5, tzinfo=UTC)
 
@@ -54,13 +54,13 @@ async def tenants() -> AsyncIterator[tuple[Tenant, Tenant]]:
 
 
 @pytest.fixture
-async def asking() -> AsyncIterator[Asking]:
-    made = Asking(limit=2)
+async def asking() -> AsyncIterator[SourceClient]:
+    made = SourceClient(limit=2)
     yield made
     await made.close()
 
 
-async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], asking: Asking) -> None:
+async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], asking: SourceClient) -> None:
     upstream = Alertmanager(asking, [one.address for one in tenants])
     assert (await upstream.standing()).silent == ()
     assert await upstream.groups() == []
@@ -72,7 +72,7 @@ async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], ask
     assert ("GET", "/api/v2/alerts/groups") in second, "each is asked: they may know different alerts"
 
 
-async def test_a_silence_ends_where_it_is(tenants: tuple[Tenant, Tenant], asking: Asking) -> None:
+async def test_a_silence_ends_where_it_is(tenants: tuple[Tenant, Tenant], asking: SourceClient) -> None:
     upstream = Alertmanager(asking, [one.address for one in tenants])
     await upstream.expire("s-2")
     assert [tenant.asked for tenant in tenants] == [[("DELETE", "/api/v2/silence/s-2")]] * 2
@@ -82,7 +82,9 @@ async def test_a_silence_ends_where_it_is(tenants: tuple[Tenant, Tenant], asking
         await Alertmanager(asking, [gone, tenants[0].address]).expire("s-2")
 
 
-async def test_a_message_names_the_port_and_nothing_secret(tenants: tuple[Tenant, Tenant], asking: Asking) -> None:
+async def test_a_message_names_the_port_and_nothing_secret(
+    tenants: tuple[Tenant, Tenant], asking: SourceClient
+) -> None:
     port = tenants[0].server.port
     refused = Address(f"http://user:s3cret@127.0.0.1:{port}/path?token=s3cret")
     with pytest.raises(SourceError) as raised:

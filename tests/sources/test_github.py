@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.sources.github import GitHub
-from receiver.sources.http_client import Asking, Said, SourceError
+from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 API = "https://api.github.com"
 DEPLOYMENT: dict[str, Any] = {
@@ -22,7 +22,7 @@ RELEASE: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Fake(Asking):
+class Fake(SourceClient):
     """Answers by the end of the path, and keeps what it was asked."""
 
     def __init__(self, **answers: Any) -> None:
@@ -37,11 +37,11 @@ class Fake(Asking):
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
+    ) -> SourceAnswer:
         self.asked.append((url, headers or {}))
         self.queries.append(params or {})
         answer = self.answers.get(url.rpartition("/")[2], [])
-        return answer if isinstance(answer, Said) else Said(200, json.dumps(answer).encode())
+        return answer if isinstance(answer, SourceAnswer) else SourceAnswer(200, json.dumps(answer).encode())
 
 
 async def test_deployments_with_their_outcome_and_releases() -> None:
@@ -78,17 +78,17 @@ async def test_without_a_token_none_is_sent() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason", "text"),
     [
-        (Said(404, b"{}"), "status", "GitHub knows no acme/api, or the token may not read it"),
-        (Said(401, b"{}"), "status", "the token is not taken"),
-        (Said(403, b'{"message":"API rate limit exceeded"}'), "limited", "its rate limit is reached"),
-        (Said(403, b'{"message":"Resource not accessible"}'), "status", "may not read it"),
-        (Said(429, b""), "limited", "its rate limit is reached"),
-        (Said(500, b""), "status", "GitHub answered 500"),
-        (Said(200, b"<html>"), "bad_answer", "not JSON"),
-        (Said(200, b"{}"), "bad_answer", "a form that is not known"),
+        (SourceAnswer(404, b"{}"), "status", "GitHub knows no acme/api, or the token may not read it"),
+        (SourceAnswer(401, b"{}"), "status", "the token is not taken"),
+        (SourceAnswer(403, b'{"message":"API rate limit exceeded"}'), "limited", "its rate limit is reached"),
+        (SourceAnswer(403, b'{"message":"Resource not accessible"}'), "status", "may not read it"),
+        (SourceAnswer(429, b""), "limited", "its rate limit is reached"),
+        (SourceAnswer(500, b""), "status", "GitHub answered 500"),
+        (SourceAnswer(200, b"<html>"), "bad_answer", "not JSON"),
+        (SourceAnswer(200, b"{}"), "bad_answer", "a form that is not known"),
     ],
 )
-async def test_what_is_no_answer(answer: Said, reason: str, text: str) -> None:
+async def test_what_is_no_answer(answer: SourceAnswer, reason: str, text: str) -> None:
     with pytest.raises(SourceError) as caught:
         await GitHub(Fake(deployments=answer), API, "secret-token").changes("acme/api")
     assert caught.value.reason == reason
@@ -113,7 +113,9 @@ async def test_what_cannot_be_read_is_left_out() -> None:
         "nonsense",
     ]
     drafts = [{**RELEASE, "draft": True}, {**RELEASE, "html_url": "javascript:alert(1)"}]
-    found = await GitHub(Fake(deployments=broken, releases=drafts, statuses=Said(500, b"")), API).changes("acme/api")
+    found = await GitHub(Fake(deployments=broken, releases=drafts, statuses=SourceAnswer(500, b"")), API).changes(
+        "acme/api"
+    )
     assert [(one.name, one.by, one.state, one.url) for one in found] == [
         ("a [31m b", "", "", None),
         ("v7", "ada", "", None),

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from receiver.sources.health_check import status_of
-from receiver.sources.http_client import AT_ONCE, LARGEST, Asking, SourceError
+from receiver.sources.http_client import AT_ONCE, LARGEST, SourceClient, SourceError
 
 
 class Site:
@@ -42,19 +42,19 @@ async def site() -> AsyncIterator[Site]:
 
 
 @pytest.fixture
-async def asking() -> AsyncIterator[Asking]:
-    made = Asking(limit=0.3)
+async def asking() -> AsyncIterator[SourceClient]:
+    made = SourceClient(limit=0.3)
     yield made
     await made.close()
 
 
-async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, asking: Asking) -> None:
+async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, asking: SourceClient) -> None:
     assert await status_of(asking, str(site.server.make_url("/away"))) == 302
     assert site.asked == ["/away"]
 
 
 async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> None:
-    asking, other = Asking(limit=2), Site()
+    asking, other = SourceClient(limit=2), Site()
     await other.server.start_server()
     hung = [asyncio.create_task(asking.get(str(site.server.make_url("/hangs")))) for _ in range(3 * AT_ONCE)]
     try:
@@ -72,7 +72,7 @@ async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> N
     ("path", "reason"), [("/hangs?token=s3cret", "timeout"), ("/large?token=s3cret", "bad_answer")]
 )
 async def test_what_is_no_answer_says_which_host_and_no_more(
-    site: Site, asking: Asking, path: str, reason: str
+    site: Site, asking: SourceClient, path: str, reason: str
 ) -> None:
     with pytest.raises(SourceError) as raised:
         await asking.get(str(site.server.make_url(path)))
@@ -81,14 +81,14 @@ async def test_what_is_no_answer_says_which_host_and_no_more(
     assert "s3cret" not in str(raised.value)
 
 
-async def test_nobody_there_is_a_failed_connection(site: Site, asking: Asking) -> None:
+async def test_nobody_there_is_a_failed_connection(site: Site, asking: SourceClient) -> None:
     url = str(site.server.make_url("/"))
     await site.server.close()
     with pytest.raises(SourceError, match=r"no connection to 127\.0\.0\.1"):
         await asking.get(url)
 
 
-async def test_an_answer_that_is_not_json_says_so(site: Site, asking: Asking) -> None:
+async def test_an_answer_that_is_not_json_says_so(site: Site, asking: SourceClient) -> None:
     said = await asking.get(str(site.server.make_url("/")))
     with pytest.raises(SourceError, match="answered 200 with something that is not JSON"):
         said.json()

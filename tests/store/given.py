@@ -7,15 +7,15 @@ from typing import Any
 
 import redis
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind, Destination, Kind
 from receiver.model.incident.incident import AlertRecord, Incident
 from receiver.model.severity import Severity
 from receiver.store.client.connection import Connection
-from receiver.store.due.due_set import Claimed, Due
-from receiver.store.incidents.commit_request import Change, Committed, Row, new_uid
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet, LeasedRow
+from receiver.store.incidents.commit_request import CommitRequest, Committed, OutboxRow, new_uid
+from receiver.store.incidents.incident_store import IncidentStore
 from tests.incident.given import NOW, Store, alert, part
 
 MS = to_ms(NOW)
@@ -30,22 +30,22 @@ class Rooms:
 
     def __init__(self, url: str, namespace: str = "test") -> None:
         self.connection = Connection(url, namespace)
-        self.incidents = Incidents(self.connection, history_s=1000)
-        self.due = Due(self.connection, ("pager!", "chat!", "pager", "chat"), lease_ms=LEASE)
+        self.incidents = IncidentStore(self.connection, history_s=1000)
+        self.due = DueSet(self.connection, ("pager!", "chat!", "pager", "chat"), lease_ms=LEASE)
         self.raw: Any = redis.Redis.from_url(url, decode_responses=True)
 
     async def close(self) -> None:
         await self.connection.close()
         self.raw.close()
 
-    async def commit(self, change: Change, now: int = MS) -> Committed:
+    async def commit(self, change: CommitRequest, now: int = MS) -> Committed:
         return await self.incidents.commit(change, now_ms=now, lease_ms=LEASE, number=NUMBER)
 
-    async def owed(self, *rows: Row, now: int = MS) -> Committed:
+    async def owed(self, *rows: OutboxRow, now: int = MS) -> Committed:
         """Open an incident that owes these rows; they are leased to who commits, under the token that is returned."""
         return await self.commit(opening(rows=rows), now)
 
-    async def leased(self, done: Committed) -> list[Claimed]:
+    async def leased(self, done: Committed) -> list[LeasedRow]:
         return await self.due.rows([(member, done.token) for member in done.leased])
 
     def named(self, name: str) -> str:
@@ -65,7 +65,7 @@ class Rooms:
         return found
 
 
-def opening(key: str = "key", *, alerts: int = 1, rows: Iterable[Row] = (), **more: Any) -> Change:
+def opening(key: str = "key", *, alerts: int = 1, rows: Iterable[OutboxRow] = (), **more: Any) -> CommitRequest:
     """Return the change that opens an incident about that many alerts."""
     store = Store()
     store.tell(part(alert("A"), key=key), NOW)
@@ -81,7 +81,7 @@ def opening(key: str = "key", *, alerts: int = 1, rows: Iterable[Row] = (), **mo
         "seen": {f"group-{key}": "digest"},
         "rows": tuple(rows),
     }
-    return Change(incident=opened, **{**change, **more})
+    return CommitRequest(incident=opened, **{**change, **more})
 
 
 def record(name: str, *, firing: bool = True) -> AlertRecord:
@@ -91,12 +91,14 @@ def record(name: str, *, firing: bool = True) -> AlertRecord:
     )  # fmt: skip
 
 
-def grown(known: Incident, **more: Any) -> Change:
+def grown(known: Incident, **more: Any) -> CommitRequest:
     """Return a change that adds one event to an incident as it is known."""
-    draft = Draft(known, Actor(kind=ActorKind.PERSON, name="alice"), NOW)
+    draft = Transition(known, Actor(kind=ActorKind.PERSON, name="alice"), NOW)
     draft.add(Kind.UPDATED, "said", "something")
-    return Change(incident=draft.incident, events=draft.events, **more)
+    return CommitRequest(incident=draft.incident, events=draft.events, **more)
 
 
-def owing(to: Destination = PAGER, *, lane: str = "pager!", member: str = "row", last: int = 1, **more: Any) -> Row:
-    return Row(member, lane, to, last, **more)
+def owing(
+    to: Destination = PAGER, *, lane: str = "pager!", member: str = "row", last: int = 1, **more: Any
+) -> OutboxRow:
+    return OutboxRow(member, lane, to, last, **more)

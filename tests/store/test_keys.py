@@ -10,15 +10,15 @@ import pytest
 import redis
 
 from receiver.model.alert.alert import fingerprint
-from receiver.model.alert.severity_unknowns import Unsure
+from receiver.model.alert.severity_unknowns import SeverityUnknown
 from receiver.model.command import AddAction, Declare
 from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.ticket import Progress, Ticket
+from receiver.model.incident.ticket import Ticket, TicketStatus
 from receiver.model.severity import Severity
 from receiver.store import keys
 from receiver.store.answer_tokens import AnswerToken
-from receiver.store.due.rate_limits import Pace
+from receiver.store.due.rate_limits import RateLimits
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
@@ -62,9 +62,9 @@ async def busy(world: World) -> None:
     await world.post(notification(alert("DataLag", starts="2026-11-23T14:02:19Z")))
     await world.post(notification(alert("Late", firing=False), group="late"))
     await world.one.incidents.keep_room("C1", "uid")
-    await Pace(world.one.connection).draw("chat", [Quota(name="x", calls=1, seconds=60)], 1)
-    await Pace(world.one.connection).draw("chat", [Quota(name="x", calls=1, seconds=60)], 2)
-    world.one.unknowns.note([Unsure("ApiDown", "severity", "text", "")], None, world.clock.now())
+    await RateLimits(world.one.connection).draw("chat", [Quota(name="x", calls=1, seconds=60)], 1)
+    await RateLimits(world.one.connection).draw("chat", [Quota(name="x", calls=1, seconds=60)], 2)
+    world.one.unknowns.note([SeverityUnknown("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()
     await world.one.history.flush()
     await world.one.board.put("override", "one", {"person": "alice"})
@@ -81,11 +81,11 @@ async def busy(world: World) -> None:
     splitting = notification(alert("AuthOne"), alert("AuthTwo"), group="split")
     answer = await world.post(splitting)
     apart = fingerprint({"alertname": "AuthTwo", "service": "api"})
-    await world.one.splitting.split(answer.foremost.incident or "", [apart], None, ACTOR, world.clock.now())
+    await world.one.incident_split.split(answer.foremost.incident or "", [apart], None, ACTOR, world.clock.now())
     for number in range(25):
         await world.post(notification(alert(f"Lots{number}Auth"), group=f"lots-{number}"))
     await world.one.due.refuse({"at": "now"}, 0, [])
-    await world.one.tickets.seen.seen("tickets", Ticket(key="OPS-1", uid="x", progress=Progress.NEW))
+    await world.one.tickets.seen.seen("tickets", Ticket(key="OPS-1", uid="x", progress=TicketStatus.NEW))
     await world.one.phone_answers.tokens.keep({"token": AnswerToken("uid", "push", "key", "alice", "acknowledge", 0)})
     await world.one.due.probe()
     await world.one.connection.confirm()

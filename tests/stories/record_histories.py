@@ -43,7 +43,7 @@ from receiver.model.command import (
     WritePostmortem,
 )
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus
 from receiver.model.severity import Severity
 from receiver.review.timeline import timeline
@@ -94,7 +94,7 @@ class Recorder:
         await self.world.forward("20m")
         began = self.world.clock.now() - timedelta(hours=1)
         await self.act(
-            one, SetClock(clock=Clock.IMPACT_BEGAN, at=began), AddAction(title="tests", owner="alice"),
+            one, SetClock(clock=CorrectedTime.IMPACT_BEGAN, at=began), AddAction(title="tests", owner="alice"),
             AddAction(title="more", owner="bob", due=datetime(2026, 11, 30, tzinfo=UTC).date()),
             ChangeAction(n=1, status=ActionStatus.DONE), CorrectEntry(seq=4, text="right"),
             WritePostmortem(markdown="# What happened", status=ReviewStatus.FINAL), Close(),
@@ -139,7 +139,7 @@ class Recorder:
         """One is split, and two others become one."""
         first = await self.fires("Split", "A", "B")
         names = {"alertname": "B", "service": "api"}
-        await self.world.one.splitting.split(first, [fingerprint(names)], None, ALICE, self.world.clock.now())
+        await self.world.one.incident_split.split(first, [fingerprint(names)], None, ALICE, self.world.clock.now())
         await self.world.forward("1m")
         second = await self.fires("Merged")
         await self.world.one.respond.merge(second, first, ALICE, self.world.clock.now())

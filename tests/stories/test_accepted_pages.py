@@ -13,7 +13,7 @@ from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import parse_notification
 from receiver.model.incident.incident import State
 from receiver.store.client.store_errors import StoreUnreachable
-from receiver.store.due.due_set import Claimed, Due
+from receiver.store.due.due_set import DueSet, LeasedRow
 from tests.fakes import Answer
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification
@@ -130,17 +130,17 @@ async def test_what_was_sent_is_written_down_and_not_sent_again(
     outworld: Outworld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await outworld.open()
-    complete = Due.complete
+    complete = DueSet.complete
 
     async def lost(*args: Any, **more: Any) -> str:
         await outworld.kill() if outworld.server.alive() else None
         raise StoreUnreachable("the store died just before it could be told")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Due, "complete", lost)
+        patched.setattr(DueSet, "complete", lost)
         await outworld.knock_taken(DOWN)
         await outworld.one.work.idle()
-    assert Due.complete is complete
+    assert DueSet.complete is complete
     await outworld.beats(20)
     assert len(set(outworld.sent())) == len(outworld.sent())
     outworld.server.restart()
@@ -216,7 +216,7 @@ async def test_a_row_of_another_replica_goes_out_without_the_store(
     other.work.pool.stopping = True  # it dies before it has sent anything
     await other.intake.accept(parse_notification(DOWN), outworld.clock.now())
 
-    async def gone(row: Claimed, *_: Any) -> Any:
+    async def gone(row: LeasedRow, *_: Any) -> Any:
         await outworld.kill() if outworld.server.alive() else None
         raise StoreUnreachable("the store died before the incident could be read")
 

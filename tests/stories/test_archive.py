@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from receiver.active_config_builder import make_setting
-from receiver.incident.log.event_log import replay
+from receiver.active_config_builder import build_active_config
+from receiver.incident.log.event_log import replay_events
 from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.response_records import ActionStatus
@@ -31,7 +31,7 @@ async def kept(store_url: str, tmp_path: Path) -> AsyncIterator[World]:
         update={"history": timedelta(days=30), "archive": str(tmp_path / "archive")}
     )
     replica.apply(replica.config.model_copy(update={"incidents": incidents}))
-    replica.setting = make_setting(replica.config, replica.setting.channels, replica.posted)
+    replica.setting = build_active_config(replica.config, replica.setting.channels, replica.posted)
     yield world
     await world.close()
 
@@ -55,7 +55,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 async def put_away(world: World, days: int) -> None:
     world.clock.forward(timedelta(days=days))
-    await world.one.archiving.look(world.clock.now())
+    await world.one.incident_archive.look(world.clock.now())
 
 
 async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: Path) -> None:
@@ -74,18 +74,22 @@ async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: 
     assert await kept.one.incidents.incident(old.uid) is None
     assert await kept.one.incidents.uid_of(old.id) is None
     assert await kept.one.incidents.incident(open_.uid) is not None
-    said = await kept.one.archiving.take([document], kept.clock.now())
+    said = await kept.one.incident_archive.take([document], kept.clock.now())
     assert said == {"restored": 1, "known": 0, "refused": []}
     back = await kept.one.respond.find(old.id)
     bare = {"pages": tuple(page.model_copy(update={"address": ""}) for page in old.pages)}
     assert back == old.model_copy(update=bare)
     again = await kept.one.incidents.events(old.uid)
     assert [(e.seq, e.at, e.kind, e.text) for e in again] == [(e.seq, e.at, e.kind, e.text) for e in log]
-    state = replay(again, back.plan)
+    state = replay_events(again, back.plan)
     assert state is not None
     assert state.model_copy(update={"id": back.id, "version": back.version}) == back
     assert await kept.one.incidents.receipts(old.uid) == receipts
-    assert await kept.one.archiving.take([document], kept.clock.now()) == {"restored": 0, "known": 1, "refused": []}
+    assert await kept.one.incident_archive.take([document], kept.clock.now()) == {
+        "restored": 0,
+        "known": 1,
+        "refused": [],
+    }
     keys = {page.key for page in old.pages}
     before = sum(one["body"]["dedup_key"] in keys for one in kept.pagerduty.taken)
     await kept.forward("30s")
@@ -99,11 +103,11 @@ async def test_an_id_is_never_drawn_twice(kept: World, tmp_path: Path) -> None:
     (document,) = lines(tmp_path / "archive")
     async with kept.one.connection.guarded() as client:
         await client.flushall()
-    await kept.one.archiving.take([document], kept.clock.now())
+    await kept.one.incident_archive.take([document], kept.clock.now())
     await kept.one.respond.declare(Declare(title="x", severity=Severity.SEV4), ALICE, kept.clock.now())
     assert sorted(one.id for one in await kept.one.incidents.listing()) == ["INC-2026-0001", "INC-2026-0002"]
     other = {**document, "uid": "f" * 24, "state": {**document["state"], "uid": "f" * 24}}
-    (refused,) = (await kept.one.archiving.take([other], kept.clock.now()))["refused"]
+    (refused,) = (await kept.one.incident_archive.take([other], kept.clock.now()))["refused"]
     assert refused["why"] == "another incident is called INC-2026-0001"
 
 
@@ -123,9 +127,9 @@ async def test_a_folder_that_cannot_be_written_to_loses_nothing(kept: World, tmp
 
 async def test_what_has_changed_since_stays(kept: World) -> None:
     one = await lived(kept, 1)
-    document = await kept.one.archiving.archive.document(one.uid)
+    document = await kept.one.incident_archive.archive.document(one.uid)
     assert document is not None
-    assert not await kept.one.archiving.archive.forget({**document, "version": 1})
+    assert not await kept.one.incident_archive.archive.forget({**document, "version": 1})
     assert await kept.one.incidents.incident(one.uid) is not None
 
 
@@ -153,9 +157,9 @@ async def test_nothing_points_to_what_has_expired(kept: World) -> None:
 )
 async def test_what_is_no_incident_is_refused_with_the_reason(kept: World, change: dict[str, Any], why: str) -> None:
     one = await lived(kept, 1)
-    document = await kept.one.archiving.archive.document(one.uid)
+    document = await kept.one.incident_archive.archive.document(one.uid)
     assert document is not None
-    (refused,) = (await kept.one.archiving.take([{**document, **change}], kept.clock.now()))["refused"]
+    (refused,) = (await kept.one.incident_archive.take([{**document, **change}], kept.clock.now()))["refused"]
     assert why in refused["why"]
 
 
@@ -163,7 +167,7 @@ async def test_what_came_back_stays_a_while(kept: World, tmp_path: Path) -> None
     one = await lived(kept, 1)
     await put_away(kept, 31)
     (document,) = lines(tmp_path / "archive")
-    await kept.one.archiving.take([document], kept.clock.now())
+    await kept.one.incident_archive.take([document], kept.clock.now())
     await put_away(kept, 1)
     assert await kept.one.incidents.incident(one.uid) is not None, "somebody wants to look at it"
     await put_away(kept, 30)
@@ -180,7 +184,7 @@ async def test_what_has_to_stay_is_read_once(kept: World, monkeypatch: pytest.Mo
     for number in range(4, 8):
         await lived(kept, number)
         kept.clock.forward(timedelta(seconds=1))
-    archive, read = kept.one.archiving.archive, list[str]()
+    archive, read = kept.one.incident_archive.archive, list[str]()
     document = archive.document
 
     async def counted(uid: str) -> dict[str, Any] | None:
@@ -202,10 +206,10 @@ async def test_a_page_goes_on_where_the_one_before_ended_whatever_went_meanwhile
         kept.clock.forward(timedelta(seconds=number % 2))
     seen, cursor = [], ""
     while True:
-        items, following = await kept.one.archiving.page(None, None, cursor, kept.clock.now())
+        items, following = await kept.one.incident_archive.page(None, None, cursor, kept.clock.now())
         seen += [one["id"] for one in items]
         for one in items:
-            assert await kept.one.archiving.archive.forget(one)
+            assert await kept.one.incident_archive.archive.forget(one)
         if following is None:
             break
         cursor = following
@@ -218,9 +222,9 @@ async def test_what_was_promised_is_reminded_of_when_it_came_back(kept: World) -
     for command in (promise, Resolve()):
         await kept.one.respond.act("INC-2026-0001", command, ALICE, kept.clock.now())
     await kept.quiet()
-    (document,), _ = await kept.one.archiving.page(None, None, "", kept.clock.now())
-    assert await kept.one.archiving.archive.forget(document)
-    await kept.one.archiving.take([document], kept.clock.now())
+    (document,), _ = await kept.one.incident_archive.page(None, None, "", kept.clock.now())
+    assert await kept.one.incident_archive.archive.forget(document)
+    await kept.one.incident_archive.take([document], kept.clock.now())
     await kept.quiet()
     (one,) = await kept.incidents()
     kinds = [event.kind for event in await kept.one.incidents.events(one.uid)]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.review.incident_times import clocks, spans
 from tests.stories.world import World, alert, notification
 
@@ -19,7 +19,7 @@ async def test_an_impossible_beginning_is_the_arrival_and_no_detection(world: Wo
     (incident,) = await world.incidents()
     assert incident.estimated
     assert incident.started_at == incident.opened_at
-    assert past_fields(incident)["began"] is None
+    assert review_record_fields(incident)["began"] is None
     assert spans(clocks(incident, []))["detect"] is None
     answer = await world.post(body)
     assert answer.foremost.outcome == "duplicate"

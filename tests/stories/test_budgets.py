@@ -6,20 +6,22 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.active_config_builder import make_setting
+from receiver.active_config_builder import build_active_config
 from receiver.config.settings.feature_settings import Objective
 from receiver.model.command import Resolve, SetClock
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.postmortem import Clock
-from receiver.sources.http_client import Said
+from receiver.model.incident.postmortem import CorrectedTime
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
 QUERY = 'sum(rate(errors{code="x"}[{{ window }}])) / sum(rate(requests[{{ window }}]))'
 
 
-def answer(value: str) -> Said:
-    return Said(200, b'{"status": "success", "data": {"resultType": "scalar", "result": [0, "%s"]}}' % value.encode())
+def answer(value: str) -> SourceAnswer:
+    return SourceAnswer(
+        200, b'{"status": "success", "data": {"resultType": "scalar", "result": [0, "%s"]}}' % value.encode()
+    )
 
 
 async def asked(world: World) -> None:
@@ -28,7 +30,7 @@ async def asked(world: World) -> None:
     objective = Objective.model_validate({"name": "availability", "target": "99.9%", "promql": QUERY})
     config = world.one.config.model_copy(update={"objectives": (objective,)})
     world.one.apply(config)
-    world.one.setting = make_setting(config, world.one.setting.channels, world.one.posted)
+    world.one.setting = build_active_config(config, world.one.setting.channels, world.one.posted)
 
 
 async def lived(world: World) -> None:
@@ -55,7 +57,9 @@ async def test_what_an_incident_has_spent_is_asked_once_it_is_over(world: World)
     log = await world.one.incidents.events(incident.uid)
     assert [event.kind for event in log].count(Kind.BUDGET_KNOWN) == 1
     later = incident.started_at + timedelta(minutes=50)
-    await world.one.respond.act(incident.id, SetClock(clock=Clock.IMPACT_BEGAN, at=later), ALICE, world.clock.now())
+    await world.one.respond.act(
+        incident.id, SetClock(clock=CorrectedTime.IMPACT_BEGAN, at=later), ALICE, world.clock.now()
+    )
     await world.quiet()
     assert ": 25% of the error budget" in await impact(world), "half as long, and asked anew"
 

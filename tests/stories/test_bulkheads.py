@@ -63,7 +63,9 @@ async def test_an_incident_that_cannot_be_compared_keeps_nothing_else_from_being
         await world.post(notification(grave(number), group=f"g{number}"))
     spoiled, other = await world.incidents()
     monkeypatch.setattr(
-        alertmanager_reconciliation, "on_answer", spoiling(alertmanager_reconciliation.on_answer, spoiled.uid)
+        alertmanager_reconciliation,
+        "on_alertmanager_answer",
+        spoiling(alertmanager_reconciliation.on_alertmanager_answer, spoiled.uid),
     )
     knows(world, A, [])
     for _ in range(6):
@@ -80,7 +82,7 @@ async def test_a_watchdog_that_cannot_be_looked_at_hides_the_silence_of_no_other
     ingest = one.config.ingest.model_copy(update={"watchdog": Watchdog(group_by=("cluster",))})
     one.apply(one.config.model_copy(update={"ingest": ingest}))
     await world.post(notification(*(alert("Watchdog", labels={"cluster": name}) for name in ("eu", "us"))))
-    monkeypatch.setattr(watchdog, "key_of", spoiling(watchdog.key_of, "eu"))
+    monkeypatch.setattr(watchdog, "watchdog_key", spoiling(watchdog.watchdog_key, "eu"))
     await world.forward("6m")
     assert [incident.title for incident in await world.incidents()] == [
         'Alerting is silent: alerts of cluster="us" may not reach anybody'
@@ -98,14 +100,14 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
     incidents = await world.incidents()
     held = sorted(one.uid for one in incidents if one.held == "storm")
     (over,) = (one for one in incidents if one.storm)
-    release, spoiled = alert_storm.release, next(iter(await world.one.incidents.children(over.uid)))
+    release, spoiled = alert_storm.release_from_storm, next(iter(await world.one.incidents.children(over.uid)))
 
     def failing(draft: Any, *given: Any) -> None:
         if draft.incident.uid == spoiled:
             raise ValueError("nobody has thought of this")
         release(draft, *given)
 
-    monkeypatch.setattr(alert_storm, "release", failing)
+    monkeypatch.setattr(alert_storm, "release_from_storm", failing)
     assert spoiled in held
     for command in (Resolve(), Close()):
         await world.one.respond.act(over.uid, command, ALICE, world.clock.now())
@@ -114,7 +116,7 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
         await world.one.work.guarded_beat()
         await world.one.work.idle()
     assert [one.uid for one in await world.incidents() if one.held == "storm"] == [spoiled]
-    monkeypatch.setattr(alert_storm, "release", release)
+    monkeypatch.setattr(alert_storm, "release_from_storm", release)
     await world.forward("1m")
     assert not any(one.held for one in await world.incidents())
 

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from receiver.channels.grafana import Grafana, GrafanaSettings
 from receiver.model.command import Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.recent_changes import Change
+from receiver.model.incident.recent_changes import RecentChange
 from receiver.replica import Replica
 from receiver.sources.github import GitHub
-from receiver.sources.http_client import Said, SourceError
+from receiver.sources.http_client import SourceAnswer, SourceError
 from tests.fakes.grafana import TOKEN
 from tests.stories.world import World, alert, notification
 
@@ -24,9 +24,9 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "12%"}}
 GITHUB = "https://api.github.com/repos/stratum/api"
 
 
-def deployed(at: str) -> Said:
+def deployed(at: str) -> SourceAnswer:
     one = {"id": 1, "ref": "main", "description": "v42", "environment": "production", "created_at": at}
-    return Said(200, json.dumps([one]).encode())
+    return SourceAnswer(200, json.dumps([one]).encode())
 
 
 async def told(world: World) -> list[str]:
@@ -37,9 +37,9 @@ async def told(world: World) -> list[str]:
 async def test_what_was_deployed_is_told_once_with_the_likely_one_named(world: World) -> None:
     await world.open()
     world.outside.answers = {
-        f"{GITHUB}/deployments/1": Said(200, b'[{"state":"success"}]'),
+        f"{GITHUB}/deployments/1": SourceAnswer(200, b'[{"state":"success"}]'),
         f"{GITHUB}/deployments": deployed("2026-11-23T13:55:02Z"),
-        f"{GITHUB}/releases": Said(200, b"[]"),
+        f"{GITHUB}/releases": SourceAnswer(200, b"[]"),
     }
     await world.post(notification(alert(**HIGH)))
     await world.forward("10m")
@@ -70,7 +70,7 @@ async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, m
         await world.post(notification(alert(f"Broken{number}", **HIGH), group=f"g{number}"))
     asking, answer, asked = asyncio.Event(), asyncio.Event(), []
 
-    async def slow(self: GitHub, repository: str) -> list[Change]:
+    async def slow(self: GitHub, repository: str) -> list[RecentChange]:
         asked.append(repository)
         asking.set()
         await answer.wait()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.incident.log.command_errors import Illegal
+from receiver.incident.log.command_errors import IllegalCommand
 from receiver.model.command import Acknowledge, Close, Declare, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import State
 from receiver.model.severity import Severity
-from receiver.review.customer_email_text import customer_letter
+from receiver.review.customer_email_text import customer_email
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -58,7 +58,7 @@ async def test_a_drill_and_what_is_real_are_never_one(world: World) -> None:
     (real,) = [one for one in await world.incidents() if one.id != exercise]
     assert (real.id != exercise, real.drill, len(world.rung())) == (True, False, 2)
     for child, parent in ((exercise, real.id), (real.id, exercise)):
-        with pytest.raises(Illegal, match=f"{exercise} is a drill, and the other one is not"):
+        with pytest.raises(IllegalCommand, match=f"{exercise} is a drill, and the other one is not"):
             await world.one.respond.merge(child, parent, ALICE, world.clock.now())
     another = await drill(world)
     merged = await world.one.respond.merge(another, exercise, ALICE, world.clock.now())
@@ -87,6 +87,6 @@ async def test_whoever_is_called_reads_in_the_reply_that_it_is_a_drill(world: Wo
     )
     assert document is not None
     assert document.title == f"DRILL Post-Incident Review {number}"
-    subject, _ = customer_letter(incident, ("API",), "Stratum AI", "")
+    subject, _ = customer_email(incident, ("API",), "Stratum AI", "")
     assert subject.startswith("DRILL ")
     assert document.markdown.startswith("## DRILL Post-Incident Review: ")

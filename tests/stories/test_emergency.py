@@ -17,7 +17,7 @@ from receiver.model.alert.alert import Notification, parse_notification
 from receiver.model.delivery.notice import Notice
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import State
-from receiver.pipeline.response.pagerduty_events import Unheard
+from receiver.pipeline.response.pagerduty_events import UnknownPage
 from receiver.pipeline.store_outage import emergency_pages, refused_notifications
 from receiver.pipeline.store_outage.refused_notifications import ADOPT_TRIES
 from receiver.store.client.connection import Contended, StoreAway
@@ -138,16 +138,16 @@ async def test_who_answers_before_the_page_has_an_incident_is_heard(outworld: Ou
     body = json.dumps({"event": event}).encode()
     outworld.server.restart()
     # The store is back, and what rang is not written yet.
-    with pytest.raises(Unheard):
-        await outworld.one.pager_news.take(body, outworld.clock.now())
+    with pytest.raises(UnknownPage):
+        await outworld.one.pagerduty_events.take(body, outworld.clock.now())
     await outworld.beats(1)
     await outworld.quiet()
-    assert (await outworld.one.pager_news.take(body, outworld.clock.now())).outcome == "updated"
+    assert (await outworld.one.pagerduty_events.take(body, outworld.clock.now())).outcome == "updated"
     assert (await outworld.incidents())[0].state is State.ACKNOWLEDGED
     # What nobody ever writes is not asked for without end.
     stranger = body.replace(b"/1795", b"/1695").replace(b'"e1"', b'"e2"')
     outworld.clock.forward("6m")
-    assert (await outworld.one.pager_news.take(stranger, outworld.clock.now())).outcome == "ignored"
+    assert (await outworld.one.pagerduty_events.take(stranger, outworld.clock.now())).outcome == "ignored"
 
 
 UNTHOUGHT = ValueError("nobody has thought of this")

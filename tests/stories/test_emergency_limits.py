@@ -59,7 +59,7 @@ async def test_what_a_maintenance_window_holds_is_not_paged(outworld: Outworld) 
     one = outworld.one
     now = outworld.clock.now()
     window = Window(name="move", matchers=('service="api"',), starts=now, ends=now + timedelta(hours=1))
-    await one.upkeep.add(window, ALICE, now)
+    await one.maintenance_windows.add(window, ALICE, now)
     await outworld.kill()
     await outworld.knock(notification(alert("ApiDown"), group="api"))
     await outworld.knock(notification(alert("ApiDown", labels={"service": "shop"}), group="shop"))

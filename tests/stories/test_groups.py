@@ -41,7 +41,7 @@ async def test_it_follows_the_rotation_and_is_set_once_each(world: World) -> Non
 async def test_it_follows_an_override(world: World) -> None:
     await opened(world, 1)
     now = world.clock.now()
-    await world.one.duty.override("primary", "bob", None, now + timedelta(hours=1), BOSS, now)
+    await world.one.overrides.override("primary", "bob", None, now + timedelta(hours=1), BOSS, now)
     await world.forward("6m")
     assert world.slack.groups["S0ONCALL"] == ["U0BOB"]
 

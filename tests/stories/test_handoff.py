@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from receiver.incident.alerts.maintenance_windows import Window
-from receiver.incident.log.command_errors import Impossible
+from receiver.incident.log.command_errors import ImpossibleCommand
 from receiver.model.command import AddAction, Declare, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.severity import Severity
-from receiver.pipeline.oncall.overrides import NoOverride, Past, Unfit
-from receiver.pipeline.response.command_handler import Reused
+from receiver.pipeline.oncall.overrides import InvalidField, NoSuchOverride, PastOverride
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused
 from tests.stories.world import PushedClock, World, alert, notification
 
 BOSS = Actor(kind=ActorKind.API, name="boss")
@@ -66,7 +66,7 @@ async def test_what_is_overdue_is_told_however_old_its_incident(early: World, mo
 async def test_a_window_that_was_put_up_meanwhile_is_in_the_checklist(early: World) -> None:
     begins = HANDOFF + timedelta(days=2)
     window = Window(name="cable work", matchers=('service="db"',), starts=begins, ends=begins + timedelta(hours=1))
-    await early.one.upkeep.add(window, BOSS, early.clock.now())
+    await early.one.maintenance_windows.add(window, BOSS, early.clock.now())
     await early.forward("3m")
     (text,) = told(early)
     assert "cable work" in text
@@ -83,10 +83,12 @@ async def test_nobody_accepts_and_both_are_reminded_once(early: World) -> None:
 
 async def test_an_accepted_hand_off_is_not_reminded_of(early: World) -> None:
     await early.forward("3m")
-    accepted = await early.one.duty.accept("primary", BOSS, early.clock.now())
+    accepted = await early.one.overrides.accept("primary", BOSS, early.clock.now())
     assert (accepted.by, accepted.handing.incoming, accepted.handing.outgoing) == ("boss", "alice", "carol")
     early.clock.forward("1m")
-    again = await early.replicas[1].duty.accept("@primary", Actor(kind=ActorKind.SLACK, name="bob"), early.clock.now())
+    again = await early.replicas[1].overrides.accept(
+        "@primary", Actor(kind=ActorKind.SLACK, name="bob"), early.clock.now()
+    )
     assert (again.by, again.at) == (accepted.by, accepted.at), "the first counts"
     await early.forward("70m")
     assert len(told(early)) == 1
@@ -115,7 +117,7 @@ async def test_nothing_is_lost_when_the_replica_dies_while_it_tells(
 
 async def test_an_override_counts_at_once_and_everywhere(early: World) -> None:
     now = early.clock.now()
-    made = await early.one.duty.override("primary", "@bob", None, now + timedelta(hours=2), BOSS, now)
+    made = await early.one.overrides.override("primary", "@bob", None, now + timedelta(hours=2), BOSS, now)
     assert (made.person, made.from_, made.by) == ("bob", now, "boss")
     assert early.one.setting.policy.directory.people_of("on-call", now) == ("bob",)
     await early.quiet()
@@ -125,34 +127,34 @@ async def test_an_override_counts_at_once_and_everywhere(early: World) -> None:
     await early.forward("3m")
     (text,) = told(early)
     assert text.startswith("On-call hand-off: Bob takes over primary from Carol, until Mon 2026-11-23 10:58 UTC.")
-    ended = await early.replicas[1].duty.lift(made.id, BOSS, early.clock.now())
+    ended = await early.replicas[1].overrides.lift(made.id, BOSS, early.clock.now())
     assert ended.until == early.clock.now()
     await early.quiet()
     assert "Alice takes over primary from Bob" in told(early)[1]
     assert early.one.setting.policy.directory.people_of("on-call", now) == ("bob",), "the past stays"
-    with pytest.raises(Past):
-        await early.one.duty.lift(made.id, BOSS, early.clock.now())
+    with pytest.raises(PastOverride):
+        await early.one.overrides.lift(made.id, BOSS, early.clock.now())
 
 
 async def test_an_override_to_come_can_be_taken_back(early: World) -> None:
     now = early.clock.now()
     begins = now + timedelta(days=1)
-    made = await early.one.duty.override("primary", "bob", begins, begins + timedelta(days=1), BOSS, now)
-    await early.one.duty.lift(made.id, BOSS, now)
+    made = await early.one.overrides.override("primary", "bob", begins, begins + timedelta(days=1), BOSS, now)
+    await early.one.overrides.lift(made.id, BOSS, now)
     assert early.one.setting.policy.directory.overrides == ()
-    with pytest.raises(NoOverride):
-        await early.one.duty.lift(made.id, BOSS, now)
+    with pytest.raises(NoSuchOverride):
+        await early.one.overrides.lift(made.id, BOSS, now)
 
 
 @pytest.mark.parametrize(
     ("schedule", "person", "begins", "lasts", "error", "said"),
     [
-        ("primry", "bob", 0, 1, Impossible, "did you mean primary"),
-        ("primary", "bobb", 0, 1, Impossible, "did you mean bob"),
-        ("primary", "bob", -1, 1, Unfit, "past shifts never change"),
-        ("primary", "bob", 2, -1, Unfit, "later than `from`"),
-        ("primary", "bob", -0.001, -1, Unfit, "later than `from`"),
-        ("primary", "bob", 1, 24 * 401, Unfit, "longer than 400 days"),
+        ("primry", "bob", 0, 1, ImpossibleCommand, "did you mean primary"),
+        ("primary", "bobb", 0, 1, ImpossibleCommand, "did you mean bob"),
+        ("primary", "bob", -1, 1, InvalidField, "past shifts never change"),
+        ("primary", "bob", 2, -1, InvalidField, "later than `from`"),
+        ("primary", "bob", -0.001, -1, InvalidField, "later than `from`"),
+        ("primary", "bob", 1, 24 * 401, InvalidField, "longer than 400 days"),
     ],
 )
 async def test_an_override_that_cannot_be_changes_nothing(
@@ -161,37 +163,37 @@ async def test_an_override_that_cannot_be_changes_nothing(
     now = early.clock.now()
     start = now + timedelta(hours=begins)
     with pytest.raises(error, match=said):
-        await early.one.duty.override(schedule, person, start, start + timedelta(hours=lasts), BOSS, now)
+        await early.one.overrides.override(schedule, person, start, start + timedelta(hours=lasts), BOSS, now)
     assert (await early.one.board.read())[1].get("override", {}) == {}
 
 
 async def test_the_same_key_makes_one_override(early: World) -> None:
     now, until = early.clock.now(), early.clock.now() + timedelta(hours=1)
-    made = await early.one.duty.override("primary", "bob", None, until, BOSS, now, once="k")
+    made = await early.one.overrides.override("primary", "bob", None, until, BOSS, now, once="k")
     early.clock.forward("2m")
     now = early.clock.now()
-    assert await early.replicas[1].duty.override("primary", "bob", None, until, BOSS, now, once="k") == made
-    with pytest.raises(Reused):
-        await early.one.duty.override("primary", "alice", None, until, BOSS, now, once="k")
+    assert await early.replicas[1].overrides.override("primary", "bob", None, until, BOSS, now, once="k") == made
+    with pytest.raises(IdempotencyKeyReused):
+        await early.one.overrides.override("primary", "alice", None, until, BOSS, now, once="k")
     assert len(early.one.setting.policy.directory.overrides) == 1
 
 
 async def test_what_is_long_over_leaves_the_board(early: World) -> None:
     now = early.clock.now()
-    await early.one.duty.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
+    await early.one.overrides.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
     early.clock.forward(timedelta(days=401))
     await early.quiet()
     assert (await early.one.board.read())[1].get("override", {}) == {}
 
 
 async def test_nobody_has_taken_over_where_one_person_goes_on(early: World) -> None:
-    with pytest.raises(Impossible, match="did you mean secondary"):
-        await early.one.duty.accept("secondry", BOSS, early.clock.now())
+    with pytest.raises(ImpossibleCommand, match="did you mean secondary"):
+        await early.one.overrides.accept("secondry", BOSS, early.clock.now())
     assert early.one.schedules.handing("secondary", early.clock.now()) is not None
 
 
 async def test_a_document_that_cannot_be_read_is_passed_over(early: World) -> None:
     await early.one.board.put("override", "bad", {"person": 1})
     now = early.clock.now()
-    made = await early.one.duty.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
+    made = await early.one.overrides.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
     assert early.one.setting.policy.directory.overrides == (made,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from receiver.config import Config
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import World, alert, notification, reference
 
 URL = "https://beat.example.com/receiver"
@@ -17,7 +17,7 @@ def beats(world: World) -> int:
 
 
 async def test_it_beats_once_a_minute_whatever_the_number_of_replicas(world: World) -> None:
-    world.outside.answers[URL] = Said(200, b"")
+    world.outside.answers[URL] = SourceAnswer(200, b"")
     await world.open(2, HEARTBEAT_URL=URL)
     for replica in world.replicas:
         replica.heartbeat.asking = world.outside

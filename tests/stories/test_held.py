@@ -22,7 +22,7 @@ async def up(world: World, **more: Any) -> Window:
     now = world.clock.now()
     given = {"name": "upgrade", "matchers": ['service="api"'], "components": [], "timezone": "UTC",
              "until": now + timedelta(hours=8), **more}  # fmt: skip
-    return await world.one.upkeep.add(window_of(given, now), ALICE, now)
+    return await world.one.maintenance_windows.add(window_of(given, now), ALICE, now)
 
 
 async def known(world: World) -> dict[str, Incident]:
@@ -36,7 +36,7 @@ async def test_a_window_taken_down_on_one_replica_holds_nothing_on_another(world
     other, now = world.replicas[1], world.clock.now()
     # The first replica has not heard of this one when the window goes, the second not of the window's end at the next.
     await other.intake.accept(parse_notification(notification(alert("Broken", **HIGH))), now)
-    await world.one.upkeep.remove(made.id, ALICE, now)
+    await world.one.maintenance_windows.remove(made.id, ALICE, now)
     await other.intake.accept(parse_notification(notification(alert("Slow", **HIGH), group="slow")), now)
     await world.forward("1m")
     assert world.rung() == ["alice", "alice"]

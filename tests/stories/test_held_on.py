@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.log.command_errors import Illegal
+from receiver.incident.log.command_errors import IllegalCommand
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, AddNote, Close, Reopen, Resolve
 from receiver.model.incident.incident import State
@@ -95,7 +95,7 @@ async def test_what_was_merged_is_known_by_its_key_as_the_other(world: World) ->
     await world.post(notification(alert("Broken", **HIGH), group="bad"))
     parent = await merge(world)
     child = (await known(world))["INC-2026-0002"]
-    found = world.one.mirror.at(child.key)
+    found = world.one.incident_cache.at(child.key)
     # While the store is away this says under which page key somebody is rung: theirs that is open, not one more.
     assert found is not None
     assert found.uid == parent.uid
@@ -108,7 +108,9 @@ async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(w
     await other.work.follower.catch_up()
     page = (await known(world))["INC-2026-0002"].pages[0]
     await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
-    assert any(page.key in {one.key for one in incident.pages} for incident in other.mirror.open()), "it lags behind"
+    assert any(page.key in {one.key for one in incident.pages} for incident in other.incident_cache.open()), (
+        "it lags behind"
+    )
     event = {
         "id": "e1",
         "event_type": "incident.acknowledged",
@@ -117,7 +119,7 @@ async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(w
         "agent": {"id": "P1", "type": "user_reference", "summary": "Alice"},
         "data": {"id": "PGR0", "type": "incident", "incident_key": page.key, "title": ""},
     }
-    news = await other.pager_news.take(json.dumps({"event": event}).encode(), world.clock.now())
+    news = await other.pagerduty_events.take(json.dumps({"event": event}).encode(), world.clock.now())
     assert (news.outcome, news.incident) == ("updated", "INC-2026-0001")
     assert (await known(world))["INC-2026-0001"].state is State.ACKNOWLEDGED
 
@@ -182,7 +184,7 @@ async def test_reopening_by_hand_leaves_one_open_incident_for_its_alerts(world: 
     later = rfc3339(world.clock.now())
     await world.post(notification(alert("Broken", starts=later, **HIGH)))
     assert {one.id: one.state for one in await world.incidents()}["INC-2026-0002"] is State.OPEN
-    with pytest.raises(Illegal, match="INC-2026-0002 is open for the same alerts"):
+    with pytest.raises(IllegalCommand, match="INC-2026-0002 is open for the same alerts"):
         await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
     # Once that one is over, the older may be reopened, and what fires next is told to it.
     await world.one.respond.act("INC-2026-0002", Close(force=True, text="a double"), ALICE, world.clock.now())
@@ -208,7 +210,7 @@ async def test_what_reopens_takes_no_key_that_has_gone_on_elsewhere(world: World
     await world.one.respond.act("INC-2026-0001", AddNote(text="still of interest"), ALICE, world.clock.now())
     found = await known(world)
     assert [one.id for one in found.values() if not one.state.over] == ["INC-2026-0003"]
-    with pytest.raises(Illegal, match="INC-2026-0003"):
+    with pytest.raises(IllegalCommand, match="INC-2026-0003"):
         await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
 
 

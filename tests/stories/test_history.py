@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.active_config_builder import make_setting
+from receiver.active_config_builder import build_active_config
 from receiver.model.alert.alert import Notification, parse_notification
 from receiver.pipeline.intake import notification_history
-from receiver.pipeline.intake.notification_history import written
-from receiver.pipeline.whatif.dry_run import relived
+from receiver.pipeline.intake.notification_history import notification_document
+from receiver.pipeline.whatif.dry_run import replay_history
 from receiver.store.notification_history import HistoryList, packed, unpacked
 from receiver.triage.rules.rules_file import RulesSettings
 from tests.stories.world import ROOT, START, World, alert, notification, reference
@@ -28,7 +28,7 @@ SAMPLES = sorted((ROOT / "tests" / "samples").glob("alertmanager-*.json"))
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
 def test_what_is_written_down_reads_as_the_same(file: Path) -> None:
     said = parse_notification(file.read_bytes())
-    assert parse_notification(json.dumps(written(said)).encode()) == said
+    assert parse_notification(json.dumps(notification_document(said)).encode()) == said
 
 
 async def kept(world: World, since: datetime | None = None) -> list[dict[str, Any]]:
@@ -121,7 +121,9 @@ def rules(**changed: Any) -> RulesSettings:
 
 def tried(came: list[tuple[datetime, Notification]], new: RulesSettings) -> dict[str, Any]:
     config = reference("http://127.0.0.1:1")
-    return relived(came, make_setting(config, {}), make_setting(config.model_copy(update={"rules": new}), {}))
+    return replay_history(
+        came, build_active_config(config, {}), build_active_config(config.model_copy(update={"rules": new}), {})
+    )
 
 
 def came(*bodies: tuple[float, bytes]) -> list[tuple[datetime, Notification]]:
@@ -138,7 +140,7 @@ async def test_other_rules_are_tried_on_what_came(world: World) -> None:
     ]
     setting, config = world.one.setting, world.one.config
     changed = config.model_copy(update={"rules": rules(high_error_rate={"severity": "SEV-1"})})
-    found = relived(said, setting, make_setting(changed, setting.channels))
+    found = replay_history(said, setting, build_active_config(changed, setting.channels))
     (one,) = found["changed"]
     assert (one["old"]["severity"], one["new"]["severity"]) == ("SEV-2", "SEV-1")
     assert one["new"]["reasons"] == ["error_rate 7.3% > 5%"]
@@ -208,7 +210,7 @@ async def test_ended_in_the_middle_of_a_write_it_is_written_at_the_end(
 def test_a_receiver_of_any_name_reads_as_the_same() -> None:
     said = parse_notification(notification(alert(), receiver=r"a\\b\.c"))
     assert said.receiver == r"a\b.c"
-    assert parse_notification(json.dumps(written(said)).encode()) == said
+    assert parse_notification(json.dumps(notification_document(said)).encode()) == said
 
 
 async def test_a_notification_that_cannot_be_written_is_dropped_alone(
@@ -218,7 +220,9 @@ async def test_a_notification_that_cannot_be_written_is_dropped_alone(
     await world.post(notification(alert(), group="good"))
     await world.post(notification(alert(), group="bad"))
     monkeypatch.setattr(
-        notification_history, "written", lambda said: written(said) if "good" in said.group_key else {"n": 2**64}
+        notification_history,
+        "notification_document",
+        lambda said: notification_document(said) if "good" in said.group_key else {"n": 2**64},
     )
     await world.one.history.flush()
     monkeypatch.undo()

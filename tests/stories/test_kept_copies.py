@@ -6,8 +6,8 @@ import pytest
 
 from receiver.model.alert.alert import parse_notification
 from receiver.model.incident.incident import State
-from receiver.pipeline.store_outage.unfinished_at_exit import OLDEST, OwedNotifications
-from receiver.store.refused_notifications_file import OwedFile
+from receiver.pipeline.store_outage.unfinished_at_exit import OLDEST, UnfinishedAtExit
+from receiver.store.refused_notifications_file import RefusedNotificationsFile
 from tests.stories.test_emergency import DOWN, Outworld, outworld
 from tests.stories.world import World, alert, notification
 
@@ -49,9 +49,9 @@ async def test_what_an_earlier_process_owed_is_taken_over_for_a_while(
     outworld: Outworld, age: float, taken_over: bool
 ) -> None:
     one = (await outworld.open()).one
-    file = OwedFile(outworld.server.data_dir)
+    file = RefusedNotificationsFile(outworld.server.data_dir)
     file.write([DOWN], outworld.clock.now().timestamp() - age)
-    owed = OwedNotifications(one.refused, file)
+    owed = UnfinishedAtExit(one.refused, file)
     owed.restore()
     assert len(one.refused) == int(taken_over)
     for _ in range(4):
@@ -64,8 +64,8 @@ async def test_what_an_earlier_process_owed_is_taken_over_for_a_while(
 
 async def test_a_file_that_cannot_be_read_keeps_nothing_from_starting(outworld: Outworld) -> None:
     one = (await outworld.open()).one
-    file = OwedFile(outworld.server.data_dir)
+    file = RefusedNotificationsFile(outworld.server.data_dir)
     file.path.mkdir()
-    OwedNotifications(one.refused, file).restore()
+    UnfinishedAtExit(one.refused, file).restore()
     assert len(one.refused) == 0
     file.path.rmdir()

@@ -17,12 +17,12 @@ from receiver.model.command import (
     WritePostmortem,
 )
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus
-from receiver.pipeline.response.command_handler import Illegal
+from receiver.pipeline.response.command_handler import IllegalCommand
 from receiver.review.incident_times import clocks, spans
 from receiver.review.timeline import timeline
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -43,7 +43,7 @@ async def text(world: World, version: int | None = None) -> str:
 async def test_every_version_is_kept(world: World) -> None:
     await world.open()
     await world.post(notification(alert()))
-    with pytest.raises(Illegal, match="resolve it first"):
+    with pytest.raises(IllegalCommand, match="resolve it first"):
         await act(world, WritePostmortem(status=ReviewStatus.FINAL))
     draft = await text(world)
     await act(world, WritePostmortem(markdown="## Ours\n\n**Status**: Draft  \n\nfirst"))
@@ -81,12 +81,12 @@ async def test_an_entry_is_set_right_and_stays_as_it_was(world: World) -> None:
     await act(world, CorrectEntry(seq=secret, hidden=False))
     log = await world.one.incidents.events(incident.uid)
     assert "a secret" in timeline(incident, log).casefold()
-    with pytest.raises(Illegal, match="entries 1 to"):
+    with pytest.raises(IllegalCommand, match="entries 1 to"):
         await act(world, CorrectEntry(seq=999, hidden=True))
 
 
 async def test_clocks_are_kept_apart_and_set_right_with_a_trace(world: World) -> None:
-    world.outside.answers["http://prometheus"] = Said(
+    world.outside.answers["http://prometheus"] = SourceAnswer(
         200, b'{"status": "success", "data": {"groups": [{"rules": [{"name": "HighErrorRate", "duration": 300}]}]}}'
     )
     await world.open()
@@ -108,14 +108,14 @@ async def test_clocks_are_kept_apart_and_set_right_with_a_trace(world: World) ->
     assert spans(read)["detect"] == 360
     assert spans(read)["resolve"] == 10
     began = datetime(2026, 11, 23, 14, 0, 20, tzinfo=UTC)
-    await act(world, SetClock(clock=Clock.IMPACT_BEGAN, at=began, text="by the access log"))
+    await act(world, SetClock(clock=CorrectedTime.IMPACT_BEGAN, at=began, text="by the access log"))
     (incident,) = await world.incidents()
     log = await world.one.incidents.events(incident.uid)
     one = clocks(incident, log, receipts)["impact_began"]
     assert (one.at, one.by, one.was) == (began, "alice", datetime(2026, 11, 23, 13, 56, 20, tzinfo=UTC))
     assert incident.started_at == datetime(2026, 11, 23, 14, 1, 20, tzinfo=UTC), "what decisions go by stays"
-    with pytest.raises(Illegal, match="in the future"):
-        await act(world, SetClock(clock=Clock.RESOLVED, at=world.clock.now() + timedelta(hours=1)))
+    with pytest.raises(IllegalCommand, match="in the future"):
+        await act(world, SetClock(clock=CorrectedTime.RESOLVED, at=world.clock.now() + timedelta(hours=1)))
 
 
 async def test_an_owner_is_reminded_on_the_day_and_each_week(world: World) -> None:

@@ -18,7 +18,7 @@ from receiver.model.incident.incident import State
 from receiver.pipeline.intake.notification_parts import judged
 from receiver.replica import Replica
 from receiver.sources.alertmanager import Address
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.conftest import ask
 from tests.stories.world import START, World, alert, notification
 
@@ -93,7 +93,7 @@ async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_
     await world.forward("16m")
     assert {one.state for one in await stored(world)} == {State.RESOLVED}
     assert set(world.sent("resolve")) >= {page.key for page in before[1].pages}
-    assert all(replica.mirror.open() == [] for replica in world.replicas)
+    assert all(replica.incident_cache.open() == [] for replica in world.replicas)
 
 
 async def test_the_step_of_what_was_given_back_comes_when_it_is_due(world: World, store_url: str) -> None:
@@ -125,7 +125,7 @@ async def test_what_is_committed_while_a_beat_is_under_way_is_no_loss(world: Wor
     one.due.beat = beat  # type: ignore[method-assign]
     await world.quiet()
     assert one.metrics.loop_errors.labels("beat")._value.get() == 0
-    assert len(one.mirror.open()) == 2
+    assert len(one.incident_cache.open()) == 2
 
 
 async def test_a_storm_and_what_it_holds_back_are_given_back(world: World, store_url: str) -> None:
@@ -216,9 +216,11 @@ async def asked(world: World, *firing: dict[str, Any], late: bool = False) -> Re
     items = [{**one, "status": status, "receivers": []} for one in firing]
     if not late:
         world.outside.answers |= {
-            f"{AM}/api/v2/alerts/groups": Said(200, b"[]"),
-            f"{AM}/api/v2/alerts?": Said(200, json.dumps(items).encode()),
-            f"{AM}/api/v2/status": Said(200, json.dumps({"uptime": rfc3339(START - timedelta(days=1))}).encode()),
+            f"{AM}/api/v2/alerts/groups": SourceAnswer(200, b"[]"),
+            f"{AM}/api/v2/alerts?": SourceAnswer(200, json.dumps(items).encode()),
+            f"{AM}/api/v2/status": SourceAnswer(
+                200, json.dumps({"uptime": rfc3339(START - timedelta(days=1))}).encode()
+            ),
         }
     made = await world.replica()
     before = made.reconcile.setting

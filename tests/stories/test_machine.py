@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.incident.timers import timers
 from receiver.model.alert.alert import fingerprint, parse_notification
 from receiver.model.base import to_ms
@@ -46,7 +46,7 @@ from receiver.model.command import (
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident, State
 from receiver.model.severity import Severity
-from receiver.pipeline.response.command_handler import Respond
+from receiver.pipeline.response.command_handler import CommandHandler
 from receiver.replica import Replica
 from receiver.store.client.connection import StoreAway
 from tests.conftest import ask
@@ -135,8 +135,8 @@ class Life(RuleBasedStateMachine):
         async def act() -> None:
             found = await self.world.one.incidents.listing()
             if found:
-                respond: Respond = self.world.replicas[at].respond
-                with suppress(Illegal, Impossible):
+                respond: CommandHandler = self.world.replicas[at].respond
+                with suppress(IllegalCommand, ImpossibleCommand):
                     await respond.act(found[which % len(found)].uid, command, ALICE, self.world.clock.now())
                 await self.world.quiet()
 
@@ -148,7 +148,7 @@ class Life(RuleBasedStateMachine):
             found = await self.world.one.incidents.listing()
             if len(found) > max(pair):
                 child, parent = found[pair[0]], found[pair[1]]
-                with suppress(Illegal):
+                with suppress(IllegalCommand):
                     await self.world.one.respond.merge(child.uid, parent.uid, ALICE, self.world.clock.now())
                 await self.world.quiet()
 
@@ -161,8 +161,8 @@ class Life(RuleBasedStateMachine):
             if len(found) > which:
                 names = sorted(await self.world.one.incidents.records(found[which].uid))[:1] or ["0" * 16]
                 now = self.world.clock.now()
-                with suppress(Illegal, Impossible):
-                    await self.world.one.splitting.split(found[which].uid, names, None, ALICE, now)
+                with suppress(IllegalCommand, ImpossibleCommand):
+                    await self.world.one.incident_split.split(found[which].uid, names, None, ALICE, now)
                 await self.world.quiet()
 
         self.do(act())

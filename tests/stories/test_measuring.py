@@ -9,16 +9,18 @@ import pytest
 
 from receiver.config import Config
 from receiver.config.settings.whole_config import RulesSettings
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import World, alert, notification
 
 PROMETHEUS = "http://prometheus:9090/api/v1/query"
 QUERY = 'sum(rate(errors_total{service="{{ service }}"}[5m])) / sum(rate(all_total{service="{{ service }}"}[5m]))'
 
 
-def rate(*values: str) -> Said:
+def rate(*values: str) -> SourceAnswer:
     series = [{"metric": {"n": str(number)}, "value": [1, value]} for number, value in enumerate(values)]
-    return Said(200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode())
+    return SourceAnswer(
+        200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode()
+    )
 
 
 def asking(config: Config) -> Config:
@@ -56,7 +58,7 @@ async def test_the_query_is_about_the_alerts_service(asked: World) -> None:
     seen: list[str] = []
     ask = asked.outside.get
 
-    async def get(url: str, params: Any = None, limit: float | None = None) -> Said:
+    async def get(url: str, params: Any = None, limit: float | None = None) -> SourceAnswer:
         seen.append((params or {}).get("query", ""))
         return await ask(url, params, limit)
 
@@ -70,10 +72,13 @@ async def test_the_query_is_about_the_alerts_service(asked: World) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [(rate(), "gave no value"), (rate("NaN"), "gave no value"), (rate("+Inf"), "infinity"), (rate("7"), "above 1"),
-     (rate("-1"), "negative"), (Said(500, b"x"), "not JSON"), (Said(400, b'{"status":"error"}'), "answered 400"),
+     (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "not JSON"),
+     (SourceAnswer(400, b'{"status":"error"}'), "answered 400"),
      (None, "nobody answers")],
 )  # fmt: skip
-async def test_a_query_that_fails_is_said_once_and_changes_nothing(asked: World, said: Said | None, why: str) -> None:
+async def test_a_query_that_fails_is_said_once_and_changes_nothing(
+    asked: World, said: SourceAnswer | None, why: str
+) -> None:
     asked.outside.answers = {PROMETHEUS: said} if said else {}
     await asked.post(notification(alert("Slow")))
     await asked.forward("5m")

@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.model.base import rfc3339
 from receiver.sources.alertmanager import Address
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.test_upstream import LONG_AGO, is_away, looks
 from tests.stories.world import START, World, alert, notification
 
@@ -52,9 +52,9 @@ def answers(
     ]
     told = {"uptime": rfc3339(LONG_AGO), "config": {"original": file}}
     world.outside.answers = {
-        f"{url}/api/v2/alerts/groups": Said(200, json.dumps(groups).encode()),
-        f"{url}/api/v2/alerts?": Said(200, json.dumps(items).encode()),
-        f"{url}/api/v2/status": Said(200, json.dumps(told).encode()),
+        f"{url}/api/v2/alerts/groups": SourceAnswer(200, json.dumps(groups).encode()),
+        f"{url}/api/v2/alerts?": SourceAnswer(200, json.dumps(items).encode()),
+        f"{url}/api/v2/status": SourceAnswer(200, json.dumps(told).encode()),
         **{at: said for at, said in world.outside.answers.items() if not at.startswith(url)},
     }
 

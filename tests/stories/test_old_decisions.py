@@ -10,7 +10,7 @@ import pytest
 from receiver.model.alert.alert import parse_notification
 from receiver.model.incident.incident import State
 from receiver.pipeline.intake.intake import OLD
-from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.commit_request import StaleVersion
 from tests.stories.world import World, alert, notification
 
 FIRING = notification(alert("ApiDown"))
@@ -30,7 +30,7 @@ async def test_a_decision_that_is_made_anew_after_a_stop_is_about_an_old_notific
         monkeypatch.setattr(stopped.incidents, "commit", commit)
         world.clock.forward(timedelta(seconds=seconds))
         await world.replicas[1].intake.accept(parse_notification(OVER), world.clock.now())
-        raise Stale("others were faster")
+        raise StaleVersion("others were faster")
 
     monkeypatch.setattr(stopped.incidents, "commit", stops)
     both = notification(alert("ApiDown"), alert("ServiceDown"))

@@ -14,7 +14,7 @@ from receiver.model.command import ApproveUpdate, Declare, Identify, Reopen, Res
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
 from receiver.model.severity import Severity
-from receiver.pipeline.status.public_view import Publicity
+from receiver.pipeline.status.public_view import PublicView
 from tests.fakes import Answer
 from tests.fakes.smtp import FakeSmtp
 from tests.fakes.statuspage import KEY
@@ -37,7 +37,7 @@ async def updates(world: World, number: int = 0) -> list[StatusUpdate]:
 
 def shown(world: World) -> Any:
     """Return what the page shows."""
-    return Publicity(world.one.config).page(world.one.mirror.public.open(), world.clock.now())
+    return PublicView(world.one.config).page(world.one.incident_cache.public.open(), world.clock.now())
 
 
 @pytest.mark.parametrize(("name", "said"), [("receiver", "our service"), ("Zahlwerk", "Zahlwerk")])

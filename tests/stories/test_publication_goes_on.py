@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from receiver.incident.alerts.maintenance_windows import Window
-from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.model.command import ApproveUpdate, Declare, Edit, Identify, Mitigate, Reopen, Resolve, UpdateStatusPage
 from receiver.model.incident.response_records import UpdateStatus
 from receiver.model.severity import Severity
@@ -119,7 +119,7 @@ async def test_no_time_that_has_passed_is_promised(world: World, field: str) -> 
     await world.post(notification(alert("ApiDown")))
     before = await updates(world)
     past = UpdateStatusPage(status=UpdateStatus.IDENTIFIED, text="x", **{field: world.clock.now()})
-    with pytest.raises(Illegal, match="has passed: name a time to come"):
+    with pytest.raises(IllegalCommand, match="has passed: name a time to come"):
         await act(world, past)
     assert await updates(world) == before
 
@@ -171,7 +171,7 @@ async def test_a_draft_that_is_overtaken_is_not_let_out(world: World) -> None:
     await act(world, said("investigating", "Written first.", publish=False))
     await world.forward("1m")
     await act(world, said("identified", "Published since."))
-    with pytest.raises(Illegal, match="identified"):
+    with pytest.raises(IllegalCommand, match="identified"):
         await act(world, ApproveUpdate(n=1))
     await world.forward("20m")
     assert await reminders(world) == [], "the public has heard: nobody is late"
@@ -197,7 +197,7 @@ async def test_what_is_over_is_only_said_to_be_over(world: World, publish: bool 
     await world.post(notification(alert("ApiDown")))
     await act(world, Resolve())
     await world.forward("5s")
-    with pytest.raises(Illegal, match="reopen"):
+    with pytest.raises(IllegalCommand, match="reopen"):
         await act(world, said("monitoring", publish=publish))
     await act(world, said("resolved", "It was a bad release."))
     await world.forward("5s")
@@ -216,7 +216,7 @@ async def test_what_is_held_is_on_no_page(world: World) -> None:
     await world.open(STATUSPAGE_KEY=KEY)
     now = world.clock.now()
     window = Window(name="move", matchers=('service="api"',), starts=now, ends=now + timedelta(hours=1))
-    await world.one.upkeep.add(window, ALICE, now)
+    await world.one.maintenance_windows.add(window, ALICE, now)
     await world.quiet()
     await world.post(notification(alert("ApiDown")))
     (incident,) = await world.incidents()
@@ -259,7 +259,7 @@ async def test_a_component_that_nobody_knows_is_said(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     wrong = UpdateStatusPage(status=UpdateStatus.IDENTIFIED, text="x", components=("api", "nonsense"))
-    with pytest.raises(Impossible, match=r"nonsense.*api, dashboard, automations"):
+    with pytest.raises(ImpossibleCommand, match=r"nonsense.*api, dashboard, automations"):
         await act(world, wrong)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from receiver.config.settings.feature_settings import Runbooks
-from receiver.incident.context.runbook_matches import guides_of
-from receiver.model.incident.runbook import Guide
+from receiver.incident.context.runbook_matches import matching_runbooks
+from receiver.model.incident.runbook import Runbook
 from tests.fakes import Answer
 from tests.fakes.jira import TOKEN, USER
 from tests.stories.world import World, alert, notification
@@ -35,9 +35,9 @@ async def test_pages_by_label_are_linked_in_every_message(world: World, flavor: 
     world.confluence.foreign("What to do when logins fail <!channel>", "auth-failing", "runbook")
     world.confluence.foreign("Lunch", "auth-failing", "api")
     world.confluence.foreign("Disks", "runbook", "disk-full")
-    await world.one.guidance.look()
+    await world.one.runbook_cache.look()
     world.confluence.script.append(Answer(503))
-    await world.one.guidance.look()
+    await world.one.runbook_cache.look()
     notes = {"runbook_url": "https://runbooks.example.com/auth"}
     await world.post(notification(alert("AuthFailing", annotations=notes)))
     (incident,) = await world.incidents()
@@ -63,6 +63,6 @@ def test_only_what_leads_to_a_website_is_linked() -> None:
         "//e.example",
         "https://e.example/<",
     )
-    guides = [Guide(title=href, href=href, labels=("api",)) for href in (*bad, "https://wiki.example.com/1")]
-    assert [one.href for one in guides_of(guides, {"service": "api"})] == ["https://wiki.example.com/1"]
-    assert guides_of(guides, {"alertname": "!!!", "service": ""}) == ()
+    guides = [Runbook(title=href, href=href, labels=("api",)) for href in (*bad, "https://wiki.example.com/1")]
+    assert [one.href for one in matching_runbooks(guides, {"service": "api"})] == ["https://wiki.example.com/1"]
+    assert matching_runbooks(guides, {"alertname": "!!!", "service": ""}) == ()

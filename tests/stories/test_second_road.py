@@ -6,7 +6,7 @@ import pytest
 
 from receiver.model.command import Acknowledge, AddNote, PageContact
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
@@ -117,7 +117,7 @@ async def test_a_page_outside_any_incident_too(world: World) -> None:
 
 async def test_the_circuit_opens_and_the_heartbeat_stops(world: World) -> None:
     url = "https://beat.example.com/receiver"
-    world.outside.answers[url] = Said(200, b"")
+    world.outside.answers[url] = SourceAnswer(200, b"")
     await world.open(HEARTBEAT_URL=url)
     world.one.heartbeat.asking = world.outside
     away(world)

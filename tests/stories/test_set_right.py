@@ -18,9 +18,9 @@ from receiver.model.command import (
     SetClock,
 )
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.postmortem import Clock
+from receiver.model.incident.postmortem import CorrectedTime
 from receiver.model.incident.response_records import ActionStatus
-from receiver.pipeline.response.command_handler import Illegal
+from receiver.pipeline.response.command_handler import IllegalCommand
 from receiver.review.incident_times import ORDER, clocks
 from tests.stories.world import World, alert, notification
 
@@ -50,8 +50,8 @@ async def test_a_new_end_is_not_the_one_that_was_set_right_before(world: World) 
     await world.forward("10m")
     await act(world, Resolve())
     early = world.clock.now() - timedelta(minutes=5)
-    await act(world, SetClock(clock=Clock.RESOLVED, at=early))
-    await act(world, SetClock(clock=Clock.ACKNOWLEDGED, at=early))
+    await act(world, SetClock(clock=CorrectedTime.RESOLVED, at=early))
+    await act(world, SetClock(clock=CorrectedTime.ACKNOWLEDGED, at=early))
     await act(world, Reopen())
     world.clock.forward(timedelta(hours=2))
     await act(world, Resolve())
@@ -67,26 +67,26 @@ async def test_a_call_that_no_machine_made_is_a_call(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     by_hand = world.clock.now() - timedelta(minutes=5)
-    await act(world, SetClock(clock=Clock.PAGED, at=by_hand, text="by telephone"))
+    await act(world, SetClock(clock=CorrectedTime.PAGED, at=by_hand, text="by telephone"))
     (incident,) = await world.incidents()
     log = await world.one.incidents.events(incident.uid)
     paged = clocks(incident, log)["paged"]
     assert (paged.at, paged.by, paged.was) == (by_hand, "alice", world.clock.now())
-    assert set(Clock) == set(ORDER) - {"opened"}, "every moment but the service's own act"
+    assert set(CorrectedTime) == set(ORDER) - {"opened"}, "every moment but the service's own act"
 
 
 async def test_moments_are_in_the_order_of_time(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await world.forward("10m")
-    with pytest.raises(Illegal, match="resolve it first"):
-        await act(world, SetClock(clock=Clock.RESOLVED, at=world.clock.now()))
+    with pytest.raises(IllegalCommand, match="resolve it first"):
+        await act(world, SetClock(clock=CorrectedTime.RESOLVED, at=world.clock.now()))
     await act(world, Resolve())
-    with pytest.raises(Illegal, match="impact began"):
-        await act(world, SetClock(clock=Clock.RESOLVED, at=datetime(2026, 11, 1, tzinfo=UTC)))
+    with pytest.raises(IllegalCommand, match="impact began"):
+        await act(world, SetClock(clock=CorrectedTime.RESOLVED, at=datetime(2026, 11, 1, tzinfo=UTC)))
     world.clock.forward(timedelta(minutes=1))
-    with pytest.raises(Illegal, match="it was resolved at"):
-        await act(world, SetClock(clock=Clock.IMPACT_BEGAN, at=world.clock.now()))
+    with pytest.raises(IllegalCommand, match="it was resolved at"):
+        await act(world, SetClock(clock=CorrectedTime.IMPACT_BEGAN, at=world.clock.now()))
 
 
 async def test_what_is_set_right_is_right_in_the_whole_post_mortem(world: World) -> None:

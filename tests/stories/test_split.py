@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import fingerprint
 from receiver.model.command import Close, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident, State
-from receiver.pipeline.response.command_handler import Changed, Reused
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused, VersionConflict
 from receiver.store.client.connection import StoreAway
 from tests.stories.world import World, alert, notification
 
@@ -36,7 +36,7 @@ def three(**ended: bool) -> bytes:
 
 async def split(world: World, *names: str, **more: Any) -> Incident:
     world.clock.forward(timedelta(seconds=1))
-    done = await world.one.splitting.split(
+    done = await world.one.incident_split.split(
         "INC-2026-0001", [finger(name) for name in names], more.pop("title", None), ALICE, world.clock.now(), **more
     )
     await world.quiet()
@@ -133,7 +133,7 @@ async def test_a_crash_in_between_is_made_good(world: World, monkeypatch: pytest
     async def crash(uid: str, now: object) -> None:
         raise StoreAway("ended here")
 
-    monkeypatch.setattr(world.one.splitting, "leave", crash)
+    monkeypatch.setattr(world.one.incident_split, "leave", crash)
     with pytest.raises(StoreAway):
         await split(world, "B")
     first, second = await both(world)
@@ -159,17 +159,17 @@ async def test_merged_back_it_is_one_again(world: World) -> None:
 
 async def test_what_cannot_be_split_says_why(world: World) -> None:
     await opened(world)
-    with pytest.raises(Illegal, match="at least one alert has to stay"):
+    with pytest.raises(IllegalCommand, match="at least one alert has to stay"):
         await split(world, "A", "B", "C")
-    with pytest.raises(Impossible, match="has no alert 0123456789abcdef"):
-        await world.one.splitting.split("INC-2026-0001", ["0123456789abcdef"], None, ALICE, world.clock.now())
+    with pytest.raises(ImpossibleCommand, match="has no alert 0123456789abcdef"):
+        await world.one.incident_split.split("INC-2026-0001", ["0123456789abcdef"], None, ALICE, world.clock.now())
     await world.post(three(B=True))
-    with pytest.raises(Illegal, match="none of these alerts fires"):
+    with pytest.raises(IllegalCommand, match="none of these alerts fires"):
         await split(world, "B")
-    with pytest.raises(Changed):
+    with pytest.raises(VersionConflict):
         await split(world, "C", expected=1)
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
-    with pytest.raises(Illegal, match="reopen it first"):
+    with pytest.raises(IllegalCommand, match="reopen it first"):
         await split(world, "C")
     assert len(await world.incidents()) == 1
 
@@ -179,7 +179,7 @@ async def test_the_same_request_again_is_done_once(world: World) -> None:
     made = await split(world, "B", once="key", what="a", title="Checkout")
     again = await split(world, "B", once="key", what="a", title="Checkout")
     assert (made.uid, made.title) == (again.uid, "Checkout")
-    with pytest.raises(Reused):
+    with pytest.raises(IdempotencyKeyReused):
         await split(world, "C", once="key", what="b")
     assert len(await world.incidents()) == 2
 
@@ -188,8 +188,8 @@ async def test_two_replicas_split_the_same_alert_once(world: World) -> None:
     await world.open(replicas=2)
     await world.post(three())
     await split(world, "B")
-    with pytest.raises(Impossible):
-        await world.replicas[1].splitting.split("INC-2026-0001", [finger("B")], None, ALICE, world.clock.now())
+    with pytest.raises(ImpossibleCommand):
+        await world.replicas[1].incident_split.split("INC-2026-0001", [finger("B")], None, ALICE, world.clock.now())
     assert len(await world.incidents()) == 2
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.pipeline.delivery.channel_test import Tried
+from receiver.pipeline.delivery.channel_test import ChannelTestResult
 from tests.fakes import Answer, jira, statuspage
 from tests.fakes.smtp import FakeSmtp
 from tests.stories.world import World
@@ -25,9 +25,9 @@ async def server() -> AsyncIterator[FakeSmtp]:
     assert made.failures == []
 
 
-async def tried(world: World, name: str, person: str | None = None) -> Tried:
+async def tried(world: World, name: str, person: str | None = None) -> ChannelTestResult:
     """Test a channel."""
-    return await world.one.trying.test(name, person, ADMIN, world.clock.now())
+    return await world.one.channel_test.test(name, person, ADMIN, world.clock.now())
 
 
 async def test_every_channel_of_the_reference(world: World, server: FakeSmtp) -> None:

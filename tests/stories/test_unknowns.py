@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from receiver.model.alert.severity_unknowns import KINDS, Unsure, remedy
-from receiver.pipeline.intake.severity_unknowns import Unknowns
+from receiver.model.alert.severity_unknowns import KINDS, SeverityUnknown, remedy
+from receiver.pipeline.intake.severity_unknowns import SeverityUnknowns
 from receiver.store.severity_unknowns import MOST
 from tests.stories.world import START, World, alert, notification
 
@@ -37,9 +37,9 @@ async def test_a_duplicate_counts_nothing_and_what_is_well_said_is_not_listed(wo
 async def test_those_seen_longest_ago_leave(world: World) -> None:
     await world.open()
     for number in range(MOST):
-        world.one.unknowns.note([Unsure(f"A{number}", "severity", "text", "")], None, START)
+        world.one.unknowns.note([SeverityUnknown(f"A{number}", "severity", "text", "")], None, START)
     await world.one.unknowns.flush()
-    world.one.unknowns.note([Unsure("New", "severity", "text", "")], "INC-1", START + timedelta(minutes=1))
+    world.one.unknowns.note([SeverityUnknown("New", "severity", "text", "")], "INC-1", START + timedelta(minutes=1))
     found = await world.one.unknowns.listing()
     assert len(found) == MOST
     assert (found[0]["alertname"], found[0]["incident"]) == ("New", "INC-1")
@@ -47,9 +47,9 @@ async def test_those_seen_longest_ago_leave(world: World) -> None:
 
 async def test_two_replicas_count_together(world: World) -> None:
     await world.open()
-    other = Unknowns(world.one.unknowns.store)
+    other = SeverityUnknowns(world.one.unknowns.store)
     for one in (world.one.unknowns, other):
-        one.note([Unsure("A", "missing", "latency missing: x", "")], None, START)
+        one.note([SeverityUnknown("A", "missing", "latency missing: x", "")], None, START)
         await one.flush()
     (item,) = await other.listing()
     assert (item["count"], item["kind"]) == (2, "missing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from receiver.model.command import Acknowledge
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.pipeline.delivery.dead_letters import Letters, letter_id
+from receiver.pipeline.delivery.dead_letters import DeadLetters, dead_letter_id
 from receiver.replica import Replica
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
@@ -96,8 +96,8 @@ async def test_a_resolve_that_cannot_go_out_is_said_and_goes_once_the_channel_is
     assert world.sent("resolve") == []
     world.one.apply(config)
     await world.quiet()
-    desk = Letters(lambda: world.one.setting, world.one.due, lambda: world.one.config.off)
-    await desk.replay(letter_id(member), world.clock.now())
+    desk = DeadLetters(lambda: world.one.setting, world.one.due, lambda: world.one.config.off)
+    await desk.replay(dead_letter_id(member), world.clock.now())
     await world.quiet()
     assert world.sent("resolve") == world.sent("trigger")
 

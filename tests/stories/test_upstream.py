@@ -11,7 +11,7 @@ from typing import Any
 from receiver.model.base import rfc3339
 from receiver.model.incident.incident import State
 from receiver.sources.alertmanager import Address
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import START, World, alert, notification
 
 A, B = "http://am-a:9093", "http://am-b:9093"
@@ -23,9 +23,9 @@ def knows(world: World, url: str, alerts: Sequence[dict[str, Any]], since: datet
     status = {"state": "active", "silencedBy": [], "inhibitedBy": []}
     items = [{**one, "status": status, "receivers": []} for one in alerts]
     world.outside.answers |= {
-        f"{url}/api/v2/alerts/groups": Said(200, b"[]"),
-        f"{url}/api/v2/alerts?": Said(200, json.dumps(items).encode()),
-        f"{url}/api/v2/status": Said(200, json.dumps({"uptime": rfc3339(since)}).encode()),
+        f"{url}/api/v2/alerts/groups": SourceAnswer(200, b"[]"),
+        f"{url}/api/v2/alerts?": SourceAnswer(200, json.dumps(items).encode()),
+        f"{url}/api/v2/status": SourceAnswer(200, json.dumps({"uptime": rfc3339(since)}).encode()),
     }
 
 

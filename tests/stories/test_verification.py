@@ -8,7 +8,7 @@ from typing import Any
 from receiver.model.command import Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import State
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -16,14 +16,16 @@ ALICE = Actor(kind=ActorKind.API, name="alice")
 HEALTH, PROMETHEUS = "https://api.stratum.ai/health", "http://prometheus:9090/api/v1/query"
 
 
-def rate(value: str) -> Said:
+def rate(value: str) -> SourceAnswer:
     series = [{"metric": {}, "value": [1, value]}]
-    return Said(200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode())
+    return SourceAnswer(
+        200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode()
+    )
 
 
 async def watched(world: World, health: int = 200, errors: str = "0.01") -> None:
     await world.open()
-    world.outside.answers = {HEALTH: Said(health, b""), PROMETHEUS: rate(errors)}
+    world.outside.answers = {HEALTH: SourceAnswer(health, b""), PROMETHEUS: rate(errors)}
     await world.post(notification(alert(**HIGH)))
     await world.post(notification(alert(firing=False, **HIGH)))
 
@@ -94,7 +96,7 @@ async def test_without_auto_resolve_a_person_is_asked_each_time_and_ends_it(worl
     await world.open()
     incidents = world.one.config.incidents.model_copy(update={"auto_resolve": False})
     world.one.apply(world.one.config.model_copy(update={"incidents": incidents}))
-    world.outside.answers = {HEALTH: Said(200, b""), PROMETHEUS: rate("0.01")}
+    world.outside.answers = {HEALTH: SourceAnswer(200, b""), PROMETHEUS: rate("0.01")}
     await world.post(notification(alert(**HIGH)))
     await world.post(notification(alert(firing=False, **HIGH)))
     await world.forward("40m")

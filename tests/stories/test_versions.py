@@ -51,4 +51,4 @@ async def test_an_incident_that_cannot_be_read_stops_no_other(world: World, more
     # Those who are called by one decision are called at once: who is first is nobody's business.
     assert sorted(world.rung()) == ["alice", "alice", "bob", "eng-lead"]
     assert other.metrics.loop_errors.labels("timers")._value.get() > 0, "and it is said"
-    assert [one.state for one in other.mirror.open()] == [State.OPEN]
+    assert [one.state for one in other.incident_cache.open()] == [State.OPEN]

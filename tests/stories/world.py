@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from receiver.clock import FakeClock
 from receiver.config import Config, load
-from receiver.incident.log.event_log import replay
+from receiver.incident.log.event_log import replay_events
 from receiver.model.agreed_time import AgreedTime
 from receiver.model.alert.alert import fingerprint, parse_notification
 from receiver.pipeline.intake.intake import Answer
 from receiver.replica import Replica
-from receiver.sources.http_client import Asking, Said, SourceError
+from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 from receiver.store.keys import TIMERS
 from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, FakeStatuspage, Site
 from tests.fakes.slack import TOKEN
@@ -99,12 +99,12 @@ def notification(*alerts: dict[str, Any], group: str = "api", truncated: int = 0
     ).encode()
 
 
-class Outside(Asking):
+class Outside(SourceClient):
     """What is asked beyond the vendors: nothing answers, unless a story says what."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: dict[str, Said] = {}
+        self.answers: dict[str, SourceAnswer] = {}
         """By what the address begins with."""
         self.asked: list[str] = []
 
@@ -114,7 +114,7 @@ class Outside(Asking):
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
+    ) -> SourceAnswer:
         return await self._say(url)
 
     async def send(
@@ -124,10 +124,10 @@ class Outside(Asking):
         body: Any = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
+    ) -> SourceAnswer:
         return await self._say(url)
 
-    async def _say(self, url: str) -> Said:
+    async def _say(self, url: str) -> SourceAnswer:
         self.asked.append(url)
         for begin, said in self.answers.items():
             if url.startswith(begin):
@@ -237,7 +237,7 @@ class World:
         for incident in found:
             log = await self.one.incidents.events(incident.uid)
             assert [event.seq for event in log] == list(range(1, len(log) + 1))
-            state = replay(log, incident.plan)
+            state = replay_events(log, incident.plan)
             assert state is not None
             assert state.model_copy(update={"id": incident.id, "version": incident.version}) == incident
         return found

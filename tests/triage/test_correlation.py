@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from receiver.model.alert.alert import Alert, Notification
-from receiver.triage.correlation import correlation_key, digest, split
+from receiver.triage.correlation import correlation_key, digest, split_by_key
 
 
 def alert(fingerprint: int = 1, **more: Any) -> Alert:
@@ -66,11 +66,11 @@ def test_splitting_keeps_order_and_resolved_alerts() -> None:
     alerts = [alert(n, labels={"service": "api" if n % 3 else "db"}) for n in range(1, 7)]
     alerts[3] = alerts[3].model_copy(update={"status": "resolved"})
     whole = notification(*alerts)
-    parts = split(whole, ["service"])
+    parts = split_by_key(whole, ["service"])
     assert [[item.fingerprint[-1] for item in part] for part in parts.values()] == [["1", "2", "4", "5"], ["3", "6"]]
     assert all(correlation_key(whole, item, ["service"]) == name for name, part in parts.items() for item in part)
-    assert list(split(whole, ["group"]).values()) == [alerts]
-    assert split(notification(), ["group"]) == {}
+    assert list(split_by_key(whole, ["group"]).values()) == [alerts]
+    assert split_by_key(notification(), ["group"]) == {}
 
 
 def _digest(*alerts: Alert, truncated: bool = False, rules_hash: str = "r", read: str = "value") -> str:

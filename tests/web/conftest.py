@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from receiver.active_config_builder import make_setting
+from receiver.active_config_builder import build_active_config
 from receiver.config import Config
 from receiver.reload import Reloader
-from receiver.web.app_keys import Doors, ServiceState
+from receiver.web.app_keys import AppParts, ServiceState
 from receiver.web.routes import build, build_status
 from tests.stories.world import World
 
@@ -34,28 +34,29 @@ class House:
         self.state = ServiceState(ready=True)
         replica.config = change(replica.config)
         # What is decided goes by the same configuration as what is shown.
-        replica.setting = make_setting(replica.config, replica.setting.channels, replica.posted)
+        replica.setting = build_active_config(replica.config, replica.setting.channels, replica.posted)
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
-        self.doors = Doors(
+        self.doors = AppParts(
             configured=lambda: replica.config, intake=replica.intake, monitor=replica.monitor, refused=replica.refused,
             supervisor=replica.supervisor,
             incidents=replica.incidents,
-            due=replica.due, mirror=replica.mirror, metrics=replica.metrics, clock=replica.clock,
+            due=replica.due, incident_cache=replica.incident_cache, metrics=replica.metrics, clock=replica.clock,
             connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
-            respond=replica.respond, calls=replica.calls, silencing=replica.silencing, upkeep=replica.upkeep,
-            duty=replica.duty,
-            splitting=replica.splitting,
+            respond=replica.respond, calls=replica.calls, silences=replica.silences,
+            maintenance_windows=replica.maintenance_windows,
+            overrides=replica.overrides,
+            incident_split=replica.incident_split,
             unknowns=replica.unknowns,
             history=replica.history,
-            pager_news=replica.pager_news,
+            pagerduty_events=replica.pagerduty_events,
             phone_answers=replica.phone_answers,
-            trying=replica.trying,
+            channel_test=replica.channel_test,
             reports=replica.reports,
-            archiving=replica.archiving,
-            slack_desk=replica.slack_desk,
+            incident_archive=replica.incident_archive,
+            slack_requests=replica.slack_requests,
             slack_commands=replica.slack_commands,
-            slack_clicks=replica.slack_clicks,
+            slack_interactions=replica.slack_interactions,
             reload=self.reloader.reload,
         )  # fmt: skip
         self.client: Client = TestClient(TestServer(build(self.doors)))

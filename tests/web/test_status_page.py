@@ -12,7 +12,7 @@ from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.delivery.public_incident import PublicPage
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Publish
-from receiver.pipeline.status.public_view import Publicity
+from receiver.pipeline.status.public_view import PublicView
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House, Opened
 
@@ -120,7 +120,7 @@ async def test_a_drill_is_never_shown(house: House) -> None:
     await house.world.post(notification(alert("ApiDown", labels=DOWN)))
     (incident,) = await house.replica.incidents.listing()
     drill = incident.model_copy(update={"drill": True, "version": incident.version + 1})
-    house.replica.mirror.take(summarize(drill, house.replica.setting.policy), drill)
+    house.replica.incident_cache.take(summarize(drill, house.replica.setting.policy), drill)
     assert (await summary(house))["incidents"] == []
 
 
@@ -345,13 +345,13 @@ async def test_a_persons_words_are_shown_and_cannot_do_anything(house: House) ->
 
 async def test_a_page_is_made_once_a_second_however_many_ask(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    page = Publicity.page
+    page = PublicView.page
 
-    def counted(self: Publicity, *given: Any) -> PublicPage:
+    def counted(self: PublicView, *given: Any) -> PublicPage:
         made.append(1)
         return page(self, *given)
 
-    monkeypatch.setattr(Publicity, "page", counted)
+    monkeypatch.setattr(PublicView, "page", counted)
     for _ in range(20):
         for path in ("/status", "/status/history", SUMMARY):
             async with house.client.get(path) as response:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from receiver.channels.atlassian import Body, Site, objects
 from receiver.channels.base import DeliveryError, Http
-from receiver.model.incident.runbook import Guide
+from receiver.model.incident.runbook import Runbook
 
 LABELLED = 100
 TAKEN = "already exists"
@@ -90,7 +90,7 @@ class ConfluenceApi:
         query = {"body-format": "storage"} if self.cloud else {"expand": "version,body.storage"}
         return _page(await self.site.get(f"{self.pages}/{quote(page, safe='')}", query, now))
 
-    async def labelled(self, space: str, label: str, now: datetime) -> list[Guide]:
+    async def labelled(self, space: str, label: str, now: datetime) -> list[Runbook]:
         """Return the newest hundred pages of the space that have `label`; what is no page with an address is left out.
 
         Searching is v1 on cloud too.
@@ -105,7 +105,7 @@ class ConfluenceApi:
             names = (mark.get("name") for mark in objects(_part(_part(one, "metadata"), "labels").get("results")))
             if isinstance(base, str) and isinstance(where, str) and isinstance(title, str):
                 labels = tuple(name for name in names if isinstance(name, str) and name != label)
-                found.append(Guide(title=title, href=f"{base}{where}", labels=labels))
+                found.append(Runbook(title=title, href=f"{base}{where}", labels=labels))
         return found
 
     async def comment(self, page: str, value: str, now: datetime) -> None:

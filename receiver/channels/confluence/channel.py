@@ -17,7 +17,7 @@ from receiver.channels.confluence.storage_format import TITLE_LIMIT, storage, ti
 from receiver.channels.safe_text import cut
 from receiver.model.delivery.notice import Action, Document, Notice, Receipt
 from receiver.model.delivery.vendor_quota import Quota
-from receiver.model.incident.runbook import Guide
+from receiver.model.incident.runbook import Runbook
 
 WROTE = "receiver"
 """What the message of a version of ours begins with; a digest follows."""
@@ -111,7 +111,7 @@ class Confluence(Channel[ConfluenceSettings]):
         await self._api.find(self.settings.space, f"{WROTE}: a test makes no page", notice.now)
         return Receipt(ref=self.settings.space)
 
-    async def guides(self, label: str, now: datetime) -> Sequence[Guide]:
+    async def guides(self, label: str, now: datetime) -> Sequence[Runbook]:
         """Return the newest hundred pages of the space with that label, and their other labels."""
         return await self._api.labelled(self.settings.space, label, now)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from receiver.channels.atlassian import Body, Site, objects
 from receiver.channels.base import DeliveryError, Http, Reply
 from receiver.channels.jira.text_formats import Line, adf, wiki
-from receiver.model.incident.ticket import Progress
+from receiver.model.incident.ticket import TicketStatus
 
 PAGE = 100
 PAGES = 20
@@ -67,7 +67,9 @@ class JiraApi:
         answer = await self.site.get(f"/issue/{quote(key, safe='')}/comment", query, now)
         return "\n".join(_flat(one.get("body")) for one in objects(answer.get("comments")))
 
-    async def move(self, key: str, wanted: Sequence[Progress], now: datetime) -> tuple[Progress | None, str | None]:
+    async def move(
+        self, key: str, wanted: Sequence[TicketStatus], now: datetime
+    ) -> tuple[TicketStatus | None, str | None]:
         """Take an issue to the first category of `wanted` that its workflow offers.
 
         Return the category that it is in then, None where it could not be taken there, and a warning for that.
@@ -119,12 +121,12 @@ class JiraApi:
         return self.site.read(reply, now)
 
 
-def category(status: Mapping[str, Any]) -> Progress | None:
+def category(status: Mapping[str, Any]) -> TicketStatus | None:
     """Return the category of a status; None for one that Jira has never had."""
     found = status.get("statusCategory")
     key = found.get("key") if isinstance(found, dict) else None
     # "undefined" is Jira's word for a status whose category nobody chose.
-    return Progress(key) if key in tuple(Progress) else None
+    return TicketStatus(key) if key in tuple(TicketStatus) else None
 
 
 def quoted(text: str) -> str:

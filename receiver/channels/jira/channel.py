@@ -19,7 +19,7 @@ from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionItem
-from receiver.model.incident.ticket import Progress, Ticket
+from receiver.model.incident.ticket import Ticket, TicketStatus
 from receiver.model.severity import Severity
 
 OPTIONAL = ("priority", "assignee", "duedate")
@@ -158,7 +158,7 @@ class Jira(Channel[JiraSettings]):
             key, moved = (memory.get(name, {}).get(str(ticket.action)) for name in ("actions", "taken"))
         if key is not None and key != ticket.key:
             return None
-        return ticket.model_copy(update={"moved": Progress(moved) if moved else None})
+        return ticket.model_copy(update={"moved": TicketStatus(moved) if moved else None})
 
     def _memory(self, notice: Notice, incident: Incident) -> dict[str, Any]:
         # What a failed attempt of this process has done already is not done again, unless another one went on since.
@@ -185,7 +185,7 @@ class Jira(Channel[JiraSettings]):
     async def _incident(self, notice: Notice, incident: Incident, memory: dict[str, Any]) -> list[str]:
         warnings: list[str | None] = []
         last = max([memory.get("said", 0), *(event.seq for event in notice.events)])
-        wanted, moved = ticket.progress(incident), memory.get("moved", Progress.NEW)
+        wanted, moved = ticket.progress(incident), memory.get("moved", TicketStatus.NEW)
         if not memory.get("issue"):
             fields = self._fields(notice, incident)
             memory["issue"], warning = await self._api.create(fields, OPTIONAL, notice.now)
@@ -202,8 +202,8 @@ class Jira(Channel[JiraSettings]):
                 return [f"jira: {memory['issue']} is gone"]
             memory["said"] = last
         reopened = any(event.kind is Kind.REOPENED for event in notice.events)
-        if reopened or wanted not in (moved, Progress.NEW):
-            ways = (wanted, Progress.BEGUN) if wanted is Progress.NEW else (wanted,)
+        if reopened or wanted not in (moved, TicketStatus.NEW):
+            ways = (wanted, TicketStatus.BEGUN) if wanted is TicketStatus.NEW else (wanted,)
             reached, warning = await self._api.move(memory["issue"], ways, notice.now)
             warnings.append(warning)
             memory["moved"] = wanted.value
@@ -237,8 +237,8 @@ class Jira(Channel[JiraSettings]):
         try:
             if not fresh:
                 warnings.append(await self._api.update(key, fields, OPTIONAL, now))
-            if (fresh and wanted is Progress.DONE) or ticket.restated(notice.events, item.n):
-                ways = (wanted, Progress.BEGUN) if wanted is Progress.NEW else (wanted,)
+            if (fresh and wanted is TicketStatus.DONE) or ticket.restated(notice.events, item.n):
+                ways = (wanted, TicketStatus.BEGUN) if wanted is TicketStatus.NEW else (wanted,)
                 reached, warning = await self._api.move(key, ways, now)
                 warnings.append(warning)
                 if reached:
@@ -311,6 +311,6 @@ def _ticket(issue: Body) -> Ticket | None:
         key=key,
         uid=owner[0],
         action=owner[1],
-        progress=progress or Progress.NEW,
+        progress=progress or TicketStatus.NEW,
         account=account if isinstance(account, str) else None,
     )

@@ -13,7 +13,7 @@ from receiver.model.delivery.notice import Notice
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident, State
 from receiver.model.incident.response_records import ActionItem, ActionStatus
-from receiver.model.incident.ticket import Progress
+from receiver.model.incident.ticket import TicketStatus
 
 OURS = "receiver"
 """A label of every ticket made here."""
@@ -122,16 +122,16 @@ def comment(events: Sequence[Event], incident: Incident) -> list[Line]:
     return [*lines, (Run(mark(incident, events[-1].seq)),)]
 
 
-def progress(incident: Incident) -> Progress:
+def progress(incident: Incident) -> TicketStatus:
     """Return how far the ticket of an incident is to be."""
     if incident.state.over:
-        return Progress.DONE
-    return Progress.NEW if incident.state is State.OPEN else Progress.BEGUN
+        return TicketStatus.DONE
+    return TicketStatus.NEW if incident.state is State.OPEN else TicketStatus.BEGUN
 
 
-def item_progress(item: ActionItem) -> Progress:
+def item_progress(item: ActionItem) -> TicketStatus:
     """Return how far the ticket of an action item is to be."""
-    return Progress.NEW if item.status is ActionStatus.OPEN else Progress.DONE
+    return TicketStatus.NEW if item.status is ActionStatus.OPEN else TicketStatus.DONE
 
 
 def items(events: Sequence[Event], incident: Incident) -> list[ActionItem]:

@@ -182,12 +182,12 @@ async def _sent(config: Config, answers: Answers) -> str | None:
     from receiver.active_config_builder import make_channels
     from receiver.channels.base import Http
     from receiver.clock import Clock
-    from receiver.pipeline.delivery.channel_test import send_alone
+    from receiver.pipeline.delivery.channel_test import send_once
 
     http = Http(total=config.redis.send_deadline.total_seconds())
     channel = make_channels(config, http)[answers.pager]
     try:
-        return await send_alone(channel, answers.key, answers.address or "me", Clock().now())
+        return await send_once(channel, answers.key, answers.address or "me", Clock().now())
     finally:
         await http.close()
 

@@ -67,11 +67,11 @@ def diff(
     token: Token = "",
 ) -> None:
     """Replay what came in: which incidents would be of another severity, and which pages more and fewer."""
-    from receiver.active_config_builder import make_channels, make_setting
+    from receiver.active_config_builder import build_active_config, make_channels
     from receiver.channels.base import Http
     from receiver.config import ConfigError, load
     from receiver.config.loader.config_loader import load_rules_file
-    from receiver.pipeline.whatif.dry_run import relived
+    from receiver.pipeline.whatif.dry_run import replay_history
 
     try:
         loaded = load(config, os.environ)
@@ -79,10 +79,10 @@ def diff(
         after = loaded.model_copy(update={"rules": load_rules_file(new)})
     except ConfigError as error:
         _fail("\n".join(str(problem) for problem in error.problems))
-    settings = [make_setting(one, make_channels(one, Http())) for one in (before, after)]
+    settings = [build_active_config(one, make_channels(one, Http())) for one in (before, after)]
     unread: list[str] = []
     items = _kept(since, url, token) if source is None else _lines(source, since)
-    found = relived(_parsed(items, unread), settings[0], settings[1])
+    found = replay_history(_parsed(items, unread), settings[0], settings[1])
     found["unreadable"] = len(unread)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))

@@ -104,16 +104,16 @@ def _of_payload(config: Config, payload: Path, now: datetime) -> dict[str, Any]:
 def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> dict[str, Any]:
     import asyncio
 
-    from receiver.pipeline.whatif.dry_run import dry_run, notified
+    from receiver.pipeline.whatif.dry_run import dry_run, notification_of_group
     from receiver.sources.alertmanager import Address, Alertmanager, Group
-    from receiver.sources.http_client import Asking, SourceError
+    from receiver.sources.http_client import SourceClient, SourceError
 
     if not url.startswith(("http://", "https://")):
         typer.echo(f"{plain(url)}: not an http or https URL (write http://127.0.0.1:9093)", err=True)
         raise typer.Exit(2)
 
     async def ask() -> list[Group]:
-        asking = Asking()
+        asking = SourceClient()
         try:
             return await Alertmanager(asking, [Address(url)]).groups()
         finally:
@@ -129,7 +129,7 @@ def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> 
     for group in found:
         if receiver and group.receiver != receiver:
             continue
-        said, quiet = notified(group)
+        said, quiet = notification_of_group(group)
         entry = {"receiver": group.receiver, "labels": dict(group.labels), "silenced": quiet}
         groups.append({**entry, **(dry_run(setting, said, now) if said is not None else {"incidents": []})})
     return {"groups": groups}
@@ -168,10 +168,10 @@ def _of_rules(config: Config, file: Path, labels: dict[str, str]) -> dict[str, A
 
 
 def _setting(config: Config) -> Any:
-    from receiver.active_config_builder import make_channels, make_setting
+    from receiver.active_config_builder import build_active_config, make_channels
     from receiver.channels.base import Http
 
-    return make_setting(config, make_channels(config, Http()))
+    return build_active_config(config, make_channels(config, Http()))
 
 
 def _words(outcome: dict[str, Any]) -> str:

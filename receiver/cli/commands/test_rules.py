@@ -106,17 +106,17 @@ def _results(file: Path, config: Path | None) -> tuple[RuleSet, list[CaseResult]
 
 
 def _planning(config: Config) -> Planning:
-    from receiver.active_config_builder import make_channels, make_setting
+    from receiver.active_config_builder import build_active_config, make_channels
     from receiver.channels.base import Http
     from receiver.incident.alerts.lifecycle import on_notification
-    from receiver.incident.log.notification_outcome import View
+    from receiver.incident.log.notification_outcome import KeyState
     from receiver.incident.whatif.escalation_forecast import forecast
     from receiver.model.alert.alert import AlertStatus, Notification
-    from receiver.model.incident.policy_snapshot import Way
+    from receiver.model.incident.policy_snapshot import ContactMethod
     from receiver.pipeline.intake.notification_parts import judged
     from receiver.triage.rules.rule_tests import Planned, fired
 
-    setting = make_setting(config, make_channels(config, Http()))
+    setting = build_active_config(config, make_channels(config, Http()))
 
     def plan(case: Case) -> Planned:
         now = (case.at or NOON).astimezone(UTC) if (case.at or NOON).tzinfo else (case.at or NOON).replace(tzinfo=UTC)
@@ -128,7 +128,7 @@ def _planning(config: Config) -> Planning:
         )
         parts = judged(notification, setting)
         policy = replace(setting.policy, storm=None)
-        opened = [on_notification(part, View("", None, {}, {}, {}), policy, "test", now) for part in parts]
+        opened = [on_notification(part, KeyState("", None, {}, {}, {}), policy, "test", now) for part in parts]
         known = [verdict for verdict in opened if verdict.incident is not None]
         if not known:
             return Planned((), (), "none")
@@ -141,8 +141,8 @@ def _planning(config: Config) -> Planning:
             called.publish_when is None or policy.visible(incident.labels, incident.decision.scope) is True
         )
         return Planned(
-            tuple((call.minute, call.contact, call.person) for call in calls if call.way is Way.PAGE),
-            tuple(call.person for call in calls if call.way is Way.NOTIFY and call.minute == 0),
+            tuple((call.minute, call.contact, call.person) for call in calls if call.way is ContactMethod.PAGE),
+            tuple(call.person for call in calls if call.way is ContactMethod.NOTIFY and call.minute == 0),
             str(called.publish) if shown else "none",
         )
 

@@ -22,7 +22,7 @@ from receiver.config.settings.feature_settings import (
 )
 from receiver.config.settings.service_settings import Auth, Incidents, Ingest, Redis, Server, Service
 from receiver.config.settings.title_templates import Texts
-from receiver.incident.oncall.contact_directory import Directory, service_key
+from receiver.incident.oncall.contact_directory import ContactDirectory, service_key
 from receiver.model.oncall.schedule_settings import Contact, Person, Schedule
 from receiver.model.settings_base import Settings
 from receiver.model.severity import Severity
@@ -132,9 +132,9 @@ class Config(Sections):
         return f"{parts.scheme}://{parts.netloc}{self.public_path}"
 
     @property
-    def directory(self) -> Directory:
+    def directory(self) -> ContactDirectory:
         """Everybody who can be called, and the policy by which they are."""
-        return Directory(
+        return ContactDirectory(
             people={**self.people, **self._services()},
             contacts=self.contacts,
             schedules=self.schedules,

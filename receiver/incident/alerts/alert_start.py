@@ -16,7 +16,7 @@ AHEAD = timedelta(seconds=60)
 """How far a clock of somebody else may be ahead."""
 
 
-def settled(notification: Notification, now: datetime) -> Notification:
+def drop_future_starts(notification: Notification, now: datetime) -> Notification:
     """Return `notification` with each startsAt that lies in the future taken for missing."""
     latest = now + AHEAD
     if all(alert.starts_at <= latest for alert in notification.alerts):
@@ -28,7 +28,7 @@ def settled(notification: Notification, now: datetime) -> Notification:
     return notification.model_copy(update={"alerts": alerts})
 
 
-def began(
+def alerts_began(
     alerts: Iterable[Alert], now: datetime, heard_since: datetime | None = None, at_most: timedelta | None = None
 ) -> tuple[datetime, bool]:
     """Return when the first of `alerts` began, and whether that is only the time of arrival, `now`.

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from receiver.incident.alerts.monitored_incidents import end_monitoring
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict, View
-from receiver.incident.paging.page_responders import adopt, summon
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, Outcome
+from receiver.incident.paging.page_responders import adopt_pages, page_responders
 from receiver.incident.paging.recipients import Policy
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident, Page, State
 from receiver.model.incident.incident_summary import IncidentSummary
-from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.incident.policy_snapshot import EscalationProgress
 from receiver.model.severity import Decision, Severity
 
 KEY = "storm"
@@ -30,14 +30,14 @@ NAMED = 20
 """How many of the incidents that were held back are named; the rest is a count."""
 
 
-def joins(view: View, policy: Policy, severity: Severity) -> bool:
+def joins_storm(view: KeyState, policy: Policy, severity: Severity) -> bool:
     """Return whether an incident of `severity` that opens now is part of a storm."""
     if policy.storm is None or severity is Severity.SEV1:
         return False
     return view.recent >= policy.storm[0]
 
 
-def let_out(held: str, alike: Iterable[IncidentSummary], policy: Policy) -> tuple[Severity, str] | None:
+def storm_after_hold(held: str, alike: Iterable[IncidentSummary], policy: Policy) -> tuple[Severity, str] | None:
     """Return severity and reason of the storm that what a window lets out together is; None where it is none.
 
     `held`: why it is held (Incident.held), `alike`: every open incident that is held for that. SEV-1 is never part of
@@ -50,20 +50,20 @@ def let_out(held: str, alike: Iterable[IncidentSummary], policy: Policy) -> tupl
     return min(severities, key=lambda one: one.rank), f"{len(severities)} incidents are let out of {held}"
 
 
-def shelter_in_storm(draft: Draft, storm: str) -> str:
+def join_storm(draft: Transition, storm: str) -> str:
     """Make the incident part of the storm, and return the reason."""
     data = {"held": HELD, "parent": storm}
     draft.add(Kind.STORM_JOINED, "storm_joined", "part of a storm: nobody is paged for it alone", data)
     return "storm_joined"
 
 
-def release(draft: Draft, policy: Policy, step: str) -> None:
+def release_from_storm(draft: Transition, policy: Policy, step: str) -> None:
     """Let an incident out of the storm: it calls people by itself from now on."""
     if draft.incident.held != HELD:
         return
     draft.add(Kind.RELEASED, "released", "no longer held back by the storm", to=policy.informs)
     if draft.incident.state is not State.MONITORING:
-        summon(draft, policy, step, released=True)
+        page_responders(draft, policy, step, released=True)
 
 
 def open_storm(
@@ -75,13 +75,13 @@ def open_storm(
     before: str = "",
     adopted: Sequence[Page] = (),
     began: datetime | None = None,
-) -> Verdict:
+) -> IntakeDecision:
     """Return the opening of a storm incident as severe as the one that made it a storm.
 
     `before`: the uid that the key of storms leads to still. `adopted`: pages that were sent for it while the store was
     away, since `began`.
     """
-    draft = Draft(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    draft = Transition(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
     incident = Incident(
         uid=uid,
         key=KEY,
@@ -93,24 +93,24 @@ def open_storm(
         opened_at=now,
         started_at=now,
         plan=policy.plan,
-        ladder=Ladder(since=now),
+        ladder=EscalationProgress(since=now),
         storm=True,
         worst=severity,
     )
     draft.open(incident, "storm", f"{severity} storm: {why}", {"alerts": []}, policy.informs)
-    adopt(draft, adopted)
-    summon(draft, policy, "opened")
-    return Verdict(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})
+    adopt_pages(draft, adopted)
+    page_responders(draft, policy, "opened")
+    return IntakeDecision(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})
 
 
-def count_in(
+def update_storm(
     storm: Incident, joined: int, names: list[str], worst: Severity | None, over: bool, policy: Policy, now: datetime
-) -> Draft | None:
+) -> Transition | None:
     """Return what a look at the storm says: how many are part of it, a worse severity, its end; None: nothing new.
 
     `joined`: incidents that are part of it, `names` those of at most 20; `over`: too few have opened lately.
     """
-    draft = Draft(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    draft = Transition(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
     if joined != storm.held_back and storm.storm_ended_at is None:
         text = f"{joined} incidents are part of it"
         draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined, "worst": worst}, policy.informs)
@@ -124,7 +124,7 @@ def count_in(
         data = {"decision": decision.model_dump(mode="json"), "worst": worst}
         text = f"severity raised from {storm.severity} to {worst}: an incident that severe has joined"
         draft.add(Kind.SEVERITY_RAISED, "severity_raised", text, data, policy.informs)
-        summon(draft, policy, "severity_raised")
+        page_responders(draft, policy, "severity_raised")
     if over and storm.storm_ended_at is None:
         more = f" and {joined - len(names)} more" if joined > len(names) else ""
         text = f"the storm has ended; {joined} incidents were held back: {', '.join(names)}{more}"

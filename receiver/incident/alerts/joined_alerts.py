@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.page_responders import ring_people
-from receiver.incident.paging.recipients import Asked, Policy, pagers_of
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_responders import page_recipients
+from receiver.incident.paging.recipients import Policy, Recipient, pagers_of
 from receiver.model.alert.alert import Alert
 from receiver.model.base import rfc3339
-from receiver.model.incident.business_hours import later
+from receiver.model.incident.business_hours import add_business_time
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import TAKEN, Incident, Page
 from receiver.model.severity_policy import NewAlert
@@ -24,14 +24,14 @@ AT_MOST_EVERY = timedelta(minutes=15)
 NAMED = 10
 
 
-def told_of(incident: Incident, policy: Policy) -> list[str]:
+def mentioned_on_join(incident: Incident, policy: Policy) -> list[str]:
     """Return who is mentioned in chat when a new alert joins `incident`: the person who has acknowledged it."""
     taker = policy.person_called(incident.acknowledged_by)
     mentioned = policy.joining(incident.severity) is not NewAlert.IGNORE and incident.state in TAKEN
     return [taker] if taker and mentioned else []
 
 
-def join(draft: Draft, policy: Policy, fresh: Sequence[Alert], *, worse: bool) -> None:
+def join_alerts(draft: Transition, policy: Policy, fresh: Sequence[Alert], *, worse: bool) -> None:
     """Notify again whoever has acknowledged, where the `fresh` alerts are no part of what was acknowledged.
 
     `worse`: they are more severe than everything that the incident has had. At most once in 15 minutes; what comes
@@ -55,14 +55,14 @@ def join(draft: Draft, policy: Policy, fresh: Sequence[Alert], *, worse: bool) -
     _notify(draft, policy, names)
 
 
-def join_due(incident: Incident, policy: Policy) -> datetime | None:
+def joined_alerts_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when people are notified of the new alerts that came too soon after the last; None: there are none."""
     if not incident.joining or incident.joined_at is None or incident.state not in TAKEN or incident.held is not None:
         return None
     return incident.joined_at + AT_MOST_EVERY
 
 
-def notify_joined(draft: Draft, policy: Policy) -> None:
+def notify_of_joined_alerts(draft: Transition, policy: Policy) -> None:
     """Notify people of the new alerts that have waited."""
     if policy.joining(draft.incident.severity) is NewAlert.PAGE and draft.incident.firing:
         _notify(draft, policy, draft.incident.joining)
@@ -74,7 +74,7 @@ def _starts(alert: Alert, now: datetime) -> datetime:
     return alert.starts_at if alert.starts_at.year > 1970 else now
 
 
-def _notify(draft: Draft, policy: Policy, names: Iterable[str]) -> None:
+def _notify(draft: Transition, policy: Policy, names: Iterable[str]) -> None:
     incident, plan = draft.incident, policy.called(draft.incident)
     names = list(names)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -84,7 +84,7 @@ def _notify(draft: Draft, policy: Policy, names: Iterable[str]) -> None:
     wanted = [one for one in _answerers(incident, policy, draft.now) if heard.isdisjoint(one.people)]
     people = {person for one in wanted for person in one.people}
     stale = [page.key for page in incident.unanswered if page.person in people]
-    until = later(draft.now, plan.respond, plan.hours, incident.plan.zone)
+    until = add_business_time(draft.now, plan.respond, plan.hours, incident.plan.zone)
     text = f"{note}; without an answer by {rfc3339(until)} the acknowledgement expires and the escalation goes on"
     data = {
         "joining": [],
@@ -94,10 +94,10 @@ def _notify(draft: Draft, policy: Policy, names: Iterable[str]) -> None:
         "withdrawn": list(dict.fromkeys(stale)),
     }
     draft.add(Kind.UPDATED, STEP, text, data, (*policy.informs, *pagers_of(incident)))
-    ring_people(draft, policy, wanted, STEP, again=people, note=note)
+    page_recipients(draft, policy, wanted, STEP, again=people, note=note)
 
 
-def _answerers(incident: Incident, policy: Policy, now: datetime) -> list[Asked]:
+def _answerers(incident: Incident, policy: Policy, now: datetime) -> list[Recipient]:
     """Return whoever has acknowledged; where that is nobody of the configuration, whoever's page was acknowledged."""
     ours = [page for page in incident.pages if page.ring == incident.ring]
     newest: dict[str, Page] = {page.person: page for page in ours}
@@ -105,6 +105,6 @@ def _answerers(incident: Incident, policy: Policy, now: datetime) -> list[Asked]
     plan = policy.called(incident)
     contact = next(iter((*plan.page, *plan.notify)), "")
     if taker is not None:
-        return [Asked(newest[taker].contact if taker in newest else contact or taker, (taker,))]
+        return [Recipient(newest[taker].contact if taker in newest else contact or taker, (taker,))]
     answered = [page for page in newest.values() if page.seq < incident.hushed]
-    return [Asked(page.contact, (page.person,)) for page in answered]
+    return [Recipient(page.contact, (page.person,)) for page in answered]

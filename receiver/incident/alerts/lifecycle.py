@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from receiver.incident.alerts.alert_start import began
-from receiver.incident.alerts.alert_storm import joins, shelter_in_storm
-from receiver.incident.alerts.maintenance_hold import take_shelter
+from receiver.incident.alerts.alert_start import alerts_began
+from receiver.incident.alerts.alert_storm import join_storm, joins_storm
+from receiver.incident.alerts.maintenance_hold import hold_for_maintenance
 from receiver.incident.alerts.monitored_incidents import begin_monitoring
-from receiver.incident.alerts.notification_update import Change
-from receiver.incident.followup.action_item_reminders import point_out, recurrence
+from receiver.incident.alerts.notification_update import NotificationUpdate
+from receiver.incident.followup.action_item_reminders import recurrence, report_recurrence
 from receiver.incident.log.alert_membership import counts as counts_of
-from receiver.incident.log.alert_membership import ended, fired, sender, tombs, worst_of
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Part, Verdict, View
-from receiver.incident.paging.page_responders import adopt, summon
+from receiver.incident.log.alert_membership import ended, fired, sender, tombstones, worst_of
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart, Outcome
+from receiver.incident.paging.page_responders import adopt_pages, page_responders
 from receiver.incident.paging.recipients import Policy, episode_of
 from receiver.incident.publication.status_updates import follow_up
 from receiver.incident.service_name import service_of
@@ -24,15 +24,15 @@ from receiver.model.alert.alert import NO_TIME, Alert
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import AlertRecord, Incident, Page, State
-from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.incident.policy_snapshot import EscalationProgress
 
 REPLAY = timedelta(hours=1)
 """An end is remembered this long against a late or replayed beginning (reliability W3)."""
 
 
 def on_notification(
-    part: Part, view: View, policy: Policy, uid: str, now: datetime, adopted: Sequence[Page] = ()
-) -> Verdict:
+    part: NotificationPart, view: KeyState, policy: Policy, uid: str, now: datetime, adopted: Sequence[Page] = ()
+) -> IntakeDecision:
     """Decide what a notification does.
 
     `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already.
@@ -51,7 +51,7 @@ def on_notification(
         verdict = _nothing_fires(part, view, now)
         verdict.outcome, verdict.reason = Outcome.DUPLICATE, "closed_by_person"
     elif incident is not None and (not over or _reopens(incident, policy, now)):
-        verdict = Change(part, view, policy, now, incident, live, held).decide(adopted)
+        verdict = NotificationUpdate(part, view, policy, now, incident, live, held).decide(adopted)
     else:
         verdict = _open(part, view, policy, uid, now, live, adopted)
     verdict.held = held
@@ -60,7 +60,7 @@ def on_notification(
     return verdict
 
 
-def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Alert]]:
+def _sift(part: NotificationPart, view: KeyState, now: datetime) -> tuple[list[Alert], list[Alert]]:
     # Firing wins, but an alert that fires with the startsAt of its own end may be a late copy: it waits for 60 s.
     live: list[Alert] = []
     held: list[Alert] = []
@@ -76,7 +76,7 @@ def _sift(part: Part, view: View, now: datetime) -> tuple[list[Alert], list[Aler
     return live, held
 
 
-def _replayed(alert: Alert, view: View, now: datetime) -> bool:
+def _replayed(alert: Alert, view: KeyState, now: datetime) -> bool:
     record = view.records.get(alert.fingerprint)
     if record is not None:
         recent = to_ms(now) - record.seen_ms < REPLAY.total_seconds() * 1000
@@ -85,7 +85,7 @@ def _replayed(alert: Alert, view: View, now: datetime) -> bool:
     return tomb is not None and to_ms(alert.starts_at) <= tomb
 
 
-def _put_down(alert: Alert, part: Part, view: View, incident: Incident) -> bool:
+def _put_down(alert: Alert, part: NotificationPart, view: KeyState, incident: Incident) -> bool:
     # Whether a person has closed `incident` over what `alert` says. Alertmanager does not tell of an end that a new
     # beginning follows at once, nor of one that it has forgotten in a restart: what began after the closing is new. And
     # what grows worse than it ever was has not been seen by whoever closed it.
@@ -103,14 +103,14 @@ def _reopens(incident: Incident, policy: Policy, now: datetime) -> bool:
     return now - incident.resolved_at <= policy.reopen_within
 
 
-def _nothing_fires(part: Part, view: View, now: datetime) -> Verdict:
+def _nothing_fires(part: NotificationPart, view: KeyState, now: datetime) -> IntakeDecision:
     over = [alert for alert in part.alerts if not alert.firing]
-    verdict = Verdict(Outcome.IGNORED, "nothing_open", tombs=tombs(part, view.records))
+    verdict = IntakeDecision(Outcome.IGNORED, "nothing_open", tombs=tombstones(part, view.records))
     known = {a.fingerprint: ended(view.records[a.fingerprint], a, now) for a in over if a.fingerprint in view.records}
     changed = {name: record for name, record in known.items() if record != view.records[name]}
     if view.incident is not None and changed:
         # Alerts of an incident that a person closed: they clear, so its key is free again.
-        draft = Draft(view.incident, sender(part), now)
+        draft = Transition(view.incident, sender(part), now)
         records = {**view.records, **changed}
         draft.add(Kind.UPDATED, "alerts_ended", f"{len(changed)} alerts ended", counts_of(draft.incident, records))
         verdict.incident, verdict.events, verdict.records = draft.incident, draft.events, changed
@@ -118,7 +118,7 @@ def _nothing_fires(part: Part, view: View, now: datetime) -> Verdict:
     return verdict
 
 
-def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
+def _episode(part: NotificationPart, view: KeyState, live: Sequence[Alert]) -> int:
     # Two incidents of one key never share a page key: the late resolve of the one would end the page of the other, and
     # an alert that has fired all the while has its old startsAt. What ended before anybody could be told counts too: a
     # replica without the store may have paged for it, and its group has shrunk since.
@@ -128,7 +128,7 @@ def _episode(part: Part, view: View, live: Sequence[Alert]) -> int:
     return max(episode, before.episode + 1) if before is not None and before.key == part.key else episode
 
 
-def ended_since(alert: Alert, view: View) -> bool:
+def ended_since(alert: Alert, view: KeyState) -> bool:
     """Return whether a record or a tombstone says that `alert` has ended, at or after this beginning of it.
 
     Of one whose beginning is not known nobody can say so: firing wins.
@@ -146,20 +146,26 @@ def _over(record: AlertRecord, now: datetime) -> AlertRecord:
 
 
 def _adopt_ended(
-    part: Part, view: View, policy: Policy, uid: str, now: datetime, done: Sequence[Alert], adopted: Sequence[Page]
-) -> Verdict:
+    part: NotificationPart,
+    view: KeyState,
+    policy: Policy,
+    uid: str,
+    now: datetime,
+    done: Sequence[Alert],
+    adopted: Sequence[Page],
+) -> IntakeDecision:
     # What was paged without the store has ended meanwhile: the pages are recorded and resolved, nobody is notified, and
     # nothing stays open (surfaces.md, Delivery).
     if view.incident is not None:
-        draft = Draft(view.incident, sender(part), now)
-        adopt(draft, adopted, again=True)
-        return Verdict(Outcome.UPDATED, "emergency", draft.incident, draft.events)
+        draft = Transition(view.incident, sender(part), now)
+        adopt_pages(draft, adopted, again=True)
+        return IntakeDecision(Outcome.UPDATED, "emergency", draft.incident, draft.events)
     return _open(part, view, policy, uid, now, done, adopted, over=True)
 
 
 def _open(
-    part: Part,
-    view: View,
+    part: NotificationPart,
+    view: KeyState,
     policy: Policy,
     uid: str,
     now: datetime,
@@ -167,14 +173,14 @@ def _open(
     adopted: Sequence[Page],
     *,
     over: bool = False,
-) -> Verdict:
+) -> IntakeDecision:
     alert, decision = worst_of(live, part)
     records = {a.fingerprint: fired(a, part.decisions[a.fingerprint], now) for a in live}
     shared = {name: value for name, value in alert.labels.items() if part.labels.get(name) == value} or dict(
         alert.labels
     )
     totals = counts_of(None, records)
-    started_at, estimated = began(live, now, part.heard_since, policy.detect_at_most)
+    started_at, estimated = alerts_began(live, now, part.heard_since, policy.detect_at_most)
     incident = Incident(
         uid=uid,
         key=part.key,
@@ -186,7 +192,7 @@ def _open(
         labels=shared,
         annotations=dict(alert.annotations),
         plan=policy.plan,
-        ladder=Ladder(since=now),
+        ladder=EscalationProgress(since=now),
         decision=decision,
         opened_at=now,
         started_at=started_at,
@@ -195,30 +201,30 @@ def _open(
         **recurrence(view.incident, part.key, [a.name for a in live], [r.name for r in view.records.values()]),
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
     )
-    draft = Draft(None, sender(part), now)
+    draft = Transition(None, sender(part), now)
     why = "; ".join(decision.reasons) or decision.rule
     text = f"{decision.severity} by {decision.rule}: {why}"
     draft.open(incident, "opened", text, {"alerts": totals["names"]}, policy.informs)
-    point_out(draft, policy)
-    adopt(draft, adopted)
+    report_recurrence(draft, policy)
+    adopt_pages(draft, adopted)
     if over:
         records = {name: _over(record, now) for name, record in records.items()}
         text = "its alerts ended while it was paged without the store"
         draft.add(Kind.UPDATED, "alerts_ended", text, counts_of(draft.incident, records))
         begin_monitoring(draft, policy, "all_alerts_ended", text)
-        return Verdict(
+        return IntakeDecision(
             Outcome.OPENED, "emergency", draft.incident, draft.events, records, {a.fingerprint: a for a in live},
             pointers={part.key: view.pointer},
         )  # fmt: skip
     reason = "opened"
     # A window first: what it holds is no part of a storm, and no storm pages for it.
-    if take_shelter(draft, policy, [a.labels for a in live]):
+    if hold_for_maintenance(draft, policy, [a.labels for a in live]):
         reason = "maintenance"
-    elif joins(view, policy, decision.severity) and not adopted:
-        reason = shelter_in_storm(draft, view.storm)
-    summon(draft, policy, "opened")
+    elif joins_storm(view, policy, decision.severity) and not adopted:
+        reason = join_storm(draft, view.storm)
+    page_responders(draft, policy, "opened")
     follow_up(draft, policy)
-    return Verdict(
+    return IntakeDecision(
         Outcome.OPENED,
         reason,
         draft.incident,
@@ -226,7 +232,7 @@ def _open(
         records,
         {a.fingerprint: a for a in live},
         owners={a.fingerprint: view.owners.get(a.fingerprint, "") for a in live},
-        tombs=tombs(part, {}),
+        tombs=tombstones(part, {}),
         pointers={part.key: view.pointer},
         untomb=[a.fingerprint for a in live if a.fingerprint in view.tombs],
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from receiver.incident.alerts.alert_storm import shelter_in_storm
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.page_responders import summon
+from receiver.incident.alerts.alert_storm import join_storm
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.recipients import Policy
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Kind
@@ -18,7 +18,7 @@ WINDOW = "maintenance: "
 """How `held` begins for an incident in a maintenance window; the window's name follows."""
 
 
-def sheltered(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime) -> tuple[str, datetime] | None:
+def in_maintenance(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime) -> tuple[str, datetime] | None:
     """Return name and end of the maintenance window that holds alerts of these labels; None unless all are in one."""
     windows: list[tuple[str, datetime]] = []
     for labels in alerts:
@@ -29,46 +29,48 @@ def sheltered(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime
     return min(windows, key=lambda window: window[1], default=None)
 
 
-def take_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> bool:
+def hold_for_maintenance(draft: Transition, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> bool:
     """Hold the pages of an incident whose alerts all fall into maintenance windows, and return whether they do."""
-    window = sheltered(policy, alerts, draft.now)
+    window = in_maintenance(policy, alerts, draft.now)
     if window is None:
         return False
     _hold(draft, policy, *window)
     return True
 
 
-def _hold(draft: Draft, policy: Policy, name: str, until: datetime) -> None:
+def _hold(draft: Transition, policy: Policy, name: str, until: datetime) -> None:
     text = f"in the maintenance window {name} until {rfc3339(until)}: nobody is paged"
     data = {"held": f"{WINDOW}{name}", "until": rfc3339(until)}
     draft.add(Kind.MAINTENANCE, "maintenance", text, data, policy.informs)
 
 
-def leave_shelter(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
+def release_from_maintenance(draft: Transition, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
     """An alert fires that no window holds: the whole incident calls people now."""
     incident = draft.incident
-    if not (incident.held or "").startswith(WINDOW) or sheltered(policy, alerts, draft.now) is not None:
+    if not (incident.held or "").startswith(WINDOW) or in_maintenance(policy, alerts, draft.now) is not None:
         return
     text = "an alert fires that the maintenance window does not hold"
     draft.add(Kind.MAINTENANCE_ENDED, "alert_outside", text, to=policy.informs)
     if incident.state is State.MONITORING:
         return
-    summon(draft, policy, "maintenance_ended", released=True)
+    page_responders(draft, policy, "maintenance_ended", released=True)
 
 
-def shelter_due(incident: Incident) -> datetime | None:
+def maintenance_ends_at(incident: Incident) -> datetime | None:
     """Return since when a held incident is to be looked at; None for one that is not held, or by no window."""
     return incident.opened_at if incident.held_until is not None and not incident.state.over else None
 
 
-def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]], storm: str = "") -> None:
+def recheck_after_maintenance(
+    draft: Transition, policy: Policy, alerts: Iterable[Mapping[str, str]], storm: str = ""
+) -> None:
     """Call people now for what still needs them, unless a window holds its `alerts` still, or another one further.
 
     `storm`: the uid of the storm that stands for what is let out, where that is so much that it is one; SEV-1 calls by
     itself in any case.
     """
     incident = draft.incident
-    found = sheltered(policy, list(alerts) or [incident.labels], draft.now)
+    found = in_maintenance(policy, list(alerts) or [incident.labels], draft.now)
     if found is not None:
         known = incident.held_until
         if f"{WINDOW}{found[0]}" != incident.held or known is None or to_ms(found[1]) != to_ms(known):
@@ -81,6 +83,6 @@ def look_again(draft: Draft, policy: Policy, alerts: Iterable[Mapping[str, str]]
     if not (incident.firing or incident.declared) or incident.state is State.MONITORING:
         return
     if storm and incident.severity is not Severity.SEV1:
-        shelter_in_storm(draft, storm)
+        join_storm(draft, storm)
     else:
-        summon(draft, policy, "maintenance_ended", released=True)
+        page_responders(draft, policy, "maintenance_ended", released=True)

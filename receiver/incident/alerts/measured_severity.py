@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from receiver.incident.alerts.alert_storm import release
-from receiver.incident.alerts.maintenance_hold import take_shelter
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
-from receiver.incident.paging.page_responders import summon
+from receiver.incident.alerts.alert_storm import release_from_storm
+from receiver.incident.alerts.maintenance_hold import hold_for_maintenance
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
+from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.recipients import Policy, pagers_of
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import AlertRecord, Incident
@@ -27,7 +27,7 @@ def on_measured(
     policy: Policy,
     now: datetime,
     labels: Iterable[Mapping[str, str]] = (),
-) -> Verdict | None:
+) -> IntakeDecision | None:
     """Return what the answers change, None when nothing: a raised severity, or a query that failed (said once).
 
     `decisions`: by fingerprint, with the answers; `failed`: names of measurements that could not be asked, with why;
@@ -38,7 +38,7 @@ def on_measured(
         for name, decision in decisions.items()
         if name in records and records[name].firing and decision.severity.worse_than(records[name].severity)
     }
-    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="measure"), now)
+    draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="measure"), now)
     fresh = sorted(set(failed) - set(incident.unmeasured))
     if fresh:
         text = f"not measured: {'; '.join(fresh)}"
@@ -47,11 +47,11 @@ def on_measured(
         _raise(draft, {**records, **changed}, [decisions[name] for name in changed], policy, labels)
     if not draft.events:
         return None
-    return Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events, records=changed)
+    return IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events, records=changed)
 
 
 def _raise(
-    draft: Draft,
+    draft: Transition,
     records: Mapping[str, AlertRecord],
     decisions: Sequence[Decision],
     policy: Policy,
@@ -69,7 +69,7 @@ def _raise(
     data = {"decision": decision.model_dump(mode="json"), "worst": bad}
     draft.add(Kind.SEVERITY_RAISED, "measured", text, data, (*policy.informs, *pagers_of(incident)))
     if decision.severity is Severity.SEV1:
-        release(draft, policy, "severity_raised")
+        release_from_storm(draft, policy, "severity_raised")
     if draft.incident.held is None:
-        take_shelter(draft, policy, labels)
-    summon(draft, policy, "severity_raised")
+        hold_for_maintenance(draft, policy, labels)
+    page_responders(draft, policy, "severity_raised")

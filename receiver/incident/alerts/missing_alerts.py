@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
@@ -15,7 +15,7 @@ ASKED_FIRST = (Severity.SEV1, Severity.SEV2)
 """Severities whose alerts end in no silence: people are asked whether it is over."""
 
 
-def standing(
+def upstream_counts(
     firing: Collection[str],
     silenced: Collection[str],
     inhibited: Collection[str],
@@ -31,7 +31,7 @@ def standing(
     return {name: count for name, count in counts.items() if count}
 
 
-def missed(
+def missing_since(
     before: Mapping[str, datetime], firing: Mapping[str, datetime], known: Collection[str], now: datetime
 ) -> dict[str, datetime]:
     """Return since when each of the `firing` alerts is missed upstream, by fingerprint.
@@ -43,24 +43,24 @@ def missed(
     return {name: min(since, now) for name, since in gone.items()}
 
 
-def forgotten(since: Mapping[str, datetime], grace: timedelta, now: datetime) -> set[str]:
+def gone_upstream(since: Mapping[str, datetime], grace: timedelta, now: datetime) -> set[str]:
     """Return the alerts that have been missed upstream for `grace`, each by its own time."""
     return {name for name, moment in since.items() if now - moment >= grace}
 
 
-def on_answer(
+def on_alertmanager_answer(
     incident: Incident,
     counts: Mapping[str, int],
     gone: Collection[str],
     policy: Policy,
     grace: timedelta,
     now: datetime,
-) -> Draft:
+) -> Transition:
     """Return what the answer changes: counts are shown, and people are asked when all its alerts are `gone` there.
 
     The caller resolves the alerts that are `gone` of less severe incidents.
     """
-    draft = Draft(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
+    draft = Transition(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
     if dict(counts) != incident.upstream:
         words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all fire"
         draft.add(Kind.UPSTREAM, "upstream", f"in Alertmanager: {words}", {"upstream": dict(counts)}, policy.informs)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.page_responders import ring_people, summon, summon_anew
-from receiver.incident.paging.recipients import Asked, Policy, backup_of, pagers_of
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_responders import page_recipients, page_responders, page_responders_again
+from receiver.incident.paging.recipients import Policy, Recipient, backup_of, pagers_of
 from receiver.model.base import rfc3339
 from receiver.model.incident.event import Destination, Kind
 from receiver.model.incident.incident import TAKEN, Incident, Page
@@ -22,7 +22,7 @@ STILL_FIRING = "still_firing"
 
 
 def begin_monitoring(
-    draft: Draft,
+    draft: Transition,
     policy: Policy,
     reason: str,
     text: str,
@@ -49,7 +49,7 @@ def begin_monitoring(
 
 
 def end_monitoring(
-    draft: Draft,
+    draft: Transition,
     policy: Policy,
     kind: Kind,
     reason: str,
@@ -76,7 +76,7 @@ def end_monitoring(
     _call_again(draft, policy, watched, again, "refired" if kind is Kind.REFIRED else reason)
 
 
-def call_anew(draft: Draft, policy: Policy, text: str) -> None:
+def notify_again(draft: Transition, policy: Policy, text: str) -> None:
     """Write that its alerts fire on although a person said that it is mitigated, and call people in a new ring.
 
     Whatever was acknowledged before that counts no more: whoever did so believes that it is over.
@@ -84,14 +84,14 @@ def call_anew(draft: Draft, policy: Policy, text: str) -> None:
     before = draft.incident
     to = (*policy.informs, *pagers_of(before))
     draft.add(Kind.REFIRED, STILL_FIRING, text, {"ring": before.ring + 1}, to)
-    summon_anew(draft, policy, before, STILL_FIRING)
+    page_responders_again(draft, policy, before, STILL_FIRING)
 
 
-def _call_again(draft: Draft, policy: Policy, watched: Incident, again: list[Page], step: str) -> None:
+def _call_again(draft: Transition, policy: Policy, watched: Incident, again: list[Page], step: str) -> None:
     if draft.incident.held is not None:
         return
-    wanted = [Asked(page.contact, (page.person,), backup_of(policy, page.contact, draft.now)) for page in again]
-    reached = ring_people(draft, policy, wanted, step)
+    wanted = [Recipient(page.contact, (page.person,), backup_of(policy, page.contact, draft.now)) for page in again]
+    reached = page_recipients(draft, policy, wanted, step)
     # It has become more severe while it was monitored, when nobody is paged; or nobody was paged in this ring at all
     # (it was held back, or split off by whoever has it).
     ours = [page for page in watched.pages if page.ring == watched.ring]
@@ -99,10 +99,10 @@ def _call_again(draft: Draft, policy: Policy, watched: Incident, again: list[Pag
     raised = since is not None and begun is not None and since >= begun and watched.raised > 0
     raised = raised and not any(page.seq > watched.raised for page in ours)
     if raised or not ours or (wanted and not reached):
-        summon(draft, policy, step, released=not raised and not wanted)
+        page_responders(draft, policy, step, released=not raised and not wanted)
 
 
-def _notified_again(watched: Incident, draft: Draft, worse: bool) -> list[Page]:
+def _notified_again(watched: Incident, draft: Transition, worse: bool) -> list[Page]:
     """Return the newest page of everybody who has not answered and is to be notified again."""
     waiting = [page for page in watched.pages if page.ring == watched.ring and page.seq > watched.hushed]
     newest = {page.person: page for page in waiting}

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.alert_storm import joins, release, shelter_in_storm
-from receiver.incident.alerts.joined_alerts import join, told_of
-from receiver.incident.alerts.maintenance_hold import leave_shelter, take_shelter
+from receiver.incident.alerts.alert_storm import join_storm, joins_storm, release_from_storm
+from receiver.incident.alerts.joined_alerts import join_alerts, mentioned_on_join
+from receiver.incident.alerts.maintenance_hold import hold_for_maintenance, release_from_maintenance
 from receiver.incident.alerts.monitored_incidents import begin_monitoring, end_monitoring
-from receiver.incident.log.alert_membership import LEAVES_AFTER, fired, sender, tombs, worst_of
+from receiver.incident.log.alert_membership import LEAVES_AFTER, fired, sender, tombstones, worst_of
 from receiver.incident.log.alert_membership import counts as counts_of
 from receiver.incident.log.alert_membership import ended as ended_by
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Part, Verdict, View
-from receiver.incident.paging.page_responders import adopt, summon
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart, Outcome
+from receiver.incident.paging.page_responders import adopt_pages, page_responders
 from receiver.incident.paging.recipients import Policy, pagers_of
 from receiver.model.alert.alert import Alert
 from receiver.model.base import to_ms
@@ -26,13 +26,13 @@ from receiver.model.severity import Decision, Severity
 _QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
 
 
-class Change:
+class NotificationUpdate:
     """One decision about an incident that is known."""
 
     def __init__(
         self,
-        part: Part,
-        view: View,
+        part: NotificationPart,
+        view: KeyState,
         policy: Policy,
         now: datetime,
         incident: Incident,
@@ -42,14 +42,14 @@ class Change:
         """`live` fire; `held` fire too, or are late copies of what has ended: that is not known yet."""
         self.part, self.view, self.policy, self.now = part, view, policy, now
         self.live, self.held = live, held
-        self.draft = Draft(incident, sender(part), now)
+        self.draft = Transition(incident, sender(part), now)
         self.before = view.records
         self.changed: dict[str, AlertRecord] = {}
         self.bodies: dict[str, Alert] = {}
         self.freed: list[str] = []
         self.adopted: Sequence[Page] = ()
 
-    def decide(self, adopted: Sequence[Page]) -> Verdict:
+    def decide(self, adopted: Sequence[Page]) -> IntakeDecision:
         """Return what the notification changes; `adopted` are emergency pages already sent."""
         self.adopted = adopted
         state = self.draft.incident.state
@@ -59,12 +59,12 @@ class Change:
         records = {name: r for name, r in {**self.before, **self.changed}.items() if name not in gone}
         counts = counts_of(self.draft.incident, records, len(gone)) | {"partial": self._partial()}
         outcome, reason = self._moved(state, fresh, ended, gone, counts, joined)
-        adopt(self.draft, adopted)
+        adopt_pages(self.draft, adopted)
         raised = self._raise()
         if state in TAKEN:
-            join(self.draft, self.policy, self._new(fresh), worse=raised)
+            join_alerts(self.draft, self.policy, self._new(fresh), worse=raised)
         if self.live:
-            leave_shelter(self.draft, self.policy, [alert.labels for alert in self.live])
+            release_from_maintenance(self.draft, self.policy, [alert.labels for alert in self.live])
         if self.part.truncated and ended and not counts["firing"]:
             text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
             self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
@@ -74,7 +74,7 @@ class Change:
             self._watch()
         if not (self.draft.events or self.changed or joined):
             outcome, reason = Outcome.DUPLICATE, "duplicate"
-        return Verdict(
+        return IntakeDecision(
             outcome,
             "severity_raised" if raised and outcome is Outcome.UPDATED else reason,
             self.draft.incident if self.draft.events or self.changed else None,
@@ -84,7 +84,7 @@ class Change:
             gone,
             owners={a.fingerprint: self.view.owners.get(a.fingerprint, "") for a in self.live},
             freed=self.freed,
-            tombs=tombs(self.part, self.before),
+            tombs=tombstones(self.part, self.before),
             pointers={self.part.key: self.view.pointer},
             untomb=[a.fingerprint for a in self.live if a.fingerprint in self.view.tombs],
         )
@@ -109,13 +109,13 @@ class Change:
             text = f"{counts['firing']} alerts fire again"
             _, decision = worst_of(self.live, self.part)
             worse = decision.severity.worse_than(self.draft.incident.severity)
-            sheltered = self.draft.incident.held or take_shelter(self.draft, self.policy, self._firing_labels())
+            sheltered = self.draft.incident.held or hold_for_maintenance(self.draft, self.policy, self._firing_labels())
             quiet = self.draft.incident.resume in (None, State.OPEN) and not (sheltered or worse or self.adopted)
-            if quiet and joins(self.view, self.policy, self.draft.incident.severity):
-                reason = shelter_in_storm(self.draft, self.view.storm)
+            if quiet and joins_storm(self.view, self.policy, self.draft.incident.severity):
+                reason = join_storm(self.draft, self.view.storm)
             end_monitoring(self.draft, self.policy, Kind.REFIRED, reason, text, counts, worse=worse)
         elif fresh or ended:
-            people = told_of(self.draft.incident, self.policy) if self._new(fresh) else []
+            people = mentioned_on_join(self.draft.incident, self.policy) if self._new(fresh) else []
             data = counts | ({"people": people} if people else {})
             self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), data, self.policy.informs)
         elif counts["partial"] != list(self.draft.incident.partial) or gone:
@@ -182,11 +182,11 @@ class Change:
         _, decision = worst_of(self.live, self.part)
         if decision.severity.worse_than(self.draft.incident.severity):
             self._raised(decision)
-        if take_shelter(self.draft, self.policy, [alert.labels for alert in self.live]):
+        if hold_for_maintenance(self.draft, self.policy, [alert.labels for alert in self.live]):
             return "reopened"
-        if joins(self.view, self.policy, self.draft.incident.severity) and not self.adopted:
-            return shelter_in_storm(self.draft, self.view.storm)
-        summon(self.draft, self.policy, "reopened")
+        if joins_storm(self.view, self.policy, self.draft.incident.severity) and not self.adopted:
+            return join_storm(self.draft, self.view.storm)
+        page_responders(self.draft, self.policy, "reopened")
         return "reopened"
 
     def _raise(self) -> bool:
@@ -206,8 +206,8 @@ class Change:
         self._raised(decision)
         if self.draft.incident.held is None:
             # A window that holds everything that fires holds what it would call for, too, until it ends.
-            take_shelter(self.draft, self.policy, self._firing_labels())
-        summon(self.draft, self.policy, "severity_raised")
+            hold_for_maintenance(self.draft, self.policy, self._firing_labels())
+        page_responders(self.draft, self.policy, "severity_raised")
         return True
 
     def _firing_labels(self) -> list[Mapping[str, str]]:
@@ -225,7 +225,7 @@ class Change:
             Kind.SEVERITY_RAISED, "severity_raised", text, {"decision": decision.model_dump(mode="json")}, to
         )
         if decision.severity is Severity.SEV1:
-            release(self.draft, self.policy, "severity_raised")
+            release_from_storm(self.draft, self.policy, "severity_raised")
 
     def _watch(self) -> None:
         minutes = self.policy.monitor_for.total_seconds() / 60

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from receiver.incident.log.alert_membership import counts
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
-from receiver.incident.paging.recipients import Policy, destination
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
+from receiver.incident.paging.recipients import Policy, page_destination
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import ADOPTED, AlertRecord, Incident, State
@@ -22,12 +22,12 @@ SUPERSEDED = "superseded"
 ACTOR = Actor(kind=ActorKind.TIMER, name=SUPERSEDED)
 
 
-def take_pages(heir: Incident, incident: Incident, now: datetime) -> Draft:
+def take_over_pages(heir: Incident, incident: Incident, now: datetime) -> Transition:
     """Return how `heir` takes over the pages of `incident` that nobody has answered: they stay open.
 
     One that is over, monitored or held calls nobody: then they end with `incident`.
     """
-    draft = Draft(heir, ACTOR, now)
+    draft = Transition(heir, ACTOR, now)
     if heir.state in (State.MONITORING, State.RESOLVED, State.CLOSED) or heir.held is not None or incident.state.over:
         return draft
     known = {page.key for page in heir.pages}
@@ -36,18 +36,18 @@ def take_pages(heir: Incident, incident: Incident, now: datetime) -> Draft:
             text = f"{page.person} was paged for {incident.id} and has not answered yet"
             taken = page.model_copy(update={"ring": heir.ring, "step": ADOPTED})
             data = {"page": taken.model_dump(mode="json")}
-            draft.add(Kind.PAGE_ADOPTED, SUPERSEDED, text, data, (destination(page),))
+            draft.add(Kind.PAGE_ADOPTED, SUPERSEDED, text, data, (page_destination(page),))
     return draft
 
 
-def give_way(
+def end_superseded(
     incident: Incident,
     heir: Incident,
     records: Mapping[str, AlertRecord],
     theirs: Mapping[str, AlertRecord],
     policy: Policy,
     now: datetime,
-) -> Verdict:
+) -> IntakeDecision:
     """Return how `incident` leaves the alerts that `heir` knows to it, and ends where nothing else of it fires.
 
     `records` and `theirs`: the alerts of the one and of the other. A page that both have is the heir's.
@@ -59,13 +59,13 @@ def give_way(
         if one.firing and name in theirs
     }
     after = {**records, **left}
-    draft = Draft(incident, ACTOR, now)
+    draft = Transition(incident, ACTOR, now)
     text = f"{heir.id} was opened while it could not be read"
     if left:
         said = f"{text}, and has {len(left)} of its alerts"
         draft.add(Kind.UPDATED, SUPERSEDED, said, counts(incident, after), policy.informs)
     if not any(record.firing for record in after.values()):
         kept = {page.key for page in heir.pages}
-        ended = tuple(destination(page) for page in incident.pages if page.key not in kept)
+        ended = tuple(page_destination(page) for page in incident.pages if page.key not in kept)
         draft.add(Kind.RESOLVED, SUPERSEDED, text, to=(*policy.informs, *ended))
-    return Verdict(Outcome.UPDATED, SUPERSEDED, draft.incident, draft.events, records=left, freed=list(left))
+    return IntakeDecision(Outcome.UPDATED, SUPERSEDED, draft.incident, draft.events, records=left, freed=list(left))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
-from receiver.incident.paging.page_responders import summon
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
+from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.recipients import Policy, pagers_of
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident, State
-from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.incident.policy_snapshot import EscalationProgress
 from receiver.model.severity import Decision, Severity
 
 KEY = "watchdog"
@@ -21,20 +21,20 @@ AGAIN = timedelta(hours=1)
 """How long after somebody has resolved it the same silence calls again: alerting is dead still."""
 
 
-def key_of(name: str) -> str:
+def watchdog_key(name: str) -> str:
     """Return the correlation key of the silence of the Watchdog of that name."""
     # A hash: the name is made of labels, and the key becomes part of names at the vendors and in the store.
     return f"{KEY}:{hashlib.sha256(name.encode()).hexdigest()[:16]}" if name else KEY
 
 
-def silent(
+def on_watchdog_silent(
     uid: str, name: str, last: datetime, severity: Severity, policy: Policy, pointer: str, now: datetime
-) -> Verdict:
+) -> IntakeDecision:
     """Return the incident that says that nothing was heard since `last`; `pointer` is what the key leads to so far."""
-    key, which = key_of(name), f"the Watchdog alert of {name}" if name else "the Watchdog alert"
+    key, which = watchdog_key(name), f"the Watchdog alert of {name}" if name else "the Watchdog alert"
     minutes = (now - last).total_seconds() / 60
     why = f"{which} was last heard of at {rfc3339(last)}, {minutes:.0f} min ago"
-    draft = Draft(None, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
+    draft = Transition(None, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
     incident = Incident(
         uid=uid,
         key=key,
@@ -46,34 +46,34 @@ def silent(
         opened_at=now,
         started_at=last,
         plan=policy.plan,
-        ladder=Ladder(since=now),
+        ladder=EscalationProgress(since=now),
     )
     draft.open(incident, "watchdog_silent", f"{severity}: {why}", {"alerts": []}, policy.informs)
-    summon(draft, policy, "opened")
-    return Verdict(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={key: pointer})
+    page_responders(draft, policy, "opened")
+    return IntakeDecision(Outcome.OPENED, "watchdog_silent", draft.incident, draft.events, pointers={key: pointer})
 
 
-def settled(before: Incident | None, last: datetime) -> bool:
+def silence_settled(before: Incident | None, last: datetime) -> bool:
     """Return whether somebody has closed `before`, the incident of the silence since `last`: it calls no more."""
     same = before is not None and to_ms(before.started_at) == to_ms(last)
     return same and before is not None and before.state is State.CLOSED and not before.merged
 
 
-def calls(before: Incident | None, last: datetime, now: datetime) -> bool:
+def silence_pages(before: Incident | None, last: datetime, now: datetime) -> bool:
     """Return whether the silence since `last` calls people now; `before` is the incident that was opened last."""
     if before is None or before.resolved_at is None or to_ms(before.started_at) != to_ms(last):
         return True
-    return not settled(before, last) and now >= before.resolved_at + AGAIN
+    return not silence_settled(before, last) and now >= before.resolved_at + AGAIN
 
 
-def ends(incident: Incident, name: str) -> bool:
+def silence_ends(incident: Incident, name: str) -> bool:
     """Return whether the return of the alert ends it: not where alerts fire that were merged into it."""
-    return incident.key == key_of(name) and not incident.state.over and not incident.firing
+    return incident.key == watchdog_key(name) and not incident.state.over and not incident.firing
 
 
-def heard(incident: Incident, policy: Policy, now: datetime) -> Draft:
+def on_watchdog_received(incident: Incident, policy: Policy, now: datetime) -> Transition:
     """Return the end of that incident: the alert has come in again."""
-    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
+    draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
     to = (*policy.informs, *pagers_of(incident))
     draft.add(Kind.RESOLVED, "watchdog_heard", "the Watchdog alert is heard of again", to=to)
     return draft

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.recent_changes import Change, Changes
+from receiver.model.incident.recent_changes import Changes, RecentChange
 
 BACK = timedelta(hours=24)
 """How far back it is looked (the seed's checklist: recent deployments, < 24h)."""
@@ -30,14 +30,16 @@ def changes_due(incident: Incident, policy: Policy) -> datetime | None:
     return incident.opened_at
 
 
-def began(incident: Incident) -> datetime:
+def changes_before(incident: Incident) -> datetime:
     """Return when an incident began, as far as its alerts can be believed."""
     return incident.started_at if incident.opened_at - incident.started_at < BACK else incident.opened_at
 
 
-def on_changes(incident: Incident, repository: str, found: Sequence[Change], policy: Policy, now: datetime) -> Draft:
+def on_changes_read(
+    incident: Incident, repository: str, found: Sequence[RecentChange], policy: Policy, now: datetime
+) -> Transition:
     """Return the event that tells what was changed in the day before, with the likely cause named."""
-    since = began(incident)
+    since = changes_before(incident)
     items = sorted((one for one in found if since - BACK <= one.at <= now), key=lambda one: one.at, reverse=True)
     likely, why = _likely(
         items, since, next((incident.labels[name] for name in WHERE if incident.labels.get(name)), "")
@@ -58,19 +60,19 @@ def on_changes(incident: Incident, repository: str, found: Sequence[Change], pol
     )
 
 
-def on_silence(incident: Incident, repository: str, why: str, policy: Policy, now: datetime) -> Draft:
+def on_changes_unavailable(incident: Incident, repository: str, why: str, policy: Policy, now: datetime) -> Transition:
     """Return the event that says that nobody could tell what was changed."""
     made = Changes(repository=repository, why=f"not known: {why}")
     return _told(incident, made, "not_known", f"{repository}: recent changes are not known: {why}", policy, now)
 
 
-def _told(incident: Incident, made: Changes, reason: str, text: str, policy: Policy, now: datetime) -> Draft:
-    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="changes"), now)
+def _told(incident: Incident, made: Changes, reason: str, text: str, policy: Policy, now: datetime) -> Transition:
+    draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="changes"), now)
     draft.add(Kind.CHANGES, reason, text[:2000], {"changes": made.model_dump(mode="json")}, policy.informs)
     return draft
 
 
-def _likely(items: Sequence[Change], since: datetime, environment: str) -> tuple[int | None, str]:
+def _likely(items: Sequence[RecentChange], since: datetime, environment: str) -> tuple[int | None, str]:
     # The newest that had arrived when it began; a deployment says more than a release, which may lie unused, and where
     # the alert fires, or else where users are, more than elsewhere. The preview of a pull request says least.
     before = [index for index, one in enumerate(items) if one.at <= since + SOON and one.state not in FAILED]
@@ -87,7 +89,7 @@ def _likely(items: Sequence[Change], since: datetime, environment: str) -> tuple
     return chosen, f"likely {_words(items[chosen], since)}: the last before it began"
 
 
-def _words(one: Change, since: datetime) -> str:
+def _words(one: RecentChange, since: datetime) -> str:
     minutes = round((since - one.at).total_seconds() / 60)
     span = f"{abs(minutes)} min" if abs(minutes) < 120 else f"{abs(minutes) / 60:.0f} h"
     where = " ".join(part for part in (one.environment, f"by {one.by}" if one.by else "", one.state) if part)

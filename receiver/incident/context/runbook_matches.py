@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from receiver.incident.context.observability_links import web
 from receiver.model.delivery.notice import Link
-from receiver.model.incident.runbook import Guide
+from receiver.model.incident.runbook import Runbook
 
 SHOWN = 3
 """Runbooks of an incident that are linked, those of the alert before those of the service."""
 TITLE = 60
 
 
-def guides_of(guides: Iterable[Guide], labels: Mapping[str, str]) -> tuple[Link, ...]:
+def matching_runbooks(guides: Iterable[Runbook], labels: Mapping[str, str]) -> tuple[Link, ...]:
     """Return links to the runbooks of the alert that `labels` name, then to those of its service.
 
     A wiki's labels are small and without blanks: `high-error-rate` is the label of the alert HighErrorRate.

@@ -7,8 +7,8 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.recipients import Policy, letters
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.recipients import Policy, email_destinations
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionItem, ActionStatus
@@ -21,14 +21,14 @@ MOST = 10
 """Items that are carried from one incident to the next."""
 
 
-def promise_due(incident: Incident, policy: Policy) -> datetime | None:
+def action_items_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when the owner of an open item is next reminded: the morning of its day, then each week; None: never."""
     if incident.drill or incident.merged:
         return None
     return min((due for item in incident.actions if (due := _due(item, policy.zone)) is not None), default=None)
 
 
-def call_in(draft: Draft, policy: Policy) -> None:
+def remind_owners(draft: Transition, policy: Policy) -> None:
     """Remind of every item that is due."""
     items = [item for item in draft.incident.actions if (due := _due(item, policy.zone)) and due <= draft.now]
     if not items:
@@ -36,7 +36,7 @@ def call_in(draft: Draft, policy: Policy) -> None:
     text = "; ".join(f"action {item.n} ({item.owner}) was due on {item.due}: {item.title}" for item in items)
     people = list(dict.fromkeys(item.owner for item in items))
     data = {"actions": [item.n for item in items], "people": people}
-    draft.add(Kind.ACTION_DUE, "due", text, data, (*policy.informs, *letters(policy, people)))
+    draft.add(Kind.ACTION_DUE, "due", text, data, (*policy.informs, *email_destinations(policy, people)))
 
 
 def recurrence(
@@ -59,7 +59,7 @@ def recurrence(
     return {"previous": before.label, "recurs": (*before.recurs, *done)[-MOST:]}
 
 
-def point_out(draft: Draft, policy: Policy) -> None:
+def report_recurrence(draft: Transition, policy: Policy) -> None:
     """Say that it has happened before although something was done against it."""
     incident = draft.incident
     if not incident.recurs:

@@ -4,45 +4,45 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from receiver.incident.log.command_errors import Illegal
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.command_errors import IllegalCommand
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy
 from receiver.model.base import rfc3339
 from receiver.model.command import CorrectEntry, SetClock, WritePostmortem
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.postmortem import Clock, ReviewStatus, Writing
+from receiver.model.incident.postmortem import CorrectedTime, PostmortemVersion, ReviewStatus
 from receiver.model.severity_policy import Postmortem
 
 MOST = 200
 """Versions of a post-mortem: each is kept whole."""
 
 
-def review_due(incident: Incident, policy: Policy) -> datetime | None:
+def postmortem_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return since when a page for the post-mortem is to be there; None: it is, or nobody asked for or wrote one."""
-    if not policy.documents or not (asked_for(incident, policy) or incident.review is not None):
+    if not policy.documents or not (requires_postmortem(incident, policy) or incident.review is not None):
         return None
     if not incident.state.over or incident.drill or incident.merged or incident.documented:
         return None
     return incident.resolved_at or incident.closed_at
 
 
-def asked_for(incident: Incident, policy: Policy) -> bool:
+def requires_postmortem(incident: Incident, policy: Policy) -> bool:
     """Return whether the severity of `incident` requires a post-mortem."""
     settings = policy.directory.severities.get(incident.severity)
     return settings is not None and settings.postmortem is Postmortem.REQUIRED
 
 
-def begin_review(draft: Draft, policy: Policy) -> None:
+def begin_postmortem(draft: Transition, policy: Policy) -> None:
     """Say that the draft is there, where it is kept; the page is written from the whole log."""
     pages = [to.model_dump(mode="json") for to in policy.documents]
     names = ", ".join(to.channel for to in policy.documents)
     text = f"the draft of its post-mortem is in {names}"
-    reason = "required" if asked_for(draft.incident, policy) else "written"
+    reason = "required" if requires_postmortem(draft.incident, policy) else "written"
     draft.add(Kind.POSTMORTEM, reason, text, {"pages": pages}, (*policy.informs, *policy.documents))
 
 
-def write_postmortem(draft: Draft, command: WritePostmortem, policy: Policy) -> None:
+def write_postmortem(draft: Transition, command: WritePostmortem, policy: Policy) -> None:
     """Keep a new version of the post-mortem; the one before stays in the log."""
     known = draft.incident.review
     before = known.status if known else ReviewStatus.DRAFT
@@ -50,21 +50,25 @@ def write_postmortem(draft: Draft, command: WritePostmortem, policy: Policy) -> 
     if command.markdown is None and status is before:
         return
     if status is ReviewStatus.FINAL and not draft.incident.state.over:
-        raise Illegal(draft.incident, "finish the post-mortem of", "resolve it first")
+        raise IllegalCommand(draft.incident, "finish the post-mortem of", "resolve it first")
     if known is not None and known.version >= MOST:
-        raise Illegal(draft.incident, "write the post-mortem of", f"there are {MOST} versions already")
-    made = Writing(version=(known.version if known else 0) + 1, status=status, by=draft.actor.name, at=draft.now)
+        raise IllegalCommand(draft.incident, "write the post-mortem of", f"there are {MOST} versions already")
+    made = PostmortemVersion(
+        version=(known.version if known else 0) + 1, status=status, by=draft.actor.name, at=draft.now
+    )
     data = {"writing": made.model_dump(mode="json"), "markdown": command.markdown}
     text = f"post-mortem, version {made.version} ({status}), by {draft.actor.name}"
     draft.add(Kind.POSTMORTEM_WRITTEN, status, text, data, policy.informs)
 
 
-def correct(draft: Draft, command: CorrectEntry, policy: Policy) -> None:
+def correct_entry(draft: Transition, command: CorrectEntry, policy: Policy) -> None:
     """Set a line of the timeline right, or hide it; the line itself stays as it was written."""
     if command.seq > draft.incident.seq:
-        raise Illegal(draft.incident, f"correct entry {command.seq} of", f"it has entries 1 to {draft.incident.seq}")
+        raise IllegalCommand(
+            draft.incident, f"correct entry {command.seq} of", f"it has entries 1 to {draft.incident.seq}"
+        )
     if command.at is not None and command.at > draft.now:
-        raise Illegal(draft.incident, f"correct entry {command.seq} of", "its time lies in the future")
+        raise IllegalCommand(draft.incident, f"correct entry {command.seq} of", "its time lies in the future")
     fields = {
         "text": command.text,
         "at": rfc3339(command.at) if command.at else None,
@@ -78,22 +82,22 @@ def correct(draft: Draft, command: CorrectEntry, policy: Policy) -> None:
     draft.add(Kind.CORRECTED, "corrected", f"entry {command.seq} corrected by {draft.actor.name}: {words}", data)
 
 
-def set_clock(draft: Draft, command: SetClock, policy: Policy) -> None:
+def set_clock(draft: Transition, command: SetClock, policy: Policy) -> None:
     """Say when something really was. What the log says, and what follows from it, stays."""
     incident, name = draft.incident, str(command.clock)
     if command.at is not None and command.at > draft.now:
-        raise Illegal(incident, f"set {name} of", "its time lies in the future")
+        raise IllegalCommand(incident, f"set {name} of", "its time lies in the future")
     before = incident.clocks.get(name)
     if before == command.at:
         return
-    if command.clock is Clock.RESOLVED and not incident.state.over and command.at is not None:
-        raise Illegal(incident, "set resolved of", "resolve it first")
+    if command.clock is CorrectedTime.RESOLVED and not incident.state.over and command.at is not None:
+        raise IllegalCommand(incident, "set resolved of", "resolve it first")
     after = {**incident.clocks, name: command.at}
-    began = after.get(Clock.IMPACT_BEGAN) or incident.started_at
-    ended = after.get(Clock.RESOLVED) or incident.resolved_at
-    if command.clock in (Clock.IMPACT_BEGAN, Clock.RESOLVED) and ended is not None and ended < began:
+    began = after.get(CorrectedTime.IMPACT_BEGAN) or incident.started_at
+    ended = after.get(CorrectedTime.RESOLVED) or incident.resolved_at
+    if command.clock in (CorrectedTime.IMPACT_BEGAN, CorrectedTime.RESOLVED) and ended is not None and ended < began:
         said = f"its impact began at {rfc3339(began)} and it was resolved at {rfc3339(ended)}, which is earlier"
-        raise Illegal(incident, f"set {name} of", said)
+        raise IllegalCommand(incident, f"set {name} of", said)
     data = {
         "clock": name,
         "at": rfc3339(command.at) if command.at else None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from receiver.incident.log.notification_outcome import Part
+from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.model.alert.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind
@@ -34,7 +34,7 @@ def ended(record: AlertRecord, alert: Alert, now: datetime) -> AlertRecord:
     return record._replace(firing=False, ends_ms=ends, seen_ms=to_ms(now))
 
 
-def tombs(part: Part, records: Mapping[str, AlertRecord]) -> dict[str, int]:
+def tombstones(part: NotificationPart, records: Mapping[str, AlertRecord]) -> dict[str, int]:
     """Return startsAt (ms) of the ends in `part` whose beginning nobody has seen: a late copy of it pages nobody."""
     return {
         alert.fingerprint: to_ms(alert.starts_at)
@@ -77,12 +77,12 @@ def counts(incident: Incident | None, records: Mapping[str, AlertRecord], gone: 
     }
 
 
-def sender(part: Part) -> Actor:
+def sender(part: NotificationPart) -> Actor:
     """Return who a notification comes from: the receiver in Alertmanager's configuration."""
     return Actor(kind=ActorKind.ALERTMANAGER, name=part.receiver[:200])
 
 
-def worst_of(live: Sequence[Alert], part: Part) -> tuple[Alert, Decision]:
+def worst_of(live: Sequence[Alert], part: NotificationPart) -> tuple[Alert, Decision]:
     """Return the alert whose severity is that of the incident, and why."""
     # Order must not matter: among equals the one that began first, then by fingerprint.
     alert = min(live, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))

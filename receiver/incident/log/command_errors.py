@@ -17,11 +17,11 @@ POSSIBLE: dict[State, tuple[str, ...]] = {
 """What moves an incident on from each state."""
 
 
-class Impossible(Exception):
+class ImpossibleCommand(Exception):
     """What was asked for cannot be done, whatever the state: a name that nobody has, nobody to reach."""
 
 
-class Illegal(Exception):
+class IllegalCommand(Exception):
     """The command cannot be done now."""
 
     def __init__(self, incident: Incident, what: str, why: str, possible: Iterable[str] | None = None) -> None:
@@ -31,14 +31,14 @@ class Illegal(Exception):
         super().__init__(f"cannot {what} {incident.label}: {why}")
 
 
-def require(incident: Incident, what: str, states: Iterable[State]) -> None:
+def require_state(incident: Incident, what: str, states: Iterable[State]) -> None:
     """Raise Illegal unless the incident is in one of `states`."""
     if incident.state not in states:
         possible = POSSIBLE[incident.state]
-        raise Illegal(incident, what, f"it is {incident.state} (possible: {', '.join(possible)})")
+        raise IllegalCommand(incident, what, f"it is {incident.state} (possible: {', '.join(possible)})")
 
 
-class Unfit(ValueError):
+class InvalidField(ValueError):
     """What was asked for does not fit; `path` is the field."""
 
     def __init__(self, path: str, message: str) -> None:

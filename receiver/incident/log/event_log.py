@@ -10,7 +10,7 @@ from receiver.incident.log.reducers import EFFECTS
 from receiver.incident.log.subscribers import followers
 from receiver.model.incident.event import Actor, ActorKind, Destination, Event, Kind
 from receiver.model.incident.incident import TAKEN, Incident, Page
-from receiver.model.incident.policy_snapshot import Plan, Reach
+from receiver.model.incident.policy_snapshot import NotifiedContact, Plan
 from receiver.model.severity import Severity
 
 PLAN = "plan"
@@ -21,7 +21,7 @@ PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
 """Doors behind which people are: what they do is work on the incident."""
 
 
-def apply(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:
+def apply_event(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:
     """Return the state after `event`. Folding this over a log gives the snapshot that is stored beside it.
 
     `opening`: the incident that the first event of a log holds, where it need not be read from there.
@@ -47,7 +47,9 @@ def _carried(incident: Incident, event: Event) -> dict[str, Any]:
     if change.get("worst"):
         change["worst"] = Severity(change["worst"])
     if "reached" in event.data:
-        fresh = (Reach.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["reached"])
+        fresh = (
+            NotifiedContact.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["reached"]
+        )
         change["reached"] = (*incident.reached, *fresh)
     if "joining" in event.data:
         change["joining"] = tuple(event.data["joining"])
@@ -93,7 +95,7 @@ def _joined(after: Incident, event: Event) -> dict[str, Any]:
     return change | ({"joining": ()} if after.state not in TAKEN and after.joining else {})
 
 
-def replay(events: Iterable[Event], plan: Plan | None = None) -> Incident | None:
+def replay_events(events: Iterable[Event], plan: Plan | None = None) -> Incident | None:
     """Return the state that a whole log leads to; None for an empty one.
 
     `plan`: that of the snapshot beside the log. Logs of earlier releases hold it themselves.
@@ -103,11 +105,11 @@ def replay(events: Iterable[Event], plan: Plan | None = None) -> Incident | None
         opening = None
         if incident is None and plan is not None and PLAN not in event.data.get("incident", (PLAN,)):
             opening = Incident.model_validate(event.data["incident"]).model_copy(update={PLAN: plan})
-        incident = apply(incident, event, opening)
+        incident = apply_event(incident, event, opening)
     return incident
 
 
-class Draft:
+class Transition:
     """Events of one decision, and the state as it becomes with each."""
 
     def __init__(self, incident: Incident | None, actor: Actor, now: datetime, origin: str | None = None) -> None:
@@ -157,6 +159,6 @@ class Draft:
             data=data or {},
             to=tuple(to),
         )
-        self._incident = apply(self._incident, event, opening)
+        self._incident = apply_event(self._incident, event, opening)
         more = followers(self._incident, event, self.origin)
         self.events.append(event.model_copy(update={"to": (*event.to, *more)}) if more else event)

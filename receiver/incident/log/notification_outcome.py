@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.alert.alert import Alert
-from receiver.model.alert.severity_unknowns import Unsure
+from receiver.model.alert.severity_unknowns import SeverityUnknown
 from receiver.model.incident.event import Event
 from receiver.model.incident.incident import AlertRecord, Incident
 from receiver.model.severity import Decision
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Part:
+class NotificationPart:
     """The alerts of one notification that belong to one correlation key."""
 
     key: str
@@ -39,7 +39,7 @@ class Part:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     """Those that all alerts of the notification share."""
-    unknowns: Sequence[Unsure] = ()
+    unknowns: Sequence[SeverityUnknown] = ()
     """What the rules could not use, one for each time."""
     late: bool = False
     """True for a copy that a replica has kept since it was refused: what has ended meanwhile is left out, not held."""
@@ -52,7 +52,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class View:
+class KeyState:
     """What the store knows about the key."""
 
     pointer: str
@@ -72,7 +72,7 @@ class View:
 
 
 @dataclass
-class Verdict:
+class IntakeDecision:
     """What is to be written, the word for it, and why. `incident` None: nothing but digests, tombs and holds."""
 
     outcome: Outcome

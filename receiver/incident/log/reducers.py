@@ -9,10 +9,10 @@ from typing import Any
 from receiver.incident.log.misdated_times import moved_back
 from receiver.model.incident.event import Destination, Event, Kind
 from receiver.model.incident.incident import Incident, Page, Roles, State
-from receiver.model.incident.policy_snapshot import Ladder, Reach
-from receiver.model.incident.postmortem import Clock, Writing
+from receiver.model.incident.policy_snapshot import EscalationProgress, NotifiedContact
+from receiver.model.incident.postmortem import CorrectedTime, PostmortemVersion
 from receiver.model.incident.recent_changes import Changes
-from receiver.model.incident.response_records import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
+from receiver.model.incident.response_records import ActionItem, ChecklistTick, Mitigation, ResponseTimer, StatusUpdate
 from receiver.model.severity import Decision, Severity
 from receiver.model.severity_policy import Until
 
@@ -26,17 +26,17 @@ def _stops(incident: Incident) -> bool:
     return called is None or called.until is Until.ACKNOWLEDGED
 
 
-def _begun(incident: Incident, at: datetime) -> Ladder:
+def _begun(incident: Incident, at: datetime) -> EscalationProgress:
     # The escalation from its first step; where nobody is to be called, or somebody has it, its clock stands.
     quiet = incident.calling_state is State.MONITORING or incident.state.over
     taken = incident.calling_state in (State.ACKNOWLEDGED, State.IDENTIFIED) and _stops(incident)
-    return Ladder(since=None if quiet or taken else at)
+    return EscalationProgress(since=None if quiet or taken else at)
 
 
 def _restarted(incident: Incident, event: Event) -> dict[str, Any]:
     decision = Decision.model_validate(event.data["decision"])
     after = incident.model_copy(update={"severity": decision.severity})
-    ladder = Ladder() if after.held is not None else _begun(after, event.at)
+    ladder = EscalationProgress() if after.held is not None else _begun(after, event.at)
     change = {"severity": decision.severity, "decision": decision, "severity_at": event.at, "ladder": ladder}
     return {**change, "raised": event.seq} if decision.severity.worse_than(incident.severity) else change
 
@@ -160,7 +160,7 @@ def _ring_anew(incident: Incident, event: Event) -> dict[str, Any]:
     }
 
 
-def _later(reached: tuple[Reach, ...], by: timedelta) -> tuple[Reach, ...]:
+def _later(reached: tuple[NotifiedContact, ...], by: timedelta) -> tuple[NotifiedContact, ...]:
     return tuple(one.model_copy(update={"due": one.due + by}) if one.due else one for one in reached)
 
 
@@ -213,7 +213,7 @@ def _merged(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_closed(incident, event), "parent": event.data["into"], "merged": True, "handed": handed, "pages": kept}
 
 
-_OF_AN_END = (Clock.IDENTIFIED, Clock.MITIGATED, Clock.RESOLVED)
+_OF_AN_END = (CorrectedTime.IDENTIFIED, CorrectedTime.MITIGATED, CorrectedTime.RESOLVED)
 """What somebody has set right about an end that was none: the next one has its own."""
 
 
@@ -238,7 +238,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "severity_at": event.at,
         "updated_at": None,
         "reminded_at": None,
-        "ladder": Ladder(since=event.at),
+        "ladder": EscalationProgress(since=event.at),
         "clocks": {name: at for name, at in incident.clocks.items() if name not in _OF_AN_END},
         "lettered_at": None,
         "spent": None,
@@ -269,7 +269,7 @@ def _assigned(incident: Incident, event: Event) -> dict[str, Any]:
 def _ticked(incident: Incident, event: Event) -> dict[str, Any]:
     others = tuple(tick for tick in incident.checklist if tick.item != event.data["item"])
     if event.data["done"]:
-        others = (*others, Tick(item=event.data["item"], by=event.data["by"], at=event.at))
+        others = (*others, ChecklistTick(item=event.data["item"], by=event.data["by"], at=event.at))
     return {"checklist": tuple(sorted(others, key=lambda tick: tick.item))}
 
 
@@ -293,7 +293,7 @@ def _clock_set(incident: Incident, event: Event) -> dict[str, Any]:
     if event.data["at"] is not None:
         clocks[event.data["clock"]] = datetime.fromisoformat(event.data["at"])
     # What was asked for another span of time is asked anew.
-    spans = event.data["clock"] in (Clock.IMPACT_BEGAN, Clock.RESOLVED)
+    spans = event.data["clock"] in (CorrectedTime.IMPACT_BEGAN, CorrectedTime.RESOLVED)
     return {"clocks": clocks, "spent": None} if spans else {"clocks": clocks}
 
 
@@ -331,7 +331,7 @@ def _held(incident: Incident, event: Event) -> dict[str, Any]:
         "held_until": datetime.fromisoformat(event.data["until"]) if event.data.get("until") else None,
         "held_at": incident.held_at or event.at,
         "parent": event.data.get("parent", incident.parent),
-        "ladder": Ladder(),
+        "ladder": EscalationProgress(),
     }
 
 
@@ -383,7 +383,7 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.ACTION_ADDED: _promised,
     Kind.ACTION_CHANGED: _promised,
     Kind.MITIGATION: _chosen,
-    Kind.TIMER_STARTED: lambda incident, event: {"stopwatch": Stopwatch(started_at=event.at)},
+    Kind.TIMER_STARTED: lambda incident, event: {"stopwatch": ResponseTimer(started_at=event.at)},
     Kind.TIMER_STOPPED: lambda incident, event: {
         "stopwatch": incident.stopwatch.model_copy(update={"stopped_at": event.at}) if incident.stopwatch else None
     },
@@ -404,7 +404,9 @@ EFFECTS: dict[Kind, Effect] = {
         **_written(incident, event),
     },
     Kind.STATUS_DUE: _reminded_of,
-    Kind.POSTMORTEM_WRITTEN: lambda incident, event: {"review": Writing.model_validate(event.data["writing"])},
+    Kind.POSTMORTEM_WRITTEN: lambda incident, event: {
+        "review": PostmortemVersion.model_validate(event.data["writing"])
+    },
     Kind.CLOCK_SET: _clock_set,
     Kind.CLOCK_CORRECTED: lambda incident, event: moved_back(
         incident, datetime.fromisoformat(event.data["after"]), timedelta(seconds=event.data["by"])

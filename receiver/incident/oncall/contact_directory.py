@@ -29,7 +29,7 @@ class UnknownName(LookupError):
 
 
 @dataclass(frozen=True)
-class Directory:
+class ContactDirectory:
     """Everybody who can be called, and the policy by which they are."""
 
     people: Mapping[str, Person]

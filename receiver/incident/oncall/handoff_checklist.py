@@ -41,7 +41,7 @@ class HandOff:
 
 
 @dataclass(frozen=True)
-class Upkeep:
+class HandoffMaintenance:
     """A maintenance window that begins, or holds, before the shift ends."""
 
     name: str
@@ -50,7 +50,7 @@ class Upkeep:
 
 
 @dataclass(frozen=True)
-class Standing:
+class HandoffContents:
     """What there is to be handed over."""
 
     open: Sequence[Incident]
@@ -58,14 +58,14 @@ class Standing:
     """The alert records of incidents that had news in the last 24 hours, by uid."""
     promised: Sequence[tuple[str, ActionItem]]
     """Open action items, with the id of their incident."""
-    upkeep: Sequence[Upkeep]
+    maintenance_windows: Sequence[HandoffMaintenance]
     unreachable: Sequence[str]
     """Paging channels on which the incoming person has no address."""
     changed: bool | None
     """Whether the configuration has changed since the last hand-off; None: not known."""
 
 
-def taken_over(name: str, roster: Roster, shift: Shift) -> HandOff | None:
+def find_handoff(name: str, roster: Roster, shift: Shift) -> HandOff | None:
     """Return the hand-off with which `shift` began; None when nobody took over, or the same person went on."""
     if shift.since is None or shift.person is None:
         return None
@@ -80,13 +80,13 @@ def taken_over(name: str, roster: Roster, shift: Shift) -> HandOff | None:
 def next_hand_off(name: str, roster: Roster, after: datetime, before: datetime) -> HandOff | None:
     """Return the first hand-off later than `after` and not later than `before`; None when there is none."""
     for shift in roster.shifts(after, before + TICK):
-        found = taken_over(name, roster, shift)
+        found = find_handoff(name, roster, shift)
         if found is not None and (shift.since or EVER) > after:
             return found
     return None
 
 
-def checklist(handing: HandOff, standing: Standing, names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+def checklist(handing: HandOff, standing: HandoffContents, names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """Return the seed's On-Call Handoff Checklist: each item, and what there is to know about it.
 
     `names` says how people are called. Titles and names of alerts are foreign: each stands on one line, cut.
@@ -99,7 +99,7 @@ def checklist(handing: HandOff, standing: Standing, names: Mapping[str, str]) ->
         False: ["Nothing has changed since the last hand-off"],
         None: [],
     }[standing.changed]
-    upkeep = [f"{one.name}: {_when(one.begins) if one.begins else 'now'}" for one in standing.upkeep]
+    upkeep = [f"{one.name}: {_when(one.begins) if one.begins else 'now'}" for one in standing.maintenance_windows]
     return [
         ("Review open incidents", [_incident(one) for one in _ordered(standing.open)] or ["None is open"]),
         ("Review recent alerts (last 24h)", _recent(standing, handing.at) or ["There were none"]),
@@ -111,7 +111,7 @@ def checklist(handing: HandOff, standing: Standing, names: Mapping[str, str]) ->
     ]
 
 
-def text_of(handing: HandOff, standing: Standing, names: Mapping[str, str]) -> str:
+def handoff_text(handing: HandOff, standing: HandoffContents, names: Mapping[str, str]) -> str:
     """Return the hand-off as a message in plain text, at most LONGEST characters."""
     who = names.get(handing.incoming, handing.incoming)
     whom = f" from {names.get(handing.outgoing, handing.outgoing)}" if handing.outgoing else ""
@@ -127,7 +127,7 @@ def text_of(handing: HandOff, standing: Standing, names: Mapping[str, str]) -> s
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def reminder(handing: HandOff, names: Mapping[str, str]) -> str:
+def handoff_reminder(handing: HandOff, names: Mapping[str, str]) -> str:
     """Return what both are told when nobody has accepted in time."""
     who = names.get(handing.incoming, handing.incoming)
     whom = names.get(handing.outgoing or "", handing.outgoing or "")
@@ -153,7 +153,7 @@ def _investigation(one: Incident) -> str:
     return f"{one.label}: {ticked} of {len(CHECKLIST)} checks done{tried}"
 
 
-def _recent(standing: Standing, at: datetime) -> list[str]:
+def _recent(standing: HandoffContents, at: datetime) -> list[str]:
     since = at - LOOK_BACK
     counts: dict[str, list[int]] = {}
     for records in standing.recent.values():
@@ -164,7 +164,7 @@ def _recent(standing: Standing, at: datetime) -> list[str]:
     return [f"{name}: {firing} firing, {over} resolved" for name, (firing, over) in ordered]
 
 
-def _known(standing: Standing, handing: HandOff) -> list[str]:
+def _known(standing: HandoffContents, handing: HandOff) -> list[str]:
     causes = [f"{one.label}: {_line(one.cause, 110)}" for one in _ordered(standing.open) if one.cause]
     last = handing.until.astimezone(UTC).date()
     due = [

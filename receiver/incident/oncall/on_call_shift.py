@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from receiver.incident.oncall.rotation import Lane, hand_off
+from receiver.incident.oncall.rotation import CompiledLayer, hand_off
 from receiver.model.base import Frozen
 from receiver.model.oncall.schedule_settings import Line, Override, Person, Schedule
 from receiver.model.wall_clock import parse_when
@@ -74,7 +74,10 @@ class Roster:
     ) -> None:
         """`overrides` are those of this schedule that were made while the service ran."""
         zone = ZoneInfo(schedule.timezone)
-        self._lanes = [Lane(schedule, always=True), *(Lane(layer, always=False) for layer in schedule.layers)]
+        self._lanes = [
+            CompiledLayer(schedule, always=True),
+            *(CompiledLayer(layer, always=False) for layer in schedule.layers),
+        ]
         planned = [
             _Span(parse_when(one.from_, zone), parse_when(one.until, zone, ends=True), one.person, f"planned {index}")
             for index, one in enumerate(schedule.overrides)

@@ -42,7 +42,7 @@ class Turn:
     """Whether the person takes the turn of somebody who is away."""
 
 
-class Wheel:
+class CompiledRotation:
     """One rota, compiled: its hand-offs, and the hours in which it counts."""
 
     def __init__(self, rota: Rota) -> None:
@@ -127,12 +127,12 @@ class Wheel:
                     yield begins, instant(datetime.combine(closing, closes), self.zone)
 
 
-class Lane:
+class CompiledLayer:
     """A rotation with its changes: the last one that has taken over counts."""
 
     def __init__(self, line: Line, *, always: bool) -> None:
         """`always`: before it starts its first person stands in; otherwise it does not hold before it starts."""
-        self._wheels = [Wheel(rota) for rota in (line, *line.rotations)]
+        self._wheels = [CompiledRotation(rota) for rota in (line, *line.rotations)]
         starts = [wheel.begins(0) for wheel in self._wheels]
         self._starts: list[datetime | None] = [None if always else starts[0], *starts[1:]]
 
@@ -171,4 +171,4 @@ class Lane:
 
 def hand_off(rota: Rota, turn: int) -> datetime:
     """Return the moment, in UTC, at which turn `turn` begins; turn 0 is the first person's first."""
-    return Wheel(rota).begins(turn).astimezone(UTC)
+    return CompiledRotation(rota).begins(turn).astimezone(UTC)

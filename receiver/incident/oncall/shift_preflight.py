@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from receiver.incident.oncall.contact_directory import Directory
+from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.incident.oncall.on_call_shift import members
 from receiver.model.oncall.schedule_settings import Person, Target
 
@@ -48,8 +48,8 @@ class Preflight:
         return not self.unreachable and not self.gaps
 
 
-def preflight(
-    directory: Directory, pagers: Sequence[tuple[str, str]], now: datetime, ahead: timedelta = AHEAD
+def check_shifts(
+    directory: ContactDirectory, pagers: Sequence[tuple[str, str]], now: datetime, ahead: timedelta = AHEAD
 ) -> Preflight:
     """Return who is unreachable and what nobody holds from `now` on.
 
@@ -62,19 +62,19 @@ def preflight(
     found = []
     for key, sources in called.items():
         card = directory.people.get(key)
-        if missing(card, pagers) == [name for name, _ in pagers]:
+        if missing_addresses(card, pagers) == [name for name, _ in pagers]:
             found.append(Unreachable(key, card.name if card else key, tuple(sources)))
     ends = now + ahead
     gaps = [Gap(name, *span) for name in directory.schedules for span in directory.roster(name).gaps(now, ends)]
     return Preflight(now, ends, tuple(found), tuple(gaps))
 
 
-def missing(card: Person | None, pagers: Iterable[tuple[str, str]]) -> list[str]:
+def missing_addresses(card: Person | None, pagers: Iterable[tuple[str, str]]) -> list[str]:
     """Return the names of the channels of `pagers` on which this person has no address."""
     return [name for name, kind in pagers if card is None or not card.address(name, kind)]
 
 
-def _called(directory: Directory, now: datetime) -> Iterator[tuple[str, str]]:
+def _called(directory: ContactDirectory, now: datetime) -> Iterator[tuple[str, str]]:
     for name, schedule in directory.schedules.items():
         made = [one.person for one in directory.overrides if one.schedule == name and one.until > now]
         for person in (*members(schedule, now), *made):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.page_responders import BACKUP as BACKUP
-from receiver.incident.paging.page_responders import ring_people, ring_up, summon_anew, tell
-from receiver.incident.paging.recipients import Asked, Policy, backup_of, pagers_of
+from receiver.incident.paging.page_responders import notify_contacts, page_contacts, page_recipients
+from receiver.incident.paging.recipients import Policy, Recipient, backup_of
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import TAKEN, Incident, State
-from receiver.model.incident.policy_snapshot import Reach, Step, Way
+from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.policy_snapshot import ContactMethod, NotifiedContact, Step
 from receiver.model.severity_policy import Until
 
 WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
 """States in which somebody may still have to be called; watching suspends it."""
 
 
-def climbs(incident: Incident, policy: Policy) -> bool:
+def escalation_goes_on(incident: Incident, policy: Policy) -> bool:
     """Return whether the escalation of `incident` goes on."""
     if incident.held is not None or incident.calling_state not in WAITING:
         return False
@@ -27,12 +27,12 @@ def climbs(incident: Incident, policy: Policy) -> bool:
 def step_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when the next step of the escalation is due; None when there is none, or its clock stands."""
     steps, ladder = policy.called(incident).steps, incident.ladder
-    if not climbs(incident, policy) or ladder.since is None or ladder.step >= len(steps):
+    if not escalation_goes_on(incident, policy) or ladder.since is None or ladder.step >= len(steps):
         return None
     return ladder.since + timedelta(seconds=max(0.0, steps[ladder.step].after - ladder.spent))
 
 
-def climb(draft: Draft, policy: Policy, *, forced: bool = False, once: bool = False) -> None:
+def escalate(draft: Transition, policy: Policy, *, forced: bool = False, once: bool = False) -> None:
     """Take the steps that are due; a step with nobody in it is passed at once, and said.
 
     `forced`: somebody asks for the next step before it is due. `once`: no step after the first that reaches somebody.
@@ -47,15 +47,15 @@ def climb(draft: Draft, policy: Policy, *, forced: bool = False, once: bool = Fa
             return
 
 
-def _take(draft: Draft, policy: Policy, index: int, step: Step) -> bool:
+def _take(draft: Transition, policy: Policy, index: int, step: Step) -> bool:
     """Take one step and return whether nobody was in it."""
     minutes = f"{step.after / 60:g} min"
     wanted = ", ".join((*step.page, *step.notify))
     data = {"step": index + 1, "after": step.after, "page": list(step.page), "notify": list(step.notify)}
     before = len(draft.events)
     draft.add(Kind.ESCALATED, "escalated", f"escalation step {index + 1} ({minutes}): {wanted}", data, policy.informs)
-    reached = ring_up(draft, policy, step.page, "escalated") if step.page else 0
-    heard = tell(draft, policy, step.notify, "escalated") if step.notify else 0
+    reached = page_contacts(draft, policy, step.page, "escalated") if step.page else 0
+    heard = notify_contacts(draft, policy, step.notify, "escalated") if step.notify else 0
     known = bool(step.notify) and not heard and _heard_before(draft, policy, step)
     if reached or heard or known:
         return False
@@ -64,7 +64,7 @@ def _take(draft: Draft, policy: Policy, index: int, step: Step) -> bool:
     return True
 
 
-def _heard_before(draft: Draft, policy: Policy, step: Step) -> bool:
+def _heard_before(draft: Transition, policy: Policy, step: Step) -> bool:
     incident = draft.incident
     known = set(incident.notified) | {page.person for page in incident.pages}
     found: set[str] = set()
@@ -76,25 +76,25 @@ def _heard_before(draft: Draft, policy: Policy, step: Step) -> bool:
     return bool(found & known)
 
 
-def answer_due(incident: Incident) -> datetime | None:
+def response_due(incident: Incident) -> datetime | None:
     """Return when the first contact that was called has not answered in time; None when nobody is waited for."""
     if incident.held is not None or incident.calling_state not in WAITING:
         return None
     return min((reach.due for reach in _unanswered(incident) if reach.due), default=None)
 
 
-def _unanswered(incident: Incident) -> list[Reach]:
+def _unanswered(incident: Incident) -> list[NotifiedContact]:
     # Once the severity is lowered to one that does not page a contact, nobody stands in for that contact either.
     called = incident.called
     return [
         reach
         for reach in incident.reached
         if reach.due is not None and reach.ring == incident.ring and reach.seq > incident.hushed
-        if reach.way is not Way.PAGE or called is None or called.pages(reach.contact)
+        if reach.way is not ContactMethod.PAGE or called is None or called.pages(reach.contact)
     ]
 
 
-def miss(draft: Draft, policy: Policy) -> None:
+def on_response_missed(draft: Transition, policy: Policy) -> None:
     """Say which contacts have not answered in time, and reach their backups the way that they were reached."""
     late = [reach for reach in _unanswered(draft.incident) if reach.due is not None and reach.due <= draft.now]
     if not late:
@@ -113,7 +113,7 @@ def miss(draft: Draft, policy: Policy) -> None:
             text = f"nobody stands behind {reach.contact} now: its backup is nobody at present"
             data = {"contact": reach.contact, "person": None}
             draft.add(Kind.PAGE_PASSED, "nobody", text, data, policy.informs)
-        elif reach.way is Way.PAGE:
+        elif reach.way is ContactMethod.PAGE:
             _page_backup(draft, policy, reach.contact)
         else:
             _tell_backup(draft, policy, reach.contact)
@@ -125,40 +125,15 @@ def _unmanned(policy: Policy, contact: str, now: datetime) -> bool:
     return known is not None and known.backup is not None and not backup_of(policy, contact, now)
 
 
-def _page_backup(draft: Draft, policy: Policy, contact: str) -> None:
+def _page_backup(draft: Transition, policy: Policy, contact: str) -> None:
     people = backup_of(policy, contact, draft.now)
     if people:
-        ring_people(draft, policy, [Asked(contact, people)], BACKUP)
+        page_recipients(draft, policy, [Recipient(contact, people)], BACKUP)
 
 
-def _tell_backup(draft: Draft, policy: Policy, contact: str) -> None:
+def _tell_backup(draft: Transition, policy: Policy, contact: str) -> None:
     known = set(draft.incident.notified) | {page.person for page in draft.incident.pages}
     people = [person for person in backup_of(policy, contact, draft.now) if person not in known]
     if people:
         text = f"informed as backup of {contact}: {', '.join(people)}"
         draft.add(Kind.NOTIFY, BACKUP, text, {"people": people}, policy.informs)
-
-
-def lapse_due(incident: Incident) -> datetime | None:
-    """Return when the acknowledgement lapses unless somebody works on the incident; None when none can."""
-    if incident.state not in TAKEN:
-        return None
-    return min((at for at in (incident.acknowledged_until, incident.answer_by) if at is not None), default=None)
-
-
-def lapse(draft: Draft, policy: Policy) -> None:
-    """The acknowledgement has run out: it rings again, the Incident Commander is asked, the escalation goes on."""
-    incident = draft.incident
-    commander = incident.roles.incident_commander
-    who = incident.acknowledged_by or "somebody"
-    asked = f"; {commander} (Incident Commander): is anybody on it?" if commander else ""
-    draft.add(
-        Kind.ACKNOWLEDGEMENT_LAPSED,
-        "no_work",
-        f"the acknowledgement by {who} has lapsed: no work was seen{asked}",
-        {"by": who, "commander": commander},
-        (*policy.informs, *pagers_of(incident)),
-    )
-    if commander and commander in policy.directory.people:
-        draft.add(Kind.NOTIFY, "no_work", f"asked: {commander}", {"people": [commander]}, policy.informs)
-    summon_anew(draft, policy, incident, "acknowledgement_lapsed")

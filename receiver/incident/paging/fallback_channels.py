@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.page_keys import rule_key
-from receiver.incident.paging.recipients import Policy, address_of, destination, letters
+from receiver.incident.paging.recipients import Policy, address_of, email_destinations, page_destination
 from receiver.model.incident.event import Destination, Kind
 from receiver.model.incident.incident import CALLED, Page
 from receiver.model.severity import Severity
@@ -13,13 +13,13 @@ STEP = "second_road"
 """The step of a page that stands in for one that is not through."""
 
 
-def roads(policy: Policy, severity: Severity, person: str) -> tuple[Destination, ...]:
+def fallback_channels(policy: Policy, severity: Severity, person: str) -> tuple[Destination, ...]:
     """Return where `person` is called by the second road of `severity`; everywhere that informs, without one.
 
     The way of the configuration in force counts: the incident's own was made for a time when the pager answered.
     """
     named = _named(policy, severity)
-    found = [to for to in (*policy.informs, *letters(policy, (person,))) if to.channel in named]
+    found = [to for to in (*policy.informs, *email_destinations(policy, (person,))) if to.channel in named]
     return tuple(found) or policy.informs
 
 
@@ -28,7 +28,7 @@ def _named(policy: Policy, severity: Severity) -> tuple[str, ...]:
     return settings.second_road if settings is not None else ()
 
 
-def _pages(draft: Draft, policy: Policy, page: Page) -> list[Page]:
+def _pages(draft: Transition, policy: Policy, page: Page) -> list[Page]:
     # By channels of the second road that page, as far as this person has not been paged by them.
     tried = {
         one.channel
@@ -46,12 +46,12 @@ def _pages(draft: Draft, policy: Policy, page: Page) -> list[Page]:
     return found
 
 
-def detour(draft: Draft, policy: Policy, page: Page, reason: str) -> None:
+def use_fallback_channels(draft: Transition, policy: Policy, page: Page, reason: str) -> None:
     """Say that `page` is not through, and call its person by the second road."""
     if page.step == STEP:
         return
     more = _pages(draft, policy, page)
-    to = roads(policy, draft.incident.severity, page.person)
+    to = fallback_channels(policy, draft.incident.severity, page.person)
     names = ", ".join(dict.fromkeys((*(one.channel for one in more), *(one.channel for one in to))))
     way = f"goes by {names}" if names else "is tried on, for no other channel could take it"
     text = (
@@ -61,4 +61,4 @@ def detour(draft: Draft, policy: Policy, page: Page, reason: str) -> None:
     draft.add(Kind.SECOND_ROAD, reason, text, {"page": page.model_dump(mode="json")}, to)
     for one in more:
         said = f"{one.person} is paged by {one.channel}, since {page.channel} cannot be reached"
-        draft.add(Kind.PAGE, STEP, said, {"page": one.model_dump(mode="json")}, (destination(one),))
+        draft.add(Kind.PAGE, STEP, said, {"page": one.model_dump(mode="json")}, (page_destination(one),))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from receiver.incident.log.command_errors import require
-from receiver.incident.log.event_log import Draft
-from receiver.incident.name_lookup import known
+from receiver.incident.log.command_errors import require_state
+from receiver.incident.log.event_log import Transition
+from receiver.incident.name_lookup import find_name
 from receiver.incident.paging.escalation import WAITING
-from receiver.incident.paging.page_responders import CALLED, ring_people
-from receiver.incident.paging.recipients import Policy, asked, pagers_of
+from receiver.incident.paging.page_responders import CALLED, page_recipients
+from receiver.incident.paging.recipients import Policy, find_recipients, pagers_of
 from receiver.model.base import rfc3339
 from receiver.model.command import PageContact
 from receiver.model.incident.event import Kind
@@ -24,16 +24,16 @@ NOTED = 200
 """Characters of the text that stand in the page itself."""
 
 
-def page_contact(draft: Draft, command: PageContact, policy: Policy, origin: str | None) -> None:
+def run_page_command(draft: Transition, command: PageContact, policy: Policy, origin: str | None) -> None:
     """Page the people of the contact now, also when paged before and not yet acknowledged.
 
     A person who has acknowledged gets a message in chat instead, and is paged only where there is no chat. Raises
     Impossible for a contact that nobody has, Illegal where the incident is over.
     """
-    name = known(command.contact, policy.directory.contacts, "contact")
+    name = find_name(command.contact, policy.directory.contacts, "contact")
     incident, caller = draft.incident, draft.actor.name
-    require(incident, "page", (*WAITING, State.MONITORING))
-    meant = asked(policy, (name,), draft.now, policy.called(incident).page)
+    require_state(incident, "page", (*WAITING, State.MONITORING))
+    meant = find_recipients(policy, (name,), draft.now, policy.called(incident).page)
     everybody = {person for one in meant for person in one.people}
     told = everybody & _answered(incident, policy)
     passed = {person: at for person in everybody - told if (at := _called_at(incident, caller, person, draft.now))}
@@ -57,7 +57,7 @@ def page_contact(draft: Draft, command: PageContact, policy: Policy, origin: str
         draft.add(Kind.PAGE_PASSED, JUST_PAGED, f"{text} {AT_MOST_EVERY.seconds} s ago", where)
     called = [one for one, before in zip(wanted, meant, strict=True) if one.people or not before.people]
     note = f"{caller}: {command.text}"
-    ring_people(draft, policy, called, CALLED, again=again, note=_short(note), by=caller)
+    page_recipients(draft, policy, called, CALLED, again=again, note=_short(note), by=caller)
 
 
 def _short(text: str) -> str:

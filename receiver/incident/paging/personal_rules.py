@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.page_keys import rule_key
-from receiver.incident.paging.recipients import Policy, address_of, destination
+from receiver.incident.paging.recipients import Policy, address_of, page_destination
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident, Page, State
 from receiver.model.oncall.personal_rules import PersonalRule
@@ -52,7 +52,7 @@ def running(incident: Incident) -> Iterator[Page]:
             yield page
 
 
-def page_further(draft: Draft, policy: Policy) -> None:
+def page_further(draft: Transition, policy: Policy) -> None:
     """Page people by the steps that are due. What is overdue is made good once for each channel, not once a step."""
     for first in list(running(draft.incident)):
         due = [call for call in _left(draft.incident, policy, first) if call.at <= draft.now]
@@ -81,7 +81,7 @@ def _left(incident: Incident, policy: Policy, first: Page) -> list[NextCall]:
     ]
 
 
-def _page(draft: Draft, policy: Policy, call: NextCall) -> None:
+def _page(draft: Transition, policy: Policy, call: NextCall) -> None:
     first, channel = call.first, call.channel
     address = address_of(policy, first.person, channel)
     if address is None:
@@ -96,4 +96,4 @@ def _page(draft: Draft, policy: Policy, call: NextCall) -> None:
     again = f", round {call.round + 1}" if call.round else ""
     said = f"as nobody has answered for {minutes:g} min (step {call.step + 1}{again})"
     text = f"{page.person} is paged by {channel} {said}"
-    draft.add(Kind.PAGE, REASON, text, {"page": page.model_dump(mode="json")}, (destination(page),))
+    draft.add(Kind.PAGE, REASON, text, {"page": page.model_dump(mode="json")}, (page_destination(page),))

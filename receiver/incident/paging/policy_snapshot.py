@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from receiver.incident.oncall.contact_directory import Directory
+from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.model.incident.event import Destination
-from receiver.model.incident.policy_snapshot import Hours, Plan, SeverityPlan, Step
+from receiver.model.incident.policy_snapshot import Plan, ResponseHours, SeverityPlan, Step
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import BusinessHours, Day, SeveritySettings, Until
 
 
-def plan_of(directory: Directory, zone: str, marks: tuple[Destination, ...] = ()) -> Plan:
+def take_policy_snapshot(directory: ContactDirectory, zone: str, marks: tuple[Destination, ...] = ()) -> Plan:
     """Return what each severity asks for; `zone` is that of business hours. Raises UnknownName."""
     return Plan(
         severities={
@@ -20,7 +20,7 @@ def plan_of(directory: Directory, zone: str, marks: tuple[Destination, ...] = ()
     )
 
 
-def _of(directory: Directory, severity: Severity, settings: SeveritySettings) -> SeverityPlan:
+def _of(directory: ContactDirectory, severity: Severity, settings: SeveritySettings) -> SeverityPlan:
     escalation = directory.escalation(severity)
     page = settings.status_page
     return SeverityPlan(
@@ -44,9 +44,9 @@ def _of(directory: Directory, severity: Severity, settings: SeveritySettings) ->
     )
 
 
-def _hours(settings: BusinessHours) -> Hours:
+def _hours(settings: BusinessHours) -> ResponseHours:
     week = tuple(Day)
-    return Hours(
+    return ResponseHours(
         days=tuple(sorted(week.index(day) for day in settings.days)),
         opens=settings.from_.hour * 60 + settings.from_.minute,
         closes=settings.to.hour * 60 + settings.to.minute,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 
-from receiver.incident.oncall.contact_directory import Directory, UnknownName
+from receiver.incident.oncall.contact_directory import ContactDirectory, UnknownName
 from receiver.incident.paging.page_keys import page_key
 from receiver.incident.paging.personal_rule_pages import pages_by_rule, rule_of
-from receiver.incident.paging.policy_snapshot import plan_of
+from receiver.incident.paging.policy_snapshot import take_policy_snapshot
 from receiver.incident.service_name import SERVICE_FROM
 from receiver.incident.title import Named
 from receiver.model.base import to_ms
@@ -30,7 +30,7 @@ class Policy:
     """The configuration as decisions need it."""
 
     namespace: str
-    directory: Directory
+    directory: ContactDirectory
     pagers: tuple[tuple[str, str], ...]
     """Name and kind of the complete channels that can ring a person."""
     informs: tuple[Destination, ...]
@@ -95,7 +95,7 @@ class Policy:
     @cached_property
     def plan(self) -> Plan:
         """The policy as an incident that opens now keeps it."""
-        return plan_of(self.directory, self.zone, self.marks)
+        return take_policy_snapshot(self.directory, self.zone, self.marks)
 
     def joining(self, severity: Severity) -> NewAlert:
         """Return what becomes of a new alert that joins an acknowledged incident of `severity`."""
@@ -124,7 +124,7 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Unreached:
+class SkippedRecipient:
     """Somebody who was to be called and is not, and why.
 
     `already_paged`, `unreachable`, `nobody`, or `unknown_contact` where a reload has removed the contact.
@@ -141,7 +141,7 @@ def episode_of(starts: Iterable[datetime]) -> int:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Recipient:
     """A contact that is to be paged: its people, and who stands in when none of them can be reached."""
 
     contact: str
@@ -151,7 +151,9 @@ class Asked:
     """Why there are no people: `nobody` or `unknown_contact`."""
 
 
-def asked(policy: Policy, contacts: Iterable[str], now: datetime, fallback: Iterable[str] = ()) -> list[Asked]:
+def find_recipients(
+    policy: Policy, contacts: Iterable[str], now: datetime, fallback: Iterable[str] = ()
+) -> list[Recipient]:
     """Return who is meant by `contacts` at `now`.
 
     One that the configuration has no more gives way to `fallback`, the contacts of the severity.
@@ -163,13 +165,13 @@ def asked(policy: Policy, contacts: Iterable[str], now: datetime, fallback: Iter
         if gone:
             standing_in = tuple(p for other in fallback for p in people_of(policy, other, now)[0])
         missing = None if people else "unknown_contact" if gone else "nobody"
-        found.append(Asked(contact, people, standing_in, missing))
+        found.append(Recipient(contact, people, standing_in, missing))
     return found
 
 
-def pages(
+def plan_pages(
     policy: Policy,
-    wanted: Iterable[Asked],
+    wanted: Iterable[Recipient],
     *,
     key: str,
     episode: int,
@@ -182,7 +184,7 @@ def pages(
     by: str = "",
     severity: Severity | None = None,
     every_step: bool = False,
-) -> tuple[list[Page], list[Unreached]]:
+) -> tuple[list[Page], list[SkippedRecipient]]:
     """Return the pages that are called for now, and who is passed over.
 
     `severity`: whose personal rules count; None: those for any. `every_step`: those of later steps too, to choose from.
@@ -193,16 +195,16 @@ def pages(
     paged = tuple(paged)
     rung = {page.person for page in paged if page.ring == ring and not page.withdrawn} - set(again)
     made: list[Page] = []
-    passed: list[Unreached] = []
+    passed: list[SkippedRecipient] = []
 
     def call(contact: str, people: Iterable[str]) -> bool:
         reached = False
         for person in people:
             roads = _roads(policy, person)
             if person in rung:
-                passed.append(Unreached(contact, person, "already_paged"))
+                passed.append(SkippedRecipient(contact, person, "already_paged"))
             elif not roads:
-                passed.append(Unreached(contact, person, "unreachable"))
+                passed.append(SkippedRecipient(contact, person, "unreachable"))
                 continue
             else:
                 rung.add(person)
@@ -221,7 +223,7 @@ def pages(
 
     for one in wanted:
         if one.missing:
-            passed.append(Unreached(one.contact, None, one.missing))
+            passed.append(SkippedRecipient(one.contact, None, one.missing))
         if not call(one.contact, one.people):
             call(one.contact, one.standing_in)
     return made, passed
@@ -262,7 +264,7 @@ def address_of(policy: Policy, person: str, channel: str) -> str | None:
     return dict(_roads(policy, person)).get(channel)
 
 
-def informed(policy: Policy, contacts: Iterable[str], incident: Incident, now: datetime) -> tuple[str, ...]:
+def find_informed(policy: Policy, contacts: Iterable[str], incident: Incident, now: datetime) -> tuple[str, ...]:
     """Return the people of `contacts` and of the audiences (never the pager) who have not heard of it yet."""
     known = set(incident.notified) | {page.person for page in incident.pages if page.ring == incident.ring}
     people: dict[str, None] = {}
@@ -284,7 +286,7 @@ def _listening(policy: Policy, incident: Incident) -> list[str]:
     ]
 
 
-def letters(policy: Policy, people: Iterable[str]) -> tuple[Destination, ...]:
+def email_destinations(policy: Policy, people: Iterable[str]) -> tuple[Destination, ...]:
     """Return where `people` are written to, one destination an address; who has no address there is left out."""
     found: dict[Destination, None] = {}
     for person in people:
@@ -299,11 +301,11 @@ def letters(policy: Policy, people: Iterable[str]) -> tuple[Destination, ...]:
     return tuple(found)
 
 
-def destination(page: Page) -> Destination:
+def page_destination(page: Page) -> Destination:
     """Return where a page goes: its own row, so that one bad key holds up nobody else."""
     return Destination(channel=page.channel, address=page.key, paging=True)
 
 
 def pagers_of(incident: Incident) -> tuple[Destination, ...]:
     """Return the destinations of every page that was made: a resolve goes to every key that was attempted."""
-    return tuple(destination(page) for page in incident.pages)
+    return tuple(page_destination(page) for page in incident.pages)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy
 from receiver.model.base import rfc3339
 from receiver.model.incident.event import Destination, Kind
@@ -38,14 +38,14 @@ _WORDS = {
 }
 
 
-def public_due(incident: Incident, policy: Policy) -> datetime | None:
+def status_update_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when something about the public is to be done: a template, or a reminder; None: nothing."""
-    if wanted(incident, policy) is not None:
+    if wanted_status(incident, policy) is not None:
         return incident.severity_at or incident.opened_at
     return min((at for _, at in _owed(incident)), default=None)
 
 
-def tell_public(draft: Draft, policy: Policy) -> None:
+def publish_status_update(draft: Transition, policy: Policy) -> None:
     """Publish or draft what the state asks for; remind of a draft that waits too long, and of a promised update."""
     follow_up(draft, policy)
     late = [update for update, at in _owed(draft.incident) if at <= draft.now]
@@ -62,7 +62,7 @@ def tell_public(draft: Draft, policy: Policy) -> None:
     draft.add(Kind.STATUS_DUE, "due", "; ".join(texts), data, policy.informs)
 
 
-def wanted(incident: Incident, policy: Policy) -> UpdateStatus | None:
+def wanted_status(incident: Incident, policy: Policy) -> UpdateStatus | None:
     """Return the status that a template is to be made for now; None: none.
 
     Nothing begins by itself for a drill, for what is held back or part of another incident, nor for what customers do
@@ -85,7 +85,7 @@ def wanted(incident: Incident, policy: Policy) -> UpdateStatus | None:
     return status
 
 
-def automatic(incident: Incident, policy: Policy) -> bool:
+def publishes_automatically(incident: Incident, policy: Policy) -> bool:
     """Return whether an update of `incident` goes out without anybody's approval."""
     return policy.called(incident).publish is Publish.AUTO and _meant(incident, policy)
 
@@ -103,13 +103,13 @@ def _says(one: StatusUpdate, status: UpdateStatus, incident: Incident, policy: P
     # Whether nothing more is to be said than `one` says.
     if _RANK.index(one.status) < _RANK.index(status):
         return False
-    if one.template and one.waits and automatic(incident, policy):
+    if one.template and one.waits and publishes_automatically(incident, policy):
         return False
     worse = one.severity is not None and incident.severity.worse_than(one.severity)
     return not worse or status in _AFTER
 
 
-def addressees(policy: Policy, update: StatusUpdate) -> tuple[Destination, ...]:
+def update_recipients(policy: Policy, update: StatusUpdate) -> tuple[Destination, ...]:
     """Return who hears of `update`: chat of every one, the public and the support of what is let out."""
     if update.published_at is None:
         return policy.informs
@@ -122,9 +122,9 @@ def number_of(incident: Incident) -> int:
     return next(waiting, len(incident.updates) + 1)
 
 
-def follow_up(draft: Draft, policy: Policy) -> None:
+def follow_up(draft: Transition, policy: Policy) -> None:
     """Add what the state now asks to tell the public, in the same decision: whoever reads sees it at once."""
-    status = wanted(draft.incident, policy)
+    status = wanted_status(draft.incident, policy)
     if status is not None:
         _template(draft, status, policy)
 
@@ -153,7 +153,7 @@ def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime |
     return max((incident.severity_at or incident.opened_at) + timedelta(seconds=within), now)
 
 
-def overtaken(update: StatusUpdate, incident: Incident) -> str | None:
+def update_obsolete(update: StatusUpdate, incident: Incident) -> str | None:
     """Return why `update` cannot be published any more, with what would be right; None when it can."""
     if incident.drill:
         return "it is a drill: nothing of it is public"
@@ -164,7 +164,7 @@ def overtaken(update: StatusUpdate, incident: Incident) -> str | None:
     return f"the public has heard of {later[-1].status} since: write a new update" if later else None
 
 
-def brought_up(update: StatusUpdate, incident: Incident, policy: Policy, now: datetime) -> StatusUpdate:
+def refresh_draft(update: StatusUpdate, incident: Incident, policy: Policy, now: datetime) -> StatusUpdate:
     """Return a draft as it is let out at `now`: a template promises no time that has passed. A person's words stand."""
     if not update.template:
         return update
@@ -194,9 +194,9 @@ def template(status: UpdateStatus, incident: Incident, policy: Policy, now: date
     )
 
 
-def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
+def _template(draft: Transition, status: UpdateStatus, policy: Policy) -> None:
     incident = draft.incident
-    at_once = automatic(incident, policy)
+    at_once = publishes_automatically(incident, policy)
     update = StatusUpdate(
         n=number_of(incident),
         status=status,
@@ -213,7 +213,9 @@ def _template(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
     )
     data = {"update": update.model_dump(mode="json")}
     word = "published" if at_once else f"draft {update.n}, waits for approval"
-    draft.add(Kind.STATUS_UPDATE, "template", f"{status} ({word}): {update.text}", data, addressees(policy, update))
+    draft.add(
+        Kind.STATUS_UPDATE, "template", f"{status} ({word}): {update.text}", data, update_recipients(policy, update)
+    )
 
 
 def _concerned(incident: Incident, policy: Policy) -> list[tuple[str, str]]:
@@ -237,7 +239,7 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
         and not one.reminded
         and not _heard_since(one, out)
         # Nobody is asked for a word that would be refused (a draft of what was merged into another one).
-        and overtaken(one, incident) is None
+        and update_obsolete(one, incident) is None
     ]
     newest = max(out, key=_newest, default=None)
     watched = newest is not None and not incident.state.over and incident.held is None

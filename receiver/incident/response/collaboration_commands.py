@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from receiver.incident.alerts.monitored_incidents import begin_monitoring
-from receiver.incident.followup.postmortem_commands import correct, set_clock, write_postmortem
-from receiver.incident.log.command_errors import Illegal, Impossible
-from receiver.incident.log.event_log import Draft
+from receiver.incident.followup.postmortem_commands import correct_entry, set_clock, write_postmortem
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.escalation import WAITING
 from receiver.incident.paging.recipients import Policy, pagers_of
 from receiver.incident.publication.status_updates import (
-    addressees,
-    automatic,
-    brought_up,
     components_of,
     deadline_of,
     number_of,
-    overtaken,
+    publishes_automatically,
+    refresh_draft,
+    update_obsolete,
+    update_recipients,
 )
 from receiver.model.base import rfc3339
 from receiver.model.command import (
@@ -53,15 +53,15 @@ MOST = 200
 """Notes may be many; action items, mitigations and updates of one incident are at most so many each."""
 
 
-def _note(draft: Draft, command: AddNote, policy: Policy) -> None:
+def _note(draft: Transition, command: AddNote, policy: Policy) -> None:
     at = command.at or draft.now
     if at > draft.now:
-        raise Illegal(draft.incident, "note", "its time lies in the future")
+        raise IllegalCommand(draft.incident, "note", "its time lies in the future")
     data = {"by": draft.actor.name, "at": rfc3339(at)}
     draft.add(Kind.NOTE, "note", command.text, data, policy.informs)
 
 
-def _assign(draft: Draft, command: Assign, policy: Policy) -> None:
+def _assign(draft: Transition, command: Assign, policy: Policy) -> None:
     role, person = command.role, (command.person or "").removeprefix("@") or None
     before = getattr(draft.incident.roles, role.field)
     if before == person:
@@ -71,9 +71,9 @@ def _assign(draft: Draft, command: Assign, policy: Policy) -> None:
     draft.add(Kind.ROLE, "assigned" if person else "vacant", text, data, policy.informs)
 
 
-def _check_off(draft: Draft, command: CheckOff, policy: Policy) -> None:
+def _check_off(draft: Transition, command: CheckOff, policy: Policy) -> None:
     if command.item > len(CHECKLIST):
-        raise Illegal(draft.incident, "tick", f"the checklist has items 1 to {len(CHECKLIST)}")
+        raise IllegalCommand(draft.incident, "tick", f"the checklist has items 1 to {len(CHECKLIST)}")
     known = any(tick.item == command.item for tick in draft.incident.checklist)
     if known is command.done:
         return
@@ -83,7 +83,7 @@ def _check_off(draft: Draft, command: CheckOff, policy: Policy) -> None:
     draft.add(Kind.CHECKLIST, "checked" if command.done else "unchecked", text, data, policy.informs)
 
 
-def _add_action(draft: Draft, command: AddAction, policy: Policy) -> None:
+def _add_action(draft: Transition, command: AddAction, policy: Policy) -> None:
     _room(draft, "add an action item", len(draft.incident.actions))
     item = ActionItem(
         n=len(draft.incident.actions) + 1,
@@ -100,11 +100,11 @@ def _add_action(draft: Draft, command: AddAction, policy: Policy) -> None:
     )
 
 
-def _change_action(draft: Draft, command: ChangeAction, policy: Policy) -> None:
+def _change_action(draft: Transition, command: ChangeAction, policy: Policy) -> None:
     known = next((item for item in draft.incident.actions if item.n == command.n), None)
     if known is None:
         have = f"it has actions 1 to {len(draft.incident.actions)}" if draft.incident.actions else "it has none"
-        raise Illegal(draft.incident, f"change action {command.n}", have)
+        raise IllegalCommand(draft.incident, f"change action {command.n}", have)
     fields = {name: getattr(command, name) for name in command.model_fields_set if name != "n"}
     fields = {name: value for name, value in fields.items() if value is not None and getattr(known, name) != value}
     if not fields:
@@ -117,7 +117,7 @@ def _change_action(draft: Draft, command: ChangeAction, policy: Policy) -> None:
     draft.add(Kind.ACTION_CHANGED, "action", f"action {item.n}: {words}", data, (*policy.informs, *policy.tickets))
 
 
-def _choose(draft: Draft, command: Choose, policy: Policy) -> None:
+def _choose(draft: Transition, command: Choose, policy: Policy) -> None:
     _room(draft, "choose a mitigation", len(draft.incident.mitigations))
     option = next((one for one in OPTIONS if command.option.lower() in (one.name, one.title.lower())), None)
     chosen = Mitigation(
@@ -133,7 +133,7 @@ def _choose(draft: Draft, command: Choose, policy: Policy) -> None:
     draft.add(Kind.MITIGATION, "chosen", text, data, policy.informs)
 
 
-def _timer(draft: Draft, command: RunTimer, policy: Policy) -> None:
+def _timer(draft: Transition, command: RunTimer, policy: Policy) -> None:
     watch = draft.incident.stopwatch
     runs = watch is not None and watch.stopped_at is None
     if command.action == "start":
@@ -141,7 +141,7 @@ def _timer(draft: Draft, command: RunTimer, policy: Policy) -> None:
             draft.add(Kind.TIMER_STARTED, "timer", "timer started", to=policy.informs)
         return
     if watch is None or not runs:
-        raise Illegal(draft.incident, "stop the timer of", "it is not running (possible: start)", ("start",))
+        raise IllegalCommand(draft.incident, "stop the timer of", "it is not running (possible: start)", ("start",))
     seconds = (draft.now - watch.started_at).total_seconds()
     draft.add(
         Kind.TIMER_STOPPED,
@@ -161,11 +161,11 @@ _MEANS = {
 }
 
 
-def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
+def _update(draft: Transition, command: UpdateStatusPage, policy: Policy) -> None:
     _room(draft, "update the status of", len(draft.incident.updates))
     _known(command.components or (), policy)
     _ahead(draft, command)
-    publish = automatic(draft.incident, policy) if command.publish is None else command.publish
+    publish = publishes_automatically(draft.incident, policy) if command.publish is None else command.publish
     publish = publish and not draft.incident.drill
     update = StatusUpdate(
         n=number_of(draft.incident),
@@ -182,24 +182,24 @@ def _update(draft: Draft, command: UpdateStatusPage, policy: Policy) -> None:
         round=draft.incident.reopened,
         severity=draft.incident.severity,
     )
-    why = overtaken(update, draft.incident) if publish else None
+    why = update_obsolete(update, draft.incident) if publish else None
     if why is not None:
-        raise Illegal(draft.incident, f"publish {command.status} for", why)
+        raise IllegalCommand(draft.incident, f"publish {command.status} for", why)
     data = {"update": update.model_dump(mode="json")}
     text = f"{command.status}{'' if publish else f' (draft {update.n}, waits for approval)'}: {command.text}"
-    draft.add(Kind.STATUS_UPDATE, command.status, text, data, addressees(policy, update))
+    draft.add(Kind.STATUS_UPDATE, command.status, text, data, update_recipients(policy, update))
     _forward(draft, command.status, policy)
 
 
-def _ahead(draft: Draft, command: UpdateStatusPage) -> None:
+def _ahead(draft: Transition, command: UpdateStatusPage) -> None:
     promised = (("next update", command.next_update), ("expected resolution", command.expected_resolution))
     for what, at in promised:
         if at is not None and at <= draft.now:
             why = f"its {what} ({rfc3339(at)}) has passed: name a time to come"
-            raise Illegal(draft.incident, "update the status of", why, ("status-updates",))
+            raise IllegalCommand(draft.incident, "update the status of", why, ("status-updates",))
 
 
-def _forward(draft: Draft, status: UpdateStatus, policy: Policy) -> None:
+def _forward(draft: Transition, status: UpdateStatus, policy: Policy) -> None:
     # An update moves the incident forward to what it says, never back (surfaces.md, Decided).
     wanted, state = _MEANS[status], draft.incident.state
     if _ORDER.index(wanted) <= _ORDER.index(state):
@@ -221,27 +221,27 @@ def _known(components: Iterable[str], policy: Policy) -> None:
     strange = [name for name in components if name not in policy.parts]
     if strange:
         have = f"there are {', '.join(policy.parts)}" if policy.parts else "the page has none: leave components out"
-        raise Impossible(f"no component of the status page is called {', '.join(strange)[:200]} ({have})")
+        raise ImpossibleCommand(f"no component of the status page is called {', '.join(strange)[:200]} ({have})")
 
 
-def _approve(draft: Draft, command: ApproveUpdate, policy: Policy) -> None:
+def _approve(draft: Transition, command: ApproveUpdate, policy: Policy) -> None:
     known = next((update for update in draft.incident.updates if update.n == command.n), None)
     if known is None:
         have = f"it has updates 1 to {len(draft.incident.updates)}" if draft.incident.updates else "it has none"
-        raise Illegal(draft.incident, f"approve update {command.n} of", have, ("status-updates",))
+        raise IllegalCommand(draft.incident, f"approve update {command.n} of", have, ("status-updates",))
     if known.published_at is not None:
         return
-    why = overtaken(known, draft.incident)
+    why = update_obsolete(known, draft.incident)
     if why is not None:
-        raise Illegal(draft.incident, f"publish update {command.n} of", why)
-    fresh = brought_up(known, draft.incident, policy, draft.now)
+        raise IllegalCommand(draft.incident, f"publish update {command.n} of", why)
+    fresh = refresh_draft(known, draft.incident, policy, draft.now)
     update = fresh.model_copy(update={"published_at": draft.now, "approved_by": draft.actor.name})
     data = {"update": update.model_dump(mode="json")}
     text = f"update {known.n} approved by {draft.actor.name}"
-    draft.add(Kind.STATUS_APPROVED, "approved", text, data, addressees(policy, update))
+    draft.add(Kind.STATUS_APPROVED, "approved", text, data, update_recipients(policy, update))
 
 
-def _silenced(draft: Draft, command: RecordSilence, policy: Policy) -> None:
+def _silenced(draft: Transition, command: RecordSilence, policy: Policy) -> None:
     if command.id in draft.incident.silences and not command.fresh:
         return
     text = f"silenced in Alertmanager until {rfc3339(command.until)} by {draft.actor.name}"
@@ -250,12 +250,12 @@ def _silenced(draft: Draft, command: RecordSilence, policy: Policy) -> None:
     draft.add(Kind.SILENCED, "silenced", f"{text}: {command.text}" if command.text else text, data, policy.informs)
 
 
-def _room(draft: Draft, what: str, count: int) -> None:
+def _room(draft: Transition, what: str, count: int) -> None:
     if count >= MOST:
-        raise Illegal(draft.incident, what, f"there are {MOST} already")
+        raise IllegalCommand(draft.incident, what, f"there are {MOST} already")
 
 
-LABOUR: dict[type[Command], Callable[[Draft, Any, Policy], None]] = {
+LABOUR: dict[type[Command], Callable[[Transition, Any, Policy], None]] = {
     AddNote: _note,
     Assign: _assign,
     CheckOff: _check_off,
@@ -267,7 +267,7 @@ LABOUR: dict[type[Command], Callable[[Draft, Any, Policy], None]] = {
     ApproveUpdate: _approve,
     RecordSilence: _silenced,
     WritePostmortem: write_postmortem,
-    CorrectEntry: correct,
+    CorrectEntry: correct_entry,
     SetClock: set_clock,
 }
 """Each command of this page, and what it writes."""

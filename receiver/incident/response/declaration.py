@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.page_responders import summon
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.recipients import Policy
 from receiver.incident.publication.status_updates import follow_up
 from receiver.model.base import to_ms
 from receiver.model.command import Declare
 from receiver.model.incident.event import Actor
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.incident.policy_snapshot import EscalationProgress
 from receiver.model.severity import Decision
 
 
-def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datetime) -> Draft:
+def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datetime) -> Transition:
     """Return the opening of an incident by hand, with whom its severity calls."""
     decision = Decision(severity=request.severity, rule="person", reasons=(f"declared by {actor.name}",))
     key = f"declared:{uid}"
@@ -37,12 +37,12 @@ def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datet
         opened_at=now,
         started_at=now,
         plan=policy.plan,
-        ladder=Ladder(since=now),
+        ladder=EscalationProgress(since=now),
     )
-    draft = Draft(None, actor, now)
+    draft = Transition(None, actor, now)
     drill = " as a drill" if request.drill else ""
     text = f"{request.severity} declared{drill} by {actor.name}: {request.title}"
     draft.open(incident, "declared", text, {"alerts": []}, policy.informs)
-    summon(draft, policy, "opened")
+    page_responders(draft, policy, "opened")
     follow_up(draft, policy)
     return draft

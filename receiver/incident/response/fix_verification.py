@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.monitored_incidents import begin_monitoring, call_anew, end_monitoring
-from receiver.incident.log.event_log import Draft
+from receiver.incident.alerts.monitored_incidents import begin_monitoring, end_monitoring, notify_again
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy, pagers_of
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.fix_verification import CheckResult
@@ -41,7 +41,7 @@ def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
     return incident.monitoring_at + policy.monitor_for
 
 
-def end_watch(draft: Draft, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
+def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
     """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to.
 
     Where alerts still fire, what a person said of it was wrong: people are called as though nobody had answered.
@@ -49,7 +49,7 @@ def end_watch(draft: Draft, policy: Policy, checks: Sequence[CheckResult] = ()) 
     minutes = policy.monitor_for.total_seconds() / 60
     if draft.incident.firing:
         fires = f"{draft.incident.firing} alert{'s' if draft.incident.firing > 1 else ''} still firing"
-        call_anew(draft, policy, f"monitored for {minutes:g} min with {fires}: it is open again")
+        notify_again(draft, policy, f"monitored for {minutes:g} min with {fires}: it is open again")
         return
     said = "; ".join(f"{check.name}: {check.detail}" for check in checks)
     text = f"no alert fired for {minutes:g} min" + (f"; {said}" if said else "")
@@ -63,9 +63,9 @@ def end_watch(draft: Draft, policy: Policy, checks: Sequence[CheckResult] = ()) 
         draft.add(Kind.RESOLUTION_PROPOSED, "monitored", f"{text} - resolve it?", data, to)
 
 
-def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy, now: datetime) -> Draft:
+def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy, now: datetime) -> Transition:
     """Return what the checks say now: nothing, a relapse, a new watch, or the end of this one."""
-    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="verification"), now)
+    draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="verification"), now)
     bad = [check for check in checks if check.ok is False]
     unasked = [check for check in checks if check.ok is None and check.name not in incident.unasked]
     if unasked:

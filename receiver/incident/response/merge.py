@@ -10,55 +10,55 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.alert_storm import release
-from receiver.incident.alerts.maintenance_hold import leave_shelter, take_shelter
+from receiver.incident.alerts.alert_storm import release_from_storm
+from receiver.incident.alerts.maintenance_hold import hold_for_maintenance, release_from_maintenance
 from receiver.incident.alerts.monitored_incidents import end_monitoring
 from receiver.incident.log.alert_membership import counts
-from receiver.incident.log.command_errors import Illegal
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
-from receiver.incident.paging.page_responders import summon
-from receiver.incident.paging.recipients import Policy, destination, pagers_of
+from receiver.incident.log.command_errors import IllegalCommand
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
+from receiver.incident.paging.page_responders import page_responders
+from receiver.incident.paging.recipients import Policy, page_destination, pagers_of
 from receiver.incident.publication.status_updates import inherited
 from receiver.model.alert.alert import Alert
 from receiver.model.base import from_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import ADOPTED, AlertRecord, Incident, Page, State
-from receiver.model.incident.policy_snapshot import Way
+from receiver.model.incident.policy_snapshot import ContactMethod
 
 
-def merge(
+def merge_incident(
     child: Incident,
     parent: Incident,
     owners: Mapping[str, str],
     policy: Policy,
     actor: Actor,
     now: datetime,
-) -> Verdict | None:
+) -> IntakeDecision | None:
     """Return the end of `child`, or None when it was merged into `parent` before. Raises Illegal.
 
     `owners`: who holds each of its firing alerts, "" for nobody.
     """
     if child.uid == parent.uid:
-        raise Illegal(child, "merge", "an incident cannot be merged into itself")
+        raise IllegalCommand(child, "merge", "an incident cannot be merged into itself")
     if child.merged and child.parent == parent.uid:
         return None
     if child.state.over:
-        raise Illegal(child, "merge", f"it is {child.state}")
+        raise IllegalCommand(child, "merge", f"it is {child.state}")
     if parent.state.over:
-        raise Illegal(parent, "merge into", f"it is {parent.state}: reopen it first", ("reopen",))
+        raise IllegalCommand(parent, "merge into", f"it is {parent.state}: reopen it first", ("reopen",))
     if child.storm or parent.storm:
-        raise Illegal(child, "merge", "a storm is not merged")
+        raise IllegalCommand(child, "merge", "a storm is not merged")
     if child.drill is not parent.drill:
         drill = child if child.drill else parent
-        raise Illegal(child, "merge", f"{drill.label} is a drill, and the other one is not")
-    draft = Draft(child, actor, now)
+        raise IllegalCommand(child, "merge", f"{drill.label} is a drill, and the other one is not")
+    draft = Transition(child, actor, now)
     handed = {page.key for page in _handed(child, parent)}
     data = {"into": parent.uid, "id": parent.id, "by": actor.name, "handed": sorted(handed)}
     text = f"merged into {parent.id} by {actor.name}"
-    ended = tuple(destination(page) for page in child.pages if page.key not in handed)
+    ended = tuple(page_destination(page) for page in child.pages if page.key not in handed)
     draft.add(Kind.MERGED, "merged", text, data, (*policy.informs, *ended))
-    return Verdict(
+    return IntakeDecision(
         Outcome.UPDATED,
         "merged",
         draft.incident,
@@ -80,25 +80,30 @@ def _handed(child: Incident, parent: Incident) -> list[Page]:
     return list(child.unanswered)
 
 
-def _take_over(draft: Draft, child: Incident) -> None:
+def _take_over(draft: Transition, child: Incident) -> None:
     ring = draft.incident.ring
-    waited = {reach.contact for reach in draft.incident.reached if reach.way is Way.PAGE and reach.ring == ring}
+    waited = {
+        reach.contact for reach in draft.incident.reached if reach.way is ContactMethod.PAGE and reach.ring == ring
+    }
     for page in child.handed:
         data: dict[str, Any] = {"page": page.model_copy(update={"ring": ring, "step": ADOPTED}).model_dump(mode="json")}
         due = [
             reach.model_copy(update={"ring": ring}).model_dump(mode="json", exclude={"seq"})
             for reach in child.reached
-            if reach.contact == page.contact and reach.way is Way.PAGE and reach.due and reach.contact not in waited
+            if reach.contact == page.contact
+            and reach.way is ContactMethod.PAGE
+            and reach.due
+            and reach.contact not in waited
         ]
         waited.add(page.contact)
         text = f"{page.person} was paged for {child.id} and has not answered yet"
         # The vendor drops a second trigger of the same key, and takes one that was never sent.
         draft.add(
-            Kind.PAGE_ADOPTED, "merged", text, data | ({"reached": due[-1:]} if due else {}), (destination(page),)
+            Kind.PAGE_ADOPTED, "merged", text, data | ({"reached": due[-1:]} if due else {}), (page_destination(page),)
         )
 
 
-def absorb(
+def absorb_incident(
     parent: Incident,
     child: Incident,
     records: Mapping[str, AlertRecord],
@@ -107,7 +112,7 @@ def absorb(
     policy: Policy,
     now: datetime,
     lost: Collection[str] = (),
-) -> Verdict:
+) -> IntakeDecision:
     """Return how `parent` takes the alerts of `child` over; a worse severity is taken over as well.
 
     `lost`: keys of a parent that is over that lead to another incident, which is open.
@@ -118,7 +123,7 @@ def absorb(
         for name, record in theirs.items()
         if name not in records or (record.firing and not records[name].firing)
     }
-    draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="merge"), now)
+    draft = Transition(parent, Actor(kind=ActorKind.TIMER, name="merge"), now)
     keys = [key for key in dict.fromkeys((*parent.keys, *child.keys)) if key not in lost]
     data = counts(parent, {**records, **fresh}) | {"keys": keys, "child": child.uid, "id": child.id}
     data["parts"] = list(inherited(child, policy))
@@ -131,7 +136,7 @@ def absorb(
         said = f"{len(firing)} alerts of {child.id} fire: it is not over"
         draft.add(Kind.REOPENED, "merged", said, to=(*policy.informs, *pagers_of(parent)))
         if child.held is not None:
-            take_shelter(draft, policy, firing)
+            hold_for_maintenance(draft, policy, firing)
     _take_over(draft, child)
     if firing and parent.state is State.MONITORING:
         said = f"{len(firing)} alerts of {child.id} fire: it is not over"
@@ -143,15 +148,15 @@ def absorb(
         told = (*policy.informs, *pagers_of(parent))
         draft.add(Kind.SEVERITY_RAISED, "merged", said, {"decision": decision.model_dump(mode="json")}, told)
         if child.held is None:
-            release(draft, policy, "severity_raised")
-        summon(draft, policy, "severity_raised")
+            release_from_storm(draft, policy, "severity_raised")
+        page_responders(draft, policy, "severity_raised")
     elif again:
-        summon(draft, policy, "reopened")
+        page_responders(draft, policy, "reopened")
     # What called people before it was merged goes on calling them.
     if firing and child.held is None:
-        leave_shelter(draft, policy, firing)
-        release(draft, policy, "merged")
-    return Verdict(
+        release_from_maintenance(draft, policy, firing)
+        release_from_storm(draft, policy, "merged")
+    return IntakeDecision(
         Outcome.UPDATED,
         "merged",
         draft.incident,

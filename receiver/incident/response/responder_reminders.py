@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy
-from receiver.model.incident.business_hours import later
+from receiver.model.incident.business_hours import add_business_time
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident, State
 
@@ -20,10 +20,10 @@ def reminder_due(incident: Incident, policy: Policy) -> datetime | None:
     begun = incident.severity_at or incident.opened_at
     said = max(filter(None, (begun, incident.updated_at, incident.reminded_at)))
     base = max(begun, incident.reminded_at or begun) if incident.roles.incident_commander is None else said
-    return later(base, plan.update, plan.hours, incident.plan.zone)
+    return add_business_time(base, plan.update, plan.hours, incident.plan.zone)
 
 
-def remind(draft: Draft, policy: Policy) -> None:
+def remind(draft: Transition, policy: Policy) -> None:
     """Say what is missing."""
     incident = draft.incident
     plan = policy.called(incident)
@@ -31,7 +31,7 @@ def remind(draft: Draft, policy: Policy) -> None:
     if incident.roles.incident_commander is None:
         missing.append("nobody is Incident Commander")
     told = incident.updated_at or incident.severity_at or incident.opened_at
-    if plan.update is not None and later(told, plan.update, plan.hours, incident.plan.zone) <= draft.now:
+    if plan.update is not None and add_business_time(told, plan.update, plan.hours, incident.plan.zone) <= draft.now:
         missing.append(f"no update for {(draft.now - told).total_seconds() / 60:.0f} min")
     if missing:
         roles = incident.roles
@@ -39,7 +39,7 @@ def remind(draft: Draft, policy: Policy) -> None:
         draft.add(Kind.REMINDER, "due", f"{'; '.join(missing)}", {"missing": missing, "people": people}, policy.informs)
 
 
-def calm_due(incident: Incident, policy: Policy) -> datetime | None:
+def lower_severity_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when a lower severity is proposed; None while it is not milder, or was proposed before."""
     if incident.calm_since is None or incident.milder is incident.worst or incident.worst is None:
         return None
@@ -48,7 +48,7 @@ def calm_due(incident: Incident, policy: Policy) -> datetime | None:
     return incident.calm_since + policy.calm_for
 
 
-def propose_lower(draft: Draft, policy: Policy) -> None:
+def propose_lower_severity(draft: Transition, policy: Policy) -> None:
     """Ask the responders whether the severity may fall: it never falls by itself."""
     incident = draft.incident
     if incident.worst is None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.response.slash_parser import Misunderstood, Wish, Words, day, made, seconds, severity, whole
+from receiver.incident.response.slash_parser import (
+    SlashCommand,
+    SlashCommandError,
+    Words,
+    day,
+    made,
+    seconds,
+    severity,
+    whole,
+)
 from receiver.model.command import (
     Acknowledge,
     AddAction,
@@ -65,65 +74,67 @@ MOVES: dict[str, type[Command]] = {
 WHY = "-"
 
 
-def incident_wish(words: Words, now: datetime) -> Wish:
+def parse_incident_command(words: Words, now: datetime) -> SlashCommand:
     """Return what `/incident ...` asks for. Raises Misunderstood with what would be right."""
     if not words.rest:
-        return Wish("show" if words.numbers else "help", number=words.number())
+        return SlashCommand("show" if words.numbers else "help", number=words.number())
     word = words.next("").lower()
     verb = SAME.get(word, word)
     if verb in MOVES:
         text = words.all() or None
-        return Wish("act", words.number(), made(MOVES[verb], USAGE[verb], text=text))
+        return SlashCommand("act", words.number(), made(MOVES[verb], USAGE[verb], text=text))
     if verb in _VERBS:
         return _VERBS[verb](words, now)
     if verb == "help":
-        return Wish("help")
-    raise Misunderstood(f"/incident knows no {word[:50]}: it knows {', '.join(USAGE)}")
+        return SlashCommand("help")
+    raise SlashCommandError(f"/incident knows no {word[:50]}: it knows {', '.join(USAGE)}")
 
 
-def page_wish(words: Words, now: datetime) -> Wish:
+def parse_page_command(words: Words, now: datetime) -> SlashCommand:
     """Return what `/page @CONTACT "TEXT"` asks for. Raises Misunderstood."""
     contact = words.who(PAGE)
     text = words.all()
     if not text:
-        raise Misunderstood(f"say why: write {PAGE}")
-    return Wish("page", words.number(), more={"contact": contact, "text": text})
+        raise SlashCommandError(f"say why: write {PAGE}")
+    return SlashCommand("page", words.number(), more={"contact": contact, "text": text})
 
 
-def status_wish(words: Words, now: datetime) -> Wish:
+def parse_status_command(words: Words, now: datetime) -> SlashCommand:
     """Return what `/status ...` asks for. Raises Misunderstood."""
     word = words.next(STATUS).lower()
     if word == "approve":
         number = words.rest.pop(0).text if words.rest else ""
         n = whole(number)
         if number and n is None:
-            raise Misunderstood(f"{number[:50]} is no number of a draft: write /status approve, or /status approve 2")
+            raise SlashCommandError(
+                f"{number[:50]} is no number of a draft: write /status approve, or /status approve 2"
+            )
         approve = made(ApproveUpdate, "/status approve 2", n=n) if n is not None else None
-        return Wish("approve", words.number(), approve)
+        return SlashCommand("approve", words.number(), approve)
     if word != "update":
-        raise Misunderstood(f"/status knows no {word[:50]}: write {STATUS}")
+        raise SlashCommandError(f"/status knows no {word[:50]}: write {STATUS}")
     if not words.rest:
-        return Wish("form", words.number())
+        return SlashCommand("form", words.number())
     named = words.next(STATUS).lower()
     if named not in {status.value for status in UpdateStatus}:
-        raise Misunderstood(f"{named[:50]} is no status: write {STATUS}")
+        raise SlashCommandError(f"{named[:50]} is no status: write {STATUS}")
     text = words.all()
     if not text:
-        raise Misunderstood(f'say something: write /status update {named} "TEXT"')
-    return Wish("act", words.number(), made(UpdateStatusPage, STATUS, status=UpdateStatus(named), text=text))
+        raise SlashCommandError(f'say something: write /status update {named} "TEXT"')
+    return SlashCommand("act", words.number(), made(UpdateStatusPage, STATUS, status=UpdateStatus(named), text=text))
 
 
-def on_call_wish(words: Words, now: datetime) -> Wish:
+def parse_oncall_command(words: Words, now: datetime) -> SlashCommand:
     """Return what `/oncall [accept [SCHEDULE]]` asks for. Raises Misunderstood."""
     if not words.rest:
-        return Wish("oncall")
+        return SlashCommand("oncall")
     word = words.next(ON_CALL).lower()
     if word != "accept":
-        raise Misunderstood(f"/oncall knows no {word[:50]}: write {ON_CALL}")
-    return Wish("accept", more={"schedule": words.rest.pop(0).text if words.rest else None})
+        raise SlashCommandError(f"/oncall knows no {word[:50]}: write {ON_CALL}")
+    return SlashCommand("accept", more={"schedule": words.rest.pop(0).text if words.rest else None})
 
 
-def _create(words: Words, now: datetime) -> Wish:
+def _create(words: Words, now: datetime) -> SlashCommand:
     level, service, title = None, None, []
     for word in words.rest:
         name, equals, value = word.text.partition("=")
@@ -134,56 +145,58 @@ def _create(words: Words, now: datetime) -> Wish:
         else:
             title.append(word.text)
     if not title or level is None:
-        raise Misunderstood(f"an incident needs a title and a severity: write {USAGE['create']}")
-    return Wish(
+        raise SlashCommandError(f"an incident needs a title and a severity: write {USAGE['create']}")
+    return SlashCommand(
         "create", declare=made(Declare, USAGE["create"], title=" ".join(title), severity=level, service=service)
     )
 
 
-def _severity(words: Words, now: datetime) -> Wish:
+def _severity(words: Words, now: datetime) -> SlashCommand:
     level = severity(words.next(USAGE["severity"]))
-    return Wish("act", words.number(), made(Edit, USAGE["severity"], severity=level, text=words.all() or None))
+    return SlashCommand("act", words.number(), made(Edit, USAGE["severity"], severity=level, text=words.all() or None))
 
 
-def _role(words: Words, now: datetime) -> Wish:
+def _role(words: Words, now: datetime) -> SlashCommand:
     named = words.next(USAGE["role"]).lower()
     if named not in {role.value for role in Role}:
-        raise Misunderstood(f"{named[:50]} is no role: write {USAGE['role']}")
+        raise SlashCommandError(f"{named[:50]} is no role: write {USAGE['role']}")
     person = words.who(USAGE["role"])
     person = "" if person.lower() in ("nobody", "none", WHY) else person
-    return Wish("act", words.number(), made(Assign, USAGE["role"], role=Role(named), person=person or None))
+    return SlashCommand("act", words.number(), made(Assign, USAGE["role"], role=Role(named), person=person or None))
 
 
-def _note(words: Words, now: datetime) -> Wish:
-    return Wish("act", words.number(), made(AddNote, USAGE["note"], text=words.all()))
+def _note(words: Words, now: datetime) -> SlashCommand:
+    return SlashCommand("act", words.number(), made(AddNote, USAGE["note"], text=words.all()))
 
 
-def _checklist(words: Words, now: datetime) -> Wish:
+def _checklist(words: Words, now: datetime) -> SlashCommand:
     if not words.rest:
-        return Wish("checklist", words.number())
+        return SlashCommand("checklist", words.number())
     word, undo = words.next(""), words.all().lower() in ("undo", "off", "not")
     item = whole(word)
     if item is None or not 1 <= item <= len(CHECKLIST):
-        raise Misunderstood(f"{word[:50]} is no item: write /incident checklist N, with N from 1 to {len(CHECKLIST)}")
-    return Wish("act", words.number(), made(CheckOff, USAGE["checklist"], item=item, done=not undo))
+        raise SlashCommandError(
+            f"{word[:50]} is no item: write /incident checklist N, with N from 1 to {len(CHECKLIST)}"
+        )
+    return SlashCommand("act", words.number(), made(CheckOff, USAGE["checklist"], item=item, done=not undo))
 
 
-def _mitigate(words: Words, now: datetime) -> Wish:
+def _mitigate(words: Words, now: datetime) -> SlashCommand:
     if not words.rest:
-        return Wish("options", words.number())
+        return SlashCommand("options", words.number())
     option = words.next(USAGE["mitigate"])
     known = next((one.name for one in OPTIONS if option.lower() in (one.name, one.title.lower())), option)
-    return Wish("act", words.number(), made(Choose, USAGE["mitigate"], option=known, text=words.all() or None))
+    return SlashCommand("act", words.number(), made(Choose, USAGE["mitigate"], option=known, text=words.all() or None))
 
 
-def _silence(words: Words, now: datetime) -> Wish:
+def _silence(words: Words, now: datetime) -> SlashCommand:
     span = seconds(words.next(USAGE["silence"]))
     if not 60 <= span <= 7 * 86400:
-        raise Misunderstood("a silence lasts from a minute to a week: write 30m, 2h or 1d")
-    return Wish("silence", words.number(), more={"seconds": span, "text": words.all() or None})
+        raise SlashCommandError("a silence lasts from a minute to a week: write 30m, 2h or 1d")
+    return SlashCommand("silence", words.number(), more={"seconds": span, "text": words.all() or None})
 
 
-def _action(words: Words, now: datetime) -> Wish:
+def _action(words: Words, now: datetime) -> SlashCommand:
     usage, due, owner, title = USAGE["action"], None, "", []
     people = [word for word in words.rest if not word.quoted and word.text.startswith(("@", "<@", "<!subteam^"))]
     if people:
@@ -195,45 +208,46 @@ def _action(words: Words, now: datetime) -> Wish:
         due = found or due
         title += [] if found else [word.text]
     if not title or not owner:
-        raise Misunderstood(f"an action needs a title and an owner: write {usage}")
-    return Wish("act", words.number(), made(AddAction, usage, title=" ".join(title), owner=owner, due=due))
+        raise SlashCommandError(f"an action needs a title and an owner: write {usage}")
+    return SlashCommand("act", words.number(), made(AddAction, usage, title=" ".join(title), owner=owner, due=due))
 
 
-def _timer(words: Words, now: datetime) -> Wish:
+def _timer(words: Words, now: datetime) -> SlashCommand:
     word = words.next(USAGE["timer"]).lower()
     if word not in ("start", "stop"):
-        raise Misunderstood(f"the timer knows no {word[:50]}: write {USAGE['timer']}")
-    return Wish("act", words.number(), made(RunTimer, USAGE["timer"], action=word))
+        raise SlashCommandError(f"the timer knows no {word[:50]}: write {USAGE['timer']}")
+    return SlashCommand("act", words.number(), made(RunTimer, USAGE["timer"], action=word))
 
 
-def _close(words: Words, now: datetime) -> Wish:
+def _close(words: Words, now: datetime) -> SlashCommand:
     forced = bool(words.rest) and words.rest[0].text in ("--force", "force", "—force")
     if forced:
         words.rest.pop(0)
     text = words.all() or None
     if forced and not text:
-        raise Misunderstood('say why not to wait: write /incident close --force "WHY"')
-    return Wish("act", words.number(), made(Close, USAGE["close"], force=forced, text=text))
+        raise SlashCommandError('say why not to wait: write /incident close --force "WHY"')
+    return SlashCommand("act", words.number(), made(Close, USAGE["close"], force=forced, text=text))
 
 
-def _merge(words: Words, now: datetime) -> Wish:
+def _merge(words: Words, now: datetime) -> SlashCommand:
     # The last id is the one that it becomes part of; the one before it, or the channel's, is what is merged.
     numbers = list(dict.fromkeys(words.numbers))
     if not numbers or len(numbers) > 2:
-        raise Misunderstood(f"name the incident that it is part of: write {USAGE['merge']}")
-    return Wish("merge", numbers[0] if len(numbers) == 2 else None, more={"into": numbers[-1]})
+        raise SlashCommandError(f"name the incident that it is part of: write {USAGE['merge']}")
+    return SlashCommand("merge", numbers[0] if len(numbers) == 2 else None, more={"into": numbers[-1]})
 
 
-def _plain(verb: str) -> Callable[[Words, datetime], Wish]:
-    return lambda words, now: Wish(verb, words.number())
+def _plain(verb: str) -> Callable[[Words, datetime], SlashCommand]:
+    return lambda words, now: SlashCommand(verb, words.number())
 
 
-_VERBS: dict[str, Callable[[Words, datetime], Wish]] = {
+_VERBS: dict[str, Callable[[Words, datetime], SlashCommand]] = {
     "create": _create, "list": _plain("list"), "show": _plain("show"), "severity": _severity, "role": _role,
     "note": _note, "checklist": _checklist, "mitigate": _mitigate, "silence": _silence, "action": _action,
     "timer": _timer, "close": _close, "merge": _merge, "postmortem": _plain("postmortem"),
 }  # fmt: skip
-COMMANDS: dict[str, Callable[[Words, datetime], Wish]] = {
-    "/incident": incident_wish, "/page": page_wish, "/status": status_wish, "/oncall": on_call_wish,
+COMMANDS: dict[str, Callable[[Words, datetime], SlashCommand]] = {
+    "/incident": parse_incident_command, "/page": parse_page_command, "/status": parse_status_command,
+    "/oncall": parse_oncall_command,
 }  # fmt: skip
 """Each slash command, and what reads it."""

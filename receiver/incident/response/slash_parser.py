@@ -27,7 +27,7 @@ _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Misunderstood(ValueError):
+class SlashCommandError(ValueError):
     """What was typed asks for nothing that is known; the text says what would be right."""
 
 
@@ -40,7 +40,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SlashCommand:
     """What is asked for, and of which incident."""
 
     verb: str
@@ -57,14 +57,14 @@ class Words:
     def __init__(self, text: str, number: re.Pattern[str], person: Callable[[str, str], str]) -> None:
         """`number`: what an incident's id looks like; `person`: (Slack's id, name) -> who it is."""
         self.person = person
-        words = split(text)
+        words = split_words(text)
         self.numbers = [word.text.upper() for word in words if not word.quoted and number.fullmatch(word.text)]
         self.rest = [word for word in words if word.quoted or not number.fullmatch(word.text)]
 
     def next(self, usage: str) -> str:
         """Take the next word. Raises Misunderstood with `usage` when there is none."""
         if not self.rest:
-            raise Misunderstood(f"something is missing: write {usage}")
+            raise SlashCommandError(f"something is missing: write {usage}")
         return self.rest.pop(0).text
 
     def all(self) -> str:
@@ -84,7 +84,7 @@ class Words:
     def number(self) -> str | None:
         """Return the id that was typed. Raises Misunderstood for several."""
         if len(set(self.numbers)) > 1:
-            raise Misunderstood(f"name one incident, not {' and '.join(self.numbers)}")
+            raise SlashCommandError(f"name one incident, not {' and '.join(self.numbers)}")
         return self.numbers[0] if self.numbers else None
 
     def _shown(self, word: Word) -> str:
@@ -92,7 +92,7 @@ class Words:
         return _GROUP.sub(r"@\1", text)
 
 
-def split(text: str) -> list[Word]:
+def split_words(text: str) -> list[Word]:
     """Return the words of `text`; what stands in quotation marks is one word. An open quotation ends at the end."""
     text, words, at = html.unescape(text[:LONGEST]), list[Word](), 0
     while at < len(text):
@@ -116,7 +116,7 @@ def severity(text: str) -> Severity:
     """Return the severity of `2`, `sev2`, `SEV-2` or `severity=2`. Raises Misunderstood."""
     match = _SEVERITY.fullmatch(text.strip())
     if match is None:
-        raise Misunderstood(f"{text[:50]} is no severity: write 1, 2, 3 or 4")
+        raise SlashCommandError(f"{text[:50]} is no severity: write 1, 2, 3 or 4")
     return Severity(f"SEV-{match[1]}")
 
 
@@ -129,7 +129,7 @@ def seconds(text: str) -> int:
     """Return the seconds of `30m`, `2h`, `1d`. Raises Misunderstood."""
     match = _SPAN.fullmatch(text.strip().lower())
     if match is None:
-        raise Misunderstood(f"{text[:50]} is no duration: write 30m, 2h or 1d")
+        raise SlashCommandError(f"{text[:50]} is no duration: write 30m, 2h or 1d")
     return int(match[1]) * _SECONDS[match[2]]
 
 
@@ -153,4 +153,4 @@ def made(kind: type[Any], usage: str, **fields: Any) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise Misunderstood(f"{where}: {first['msg']}; write {usage}") from None
+        raise SlashCommandError(f"{where}: {first['msg']}; write {usage}") from None

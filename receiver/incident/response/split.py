@@ -12,9 +12,9 @@ from datetime import datetime
 
 from receiver.incident.alerts.monitored_incidents import begin_monitoring
 from receiver.incident.log.alert_membership import counts
-from receiver.incident.log.command_errors import Illegal, Impossible
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.paging.recipients import Policy, episode_of
 from receiver.incident.service_name import service_of
 from receiver.incident.title import named
@@ -22,13 +22,13 @@ from receiver.model.alert.alert import Alert
 from receiver.model.base import from_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import AlertRecord, Incident, State
-from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.incident.policy_snapshot import EscalationProgress
 from receiver.model.severity import Decision
 
 WATCHABLE = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
-def split(
+def split_incident(
     parent: Incident,
     names: Sequence[str],
     title: str | None,
@@ -40,7 +40,7 @@ def split(
     actor: Actor,
     uid: str,
     now: datetime,
-) -> Verdict:
+) -> IntakeDecision:
     """Return the opening of an incident of the alerts `names`, acknowledged by who splits.
 
     `alerts` are theirs, `decisions` those of the firing ones, `owners` who holds these. Raises Illegal, Impossible.
@@ -70,17 +70,17 @@ def split(
         opened_at=now,
         started_at=min(firing),
         plan=parent.plan,
-        ladder=Ladder(since=now),
+        ladder=EscalationProgress(since=now),
         roles=parent.roles,
         split_from=parent.uid,
         drill=parent.drill,
         **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
     )
-    draft = Draft(None, actor, now)
+    draft = Transition(None, actor, now)
     text = f"split from {parent.label} by {actor.name} with {len(taken)} alerts"
     draft.open(incident, "split", text, {"alerts": totals["names"], "from": parent.id}, policy.informs)
     draft.add(Kind.ACKNOWLEDGED, "split", f"{actor.name} has it", {"by": actor.name}, policy.informs)
-    return Verdict(
+    return IntakeDecision(
         Outcome.OPENED,
         "split",
         draft.incident,
@@ -94,25 +94,27 @@ def split(
 
 def _check(parent: Incident, names: Sequence[str], records: Mapping[str, AlertRecord]) -> None:
     if parent.state.over:
-        raise Illegal(parent, "split", f"it is {parent.state}: reopen it first", ("reopen",))
+        raise IllegalCommand(parent, "split", f"it is {parent.state}: reopen it first", ("reopen",))
     if parent.storm or parent.held is not None:
-        raise Illegal(parent, "split", "it is a storm or held back")
+        raise IllegalCommand(parent, "split", "it is a storm or held back")
     unknown = [name for name in names if name not in records]
     if unknown:
-        raise Impossible(f"{parent.label} has no alert {unknown[0][:100]} (its `alerts.items` have the fingerprints)")
+        raise ImpossibleCommand(
+            f"{parent.label} has no alert {unknown[0][:100]} (its `alerts.items` have the fingerprints)"
+        )
     if not any(records[name].firing for name in names):
-        raise Illegal(parent, "split", "none of these alerts fires")
+        raise IllegalCommand(parent, "split", "none of these alerts fires")
     if set(records) <= set(names):
-        raise Illegal(parent, "split", "at least one alert has to stay", ("merge",))
+        raise IllegalCommand(parent, "split", "at least one alert has to stay", ("merge",))
 
 
-def leave(
+def remove_split_alerts(
     parent: Incident, child: Incident, records: Mapping[str, AlertRecord], names: Sequence[str], policy: Policy,
     now: datetime,
-) -> Verdict:  # fmt: skip
+) -> IntakeDecision:  # fmt: skip
     """Return how `parent` lets the alerts `names` go that are those of `child` now."""
     left = {name: record for name, record in records.items() if name not in names}
-    draft = Draft(parent, Actor(kind=ActorKind.TIMER, name="split"), now)
+    draft = Transition(parent, Actor(kind=ActorKind.TIMER, name="split"), now)
     gone = [name for name in names if name in records]
     data = counts(parent, left) | {"child": child.uid, "id": child.id}
     draft.add(Kind.SPLIT, "split", f"{len(gone)} of its alerts are {child.label} now", data, policy.informs)
@@ -120,4 +122,4 @@ def leave(
         minutes = policy.monitor_for.total_seconds() / 60
         text = f"all alerts that stay have ended; watched for {minutes:g} min"
         begin_monitoring(draft, policy, "all_alerts_ended", text)
-    return Verdict(Outcome.UPDATED, "split", draft.incident, draft.events, gone=gone)
+    return IntakeDecision(Outcome.UPDATED, "split", draft.incident, draft.events, gone=gone)

@@ -9,11 +9,11 @@ from typing import Any
 
 from receiver.incident.alerts.maintenance_hold import WINDOW
 from receiver.incident.alerts.monitored_incidents import begin_monitoring
-from receiver.incident.log.command_errors import Illegal, require
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.escalation import WAITING, climb
-from receiver.incident.paging.page_command import page_contact
-from receiver.incident.paging.page_responders import summon
+from receiver.incident.log.command_errors import IllegalCommand, require_state
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.escalation import WAITING, escalate
+from receiver.incident.paging.page_command import run_page_command
+from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.recipients import Policy, pagers_of
 from receiver.incident.publication.status_updates import follow_up
 from receiver.incident.response.collaboration_commands import LABOUR
@@ -40,13 +40,13 @@ _TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 def on_command(
     command: Command, incident: Incident, policy: Policy, actor: Actor, now: datetime, origin: str | None = None
-) -> Draft:
+) -> Transition:
     """Return the events of `command`; none when it changes nothing (it has been done already).
 
     `origin` is the key of the page, or the name of the ticket channel, that it came from: it is not sent back there.
     Raises Illegal with the reason and what is possible instead.
     """
-    draft = Draft(incident, actor, now, origin)
+    draft = Transition(incident, actor, now, origin)
     kind = type(command)
     if any(to.channel == origin for to in policy.tickets):
         policy = replace(policy, tickets=tuple(to for to in policy.tickets if to.channel != origin))
@@ -59,7 +59,7 @@ def on_command(
     return draft
 
 
-def _everywhere(draft: Draft, policy: Policy, origin: str | None = None) -> tuple[Destination, ...]:
+def _everywhere(draft: Transition, policy: Policy, origin: str | None = None) -> tuple[Destination, ...]:
     return (*policy.informs, *(to for to in pagers_of(draft.incident) if to.address != origin))
 
 
@@ -67,9 +67,9 @@ def _said(text: str, more: str | None) -> str:
     return f"{text}: {more}" if more else text
 
 
-def _acknowledge(draft: Draft, command: Acknowledge, policy: Policy, origin: str | None) -> None:
+def _acknowledge(draft: Transition, command: Acknowledge, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
-    require(incident, "acknowledge", (*WAITING, State.MONITORING))
+    require_state(incident, "acknowledge", (*WAITING, State.MONITORING))
     who = draft.actor.name
     if _twice(draft, command, policy):
         return
@@ -80,7 +80,7 @@ def _acknowledge(draft: Draft, command: Acknowledge, policy: Policy, origin: str
     draft.add(Kind.ACKNOWLEDGED, "acknowledged", text, data, _everywhere(draft, policy, origin))
 
 
-def _twice(draft: Draft, command: Acknowledge, policy: Policy) -> bool:
+def _twice(draft: Transition, command: Acknowledge, policy: Policy) -> bool:
     # The second of two clicks: nothing has rung since the first, and the lease would end at the same time.
     incident, lease = draft.incident, policy.called(draft.incident).lease
     if incident.acknowledged_by != draft.actor.name or command.text or incident.state not in _TAKEN:
@@ -91,33 +91,33 @@ def _twice(draft: Draft, command: Acknowledge, policy: Policy) -> bool:
     return until is None if lease is None else until is not None and until - draft.now > timedelta(seconds=lease) - SAME
 
 
-def _identify(draft: Draft, command: Identify, policy: Policy, origin: str | None) -> None:
-    require(draft.incident, "identify", (State.OPEN, State.ACKNOWLEDGED))
+def _identify(draft: Transition, command: Identify, policy: Policy, origin: str | None) -> None:
+    require_state(draft.incident, "identify", (State.OPEN, State.ACKNOWLEDGED))
     text = _said(f"cause identified by {draft.actor.name}", command.text)
     draft.add(Kind.IDENTIFIED, "identified", text, {"by": draft.actor.name}, _everywhere(draft, policy, origin))
 
 
-def _mitigate(draft: Draft, command: Mitigate, policy: Policy, origin: str | None) -> None:
-    require(draft.incident, "mitigate", WAITING)
+def _mitigate(draft: Transition, command: Mitigate, policy: Policy, origin: str | None) -> None:
+    require_state(draft.incident, "mitigate", WAITING)
     minutes = policy.monitor_for.total_seconds() / 60
     text = _said(f"mitigated, says {draft.actor.name}; watched for {minutes:g} min", command.text)
     data = {"by": draft.actor.name, "mitigated": True}
     begin_monitoring(draft, policy, "mitigated", text, data, _everywhere(draft, policy, origin))
 
 
-def _resolve(draft: Draft, command: Resolve, policy: Policy, origin: str | None) -> None:
-    require(draft.incident, "resolve", (*WAITING, State.MONITORING))
+def _resolve(draft: Transition, command: Resolve, policy: Policy, origin: str | None) -> None:
+    require_state(draft.incident, "resolve", (*WAITING, State.MONITORING))
     text = _said(f"resolved by {draft.actor.name}", command.text)
     draft.add(Kind.RESOLVED, "resolved", text, {"by": draft.actor.name}, _everywhere(draft, policy, origin))
 
 
-def _close(draft: Draft, command: Close, policy: Policy, origin: str | None) -> None:
+def _close(draft: Transition, command: Close, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
     if incident.state is not State.RESOLVED and not (command.force and not incident.state.over):
         more = "resolve it first, or close it with force and a text that says why not to wait"
-        raise Illegal(incident, "close", more if not incident.state.over else "it is closed")
+        raise IllegalCommand(incident, "close", more if not incident.state.over else "it is closed")
     if incident.state is not State.RESOLVED and not command.text:
-        raise Illegal(incident, "close", "force needs a text that says why not to wait")
+        raise IllegalCommand(incident, "close", "force needs a text that says why not to wait")
     if incident.state is not State.RESOLVED:
         _resolve(draft, Resolve(text=command.text), policy, origin)
     text = _said(f"closed by {draft.actor.name}", command.text)
@@ -129,32 +129,32 @@ def may_reopen(incident: Incident, others: Iterable[Incident]) -> None:
     for other in others:
         if other.uid != incident.uid and not other.state.over:
             why = f"{other.label} is open for the same alerts: work on that one, or close it first"
-            raise Illegal(incident, "reopen", why, ())
+            raise IllegalCommand(incident, "reopen", why, ())
 
 
-def _reopen(draft: Draft, command: Reopen, policy: Policy, origin: str | None) -> None:
+def _reopen(draft: Transition, command: Reopen, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
     if incident.merged:
-        raise Illegal(incident, "reopen", "it is merged into another incident: reopen that one")
-    require(incident, "reopen", (State.RESOLVED, State.CLOSED))
+        raise IllegalCommand(incident, "reopen", "it is merged into another incident: reopen that one")
+    require_state(incident, "reopen", (State.RESOLVED, State.CLOSED))
     text = _said(f"reopened by {draft.actor.name}", command.text)
     draft.add(Kind.REOPENED, "reopened", text, {"by": draft.actor.name}, _everywhere(draft, policy))
-    summon(draft, policy, "reopened")
+    page_responders(draft, policy, "reopened")
 
 
-def _escalate(draft: Draft, command: Escalate, policy: Policy, origin: str | None) -> None:
+def _escalate(draft: Transition, command: Escalate, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
-    require(incident, "escalate", WAITING)
+    require_state(incident, "escalate", WAITING)
     steps = policy.called(incident).steps
     if incident.ladder.step >= len(steps):
         last = "every step has been taken" if steps else f"{incident.severity} has no escalation"
-        raise Illegal(incident, "escalate", f"{last}: page somebody with a contact's name", ("page",))
+        raise IllegalCommand(incident, "escalate", f"{last}: page somebody with a contact's name", ("page",))
     if command.text:
         draft.add(Kind.NOTE, "escalated", command.text, {"by": draft.actor.name}, policy.informs)
-    climb(draft, policy, forced=True)
+    escalate(draft, policy, forced=True)
 
 
-def _edit(draft: Draft, command: Edit, policy: Policy, origin: str | None) -> None:
+def _edit(draft: Transition, command: Edit, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
     fields = command.model_dump(exclude_none=True, exclude={"severity", "text"})
     changed = {name: value for name, value in fields.items() if getattr(incident, name) != value}
@@ -165,7 +165,7 @@ def _edit(draft: Draft, command: Edit, policy: Policy, origin: str | None) -> No
     if severity is None or (severity is incident.severity and incident.by_hand):
         return
     if incident.state.over:
-        raise Illegal(incident, "change the severity", "it is over: reopen it first", ("reopen",))
+        raise IllegalCommand(incident, "change the severity", "it is over: reopen it first", ("reopen",))
     raised = severity.worse_than(incident.severity)
     why = f"set by {draft.actor.name}" + (f": {command.text}" if command.text else "")
     decision = Decision(
@@ -183,10 +183,10 @@ def _edit(draft: Draft, command: Edit, policy: Policy, origin: str | None) -> No
     if raised and draft.incident.state is not State.MONITORING:
         if draft.incident.held and not draft.incident.held.startswith(WINDOW):
             draft.add(Kind.RELEASED, "released", "no longer held back", to=policy.informs)
-        summon(draft, policy, "severity_set")
+        page_responders(draft, policy, "severity_set")
 
 
-_COMMANDS: dict[type[Command], Callable[[Draft, Any, Policy, str | None], None]] = {
+_COMMANDS: dict[type[Command], Callable[[Transition, Any, Policy, str | None], None]] = {
     Acknowledge: _acknowledge,
     Identify: _identify,
     Mitigate: _mitigate,
@@ -195,5 +195,5 @@ _COMMANDS: dict[type[Command], Callable[[Draft, Any, Policy, str | None], None]]
     Reopen: _reopen,
     Escalate: _escalate,
     Edit: _edit,
-    PageContact: page_contact,
+    PageContact: run_page_command,
 }

@@ -11,10 +11,10 @@ from receiver.incident.paging.recipients import Policy
 from receiver.model.command import Acknowledge, AddNote, ChangeAction, Command, Resolve
 from receiver.model.incident.incident import Incident, State
 from receiver.model.incident.response_records import ActionStatus
-from receiver.model.incident.ticket import Progress, Ticket
+from receiver.model.incident.ticket import Ticket, TicketStatus
 
 
-def from_ticket(
+def commands_of_ticket(
     ticket: Ticket, before: Ticket | None, incident: Incident, policy: Policy, owner: str | None
 ) -> Command | None:
     """Return the command that a change of `ticket` means; None when it means nothing.
@@ -24,16 +24,16 @@ def from_ticket(
     there counts, or what is still on its way there would be taken back here. `owner`: the person whom its account
     belongs to, None for nobody known.
     """
-    was = before.progress if before else Progress.NEW
+    was = before.progress if before else TicketStatus.NEW
     if ticket.moved is not None and ticket.moved is not (before.moved if before else None):
         # Taken there from here since it was last seen: that is where a change of theirs begins.
         was = ticket.moved
-    ended = ticket.progress is Progress.DONE and was is not Progress.DONE
-    begun_again = was is Progress.DONE and ticket.progress is not Progress.DONE
+    ended = ticket.progress is TicketStatus.DONE and was is not TicketStatus.DONE
+    begun_again = was is TicketStatus.DONE and ticket.progress is not TicketStatus.DONE
     assigned = before is not None and ticket.account not in (None, before.account)
     if ticket.action is not None:
         return _item(ticket.action, incident, ended, begun_again, owner if assigned else None)
-    return _whole(ticket, incident, policy, ended, assigned or ticket.progress is Progress.BEGUN is not was, owner)
+    return _whole(ticket, incident, policy, ended, assigned or ticket.progress is TicketStatus.BEGUN is not was, owner)
 
 
 def _item(n: int, incident: Incident, ended: bool, begun_again: bool, owner: str | None) -> Command | None:

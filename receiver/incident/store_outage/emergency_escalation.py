@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.paging.escalation import answer_due, climb, miss, step_due
-from receiver.incident.paging.page_responders import adopt
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.escalation import escalate, on_response_missed, response_due, step_due
+from receiver.incident.paging.page_responders import adopt_pages
 from receiver.incident.paging.recipients import Policy
 from receiver.incident.store_outage.emergency_pages import PAGED
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
@@ -18,7 +18,7 @@ NOTE = f"nobody has acknowledged ({AWAY})"
 """What a page of such a step says before the title of the incident."""
 
 
-def next_step(incident: Incident, policy: Policy, now: datetime) -> Draft | None:
+def next_step(incident: Incident, policy: Policy, now: datetime) -> Transition | None:
     """Return the events of the one escalation that may be taken without the store; None when none is due.
 
     It is a step of the escalation or the backup of a contact that has not answered, whichever was due first, and it
@@ -26,15 +26,15 @@ def next_step(incident: Incident, policy: Policy, now: datetime) -> Draft | None
     """
     if incident.severity not in PAGED or incident.drill or incident.calling_state is not State.OPEN:
         return None
-    ways: list[tuple[datetime, str, Callable[[Draft, Policy], None]]] = []
+    ways: list[tuple[datetime, str, Callable[[Transition, Policy], None]]] = []
     if (at := step_due(incident, policy)) is not None:
-        ways.append((at, "escalate", lambda draft, policy: climb(draft, policy, once=True)))
-    if (at := answer_due(incident)) is not None:
-        ways.append((at, "answer", miss))
+        ways.append((at, "escalate", lambda draft, policy: escalate(draft, policy, once=True)))
+    if (at := response_due(incident)) is not None:
+        ways.append((at, "answer", on_response_missed))
     for at, name, act in sorted(ways, key=lambda way: way[0]):
         if at > now:
             break
-        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=name), now)
+        draft = Transition(incident, Actor(kind=ActorKind.TIMER, name=name), now)
         act(draft, policy)
         if pages_of(draft.events):
             first = draft.events[0]
@@ -48,17 +48,17 @@ def pages_of(events: Iterable[Event]) -> tuple[Page, ...]:
     return tuple(Page.model_validate(event.data["page"]) for event in events if event.kind is Kind.PAGE)
 
 
-def record_pages(incident: Incident, pages: Iterable[Page], now: datetime) -> Draft:
+def record_pages(incident: Incident, pages: Iterable[Page], now: datetime) -> Transition:
     """Return the events that record pages sent without the store, for an incident that has changed meanwhile.
 
     A page that the incident has already is left out. Where somebody has acknowledged, or nobody is to be paged any
     more, each page is withdrawn or told again, so that it ends at the vendor even if it was sent after its resolve.
     """
-    draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)
+    draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)
     pages = tuple(pages)
     calls = incident.calling_state is State.OPEN and incident.held is None
     calls = calls and all(page.ring == incident.ring for page in pages)
     if not calls:
         pages = tuple(page.model_copy(update={"withdrawn": True}) for page in pages)
-    adopt(draft, pages, again=not calls)
+    adopt_pages(draft, pages, again=not calls)
     return draft

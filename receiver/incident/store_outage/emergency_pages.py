@@ -6,9 +6,9 @@ from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 from receiver.incident.alerts.alert_storm import KEY as STORM
-from receiver.incident.alerts.maintenance_hold import WINDOW, sheltered
-from receiver.incident.log.notification_outcome import Part
-from receiver.incident.paging.recipients import Policy, asked, episode_of, pages
+from receiver.incident.alerts.maintenance_hold import WINDOW, in_maintenance
+from receiver.incident.log.notification_outcome import NotificationPart
+from receiver.incident.paging.recipients import Policy, episode_of, find_recipients, plan_pages
 from receiver.model.alert.alert import Alert
 from receiver.model.base import to_ms
 from receiver.model.incident.incident import Incident, Page, State
@@ -22,7 +22,7 @@ STORM_ROUNDED = 10
 
 
 def emergency_pages(
-    part: Part,
+    part: NotificationPart,
     known: Incident | None,
     policy: Policy,
     now: datetime,
@@ -40,7 +40,7 @@ def emergency_pages(
     """
     firing = [alert for alert in part.alerts if alert.firing]
     severity = worst(part.decisions[alert.fingerprint].severity for alert in firing)
-    if severity not in PAGED or sheltered(policy, [alert.labels for alert in firing], now) is not None:
+    if severity not in PAGED or in_maintenance(policy, [alert.labels for alert in firing], now) is not None:
         return []
     ring, paged = 1, list(sent)
     before: tuple[Page, ...] = ()
@@ -66,7 +66,7 @@ def emergency_pages(
     return [page for page in made if (page.channel, page.key) not in done]
 
 
-def first_episode(part: Part, known: Incident | None, began: int | None = None) -> int:
+def first_episode(part: NotificationPart, known: Incident | None, began: int | None = None) -> int:
     """Return the episode of an incident that a notification would open, as lifecycle finds it with the store.
 
     An alert that has ended counts while its group names it: the replica that heard of the group first has paged for
@@ -101,8 +101,8 @@ def above_limit(severity: Severity, paged: Iterable[datetime], policy: Policy, n
 def _pages(
     policy: Policy, severity: Severity, *, key: str, episode: int, ring: int, paged: Iterable[Page], now: datetime
 ) -> list[Page]:
-    wanted = asked(policy, policy.directory.severity(severity).page, now)
-    made, _ = pages(
+    wanted = find_recipients(policy, policy.directory.severity(severity).page, now)
+    made, _ = plan_pages(
         policy, wanted, key=key, episode=episode, ring=ring, paged=paged, step="emergency", now=now, severity=severity,
         every_step=True,
     )  # fmt: skip
@@ -110,7 +110,7 @@ def _pages(
 
 
 def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Container[str] = ()) -> list[Page]:
-    """Return which of `pages` are sent without the store, in their order.
+    """Return which of `plan_pages` are sent without the store, in their order.
 
     Of each person those by channels in `keyed`, whose vendor takes the same page of two replicas for one; where a
     person has none, the first. Of the steps of a personal rule one is used, the first of them that fits. Channels in

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from receiver.incident.paging.escalation import answer_due, lapse_due, step_due
+from receiver.incident.paging.acknowledgement_expiry import acknowledgement_expires_at
+from receiver.incident.paging.escalation import response_due, step_due
 from receiver.incident.paging.recipients import Policy
 from receiver.model.base import from_ms, to_ms
 from receiver.model.incident.incident import Incident, Page, State
@@ -15,7 +16,11 @@ from receiver.model.severity import Decision
 def summarize(incident: Incident, policy: Policy) -> IncidentSummary:
     """Return the summary of `incident`; what it is due is by the plan it opened under, else by `policy`."""
     asked = incident.called
-    calls = [at for at in (step_due(incident, policy), answer_due(incident), lapse_due(incident)) if at is not None]
+    calls = [
+        at
+        for at in (step_due(incident, policy), response_due(incident), acknowledgement_expires_at(incident))
+        if at is not None
+    ]
     answer = None if calls else _answer_due(incident, policy)
     return IncidentSummary(
         uid=incident.uid, id=incident.id, version=incident.version, severity=incident.severity, state=incident.state,

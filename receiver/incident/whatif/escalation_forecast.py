@@ -9,7 +9,7 @@ from receiver.incident.paging.recipients import Policy
 from receiver.incident.timers import on_timer, timers
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident, Page
-from receiver.model.incident.policy_snapshot import Way
+from receiver.model.incident.policy_snapshot import ContactMethod
 
 CALLS = ("escalate", "answer", "personal")
 """The timers that call people while nobody answers."""
@@ -23,7 +23,7 @@ class Call(NamedTuple):
 
     minute: float
     """After the opening."""
-    way: Way
+    way: ContactMethod
     contact: str | None
     """None for somebody who is only told."""
     person: str
@@ -60,7 +60,7 @@ def _calls(events: tuple[Event, ...], opened: datetime) -> list[Call]:
         minute = (event.at - opened).total_seconds() / 60
         if event.kind is Kind.PAGE:
             page = Page.model_validate(event.data["page"])
-            found.append(Call(minute, Way.PAGE, page.contact, page.person, event.reason, page.channel))
+            found.append(Call(minute, ContactMethod.PAGE, page.contact, page.person, event.reason, page.channel))
         elif event.kind is Kind.NOTIFY:
-            found += [Call(minute, Way.NOTIFY, None, person, event.reason) for person in event.data["people"]]
+            found += [Call(minute, ContactMethod.NOTIFY, None, person, event.reason) for person in event.data["people"]]
     return found

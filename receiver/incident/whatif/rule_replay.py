@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.alerts.lifecycle import on_notification
-from receiver.incident.log.notification_outcome import Part, View
+from receiver.incident.log.notification_outcome import KeyState, NotificationPart
 from receiver.incident.paging.recipients import HOLD, Policy
 from receiver.incident.timers import MONITOR, on_timer, timers
 from receiver.model.alert.alert import Alert
@@ -23,7 +23,7 @@ from receiver.model.severity import Decision, Severity
 
 
 @dataclass
-class Lived:
+class ReplayedIncident:
     """One incident as it would have been."""
 
     key: str
@@ -44,22 +44,22 @@ class Lived:
         }  # fmt: skip
 
 
-class Hindsight:
+class RuleReplay:
     """A life under one policy; notifications are given in the order of time."""
 
     def __init__(self, policy: Policy) -> None:
         """Storms are left out: which incidents stand in one depends on all of them together."""
         self.policy = replace(policy, storm=None, verify_every=None, auto_resolve=True)
-        self.lived: dict[str, Lived] = {}
+        self.lived: dict[str, ReplayedIncident] = {}
         """By a number that counts openings: the same under other rules."""
         self._incidents: dict[str, Incident] = {}
         self._records: dict[str, dict[str, AlertRecord]] = {}
         self._pointers: dict[str, str] = {}
         self._owners: dict[str, str] = {}
         self._tombs: dict[str, int] = {}
-        self._held: dict[str, tuple[datetime, Part, Sequence[Alert]]] = {}
+        self._held: dict[str, tuple[datetime, NotificationPart, Sequence[Alert]]] = {}
 
-    def see(self, part: Part, now: datetime) -> None:
+    def see(self, part: NotificationPart, now: datetime) -> None:
         """Take one part of a notification that came at `now`."""
         for group, (until, held, alerts) in list(self._held.items()):
             if until <= now:
@@ -67,18 +67,18 @@ class Hindsight:
                 self._take(replace(held, alerts=alerts, released=True), until)
         self._take(part, now)
 
-    def end(self) -> list[Lived]:
+    def end(self) -> list[ReplayedIncident]:
         """Return every incident, in the order of their openings."""
         for until, held, alerts in list(self._held.values()):
             self._take(replace(held, alerts=alerts, released=True), until)
         self._held = {}
         return list(self.lived.values())
 
-    def _take(self, part: Part, now: datetime) -> None:
+    def _take(self, part: NotificationPart, now: datetime) -> None:
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         uid = self._home(part.key, firing, now)
         held = self._held.get(part.group)
-        view = View(
+        view = KeyState(
             self._pointers.get(part.key, ""),
             self._incidents.get(uid),
             self._records.get(uid, {}),
@@ -134,7 +134,7 @@ class Hindsight:
         lived = self.lived.get(incident.uid)
         decision = incident.decision
         if lived is None:
-            lived = self.lived[incident.uid] = Lived(
+            lived = self.lived[incident.uid] = ReplayedIncident(
                 incident.key, incident.title, incident.opened_at, incident.severity, decision.rule, decision.reasons
             )
         if incident.severity.worse_than(lived.severity):
@@ -142,12 +142,14 @@ class Hindsight:
         lived.pages += [Page.model_validate(e.data["page"]).person for e in events if e.kind is Kind.PAGE]
 
 
-def _merged(held: tuple[datetime, Part, Sequence[Alert]] | None, part: Part) -> Part:
+def _merged(
+    held: tuple[datetime, NotificationPart, Sequence[Alert]] | None, part: NotificationPart
+) -> NotificationPart:
     known: Mapping[str, Decision] = held[1].decisions if held else {}
     return replace(part, decisions={**known, **part.decisions})
 
 
-def difference(old: Sequence[Lived], new: Sequence[Lived]) -> dict[str, Any]:
+def difference(old: Sequence[ReplayedIncident], new: Sequence[ReplayedIncident]) -> dict[str, Any]:
     """Return, as JSON, which incidents differ, how many pages are more and fewer, and how many each rule decided."""
     rules: dict[str, dict[str, int]] = {}
     for side, lives in (("old", old), ("new", new)):
@@ -184,5 +186,5 @@ def _without(all_of: Sequence[str], these: Sequence[str]) -> list[str]:
     return found
 
 
-def _count(lives: Sequence[Lived]) -> int:
+def _count(lives: Sequence[ReplayedIncident]) -> int:
     return sum(len(one.pages) for one in lives)

@@ -16,7 +16,7 @@ _REMEDY = {
 }
 
 
-class Unsure(NamedTuple):
+class SeverityUnknown(NamedTuple):
     """One thing about one alert that the rules could not use."""
 
     alertname: str

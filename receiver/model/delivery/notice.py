@@ -87,7 +87,7 @@ class Notice(Frozen):
     url: str | None = None
     """Where the console shows the incident; None without `service.public_url`."""
     answers: dict[str, str] = {}
-    """Token of each verb that the person may answer with (model/delivery/phone_answer.py); empty: nothing can be answered."""
+    """Token of each verb that the person may answer with (model/delivery/phone_answer.py); empty: no answers."""
     hooks: str | None = None
     """Address below which this service takes answers, as phones reach it; None without `service.public_url`."""
     memory: dict[str, Any] = {}

@@ -11,7 +11,7 @@ UNNAMED_PRODUCT = "our service"
 """What the public reads where nobody has said what the product is called."""
 
 
-class Progress(StrEnum):
+class PublicStatus(StrEnum):
     """How far the work on a problem is, in Statuspage's words."""
 
     INVESTIGATING = "investigating"
@@ -50,7 +50,7 @@ class PublicUpdate(Frozen):
     """What the public was told, by a template or by a person who answers for the words."""
 
     n: int
-    progress: Progress
+    progress: PublicStatus
     text: str
     at: datetime
 
@@ -61,7 +61,7 @@ class PublicIncident(Frozen):
     id: str
     """Opaque, and the same for the incident's whole life."""
     title: str
-    progress: Progress
+    progress: PublicStatus
     impact: Impact
     components: tuple[str, ...]
     """Ids of the components that it concerns."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from receiver.model.incident.policy_snapshot import Hours
+from receiver.model.incident.policy_snapshot import ResponseHours
 from receiver.model.wall_clock import instant
 
 LONGEST = 3660
 """Days that are looked ahead at most: ten years of Mondays."""
 
 
-def later(start: datetime, seconds: float, hours: Hours | None, zone: str) -> datetime:
+def add_business_time(start: datetime, seconds: float, hours: ResponseHours | None, zone: str) -> datetime:
     """Return the moment, in UTC, at which `seconds` have passed since `start`; with `hours`, counting only those."""
     if hours is None:
         return start + timedelta(seconds=seconds)

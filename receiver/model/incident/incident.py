@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from receiver.model.base import Kept
 from receiver.model.incident.event import Destination
-from receiver.model.incident.policy_snapshot import Ladder, Plan, Reach, SeverityPlan
-from receiver.model.incident.postmortem import Writing
+from receiver.model.incident.policy_snapshot import EscalationProgress, NotifiedContact, Plan, SeverityPlan
+from receiver.model.incident.postmortem import PostmortemVersion
 from receiver.model.incident.recent_changes import Changes
-from receiver.model.incident.response_records import ActionItem, Mitigation, StatusUpdate, Stopwatch, Tick
+from receiver.model.incident.response_records import ActionItem, ChecklistTick, Mitigation, ResponseTimer, StatusUpdate
 from receiver.model.oncall.personal_rules import PersonalRule
 from receiver.model.severity import Decision, Severity
 
@@ -176,8 +176,8 @@ class Incident(Kept):
     """People informed (never paged), by name."""
     plan: Plan = Plan()
     """The policy that was in force when it opened."""
-    ladder: Ladder = Ladder()
-    reached: tuple[Reach, ...] = ()
+    ladder: EscalationProgress = EscalationProgress()
+    reached: tuple[NotifiedContact, ...] = ()
     """The contacts called first in this ring, and by when each is to answer."""
     severity_at: datetime | None = None
     """Since when it has its severity; None: since it opened."""
@@ -254,7 +254,7 @@ class Incident(Kept):
     cause: str | None = None
     impact: str | None = None
     resolution: str | None = None
-    checklist: tuple[Tick, ...] = ()
+    checklist: tuple[ChecklistTick, ...] = ()
     actions: tuple[ActionItem, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     updates: tuple[StatusUpdate, ...] = ()
@@ -262,7 +262,7 @@ class Incident(Kept):
     """What was deployed and released in the day before it; None: nobody was asked (yet)."""
     ticketed: tuple[Destination, ...] = ()
     """Where tickets of it were made: they follow it."""
-    stopwatch: Stopwatch | None = None
+    stopwatch: ResponseTimer | None = None
     roles: Roles = Roles()
     links: dict[str, str] = Field(default_factory=dict)
     drill: bool = False
@@ -280,7 +280,7 @@ class Incident(Kept):
     """The part of each objective's error budget that it has spent, as Prometheus says; None: nobody said."""
     lettered_at: datetime | None = None
     """When the Communications Lead was told of the draft of the e-mail to customers."""
-    review: Writing | None = None
+    review: PostmortemVersion | None = None
     """The post-mortem as people have written it; None: it is the draft that the log gives."""
     previous: str | None = None
     """The id of the incident that its key led to before."""

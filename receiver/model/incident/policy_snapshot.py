@@ -11,7 +11,7 @@ from receiver.model.severity import Severity
 from receiver.model.severity_policy import CustomerVisible, Publish, Until
 
 
-class Way(StrEnum):
+class ContactMethod(StrEnum):
     """How a contact is reached."""
 
     PAGE = "page"
@@ -27,7 +27,7 @@ class Step(Kept):
     notify: tuple[str, ...] = ()
 
 
-class Hours(Kept):
+class ResponseHours(Kept):
     """The hours of the week that count."""
 
     days: tuple[int, ...]
@@ -58,7 +58,7 @@ class SeverityPlan(Kept):
     publish_within: float | None = None
     """Seconds within which the public is to hear of it first."""
     publish_when: CustomerVisible | None = None
-    hours: Hours | None = None
+    hours: ResponseHours | None = None
     """Only these hours count for `respond` and `update`."""
 
     def pages(self, contact: str) -> bool:
@@ -76,11 +76,11 @@ class Plan(Kept):
     """Where its time is marked, so that what was begun there is ended there."""
 
 
-class Reach(Kept):
+class NotifiedContact(Kept):
     """A contact that was called at the start of a ring, and by when it is to answer."""
 
     contact: str
-    way: Way
+    way: ContactMethod
     at: datetime
     seq: int = 0
     """Sequence number of the event that called it."""
@@ -89,7 +89,7 @@ class Reach(Kept):
     ring: int
 
 
-class Ladder(Kept):
+class EscalationProgress(Kept):
     """Where the escalation stands. Its clock runs since `since`, and stands while that is None."""
 
     step: int = 0
@@ -98,12 +98,12 @@ class Ladder(Kept):
     spent: float = 0.0
     """Seconds on the clock before `since`."""
 
-    def paused(self, now: datetime) -> Ladder:
+    def paused(self, now: datetime) -> EscalationProgress:
         """Return it with its clock stopped at `now`."""
         if self.since is None:
             return self
-        return Ladder(step=self.step, spent=self.spent + max(0.0, (now - self.since).total_seconds()))
+        return EscalationProgress(step=self.step, spent=self.spent + max(0.0, (now - self.since).total_seconds()))
 
-    def running(self, now: datetime) -> Ladder:
+    def running(self, now: datetime) -> EscalationProgress:
         """Return it with its clock going on at `now`."""
         return self if self.since is not None else self.model_copy(update={"since": now})

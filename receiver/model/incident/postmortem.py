@@ -15,7 +15,7 @@ class ReviewStatus(StrEnum):
     FINAL = "final"
 
 
-class Writing(Kept):
+class PostmortemVersion(Kept):
     """The newest version of a post-mortem that a person has written; its text stands in the log."""
 
     version: int
@@ -25,7 +25,7 @@ class Writing(Kept):
     at: datetime
 
 
-class Clock(StrEnum):
+class CorrectedTime(StrEnum):
     """The moments of an incident that people may know better than the log does, in the order of its life.
 
     When it was opened is what the service itself has done, and the month that it counts in: nobody knows that better.

@@ -8,7 +8,7 @@ from typing import Literal
 from receiver.model.base import Kept
 
 
-class Change(Kept):
+class RecentChange(Kept):
     """One deployment or release. Its texts are foreign."""
 
     kind: Literal["deployment", "release"]
@@ -31,7 +31,7 @@ class Changes(Kept):
     """What a repository tells about the day before an incident."""
 
     repository: str
-    items: tuple[Change, ...] = ()
+    items: tuple[RecentChange, ...] = ()
     """The newest first."""
     likely: int | None = None
     """Index of the one that most likely is the cause; None: none is."""

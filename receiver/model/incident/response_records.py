@@ -126,7 +126,7 @@ OPTIONS = (
 )
 
 
-class Tick(Kept):
+class ChecklistTick(Kept):
     """An item of the checklist that somebody has done."""
 
     item: int
@@ -211,7 +211,7 @@ class StatusUpdate(Kept):
         return self.published_at is None
 
 
-class Stopwatch(Kept):
+class ResponseTimer(Kept):
     """The incident's timer, started and stopped by hand."""
 
     started_at: datetime

@@ -7,18 +7,18 @@ from typing import Any
 
 from receiver.model.base import to_ms
 from receiver.model.incident.incident import ADOPTED, Incident
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 
 TEXT = 200
 """Characters kept of a label or an annotation."""
 
 
-def past_fields(incident: Incident) -> dict[str, Any]:
+def review_record_fields(incident: Incident) -> dict[str, Any]:
     """Return what figures need, as JSON. What people have set right counts (model/incident/postmortem.py)."""
     clocks, asked = incident.clocks, incident.called
     over = incident.state.over
-    ended = clocks.get(Clock.RESOLVED) or incident.resolved_at or incident.closed_at if over else None
-    answered = clocks.get(Clock.ACKNOWLEDGED) or incident.first_acknowledged_at or incident.acknowledged_at
+    ended = clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at or incident.closed_at if over else None
+    answered = clocks.get(CorrectedTime.ACKNOWLEDGED) or incident.first_acknowledged_at or incident.acknowledged_at
     # A child of a storm is an incident; what was merged away is part of another one.
     in_storm = incident.held == "storm" or (incident.parent is not None and not incident.merged)
     return {
@@ -53,10 +53,10 @@ def past_fields(incident: Incident) -> dict[str, Any]:
 
 def _began(incident: Incident) -> datetime | None:
     # A person's declaration is no detection: how long it took, nobody knows until somebody says.
-    known = incident.clocks.get(Clock.IMPACT_BEGAN)
+    known = incident.clocks.get(CorrectedTime.IMPACT_BEGAN)
     if known is not None or incident.declared:
         return known
-    fired = incident.clocks.get(Clock.ALERT_FIRED, None if incident.estimated else incident.started_at)
+    fired = incident.clocks.get(CorrectedTime.ALERT_FIRED, None if incident.estimated else incident.started_at)
     if fired is None:
         return None
     return fired if not incident.fires_after else fired - timedelta(seconds=incident.fires_after)

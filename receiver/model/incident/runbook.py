@@ -5,7 +5,7 @@ from __future__ import annotations
 from receiver.model.base import Frozen
 
 
-class Guide(Frozen):
+class Runbook(Frozen):
     """One runbook."""
 
     title: str

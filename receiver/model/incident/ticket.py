@@ -7,7 +7,7 @@ from enum import StrEnum
 from receiver.model.base import Kept
 
 
-class Progress(StrEnum):
+class TicketStatus(StrEnum):
     """How far a ticket is: the categories under which every workflow has its states (contracts: jira, section 4)."""
 
     NEW = "new"
@@ -24,8 +24,8 @@ class Ticket(Kept):
     """The uid of its incident."""
     action: int | None = None
     """The number of its action item; None: it is the incident's own."""
-    progress: Progress
+    progress: TicketStatus
     account: str | None = None
     """Whom it is assigned to, as the vendor identifies people."""
-    moved: Progress | None = None
+    moved: TicketStatus | None = None
     """Where this service took it last; None: nowhere so far."""

@@ -10,24 +10,26 @@ from datetime import datetime
 
 import structlog
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import RULE, rule_due
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 log = structlog.get_logger("receiver.alert_rule")
 
 
-class AlertRule:
+class AlertRuleDelay:
     """The timer of incidents that are over."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+    ) -> None:
         """Prometheus is the one of `verification`."""
         self.setting = setting
         self.incidents = incidents
@@ -48,10 +50,10 @@ class AlertRule:
         if incident is None or waits is None:
             await self.intake.due.drop_timer(member)
             return
-        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=RULE), now)
+        draft = Transition(incident, Actor(kind=ActorKind.TIMER, name=RULE), now)
         draft.add(Kind.RULE_KNOWN, "asked", f"the rule of {name} waits {waits:g} s before it fires", {"for": waits})
-        verdict = Verdict(Outcome.UPDATED, "asked", draft.incident, draft.events)
+        verdict = IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events)
         try:
             await self.intake.commit(verdict, setting, now)
-        except Stale:
+        except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed

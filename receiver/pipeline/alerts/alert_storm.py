@@ -6,26 +6,28 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from receiver.incident.alerts.alert_storm import HELD, KEY, LOOK, NAMED, count_in, release
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.alerts.alert_storm import HELD, KEY, LOOK, NAMED, release_from_storm, update_storm
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import STORM
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.supervision import survived
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.pipeline.supervision import run_step
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 
-class Storm:
+class StormTimer:
     """The timer of storm incidents."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, due: Due, intake: Intake) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, due: DueSet, intake: Intake
+    ) -> None:
         """Counts come from the store, so that replicas agree."""
         self.setting = setting
         self.incidents = incidents
@@ -50,13 +52,13 @@ class Storm:
         # A configuration without storms ends this one, and it still answers for what it holds back.
         over = limit is None or await self.incidents.opened_since(to_ms(now - limit[1])) < limit[0]
         names = [child.id for child in await self.incidents.many(list(children)[:NAMED])] if over else []
-        draft = count_in(incident, len(children), names, worst, over, setting.policy, now)
+        draft = update_storm(incident, len(children), names, worst, over, setting.policy, now)
         if draft is not None:
-            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             ended = any(event.kind is Kind.STORM_ENDED for event in draft.events)
             try:
                 await self.intake.commit(verdict, setting, now, unpoint=[KEY] if ended else ())
-            except Stale:
+            except StaleVersion:
                 return  # looked at again when the lease has passed
         await self.due.later(member, to_ms(now + LOOK))
 
@@ -66,7 +68,7 @@ class Storm:
         for uid in await self.incidents.children(storm.uid):
             # One that cannot be let out keeps no other in.
             let_out = partial(self._let_one_out, uid, storm.uid, now)
-            done = await survived(STORM, let_out, self.intake.metrics, self.due.probe) and done
+            done = await run_step(STORM, let_out, self.intake.metrics, self.due.probe) and done
         return done
 
     async def _let_one_out(self, uid: str, storm: str, now: datetime) -> None:
@@ -74,11 +76,11 @@ class Storm:
             known = await self.incidents.incident(uid)
             if known is None or known.state.over or known.held != HELD or known.parent != storm:
                 return
-            draft = Draft(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
-            release(draft, self.setting().policy, "storm_over")
-            verdict = Verdict(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
+            draft = Transition(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
+            release_from_storm(draft, self.setting().policy, "storm_over")
+            verdict = IntakeDecision(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, self.setting(), now)
-            except Stale:
+            except StaleVersion:
                 continue
             return

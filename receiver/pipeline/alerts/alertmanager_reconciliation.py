@@ -9,22 +9,28 @@ from functools import partial
 
 import structlog
 
-from receiver.incident.alerts.missing_alerts import ASKED_FIRST, forgotten, missed, on_answer, standing
-from receiver.incident.log.notification_outcome import Outcome, Part, Verdict
+from receiver.incident.alerts.missing_alerts import (
+    ASKED_FIRST,
+    gone_upstream,
+    missing_since,
+    on_alertmanager_answer,
+    upstream_counts,
+)
+from receiver.incident.log.notification_outcome import IntakeDecision, NotificationPart, Outcome
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.base import from_ms
 from receiver.model.incident.incident import AlertRecord, Incident
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.alerts.unheard_alerts import SENDER, UnheardAlerts
-from receiver.pipeline.intake.intake import Intake, Said
+from receiver.pipeline.intake.intake import Intake, PartResult
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.supervision import survived
-from receiver.sources.alertmanager import Alertmanager, Standing
-from receiver.sources.http_client import Asking, SourceError
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.stepped_loop import stepped
+from receiver.pipeline.supervision import run_step
+from receiver.sources.alertmanager import Alertmanager, UpstreamAlert
+from receiver.sources.http_client import SourceClient, SourceError
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.stepped_loop import in_steps
 
 NAME = "reconcile"
 PAGE = 50
@@ -49,16 +55,16 @@ class _Compared:
     """Alerts that upstream has forgotten, which only people end."""
 
 
-class Reconcile:
+class AlertmanagerReconciliation:
     """The timer that asks Alertmanager (`ingest.alertmanagers`, `ingest.reconcile`)."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
+        setting: Callable[[], ActiveConfig],
         cache: IncidentCache,
-        incidents: Incidents,
+        incidents: IncidentStore,
         intake: Intake,
-        asking: Asking,
+        asking: SourceClient,
         metrics: Metrics,
     ) -> None:
         """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
@@ -108,7 +114,7 @@ class Reconcile:
                 mine = before.get(incident.uid, {}) if certain else None
                 compare = partial(self._compare, incident, known, upstream_now, mine, setting, now)
                 # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.
-                await survived(NAME, compare, self.metrics, self.intake.due.probe)
+                await run_step(NAME, compare, self.metrics, self.intake.due.probe)
         await self.unheard.open(groups, upstream_now.files, setting, rhythm.unheard_after, now)
         return now + rhythm.every
 
@@ -137,7 +143,7 @@ class Reconcile:
                 gone = [one for name, one in sorted(known.items()) if one.firing and name not in upstream.alerts]
                 if gone:
                     end = partial(self.intake.decide, _ended(incident, gone, now), setting, now)
-                    await survived(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
+                    await run_step(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
                     log.warning("ended_upstream", incident=incident.id, alerts=len(gone))
         return True
 
@@ -147,23 +153,26 @@ class Reconcile:
 
     async def _differing(
         self,
-        upstream: Standing,
+        upstream: UpstreamAlert,
         before: Mapping[str, Mapping[str, datetime]] | None,
-        setting: Setting,
+        setting: ActiveConfig,
         now: datetime,
     ) -> list[str]:
         # Uids of what has changed since it was in line with what is known upstream, or is not in line any more. What is
         # still as it was is not read again.
         assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
         compared, self._compared, changed = self._compared, {}, []
-        async for one in stepped(self.cache.open(), STEP):
+        async for one in in_steps(self.cache.open(), STEP):
             if not one.firing:
                 continue
             known = compared.get(one.uid)
             if known is not None and known.version == one.version:
                 mine = before.get(one.uid, {}) if before is not None else None
                 since, counts = _answer(dict(known.firing), known.counts, upstream, mine, now)
-                if counts == known.counts and forgotten(since, setting.reconcile.forgotten_after, now) == known.gone:
+                if (
+                    counts == known.counts
+                    and gone_upstream(since, setting.reconcile.forgotten_after, now) == known.gone
+                ):
                     self._compared[one.uid] = known
                     if since:
                         self._missed[one.uid] = since
@@ -175,9 +184,9 @@ class Reconcile:
         self,
         incident: Incident,
         records: Mapping[str, AlertRecord],
-        upstream: Standing,
+        upstream: UpstreamAlert,
         before: Mapping[str, datetime] | None,
-        setting: Setting,
+        setting: ActiveConfig,
         now: datetime,
     ) -> None:
         # `before`: what was missed at the look before; None where not knowing an alert says nothing now.
@@ -187,30 +196,30 @@ class Reconcile:
         since, counts = _answer(firing, incident.upstream, upstream, before, now)
         if since:
             self._missed[incident.uid] = since
-        gone = forgotten(since, grace, now)
-        draft = on_answer(incident, counts, gone, setting.policy, grace, now)
+        gone = gone_upstream(since, grace, now)
+        draft = on_alertmanager_answer(incident, counts, gone, setting.policy, grace, now)
         ends = bool(gone) and incident.severity not in ASKED_FIRST
         if not draft.events and not ends:
             self._compared[incident.uid] = _Compared(incident.version, tuple(firing.items()), counts, gone)
         if draft.events:
-            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, setting, now)
-            except Stale:
+            except StaleVersion:
                 return  # it has just been heard of: asked again next time
         if ends:
             await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
 
 
-async def _do(act: Callable[[], Awaitable[Said]]) -> None:
+async def _do(act: Callable[[], Awaitable[PartResult]]) -> None:
     await act()
 
 
 def _answer(
     firing: Mapping[str, datetime],
     shown: Mapping[str, int],
-    upstream: Standing,
+    upstream: UpstreamAlert,
     before: Mapping[str, datetime] | None,
     now: datetime,
 ) -> tuple[dict[str, datetime], dict[str, int]]:
@@ -220,14 +229,14 @@ def _answer(
         since: dict[str, datetime] = {}
         unknown = min(shown.get("unknown", 0), sum(name not in alerts for name in firing))
     else:
-        since = missed(before, firing, alerts.keys(), now)
+        since = missing_since(before, firing, alerts.keys(), now)
         unknown = len(since)
     silenced = {name for name in firing if name in alerts and alerts[name].silenced}
     inhibited = {name for name in firing if name in alerts and alerts[name].inhibited}
-    return since, standing(firing, silenced, inhibited, unknown)
+    return since, upstream_counts(firing, silenced, inhibited, unknown)
 
 
-def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> Part:
+def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> NotificationPart:
     alerts = [
         Alert(
             status=AlertStatus.RESOLVED,
@@ -238,7 +247,7 @@ def _ended(incident: Incident, gone: Iterable[AlertRecord], now: datetime) -> Pa
         )
         for record in gone
     ]
-    return Part(
+    return NotificationPart(
         key=incident.key,
         group=f"{SENDER}:{incident.uid}",
         receiver=SENDER,

@@ -9,24 +9,24 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.alerts.alert_storm import KEY, let_out
-from receiver.incident.alerts.maintenance_hold import WINDOW, look_again, sheltered
+from receiver.incident.alerts.alert_storm import KEY, storm_after_hold
+from receiver.incident.alerts.maintenance_hold import WINDOW, in_maintenance, recheck_after_maintenance
 from receiver.incident.alerts.maintenance_windows import Window
-from receiver.incident.log.command_errors import Unfit
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.command_errors import InvalidField
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import SHELTER
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.response.command_handler import Reused
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused
 from receiver.pipeline.shared_documents import WINDOWS
-from receiver.store.incidents.commit_request import Stale, new_uid
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.shared_documents import Board
+from receiver.store.incidents.commit_request import StaleVersion, new_uid
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.shared_documents import SharedDocuments
 from receiver.triage.matchers import parse_matcher
 
 LONGEST = timedelta(days=30)
@@ -42,27 +42,27 @@ ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components")
 log = structlog.get_logger("receiver.maintenance")
 
 
-class NoWindow(LookupError):
+class NoSuchWindow(LookupError):
     """There is no such window, or it stands in the configuration."""
 
 
-class Upkeep:
+class MaintenanceWindows:
     """What puts windows up and takes them down."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        board: Board,
+        setting: Callable[[], ActiveConfig],
+        board: SharedDocuments,
         reread: Callable[[], Awaitable[int]],
-        mirror: IncidentCache,
-        incidents: Incidents,
+        incident_cache: IncidentCache,
+        incidents: IncidentStore,
         intake: Intake,
     ) -> None:
         """`reread` takes over what stands on the board, so that an answer already knows of it."""
         self.setting = setting
         self.board = board
         self.reread = reread
-        self.mirror = mirror
+        self.incident_cache = incident_cache
         self.incidents = incidents
         self.intake = intake
 
@@ -79,17 +79,17 @@ class Upkeep:
         before = next((one for one in self.windows() if one.id == number), None)
         if before is not None:
             if any(getattr(before, name) != getattr(window, name) for name in ASKED):
-                raise Reused("it was used before, for another window")
+                raise IdempotencyKeyReused("it was used before, for another window")
             return before
         lasts = timedelta(seconds=window.lasts)
         if window.starts is not None and window.ends is not None:
             lasts = window.ends - window.starts
             if window.ends <= now:
-                raise Unfit("until", "it ends before it begins to count (write a time later than now)")
+                raise InvalidField("until", "it ends before it begins to count (write a time later than now)")
             if lasts <= timedelta():
-                raise Unfit("until", "it ends before it begins (write a time later than `from`)")
+                raise InvalidField("until", "it ends before it begins (write a time later than `from`)")
         if lasts > LONGEST:
-            raise Unfit("until", f"longer than {LONGEST.days} days (write several windows)")
+            raise InvalidField("until", f"longer than {LONGEST.days} days (write several windows)")
         made = window.model_copy(update={"id": number, "by": actor.name})
         for old in self.windows():
             if old.id and old.ends is not None and old.ends + FORGOTTEN < now:
@@ -100,14 +100,14 @@ class Upkeep:
         return next(one for one in self.windows() if one.id == number)
 
     async def remove(self, number: str, actor: Actor, now: datetime) -> Window:
-        """Take a window down: what it held calls people now. Return it as it was. Raises NoWindow, StoreAway."""
+        """Take a window down: what it held calls people now. Return it as it was. Raises NoSuchWindow, StoreAway."""
         found = next((one for one in self.windows() if one.id == number), None)
         if found is None:
-            raise NoWindow("there is no such window here (those of the configuration are changed there)")
+            raise NoSuchWindow("there is no such window here (those of the configuration are changed there)")
         await self.board.take(WINDOWS, number)
         await self.reread()
         log.info("maintenance_removed", window=found.name, id=number, by=actor.name)
-        for known in self.mirror.held(f"{WINDOW}{found.name}"):
+        for known in self.incident_cache.held(f"{WINDOW}{found.name}"):
             await self._release(known.uid, actor, now)
         return found
 
@@ -130,7 +130,7 @@ class Upkeep:
         # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
         # What is held beside it comes from the cache: to read all of it for each of many would keep the store busy.
         known, held = await self._open_storm(), incident.held or ""
-        storm = None if known else let_out(held, self.mirror.held(held), self.setting().policy)
+        storm = None if known else storm_after_hold(held, self.incident_cache.held(held), self.setting().policy)
         if storm is None:
             return known
         await self.intake.open_storm(*storm, self.setting(), now)
@@ -147,17 +147,17 @@ class Upkeep:
                 return
             firing = {name for name, record in (await self.incidents.records(uid)).items() if record.firing}
             bodies = await self.incidents.bodies(uid)
-            draft = Draft(incident, actor, now)
+            draft = Transition(incident, actor, now)
             alerts = [body.get("labels", {}) for name, body in bodies.items() if name in firing]
             policy = self.setting().policy
-            let_out = sheltered(policy, alerts or [incident.labels], now) is None
-            look_again(draft, policy, alerts, await self._storm(incident, now) if let_out else "")
+            let_out = in_maintenance(policy, alerts or [incident.labels], now) is None
+            recheck_after_maintenance(draft, policy, alerts, await self._storm(incident, now) if let_out else "")
             if not draft.events:
                 return
-            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, self.setting(), now)
-            except Stale:
+            except StaleVersion:
                 continue
             return
 
@@ -168,7 +168,7 @@ def window_of(given: Mapping[str, Any], now: datetime) -> Window:
         try:
             parse_matcher(text)
         except ValueError as error:
-            raise Unfit(f"matchers.{index}", str(error)) from None
+            raise InvalidField(f"matchers.{index}", str(error)) from None
     return Window(
         name=given["name"],
         matchers=tuple(given["matchers"]),
@@ -181,7 +181,7 @@ def window_of(given: Mapping[str, Any], now: datetime) -> Window:
     )
 
 
-def shape(window: Window, now: datetime) -> dict[str, Any]:
+def window_shape(window: Window, now: datetime) -> dict[str, Any]:
     """Return a window as the API shows it."""
     ends = window.holds(now)
     begins = window.next(now)

@@ -14,14 +14,14 @@ from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.base import from_ms, to_ms
 from receiver.model.incident.incident import AlertRecord
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
-from receiver.triage.measurements.measurements import Unit
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.triage.measurements.units import Unit
 
 FRESH = timedelta(seconds=15)
 """How long an answer is used again: a scrape interval or so."""
@@ -39,15 +39,15 @@ KEPT = 1000
 log = structlog.get_logger("receiver.measure")
 
 
-class Measure:
+class SeverityMeasurement:
     """The timer of incidents whose alerts have measurements that are asked for."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
         intake: Intake,
-        asking: Asking,
+        asking: SourceClient,
         metrics: Metrics,
     ) -> None:
         """Nothing is known yet."""
@@ -79,7 +79,7 @@ class Measure:
             if verdict is not None:
                 try:
                     done = await self.intake.commit(verdict, setting, now)
-                except Stale:
+                except StaleVersion:
                     return  # somebody changed it: asked again when the lease has passed
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
@@ -101,7 +101,7 @@ class Measure:
         return found
 
     async def answers(
-        self, alerts: Iterable[Alert], setting: Setting, now: datetime
+        self, alerts: Iterable[Alert], setting: ActiveConfig, now: datetime
     ) -> dict[str, dict[str, float | str]]:
         """Return what the queries say, by fingerprint and measurement; a text says why one could not be asked."""
         if setting.prometheus is None:

@@ -13,12 +13,12 @@ from receiver.config.alertmanager_file.muted_routes import MutedRoutes, muted_ro
 from receiver.config.config_errors import ConfigError
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, AlertStatus, Notification
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.supervision import survived
-from receiver.sources.alertmanager import Group, Upstream
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.stepped_loop import stepped
+from receiver.pipeline.supervision import run_step
+from receiver.sources.alertmanager import Group, UpstreamState
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.stepped_loop import in_steps
 
 NAME = "reconcile"
 SENDER = "reconciler"
@@ -31,7 +31,7 @@ log = structlog.get_logger("receiver.reconcile")
 class UnheardAlerts:
     """What was looked at once is looked at again before anything is opened."""
 
-    def __init__(self, incidents: Incidents, intake: Intake, metrics: Metrics) -> None:
+    def __init__(self, incidents: IncidentStore, intake: Intake, metrics: Metrics) -> None:
         """Nothing has been looked at yet."""
         self.incidents = incidents
         self.intake = intake
@@ -47,7 +47,7 @@ class UnheardAlerts:
         self._seen, self._held = {}, {}
 
     async def open(
-        self, groups: Sequence[Group], files: Mapping[str, str], setting: Setting, grace: timedelta, now: datetime
+        self, groups: Sequence[Group], files: Mapping[str, str], setting: ActiveConfig, grace: timedelta, now: datetime
     ) -> None:
         """Open the incidents of what has fired for `grace` and is neither known here nor held back there.
 
@@ -57,9 +57,9 @@ class UnheardAlerts:
         ours = await self.incidents.receivers()
         asked = [group for group in groups if group.receiver in ours]
         await self._read({group.url: files[group.url] for group in asked if group.url in files})
-        free: list[tuple[Group, list[Upstream]]] = []
+        free: list[tuple[Group, list[UpstreamState]]] = []
         held: set[str] = set()
-        async for group in stepped(asked, STEP):
+        async for group in in_steps(asked, STEP):
             alarms = [alert for alert in group.alerts if setting.alarms(alert.labels)]
             loud = [alert for alert in alarms if not self._held_back(group, alert, now)]
             held.update({alert.fingerprint for alert in alarms} - {alert.fingerprint for alert in loud})
@@ -72,18 +72,18 @@ class UnheardAlerts:
         for group, alerts in free:
             late = await self._late(alerts, grace, seen, now)
             if late:
-                await survived(NAME, partial(self._open, group, late, now), self.metrics, self.intake.due.probe)
+                await run_step(NAME, partial(self._open, group, late, now), self.metrics, self.intake.due.probe)
         self._seen = seen
 
-    def _held_back(self, group: Group, alert: Upstream, now: datetime) -> bool:
+    def _held_back(self, group: Group, alert: UpstreamState, now: datetime) -> bool:
         if alert.held:
             return True
         _, routes = self._files.get(group.url, ("", None))
         return routes is not None and routes.holds_back(group.receiver, group.labels, alert.labels, now)
 
     async def _late(
-        self, alerts: Sequence[Upstream], grace: timedelta, seen: dict[str, datetime], now: datetime
-    ) -> list[Upstream]:
+        self, alerts: Sequence[UpstreamState], grace: timedelta, seen: dict[str, datetime], now: datetime
+    ) -> list[UpstreamState]:
         owners = await self.incidents.owners([alert.fingerprint for alert in alerts])
         late = []
         for alert in alerts:
@@ -112,12 +112,12 @@ class UnheardAlerts:
             for wrong in routes.unread if routes else ():
                 log.warning("alertmanager_intervals_unread", detail=f"{wrong}; its routes count as muted")
 
-    async def _open(self, group: Group, late: Sequence[Upstream], now: datetime) -> None:
+    async def _open(self, group: Group, late: Sequence[UpstreamState], now: datetime) -> None:
         answer = await self.intake.accept(_notification(group, late), now)
         log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
 
 
-def _notification(group: Group, alerts: Iterable[Upstream]) -> Notification:
+def _notification(group: Group, alerts: Iterable[UpstreamState]) -> Notification:
     made = [
         Alert(
             status=AlertStatus.FIRING,

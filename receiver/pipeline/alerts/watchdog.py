@@ -7,17 +7,24 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from receiver.incident.alerts.watchdog import calls, ends, heard, key_of, settled, silent
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.alerts.watchdog import (
+    on_watchdog_received,
+    on_watchdog_silent,
+    silence_ends,
+    silence_pages,
+    silence_settled,
+    watchdog_key,
+)
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.supervision import survived
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.commit_request import Stale, new_uid
-from receiver.store.incidents.incident_store import Incidents
+from receiver.pipeline.supervision import run_step
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.commit_request import StaleVersion, new_uid
+from receiver.store.incidents.incident_store import IncidentStore
 
 NAME = "watchdog"
 LOOK = timedelta(seconds=10)
@@ -26,14 +33,14 @@ LOOK = timedelta(seconds=10)
 log = structlog.get_logger("receiver.watchdog")
 
 
-class Watchdog:
+class WatchdogTimer:
     """It is armed by the first notification of the Watchdog alert (`ingest.watchdog`)."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
-        due: Due,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        due: DueSet,
         intake: Intake,
         metrics: Metrics,
         able_since: Callable[[], datetime],
@@ -58,7 +65,7 @@ class Watchdog:
         # The metric tells of the one that was not heard of for longest: it is to follow.
         return min((*found, now + LOOK) if setting.watchdogs_by else found)
 
-    async def _lasts(self, setting: Setting) -> dict[str, datetime]:
+    async def _lasts(self, setting: ActiveConfig) -> dict[str, datetime]:
         if setting.watchdogs_by:
             return {
                 name: from_ms(ms) for name, ms in (await self.intake.watchdogs.lasts_ms(setting.watchdogs_by)).items()
@@ -66,7 +73,7 @@ class Watchdog:
         last_ms = await self.intake.watchdogs.last_ms()
         return {} if last_ms is None else {"": from_ms(last_ms)}
 
-    async def _one(self, name: str, last: datetime, setting: Setting, after: timedelta, now: datetime) -> datetime:
+    async def _one(self, name: str, last: datetime, setting: ActiveConfig, after: timedelta, now: datetime) -> datetime:
         again = now + LOOK
 
         async def look() -> None:
@@ -74,29 +81,31 @@ class Watchdog:
             again = await self._look(name, last, setting, after, now)
 
         # One that cannot be looked at keeps the silence of no other from being heard.
-        await survived(NAME, look, self.metrics, self.due.probe)
+        await run_step(NAME, look, self.metrics, self.due.probe)
         return again
 
     async def _look(
-        self, name: str, last: datetime, setting: Setting, silent_after: timedelta, now: datetime
+        self, name: str, last: datetime, setting: ActiveConfig, silent_after: timedelta, now: datetime
     ) -> datetime:
-        key = key_of(name)
+        key = watchdog_key(name)
         known = await self.incidents.known(key, key, [])
         incident = known.incident
         is_open = incident is not None and not incident.state.over
         silent_at = max(last, self.able_since()) + silent_after
         if now < silent_at:
-            if incident is not None and ends(incident, name) and last > incident.opened_at:
-                draft = heard(incident, setting.policy, now)
-                await self._commit(Verdict(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now)
+            if incident is not None and silence_ends(incident, name) and last > incident.opened_at:
+                draft = on_watchdog_received(incident, setting.policy, now)
+                await self._commit(
+                    IntakeDecision(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now
+                )
                 log.info("watchdog_heard", incident=incident.id, name=name)
                 return silent_at
             return min(silent_at, now + LOOK) if is_open else silent_at
-        if name and settled(incident, last):
+        if name and silence_settled(incident, last):
             await self.intake.watchdogs.forget(setting.watchdogs_by, name)
             log.warning("watchdog_forgotten", name=name)
-        elif not is_open and calls(incident, last, now):
-            verdict = silent(new_uid(), name, last, setting.silence_is, setting.policy, known.pointer, now)
+        elif not is_open and silence_pages(incident, last, now):
+            verdict = on_watchdog_silent(new_uid(), name, last, setting.silence_is, setting.policy, known.pointer, now)
             await self._commit(verdict, now, turn=(key, known.turn))
             log.error("watchdog_silent", last=last.isoformat(), name=name)
         return now + LOOK
@@ -108,10 +117,10 @@ class Watchdog:
             return
         await self.due.seed(f"sys {NAME}", to_ms(now + setting.silent_after))
 
-    async def _commit(self, verdict: Verdict, now: datetime, turn: tuple[str, int] | None = None) -> None:
+    async def _commit(self, verdict: IntakeDecision, now: datetime, turn: tuple[str, int] | None = None) -> None:
         try:
             done = await self.intake.commit(verdict, self.setting(), now, turn=turn)
-        except Stale:
+        except StaleVersion:
             return  # another replica was faster, or somebody works on it: looked at again
         if done.incident is not None:
             if verdict.outcome is Outcome.OPENED:

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from receiver.incident.context.recent_changes import changes_due, on_changes, on_silence
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.context.recent_changes import changes_due, on_changes_read, on_changes_unavailable
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import CHANGES
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
-from receiver.model.incident.recent_changes import Change
-from receiver.pipeline.active_config import Setting
+from receiver.model.incident.recent_changes import RecentChange
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.sources.github import GitHub
-from receiver.sources.http_client import Asking, SourceError
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.sources.http_client import SourceClient, SourceError
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 FRESH = timedelta(seconds=60)
 """How long an answer about a repository is used again."""
@@ -35,11 +35,16 @@ PATIENCE = timedelta(minutes=5)
 log = structlog.get_logger("receiver.changes")
 
 
-class RecentChanges:
+class RecentChangesReader:
     """The timer of incidents whose service has a repository (`links.github`)."""
 
     def __init__(
-        self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking, metrics: Metrics
+        self,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        intake: Intake,
+        asking: SourceClient,
+        metrics: Metrics,
     ) -> None:
         """Nothing is known yet."""
         self.setting = setting
@@ -47,7 +52,7 @@ class RecentChanges:
         self.intake = intake
         self.asking = asking
         self.metrics = metrics
-        self._known: dict[str, tuple[datetime, Sequence[Change]]] = {}
+        self._known: dict[str, tuple[datetime, Sequence[RecentChange]]] = {}
         self._failed: dict[str, tuple[datetime, SourceError]] = {}
         self._asked: set[str] = set()
         """Repositories that are being asked. Nobody waits for one: a slow GitHub would gather an incident a task."""
@@ -68,18 +73,18 @@ class RecentChanges:
             return
         try:
             found = await self._ask(repository, setting, now)
-            draft = on_changes(incident, repository, found, setting.policy, now)
+            draft = on_changes_read(incident, repository, found, setting.policy, now)
         except SourceError as error:
             self.metrics.loop_errors.labels(CHANGES).inc()
             log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
             if now - incident.opened_at < PATIENCE:
                 await self.intake.due.later(member, to_ms(now + AGAIN))
                 return
-            draft = on_silence(incident, repository, str(error), setting.policy, now)
-        verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            draft = on_changes_unavailable(incident, repository, str(error), setting.policy, now)
+        verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
         try:
             await self.intake.commit(verdict, setting, now)
-        except Stale:
+        except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed, from what is known
 
     def _answered(self, repository: str, now: datetime) -> bool:
@@ -89,7 +94,7 @@ class RecentChanges:
             return True
         return failed is not None and abs(now - failed[0]) < FAILED
 
-    async def _ask(self, repository: str, setting: Setting, now: datetime) -> Sequence[Change]:
+    async def _ask(self, repository: str, setting: ActiveConfig, now: datetime) -> Sequence[RecentChange]:
         """Return what changed, from memory where it is fresh. Raises SourceError."""
         known, failed = self._known.get(repository), self._failed.get(repository)
         if known is not None and abs(now - known[0]) < FRESH:

@@ -10,8 +10,8 @@ import structlog
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
 from receiver.metrics import Metrics
-from receiver.model.incident.runbook import Guide
-from receiver.pipeline.active_config import Setting
+from receiver.model.incident.runbook import Runbook
+from receiver.pipeline.active_config import ActiveConfig
 
 NAME = "runbooks"
 EVERY = 300.0
@@ -20,15 +20,15 @@ EVERY = 300.0
 log = structlog.get_logger("receiver.runbooks")
 
 
-class Guidance:
+class RunbookCache:
     """What one replica knows of the runbooks (`links.runbooks`)."""
 
-    def __init__(self, setting: Callable[[], Setting], clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], clock: Clock, metrics: Metrics) -> None:
         """Nothing is known before the first reading."""
         self.setting = setting
         self.clock = clock
         self.metrics = metrics
-        self.known: tuple[Guide, ...] = ()
+        self.known: tuple[Runbook, ...] = ()
         self._of: tuple[str, str] | None = None
 
     async def look(self) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import structlog
 
 from receiver.channels.base import Channel, DeliveryError
-from receiver.incident.log.command_errors import Impossible
-from receiver.incident.name_lookup import MOST, known
+from receiver.incident.log.command_errors import ImpossibleCommand
+from receiver.incident.name_lookup import MOST, find_name
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.incident.event import Actor, Destination
 from receiver.model.incident.incident import Page
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.delivery.delivery_attempts import OK, Deliver
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.delivery.delivery_attempts import OK, DeliveryAttempts
 from receiver.store.client.connection import StoreAway
 
 HINTS = {
@@ -39,7 +39,7 @@ log = structlog.get_logger("receiver.channel")
 
 
 @dataclass(frozen=True)
-class Tried:
+class ChannelTestResult:
     """How a test went."""
 
     channel: str
@@ -49,10 +49,12 @@ class Tried:
     ref: str | None = None
 
 
-class Trying:
+class ChannelTest:
     """Sends tests, and tells how channels do."""
 
-    def __init__(self, setting: Callable[[], Setting], deliver: Deliver, off: Callable[[], dict[str, str]]) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], deliver: DeliveryAttempts, off: Callable[[], dict[str, str]]
+    ) -> None:
         """`off` says which channels are off, and why."""
         self.setting = setting
         self.deliver = deliver
@@ -72,7 +74,7 @@ class Trying:
         ]
         return rows
 
-    async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> Tried:
+    async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> ChannelTestResult:
         """Send a message that says that it is a test; by a pager ring `person`, and end that at once.
 
         Where a message would leave something that stays (a ticket, a page, what the public reads) the vendor is asked
@@ -82,8 +84,8 @@ class Trying:
         """
         setting = self.setting()
         if name in self.off():
-            raise Impossible(f"channel {name} is off: {self.off()[name]}")
-        channel = setting.channels[known(name, setting.channels, "channel")]
+            raise ImpossibleCommand(f"channel {name} is off: {self.off()[name]}")
+        channel = setting.channels[find_name(name, setting.channels, "channel")]
         person, address = self._reached(channel, person, setting)
         text = f"Test message, sent by {actor.name} at {rfc3339(now)}: nothing has happened."
         try:
@@ -91,28 +93,28 @@ class Trying:
         except DeliveryError as error:
             hint = HINTS.get(error.reason, "")
             log.warning("channel_test", channel=channel.name, outcome=error.reason)
-            return Tried(channel.name, error.reason, f"{error.detail}{f' ({hint})' if hint else ''}")
+            return ChannelTestResult(channel.name, error.reason, f"{error.detail}{f' ({hint})' if hint else ''}")
         log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
         taken = "the vendor has taken it" if _speaks(channel) else "the vendor answers; a test leaves nothing there"
-        return Tried(channel.name, "ok", receipt.warning or taken, receipt.ref)
+        return ChannelTestResult(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
-    def _reached(self, channel: Channel[Any], person: str | None, setting: Setting) -> tuple[str | None, str]:
+    def _reached(self, channel: Channel[Any], person: str | None, setting: ActiveConfig) -> tuple[str | None, str]:
         # Whom, and where.
         if channel.informs or not _speaks(channel):
             return person, channel.address()
         people = setting.policy.directory.people
         reached = {key: at for key, card in people.items() if (at := card.address(channel.name, channel.kind))}
         if person is None:
-            raise Impossible(f"{channel.name} reaches people: say whom (write to: {_any(reached)})")
+            raise ImpossibleCommand(f"{channel.name} reaches people: say whom (write to: {_any(reached)})")
         if person == ME and ME not in people and len(reached) == 1:
             return next(iter(reached.items()))
-        key = known(person, people, "person")
+        key = find_name(person, people, "person")
         if key not in reached:
-            raise Impossible(f"{people[key].name} has no address on {channel.name} (write to: {_any(reached)})")
+            raise ImpossibleCommand(f"{people[key].name} has no address on {channel.name} (write to: {_any(reached)})")
         return key, reached[key]
 
     async def _send(
-        self, channel: Channel[Any], address: str, text: str, person: str | None, now: datetime, setting: Setting
+        self, channel: Channel[Any], address: str, text: str, person: str | None, now: datetime, setting: ActiveConfig
     ) -> Receipt:
         key = f"{setting.policy.namespace}/test/{channel.name}/{to_ms(now)}"
         if channel.informs or channel.personal:
@@ -150,7 +152,7 @@ class Trying:
         return f"{why}: that is tried again until it is"
 
 
-async def send_alone(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
+async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
     """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
 
     A page begins and ends at once, so that nobody is called twice.

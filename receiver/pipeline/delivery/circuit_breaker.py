@@ -17,7 +17,7 @@ AT_ONCE = frozenset({"auth"})
 
 
 @dataclass(frozen=True)
-class Circuit:
+class CircuitBreaker:
     """How a channel has done lately."""
 
     failures: int = 0
@@ -32,19 +32,19 @@ class Circuit:
         """Whether it is given a rest."""
         return self.until is not None
 
-    def lets(self, now: datetime) -> bool:
+    def allows(self, now: datetime) -> bool:
         """Return whether a delivery may try now."""
         return self.until is None or now >= self.until
 
-    def tried(self, now: datetime) -> Circuit:
+    def tried(self, now: datetime) -> CircuitBreaker:
         """Return the state while one delivery tries after a rest: the others wait for how it goes."""
         return replace(self, until=now + FIRST_REST) if self.until is not None else self
 
-    def good(self) -> Circuit:
+    def good(self) -> CircuitBreaker:
         """Return the state after the vendor has answered as it should."""
-        return Circuit()
+        return CircuitBreaker()
 
-    def bad(self, reason: str, now: datetime) -> Circuit:
+    def record_failure(self, reason: str, now: datetime) -> CircuitBreaker:
         """Return the state after a failure."""
         if reason not in AWAY and reason not in AT_ONCE:
             return self
@@ -52,4 +52,4 @@ class Circuit:
         if self.until is None and failures < FAILURES and reason not in AT_ONCE:
             return replace(self, failures=failures)
         rest = min(LONGEST_REST, FIRST_REST * 2 ** min(self.rests, 10))
-        return Circuit(failures, self.rests + 1, now + rest)
+        return CircuitBreaker(failures, self.rests + 1, now + rest)

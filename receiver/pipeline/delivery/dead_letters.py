@@ -8,33 +8,33 @@ from datetime import datetime
 from typing import Any
 
 from receiver.channels.safe_text import clean
-from receiver.incident.log.command_errors import Impossible
-from receiver.incident.name_lookup import known
+from receiver.incident.log.command_errors import ImpossibleCommand
+from receiver.incident.name_lookup import find_name
 from receiver.model.base import to_ms
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.delivery.orphaned_rows import nowhere
-from receiver.store.due.due_set import Due, Replayed
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.delivery.orphaned_rows import why_undeliverable
+from receiver.store.due.due_set import DueSet, RetryResult
 
 Letter = dict[str, Any]
 
 
-class NoLetter(Exception):
+class NoSuchDeadLetter(Exception):
     """There is no such dead letter, or not any more."""
 
 
-class Stuck(Exception):
+class DeadLetter(Exception):
     """It cannot be tried again as things are."""
 
 
-def letter_id(member: str) -> str:
+def dead_letter_id(member: str) -> str:
     """Return the id of a dead letter: short, and fit for a path."""
     return hashlib.sha256(member.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-class Letters:
+class DeadLetters:
     """The dead letters of one namespace."""
 
-    def __init__(self, setting: Callable[[], Setting], due: Due, off: Callable[[], dict[str, str]]) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], due: DueSet, off: Callable[[], dict[str, str]]) -> None:
         """`off` says which channels are off, and why."""
         self.setting = setting
         self.due = due
@@ -43,25 +43,29 @@ class Letters:
     async def all(self) -> list[tuple[str, Letter]]:
         """Return every letter behind its member, the newest first. Raises StoreAway."""
         letters = await self.due.dead_letters()
-        found = [(member, {**letter, "id": letter_id(member), "row": member}) for member, letter in letters.items()]
+        found = [
+            (member, {**letter, "id": dead_letter_id(member), "row": member}) for member, letter in letters.items()
+        ]
         return sorted(found, key=lambda pair: str(pair[1].get("at", "")), reverse=True)
 
     async def replay(self, wanted: str, now: datetime) -> Letter:
-        """Let the letter of that id be tried again and return it. Raises NoLetter, Stuck, StoreAway."""
+        """Let the letter of that id be tried again and return it. Raises NoSuchDeadLetter, Stuck, StoreAway."""
         member, letter = await self._one(wanted)
         if (nowhere := self._nowhere(letter)) is not None:
-            raise Stuck(f"{nowhere}: configure it, or drop this dead letter")
+            raise DeadLetter(f"{nowhere}: configure it, or drop this dead letter")
         done = await self.due.replay(member, to_ms(now))
-        if done is Replayed.NOTHING_LEFT:
-            raise Stuck("its incident is older than the history: nothing is left to be sent, drop this dead letter")
-        if done is Replayed.NONE:
-            raise NoLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
+        if done is RetryResult.NOTHING_LEFT:
+            raise DeadLetter(
+                "its incident is older than the history: nothing is left to be sent, drop this dead letter"
+            )
+        if done is RetryResult.NONE:
+            raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
         return letter
 
     async def replay_all(self, channel: str | None, now: datetime) -> list[Letter]:
         """Let all letters, or those of `channel`, be tried again; return those that are.
 
-        Raises NoLetter for a channel that nobody knows, Stuck for one that is off or gone, StoreAway.
+        Raises NoSuchDeadLetter for a channel that nobody knows, Stuck for one that is off or gone, StoreAway.
         """
         letters = await self.all()
         if channel is not None:
@@ -70,35 +74,35 @@ class Letters:
         for member, letter in letters:
             if channel not in (None, letter.get("channel")) or self._nowhere(letter) is not None:
                 continue
-            if await self.due.replay(member, to_ms(now)) is Replayed.AGAIN:
+            if await self.due.replay(member, to_ms(now)) is RetryResult.AGAIN:
                 done.append(letter)
         return done
 
     async def drop(self, wanted: str) -> Letter:
-        """Drop the letter of that id and return it. Raises NoLetter, StoreAway."""
+        """Drop the letter of that id and return it. Raises NoSuchDeadLetter, StoreAway."""
         member, letter = await self._one(wanted)
         if not await self.due.forget(member):
-            raise NoLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
+            raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
         return letter
 
     async def _one(self, wanted: str) -> tuple[str, Letter]:
         for member, letter in await self.all():
             if wanted in (letter["id"], member):
                 return member, letter
-        raise NoLetter(f"there is no dead letter {clean(wanted, 100)} (see `receiver dead-letters list`)")
+        raise NoSuchDeadLetter(f"there is no dead letter {clean(wanted, 100)} (see `receiver dead-letters list`)")
 
     def _nowhere(self, letter: Letter) -> str | None:
         # Nobody serves the lane of a channel that is away: what is put there is given up once more.
-        return nowhere(str(letter.get("channel")), self.setting().channels, self.off())
+        return why_undeliverable(str(letter.get("channel")), self.setting().channels, self.off())
 
     def _check(self, channel: str, letters: list[tuple[str, Letter]]) -> None:
         told = [letter for _, letter in letters if letter.get("channel") == channel]
         names = {*self.setting().channels, *self.off()}
         if not told and channel not in names:
             try:
-                known(channel, names, "channel")
-            except Impossible as impossible:
-                raise NoLetter(str(impossible)) from None
+                find_name(channel, names, "channel")
+            except ImpossibleCommand as impossible:
+                raise NoSuchDeadLetter(str(impossible)) from None
         nowhere = self._nowhere({"channel": channel})
         if told and nowhere is not None:
-            raise Stuck(f"{nowhere}: configure it, or drop its dead letters")
+            raise DeadLetter(f"{nowhere}: configure it, or drop its dead letters")

@@ -20,8 +20,8 @@ from receiver.model.base import from_ms, rfc3339, to_ms
 from receiver.model.delivery.notice import Action, AlertLine, Notice, Receipt
 from receiver.model.delivery.public_incident import PublicNews
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.delivery.circuit_breaker import Circuit
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.delivery.circuit_breaker import CircuitBreaker
 from receiver.pipeline.delivery.refused_routing_keys import REASON, RefusedKeys
 from receiver.pipeline.open_incidents.unreadable_incidents import UnreadableIncidents
 from receiver.pipeline.outbox.cancelled_pages import CANCELLED, cancellation, cancelled_because, number_of, said_before
@@ -34,9 +34,9 @@ from receiver.pipeline.outbox.notices import (
     stray_notice,
 )
 from receiver.store.client.store_errors import IncidentUnreadable, StoreAway
-from receiver.store.due.due_set import Claimed, Due, Outcome, UnreadableRow
-from receiver.store.due.rate_limits import Pace
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome, UnreadableRow
+from receiver.store.due.rate_limits import RateLimits
+from receiver.store.incidents.incident_store import IncidentStore
 
 PAGE_BACKOFF = 30.0
 """Seconds between attempts at a page, at most; there is no last one (architecture.md, Delivery)."""
@@ -58,7 +58,7 @@ DETOUR_AFTER = 5.0
 """Seconds after which a page that is not through takes the second road, at its second failure at the latest."""
 IN_TIME = 0.1
 """Seconds before the end of its usable lease at which a page is sent with the data that is already loaded."""
-OK = Circuit()
+OK = CircuitBreaker()
 
 log = structlog.get_logger("receiver.delivery")
 
@@ -70,7 +70,7 @@ class ReceiptNotStored(StoreAway):
 
     condition = "receipt_not_stored"
 
-    def __init__(self, why: StoreAway, outcome: Outcome, completion: dict[str, Any]) -> None:
+    def __init__(self, why: StoreAway, outcome: SendingOutcome, completion: dict[str, Any]) -> None:
         """`completion` is what was to be written, as arguments of `Due.complete`."""
         super().__init__(str(why))
         self.outcome = outcome
@@ -102,28 +102,28 @@ async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
     return task.result()
 
 
-class Aside(Protocol):
+class DeliveryListener(Protocol):
     """Who is told of what happens beside a delivery."""
 
-    async def failed(self, row: Claimed, incident: Incident, reason: str) -> None:
+    async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
         """A page was refused for good: somebody else has to be paged."""
 
     async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
         """A page is not through: its person is called by the second road, once."""
 
 
-class Deliver:
+class DeliveryAttempts:
     """One attempt at one row, from the newest state to the store's receipt."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
-        due: Due,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        due: DueSet,
         clock: Clock,
         metrics: Metrics,
-        aside: Aside,
-        pace: Pace,
+        aside: DeliveryListener,
+        pace: RateLimits,
     ) -> None:
         """`aside`: who is told of what happens beside a delivery; `pace`: the quotas of vendors."""
         self.setting = setting
@@ -135,22 +135,22 @@ class Deliver:
         self.pace = pace
         self.public: Callable[[Incident], PublicNews] | None = None
         """What a page elsewhere may show of an incident."""
-        self.issue: Callable[[Claimed, Notice], Awaitable[Notice]] | None = None
+        self.issue: Callable[[LeasedRow, Notice], Awaitable[Notice]] | None = None
         """Adds to a page the tokens by which its person can answer it."""
-        self.unserved: Callable[[Claimed, datetime], Awaitable[None]]
+        self.unserved: Callable[[LeasedRow, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
         self.sent_before: Callable[[str, str], bool] = lambda channel, key: False
         """Returns whether this replica has sent a page without the store which the vendor has accepted."""
-        self.at_hand: Callable[[Claimed], Incident | None] = lambda row: None
+        self.at_hand: Callable[[LeasedRow], Incident | None] = lambda row: None
         """Returns the incident of a row as this replica knew it when the row was leased; None where it does not."""
-        self.postponed: Callable[[Claimed, float, bool], None] = lambda row, seconds, tried: None
+        self.postponed: Callable[[LeasedRow, float, bool], None] = lambda row, seconds, tried: None
         """Told of a page that is due again in so many seconds, and whether it was tried before."""
         self.keys = RefusedKeys(setting, due)
         self.unreadable = UnreadableIncidents(incidents)
-        self.circuits: dict[str, Circuit] = {}
+        self.circuits: dict[str, CircuitBreaker] = {}
         """By channel: whether it is given a rest."""
 
-    async def one(self, row: Claimed, latest: float = math.inf) -> None:
+    async def one(self, row: LeasedRow, latest: float = math.inf) -> None:
         """Send what `row` owes, and write to the store how it went. Raises StoreAway; the lease then runs out.
 
         Nothing is sent after `latest`, in monotonic seconds: the lease may end before the send does (reliability P3).
@@ -188,7 +188,7 @@ class Deliver:
             # The attempt was made: it is not made again before its lease has ended.
             raise AttemptMade(str(condition)) from None
 
-    async def _answerable(self, row: Claimed, notice: Notice, channel: Channel[Any], until: float) -> Notice:
+    async def _answerable(self, row: LeasedRow, notice: Notice, channel: Channel[Any], until: float) -> Notice:
         # Without the store a page goes out without buttons: it can still be opened.
         if self.issue is None or not row.uid or not _calls(notice) or not channel.answerable():
             return notice
@@ -196,7 +196,7 @@ class Deliver:
             return await in_time(self.issue(row, notice), until, self.clock) or notice
         return notice
 
-    async def overtaken(self, row: Claimed, incident: Incident | None, now: datetime) -> None:
+    async def overtaken(self, row: LeasedRow, incident: Incident | None, now: datetime) -> None:
         """Write that `row` owes nothing: what it would have said is not true any more, or was said. Raises StoreAway.
 
         A page that rang nobody ends with a receipt that says why.
@@ -204,21 +204,21 @@ class Deliver:
         more: dict[str, Any] = {}
         if row.uid and (why := cancelled_because(row, incident)) and not said_before(row.memory):
             more = {"memory": {**row.memory, CANCELLED: why}, "receipt": cancellation(row, incident, why, now)}
-        await self.due.complete(row, Outcome.DONE, to_ms(now), said=row.last, **more)
+        await self.due.complete(row, SendingOutcome.DONE, to_ms(now), said=row.last, **more)
 
-    def _sent_before(self, row: Claimed) -> bool:
+    def _sent_before(self, row: LeasedRow) -> bool:
         return "sent" not in row.memory and self.sent_before(row.to.channel, row.to.address)
 
-    def resting(self, setting: Setting) -> list[str]:
+    def resting(self, setting: ActiveConfig) -> list[str]:
         """Return the names of the channels that ring people and are given a rest."""
         return [name for name, one in setting.channels.items() if one.paging and self.circuits.get(name, OK).open]
 
     async def _held_back(
-        self, row: Claimed, notice: Notice, channel: Channel[Any], now: datetime, until: float
+        self, row: LeasedRow, notice: Notice, channel: Channel[Any], now: datetime, until: float
     ) -> bool:
         # Put off without an attempt: while the vendor rests (a page never waits for that), or until its quota allows.
         circuit, wait_ms, memory = self.circuits.get(row.to.channel, OK), 0, dict(row.memory)
-        if not row.to.paging and not circuit.lets(now) and circuit.until is not None:
+        if not row.to.paging and not circuit.allows(now) and circuit.until is not None:
             wait_ms = to_ms(circuit.until) - to_ms(now) + random.randrange(1000)  # noqa: S311
         elif not row.to.paging and circuit.open:
             self.circuits[row.to.channel] = circuit.tried(now)
@@ -234,12 +234,12 @@ class Deliver:
         if turn:
             memory[SLOT] = turn
         again = to_ms(now) + wait_ms
-        await self.due.complete(row, Outcome.LATER, to_ms(now), again_ms=again, told_to_wait=True, memory=memory)
+        await self.due.complete(row, SendingOutcome.LATER, to_ms(now), again_ms=again, told_to_wait=True, memory=memory)
         if notice.action is Action.TRIGGER:
             self.postponed(row, wait_ms / 1000, False)
         return True
 
-    def _learn(self, name: str, circuit: Circuit) -> None:
+    def _learn(self, name: str, circuit: CircuitBreaker) -> None:
         before = self.circuits.get(name, OK)
         self.circuits[name] = circuit
         if before.open is not circuit.open:
@@ -247,7 +247,7 @@ class Deliver:
             log.warning("circuit", channel=name, open=circuit.open)
 
     async def _read(
-        self, row: Claimed, setting: Setting, now: datetime, until: float
+        self, row: LeasedRow, setting: ActiveConfig, now: datetime, until: float
     ) -> tuple[Incident | None, tuple[AlertLine, ...] | None, bool]:
         # The incident, the alerts of a page, and whether the incident could be read as it is.
         if not row.whole and not (row.to.paging and row.uid and row.attempts):
@@ -277,11 +277,11 @@ class Deliver:
 
     async def _notice(
         self,
-        row: Claimed,
+        row: LeasedRow,
         incident: Incident | None,
         lines: tuple[AlertLine, ...] | None,
         channel: Channel[Any],
-        setting: Setting,
+        setting: ActiveConfig,
         now: datetime,
     ) -> Notice | None:
         if not row.uid:
@@ -306,14 +306,14 @@ class Deliver:
             lines = tuple(alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid)))
         return notice.model_copy(update={"alerts": lines})
 
-    async def _send(self, row: Claimed, notice: Notice, incident: Incident | None, channel: Channel[Any]) -> None:
+    async def _send(self, row: LeasedRow, notice: Notice, incident: Incident | None, channel: Channel[Any]) -> None:
         began = self.clock.monotonic()
         try:
             receipt = await channel.send(notice)
         except DeliveryError as error:
             self._observe(row, notice, error.reason, began)
             before = self.circuits.get(row.to.channel, OK)
-            self._learn(row.to.channel, before.bad(error.reason, self.clock.now()))
+            self._learn(row.to.channel, before.record_failure(error.reason, self.clock.now()))
             await self._again(row, notice, incident, error)
             await self._detour(row, notice, incident, error)
             if row.to.paging and error.reason == REASON:
@@ -330,7 +330,7 @@ class Deliver:
             await self.incidents.keep_room(receipt.room.id, row.uid)
         await self._done(row, notice, incident, receipt)
 
-    async def _done(self, row: Claimed, notice: Notice, incident: Incident | None, receipt: Receipt) -> None:
+    async def _done(self, row: LeasedRow, notice: Notice, incident: Incident | None, receipt: Receipt) -> None:
         now = self.clock.now()
         memory = {**row.memory, **receipt.memory}
         memory.pop("spoiled", None)
@@ -352,11 +352,13 @@ class Deliver:
         told = self._receipt(row, notice, now, "delivered", **more)
         kept = None if receipt.nothing else told
         triggered = notice.action is Action.TRIGGER
-        await self._complete(row, Outcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept, triggered=triggered)
+        await self._complete(
+            row, SendingOutcome.DONE, to_ms(now), said=said, memory=memory, receipt=kept, triggered=triggered
+        )
         if row.since_ms:
             self.metrics.lag.labels(row.to.channel).observe(max(0.0, now.timestamp() - row.since_ms / 1000))
 
-    async def _again(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
+    async def _again(self, row: LeasedRow, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         now = self.clock.now()
         tired = not row.to.paging and row.since_ms > 0 and to_ms(now) - row.since_ms > INFORM_FOR_MS
         if error.permanent or tired:
@@ -371,13 +373,14 @@ class Deliver:
         memory = {**row.memory, **error.progress}
         memory.pop(SLOT, None)
         await self._complete(
-            row, Outcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None, receipt=kept,
+            row, SendingOutcome.AGAIN, to_ms(now), again_ms=again, told_to_wait=error.retry_after is not None,
+            receipt=kept,
             memory=memory, triggered=notice.action is Action.TRIGGER,
         )  # fmt: skip
         if notice.action is Action.TRIGGER:
             self.postponed(row, wait, True)
 
-    async def _complete(self, row: Claimed, outcome: Outcome, now_ms: int, **more: Any) -> None:
+    async def _complete(self, row: LeasedRow, outcome: SendingOutcome, now_ms: int, **more: Any) -> None:
         # What was sent must not be sent again because this process found no connection free to write that down.
         for left in reversed(range(COMPLETE_TRIES)):
             try:
@@ -388,7 +391,7 @@ class Deliver:
                     raise ReceiptNotStored(condition, outcome, more) from None
             await asyncio.sleep(COMPLETE_AGAIN)
 
-    async def _detour(self, row: Claimed, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
+    async def _detour(self, row: LeasedRow, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         # Whoever is not reached within seconds is called another way; the page itself goes on being tried.
         if notice.action is not Action.TRIGGER or notice.page is None:
             return
@@ -403,7 +406,7 @@ class Deliver:
             await self.aside.detour(incident, notice, error.reason)
 
     async def park(
-        self, row: Claimed, notice: Notice | None, incident: Incident | None, reason: str, detail: str
+        self, row: LeasedRow, notice: Notice | None, incident: Incident | None, reason: str, detail: str
     ) -> None:
         """Give `row` up and keep it as a dead letter; whom a page was to call is called another way."""
         now = self.clock.now()
@@ -419,14 +422,14 @@ class Deliver:
             "attempts": row.attempts + 1,
         }
         kept = self._receipt(row, notice, now, reason, detail=detail)
-        await self._complete(row, Outcome.PARKED, to_ms(now), receipt=kept, letter=letter)
+        await self._complete(row, SendingOutcome.PARKED, to_ms(now), receipt=kept, letter=letter)
         log.error("dead_letter", id=row.member, channel=row.to.channel, reason=reason, detail=detail)
         # Whoever was rung is not to be called another way because the vendor did not take the acknowledgement.
         calls = notice is None or notice.action is Action.TRIGGER
         if row.to.paging and calls and incident is not None and not incident.state.over:
             await self.aside.failed(row, incident, reason)
 
-    async def spoiled(self, row: Claimed, error: BaseException) -> None:
+    async def spoiled(self, row: LeasedRow, error: BaseException) -> None:
         """A row failed for its own fault, not the vendor's: it comes back, plainer, and is parked the fifth time."""
         now = self.clock.now()
         name = type(error).__name__
@@ -438,9 +441,11 @@ class Deliver:
             return
         again = to_ms(now) + 1000
         memory = {**row.memory, "spoiled": name}
-        await self.due.complete(row, Outcome.AGAIN, to_ms(now), again_ms=again, memory=memory)
+        await self.due.complete(row, SendingOutcome.AGAIN, to_ms(now), again_ms=again, memory=memory)
 
-    def _receipt(self, row: Claimed, notice: Notice | None, now: datetime, outcome: str, **more: Any) -> dict[str, Any]:
+    def _receipt(
+        self, row: LeasedRow, notice: Notice | None, now: datetime, outcome: str, **more: Any
+    ) -> dict[str, Any]:
         page = notice.page if notice else None
         return {
             "at": rfc3339(now),
@@ -453,7 +458,7 @@ class Deliver:
             **{name: value for name, value in {**more, "page": number_of(notice)}.items() if value is not None},
         }
 
-    def _observe(self, row: Claimed, notice: Notice, outcome: str, began: float) -> None:
+    def _observe(self, row: LeasedRow, notice: Notice, outcome: str, began: float) -> None:
         took = self.clock.monotonic() - began
         self.metrics.deliveries.labels(row.to.channel, notice.action, outcome).inc()
         self.metrics.delivery_duration.labels(row.to.channel).observe(took)

@@ -8,26 +8,26 @@ from contextlib import suppress
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.paging.escalation import BACKUP
-from receiver.incident.paging.fallback_channels import detour, roads
-from receiver.incident.paging.page_responders import ring_people
-from receiver.incident.paging.recipients import Asked, backup_of
+from receiver.incident.paging.fallback_channels import fallback_channels, use_fallback_channels
+from receiver.incident.paging.page_responders import page_recipients
+from receiver.incident.paging.recipients import Recipient, backup_of
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident, Page
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.outbox.notices import page_action
 from receiver.store.client.connection import Contended
-from receiver.store.due.due_set import Claimed, Due
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet, LeasedRow
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 TRIES = 12
 """Decisions made anew when others commit first."""
@@ -36,14 +36,14 @@ ACTOR = Actor(kind=ActorKind.TIMER, name="delivery")
 log = structlog.get_logger("receiver.delivery")
 
 
-class Beside:
+class DeliveryEvents:
     """Writes it, however often others commit first."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
-        due: Due,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        due: DueSet,
         clock: Clock,
         metrics: Metrics,
         intake: Callable[[], Intake],
@@ -56,14 +56,14 @@ class Beside:
         self.metrics = metrics
         self.intake = intake
 
-    async def failed(self, row: Claimed, incident: Incident, reason: str) -> None:
+    async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
         """A page was refused for good: call its person by the second road, and page the contact's backup.
 
         Raises StoreAway.
         """
         key = row.to.address
 
-        def write(draft: Draft, setting: Setting) -> None:
+        def write(draft: Transition, setting: ActiveConfig) -> None:
             page = _page(draft.incident, key)
             said = any(event.kind is Kind.PAGE_FAILED for event in draft.events)
             if page is None or page.ring != draft.incident.ring or said or not _calls(page, draft.incident):
@@ -72,10 +72,10 @@ class Beside:
             whom = {"person": page.person, "contact": page.contact}
             draft.add(Kind.PAGE_FAILED, reason, text, whom, setting.policy.informs)
             if key not in draft.incident.detoured:
-                detour(draft, setting.policy, page, reason)
+                use_fallback_channels(draft, setting.policy, page, reason)
             backup = backup_of(setting.policy, page.contact, draft.now)
             if backup:
-                ring_people(draft, setting.policy, [Asked(page.contact, backup)], BACKUP)
+                page_recipients(draft, setting.policy, [Recipient(page.contact, backup)], BACKUP)
 
         await self._commit(incident, write)
 
@@ -88,13 +88,13 @@ class Beside:
             await self._stray(page, notice.text, reason)
             return
 
-        def write(draft: Draft, setting: Setting) -> None:
+        def write(draft: Transition, setting: ActiveConfig) -> None:
             ours = _page(draft.incident, page.key)
             if ours is None or page.key in draft.incident.detoured:
                 return
             called_for = ours.called_for(draft.incident.called)
             if called_for and page_action(ours, draft.incident) is Action.TRIGGER:
-                detour(draft, setting.policy, ours, reason)
+                use_fallback_channels(draft, setting.policy, ours, reason)
 
         await self._commit(incident, write)
 
@@ -102,23 +102,23 @@ class Beside:
         # A page outside any incident is as urgent as whoever asked for it says: the worst severity's road counts.
         said = f"{page.channel} cannot be reached ({reason.replace('_', ' ')}): a page to {page.person}: {text}"
         memory = {"text": said, "mentions": [page.person]}
-        found = roads(self.setting().policy, Severity.SEV1, page.person)
+        found = fallback_channels(self.setting().policy, Severity.SEV1, page.person)
         rows = [(f"- {to.channel} detour {page.key} {to.address}"[:300], to.channel, to, memory) for to in found]
         if rows:
             await self.due.owe(rows, to_ms(self.clock.now()), f"detour {page.key}")
 
-    async def _commit(self, incident: Incident, write: Callable[[Draft, Setting], None]) -> None:
+    async def _commit(self, incident: Incident, write: Callable[[Transition, ActiveConfig], None]) -> None:
         for _ in range(TRIES):
             fresh = await self.incidents.incident(incident.uid)
             if fresh is None:
                 return
             setting = self.setting()
-            draft = Draft(fresh, ACTOR, self.clock.now())
+            draft = Transition(fresh, ACTOR, self.clock.now())
             write(draft, setting)
             if not draft.events:
                 return
-            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
-            with suppress(Stale):
+            verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            with suppress(StaleVersion):
                 done = await self.intake().commit(verdict, setting, self.clock.now())
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, draft.events)

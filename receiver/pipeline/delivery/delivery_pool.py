@@ -11,7 +11,7 @@ import structlog
 
 from receiver.clock import Clock
 from receiver.store.client.store_errors import StoreAway
-from receiver.store.due.leased_row import Claimed
+from receiver.store.due.leased_row import LeasedRow
 
 PER_LANE = 32
 """Sends under way at once in one lane: a vendor that never answers takes nothing away from the other lanes."""
@@ -29,7 +29,7 @@ class Waiting:
 
     not_before: float
     number: int
-    row: Claimed = field(compare=False)
+    row: LeasedRow = field(compare=False)
     until: float = field(compare=False)
     """Monotonic seconds at which its lease ends."""
 
@@ -40,7 +40,7 @@ class DeliveryPool:
     def __init__(
         self,
         clock: Clock,
-        send: Callable[[Claimed, float], Awaitable[None]],
+        send: Callable[[LeasedRow, float], Awaitable[None]],
         start: Callable[[Callable[[], Awaitable[None]]], None],
         deadline: Callable[[], timedelta],
     ) -> None:
@@ -63,7 +63,7 @@ class DeliveryPool:
         """Return how many more rows of `lane` may be claimed."""
         return PER_LANE - self._busy.get(lane, 0) - len(self._waiting.get(lane, ()))
 
-    def add(self, lane: str, row: Claimed, until: float, wait: float = 0.0) -> None:
+    def add(self, lane: str, row: LeasedRow, until: float, wait: float = 0.0) -> None:
         """Send `row` as soon as a slot of `lane` is free, not before `wait` seconds have passed."""
         self._number += 1
         item = Waiting(self.clock.monotonic() + wait, self._number, row, until)
@@ -75,7 +75,7 @@ class DeliveryPool:
         for lane in list(self._waiting):
             self.refill(lane)
 
-    def take_waiting(self) -> list[tuple[Claimed, float]]:
+    def take_waiting(self) -> list[tuple[LeasedRow, float]]:
         """Return every row that waits, with the monotonic time until which it may be sent, and forget them."""
         taken = [(item.row, self._latest(item)) for waiting in self._waiting.values() for item in waiting]
         self._waiting.clear()

@@ -11,13 +11,13 @@ import structlog
 from receiver.model.base import from_ms, to_ms
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.delivery.delivery_attempts import Deliver
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.delivery.delivery_attempts import DeliveryAttempts
 from receiver.pipeline.outbox.notices import page_notice, stray_notice
-from receiver.pipeline.supervision import survived
-from receiver.store.due.due_set import Claimed, Due, Outcome
-from receiver.store.due.lane_owners import Served
-from receiver.store.incidents.incident_store import Incidents
+from receiver.pipeline.supervision import run_step
+from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
+from receiver.store.due.lane_owners import LaneOwners
+from receiver.store.incidents.incident_store import IncidentStore
 
 GRACE = timedelta(seconds=60)
 """How long nobody may have served a lane before its rows are given up.
@@ -32,7 +32,7 @@ REASON = "not_configured"
 log = structlog.get_logger("receiver.delivery")
 
 
-class Left(StrEnum):
+class RowDecision(StrEnum):
     """What becomes of a row that this replica cannot send."""
 
     TO_OTHERS = "to_others"
@@ -41,7 +41,7 @@ class Left(StrEnum):
     GIVEN_UP = "given_up"
 
 
-def nowhere(channel: str, channels: Container[str], off: Mapping[str, str]) -> str | None:
+def why_undeliverable(channel: str, channels: Container[str], off: Mapping[str, str]) -> str | None:
     """Return why nothing can be sent through `channel`; None when something can."""
     if channel in channels:
         return None
@@ -49,28 +49,30 @@ def nowhere(channel: str, channels: Container[str], off: Mapping[str, str]) -> s
     return f"channel {channel} is off ({why})" if why else f"channel {channel} is not configured any more"
 
 
-def left(row: Claimed, notice: Notice | None, last_ms: int | None, since: datetime, now: datetime) -> Left:
+def decide_orphaned_row(
+    row: LeasedRow, notice: Notice | None, last_ms: int | None, since: datetime, now: datetime
+) -> RowDecision:
     """Return what becomes of `row`, of which `notice` is owed.
 
     `last_ms`: when somebody last served its lane; `since`: when this replica began to listen without a break. Nobody
     could say anything while the store was away.
     """
     if last_ms is not None and now - max(since, from_ms(last_ms)) < GRACE:
-        return Left.TO_OTHERS
+        return RowDecision.TO_OTHERS
     # Only of a page it is known without its channel whether anything is left to be said.
-    return Left.OVER if row.to.paging and row.uid and notice is None else Left.GIVEN_UP
+    return RowDecision.OVER if row.to.paging and row.uid and notice is None else RowDecision.GIVEN_UP
 
 
-class Unserved:
+class OrphanedRows:
     """One replica's eye on the lanes that nobody serves."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        served: Served,
-        due: Due,
-        incidents: Incidents,
-        deliver: Deliver,
+        setting: Callable[[], ActiveConfig],
+        served: LaneOwners,
+        due: DueSet,
+        incidents: IncidentStore,
+        deliver: DeliveryAttempts,
         off: Callable[[], dict[str, str]],
     ) -> None:
         """`off` says which channels are off, and why."""
@@ -94,23 +96,23 @@ class Unserved:
             if lane in ours:
                 continue
             # What comes back later is looked at later; and somebody may have begun to serve the lane meanwhile.
-            found = set[Left]()
-            while Left.TO_OTHERS not in found and (rows := await self.due.claim(lane, to_ms(now), MOST)):
+            found = set[RowDecision]()
+            while RowDecision.TO_OTHERS not in found and (rows := await self.due.claim(lane, to_ms(now), MOST)):
                 found.update([await self._left(row, now) for row in rows])
 
-    async def one(self, row: Claimed, now: datetime) -> None:
+    async def one(self, row: LeasedRow, now: datetime) -> None:
         """Take a row whose channel is not known here. Raises StoreAway."""
         await self._end(row, now)
 
-    async def _left(self, row: Claimed, now: datetime) -> Left:
-        what = Left.TO_OTHERS
+    async def _left(self, row: LeasedRow, now: datetime) -> RowDecision:
+        what = RowDecision.TO_OTHERS
 
         async def end() -> None:
             nonlocal what
             what = await self._end(row, now)
 
         # One that nothing can be made of comes back with its lease; those behind it are pages too.
-        await survived("tend", end, self.deliver.metrics, self.due.probe)
+        await run_step("tend", end, self.deliver.metrics, self.due.probe)
         return what
 
     def _listening(self, now: datetime) -> datetime:
@@ -119,26 +121,28 @@ class Unserved:
         self._looked = now
         return self._since
 
-    async def _end(self, row: Claimed, now: datetime) -> Left:
+    async def _end(self, row: LeasedRow, now: datetime) -> RowDecision:
         # Left to a replica that knows the channel, or given up.
         setting = self.setting()
         incident = await self.incidents.incident(row.uid) if row.uid else None
         notice = _owed(row, incident, setting, now)
-        what = left(row, notice, await self.served.last_ms(row.to.channel), self._since or now, now)
+        what = decide_orphaned_row(row, notice, await self.served.last_ms(row.to.channel), self._since or now, now)
         match what:
-            case Left.TO_OTHERS:
-                await self.due.complete(row, Outcome.LATER, to_ms(now), again_ms=to_ms(now))
-            case Left.OVER:
+            case RowDecision.TO_OTHERS:
+                await self.due.complete(row, SendingOutcome.LATER, to_ms(now), again_ms=to_ms(now))
+            case RowDecision.OVER:
                 await self.deliver.overtaken(row, incident, now)
-            case Left.GIVEN_UP:
-                why = nowhere(row.to.channel, setting.channels, self.off()) or "its channel has just come back"
+            case RowDecision.GIVEN_UP:
+                why = (
+                    why_undeliverable(row.to.channel, setting.channels, self.off()) or "its channel has just come back"
+                )
                 await self.deliver.park(row, notice, incident, REASON, why)
                 if incident is None and notice is not None and notice.action is Action.TRIGGER:
                     await self.deliver.aside.detour(None, notice, REASON)
         return what
 
 
-def _owed(row: Claimed, incident: Incident | None, setting: Setting, now: datetime) -> Notice | None:
+def _owed(row: LeasedRow, incident: Incident | None, setting: ActiveConfig, now: datetime) -> Notice | None:
     if not row.uid:
         return stray_notice(row, setting, now)
     return page_notice(row, incident, setting, now) if row.to.paging and incident is not None else None

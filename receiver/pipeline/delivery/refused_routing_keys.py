@@ -12,8 +12,8 @@ import structlog
 from receiver.model.base import to_ms
 from receiver.model.delivery.notice import Notice
 from receiver.model.incident.event import Destination
-from receiver.pipeline.active_config import Setting
-from receiver.store.due.due_set import Due
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.store.due.due_set import DueSet
 
 REASON = "auth"
 """The reason of a delivery error that says that the credential was refused (401, 403, and 404 of a pager)."""
@@ -26,7 +26,7 @@ log = structlog.get_logger("receiver.delivery")
 class RefusedKeys:
     """The keys that a pager refused at the last attempt of this replica."""
 
-    def __init__(self, setting: Callable[[], Setting], due: Due) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], due: DueSet) -> None:
         """Keep nothing but a hash of each key."""
         self.setting = setting
         self.due = due

@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 import orjson
 
 from receiver.clock import Clock
-from receiver.incident.alerts.alert_start import settled
+from receiver.incident.alerts.alert_start import drop_future_starts
 from receiver.incident.alerts.alert_storm import KEY, open_storm
 from receiver.incident.alerts.lifecycle import on_notification
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Part, Verdict, View
-from receiver.incident.paging.page_responders import adopt
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart, Outcome
+from receiver.incident.paging.page_responders import adopt_pages
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.incident.timers import held_until
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, Notification
-from receiver.model.alert.severity_unknowns import Unsure
+from receiver.model.alert.severity_unknowns import SeverityUnknown
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident, Page
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.known_receivers import HeardReceivers
 from receiver.pipeline.intake.notification_parts import (
@@ -45,14 +45,22 @@ from receiver.pipeline.intake.notification_parts import (
 from receiver.pipeline.intake.unconfirmed_commits import UnheardCommit
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.unreadable_incidents import UnreadableIncidents, superseded_by
-from receiver.pipeline.outbox.outbox_rows import fresh_pages, rows, timers_of
+from receiver.pipeline.outbox.outbox_rows import fresh_pages, outbox_rows, timers_of
 from receiver.store.client.connection import Connection, Contended
-from receiver.store.due.due_set import Due
-from receiver.store.due.leased_row import Claimed
-from receiver.store.incidents.commit_request import Change, Committed, Repeated, Stale, committed_as, new_token, new_uid
-from receiver.store.incidents.incident_store import Incidents, Known, Seen
-from receiver.store.watchdog_times import MOST, Watchdogs
-from receiver.triage.correlation import split
+from receiver.store.due.due_set import DueSet
+from receiver.store.due.leased_row import LeasedRow
+from receiver.store.incidents.commit_request import (
+    CommitRequest,
+    Committed,
+    RepeatedNotification,
+    StaleVersion,
+    committed_as,
+    new_token,
+    new_uid,
+)
+from receiver.store.incidents.incident_store import IncidentStore, Known, Seen
+from receiver.store.watchdog_times import MOST, WatchdogTimes
+from receiver.triage.correlation import split_by_key
 from receiver.triage.rules.rule_set import Answers
 
 STRAIGHT = 50
@@ -76,7 +84,7 @@ TRIES = 12
 
 
 @dataclass(frozen=True)
-class Said:
+class PartResult:
     """What became of one part of a notification."""
 
     incident: str | None
@@ -96,17 +104,17 @@ class Repetition(NamedTuple):
 class Answer:
     """What became of a notification; `parts` has one for each incident that it was split over."""
 
-    parts: tuple[Said, ...]
+    parts: tuple[PartResult, ...]
     repetition: Repetition | None = None
     """By what a repetition is known; None where each must be read: heartbeats count, times depend on the arrival."""
 
     @property
-    def foremost(self) -> Said:
+    def foremost(self) -> PartResult:
         """The part that tells of the most severe incident."""
         return min(self.parts, key=lambda said: said.severity.rank if said.severity else 9)
 
 
-IGNORED = Answer((Said(None, None, Outcome.IGNORED, "nothing_to_say"),))
+IGNORED = Answer((PartResult(None, None, Outcome.IGNORED, "nothing_to_say"),))
 
 
 class Intake:
@@ -114,25 +122,25 @@ class Intake:
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
+        setting: Callable[[], ActiveConfig],
         connection: Connection,
-        incidents: Incidents,
-        due: Due,
-        mirror: IncidentCache,
+        incidents: IncidentStore,
+        due: DueSet,
+        incident_cache: IncidentCache,
         clock: Clock,
         metrics: Metrics,
-        deliver: Callable[[Committed, float, Mapping[str, Claimed]], None],
+        deliver: Callable[[Committed, float, Mapping[str, LeasedRow]], None],
     ) -> None:
         """`deliver` gets what a commit leased to this replica, when that was sent (monotonic), and the rows it made."""
         self.setting = setting
         self.connection = connection
         self.incidents = incidents
         self.due = due
-        self.mirror = mirror
+        self.incident_cache = incident_cache
         self.clock = clock
         self.metrics = metrics
         self.deliver = deliver
-        self.watchdogs = Watchdogs(connection)
+        self.watchdogs = WatchdogTimes(connection)
         self.unreadable = UnreadableIncidents(incidents)
         self.heard = HeardReceivers(incidents)
         self._beats: dict[str, int] = {}
@@ -142,7 +150,9 @@ class Intake:
         self._writing: set[asyncio.Future[Committed]] = set()
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
         """What queries have said of alerts lately, by fingerprint and measurement."""
-        self.unsure: Callable[[Sequence[Unsure], str | None, datetime], None] = lambda unsure, incident, now: None
+        self.unsure: Callable[[Sequence[SeverityUnknown], str | None, datetime], None] = lambda unsure, incident, now: (
+            None
+        )
         """Told of what a severity was decided without."""
         self.absorbed: Callable[[datetime], None] = lambda now: None
         """Told of each notification that said nothing new."""
@@ -171,14 +181,14 @@ class Intake:
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
         setting = self.setting()
-        sent, notification = notification, settled(notification, now)
+        sent, notification = notification, drop_future_starts(notification, now)
         alive, beating = living(notification, setting)
         if beating:
             await self._beat(beating, setting, now)
         if not alive:
             return IGNORED
         since = await self.heard.since(notification.receiver, now)
-        members = split(notification, setting.correlate_by, alive)
+        members = split_by_key(notification, setting.correlate_by, alive)
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
         seen: Sequence[Seen | None] = [None] * len(groups)
@@ -232,7 +242,7 @@ class Intake:
         self.metrics.duplicates.inc()
         self.absorbed(now)
 
-    async def _beat(self, beating: Collection[str], setting: Setting, now: datetime) -> None:
+    async def _beat(self, beating: Collection[str], setting: ActiveConfig, now: datetime) -> None:
         await self.watchdogs.heard(to_ms(now), setting.watchdogs_by, beating)
         if len(self._beats) < MOST:
             self._beats |= dict.fromkeys(beating if setting.watchdogs_by else ("",), to_ms(now))
@@ -254,7 +264,7 @@ class Intake:
             if at_ms > last_ms:
                 await self.watchdogs.heard(at_ms, self.setting().watchdogs_by, [name] if name else [])
 
-    async def decide(self, part: Part, setting: Setting, now: datetime) -> Said:
+    async def decide(self, part: NotificationPart, setting: ActiveConfig, now: datetime) -> PartResult:
         """Take something said of an incident's alerts that came in by another way than a notification."""
         (first, *_) = await self._decide(part, "", setting, now, ())
         return first
@@ -279,22 +289,22 @@ class Intake:
             try:
                 turn, supersedes = (part.key, known.turn), superseded_by(verdict, known)
                 done = await self.commit(verdict, setting, now, part=part, turn=turn, supersedes=supersedes)
-            except Stale:
+            except StaleVersion:
                 continue
             self._count(verdict, part, now, done.incident)
             return
 
     async def _decide(
         self,
-        part: Part,
+        part: NotificationPart,
         text: str,
-        setting: Setting,
+        setting: ActiveConfig,
         now: datetime,
         adopted: Sequence[tuple[Page, bool]],
         told: Collection[str] = (),
         *,
         straight: bool = False,
-    ) -> list[Said]:
+    ) -> list[PartResult]:
         # `told`: fingerprints that were split off, whose incident is told by another part.
         # `straight`: it may still turn out to be a repetition.
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
@@ -333,18 +343,18 @@ class Intake:
                     adopted=adopted,
                     supersedes=superseded_by(verdict, known),
                 )
-            except Stale:
+            except StaleVersion:
                 continue
             self.unreadable.settled(part)
             self._count(verdict, part, now, done.incident or about)
             incident = done.incident or about
             if incident is None or verdict.outcome is Outcome.IGNORED:
-                return [Said(None, None, Outcome.IGNORED, verdict.reason)]
-            return [Said(incident.id, incident.severity, verdict.outcome, verdict.reason)]
+                return [PartResult(None, None, Outcome.IGNORED, verdict.reason)]
+            return [PartResult(incident.id, incident.severity, verdict.outcome, verdict.reason)]
         raise Contended("others were faster each time")
 
     @staticmethod
-    def _shared(part: Part, known: Known, away: Mapping[str, str]) -> frozenset[str]:
+    def _shared(part: NotificationPart, known: Known, away: Mapping[str, str]) -> frozenset[str]:
         # It was split from one incident, and another had it as well: its end is the end there, too.
         return frozenset(
             alert.fingerprint
@@ -356,8 +366,8 @@ class Intake:
         )
 
     async def _judge(
-        self, part: Part, known: Known, setting: Setting, now: datetime, adopted: Sequence[Page] = ()
-    ) -> Verdict | None:
+        self, part: NotificationPart, known: Known, setting: ActiveConfig, now: datetime, adopted: Sequence[Page] = ()
+    ) -> IntakeDecision | None:
         # None: the storm that it is part of has been opened, and it is decided again.
         lost = await self.incidents.lost(known.incident) if known.incident is not None else frozenset()
         view = replace(_view(known), lost=lost, labels=await self._labels(part, known, setting, now))
@@ -370,7 +380,7 @@ class Intake:
         return verdict
 
     async def _labels(
-        self, part: Part, known: Known, setting: Setting, now: datetime
+        self, part: NotificationPart, known: Known, setting: ActiveConfig, now: datetime
     ) -> Mapping[str, Mapping[str, str]]:
         # Read only where a window holds something of it: whether it holds the rest too is for the decision to say.
         if known.incident is None or not any(setting.policy.windows(one.labels, now) for one in part.alerts):
@@ -382,7 +392,7 @@ class Intake:
         self,
         severity: Severity,
         why: str,
-        setting: Setting,
+        setting: ActiveConfig,
         now: datetime,
         adopted: Sequence[tuple[Page, bool]] = (),
         began: datetime | None = None,
@@ -398,34 +408,34 @@ class Intake:
             return
         sent = [page for page, _ in adopted]
         verdict = open_storm(new_uid(), severity, why, setting.policy, now, before, sent, began)
-        with suppress(Stale):
+        with suppress(StaleVersion):
             await self.commit(verdict, setting, now, adopted=adopted)
 
     async def _adopt_into(
-        self, uid: str, adopted: Sequence[tuple[Page, bool]], setting: Setting, now: datetime
+        self, uid: str, adopted: Sequence[tuple[Page, bool]], setting: ActiveConfig, now: datetime
     ) -> None:
         for _ in range(TRIES if adopted else 0):
             incident = await self.incidents.incident(uid)
             if incident is None:
                 return
-            draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)
-            adopt(draft, [page for page, _ in adopted])
+            draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)
+            adopt_pages(draft, [page for page, _ in adopted])
             if not draft.events:
                 return
-            verdict = Verdict(Outcome.UPDATED, "emergency", draft.incident, draft.events)
+            verdict = IntakeDecision(Outcome.UPDATED, "emergency", draft.incident, draft.events)
             try:
                 await self.commit(verdict, setting, now, adopted=adopted)
-            except Stale:
+            except StaleVersion:
                 continue
             return
 
     async def commit(
         self,
-        verdict: Verdict,
-        setting: Setting,
+        verdict: IntakeDecision,
+        setting: ActiveConfig,
         now: datetime,
         *,
-        part: Part | None = None,
+        part: NotificationPart | None = None,
         text: str = "",
         turn: tuple[str, int] | None = None,
         about: Incident | None = None,
@@ -444,7 +454,7 @@ class Intake:
         incident = verdict.incident
         summary = summarize(incident, setting.policy) if incident else None
         put_off = self._put_off() if adopted else 0
-        change = Change(
+        change = CommitRequest(
             incident=incident,
             about=about,
             events=verdict.events,
@@ -458,7 +468,7 @@ class Intake:
             seen={part.group: text} if part and text else {},
             tombs=verdict.tombs,
             untomb=verdict.untomb,
-            rows=rows(incident, verdict.events, setting, adopted, put_off) if incident else (),
+            rows=outbox_rows(incident, verdict.events, setting, adopted, put_off) if incident else (),
             timers=timers_of(incident, setting, put_off) if incident else {},
             held=[(part.group, held_text(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
             unheld=[part.group] if part and not verdict.held else (),
@@ -479,14 +489,16 @@ class Intake:
         writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)
 
-    async def _write(self, change: Change, verdict: Verdict, setting: Setting, now: datetime) -> Committed:
+    async def _write(
+        self, change: CommitRequest, verdict: IntakeDecision, setting: ActiveConfig, now: datetime
+    ) -> Committed:
         began, token, heard = self.clock.monotonic(), new_token(), False
         try:
             done = await self.incidents.commit(
                 change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now), token=token
             )
             heard = True
-        except (Stale, Repeated):
+        except (StaleVersion, RepeatedNotification):
             heard = True
             raise
         finally:
@@ -496,7 +508,7 @@ class Intake:
         return done
 
     def _doubtful(
-        self, change: Change, events: Sequence[Event], token: str, began: float, now: datetime
+        self, change: CommitRequest, events: Sequence[Event], token: str, began: float, now: datetime
     ) -> UnheardCommit:
         # It may have been written, and have leased pages to us: what they are made of is kept until that is known.
         kept = replace(change, bodies={}, records={})
@@ -507,10 +519,12 @@ class Intake:
         uid = change.incident.uid if change.incident else ""
         return UnheardCommit(token, began, uid, tuple(change.seen), heard)
 
-    def _written(self, change: Change, events: Sequence[Event], began: float, now: datetime, done: Committed) -> None:
+    def _written(
+        self, change: CommitRequest, events: Sequence[Event], began: float, now: datetime, done: Committed
+    ) -> None:
         if done.incident is not None and change.summary is not None:
             written = change.summary._replace(id=done.incident.id, version=done.incident.version)
-            self.mirror.committed(written, done.incident, done.number)
+            self.incident_cache.committed(written, done.incident, done.number)
         if done.leased:
             self.deliver(done, began, fresh_pages(done, change.rows, events, to_ms(now)))
 
@@ -519,11 +533,11 @@ class Intake:
         wait = self.adopting() * PUT_OFF
         return min(wait, PUT_OFF_MOST) if wait >= PUT_OFF_LEAST else 0
 
-    def _since(self, setting: Setting, now: datetime) -> int:
+    def _since(self, setting: ActiveConfig, now: datetime) -> int:
         storm = setting.policy.storm
         return to_ms(now - storm[1]) if storm else to_ms(now)
 
-    def _count(self, verdict: Verdict, part: Part, now: datetime, written: Incident | None) -> None:
+    def _count(self, verdict: IntakeDecision, part: NotificationPart, now: datetime, written: Incident | None) -> None:
         incident = verdict.incident
         # Counted first: a child of a metric is found through a lock, which took 4 us for each alert.
         for (rule, severity), count in Counter((one.rule, one.severity) for one in part.decisions.values()).items():
@@ -549,15 +563,15 @@ async def _nothing(now: datetime) -> None:
     return None
 
 
-def _view(known: Known) -> View:
+def _view(known: Known) -> KeyState:
     held = held_alerts(known.held) if known.held else []
-    return View(
+    return KeyState(
         known.pointer, known.incident, known.records, known.owners, known.tombs, held, known.recent, known.storm
     )
 
 
 def _storm_guard(
-    verdict: Verdict, setting: Setting, now: datetime, adopted: Sequence[tuple[Page, bool]]
+    verdict: IntakeDecision, setting: ActiveConfig, now: datetime, adopted: Sequence[tuple[Page, bool]]
 ) -> tuple[int, int] | None:
     # Of many openings at once no more than the limit may page by themselves: the commit counts again.
     storm, incident = setting.policy.storm, verdict.incident
@@ -572,7 +586,7 @@ def _storm_guard(
     return storm[0], to_ms(now - storm[1])
 
 
-def _calls_anew(verdict: Verdict) -> bool:
+def _calls_anew(verdict: IntakeDecision) -> bool:
     # Alerts that fire again are as many calls as alerts that fire for the first time.
     incident = verdict.incident
     if incident is None or incident.storm or incident.drill or incident.held_until is not None:
@@ -582,7 +596,7 @@ def _calls_anew(verdict: Verdict) -> bool:
     return calls and not kinds.isdisjoint((Kind.REOPENED, Kind.REFIRED))
 
 
-def _frees(verdict: Verdict) -> bool:
+def _frees(verdict: IntakeDecision) -> bool:
     # No alert that fires is new in it, so that what grows is bounded by what is open.
     incident = verdict.incident
     if incident is None or not incident.version or verdict.bodies:
@@ -590,12 +604,12 @@ def _frees(verdict: Verdict) -> bool:
     return bool(verdict.freed) or not {event.kind for event in verdict.events}.isdisjoint(FREES)
 
 
-def _again(last: Seen) -> Said:
+def _again(last: Seen) -> PartResult:
     if not last.id:
-        return Said(None, None, Outcome.IGNORED, "duplicate")
+        return PartResult(None, None, Outcome.IGNORED, "duplicate")
     # A severity that only a later version knows is left out of the answer: the repetition is one all the same.
     severity = Severity(last.severity) if last.severity in list(Severity) else None
-    return Said(last.id, severity, Outcome.DUPLICATE, "duplicate")
+    return PartResult(last.id, severity, Outcome.DUPLICATE, "duplicate")
 
 
 def _body(alert: Alert) -> bytes:

@@ -11,7 +11,7 @@ from datetime import datetime
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.base import from_ms, to_ms
 from receiver.store.client.store_errors import StoreAway
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.incident_store import IncidentStore
 
 MOST = 100
 """Receivers that a replica remembers; of more, those heard of longest ago are looked up again."""
@@ -32,7 +32,7 @@ class _Heard:
 class HeardReceivers:
     """The names of one replica. A name alone says nothing: whoever may send can send any."""
 
-    def __init__(self, incidents: Incidents) -> None:
+    def __init__(self, incidents: IncidentStore) -> None:
         """Nothing was heard of yet."""
         self.incidents = incidents
         self._heard: OrderedDict[str, _Heard] = OrderedDict()

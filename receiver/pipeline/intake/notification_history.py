@@ -12,7 +12,7 @@ import structlog
 
 from receiver.model.alert.alert import Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import StoreAway
 from receiver.store.notification_history import HistoryList, packed
 
@@ -27,10 +27,10 @@ log = structlog.get_logger("receiver.history")
 Came = tuple[datetime, Notification]
 
 
-class History:
+class NotificationHistory:
     """What one replica took, on its way to the store."""
 
-    def __init__(self, setting: Callable[[], Setting], store: HistoryList) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], store: HistoryList) -> None:
         """Nothing is written before `flush`."""
         self.setting = setting
         self.store = store
@@ -94,7 +94,7 @@ class History:
             await self.flush()
 
 
-def written(notification: Notification) -> dict[str, Any]:
+def notification_document(notification: Notification) -> dict[str, Any]:
     """Return a notification as Alertmanager writes it: parsed again, it is the same."""
     made = notification.model_dump(mode="json", by_alias=True)
     made["receiver"] = receiver_as_sent(notification.receiver)
@@ -111,7 +111,7 @@ def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str
     alerts = 0
     for at, notification in waiting:
         try:
-            line = orjson.dumps({"at": rfc3339(at), "notification": written(notification)})
+            line = orjson.dumps({"at": rfc3339(at), "notification": notification_document(notification)})
         except (TypeError, ValueError, RecursionError) as error:
             unwritable.append((notification.group_key, type(error).__name__))
             continue

@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
-from receiver.incident.log.notification_outcome import Part
+from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.service_name import service_of
 from receiver.incident.store_outage.emergency_pages import PAGED
 from receiver.model.alert.alert import Alert, Notification
-from receiver.model.alert.severity_unknowns import Unsure
+from receiver.model.alert.severity_unknowns import SeverityUnknown
 from receiver.model.severity import Decision, Severity
-from receiver.pipeline.active_config import Setting
-from receiver.triage.correlation import GROUP, digest, split
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.triage.correlation import GROUP, digest, split_by_key
 from receiver.triage.heartbeat_alerts import is_no_alarm
 from receiver.triage.rules.rule_set import Answers, Unknown
 from receiver.triage.safe_text import quoted
@@ -27,7 +27,7 @@ NAME = 200
 """Characters of the name that labels give a Watchdog."""
 
 
-def living(notification: Notification, setting: Setting) -> tuple[list[Alert], frozenset[str]]:
+def living(notification: Notification, setting: ActiveConfig) -> tuple[list[Alert], frozenset[str]]:
     """Return the alerts of a notification that may open an incident, and the names of the heartbeats in it.
 
     A name is made of the labels that tell one from another; without such labels it is empty.
@@ -47,13 +47,13 @@ def _called(labels: Mapping[str, str], by: Sequence[str]) -> str:
     return " ".join(f"{name}={quoted(labels.get(name, ''))}" for name in by)[:NAME]
 
 
-def judged(notification: Notification, setting: Setting) -> list[Part]:
+def judged(notification: Notification, setting: ActiveConfig) -> list[NotificationPart]:
     """Return the parts of a notification without its heartbeats."""
     alive, _ = living(notification, setting)
     return parts_of(notification, alive, setting) if alive else []
 
 
-def may_page(notification: Notification, setting: Setting) -> tuple[bool, Severity | None]:
+def may_page(notification: Notification, setting: ActiveConfig) -> tuple[bool, Severity | None]:
     """Return whether a notification has to do with pages, and the worst severity of its firing alerts.
 
     It has when an alert is a SEV-1 or SEV-2 by the rules, or a heartbeat: one that is kept out for long pages, too.
@@ -71,24 +71,24 @@ def may_page(notification: Notification, setting: Setting) -> tuple[bool, Severi
 def parts_of(
     notification: Notification,
     alerts: Sequence[Alert],
-    setting: Setting,
+    setting: ActiveConfig,
     *,
     released: bool = False,
     asked: Mapping[str, Answers] | None = None,
     heard_since: datetime | None = None,
     members: Mapping[str, Sequence[Alert]] | None = None,
-) -> list[Part]:
+) -> list[NotificationPart]:
     """Return the parts of a notification, one for each correlation key, with the rules' decisions.
 
     `members`: the alerts by correlation key, where they are known.
     """
     if members is None:
-        members = split(notification, setting.correlate_by, alerts)
+        members = split_by_key(notification, setting.correlate_by, alerts)
     firing = [alert for alert in alerts if alert.firing]
     examined = setting.rules.examine(firing, asked, partial=notification.truncated > 0)
     decided = {a.fingerprint: one for a, one in zip(firing, examined, strict=True)}
     return [
-        Part(
+        NotificationPart(
             key=key,
             group=group_of(notification, key),
             receiver=notification.receiver,
@@ -106,17 +106,17 @@ def parts_of(
     ]
 
 
-def _apart(notification: Notification, members: Sequence[Alert], setting: Setting) -> dict[str, str]:
+def _apart(notification: Notification, members: Sequence[Alert], setting: ActiveConfig) -> dict[str, str]:
     grouped = notification.group_labels if GROUP in setting.correlate_by else {}
     return grouped | {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
 
 
-def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -> list[Part]:
+def divided(part: NotificationPart, away: Mapping[str, str], shared: Collection[str] = ()) -> list[NotificationPart]:
     """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any.
 
     `shared`: those of them that the rest is told of as well.
     """
-    made: list[Part] = []
+    made: list[NotificationPart] = []
     for key in (*dict.fromkeys(away.values()), part.key):
         kept = shared if key == part.key else ()
         alerts = [a for a in part.alerts if away.get(a.fingerprint, part.key) == key or a.fingerprint in kept]
@@ -131,14 +131,14 @@ def divided(part: Part, away: Mapping[str, str], shared: Collection[str] = ()) -
     return made
 
 
-def released(group: str, text: str, setting: Setting) -> Part:
+def released(group: str, text: str, setting: ActiveConfig) -> NotificationPart:
     """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
     held = orjson.loads(text)
     alerts = held_alerts(text)
     decisions: dict[str, Decision] = dict(
         zip((a.fingerprint for a in alerts), setting.rules.decide(alerts, partial=held["truncated"] > 0), strict=True)
     )
-    return Part(
+    return NotificationPart(
         key=held["key"],
         group=group,
         receiver=held["receiver"],
@@ -165,7 +165,7 @@ def held_alerts(text: str) -> list[Alert]:
     return found
 
 
-def held_text(part: Part, alerts: Sequence[Alert]) -> str:
+def held_text(part: NotificationPart, alerts: Sequence[Alert]) -> str:
     """Return what is kept of `alerts` of a part until they may be told; `released` reads it."""
     return orjson.dumps(
         {
@@ -180,7 +180,7 @@ def held_text(part: Part, alerts: Sequence[Alert]) -> str:
     ).decode()
 
 
-def digest_of(notification: Notification, alerts: Sequence[Alert], setting: Setting) -> str:
+def digest_of(notification: Notification, alerts: Sequence[Alert], setting: ActiveConfig) -> str:
     """Return the digest by which a repetition of `alerts` under the same rules is known."""
     rules = setting.rules
     return digest(alerts, truncated=notification.truncated > 0, rules_hash=rules.hash, values=rules.values_read)
@@ -192,14 +192,14 @@ def group_of(notification: Notification, key: str) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: Setting) -> Sequence[Unsure]:
+def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: ActiveConfig) -> Sequence[SeverityUnknown]:
     if not unknowns and not setting.components:
         return ()
     name, where = alert.labels.get("alertname", ""), alert.generator_url
-    found = [Unsure(name, one.kind, one.text, where) for one in unknowns]
+    found = [SeverityUnknown(name, one.kind, one.text, where) for one in unknowns]
     service = service_of(alert.labels, ("service",))
     if service and setting.components:
         known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
         if not known:
-            found.append(Unsure(name, "service", f"no component knows the service {quoted(service)}", where))
+            found.append(SeverityUnknown(name, "service", f"no component knows the service {quoted(service)}", where))
     return found

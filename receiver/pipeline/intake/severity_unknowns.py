@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
-from receiver.model.alert.severity_unknowns import Unsure, remedy
+from receiver.model.alert.severity_unknowns import SeverityUnknown, remedy
 from receiver.model.base import rfc3339
 from receiver.store.client.connection import StoreAway
 from receiver.store.severity_unknowns import MOST, UnknownsList
@@ -23,7 +23,7 @@ LONG = 300
 log = structlog.get_logger("receiver.unknowns")
 
 
-class Unknowns:
+class SeverityUnknowns:
     """The counts of one replica on their way to the store."""
 
     def __init__(self, store: UnknownsList) -> None:
@@ -31,7 +31,7 @@ class Unknowns:
         self.store = store
         self._waiting: dict[str, dict[str, Any]] = {}
 
-    def note(self, unsure: Iterable[Unsure], incident: str | None, now: datetime) -> None:
+    def note(self, unsure: Iterable[SeverityUnknown], incident: str | None, now: datetime) -> None:
         """Count what one decision was made without; `incident` stands as the example."""
         at = rfc3339(now)
         for one in unsure:

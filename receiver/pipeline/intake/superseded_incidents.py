@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from receiver.incident.alerts.superseded_incidents import SUPERSEDED, give_way, take_pages
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.alerts.superseded_incidents import SUPERSEDED, end_superseded, take_over_pages
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.model.base import to_ms
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.store.client.store_errors import IncidentUnreadable
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 AGAIN = timedelta(minutes=1)
 """How long until it is tried again to read one."""
@@ -26,7 +26,7 @@ log = structlog.get_logger("receiver.unreadable")
 class SupersededIncidents:
     """Until this has looked at one, nobody else reads it: it calls people for what the other one follows."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake) -> None:
         """Nothing is kept here."""
         self.setting = setting
         self.incidents = incidents
@@ -48,19 +48,19 @@ class SupersededIncidents:
             await self.intake.due.drop_timer(member)
             return
         incident, setting = found[0], self.setting()
-        taken = take_pages(heir, incident, now)
+        taken = take_over_pages(heir, incident, now)
         try:
             if taken.events:
-                verdict = Verdict(Outcome.UPDATED, SUPERSEDED, taken.incident, taken.events)
+                verdict = IntakeDecision(Outcome.UPDATED, SUPERSEDED, taken.incident, taken.events)
                 adopted = [(page, True) for page in taken.incident.pages[len(heir.pages) :]]
                 await self.intake.commit(verdict, setting, now, adopted=adopted)
                 heir = taken.incident
             records = await self.incidents.records(uid)
             theirs = await self.incidents.records(heir.uid)
-            verdict = give_way(incident, heir, records, theirs, setting.policy, now)
+            verdict = end_superseded(incident, heir, records, theirs, setting.policy, now)
             if verdict.events:
                 await self.intake.commit(verdict, setting, now)
-        except Stale:
+        except StaleVersion:
             return  # it comes back with its lease
         await self.incidents.stands(uid)
         await self.intake.due.drop_timer(member)

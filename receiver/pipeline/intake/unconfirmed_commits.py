@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from receiver.clock import Clock
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import Connection
 
 MOST = 1000
@@ -35,10 +35,10 @@ class UnheardCommit:
     """Called with the answer of its script once that is known: delivers what it has leased, from what was written."""
 
 
-class UnheardCommits:
+class UnconfirmedCommits:
     """The commits of this replica that it does not know the outcome of, by token."""
 
-    def __init__(self, connection: Connection, clock: Clock, setting: Callable[[], Setting]) -> None:
+    def __init__(self, connection: Connection, clock: Clock, setting: Callable[[], ActiveConfig]) -> None:
         """Nothing is in doubt yet."""
         self.connection = connection
         self.clock = clock

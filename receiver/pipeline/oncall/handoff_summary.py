@@ -7,14 +7,14 @@ from itertools import islice
 
 import orjson
 
-from receiver.incident.oncall.handoff_checklist import LOOK_BACK, HandOff, Standing, Upkeep
-from receiver.incident.oncall.shift_preflight import missing
+from receiver.incident.oncall.handoff_checklist import LOOK_BACK, HandOff, HandoffContents, HandoffMaintenance
+from receiver.incident.oncall.shift_preflight import missing_addresses
 from receiver.model.incident.incident import AlertRecord, Incident
 from receiver.model.incident.response_records import ActionItem, ActionStatus
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.incidents.review_record_reader import Pasts
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.review_record_reader import ReviewRecordReader
 
 OPEN, NEWEST = 500, 500
 """Incidents that are looked at: the most severe of the open ones, and the newest of all for alerts."""
@@ -22,15 +22,15 @@ LISTED = 100
 """Incidents whose alerts are counted."""
 
 
-async def standing(
+async def gather_handoff_contents(
     cache: IncidentCache,
-    incidents: Incidents,
-    pasts: Pasts,
-    setting: Setting,
+    incidents: IncidentStore,
+    pasts: ReviewRecordReader,
+    setting: ActiveConfig,
     handing: HandOff,
     changed: bool | None,
     now: datetime,
-) -> Standing:
+) -> HandoffContents:
     """Return what stands open now; drills are left out. Raises StoreAway."""
     worst = [one.uid for one in islice(cache.worst_first(oldest=True), OPEN)]
     running = [one for one in await incidents.many(worst) if not one.drill and not one.state.over]
@@ -46,12 +46,12 @@ async def standing(
             item = ActionItem.model_validate_json(orjson.dumps(row))
             owed[number, item.n] = item
     card = setting.policy.directory.people.get(handing.incoming)
-    return Standing(
+    return HandoffContents(
         open=running,
         recent=recent,
         promised=[(number, item) for (number, _), item in owed.items() if item.status is ActionStatus.OPEN],
-        upkeep=_upkeep(setting, handing, now),
-        unreachable=missing(card, setting.policy.pagers),
+        maintenance_windows=_upkeep(setting, handing, now),
+        unreachable=missing_addresses(card, setting.policy.pagers),
         changed=changed,
     )
 
@@ -60,12 +60,12 @@ def _has_news(one: Incident, now: datetime) -> bool:
     return not one.state.over or max(one.opened_at, one.resolved_at or one.opened_at) >= now - LOOK_BACK
 
 
-def _upkeep(setting: Setting, handing: HandOff, now: datetime) -> list[Upkeep]:
+def _upkeep(setting: ActiveConfig, handing: HandOff, now: datetime) -> list[HandoffMaintenance]:
     found = []
     for window in setting.maintenance:
         begins = window.next(now)
         if window.holds(now) is not None:
-            found.append(Upkeep(window.name, None))
+            found.append(HandoffMaintenance(window.name, None))
         elif begins is not None and begins < handing.until:
-            found.append(Upkeep(window.name, begins))
+            found.append(HandoffMaintenance(window.name, begins))
     return sorted(found, key=lambda one: one.begins or now)

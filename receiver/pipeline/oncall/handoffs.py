@@ -8,18 +8,18 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.oncall.handoff_checklist import ACCEPT_WITHIN, HandOff, reminder, text_of
+from receiver.incident.oncall.handoff_checklist import ACCEPT_WITHIN, HandOff, handoff_reminder, handoff_text
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Destination
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.oncall.handoff_summary import standing
-from receiver.pipeline.oncall.on_call_overview import Schedules
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.oncall.handoff_summary import gather_handoff_contents
+from receiver.pipeline.oncall.on_call_overview import OnCallOverview
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.shared_documents import ACCEPTED, HANDED_OFF, OVERRIDE, Documents
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.incidents.review_record_reader import Pasts
-from receiver.store.shared_documents import Board
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.review_record_reader import ReviewRecordReader
+from receiver.store.shared_documents import SharedDocuments
 
 LATE = timedelta(hours=4)
 """A hand-off that is older is no news any more. Less than the 7 days for which `once` holds."""
@@ -31,12 +31,13 @@ KEPT = {OVERRIDE: timedelta(days=400), ACCEPTED: timedelta(days=60)}
 log = structlog.get_logger("receiver.duty")
 
 
-class HandOver:
+class Handoffs:
     """Tells people of hand-offs."""
 
     def __init__(
-        self, setting: Callable[[], Setting], schedules: Schedules, board: Board, due: Due, incidents: Incidents,
-        cache: IncidentCache, pasts: Pasts,
+        self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, board: SharedDocuments, due: DueSet,
+        incidents: IncidentStore,
+        cache: IncidentCache, pasts: ReviewRecordReader,
     ) -> None:  # fmt: skip
         """The work loop calls `hand_off` when it is due, and sends what is owed."""
         self.setting = setting
@@ -81,8 +82,8 @@ class HandOver:
         setting = self.setting()
         edition = last.get("edition")
         changed = None if edition is None else edition != setting.edition
-        stands = await standing(self.cache, self.incidents, self.pasts, setting, handing, changed, now)
-        said = text_of(handing, stands, self.schedules.people)
+        stands = await gather_handoff_contents(self.cache, self.incidents, self.pasts, setting, handing, changed, now)
+        said = handoff_text(handing, stands, self.schedules.people)
         memory = {"text": said, "mentions": [handing.incoming]}
         if await self._owe(f"handoff {handing.key}", to, memory, now):
             log.info("handoff_told", schedule=handing.schedule, person=handing.incoming)
@@ -92,7 +93,7 @@ class HandOver:
 
     async def _remind(self, handing: HandOff, to: Destination, now: datetime) -> None:
         people = [one for one in (handing.incoming, handing.outgoing) if one]
-        memory = {"text": reminder(handing, self.schedules.people), "mentions": people}
+        memory = {"text": handoff_reminder(handing, self.schedules.people), "mentions": people}
         if await self._owe(f"handoff-reminder {handing.key}", to, memory, now):
             log.info("handoff_reminded", schedule=handing.schedule, person=handing.incoming)
 

@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from receiver.incident.name_lookup import known
-from receiver.incident.oncall.contact_directory import Directory
+from receiver.incident.name_lookup import find_name
+from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.incident.oncall.handoff_checklist import HandOff as HandOff
-from receiver.incident.oncall.handoff_checklist import taken_over
+from receiver.incident.oncall.handoff_checklist import find_handoff
 from receiver.incident.oncall.icalendar_export import TYPE as TYPE
 from receiver.incident.oncall.icalendar_export import calendar_of
 from receiver.incident.oncall.on_call_shift import Roster
 from receiver.incident.oncall.on_call_shift import Shift as Shift
 from receiver.incident.oncall.shift_preflight import Preflight as Preflight
-from receiver.incident.oncall.shift_preflight import preflight
+from receiver.incident.oncall.shift_preflight import check_shifts
 from receiver.model.oncall.schedule_settings import Override
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.shared_documents import ACCEPTED, Documents
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedHandoff:
     """A hand-off that somebody has accepted."""
 
     handing: HandOff
@@ -30,16 +30,16 @@ class Accepted:
     at: datetime
 
 
-class Schedules:
+class OnCallOverview:
     """The schedules in force, with what was put up at run time."""
 
-    def __init__(self, setting: Callable[[], Setting], posted: Callable[[], Documents]) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], posted: Callable[[], Documents]) -> None:
         """`posted` is what stands on the board, as it was last read."""
         self.setting = setting
         self.posted = posted
 
     @property
-    def directory(self) -> Directory:
+    def directory(self) -> ContactDirectory:
         """Everybody who can be called."""
         return self.setting().policy.directory
 
@@ -75,7 +75,7 @@ class Schedules:
 
     def preflight(self, now: datetime) -> Preflight:
         """Return who is unreachable, and which hours nobody holds, in the next 14 days."""
-        return preflight(self.directory, self.setting().policy.pagers, now)
+        return check_shifts(self.directory, self.setting().policy.pagers, now)
 
     def handing(self, schedule: str, now: datetime) -> HandOff | None:
         """Return the hand-off with which the present shift of `schedule` began, None when nobody took over.
@@ -83,15 +83,17 @@ class Schedules:
         Raises Impossible for an unknown schedule.
         """
         name, roster = self._roster(schedule)
-        return taken_over(name, roster, roster.at(now))
+        return find_handoff(name, roster, roster.at(now))
 
-    def accepted(self, handing: HandOff | None, documents: Documents | None = None) -> Accepted | None:
+    def accepted(self, handing: HandOff | None, documents: Documents | None = None) -> AcceptedHandoff | None:
         """Return who has accepted `handing`, None when nobody has; `documents` are read rather than what is known."""
         if handing is None:
             return None
         document = (self.posted() if documents is None else documents).get(ACCEPTED, {}).get(handing.key)
-        return Accepted(handing, str(document["by"]), datetime.fromisoformat(document["at"])) if document else None
+        return (
+            AcceptedHandoff(handing, str(document["by"]), datetime.fromisoformat(document["at"])) if document else None
+        )
 
     def _roster(self, schedule: str) -> tuple[str, Roster]:
-        name = known(schedule, self.directory.schedules, "schedule")
+        name = find_name(schedule, self.directory.schedules, "schedule")
         return name, self.directory.roster(name)

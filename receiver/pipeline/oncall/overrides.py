@@ -9,17 +9,17 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.log.command_errors import Unfit
-from receiver.incident.name_lookup import known
+from receiver.incident.log.command_errors import InvalidField
+from receiver.incident.name_lookup import find_name
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Actor
 from receiver.model.oncall.schedule_settings import Override
-from receiver.pipeline.oncall.on_call_overview import Accepted, Schedules
-from receiver.pipeline.response.command_handler import Reused
+from receiver.pipeline.oncall.on_call_overview import AcceptedHandoff, OnCallOverview
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused
 from receiver.pipeline.shared_documents import ACCEPTED, OVERRIDE
-from receiver.store.due.due_set import Due
+from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.commit_request import new_uid
-from receiver.store.shared_documents import Board
+from receiver.store.shared_documents import SharedDocuments
 
 HANDOFF = "handoff"
 """The name of the timer that looks after hand-offs (pipeline/oncall/handoffs.py)."""
@@ -31,22 +31,22 @@ LONGEST = timedelta(days=400)
 log = structlog.get_logger("receiver.duty")
 
 
-class Past(Exception):
+class PastOverride(Exception):
     """It lies in the past, and past shifts never change; or there is nothing to be done about it now."""
 
 
-class NoOverride(LookupError):
+class NoSuchOverride(LookupError):
     """There is no such override."""
 
 
-class Duty:
+class Overrides:
     """What changes who is on call, and who has taken over."""
 
     def __init__(
         self,
-        schedules: Schedules,
-        board: Board,
-        due: Due,
+        schedules: OnCallOverview,
+        board: SharedDocuments,
+        due: DueSet,
         reread: Callable[[], Awaitable[int]],
     ) -> None:
         """`reread` takes over what stands on the board, so that an answer already knows of it."""
@@ -67,8 +67,8 @@ class Duty:
         directory = self.schedules.directory
         made = Override(
             id=hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16],
-            schedule=known(schedule, directory.schedules, "schedule"),
-            person=known(person, directory.people, "person"),
+            schedule=find_name(schedule, directory.schedules, "schedule"),
+            person=find_name(person, directory.people, "person"),
             from_=max(begins or now, now).astimezone(UTC),
             until=until.astimezone(UTC),
             by=actor.name,
@@ -76,30 +76,32 @@ class Duty:
         )
         if not once or made.id not in {one.id for one in directory.overrides}:
             if begins is not None and begins < now - GRACE:
-                raise Unfit("from", "it lies in the past, and past shifts never change (leave it out for now)")
+                raise InvalidField("from", "it lies in the past, and past shifts never change (leave it out for now)")
             if made.until <= made.from_:
-                raise Unfit("until", "it ends before it begins (write a time later than `from`, and than now)")
+                raise InvalidField("until", "it ends before it begins (write a time later than `from`, and than now)")
             if made.until - made.from_ > LONGEST:
-                raise Unfit("until", f"longer than {LONGEST.days} days (write the change into the configuration)")
+                raise InvalidField(
+                    "until", f"longer than {LONGEST.days} days (write the change into the configuration)"
+                )
             await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
             await self._moved(now)
             log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
         found = next(one for one in self.schedules.directory.overrides if one.id == made.id)
         if (found.schedule, found.person) != (made.schedule, made.person) or (begins and found.from_ < begins):
-            raise Reused("it was used before, for another override")
+            raise IdempotencyKeyReused("it was used before, for another override")
         return found
 
     async def lift(self, number: str, actor: Actor, now: datetime) -> Override:
         """End an override: one that holds ends now, one to come never begins. Return it as it was, or is.
 
-        Raises NoOverride, Past for one that is over, StoreAway.
+        Raises NoSuchOverride, Past for one that is over, StoreAway.
         """
         overrides = {one.id: one for one in self.schedules.directory.overrides}
         found = overrides.get(number)
         if found is None:
-            raise NoOverride("there is no such override")
+            raise NoSuchOverride("there is no such override")
         if found.until <= now:
-            raise Past("this override is over, and past shifts never change")
+            raise PastOverride("this override is over, and past shifts never change")
         if found.from_ < now:
             found = found.model_copy(update={"until": now})
             await self.board.put(OVERRIDE, number, _document(found))
@@ -114,14 +116,14 @@ class Duty:
         # Somebody may have taken over by this: there is a hand-off to be told.
         await self.due.later(f"sys {HANDOFF}", to_ms(now))
 
-    async def accept(self, schedule: str, actor: Actor, now: datetime) -> Accepted:
+    async def accept(self, schedule: str, actor: Actor, now: datetime) -> AcceptedHandoff:
         """Accept the hand-off with which the present shift of `schedule` began; the first to accept it counts.
 
         Raises Impossible for an unknown schedule, Past when nobody has taken over, BoardFull, StoreAway.
         """
         handing = self.schedules.handing(schedule, now)
         if handing is None:
-            raise Past("nobody has taken this schedule over, so there is nothing to accept")
+            raise PastOverride("nobody has taken this schedule over, so there is nothing to accept")
         document = {"by": actor.name, "at": rfc3339(now)}
         if await self.board.put(ACCEPTED, handing.key, document, only_new=True):
             log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)

@@ -9,9 +9,9 @@ import structlog
 
 from receiver.channels.base import DeliveryError
 from receiver.model.base import rfc3339
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.oncall.on_call_overview import Schedules
-from receiver.store.shared_documents import Board
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.oncall.on_call_overview import OnCallOverview
+from receiver.store.shared_documents import SharedDocuments
 
 NAME = "groups"
 LOOK = timedelta(minutes=5)
@@ -23,10 +23,10 @@ GROUPS = "group"
 log = structlog.get_logger("receiver.duty")
 
 
-class Groups:
+class UserGroups:
     """Sets the groups at each hand-off; one replica at a time, as the store's timer is claimed by one."""
 
-    def __init__(self, setting: Callable[[], Setting], schedules: Schedules, board: Board) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, board: SharedDocuments) -> None:
         """The work loop calls `look`."""
         self.setting = setting
         self.schedules = schedules

@@ -11,7 +11,7 @@ import orjson
 from receiver.model.incident.incident import State
 from receiver.model.incident.incident_copy import IncidentCopy
 from receiver.model.incident.incident_summary import IncidentSummary
-from receiver.store.incidents.commit_request import Change
+from receiver.store.incidents.commit_request import CommitRequest
 from receiver.store.incidents.store_recovery import StoreMemory
 
 BYTES = 48 * 1024 * 1024
@@ -75,7 +75,7 @@ class IncidentCopies:
         lean = summary.firing > LARGEST or (copy is not None and len(copy.alerts) > LARGEST)
         (self._wanted_lean if lean else self._wanted)[summary.uid] = summary.version
 
-    def committed(self, change: Change, args: Sequence[Any], number: str, version: int) -> None:
+    def committed(self, change: CommitRequest, args: Sequence[Any], number: str, version: int) -> None:
         """Take over what this replica has committed as `version`: the arguments of the script are what is stored."""
         incident = change.incident
         if incident is None:

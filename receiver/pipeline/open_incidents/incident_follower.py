@@ -10,11 +10,11 @@ import structlog
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.incidents.open_summaries import PAGE, Summaries
-from receiver.store.stepped_loop import stepped
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.open_summaries import PAGE, OpenSummaries
+from receiver.store.stepped_loop import in_steps
 
 ROWS = 1000
 """Uids that are listed at once, to be read in pages."""
@@ -35,12 +35,12 @@ log = structlog.get_logger("receiver.work")
 class IncidentFollower:
     """The only one that reads incidents for the cache. What this replica commits is there already."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, cache: IncidentCache) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, cache: IncidentCache) -> None:
         """Nothing is read yet: call `load`, then `fill`."""
         self.setting = setting
         self.incidents = incidents
         self.cache = cache
-        self.summaries = Summaries(incidents)
+        self.summaries = OpenSummaries(incidents)
         self._begun = False
         self._place = float("-inf")
         self._rows = ROWS
@@ -139,14 +139,14 @@ class IncidentFollower:
         for first in range(0, len(uids), PAGE):
             whole: list[str] = []
             found = await self.summaries.read(uids[first : first + PAGE])
-            async for one in stepped(found, TAKEN):
+            async for one in in_steps(found, TAKEN):
                 if isinstance(one, Incident):
                     self.cache.take(summarize(one, self.setting().policy), one, news=news)
                 elif one.public or (news and self.cache.listening()):
                     whole.append(one.uid)
                 else:
                     self.cache.take(one, news=news)
-            async for incident in stepped(await self.incidents.many(whole), TAKEN):
+            async for incident in in_steps(await self.incidents.many(whole), TAKEN):
                 self.cache.take(summarize(incident, self.setting().policy), incident, news=news)
 
     def _tell_lost(self) -> None:

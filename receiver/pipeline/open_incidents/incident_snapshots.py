@@ -9,7 +9,7 @@ from itertools import islice
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.incident_store import IncidentStore
 
 KEPT = 600
 """Snapshots that are kept, those that changed or were read last."""
@@ -24,7 +24,7 @@ URGENT = 2
 class IncidentSnapshots:
     """What this replica commits is kept as it is; what others commit is read, a little each second."""
 
-    def __init__(self, cache: IncidentCache, incidents: Incidents) -> None:
+    def __init__(self, cache: IncidentCache, incidents: IncidentStore) -> None:
         """`cache` tells of every newer snapshot."""
         self.cache = cache
         self.incidents = incidents

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from receiver.incident.log.notification_outcome import Outcome, Part, Verdict
+from receiver.incident.log.notification_outcome import IntakeDecision, NotificationPart, Outcome
 from receiver.incident.paging.recipients import Policy, address_of
 from receiver.model.incident.incident import Incident, Page
-from receiver.store.due.leased_row import Claimed
-from receiver.store.incidents.incident_store import Incidents, Known
+from receiver.store.due.leased_row import LeasedRow
+from receiver.store.incidents.incident_store import IncidentStore, Known
 
 PATIENCE = timedelta(seconds=10)
 """How long a notification that fires is answered 503, so that a replica that can read its incident takes it."""
@@ -34,13 +34,13 @@ log = structlog.get_logger("receiver.unreadable")
 class UnreadableIncidents:
     """What this replica does about incidents that it cannot read."""
 
-    def __init__(self, incidents: Incidents) -> None:
+    def __init__(self, incidents: IncidentStore) -> None:
         """Nothing was refused yet."""
         self.incidents = incidents
         self._refusals: OrderedDict[str, tuple[datetime, datetime]] = OrderedDict()
         """When notifications of a correlation key were refused, first and last."""
 
-    async def known_instead(self, part: Part, known: Known, now: datetime) -> Known:
+    async def known_instead(self, part: NotificationPart, known: Known, now: datetime) -> Known:
         """Return what `part` is decided on where its incident cannot be read: another incident of its key, or none.
 
         Raises IncidentUnreadable where a replica that can read it is to take it: for `PATIENCE`, and as long as nothing
@@ -63,7 +63,7 @@ class UnreadableIncidents:
         # The same page keys as that of one that is open: whoever it has paged is not paged twice.
         return replace(known, incident=None if is_open else partial)
 
-    def settled(self, part: Part) -> None:
+    def settled(self, part: NotificationPart) -> None:
         """Forget that notifications of the key of `part` were refused: one was taken."""
         self._refusals.pop(part.key, None)
 
@@ -76,7 +76,7 @@ class UnreadableIncidents:
             self._refusals.popitem(last=False)
         return first
 
-    async def to_page(self, row: Claimed, policy: Policy, now: datetime) -> Incident | None:
+    async def to_page(self, row: LeasedRow, policy: Policy, now: datetime) -> Incident | None:
         """Return what can be read of the incident of `row`, with the page that the row owes; None where there is none.
 
         Where the page itself cannot be read it goes to the address that the configuration has for its person.
@@ -97,12 +97,12 @@ class UnreadableIncidents:
         return incident.model_copy(update={"pages": (*incident.pages, page)})
 
 
-def superseded_by(verdict: Verdict, known: Known) -> str:
+def superseded_by(verdict: IntakeDecision, known: Known) -> str:
     """Return the uid of the open incident that `verdict` opens another one for, since it cannot be read; "": none."""
     if known.unreadable is None or known.incident is not None or verdict.outcome is not Outcome.OPENED:
         return ""
     return known.unreadable.uid
 
 
-def _listed(row: Claimed, pages: Collection[Page]) -> bool:
+def _listed(row: LeasedRow, pages: Collection[Page]) -> bool:
     return any(page.key == row.to.address and page.channel == row.to.channel for page in pages)

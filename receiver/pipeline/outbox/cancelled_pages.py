@@ -9,18 +9,18 @@ from typing import Any
 from receiver.model.base import rfc3339
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident, Page, State
-from receiver.store.due.leased_row import Claimed
+from receiver.store.due.leased_row import LeasedRow
 
 CANCELLED = "cancelled"
 """Outcome of the receipt of a page that was never sent, and the field that says why."""
 
 
-def page_of(row: Claimed, incident: Incident) -> Page | None:
+def page_of(row: LeasedRow, incident: Incident) -> Page | None:
     """Return the page that `row` owes, None where the incident does not know it."""
     return next((p for p in incident.pages if (p.key, p.channel) == (row.to.address, row.to.channel)), None)
 
 
-def cancelled_because(row: Claimed, incident: Incident | None) -> str | None:
+def cancelled_because(row: LeasedRow, incident: Incident | None) -> str | None:
     """Return in one word why the page of `row` is not sent; None where it was accepted, or it is no page.
 
     `incident_gone`, `incident_over`, `alerts_ended`, `replaced` by a newer page, `acknowledged`, `severity_lowered`.
@@ -45,7 +45,7 @@ def cancelled_because(row: Claimed, incident: Incident | None) -> str | None:
     return "severity_lowered" if not page.called_for(incident.called) else None
 
 
-def cancellation(row: Claimed, incident: Incident | None, reason: str, now: datetime) -> dict[str, Any]:
+def cancellation(row: LeasedRow, incident: Incident | None, reason: str, now: datetime) -> dict[str, Any]:
     """Return the receipt of a page that is not sent because of `reason`."""
     page = page_of(row, incident) if incident is not None else None
     return {

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.alert_start import began
+from receiver.incident.alerts.alert_start import alerts_began
 from receiver.incident.context.observability_links import images_of
-from receiver.incident.log.notification_outcome import Part
+from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.paging.page_responders import CALLED
 from receiver.incident.paging.recipients import Policy
 from receiver.incident.service_name import SERVICE_FROM, service_of
@@ -18,8 +18,8 @@ from receiver.model.base import from_ms
 from receiver.model.delivery.notice import Action, AlertLine, Document, Notice
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import AlertRecord, Incident, Page, State
-from receiver.pipeline.active_config import Setting
-from receiver.store.due.due_set import Claimed
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.store.due.due_set import LeasedRow
 
 SHOWN = 20
 _ASKING = (
@@ -48,7 +48,7 @@ def _called_while_monitoring(page: Page, incident: Incident) -> bool:
     return page.step == CALLED and incident.monitoring_at is not None and page.at >= incident.monitoring_at
 
 
-def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetime) -> Notice | None:
+def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime) -> Notice | None:
     """Return the notice that a page's row owes, or None when there is nothing (more) to say.
 
     What is resolved or acknowledged is not paged any more. Its resolve is sent even so: a replica that paged while the
@@ -83,11 +83,11 @@ def page_notice(row: Claimed, incident: Incident, setting: Setting, now: datetim
 
 
 def inform_notice(
-    row: Claimed,
+    row: LeasedRow,
     incident: Incident,
     events: Sequence[Event],
     alerts: Sequence[AlertLine],
-    setting: Setting,
+    setting: ActiveConfig,
     now: datetime,
 ) -> Notice | None:
     """Return the message that an informing channel owes: the newest state, and what it has not heard yet."""
@@ -124,7 +124,7 @@ def inform_notice(
     )
 
 
-def _accounts(events: Sequence[Event], row: Claimed, setting: Setting) -> dict[str, str]:
+def _accounts(events: Sequence[Event], row: LeasedRow, setting: ActiveConfig) -> dict[str, str]:
     owners = {e.data["action"]["owner"] for e in events if e.kind in (Kind.ACTION_ADDED, Kind.ACTION_CHANGED)}
     known = {owner: setting.mention(owner, row.to.channel).address for owner in sorted(owners)}
     return {owner: address for owner, address in known.items() if address}
@@ -140,10 +140,10 @@ def _belonging(incident: Incident, fresh: Sequence[Event]) -> list[str]:
 
 
 def document_notice(
-    row: Claimed,
+    row: LeasedRow,
     incident: Incident,
     log: Sequence[Event],
-    setting: Setting,
+    setting: ActiveConfig,
     now: datetime,
     receipts: Sequence[Mapping[str, Any]] = (),
 ) -> Notice | None:
@@ -158,7 +158,7 @@ def document_notice(
     )
 
 
-def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None:
+def stray_notice(row: LeasedRow, setting: ActiveConfig, now: datetime) -> Notice | None:
     """Return what a row without an incident owes: a message about the service itself, or a stray page."""
     text, again = str(row.memory.get("text", "")), row.tries > 1
     if "document" in row.memory:
@@ -192,7 +192,7 @@ def stray_notice(row: Claimed, setting: Setting, now: datetime) -> Notice | None
 
 
 def _notice(
-    row: Claimed, incident: Incident, setting: Setting, now: datetime, action: Action, address: str, **more: Any
+    row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime, action: Action, address: str, **more: Any
 ) -> Notice:
     text = f"{incident.badge}[{incident.severity}] {incident.title} ({incident.label})"
     return Notice(
@@ -256,13 +256,13 @@ def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
     return lines
 
 
-def bare_incident(part: Part, page: Page, now: datetime, policy: Policy | None = None) -> Incident:
+def bare_incident(part: NotificationPart, page: Page, now: datetime, policy: Policy | None = None) -> Incident:
     """Return an incident that was never stored, for a page sent while the store is away."""
     firing = [alert for alert in part.alerts if alert.firing]
     alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
     decision = part.decisions[alert.fingerprint]
     shown = named(alert, firing, decision.severity, part.apart)
-    started_at, estimated = began([alert], now)
+    started_at, estimated = alerts_began([alert], now)
     return Incident(
         uid="",
         key=part.key,

@@ -7,17 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from receiver.incident.paging.recipients import destination
+from receiver.incident.paging.recipients import page_destination
 from receiver.incident.timers import CHANGES, timers
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.delivery.notice import Action
 from receiver.model.incident.event import Destination, Event, Kind
 from receiver.model.incident.incident import Incident, Page
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.outbox.notices import page_action
-from receiver.store.due.leased_row import Claimed
-from receiver.store.incidents.commit_request import Committed, Row
+from receiver.store.due.leased_row import LeasedRow
+from receiver.store.incidents.commit_request import Committed, OutboxRow
 
 
 def member_of(uid: str, channel: str, address: str) -> str:
@@ -25,13 +25,13 @@ def member_of(uid: str, channel: str, address: str) -> str:
     return f"{uid} {channel} {address}"
 
 
-def rows(
+def outbox_rows(
     incident: Incident,
     events: Sequence[Event],
-    setting: Setting,
+    setting: ActiveConfig,
     adopted: Sequence[tuple[Page, bool]] = (),
     put_off_ms: int = 0,
-) -> list[Row]:
+) -> list[OutboxRow]:
     """Return what each destination is owed after `events`: one row each, up to the last event addressed to it.
 
     What is no page may wait for `put_off_ms`.
@@ -40,7 +40,7 @@ def rows(
     for event in events:
         last.update(dict.fromkeys(event.to, event.seq))
     pages = {(page.channel, page.key): page for page in incident.pages}
-    accepted = {destination(page): _receipt(page) if sent else None for page, sent in adopted}
+    accepted = {page_destination(page): _receipt(page) if sent else None for page, sent in adopted}
     ended = {page.key for page in incident.pages if page.ring != incident.ring or page.withdrawn}
     urgent = incident.severity in (Severity.SEV1, Severity.SEV2)
     made = []
@@ -48,7 +48,9 @@ def rows(
         lane = f"{to.channel}!" if to.paging and urgent else to.channel
         # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
         told = accepted.get(to)
-        row = Row(member_of(incident.uid, to.channel, to.address), lane, to, seq, tries=1 if to in accepted else 0)
+        row = OutboxRow(
+            member_of(incident.uid, to.channel, to.address), lane, to, seq, tries=1 if to in accepted else 0
+        )
         if told is not None:
             # Where its person is still to be paged, nothing is left to be sent until something new happens.
             page = pages.get((to.channel, to.address))
@@ -70,7 +72,7 @@ def _receipt(page: Page) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def timers_of(incident: Incident, setting: Setting, put_off_ms: int = 0) -> dict[str, int]:
+def timers_of(incident: Incident, setting: ActiveConfig, put_off_ms: int = 0) -> dict[str, int]:
     """Return when each timer of `incident` is due, in milliseconds; 0 for one that is not.
 
     What only asks somebody about it may wait for `put_off_ms`.
@@ -81,7 +83,9 @@ def timers_of(incident: Incident, setting: Setting, put_off_ms: int = 0) -> dict
     return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in due.items()}
 
 
-def fresh_pages(done: Committed, rows: Sequence[Row], events: Sequence[Event], now_ms: int) -> dict[str, Claimed]:
+def fresh_pages(
+    done: Committed, rows: Sequence[OutboxRow], events: Sequence[Event], now_ms: int
+) -> dict[str, LeasedRow]:
     """Return the rows of pages that a commit has made and leased, as they would be read, by member.
 
     Only pages that these events make: nobody else can have had their rows before.
@@ -89,7 +93,7 @@ def fresh_pages(done: Committed, rows: Sequence[Row], events: Sequence[Event], n
     made = {event.data["page"]["key"] for event in events if event.kind is Kind.PAGE}
     uid = done.incident.uid if done.incident is not None else ""
     return {
-        row.member: Claimed(
+        row.member: LeasedRow(
             member=row.member, token=done.token, uid=uid, to=row.to, cursor=0, last=row.last, tries=row.tries + 1,
             attempts=0, since_ms=now_ms, memory=dict(row.memory or {}), lane=row.lane,
         )

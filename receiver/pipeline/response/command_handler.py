@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.log.command_errors import Illegal, Impossible, Unfit
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand, InvalidField
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.response.declaration import declare
-from receiver.incident.response.merge import absorb, merge
+from receiver.incident.response.merge import absorb_incident, merge_incident
 from receiver.incident.response.state_commands import may_reopen, on_command
 from receiver.incident.timers import HAND_OVER
 from receiver.metrics import Metrics
@@ -21,12 +21,12 @@ from receiver.model.command import Command, Declare
 from receiver.model.delivery.notice import Action
 from receiver.model.incident.event import Actor, Event
 from receiver.model.incident.incident import Incident, Page
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
 from receiver.store.client.connection import Contended
-from receiver.store.incidents.commit_request import Repeated, Stale, new_uid
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.commit_request import RepeatedNotification, StaleVersion, new_uid
+from receiver.store.incidents.incident_store import IncidentStore
 
 TRIES = 12
 """Decisions made anew when others commit first."""
@@ -34,11 +34,11 @@ TRIES = 12
 log = structlog.get_logger("receiver.respond")
 
 
-class Unknown(LookupError):
+class UnknownIncident(LookupError):
     """There is no such incident."""
 
 
-class Changed(Exception):
+class VersionConflict(Exception):
     """The incident is not at the version that the caller has seen (If-Match)."""
 
     def __init__(self, incident: Incident) -> None:
@@ -47,12 +47,12 @@ class Changed(Exception):
         self.incident = incident
 
 
-class Reused(Exception):
+class IdempotencyKeyReused(Exception):
     """The key against repetition was used before, for something else."""
 
 
 @dataclass(frozen=True)
-class Done:
+class CommandResult:
     """What became of a command."""
 
     incident: Incident
@@ -63,10 +63,12 @@ class Done:
     """True when the door has taken this before: nothing was written now."""
 
 
-class Respond:
+class CommandHandler:
     """The way of a command into the store."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, metrics: Metrics) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, metrics: Metrics
+    ) -> None:
         """Commits go through the intake's `commit`, as everything does."""
         self.setting = setting
         self.incidents = incidents
@@ -84,7 +86,7 @@ class Respond:
         once: str | None = None,
         what: str = "",
         origin: str | None = None,
-    ) -> Done:
+    ) -> CommandResult:
         """Do `command` to the incident `number` (INC-2026-0001, or its uid) and return what became of it.
 
         `expected`: the version that the caller has seen. `once`: a key against repetition, kept for 7 days with
@@ -96,22 +98,22 @@ class Respond:
         for _ in range(TRIES):
             incident = await self.find(number)
             if expected is not None and incident.version != expected:
-                raise Changed(incident)
+                raise VersionConflict(incident)
             setting = self.setting()
             draft = on_command(command, incident, setting.policy, actor, now, origin)
             if not draft.events:
-                return Done(incident, ())
-            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+                return CommandResult(incident, ())
+            verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             if incident.state.over and not draft.incident.state.over:
                 verdict.pointers = await self._taken_back(incident)
             try:
                 done = await self.write(verdict, setting, now, once, what)
-            except Stale:
+            except StaleVersion:
                 continue
-            except Repeated as before:
+            except RepeatedNotification as before:
                 return await self.before(before, what)
             log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
-            return Done(done, tuple(draft.events))
+            return CommandResult(done, tuple(draft.events))
         raise Contended("others were faster each time")
 
     async def _taken_back(self, incident: Incident) -> dict[str, str]:
@@ -122,20 +124,20 @@ class Respond:
 
     async def declare(
         self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
-    ) -> Done:
+    ) -> CommandResult:
         """Open an incident by hand and return it. Raises Reused, StoreAway."""
         setting = self.setting()
         draft = declare(request, new_uid(), setting.policy, actor, now)
         key = draft.incident.key
-        verdict = Verdict(Outcome.OPENED, "declared", draft.incident, draft.events, pointers={key: ""})
+        verdict = IntakeDecision(Outcome.OPENED, "declared", draft.incident, draft.events, pointers={key: ""})
         try:
             done = await self.write(verdict, setting, now, once, what)
-        except Repeated as before:
+        except RepeatedNotification as before:
             return await self.before(before, what)
         if not done.drill:
             self.metrics.opening(done.severity, done.service)
         log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
-        return Done(done, tuple(draft.events))
+        return CommandResult(done, tuple(draft.events))
 
     async def merge(
         self,
@@ -147,28 +149,28 @@ class Respond:
         expected: int | None = None,
         once: str | None = None,
         what: str = "",
-    ) -> Done:
+    ) -> CommandResult:
         """Merge `number` into another incident, and return the other one. Raises as `act` does."""
         if (same := await self.repeated(once, what)) is not None:
             return replace(same, incident=await self.find(same.incident.parent or same.incident.uid))
         for _ in range(TRIES):
             child, parent = await self.find(number), await self.find(into)
             if expected is not None and child.version != expected:
-                raise Changed(child)
+                raise VersionConflict(child)
             setting = self.setting()
             records = await self.incidents.records(child.uid)
             owners = await self.incidents.owners([name for name, record in records.items() if record.firing])
-            verdict = merge(child, parent, owners, setting.policy, actor, now)
+            verdict = merge_incident(child, parent, owners, setting.policy, actor, now)
             if verdict is None:
-                return Done(parent, ())
+                return CommandResult(parent, ())
             try:
                 await self.write(verdict, setting, now, once, what, into=parent.uid)
-            except Stale:
+            except StaleVersion:
                 continue
-            except Repeated as before:
+            except RepeatedNotification as before:
                 return await self.before(before, what)
             await self.hand_over(child.uid, now)
-            return Done(await self.find(parent.uid), tuple(verdict.events))
+            return CommandResult(await self.find(parent.uid), tuple(verdict.events))
         raise Contended("others were faster each time")
 
     async def hand_over(self, uid: str, now: datetime) -> None:
@@ -183,11 +185,11 @@ class Respond:
             theirs = await self.incidents.records(child.uid)
             setting = self.setting()
             bodies, lost = await self.incidents.bodies(child.uid), await self.incidents.lost(parent)
-            verdict = absorb(parent, child, records, theirs, bodies, setting.policy, now, lost)
+            verdict = absorb_incident(parent, child, records, theirs, bodies, setting.policy, now, lost)
             # What the vendor has taken is not sent again; what it may have taken is, under the same key.
             rang = await self._rang(child) if child.handed else set()
             taken = [(page, page.key in rang) for page in child.handed]
-            with suppress(Stale):
+            with suppress(StaleVersion):
                 done = await self.intake.commit(verdict, setting, now, adopted=taken)
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
@@ -215,10 +217,10 @@ class Respond:
         uid = await self.incidents.uid_of(number)
         incident = await self.incidents.incident(uid or number)
         if incident is None:
-            raise Unknown(f"no incident is called {number}")
+            raise UnknownIncident(f"no incident is called {number}")
         return incident
 
-    async def repeated(self, once: str | None, what: str) -> Done | None:
+    async def repeated(self, once: str | None, what: str) -> CommandResult | None:
         """Return what was done under the key `once` before, or None.
 
         Asked first: what was done has changed version and state, and would be refused the second time. Raises Reused.
@@ -227,7 +229,13 @@ class Respond:
         return await self.before(found, what) if found is not None else None
 
     async def write(
-        self, verdict: Verdict, setting: Setting, now: datetime, once: str | None = None, what: str = "", into: str = ""
+        self,
+        verdict: IntakeDecision,
+        setting: ActiveConfig,
+        now: datetime,
+        once: str | None = None,
+        what: str = "",
+        into: str = "",
     ) -> Incident:
         """Commit a verdict about an incident and return the incident. Raises Stale, Repeated, StoreAway."""
         done = await self.intake.commit(verdict, setting, now, once=once, what=what, into=into)
@@ -235,11 +243,11 @@ class Respond:
         count_events(self.metrics, done.incident, verdict.events)
         return done.incident
 
-    async def before(self, before: Repeated, what: str) -> Done:
+    async def before(self, before: RepeatedNotification, what: str) -> CommandResult:
         """Return what a door has done under its key before. Raises Reused when that was something else."""
         if before.what != what:
-            raise Reused("this key was used before, for something else")
-        return Done(await self.find(before.uid), (), repeated=True)
+            raise IdempotencyKeyReused("this key was used before, for something else")
+        return CommandResult(await self.find(before.uid), (), repeated=True)
 
 
 def _rang(page: Page, receipt: Mapping[str, Any]) -> bool:
@@ -250,4 +258,13 @@ def _rang(page: Page, receipt: Mapping[str, Any]) -> bool:
     )
 
 
-__all__ = ["Changed", "Done", "Illegal", "Impossible", "Respond", "Reused", "Unfit", "Unknown"]
+__all__ = [
+    "CommandHandler",
+    "CommandResult",
+    "IdempotencyKeyReused",
+    "IllegalCommand",
+    "ImpossibleCommand",
+    "InvalidField",
+    "UnknownIncident",
+    "VersionConflict",
+]

@@ -9,25 +9,27 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.response.fix_verification import on_checks, verify_due, watch_ends
 from receiver.incident.timers import VERIFY
 from receiver.model.base import to_ms
 from receiver.model.incident.fix_verification import CheckResult
-from receiver.pipeline.active_config import CheckAsked, Setting
+from receiver.pipeline.active_config import ActiveConfig, CheckAsked
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
 from receiver.sources.health_check import status_of
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 
-class Verify:
+class FixVerification:
     """The timer of incidents that are watched, where there are checks."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+    ) -> None:
         """Answers are kept for half the time between two looks: many incidents ask the same."""
         self.setting = setting
         self.incidents = incidents
@@ -51,17 +53,17 @@ class Verify:
         if ends is not None and now < ends:
             again = min(again, ends)
         if draft.events:
-            verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+            verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
                 done = await self.intake.commit(verdict, setting, now)
-            except Stale:
+            except StaleVersion:
                 return  # somebody changed it: looked at again when the lease has passed
             if done.incident is not None:
                 count_events(self.intake.metrics, done.incident, draft.events)
         if verify_due(draft.incident, setting.policy) is not None:
             await self.intake.due.later(member, to_ms(again))
 
-    async def results(self, setting: Setting, now: datetime) -> tuple[CheckResult, ...]:
+    async def results(self, setting: ActiveConfig, now: datetime) -> tuple[CheckResult, ...]:
         """Return what every check says; one question each, however many incidents wait for it."""
         async with self._one:
             every = setting.policy.verify_every
@@ -75,7 +77,7 @@ class Verify:
             self._known = (now, found)
             return found
 
-    async def _ask(self, check: CheckAsked, setting: Setting, now: datetime) -> CheckResult:
+    async def _ask(self, check: CheckAsked, setting: ActiveConfig, now: datetime) -> CheckResult:
         try:
             if check.http is not None:
                 status = await status_of(self.asking, check.http)

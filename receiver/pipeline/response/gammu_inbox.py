@@ -12,7 +12,7 @@ import structlog
 
 from receiver.channels.gammu import Gammu
 from receiver.clock import Clock
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.response.sms_answers import SmsAnswers
 from receiver.store.client.store_errors import StoreAway
 
@@ -28,7 +28,7 @@ log = structlog.get_logger("receiver.answers")
 class GammuInbox:
     """Looks into the inbox of each modem on this machine."""
 
-    def __init__(self, setting: Callable[[], Setting], answers: SmsAnswers, clock: Clock) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], answers: SmsAnswers, clock: Clock) -> None:
         """Nothing is read before `run`."""
         self.setting = setting
         self.answers = answers

@@ -10,7 +10,7 @@ import structlog
 
 from receiver.channels.ntfy.channel import Ntfy
 from receiver.clock import Clock
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.response.phone_answers import PhoneAnswers
 from receiver.sources.http_client import SourceError
 from receiver.sources.ntfy import NtfyTopic
@@ -32,7 +32,7 @@ log = structlog.get_logger("receiver.answers")
 class NtfyReplies:
     """Reads the reply topic of each ntfy channel. Every replica does: an answer is done once, whoever reads it."""
 
-    def __init__(self, setting: Callable[[], Setting], answers: PhoneAnswers, clock: Clock) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], answers: PhoneAnswers, clock: Clock) -> None:
         """Nothing is read before `run`."""
         self.setting = setting
         self.answers = answers

@@ -13,12 +13,12 @@ from receiver.channels.pagerduty import PagerDuty, summary_of
 from receiver.model.command import Acknowledge, AddNote, Command, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident, Page, State
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
-from receiver.pipeline.response.command_handler import Illegal, Respond
-from receiver.sources.http_client import Asking, SourceError
-from receiver.sources.pagerduty import Rest, Told, read
-from receiver.store.incidents.incident_store import Incidents
+from receiver.pipeline.response.command_handler import CommandHandler, IllegalCommand
+from receiver.sources.http_client import SourceClient, SourceError
+from receiver.sources.pagerduty import PagerDutyWebhookEvent, Rest, read
+from receiver.store.incidents.incident_store import IncidentStore
 
 OLD = timedelta(days=6)
 """An event that happened longer ago is no news: PagerDuty tries for 48 h, and ours are remembered for 7 days."""
@@ -35,7 +35,7 @@ log = structlog.get_logger("receiver.pagerduty")
 
 
 @dataclass(frozen=True)
-class Found:
+class MatchedIncident:
     """An incident of ours that a webhook is about."""
 
     incident: Incident
@@ -45,7 +45,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class News:
+class PagerDutyEventResult:
     """What became of a webhook."""
 
     outcome: str
@@ -54,20 +54,20 @@ class News:
     incident: str | None = None
 
 
-class Unheard(Exception):
+class UnknownPage(Exception):
     """Which incident it is about is not known yet: PagerDuty is to send the webhook again."""
 
 
-class PagerNews:
+class PagerDutyEvents:
     """The way of a webhook of PagerDuty to the incident that it is about."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
+        setting: Callable[[], ActiveConfig],
         follower: IncidentFollower,
-        incidents: Incidents,
-        respond: Respond,
-        asking: Asking,
+        incidents: IncidentStore,
+        respond: CommandHandler,
+        asking: SourceClient,
     ) -> None:
         """`asking` is for the REST API, where a token for it is configured."""
         self.setting = setting
@@ -83,63 +83,67 @@ class PagerNews:
         channels = self.setting().channels.values()
         return tuple(secret for one in channels if isinstance(one, PagerDuty) for secret in one.settings.secrets_in)
 
-    async def take(self, raw: bytes, now: datetime) -> News:
+    async def take(self, raw: bytes, now: datetime) -> PagerDutyEventResult:
         """Do what a webhook asks for. Raises StoreAway, and Unheard when it is to be sent again."""
         try:
             return await self._do(read(raw), now)
         except ValueError as error:
             # There will be no better copy of it; refused, it would count against us at PagerDuty.
-            return News("ignored", str(error))
+            return PagerDutyEventResult("ignored", str(error))
         except SourceError as error:
-            raise Unheard(error.reason) from None
+            raise UnknownPage(error.reason) from None
 
-    async def _do(self, told: Told, now: datetime) -> News:
+    async def _do(self, told: PagerDutyWebhookEvent, now: datetime) -> PagerDutyEventResult:
         if told.at is not None and now - told.at > OLD:
-            return News("ignored", "too_old")
+            return PagerDutyEventResult("ignored", "too_old")
         command = command_of(told, now)
         if command is None:
-            return News("ignored", "not_for_us")
+            return PagerDutyEventResult("ignored", "not_for_us")
         # Our own call to its Events API comes back as done by nobody. Taking an acknowledgement back is no call of
         # ours: there it has lapsed, and rings again.
         who = told.who or (ITSELF if told.kind == LAPSED else None)
         if who is None:
-            return News("ignored", "echo")
+            return PagerDutyEventResult("ignored", "echo")
         found = await self._find(told, over=isinstance(command, AddNote))
         if not found:
             if isinstance(command, Acknowledge | Resolve) and self._to_come(told, now):
-                raise Unheard("it is about a page that no incident has yet")
-            return News("ignored", "no_page_of_ours")
+                raise UnknownPage("it is about a page that no incident has yet")
+            return PagerDutyEventResult("ignored", "no_page_of_ours")
         # Grouped there, several of ours are one: it was done to each of them.
         news = [await self._give(one, command, told, who, now) for one in found]
         return next((one for one in news if one.outcome == "updated"), news[0])
 
-    async def _give(self, found: Found, command: Command, told: Told, who: str, now: datetime) -> News:
+    async def _give(
+        self, found: MatchedIncident, command: Command, told: PagerDutyWebhookEvent, who: str, now: datetime
+    ) -> PagerDutyEventResult:
         incident, page = found.incident, found.page
         # Who has acknowledged a page that was withdrawn a moment later has answered the incident all the same.
         answered = isinstance(command, Acknowledge) and page.ring == incident.ring
         if page.ring != incident.ring or (page.withdrawn and incident.state is not State.MONITORING and not answered):
-            return News("ignored", "an_earlier_page", incident.id)
+            return PagerDutyEventResult("ignored", "an_earlier_page", incident.id)
         actor = Actor(kind=ActorKind.PAGERDUTY, name=who)
         once = f"pagerduty {told.id} {incident.uid}"
         try:
             done = await self.respond.act(
                 incident.uid, command, actor, now, once=once, what=told.kind, origin=found.origin
             )
-        except Illegal as illegal:
+        except IllegalCommand as illegal:
             log.info("pagerduty_too_late", incident=incident.id, kind=told.kind, reason=str(illegal))
-            return News("ignored", "not_possible", incident.id)
+            return PagerDutyEventResult("ignored", "not_possible", incident.id)
         if done.repeated:
-            return News("duplicate", "seen_before", done.incident.id)
-        return News("updated" if done.events else "duplicate", told.kind.rpartition(".")[2], done.incident.id)
+            return PagerDutyEventResult("duplicate", "seen_before", done.incident.id)
+        return PagerDutyEventResult(
+            "updated" if done.events else "duplicate", told.kind.rpartition(".")[2], done.incident.id
+        )
 
-    def _to_come(self, told: Told, now: datetime) -> bool:
+    def _to_come(self, told: PagerDutyWebhookEvent, now: datetime) -> bool:
         # What rang while the store was away belongs to an incident as soon as that is written: until then PagerDuty is
         # to come again, or whoever has answered would be passed over, and the next one rung.
         ours = re.match(rf"{re.escape(self.setting().policy.namespace)}/[0-9a-f]{{32}}/[0-9]+/", told.key)
         fresh = told.at is not None and now - told.at < SOON
         return ours is not None and fresh and not any(one.state.over for one in self.cache.paged(told.key))
 
-    async def _find(self, told: Told, *, over: bool) -> list[Found]:
+    async def _find(self, told: PagerDutyWebhookEvent, *, over: bool) -> list[MatchedIncident]:
         # Only what this service has paged through PagerDuty is its business, whatever a title says. `over`: what has
         # ended counts too, for whoever resolves something there writes why into a note that comes behind.
         names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
@@ -156,7 +160,7 @@ class PagerNews:
                     return found
         return await self._titled(told, names, over=over) if not told.key else []
 
-    async def _holding(self, keys: set[str], channels: Iterable[str], *, over: bool) -> list[Found]:
+    async def _holding(self, keys: set[str], channels: Iterable[str], *, over: bool) -> list[MatchedIncident]:
         # The index may lag behind another replica: the page may be another incident's by now, or of a newer one.
         found = holders(await self._incidents(keys, over=over), keys, channels)
         if not found:
@@ -169,7 +173,9 @@ class PagerNews:
         wanted = [uid for uid, one in known.items() if not one.state.over or (over and not one.merged)]
         return await self.incidents.many(wanted)
 
-    async def _titled(self, told: Told, channels: Iterable[str], *, over: bool) -> list[Found]:
+    async def _titled(
+        self, told: PagerDutyWebhookEvent, channels: Iterable[str], *, over: bool
+    ) -> list[MatchedIncident]:
         # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is. All
         # pages of the incident have it: which one this was nobody knows, and each of them is told.
         number = _ID.search(told.title)
@@ -181,10 +187,10 @@ class PagerNews:
             return []
         through = set(channels)
         page = next((page for page in reversed(incident.pages) if page.channel in through), None)
-        return [Found(incident, page, None)] if page is not None else []
+        return [MatchedIncident(incident, page, None)] if page is not None else []
 
 
-def command_of(told: Told, now: datetime) -> Command | None:
+def command_of(told: PagerDutyWebhookEvent, now: datetime) -> Command | None:
     """Return what a webhook asks for; None: nothing that is done here. Pure."""
     kind = told.kind.removeprefix("incident.")
     if kind == "acknowledged":
@@ -205,12 +211,12 @@ def command_of(told: Told, now: datetime) -> Command | None:
     return AddNote(text=text, at=min(told.at, now) if told.at else None)
 
 
-def holders(incidents: Iterable[Incident], keys: set[str], channels: Iterable[str]) -> list[Found]:
+def holders(incidents: Iterable[Incident], keys: set[str], channels: Iterable[str]) -> list[MatchedIncident]:
     """Return the incidents that have made a page of `keys` through one of `channels`, with the newest such. Pure."""
     through = set(channels)
     found = []
     for incident in incidents:
         page = next((one for one in reversed(incident.pages) if one.key in keys and one.channel in through), None)
         if page is not None:
-            found.append(Found(incident, page, page.key))
+            found.append(MatchedIncident(incident, page, page.key))
     return found

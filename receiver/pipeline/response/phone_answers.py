@@ -11,18 +11,18 @@ from datetime import datetime
 import structlog
 
 from receiver.channels.ntfy.channel import Ntfy
-from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.model.base import from_ms, to_ms
 from receiver.model.command import Acknowledge, Command, Escalate
 from receiver.model.delivery.notice import Notice
 from receiver.model.delivery.phone_answer import TOKEN_BYTES, VALID_FOR, Verb
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident, Page, State
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.response.command_handler import Done, Respond
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.response.command_handler import CommandHandler, CommandResult
 from receiver.store.answer_tokens import AnswerToken, AnswerTokens, token_hash
-from receiver.store.due.due_set import Claimed
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import LeasedRow
+from receiver.store.incidents.incident_store import IncidentStore
 
 COMMANDS: dict[Verb, type[Acknowledge | Escalate]] = {Verb.ACKNOWLEDGE: Acknowledge, Verb.ESCALATE: Escalate}
 MERGES = 10
@@ -49,7 +49,11 @@ class PhoneAnswers:
     """The way of an answer to the incident that it is about."""
 
     def __init__(
-        self, setting: Callable[[], Setting], incidents: Incidents, respond: Respond, tokens: AnswerTokens
+        self,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        respond: CommandHandler,
+        tokens: AnswerTokens,
     ) -> None:
         """What an answer asks for is done as any command is."""
         self.setting = setting
@@ -61,7 +65,7 @@ class PhoneAnswers:
         """Return the names of the ntfy channels whose buttons post to this service."""
         return [name for name, one in self.setting().channels.items() if isinstance(one, Ntfy) and one.hooked()]
 
-    async def issue(self, row: Claimed, notice: Notice) -> Notice:
+    async def issue(self, row: LeasedRow, notice: Notice) -> Notice:
         """Return the notice of a page with a token for each verb, once their hashes are kept. Raises StoreAway."""
         page = notice.page
         if page is None or not row.uid:
@@ -119,7 +123,7 @@ class PhoneAnswers:
         command: Command = COMMANDS[verb](text=f"by {meant.channel}")
         try:
             done = await self.respond.act(incident.uid, command, actor, now, once=once, what=verb)
-        except (Illegal, Impossible) as error:
+        except (IllegalCommand, ImpossibleCommand) as error:
             return Answered(410, str(error), incident.id)
         return _done(done, verb)
 
@@ -152,7 +156,7 @@ def _refusal(incident: Incident, page: Page, verb: Verb, expired: bool) -> Answe
     return None
 
 
-def _done(done: Done, verb: Verb) -> Answered:
+def _done(done: CommandResult, verb: Verb) -> Answered:
     word = "acknowledged" if verb is Verb.ACKNOWLEDGE else "escalated"
     return Answered(200, f"{done.incident.label} is {word}", done.incident.id)
 

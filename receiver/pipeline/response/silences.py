@@ -7,20 +7,20 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from receiver.incident.log.command_errors import Impossible
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.command_errors import ImpossibleCommand
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import UNSILENCE
 from receiver.model.base import to_ms
 from receiver.model.command import RecordSilence
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.response.command_handler import Changed, Done, Respond
+from receiver.pipeline.response.command_handler import CommandHandler, CommandResult, VersionConflict
 from receiver.sources.alertmanager import Alertmanager
-from receiver.sources.http_client import Asking, SourceError
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.sources.http_client import SourceClient, SourceError
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 AGAIN = timedelta(seconds=30)
 """How soon it is tried again to end a silence."""
@@ -28,20 +28,20 @@ AGAIN = timedelta(seconds=30)
 log = structlog.get_logger("receiver.silence")
 
 
-class Unanswered(Exception):
+class SilenceFailed(Exception):
     """Alertmanager did not do it; nothing is kept."""
 
 
-class Silencing:
+class Silences:
     """The way of a silence to Alertmanager and back."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
-        respond: Respond,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        respond: CommandHandler,
         intake: Intake,
-        asking: Asking,
+        asking: SourceClient,
     ) -> None:
         """Only the configured Alertmanagers are asked, never an address out of a notification."""
         self.setting = setting
@@ -53,7 +53,7 @@ class Silencing:
     async def silence(
         self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime, *,
         expected: int | None = None, once: str | None = None, what: str = "",
-    ) -> Done:  # fmt: skip
+    ) -> CommandResult:  # fmt: skip
         """Silence alerts with the incident's labels for so long, and return the incident.
 
         Asked twice it is one silence: it is found again by the incident's id in its comment. A later end makes it
@@ -65,19 +65,21 @@ class Silencing:
             return same
         incident = await self.respond.find(number)
         if expected is not None and incident.version != expected:
-            raise Changed(incident)
+            raise VersionConflict(incident)
         if not incident.labels or incident.declared:
-            raise Impossible(f"{incident.label} has no labels that all its alerts share: there is nothing to silence")
+            raise ImpossibleCommand(
+                f"{incident.label} has no labels that all its alerts share: there is nothing to silence"
+            )
         urls = self.setting().alertmanagers
         if not urls:
-            raise Unanswered("no Alertmanager is configured (write its address into ingest.alertmanagers)")
+            raise SilenceFailed("no Alertmanager is configured (write its address into ingest.alertmanagers)")
         until = now + timedelta(seconds=seconds)
         comment = f"{incident.id} {text or incident.title}"[:1000]
         try:
             upstream = Alertmanager(self.asking, urls)
             known, fresh = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
         except SourceError as error:
-            raise Unanswered(str(error)) from None
+            raise SilenceFailed(str(error)) from None
         made = RecordSilence(id=known, until=until, text=text, fresh=fresh)
         return await self.respond.act(incident.uid, made, actor, now, once=once, what=what)
 
@@ -95,10 +97,12 @@ class Silencing:
             log.warning("silence_not_ended", incident=incident.id, detail=str(error))
             await self.intake.due.later(member, to_ms(now + AGAIN))
             return
-        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="silence"), now)
+        draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="silence"), now)
         text = f"{len(incident.silences)} silences in Alertmanager have ended with it"
         draft.add(Kind.SILENCED, "expired", text, {"silences": []}, setting.policy.informs)
         try:
-            await self.intake.commit(Verdict(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now)
-        except Stale:
+            await self.intake.commit(
+                IntakeDecision(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now
+            )
+        except StaleVersion:
             return  # looked at again when the lease has passed

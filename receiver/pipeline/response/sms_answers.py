@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from receiver.incident.log.command_errors import Illegal, Impossible
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.incident.response.sms_parser import SmsAnswer, Wish, meant_by, read_answer
 from receiver.model.command import Acknowledge, Command, Escalate
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident, Page
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
-from receiver.pipeline.response.command_handler import Respond
-from receiver.store.incidents.incident_store import Incidents
+from receiver.pipeline.response.command_handler import CommandHandler
+from receiver.store.incidents.incident_store import IncidentStore
 
 REPLIES, WITHIN = 10, timedelta(minutes=10)
 """So many answers to one number within that time: whoever forges a number must not run up its bill."""
@@ -28,7 +28,11 @@ class SmsAnswers:
     """A sender's number can be forged: an answer acknowledges or escalates, and never resolves."""
 
     def __init__(
-        self, setting: Callable[[], Setting], follower: IncidentFollower, incidents: Incidents, respond: Respond
+        self,
+        setting: Callable[[], ActiveConfig],
+        follower: IncidentFollower,
+        incidents: IncidentStore,
+        respond: CommandHandler,
     ) -> None:
         """What an answer asks for is done as any command is."""
         self.setting = setting
@@ -81,7 +85,7 @@ class SmsAnswers:
         actor = Actor(kind=ActorKind.PERSON, name=page.person)
         try:
             done = await self.respond.act(incident.uid, command, actor, now, once=once, what=answer.wish)
-        except (Illegal, Impossible) as error:
+        except (IllegalCommand, ImpossibleCommand) as error:
             return f"{incident.label}: {error}"[:300]
         log.info("sms_answer", incident=done.incident.id, person=page.person, wish=answer.wish)
         return f"{done.incident.label} is {'acknowledged' if acknowledges else 'escalated'}."

@@ -8,24 +8,26 @@ from datetime import datetime
 
 import structlog
 
-from receiver.incident.response.split import leave, split
+from receiver.incident.response.split import remove_split_alerts, split_incident
 from receiver.incident.timers import LEAVE
 from receiver.model.alert.alert import Alert
 from receiver.model.incident.event import Actor
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.response.command_handler import TRIES, Changed, Done, Respond
+from receiver.pipeline.response.command_handler import TRIES, CommandHandler, CommandResult, VersionConflict
 from receiver.store.client.connection import Contended
-from receiver.store.incidents.commit_request import Repeated, Stale, new_uid
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.commit_request import RepeatedNotification, StaleVersion, new_uid
+from receiver.store.incidents.incident_store import IncidentStore
 
 log = structlog.get_logger("receiver.splitting")
 
 
-class Splitting:
+class IncidentSplit:
     """Splits incidents."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, respond: Respond) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, respond: CommandHandler
+    ) -> None:
         """Commits go through the intake's `commit`, as everything does."""
         self.setting = setting
         self.incidents = incidents
@@ -43,7 +45,7 @@ class Splitting:
         expected: int | None = None,
         once: str | None = None,
         what: str = "",
-    ) -> Done:
+    ) -> CommandResult:
         """Make the alerts `fingerprints` an incident of their own and return it. Raises as `Respond.act` does."""
         if (done_before := await self.respond.repeated(once, what)) is not None:
             return done_before
@@ -51,7 +53,7 @@ class Splitting:
         for _ in range(TRIES):
             parent = await self.respond.find(number)
             if expected is not None and parent.version != expected:
-                raise Changed(parent)
+                raise VersionConflict(parent)
             setting = self.setting()
             records = await self.incidents.records(parent.uid)
             bodies = await self.incidents.bodies(parent.uid)
@@ -70,19 +72,19 @@ class Splitting:
             decided = setting.rules.decide(firing)
             decisions = {alert.fingerprint: one for alert, one in zip(firing, decided, strict=True)}
             known = await self.incidents.known(parent.key, "", [alert.fingerprint for alert in firing])
-            verdict = split(
+            verdict = split_incident(
                 parent, names, title, records, alerts, decisions, known.owners, setting.policy, actor, new_uid(), now
             )
             try:
                 done = await self.respond.write(verdict, setting, now, once, what)
-            except Stale:
+            except StaleVersion:
                 continue
-            except Repeated as before:
+            except RepeatedNotification as before:
                 return await self.respond.before(before, what)
             log.info("split", incident=done.label, parent=parent.label, alerts=len(names), by=actor.name)
             self.intake.metrics.opening(done.severity, done.service)
             await self.leave(done.uid, now)
-            return Done(done, tuple(verdict.events))
+            return CommandResult(done, tuple(verdict.events))
         raise Contended("others were faster each time")
 
     async def leave(self, uid: str, now: datetime) -> None:
@@ -96,7 +98,7 @@ class Splitting:
             records = await self.incidents.records(parent.uid)
             names = list(await self.incidents.records(child.uid))
             setting = self.setting()
-            verdict = leave(parent, child, records, names, setting.policy, now)
-            with suppress(Stale):
+            verdict = remove_split_alerts(parent, child, records, names, setting.policy, now)
+            with suppress(StaleVersion):
                 await self.respond.write(verdict, setting, now)
         raise Contended("others were faster each time")

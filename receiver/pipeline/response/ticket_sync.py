@@ -10,17 +10,17 @@ import structlog
 
 from receiver.channels.base import Channel, DeliveryError
 from receiver.channels.safe_text import clean
-from receiver.incident.log.command_errors import Illegal, Impossible
-from receiver.incident.response.ticket_changes import from_ticket
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
+from receiver.incident.response.ticket_changes import commands_of_ticket
 from receiver.metrics import Metrics
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.ticket import Ticket
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.outbox.outbox_rows import member_of
-from receiver.pipeline.response.command_handler import Respond, Unknown
+from receiver.pipeline.response.command_handler import CommandHandler, UnknownIncident
 from receiver.store.client.store_errors import IncidentUnreadable
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.incidents.ticket_states import TicketsSeen
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.ticket_states import TicketStates
 
 NAME = "tickets"
 EVERY = timedelta(seconds=60)
@@ -32,15 +32,15 @@ OVERLAP = timedelta(minutes=2)
 log = structlog.get_logger("receiver.tickets")
 
 
-class Tickets:
+class TicketSync:
     """The timer that asks every channel that makes tickets what has changed there."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
-        seen: TicketsSeen,
-        respond: Respond,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        seen: TicketStates,
+        respond: CommandHandler,
         metrics: Metrics,
     ) -> None:
         """One replica asks at a time; what it takes over it writes as everybody does who responds."""
@@ -100,13 +100,13 @@ class Tickets:
         if incident is None:
             return
         owner = self._owner(name, channel, ticket)
-        command = from_ticket(ticket, before, incident, self.setting().policy, owner)
+        command = commands_of_ticket(ticket, before, incident, self.setting().policy, owner)
         if command is None:
             return
         actor = Actor(kind=ActorKind.API, name=channel.kind)
         try:
             await self.respond.act(incident.uid, command, actor, now, origin=name)
-        except (Illegal, Impossible, Unknown) as why:
+        except (IllegalCommand, ImpossibleCommand, UnknownIncident) as why:
             log.info("ticket_not_followed", incident=incident.label, ticket=ticket.key, why=str(why))
 
     def _owner(self, name: str, channel: Channel[Any], ticket: Ticket) -> str | None:

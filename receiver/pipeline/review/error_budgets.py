@@ -13,21 +13,21 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import BUDGET, budget_due
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.postmortem import Clock
-from receiver.pipeline.active_config import Setting
+from receiver.model.incident.postmortem import CorrectedTime
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.review.figures import spent_of
 from receiver.review.postmortem import Budget
-from receiver.review.review_targets import Terms
-from receiver.sources.http_client import Asking, SourceError
+from receiver.review.review_targets import ReviewTargets
+from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.prometheus import Prometheus
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 SHORTEST = timedelta(minutes=1)
 """A shorter span has too few samples to say anything."""
@@ -36,10 +36,12 @@ _PLACE = re.compile(r"\{\{\s*window\s*\}\}")
 log = structlog.get_logger("receiver.budgets")
 
 
-class Budgets:
+class ErrorBudgets:
     """The timer of incidents that are over, and what a month asks."""
 
-    def __init__(self, setting: Callable[[], Setting], incidents: Incidents, intake: Intake, asking: Asking) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+    ) -> None:
         """Prometheus is the one of `verification`."""
         self.setting = setting
         self.incidents = incidents
@@ -57,16 +59,16 @@ class Budgets:
             await self.intake.due.drop_timer(f"{uid} {BUDGET}")
             return
         words = ", ".join(f"{part:.0%} of that of {name}" for name, part in found.items())
-        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name=BUDGET), now)
+        draft = Transition(incident, Actor(kind=ActorKind.TIMER, name=BUDGET), now)
         draft.add(Kind.BUDGET_KNOWN, "asked", f"error budgets spent: {words}", {"spent": found})
-        verdict = Verdict(Outcome.UPDATED, "asked", draft.incident, draft.events)
+        verdict = IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events)
         try:
             await self.intake.commit(verdict, setting, now)
-        except Stale:
+        except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed
 
     async def measured(
-        self, told: Sequence[Mapping[str, Any]], terms: Terms, until: datetime
+        self, told: Sequence[Mapping[str, Any]], terms: ReviewTargets, until: datetime
     ) -> list[Mapping[str, Any]]:
         """Return error budgets as the review tells them, those with a query as Prometheus had them at `until`."""
         bad = await asyncio.gather(*(self._bad(one, one.window, until) for one in terms.budgets))
@@ -75,11 +77,11 @@ class Budgets:
             for one, part in zip(told, bad, strict=True)
         ]
 
-    async def _spent(self, incident: Incident, terms: Terms) -> dict[str, float]:
-        ended = incident.clocks.get(Clock.RESOLVED) or incident.resolved_at
+    async def _spent(self, incident: Incident, terms: ReviewTargets) -> dict[str, float]:
+        ended = incident.clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at
         if ended is None:
             return {}
-        lasted = max(SHORTEST, ended - (incident.clocks.get(Clock.IMPACT_BEGAN) or incident.started_at))
+        lasted = max(SHORTEST, ended - (incident.clocks.get(CorrectedTime.IMPACT_BEGAN) or incident.started_at))
         wanted = [one for one in terms.budgets if incident.severity in one.severities and one.target < 1]
         bad = await asyncio.gather(*(self._bad(one, lasted, ended) for one in wanted))
         return {

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 import structlog
 
-from receiver.incident.followup.action_item_reminders import promise_due
+from receiver.incident.followup.action_item_reminders import action_items_due
 from receiver.model.base import from_ms, to_ms
 from receiver.model.incident.response_records import ActionStatus
-from receiver.pipeline.active_config import Setting
-from receiver.store.incidents.expired_references import Tidying
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.store.incidents.expired_references import ExpiredReferences
 from receiver.store.incidents.incident_archive import Archive, BadDocument, place_of, read
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.jsonl_files import append
 
 NAME = "archive"
@@ -28,10 +28,10 @@ GRACE = timedelta(days=60)
 log = structlog.get_logger("receiver.archive")
 
 
-class Archiving:
+class IncidentArchive:
     """The way out of the store, and back."""
 
-    def __init__(self, setting: Callable[[], Setting], archive: Archive, incidents: Incidents) -> None:
+    def __init__(self, setting: Callable[[], ActiveConfig], archive: Archive, incidents: IncidentStore) -> None:
         """`incidents` knows how long an incident is kept."""
         self.setting = setting
         self.archive = archive
@@ -49,7 +49,7 @@ class Archiving:
                 await self._shelve(setting.archive, before)
             except OSError as error:
                 log.error("archive_not_written", folder=setting.archive, why=error.strerror or str(error))
-        dropped = await Tidying(self.archive.connection).run(before)
+        dropped = await ExpiredReferences(self.archive.connection).run(before)
         if dropped:
             log.info("tidied", entries=dropped)
         return now + EVERY
@@ -92,7 +92,7 @@ class Archiving:
             try:
                 incident, _ = read(document)
                 number = self.setting().id_parts(incident.opened_at)
-                due = promise_due(incident, self.setting().policy)
+                due = action_items_due(incident, self.setting().policy)
                 outcome = await self.archive.restore(
                     document, self.incidents.history_s, number, to_ms(now), to_ms(due) if due else 0
                 )

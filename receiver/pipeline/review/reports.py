@@ -16,15 +16,15 @@ from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.delivery.notice import Document
 from receiver.model.incident.event import Destination
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.review.error_budgets import Budgets
-from receiver.review.monthly_figures import Review
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.review.error_budgets import ErrorBudgets
+from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.monthly_report import brief, review_text
-from receiver.review.review_record import past_of
+from receiver.review.review_record import read_review_record
 from receiver.review.review_targets import Month, before, month_at, month_of
 from receiver.store.client.connection import StoreAway
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.review_record_reader import Pasts
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.review_record_reader import ReviewRecordReader
 
 NAME = "monthly"
 MORNING = time(8)
@@ -42,7 +42,13 @@ class Reports:
     """What reads months back."""
 
     def __init__(
-        self, setting: Callable[[], Setting], pasts: Pasts, due: Due, clock: Clock, metrics: Metrics, budgets: Budgets
+        self,
+        setting: Callable[[], ActiveConfig],
+        pasts: ReviewRecordReader,
+        due: DueSet,
+        clock: Clock,
+        metrics: Metrics,
+        budgets: ErrorBudgets,
     ) -> None:
         """Nothing is read before somebody asks."""
         self.setting = setting
@@ -70,9 +76,9 @@ class Reports:
         """Return the review of `month` as JSON. Raises StoreAway."""
         await self.flush()
         terms = self.setting().terms
-        review = Review(month, terms, now)
+        review = MonthlyReview(month, terms, now)
         async for number, kept in self.pasts.since(to_ms(review.since)):
-            review.see(past_of(kept, number, terms))
+            review.see(read_review_record(kept, number, terms))
         said = review.told(await self.pasts.absorbed_in(month.name))
         return {**said, "error_budget": await self.budgets.measured(said["error_budget"], terms, review.until)}
 
@@ -104,7 +110,7 @@ class Reports:
             await self._post(before(this, zone), setting, now)
         return _morning(month_at(this.ends, zone), zone)
 
-    async def _post(self, month: Month, setting: Setting, now: datetime) -> None:
+    async def _post(self, month: Month, setting: ActiveConfig, now: datetime) -> None:
         said = await self.monthly(month, now)
         channel, wiki = setting.monthly or ("", False)
         chat = setting.channels.get(channel)

@@ -12,17 +12,17 @@ import structlog
 from receiver.channels.base import DeliveryError
 from receiver.channels.safe_text import clean
 from receiver.channels.slack import command_reply as reply
-from receiver.incident.log.command_errors import Impossible
+from receiver.incident.log.command_errors import ImpossibleCommand
 from receiver.incident.response.slash_commands import COMMANDS, PAGE, USAGE
-from receiver.incident.response.slash_parser import Misunderstood, Wish, Words, made
+from receiver.incident.response.slash_parser import SlashCommand, SlashCommandError, Words, made
 from receiver.model.base import rfc3339
 from receiver.model.command import ApproveUpdate, Command, PageContact
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.oncall.overrides import Duty
-from receiver.pipeline.response.adhoc_pages import Calls
-from receiver.pipeline.response.command_handler import Done, Respond
-from receiver.pipeline.response.silences import Silencing
-from receiver.pipeline.slack.requests import Asker, Desk
+from receiver.pipeline.oncall.overrides import Overrides
+from receiver.pipeline.response.adhoc_pages import AdhocPages
+from receiver.pipeline.response.command_handler import CommandHandler, CommandResult
+from receiver.pipeline.response.silences import Silences
+from receiver.pipeline.slack.requests import SlackRequests, SlackUser
 
 LISTED = 25
 READS = ("help", "list", "show", "oncall", "checklist", "options", "postmortem")
@@ -33,17 +33,19 @@ log = structlog.get_logger("receiver.slack")
 Body = dict[str, Any]
 
 
-class SlackCommands:
+class SlackCommandRunner:
     """The doors at `/slack/commands`, behind the signature."""
 
-    def __init__(self, desk: Desk, respond: Respond, calls: Calls, duty: Duty, silencing: Silencing) -> None:
+    def __init__(
+        self, desk: SlackRequests, respond: CommandHandler, calls: AdhocPages, overrides: Overrides, silences: Silences
+    ) -> None:
         """Take what does things."""
         self.desk = desk
         self.respond = respond
         self.calls = calls
-        self.duty = duty
-        self.silencing = silencing
-        self._does: dict[str, Callable[[Wish, Asker, datetime], Awaitable[Body | None]]] = {
+        self.overrides = overrides
+        self.silences = silences
+        self._does: dict[str, Callable[[SlashCommand, SlackUser, datetime], Awaitable[Body | None]]] = {
             "help": self._help, "list": self._list, "show": self._show, "create": self._create, "act": self._act,
             "merge": self._merge, "silence": self._silence, "page": self._page, "oncall": self._on_call,
             "accept": self._accept, "approve": self._approve, "form": self._form, "checklist": self._checklist,
@@ -62,7 +64,7 @@ class SlackCommands:
         )  # fmt: skip
         command = form.get("command", "")
         if command not in COMMANDS:
-            raise Misunderstood(f"{clean(command, 50)} is not known here: there are {', '.join(COMMANDS)}")
+            raise SlashCommandError(f"{clean(command, 50)} is not known here: there are {', '.join(COMMANDS)}")
         words = Words(
             form.get("text", ""), self.desk.setting().number, lambda user, name: self._name(asker, user, name)
         )
@@ -72,27 +74,27 @@ class SlackCommands:
         log.info("slash_command", command=command, verb=wish.verb, by=asker.name)
         return await self._does[wish.verb](wish, asker, now)
 
-    async def act(self, incident: Incident, command: Command, asker: Asker, now: datetime) -> Done:
+    async def act(self, incident: Incident, command: Command, asker: SlackUser, now: datetime) -> CommandResult:
         """Do one command to one incident, once for one request. Raises as Respond.act does."""
         what = type(command).__name__
         once = f"{asker.once} {what}"
         return await self.respond.act(incident.uid, command, asker.actor, now, once=once, what=what)
 
-    def _name(self, asker: Asker, user: str, name: str) -> str:
+    def _name(self, asker: SlackUser, user: str, name: str) -> str:
         return self.desk.person(asker.channel, user, name)
 
-    async def _help(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _help(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         lines = [*USAGE.values(), '/page @CONTACT "TEXT"', '/status update STATUS "TEXT"', "/status approve", "/oncall"]
         return reply.said("In an incident's own channel its id may be left out.\n" + "\n".join(lines))
 
-    async def _list(self, wish: Wish, asker: Asker, now: datetime) -> Body:
-        count = len(self.desk.mirror)
+    async def _list(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
+        count = len(self.desk.incident_cache)
         if not count:
             return reply.said("No incident is open.")
         more = f"\n{count - LISTED} more" if count > LISTED else ""
-        return reply.said(reply.listing(islice(self.desk.mirror.worst_first(oldest=True), LISTED)) + more)
+        return reply.said(reply.listing(islice(self.desk.incident_cache.worst_first(oldest=True), LISTED)) + more)
 
-    async def _show(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _show(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         roles = [f"{name.replace('_', ' ')}: {who}" for name, who in incident.roles.model_dump().items() if who]
         lines = [
@@ -105,7 +107,7 @@ class SlackCommands:
         url = self.desk.setting().url(incident)
         return reply.said("\n".join([*lines, *([url] if url else [])]))
 
-    async def _postmortem(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _postmortem(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         log = await self.desk.incidents.events(incident.uid)
         receipts = await self.desk.incidents.receipts(incident.uid)
@@ -115,34 +117,34 @@ class SlackCommands:
         write = f"receiver postmortem {incident.label} --edit FILE"
         return reply.said(f"Post-mortem of {incident.label}: {state}. It is written with `{write}`.\n\n{text}")
 
-    async def _create(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _create(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         if wish.declare is None:
-            raise Misunderstood(f"write {USAGE['create']}")
+            raise SlashCommandError(f"write {USAGE['create']}")
         done = await self.respond.declare(wish.declare, asker.actor, now, once=asker.once, what="create")
         paged = ", ".join(dict.fromkeys(page.person for page in done.incident.pages))
         text = f"{done.incident.label} is open as {done.incident.severity}: {done.incident.title}"
         return reply.said(f"{text}. {f'Paged: {paged}' if paged else 'Nobody is paged for this severity'}.")
 
-    async def _act(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _act(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         if wish.command is None:
-            raise Misunderstood("nothing is asked for")
+            raise SlashCommandError("nothing is asked for")
         return told(await self.act(incident, wish.command, asker, now))
 
-    async def _merge(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _merge(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         into = wish.more["into"]
         incident = await self.desk.perhaps(asker, wish.number)
         if incident is None or incident.id == into:
-            raise Misunderstood(f"name both: the one, and the one that it is part of: write {USAGE['merge']}")
+            raise SlashCommandError(f"name both: the one, and the one that it is part of: write {USAGE['merge']}")
         done = await self.respond.merge(incident.uid, into, asker.actor, now, once=asker.once, what="merge")
         return reply.said(f"{incident.label} is part of {done.incident.label} now.")
 
-    async def _silence(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _silence(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         span, text = wish.more["seconds"], wish.more["text"]
-        return told(await self.silencing.silence(incident.uid, span, text, asker.actor, now))
+        return told(await self.silences.silence(incident.uid, span, text, asker.actor, now))
 
-    async def _page(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _page(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         contact, text = wish.more["contact"], wish.more["text"]
         incident = await self.desk.perhaps(asker, wish.number)
         if incident is not None and (wish.number is not None or not incident.state.over):
@@ -155,8 +157,8 @@ class SlackCommands:
         said += [f"You paged {soon} less than a minute ago: not paged again."] if soon else []
         return reply.said(" ".join(said))
 
-    async def _on_call(self, wish: Wish, asker: Asker, now: datetime) -> Body:
-        schedules, lines = self.duty.schedules, []
+    async def _on_call(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
+        schedules, lines = self.overrides.schedules, []
         for name in schedules.names:
             shift = schedules.at(name, now)
             who = schedules.people.get(shift.person or "", shift.person or "nobody")
@@ -167,8 +169,8 @@ class SlackCommands:
             lines.append(line)
         return reply.said("\n".join(lines) or "No schedule is configured.")
 
-    async def _accept(self, wish: Wish, asker: Asker, now: datetime) -> Body:
-        schedules = self.duty.schedules
+    async def _accept(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
+        schedules = self.overrides.schedules
         named = wish.more["schedule"]
         waiting = [
             name
@@ -178,42 +180,42 @@ class SlackCommands:
             and schedules.accepted(handing) is None
         ]
         if named is None and not waiting:
-            raise Impossible("no hand-off waits for you: to accept another's, write /oncall accept SCHEDULE")
-        done = [await self.duty.accept(name, asker.actor, now) for name in ([named] if named else waiting)]
+            raise ImpossibleCommand("no hand-off waits for you: to accept another's, write /oncall accept SCHEDULE")
+        done = [await self.overrides.accept(name, asker.actor, now) for name in ([named] if named else waiting)]
         lines = [f"{one.handing.schedule}: accepted by {one.by} at {one.at:%H:%M} UTC" for one in done]
         return reply.said("\n".join(lines))
 
-    async def _approve(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _approve(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         command = wish.command
         if command is None:
             drafts = [update.n for update in incident.updates if update.waits]
             if not drafts:
-                raise Impossible(f"{incident.label} has no draft that waits for approval")
+                raise ImpossibleCommand(f"{incident.label} has no draft that waits for approval")
             command = ApproveUpdate(n=drafts[-1])
         return told(await self.act(incident, command, asker, now))
 
-    async def _form(self, wish: Wish, asker: Asker, now: datetime) -> None:
+    async def _form(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> None:
         await self.form(await self.desk.meant(asker, wish.number), asker, now)
 
-    async def form(self, incident: Incident, asker: Asker, now: datetime) -> None:
+    async def form(self, incident: Incident, asker: SlackUser, now: datetime) -> None:
         """Open the form for a status update. Raises Impossible when Slack does not."""
         try:
             view = reply.form(incident)
             await asker.channel.api.write("views.open", {"trigger_id": asker.trigger, "view": view}, now)
         except DeliveryError as error:
-            raise Impossible(f"Slack did not open the form: {error.detail}") from None
+            raise ImpossibleCommand(f"Slack did not open the form: {error.detail}") from None
 
-    async def _checklist(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _checklist(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         return reply.said(f"Investigation checklist of {incident.label}", blocks=reply.checklist(incident))
 
-    async def _options(self, wish: Wish, asker: Asker, now: datetime) -> Body:
+    async def _options(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         return reply.said(f"Mitigation options for {incident.label}", blocks=reply.options(incident))
 
 
-def told(done: Done) -> Body:
+def told(done: CommandResult) -> Body:
     """Return the answer that says what became of a command."""
     if done.repeated:
         return reply.said(f"{done.incident.label}: that was done before.")

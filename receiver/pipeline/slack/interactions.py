@@ -16,8 +16,8 @@ import structlog
 from receiver.channels.base import DeliveryError
 from receiver.channels.slack.command_reply import FORM, LATER
 from receiver.channels.slack.incident_message import stage
-from receiver.incident.log.command_errors import Impossible
-from receiver.incident.response.slash_parser import Misunderstood, made, severity
+from receiver.incident.log.command_errors import ImpossibleCommand
+from receiver.incident.response.slash_parser import SlashCommandError, made, severity
 from receiver.model.command import (
     Acknowledge,
     AddNote,
@@ -34,8 +34,8 @@ from receiver.model.command import (
 )
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import CHECKLIST, Role
-from receiver.pipeline.slack.command_runner import Body, SlackCommands, told
-from receiver.pipeline.slack.requests import EXCUSED, Asker, Desk, excuse
+from receiver.pipeline.slack.command_runner import Body, SlackCommandRunner, told
+from receiver.pipeline.slack.requests import EXCUSED, SlackRequests, SlackUser, error_reply
 
 PUSHPINS = ("pushpin", "round_pushpin")
 BUTTONS: dict[str, type[Command]] = {
@@ -46,10 +46,10 @@ _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 log = structlog.get_logger("receiver.slack")
 
 
-class SlackClicks:
+class SlackInteractions:
     """The doors at `/slack/interactions` and `/slack/events`, behind the signature."""
 
-    def __init__(self, desk: Desk, commands: SlackCommands) -> None:
+    def __init__(self, desk: SlackRequests, commands: SlackCommandRunner) -> None:
         """What a button does is done as the command is."""
         self.desk = desk
         self.commands = commands
@@ -57,7 +57,7 @@ class SlackClicks:
     async def take(self, channel: str, payload: Mapping[str, Any], once: str, now: datetime) -> Body | None:
         """Do what was clicked; return the answer of a form that is wrong, or what is to be said to whoever clicked.
 
-        Raises Foreign, and whatever `excuse` has words for.
+        Raises Foreign, and whatever `error_reply` has words for.
         """
         asker = self.desk.asker(
             channel, _object(payload.get("user")), str(_object(payload.get("channel")).get("id") or ""), once,
@@ -74,7 +74,7 @@ class SlackClicks:
                 answer = await self._action(_object(action), asker, now) or answer
         return answer
 
-    async def _action(self, action: Mapping[str, Any], asker: Asker, now: datetime) -> Body | None:
+    async def _action(self, action: Mapping[str, Any], asker: SlackUser, now: datetime) -> Body | None:
         name = str(action.get("action_id") or "")
         if not name.startswith("incident_") or action.get("url"):
             return None
@@ -100,10 +100,10 @@ class SlackClicks:
         # The message itself shows what became of it.
         return None
 
-    async def _escalate(self, shown: str, incident: Incident, asker: Asker, now: datetime) -> None:
+    async def _escalate(self, shown: str, incident: Incident, asker: SlackUser, now: datetime) -> None:
         # Every step calls somebody else: a second click on what was shown before the first is no wish for the next one.
         if shown and shown != stage(incident):
-            raise Impossible(
+            raise ImpossibleCommand(
                 f"{incident.label} has been escalated since this was shown: to go on, click on the message as it "
                 f"stands now, or write /incident escalate {incident.label}"
             )
@@ -112,7 +112,7 @@ class SlackClicks:
         await self.commands.act(incident, Escalate(), replace(asker, once=once), now)
 
     async def _tick(
-        self, action: Mapping[str, Any], shown: str, incident: Incident, asker: Asker, now: datetime
+        self, action: Mapping[str, Any], shown: str, incident: Incident, asker: SlackUser, now: datetime
     ) -> Body | None:
         chosen = action.get("selected_options")
         wanted = {str(_object(one).get("value")) for one in (chosen if isinstance(chosen, list) else [])}
@@ -126,7 +126,7 @@ class SlackClicks:
                 await self.commands.respond.act(incident.uid, command, asker.actor, now, once=once, what="tick")
         return None
 
-    async def _form(self, view: Mapping[str, Any], asker: Asker, now: datetime) -> Body | None:
+    async def _form(self, view: Mapping[str, Any], asker: SlackUser, now: datetime) -> Body | None:
         if view.get("callback_id") != FORM:
             return None
         try:
@@ -140,7 +140,7 @@ class SlackClicks:
             for command in filled(values, now):
                 await self.commands.act(incident, command, replace(asker, once=once), now)
         except EXCUSED as error:
-            why = excuse(error)
+            why = error_reply(error)
             return {"response_action": "errors", "errors": {"msg": str(why["blocks"][0]["text"]["text"])[:2000]}}
         return None
 
@@ -174,7 +174,7 @@ class SlackClicks:
         once = f"slack message {place} {stamp}"
         await self.commands.respond.act(incident.uid, note, asker.actor, now, once=once, what="pin")
 
-    async def _message(self, asker: Asker, place: str, stamp: str, now: datetime) -> Mapping[str, Any]:
+    async def _message(self, asker: SlackUser, place: str, stamp: str, now: datetime) -> Mapping[str, Any]:
         if not stamp:
             return {}
         query = {"channel": place, "latest": stamp, "oldest": stamp, "inclusive": "true", "limit": "1"}
@@ -204,7 +204,7 @@ def filled(values: Mapping[str, Any], now: datetime) -> list[Command]:
     words = str(text or "").strip()
     if status:
         if not words:
-            raise Misunderstood("write what customers are told")
+            raise SlashCommandError("write what customers are told")
         said = {
             "status": status, "text": words, "next_update": _in_minutes(values, "next", now),
             "cause": str(cause or "").strip() or None, "expected_resolution": _in_minutes(values, "expected", now),

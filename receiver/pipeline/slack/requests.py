@@ -14,18 +14,18 @@ from receiver.channels.base import DeliveryError, is_set
 from receiver.channels.safe_text import clean
 from receiver.channels.slack.channel import Slack
 from receiver.channels.slack.command_reply import said as said
-from receiver.incident.log.command_errors import Illegal, Impossible
-from receiver.incident.response.slash_parser import Misunderstood
+from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
+from receiver.incident.response.slash_parser import SlashCommandError
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.oncall.overrides import Past
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.oncall.overrides import PastOverride
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.response.command_handler import Reused, Unknown
-from receiver.pipeline.response.silences import Unanswered
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused, UnknownIncident
+from receiver.pipeline.response.silences import SilenceFailed
 from receiver.store.client.connection import StoreAway
-from receiver.store.incidents.incident_store import Incidents
-from receiver.store.shared_documents import BoardFull
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.shared_documents import SharedDocumentsFull
 
 MEMBERS_FOR = timedelta(minutes=5)
 """How long the members of a user group are remembered."""
@@ -34,12 +34,12 @@ AWAY = "The incident store is away: nothing was done. Pages go on. Please try ag
 log = structlog.get_logger("receiver.slack")
 
 
-class Foreign(Exception):
+class ForeignWorkspace(Exception):
     """The request comes from another workspace or app than the configured one."""
 
 
 @dataclass(frozen=True)
-class Asker:
+class SlackUser:
     """Who asks, from where."""
 
     channel: Slack
@@ -60,13 +60,15 @@ class Asker:
         return Actor(kind=ActorKind.SLACK, name=self.name)
 
 
-class Desk:
+class SlackRequests:
     """What commands, buttons and events have in common."""
 
-    def __init__(self, setting: Callable[[], Setting], mirror: IncidentCache, incidents: Incidents) -> None:
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], incident_cache: IncidentCache, incidents: IncidentStore
+    ) -> None:
         """Nobody's groups are known yet."""
         self.setting = setting
-        self.mirror = mirror
+        self.incident_cache = incident_cache
         self.incidents = incidents
         self._members: dict[str, tuple[datetime, frozenset[str]]] = {}
 
@@ -82,15 +84,15 @@ class Desk:
 
     def asker(
         self, channel: str, user: Mapping[str, Any], place: str, once: str, *, team: str, app: str, trigger: str = ""
-    ) -> Asker:
+    ) -> SlackUser:
         """Return who asks. Raises Foreign for another workspace or app."""
         slack = next(one for one in self.channels if one.name == channel)
         settings = slack.settings
         if (settings.workspace and team != settings.workspace) or (settings.app and app != settings.app):
-            raise Foreign("this workspace or app is not the configured one")
+            raise ForeignWorkspace("this workspace or app is not the configured one")
         number = str(user.get("id") or "")[:50]
         called = self.person(slack, number, str(user.get("name") or user.get("username") or ""))
-        return Asker(slack, number, called, place[:50], f"slack {once}", trigger)
+        return SlackUser(slack, number, called, place[:50], f"slack {once}", trigger)
 
     def person(self, channel: Slack, user: str, name: str) -> str:
         """Return the key of `people` whose address on this channel is `user`; else the name, else the id.
@@ -119,7 +121,7 @@ class Desk:
         except DeliveryError as error:
             log.warning("slack_unheard", reason=error.reason)
 
-    async def allow(self, asker: Asker, now: datetime) -> None:
+    async def allow(self, asker: SlackUser, now: datetime) -> None:
         """Return if `asker` may change something. Raises Impossible with who may."""
         groups = asker.channel.settings.responders
         if not groups:
@@ -127,7 +129,7 @@ class Desk:
         for group in groups:
             if asker.user in await self._of(asker.channel, group, now):
                 return
-        raise Impossible("only the configured responders may do that (chat.responders)")
+        raise ImpossibleCommand("only the configured responders may do that (chat.responders)")
 
     async def _of(self, channel: Slack, group: str, now: datetime) -> frozenset[str]:
         known = self._members.get(group)
@@ -138,26 +140,26 @@ class Desk:
         except DeliveryError as error:
             if known is not None:
                 return known[1]
-            raise Impossible(f"Slack does not say who is in the responders' group: {error.reason}") from None
+            raise ImpossibleCommand(f"Slack does not say who is in the responders' group: {error.reason}") from None
         users = told.get("users")
         found = frozenset(user for user in users if isinstance(user, str)) if isinstance(users, list) else frozenset()
         self._members[group] = (now, found)
         return found
 
-    async def meant(self, asker: Asker, number: str | None) -> Incident:
+    async def meant(self, asker: SlackUser, number: str | None) -> Incident:
         """Return the incident of that id, or whose own channel this is. Raises Misunderstood, Unknown, StoreAway."""
         found = await self.perhaps(asker, number)
         if found is None:
-            raise Misunderstood("name the incident: its id, as INC-2026-0001, may stand anywhere in the command")
+            raise SlashCommandError("name the incident: its id, as INC-2026-0001, may stand anywhere in the command")
         return found
 
-    async def perhaps(self, asker: Asker, number: str | None) -> Incident | None:
+    async def perhaps(self, asker: SlackUser, number: str | None) -> Incident | None:
         """Return the same, or None when no incident is named and this is no incident's channel."""
         if number is not None:
             uid = await self.incidents.uid_of(number)
             incident = await self.incidents.incident(uid) if uid else None
             if incident is None:
-                raise Unknown(f"no incident is called {number}")
+                raise UnknownIncident(f"no incident is called {number}")
             return incident
         return await self.incidents.within(asker.place) if asker.place else None
 
@@ -173,15 +175,25 @@ def answers_at(url: str, api: str) -> bool:
     return here or (parts.scheme == "https" and parts.port is None and host.endswith(".slack.com"))
 
 
-EXCUSED = (StoreAway, Illegal, Misunderstood, Impossible, Unknown, Unanswered, Past, Reused, BoardFull)
+EXCUSED = (
+    StoreAway,
+    IllegalCommand,
+    SlashCommandError,
+    ImpossibleCommand,
+    UnknownIncident,
+    SilenceFailed,
+    PastOverride,
+    IdempotencyKeyReused,
+    SharedDocumentsFull,
+)
 """Why a wish cannot be done: whoever asked is told."""
 
 
-def excuse(error: Exception) -> dict[str, Any]:
+def error_reply(error: Exception) -> dict[str, Any]:
     """Return what somebody is answered whose wish cannot be done, for one of `EXCUSED`."""
     if isinstance(error, StoreAway):
         return said(AWAY)
     more = ""
-    if isinstance(error, Illegal) and error.possible and "(possible" not in str(error):
+    if isinstance(error, IllegalCommand) and error.possible and "(possible" not in str(error):
         more = f" (possible: {', '.join(error.possible)})"
     return said(f"{error}{more}")

@@ -13,12 +13,12 @@ from receiver.model.base import rfc3339
 from receiver.model.delivery.public_incident import (
     Condition,
     Impact,
-    Progress,
     PublicComponent,
     PublicIncident,
     PublicMaintenance,
     PublicNews,
     PublicPage,
+    PublicStatus,
     PublicUpdate,
 )
 from receiver.model.incident.incident import Incident
@@ -48,7 +48,7 @@ AHEAD = timedelta(days=14)
 Known = Incident | PublicRecord
 
 
-class Publicity:
+class PublicView:
     """The status page of a configuration."""
 
     def __init__(self, config: Config) -> None:
@@ -153,13 +153,13 @@ class Publicity:
         names = ", ".join(labels[one] for one in touched) or self._config.service.product
         over = incident.state.over
         updates = tuple(
-            PublicUpdate(n=one.n, progress=Progress(one.status), text=_said(one), at=one.published_at or one.at)
+            PublicUpdate(n=one.n, progress=PublicStatus(one.status), text=_said(one), at=one.published_at or one.at)
             for one in told
         )
         return PublicIncident(
             id=hashlib.sha256(f"public/{incident.uid}".encode()).hexdigest()[:12],
             title=f"{names}: {_WORDS.get(incident.severity, 'minor problems')}",
-            progress=Progress.RESOLVED if over or not updates else updates[0].progress,
+            progress=PublicStatus.RESOLVED if over or not updates else updates[0].progress,
             impact=_IMPACT.get(incident.severity, Impact.NONE), components=touched,
             opened_at=incident.opened_at, updated_at=updates[0].at if updates else incident.opened_at,
             monitoring_at=incident.monitoring_at,

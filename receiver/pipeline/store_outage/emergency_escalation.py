@@ -16,20 +16,20 @@ import structlog
 
 from receiver.channels.pagerduty import PagerDuty
 from receiver.clock import Clock
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.store_outage.emergency_escalation import NOTE, next_step, pages_of, record_pages
 from receiver.model.base import to_ms
 from receiver.model.incident.incident import Incident, Page
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPage, EmergencyPages
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.pagerduty import Rest
 from receiver.store.client.store_errors import Contended, StoreAway
-from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.commit_request import StaleVersion
 
 ASKS, ASK_AGAIN = 3, 5.0
 """How often the pager is asked, and seconds between two questions, before a step is taken without an answer."""
@@ -42,7 +42,7 @@ log = structlog.get_logger("receiver.emergency")
 
 
 @dataclass
-class UnstoredStep:
+class EmergencyStep:
     """One incident whose next step is due while the store is away, and how far it got."""
 
     incident: Incident
@@ -53,7 +53,7 @@ class UnstoredStep:
     busy: bool = False
     answered: bool = False
     """Whether the pager says that somebody has acknowledged or resolved: no step is taken."""
-    draft: Draft | None = None
+    draft: Transition | None = None
     """The events of the step once it is taken."""
     pages: list[tuple[Page, EmergencyPage]] = field(default_factory=list)
     """Each page as it is recorded, and on its way."""
@@ -65,17 +65,17 @@ class UnstoredStep:
         return any(one.attempts for _, one in self.pages)
 
 
-class UnstoredSteps:
+class EmergencyEscalation:
     """The steps of this replica, by the uid of their incident."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
+        setting: Callable[[], ActiveConfig],
         snapshots: IncidentSnapshots,
         pages: EmergencyPages,
         intake: Intake,
         monitor: StoreMonitor,
-        asking: Asking,
+        asking: SourceClient,
         clock: Clock,
     ) -> None:
         """`pages` sends what a step pages; `asking` reaches the API of the pager, where a token is configured."""
@@ -88,7 +88,7 @@ class UnstoredSteps:
         self.clock = clock
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
-        self._steps: dict[str, UnstoredStep] = {}
+        self._steps: dict[str, EmergencyStep] = {}
         self._back_at = 0.0
 
     @property
@@ -125,7 +125,7 @@ class UnstoredSteps:
         for incident in self.snapshots.due(to_ms(now)):
             step = self._steps.get(incident.uid)
             if step is None and next_step(incident, setting.policy, now) is not None:
-                step = self._steps[incident.uid] = UnstoredStep(incident)
+                step = self._steps[incident.uid] = EmergencyStep(incident)
             if step is None or step.busy or step.answered or step.draft is not None or moment < step.next_at:
                 continue
             step.busy = True
@@ -133,7 +133,7 @@ class UnstoredSteps:
         if any(not one.accepted for step in self._steps.values() for _, one in step.pages):
             self.pages.send(setting, now)
 
-    async def _take(self, step: UnstoredStep) -> None:
+    async def _take(self, step: EmergencyStep) -> None:
         try:
             setting = self.setting()
             try:
@@ -153,7 +153,7 @@ class UnstoredSteps:
         finally:
             step.busy = False
 
-    async def _read_again(self, step: UnstoredStep) -> None:
+    async def _read_again(self, step: EmergencyStep) -> None:
         # A store that is only slow answers: another replica may have written that somebody has acknowledged.
         with suppress(StoreAway):
             newest = await self.intake.incidents.incident(step.incident.uid)
@@ -161,7 +161,7 @@ class UnstoredSteps:
                 self.snapshots.keep(newest)
                 step.incident = newest
 
-    async def _answered(self, incident: Incident, setting: Setting) -> bool:
+    async def _answered(self, incident: Incident, setting: ActiveConfig) -> bool:
         questions = []
         for page in incident.unanswered:
             channel = setting.channels.get(page.channel)
@@ -169,7 +169,7 @@ class UnstoredSteps:
                 questions.append(Rest(self.asking, channel.settings.rest, token).answered(page.key))
         return any(await asyncio.gather(*questions))
 
-    def _page(self, step: UnstoredStep, setting: Setting) -> None:
+    def _page(self, step: EmergencyStep, setting: ActiveConfig) -> None:
         now = self.clock.now()
         draft = next_step(step.incident, setting.policy, now)
         if draft is None:
@@ -183,7 +183,7 @@ class UnstoredSteps:
             sent = page.model_copy(update={"note": NOTE})
             text = f"[{step.incident.severity}] {NOTE}: {step.incident.title} ({step.incident.label})"
             one = self.pages.add(sent, draft.incident, text)
-            one.lets = self._lets
+            one.allows = self._lets
             step.pages.append((page, one))
         people = [page.person for page in keyed]
         log.critical("escalated_without_store", incident=step.incident.id, people=people)
@@ -192,7 +192,7 @@ class UnstoredSteps:
     def _lets(self) -> bool:
         return self.monitor.surely_gone
 
-    async def _record(self, step: UnstoredStep) -> None:
+    async def _record(self, step: EmergencyStep) -> None:
         step.tries += 1
         try:
             await self._commit(step)
@@ -207,14 +207,14 @@ class UnstoredSteps:
                 # Recorded, or it fails for a reason of its own: then the timer takes the step, with the same page keys.
                 self._forget(step.incident.uid)
 
-    async def _commit(self, step: UnstoredStep) -> None:
+    async def _commit(self, step: EmergencyStep) -> None:
         draft, adopted = step.draft, [(page, one.accepted) for page, one in step.pages if one.attempts]
         for _ in range(TRIES):
             if draft is None or not draft.events:
                 return
             try:
                 await self._write(draft, adopted)
-            except Stale:
+            except StaleVersion:
                 # Somebody had the store meanwhile, or was faster now.
                 incident = await self.intake.incidents.incident(step.incident.uid)
                 pages = [page for page, _ in adopted]
@@ -223,9 +223,9 @@ class UnstoredSteps:
             return
         raise Contended("others were faster each time")
 
-    async def _write(self, draft: Draft, adopted: Sequence[tuple[Page, bool]]) -> None:
+    async def _write(self, draft: Transition, adopted: Sequence[tuple[Page, bool]]) -> None:
         reason = draft.events[-1].reason
-        verdict = Verdict(Outcome.UPDATED, reason, draft.incident, draft.events)
+        verdict = IntakeDecision(Outcome.UPDATED, reason, draft.incident, draft.events)
         await self.intake.commit(verdict, self.setting(), self.clock.now(), adopted=adopted)
         log.warning("escalation_recorded", incident=draft.incident.id, reason=reason, pages=len(adopted))
 

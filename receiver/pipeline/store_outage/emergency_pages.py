@@ -13,7 +13,7 @@ import structlog
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
 from receiver.incident.alerts.alert_storm import KEY as STORM
-from receiver.incident.log.notification_outcome import Part
+from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.store_outage.emergency_pages import (
     above_limit,
     emergency_pages,
@@ -24,7 +24,7 @@ from receiver.incident.store_outage.emergency_pages import (
 from receiver.metrics import Metrics
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident, Page
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
@@ -60,16 +60,16 @@ class EmergencyPage:
     attempts: int = 0
     accepted: bool = False
     busy: bool = False
-    lets: Callable[[], bool] = lambda: True
+    allows: Callable[[], bool] = lambda: True
     """Returns whether it may be sent now: not while it is being adopted, nor once the store answers."""
 
 
 class EmergencyPages:
     """The emergency pages of this replica, by channel and key."""
 
-    def __init__(self, mirror: IncidentCache, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, incident_cache: IncidentCache, clock: Clock, metrics: Metrics) -> None:
         """Nobody was paged yet."""
-        self.mirror = mirror
+        self.incident_cache = incident_cache
         self.clock = clock
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
@@ -98,8 +98,8 @@ class EmergencyPages:
 
     def decide(
         self,
-        parts: Iterable[Part],
-        setting: Setting,
+        parts: Iterable[NotificationPart],
+        setting: ActiveConfig,
         now: datetime,
         episodes: Mapping[str, int] | None = None,
         in_doubt: Container[str] = (),
@@ -120,7 +120,7 @@ class EmergencyPages:
                 capped = True
                 continue
             sent = [one.page for one in self._pages.values()]
-            known = self.mirror.at(part.key)
+            known = self.incident_cache.at(part.key)
             episode = self._episodes.get(part.key)
             if episode is None:
                 episode = first_episode(part, known, episodes.get(part.key))
@@ -155,7 +155,7 @@ class EmergencyPages:
             if one.text:
                 self._pages.pop((one.page.channel, one.page.key), None)
 
-    def _page_storm(self, setting: Setting, now: datetime) -> None:
+    def _page_storm(self, setting: ActiveConfig, now: datetime) -> None:
         # A moment later than the first, so that one page lists what comes at once.
         if self.storm or self._storm_since is None or self.clock.monotonic() - self._storm_since < GATHER:
             return
@@ -169,10 +169,10 @@ class EmergencyPages:
             title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
             incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
             one = self.add(page, incident)
-            one.lets = self.lets_storm
+            one.allows = self.lets_storm
             self.storm.append(one)
 
-    async def adopt_storm(self, intake: Intake, setting: Setting, now: datetime) -> None:
+    async def adopt_storm(self, intake: Intake, setting: ActiveConfig, now: datetime) -> None:
         """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
         if not self.storm:
             return
@@ -201,7 +201,7 @@ class EmergencyPages:
             self._pages.pop((one.page.channel, one.page.key), None)
             self._episodes.pop(one.incident.key, None)
 
-    def send(self, setting: Setting, now: datetime) -> None:
+    def send(self, setting: ActiveConfig, now: datetime) -> None:
         """Start an attempt at each page that is due. One that hangs keeps no other waiting."""
         if self.doubtful():
             return
@@ -209,18 +209,18 @@ class EmergencyPages:
         free = AT_ONCE - sum(one.busy for one in self._pages.values())
         moment = self.clock.monotonic()
         waiting = [one for one in self._pages.values() if not one.accepted and not one.busy and moment >= one.next_at]
-        due = [one for one in waiting if one.lets()]
+        due = [one for one in waiting if one.allows()]
         for one in sorted(due, key=lambda one: one.attempts)[: max(0, free)]:
             one.busy = True
             self.spawn("emergency", partial(self._send, one, setting, now))
 
-    async def _send(self, one: EmergencyPage, setting: Setting, now: datetime) -> None:
+    async def _send(self, one: EmergencyPage, setting: ActiveConfig, now: datetime) -> None:
         try:
             await self._try(one, setting, now)
         finally:
             one.busy = False
 
-    async def _try(self, one: EmergencyPage, setting: Setting, now: datetime) -> None:
+    async def _try(self, one: EmergencyPage, setting: ActiveConfig, now: datetime) -> None:
         channel = setting.channels.get(one.page.channel)
         if channel is None:
             # A reload has removed it, and may bring it back; meanwhile it is tried after those that can be sent.

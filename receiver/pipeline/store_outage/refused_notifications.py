@@ -14,22 +14,22 @@ import orjson
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.alerts.alert_start import settled
-from receiver.incident.log.notification_outcome import Outcome, Part
+from receiver.incident.alerts.alert_start import drop_future_starts
+from receiver.incident.log.notification_outcome import NotificationPart, Outcome
 from receiver.incident.store_outage.emergency_pages import PAGED, first_episode
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import BadNotification, Notification, parse_notification
 from receiver.model.incident.incident import Page
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.intake.notification_parts import judged
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPage, EmergencyPages
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.pipeline.store_outage.unread_bodies import UnreadBodies
-from receiver.pipeline.supervision import survived
+from receiver.pipeline.supervision import run_step
 from receiver.store.client.connection_lanes import SIZES, Lane, lane
 from receiver.store.client.store_errors import Overloaded, StoreAway, StoreSlow
-from receiver.triage.correlation import split
+from receiver.triage.correlation import split_by_key
 
 MOST = 2000
 """Notifications that are kept: those that page, and those that were not judged yet."""
@@ -69,7 +69,7 @@ log = structlog.get_logger("receiver.refused")
 
 
 @dataclass
-class Debt:
+class RefusedNotification:
     """One refused notification: the newest of its group."""
 
     notification: Notification
@@ -81,7 +81,7 @@ class Debt:
     """How often a newer notification of the group has replaced it."""
     body: bytes = b""
     """As it was received, to be written down should the process end."""
-    parts: list[Part] | None = None
+    parts: list[NotificationPart] | None = None
     """What it says, once it was judged."""
     rank: int = UNKNOWN
     """How urgent it is; 1 for SEV-1."""
@@ -115,7 +115,7 @@ class RefusedNotifications:
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
+        setting: Callable[[], ActiveConfig],
         intake: Intake,
         monitor: StoreMonitor,
         pages: EmergencyPages,
@@ -139,14 +139,14 @@ class RefusedNotifications:
         """Called when nothing is owed any more."""
         self.stopping = False
         """Whether this process ends: no attempt begins because another one has ended."""
-        self._debts: dict[str, Debt] = {}
+        self._debts: dict[str, RefusedNotification] = {}
         self._bytes = 0
         self._unread = UnreadBodies()
         self._settled: OrderedDict[str, float] = OrderedDict()
         """By group, the monotonic time at which a notification of it was stored last."""
         self.late: Callable[[], bool] = lambda: False
         """Whether this process has less time than its senders need: then what was not read waits."""
-        self._order: deque[Debt] = deque()
+        self._order: deque[RefusedNotification] = deque()
         """What is to be attempted next, as of the last look."""
         self._ordered_at = 0.0
         self._busy = 0
@@ -184,7 +184,7 @@ class RefusedNotifications:
         else:
             self._bytes += len(body)
             now = self.clock.monotonic()
-            self._debts[group] = Debt(notification, now, now, body=body, first=notification)
+            self._debts[group] = RefusedNotification(notification, now, now, body=body, first=notification)
         self._added.set()
 
     def _make_room(self, size: int) -> bool:
@@ -231,7 +231,7 @@ class RefusedNotifications:
         """Return whether alerts of an open SEV-1 or SEV-2 have ended by a notification: its escalation is to stop."""
         if all(alert.firing for alert in notification.alerts):
             return False
-        known = [self.pages.mirror.at(key) for key in split(notification, self.setting().correlate_by)]
+        known = [self.pages.incident_cache.at(key) for key in split_by_key(notification, self.setting().correlate_by)]
         return any(one is not None and not one.state.over and one.severity in PAGED for one in known)
 
     def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
@@ -288,7 +288,7 @@ class RefusedNotifications:
         self._start()
         self.pages.send(setting, now)
 
-    async def _judge(self, debt: Debt, setting: Setting) -> None:
+    async def _judge(self, debt: RefusedNotification, setting: ActiveConfig) -> None:
         notification, version = debt.notification, debt.version
         if debt.first is not None and debt.first is not notification:
             debt.episodes = _episodes(await self._judged(debt.first, setting))
@@ -303,25 +303,25 @@ class RefusedNotifications:
         if not debt.pages and severities.isdisjoint(PAGED):
             self._forget(debt)  # it is sent again; here it would take the room of one that pages
 
-    async def _judged(self, notification: Notification, setting: Setting) -> list[Part]:
+    async def _judged(self, notification: Notification, setting: ActiveConfig) -> list[NotificationPart]:
         # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
-        notification = settled(notification, self.clock.now())
+        notification = drop_future_starts(notification, self.clock.now())
         if len(notification.alerts) > LARGE:
             return await asyncio.to_thread(judged, notification, setting)
         return judged(notification, setting)
 
-    def _too_late(self, debt: Debt, setting: Setting) -> bool:
+    def _too_late(self, debt: RefusedNotification, setting: ActiveConfig) -> bool:
         if debt.busy or debt.decided or not setting.emergency_paging:
             return False
         if self.clock.monotonic() - debt.since < setting.emergency_after.total_seconds():
             return False
         return self._store_refuses(debt) or self.monitor.surely_away
 
-    def _store_refuses(self, debt: Debt) -> bool:
+    def _store_refuses(self, debt: RefusedNotification) -> bool:
         # What was found out before this process stood still may have changed.
         return debt.failed_from > self.monitor.stood_still_until()
 
-    def _lets(self, debt: Debt) -> bool:
+    def _lets(self, debt: RefusedNotification) -> bool:
         # Where the store answers, the commit settles it, which knows whether the alert has ended.
         return not debt.busy and (self.monitor.surely_away or self._store_refuses(debt))
 
@@ -330,11 +330,11 @@ class RefusedNotifications:
             if debt.pages:
                 debt.failed_from = -math.inf
 
-    def _page(self, debt: Debt, setting: Setting, now: datetime) -> None:
+    def _page(self, debt: RefusedNotification, setting: ActiveConfig, now: datetime) -> None:
         debt.decided = True
         made, debt.capped = self.pages.decide(debt.parts or (), setting, now, debt.episodes, self.in_doubt())
         for page in made:
-            page.lets = partial(self._lets, debt)
+            page.allows = partial(self._lets, debt)
         debt.pages.extend(made)
         # Where somebody was paged for it already, or nobody is to be, it is stored all the same once that can be done.
         debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
@@ -351,7 +351,7 @@ class RefusedNotifications:
             self._start_storm()
         self._start_next()
 
-    def _ordered(self, now: float) -> list[Debt]:
+    def _ordered(self, now: float) -> list[RefusedNotification]:
         waiting = [debt for debt in self._debts.values() if not debt.busy and now >= debt.next_at]
         if self.monitor.away:
             # What was paged, or is not to be, waits for the store; what was not decided is tried all the same.
@@ -386,7 +386,7 @@ class RefusedNotifications:
 
         self.spawn("adopt", adopt)
 
-    async def _attempt(self, debt: Debt) -> None:
+    async def _attempt(self, debt: RefusedNotification) -> None:
         try:
             with lane(Lane.DEBTS):
                 if debt.pages:
@@ -407,7 +407,7 @@ class RefusedNotifications:
         if not self.stopping:
             self._start_next()
 
-    async def _commit(self, debt: Debt) -> None:
+    async def _commit(self, debt: RefusedNotification) -> None:
         # What is left until it is paged: an attempt that goes on beyond that would hold the page up.
         whole = self.setting().emergency_after.total_seconds()
         left = whole - (self.clock.monotonic() - debt.since)
@@ -432,11 +432,11 @@ class RefusedNotifications:
         if debt.version == version:
             self._forget(debt)
 
-    def _doubted(self, debt: Debt) -> bool:
+    def _doubted(self, debt: RefusedNotification) -> bool:
         doubted = self.doubted_groups()
         return any(part.group in doubted for part in debt.parts or ())
 
-    async def _adopt(self, debt: Debt) -> None:
+    async def _adopt(self, debt: RefusedNotification) -> None:
         began, version = self.clock.monotonic(), debt.version
 
         async def adopt() -> None:
@@ -451,7 +451,7 @@ class RefusedNotifications:
             log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(debt.pages))
 
         try:
-            done = await survived("adopt", adopt, self.metrics, self.intake.due.probe)
+            done = await run_step("adopt", adopt, self.metrics, self.intake.due.probe)
         except StoreAway:
             debt.failed_from = began
             raise
@@ -471,7 +471,7 @@ class RefusedNotifications:
             self.pages.forget(debt.pages)
             debt.pages = []
 
-    def _forget(self, debt: Debt) -> None:
+    def _forget(self, debt: RefusedNotification) -> None:
         group = group_name(debt.notification)
         if self._debts.get(group) is debt:
             del self._debts[group]
@@ -479,13 +479,13 @@ class RefusedNotifications:
             self.pages.forget(debt.pages)
 
 
-def _turn(debt: Debt) -> tuple[bool, bool, bool, int, float]:
+def _turn(debt: RefusedNotification) -> tuple[bool, bool, bool, int, float]:
     # Last what a storm holds back; of what was paged first what nobody has accepted: it is sent again by the store.
     sent = all(page.accepted for page in debt.pages)
     return debt.capped, bool(debt.pages), bool(debt.pages) and sent, debt.rank, debt.since
 
 
-def _waits_only(debt: Debt) -> bool:
+def _waits_only(debt: RefusedNotification) -> bool:
     # Whether nobody is paged for it, so that it only waits to be stored.
     return debt.decided and not debt.pages and not debt.capped and not debt.busy
 
@@ -495,7 +495,7 @@ def group_name(notification: Notification) -> str:
     return f"{notification.receiver}\0{notification.group_key}"
 
 
-def _episodes(parts: Sequence[Part]) -> dict[str, int]:
+def _episodes(parts: Sequence[NotificationPart]) -> dict[str, int]:
     return {part.key: first_episode(part, None) for part in parts if any(alert.firing for alert in part.alerts)}
 
 

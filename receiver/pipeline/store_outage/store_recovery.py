@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.paging.recipients import destination
+from receiver.incident.paging.recipients import page_destination
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
@@ -21,15 +21,15 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_copy import IncidentCopy
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.severity import Severity
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.incident_copies import IncidentCopies
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.outbox.outbox_rows import member_of, timers_of
 from receiver.pipeline.shared_documents import NOTHING, Documents
 from receiver.store.client.store_errors import StoreFull
-from receiver.store.due.due_set import Beat, Due
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet, StoreBeat
+from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.store_recovery import StoreMemory
 from receiver.store.incidents.stored_records import event_of, readable
 
@@ -66,9 +66,9 @@ class StoreRecovery:
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        due: Due,
-        incidents: Incidents,
+        setting: Callable[[], ActiveConfig],
+        due: DueSet,
+        incidents: IncidentStore,
         cache: IncidentCache,
         follower: IncidentFollower,
         clock: Clock,
@@ -121,7 +121,7 @@ class StoreRecovery:
         """
         return self.cache.highest, self.confirmed
 
-    async def look(self, beat: Beat, expected: tuple[int, int], silent_ms: int | None) -> bool:
+    async def look(self, beat: StoreBeat, expected: tuple[int, int], silent_ms: int | None) -> bool:
         """Return whether the store has lost its memory since the last beat; then what is known must be read anew.
 
         `expected`: what that was before the beat began; `silent_ms`: for how long no replica had shown its clock at the
@@ -289,7 +289,7 @@ def rows_of(incident: Incident, events: Iterable[str]) -> tuple[list[Row], list[
     """Return the rows of an incident's newest pages, and those of where it was told."""
     urgent = "!" if incident.severity in (Severity.SEV1, Severity.SEV2) else ""
     pages = [
-        (member_of(incident.uid, page.channel, page.key), f"{page.channel}{urgent}", destination(page))
+        (member_of(incident.uid, page.channel, page.key), f"{page.channel}{urgent}", page_destination(page))
         for page in incident.pages[-PAGES:]
     ]
     told = dict.fromkeys(to for row in events for to in event_of(row).to if not to.paging)

@@ -12,7 +12,7 @@ import structlog
 
 from receiver.model.alert.alert import BadNotification, parse_notification
 from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
-from receiver.store.refused_notifications_file import OwedFile
+from receiver.store.refused_notifications_file import RefusedNotificationsFile
 
 END_LIMIT = 5.0
 """Seconds for writing what is owed before the process ends all the same."""
@@ -23,10 +23,10 @@ and its end may have come, which nobody tells of what was never delivered."""
 log = structlog.get_logger("receiver.refused")
 
 
-class OwedNotifications:
+class UnfinishedAtExit:
     """Keeps the file of owed notifications in step with what is owed."""
 
-    def __init__(self, refused: RefusedNotifications, file: OwedFile | None) -> None:
+    def __init__(self, refused: RefusedNotifications, file: RefusedNotificationsFile | None) -> None:
         """`file` is None where there is no data folder: then the log gets them."""
         self.refused = refused
         self.file = file
@@ -81,7 +81,7 @@ def _write_line(**record: object) -> None:
         os.write(sys.stderr.fileno(), orjson.dumps({"level": "critical", **record}) + b"\n")
 
 
-def end_process(reason: str, owed: OwedNotifications) -> None:
+def end_process(reason: str, owed: UnfinishedAtExit) -> None:
     """Save what is owed, write why, and end this process at once with exit code 70, without any clean-up."""
     # A disk that hangs, or a log that nobody reads, must not keep the process alive.
     timer = threading.Timer(END_LIMIT, os._exit, (70,))

@@ -23,14 +23,14 @@ from receiver.metrics import Metrics
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT, AttemptMade, ReceiptNotStored
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.outbox.cancelled_pages import CANCELLED, number_of
 from receiver.pipeline.outbox.notices import page_notice
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.store.client.store_errors import StoreAway
-from receiver.store.due.due_set import Claimed, Due, Outcome
+from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
 from receiver.store.incidents.stored_records import readable
 
 LIMIT = 15 * 60.0
@@ -55,7 +55,7 @@ log = structlog.get_logger("receiver.delivery")
 class UnstoredPage:
     """One page and how far it got."""
 
-    row: Claimed
+    row: LeasedRow
     latest: float
     """Monotonic seconds after which its lease is too near its end."""
     since: float
@@ -71,8 +71,8 @@ class UnstoredPages:
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        due: Due,
+        setting: Callable[[], ActiveConfig],
+        due: DueSet,
         monitor: StoreMonitor,
         snapshots: IncidentSnapshots,
         clock: Clock,
@@ -87,7 +87,7 @@ class UnstoredPages:
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
-        self.resume: Callable[[Claimed, float], None]
+        self.resume: Callable[[LeasedRow, float], None]
         """Sends a row as usual again, if not after a monotonic time."""
         self.stood_still_until: Callable[[float], float] = lambda least: -math.inf
         """Returns the monotonic end of the last time in which this process stood still for so many seconds or more."""
@@ -106,7 +106,7 @@ class UnstoredPages:
         """Return how many pages wait to be sent, or to be written down."""
         return len(self._pages)
 
-    def add(self, row: Claimed, latest: float, condition: StoreAway) -> None:
+    def add(self, row: LeasedRow, latest: float, condition: StoreAway) -> None:
         """Take over a row that `condition` kept from being sent, or from being written down once it was.
 
         It may be sent under its lease until `latest`, in monotonic seconds.
@@ -115,7 +115,7 @@ class UnstoredPages:
         if not row.to.paging or condition.ours or isinstance(condition, AttemptMade) or full:
             return
         channel = self.setting().channels.get(row.to.channel)
-        sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not Outcome.AGAIN
+        sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not SendingOutcome.AGAIN
         if channel is None or not (channel.keyed or sent):
             return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
         self.remember(row)
@@ -126,13 +126,13 @@ class UnstoredPages:
         made = UnstoredPage(row, latest, known.since if known else now, now, row.attempts)
         if isinstance(condition, ReceiptNotStored):
             made.attempts += 1
-            if condition.outcome is not Outcome.AGAIN:
+            if condition.outcome is not SendingOutcome.AGAIN:
                 made.completion = condition.completion
             else:
                 made.next_at = now + self._wait(made.attempts)
         self._pages[row.member] = made
 
-    def has(self, row: Claimed, latest: float) -> bool:
+    def has(self, row: LeasedRow, latest: float) -> bool:
         """Return whether a row that was leased anew is being sent without the store, or was: it is not sent again.
 
         What is to be written down of it is written under the newer lease.
@@ -143,7 +143,7 @@ class UnstoredPages:
             known.row, known.latest = replace(known.row, token=row.token), latest
         return sent
 
-    def remember(self, row: Claimed) -> Incident | None:
+    def remember(self, row: LeasedRow) -> Incident | None:
         """Keep the state that came with a row where none as new is kept; return the incident as it is known here."""
         known = self.snapshots.get(row.uid)
         if row.snapshot is not None and (known is None or known.version < int(row.snapshot[1])):
@@ -152,7 +152,7 @@ class UnstoredPages:
                 self.snapshots.keep(incident)
         return self.snapshots.get(row.uid) if row.uid else None
 
-    def postpone(self, row: Claimed, wait: float, tried: bool) -> None:
+    def postpone(self, row: LeasedRow, wait: float, tried: bool) -> None:
         """Remember a page that is due again in `wait` seconds: should the store be away then, it is tried without it.
 
         `tried`: the vendor has refused it, or has not answered.
@@ -162,7 +162,7 @@ class UnstoredPages:
             # Its lease has ended: it is never sent under it.
             self._postponed[row.member] = UnstoredPage(row, -math.inf, now, now + wait, row.attempts + tried)
 
-    def claimed(self, row: Claimed) -> None:
+    def claimed(self, row: LeasedRow) -> None:
         """Forget that `row` was postponed: it is being sent."""
         self._postponed.pop(row.member, None)
 
@@ -238,7 +238,7 @@ class UnstoredPages:
                 one.busy = False
 
     async def _write_down(self, one: UnstoredPage) -> None:
-        told = await self.due.complete(one.row, Outcome.DONE, to_ms(self.clock.now()), **(one.completion or {}))
+        told = await self.due.complete(one.row, SendingOutcome.DONE, to_ms(self.clock.now()), **(one.completion or {}))
         log.info("receipt_stored", id=one.row.member, reply=told)
 
     async def _send(self, one: UnstoredPage) -> None:
@@ -272,7 +272,7 @@ class UnstoredPages:
             incident=incident.id if incident else None, attempt=one.attempts,
         )  # fmt: skip
 
-    def _notice(self, one: UnstoredPage, setting: Setting, now: datetime) -> Notice | None:
+    def _notice(self, one: UnstoredPage, setting: ActiveConfig, now: datetime) -> Notice | None:
         incident = self.snapshots.get(one.row.uid) if one.row.uid else None
         notice = page_notice(one.row, incident, setting, now) if incident is not None else None
         # Acknowledging and resolving wait for the store: what it knows by then may be something else.

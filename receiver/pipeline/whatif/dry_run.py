@@ -8,25 +8,25 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.alerts.lifecycle import on_notification
-from receiver.incident.log.notification_outcome import Verdict, View
+from receiver.incident.log.notification_outcome import IntakeDecision, KeyState
 from receiver.incident.whatif.escalation_forecast import forecast
-from receiver.incident.whatif.rule_replay import Hindsight, difference
+from receiver.incident.whatif.rule_replay import RuleReplay, difference
 from receiver.model.alert.alert import Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
-from receiver.model.incident.policy_snapshot import Way
-from receiver.pipeline.active_config import Setting
+from receiver.model.incident.policy_snapshot import ContactMethod
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.notification_parts import judged
 from receiver.pipeline.outbox.notices import alert_lines, inform_notice, page_notice
-from receiver.pipeline.outbox.outbox_rows import rows
+from receiver.pipeline.outbox.outbox_rows import outbox_rows
 from receiver.sources.alertmanager import Group
-from receiver.store.due.due_set import Claimed
+from receiver.store.due.due_set import LeasedRow
 
 
-def dry_run(setting: Setting, notification: Notification, now: datetime) -> dict[str, Any]:
+def dry_run(setting: ActiveConfig, notification: Notification, now: datetime) -> dict[str, Any]:
     """Return what would happen if nothing were known yet, as JSON: `incidents` has an entry for each."""
     made = []
     for part in judged(notification, setting):
-        verdict = on_notification(part, View("", None, {}, {}, {}), setting.policy, "simulated", now)
+        verdict = on_notification(part, KeyState("", None, {}, {}, {}), setting.policy, "simulated", now)
         entry: dict[str, Any] = {"outcome": verdict.outcome, "reason": verdict.reason, "dedup_key": part.key}
         if verdict.incident is not None:
             entry |= _opened(setting, verdict, now)
@@ -36,9 +36,11 @@ def dry_run(setting: Setting, notification: Notification, now: datetime) -> dict
     return {"at": rfc3339(now), **foremost, "incidents": made}
 
 
-def relived(came: Iterable[tuple[datetime, Notification]], old: Setting, new: Setting) -> dict[str, Any]:
+def replay_history(
+    came: Iterable[tuple[datetime, Notification]], old: ActiveConfig, new: ActiveConfig
+) -> dict[str, Any]:
     """Return what would have been otherwise under `new`, as JSON; `came` in the order of time."""
-    lives = Hindsight(old.policy), Hindsight(new.policy)
+    lives = RuleReplay(old.policy), RuleReplay(new.policy)
     count, since, until = 0, None, None
     for at, notification in came:
         count, since, until = count + 1, since or at, at
@@ -50,7 +52,7 @@ def relived(came: Iterable[tuple[datetime, Notification]], old: Setting, new: Se
     return {"old_rules": old.rules.hash, "new_rules": new.rules.hash, **span, "notifications": count, **made}
 
 
-def notified(group: Group) -> tuple[Notification | None, int]:
+def notification_of_group(group: Group) -> tuple[Notification | None, int]:
     """Return the notification that Alertmanager would send of a group, and how many of its alerts are held back.
 
     None when all of them are.
@@ -81,16 +83,16 @@ def _shared(bags: Sequence[Any]) -> dict[str, str]:
     return dict(set.intersection(*(set(bag.items()) for bag in bags)))
 
 
-def _opened(setting: Setting, verdict: Verdict, now: datetime) -> dict[str, Any]:
+def _opened(setting: ActiveConfig, verdict: IntakeDecision, now: datetime) -> dict[str, Any]:
     incident = verdict.incident
     assert incident is not None  # noqa: S101  (the caller looked)
     calls = forecast(incident, tuple(verdict.events), setting.policy)
     pages = [
         {"minute": call.minute, "step": call.step, "contact": call.contact, "person": call.person,
          "channel": call.channel}
-        for call in calls if call.way is Way.PAGE
+        for call in calls if call.way is ContactMethod.PAGE
     ]  # fmt: skip
-    told = [{"minute": call.minute, "person": call.person} for call in calls if call.way is Way.NOTIFY]
+    told = [{"minute": call.minute, "person": call.person} for call in calls if call.way is ContactMethod.NOTIFY]
     escalation = setting.policy.directory.escalation(incident.severity)
     return {
         "severity": incident.severity, "title": incident.title, "service": incident.service,
@@ -100,14 +102,14 @@ def _opened(setting: Setting, verdict: Verdict, now: datetime) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _messages(setting: Setting, verdict: Verdict, now: datetime) -> list[dict[str, Any]]:
+def _messages(setting: ActiveConfig, verdict: IntakeDecision, now: datetime) -> list[dict[str, Any]]:
     incident = verdict.incident
     assert incident is not None  # noqa: S101
     bodies = {name: {"labels": a.labels, "annotations": a.annotations} for name, a in verdict.bodies.items()}
     lines = alert_lines(verdict.records, bodies)
     messages = []
-    for row in rows(incident, verdict.events, setting):
-        claimed = Claimed(row.member, "", incident.uid, row.to, 0, row.last, 1, 0, to_ms(now), {})
+    for row in outbox_rows(incident, verdict.events, setting):
+        claimed = LeasedRow(row.member, "", incident.uid, row.to, 0, row.last, 1, 0, to_ms(now), {})
         if row.to.paging:
             notice = page_notice(claimed, incident, setting, now)
             notice = notice.model_copy(update={"alerts": tuple(lines)}) if notice else None

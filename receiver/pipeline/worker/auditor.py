@@ -16,11 +16,11 @@ import structlog
 from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, to_ms
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.store.client.connection import StoreAway
-from receiver.store.due.due_set import Due
-from receiver.store.stepped_loop import COMPARED, stepped
+from receiver.store.due.due_set import DueSet
+from receiver.store.stepped_loop import COMPARED, in_steps
 
 EVERY = 15.0
 """Seconds between two looks."""
@@ -48,7 +48,12 @@ class Auditor:
     """Looks now and then; a look writes nothing."""
 
     def __init__(
-        self, setting: Callable[[], Setting], follower: IncidentFollower, due: Due, clock: Clock, metrics: Metrics
+        self,
+        setting: Callable[[], ActiveConfig],
+        follower: IncidentFollower,
+        due: DueSet,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         """Every replica has one: what one cannot see another may."""
         self.setting = setting
@@ -96,7 +101,7 @@ class Auditor:
         # Ids of what was to call somebody before then, and of what has called everybody.
         await self.follower.catch_up()
         unattended, unanswered = [], []
-        async for one in stepped(self.follower.cache.open(), COMPARED):
+        async for one in in_steps(self.follower.cache.open(), COMPARED):
             if one.call_ms is not None:
                 if one.call_ms < edge_ms:
                     unattended.append(one.id)

@@ -8,20 +8,20 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.clock import LONGEST_KEPT, Clock
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.log.misdated_times import dated_ahead
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.model.agreed_time import AgreedTime
 from receiver.model.base import from_ms, to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.worker.system_timers import longest_waits
 from receiver.store.due.agreed_time import AgreedTimes
-from receiver.store.due.due_set import Due
-from receiver.store.incidents.commit_request import Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.due_set import DueSet
+from receiver.store.incidents.commit_request import StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 
 SHOW = 2.0
 """Seconds between two times that a replica writes what its clock shows."""
@@ -39,11 +39,16 @@ PAGE = 50
 log = structlog.get_logger("receiver.clock")
 
 
-class Timekeeper:
+class ClockAgreement:
     """One replica's part in the agreement about time (docs/adr/0013)."""
 
     def __init__(
-        self, setting: Callable[[], Setting], due: Due, incidents: Incidents, clock: Clock, intake: Callable[[], Intake]
+        self,
+        setting: Callable[[], ActiveConfig],
+        due: DueSet,
+        incidents: IncidentStore,
+        clock: Clock,
+        intake: Callable[[], Intake],
     ) -> None:
         """Nothing is agreed yet: call `first` before anything is dated."""
         self.setting = setting
@@ -145,20 +150,20 @@ class Timekeeper:
         if by < LEAST:
             return
         by = max(by, self.clock.set_back)  # its last event may be older than the step
-        draft = Draft(incident, Actor(kind=ActorKind.TIMER, name="clock"), now)
+        draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="clock"), now)
         text = f"the clock was wrong: times of this incident are moved back by {by.total_seconds() / 3600:.1f} h"
         data = {"by": by.total_seconds(), "after": now.isoformat()}
         draft.add(Kind.CLOCK_CORRECTED, "clock_was_wrong", text, data)
-        verdict = Verdict(Outcome.UPDATED, "clock_was_wrong", draft.incident, draft.events)
+        verdict = IntakeDecision(Outcome.UPDATED, "clock_was_wrong", draft.incident, draft.events)
         try:
             await self.intake().commit(verdict, self.setting(), now)
-        except Stale:
+        except StaleVersion:
             self._repair = True  # somebody works on it, or another replica has done it: looked at once more
             return
         log.warning("incident_times_corrected", incident=incident.id, by_s=round(by.total_seconds()))
 
 
-def _lanes(setting: Setting) -> Mapping[str, int]:
+def _lanes(setting: ActiveConfig) -> Mapping[str, int]:
     # How far ahead a row of each lane is due at most.
     page = max(PAGE_WAIT, 2 * setting.lease_ms)
     found: dict[str, int] = {}

@@ -15,9 +15,9 @@ import structlog
 from receiver.channels.base import DeliveryError
 from receiver.channels.ntfy.channel import Ntfy
 from receiver.model.host_name import host_of
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.worker.auditor import Finding
-from receiver.sources.http_client import Asking, SourceError
+from receiver.sources.http_client import SourceClient, SourceError
 
 NAME = "heartbeat"
 LIMIT = 5.0
@@ -31,10 +31,10 @@ class Heartbeat:
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        asking: Asking,
+        setting: Callable[[], ActiveConfig],
+        asking: SourceClient,
         look: Callable[[datetime], Awaitable[Finding]],
-        resting: Callable[[Setting], list[str]],
+        resting: Callable[[ActiveConfig], list[str]],
     ) -> None:
         """`look` says what is late, `resting` which channels that ring people are given a rest."""
         self.resting = resting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.alerts.alertmanager_reconciliation import NAME as RECONCILE
 from receiver.pipeline.alerts.watchdog import NAME as WATCHDOG
 from receiver.pipeline.oncall.overrides import HANDOFF
@@ -22,7 +22,7 @@ SLACK = timedelta(seconds=5)
 """What the clocks of two replicas may differ by."""
 _MONTH = timedelta(days=32)
 
-_LONGEST: Mapping[str, Callable[[Setting], timedelta | None]] = {
+_LONGEST: Mapping[str, Callable[[ActiveConfig], timedelta | None]] = {
     WATCHDOG: lambda setting: setting.silent_after,
     HEARTBEAT: lambda setting: setting.heartbeat[1] if setting.heartbeat else None,
     RECONCILE: lambda setting: setting.reconcile.every if setting.reconcile else None,
@@ -34,7 +34,7 @@ _LONGEST: Mapping[str, Callable[[Setting], timedelta | None]] = {
 }
 
 
-def longest_waits(setting: Setting) -> dict[str, int]:
+def longest_waits(setting: ActiveConfig) -> dict[str, int]:
     """Return the longest wait of each timer that is on, in milliseconds, by its member in the store."""
     waits = {name: of(setting) for name, of in _LONGEST.items()}
     return {

@@ -11,36 +11,36 @@ from functools import partial
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.log.event_log import Draft
-from receiver.incident.log.notification_outcome import Outcome, Verdict
+from receiver.incident.log.event_log import Transition
+from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import on_timer, timers
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
-from receiver.pipeline.active_config import Setting
-from receiver.pipeline.delivery.delivery_attempts import Deliver
-from receiver.pipeline.delivery.delivery_events import Beside
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.delivery.delivery_attempts import DeliveryAttempts
+from receiver.pipeline.delivery.delivery_events import DeliveryEvents
 from receiver.pipeline.delivery.delivery_pool import DeliveryPool
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.intake.unconfirmed_commits import UnheardCommit, UnheardCommits
+from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommits, UnheardCommit
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
-from receiver.pipeline.store_outage.emergency_escalation import UnstoredSteps
+from receiver.pipeline.store_outage.emergency_escalation import EmergencyEscalation
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.pipeline.store_outage.store_recovery import StoreRecovery
 from receiver.pipeline.store_outage.unstored_pages import UnstoredPages
-from receiver.pipeline.supervision import survived
-from receiver.pipeline.worker.clock_agreement import Timekeeper
+from receiver.pipeline.supervision import run_step
+from receiver.pipeline.worker.clock_agreement import ClockAgreement
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
 from receiver.store.client.connection_lanes import Lane
 from receiver.store.client.connection_lanes import lane as using
 from receiver.store.client.store_errors import StoreFull
-from receiver.store.due.due_set import Beat, Claimed, Due
+from receiver.store.due.due_set import DueSet, LeasedRow, StoreBeat
 from receiver.store.due.leased_row import uid_of
-from receiver.store.due.rate_limits import Pace
-from receiver.store.incidents.commit_request import Committed, Stale
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.due.rate_limits import RateLimits
+from receiver.store.incidents.commit_request import Committed, StaleVersion
+from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.keys import TIMERS
 
 TEND = 15.0
@@ -65,15 +65,15 @@ FETCH_AGAIN = 0.2
 log = structlog.get_logger("receiver.work")
 
 
-class Work:
+class WorkLoop:
     """Everything that happens later: deliveries, timers, holds, and the watch over the store."""
 
     def __init__(
         self,
-        setting: Callable[[], Setting],
-        incidents: Incidents,
-        due: Due,
-        mirror: IncidentCache,
+        setting: Callable[[], ActiveConfig],
+        incidents: IncidentStore,
+        due: DueSet,
+        incident_cache: IncidentCache,
         monitor: StoreMonitor,
         clock: Clock,
         metrics: Metrics,
@@ -82,13 +82,15 @@ class Work:
         self.setting = setting
         self.incidents = incidents
         self.due = due
-        self.mirror = mirror
+        self.incident_cache = incident_cache
         self.monitor = monitor
-        self.follower = IncidentFollower(setting, incidents, mirror)
+        self.follower = IncidentFollower(setting, incidents, incident_cache)
         self.clock = clock
         self.metrics = metrics
-        self.beside = Beside(setting, incidents, due, clock, metrics, lambda: self.intake)
-        self.deliver = Deliver(setting, incidents, due, clock, metrics, self.beside, Pace(due.connection))
+        self.beside = DeliveryEvents(setting, incidents, due, clock, metrics, lambda: self.intake)
+        self.deliver = DeliveryAttempts(
+            setting, incidents, due, clock, metrics, self.beside, RateLimits(due.connection)
+        )
         self.pool = DeliveryPool(clock, self._send, self._spawn_send, lambda: self.setting().deadline)
         self.pool.idle = self._claim_more
         self.beat_at: float = clock.monotonic()
@@ -96,20 +98,26 @@ class Work:
         self._leased: list[tuple[str, str, float]] = []
         """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
         self._fetching = self._asking = False
-        self.unheard = UnheardCommits(due.connection, clock, setting)
+        self.unheard = UnconfirmedCommits(due.connection, clock, setting)
         self._stopping = asyncio.Event()
-        self.snapshots = IncidentSnapshots(mirror, incidents)
+        self.snapshots = IncidentSnapshots(incident_cache, incidents)
         self._refreshed = clock.monotonic()
         self.unstored = UnstoredPages(setting, due, monitor, self.snapshots, clock, metrics)
         self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
-        self.steps: UnstoredSteps
+        self.steps: EmergencyEscalation
         self.deliver.postponed = self.unstored.postpone
         self.deliver.at_hand = self.unstored.remember
         self.intake: Intake
         self.recovery = StoreRecovery(
-            setting, incidents=incidents, due=due, cache=mirror, follower=self.follower, clock=clock, metrics=metrics
+            setting,
+            incidents=incidents,
+            due=due,
+            cache=incident_cache,
+            follower=self.follower,
+            clock=clock,
+            metrics=metrics,
         )
-        self.timekeeper = Timekeeper(setting, due, incidents, clock, lambda: self.intake)
+        self.clock_agreement = ClockAgreement(setting, due, incidents, clock, lambda: self.intake)
         self._loaded = False
         self._timing = False
         self._claims = False
@@ -171,7 +179,7 @@ class Work:
     async def _guard(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
         # Where the store answers, only what this step asked for was refused or took too long: the others go on.
         try:
-            await survived(step, act, self.metrics, self.due.probe)
+            await run_step(step, act, self.metrics, self.due.probe)
         except StoreAway as condition:
             log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
             self.monitor.failed(condition)
@@ -208,21 +216,21 @@ class Work:
         self._fetch_soon()
         self._refresh_soon()
         if not self._loaded:
-            await self.timekeeper.first()
+            await self.clock_agreement.first()
             await self.load()
         began = self.clock.monotonic()
         expected = self.recovery.expected
-        beat = await self.due.beat(self.mirror.after, to_ms(self.clock.now()), self.recovery.memory.me)
-        await self.timekeeper.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
+        beat = await self.due.beat(self.incident_cache.after, to_ms(self.clock.now()), self.recovery.memory.me)
+        await self.clock_agreement.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
-        if await self.recovery.look(beat, expected, self.timekeeper.silent_ms):
+        if await self.recovery.look(beat, expected, self.clock_agreement.silent_ms):
             self._loaded = False
             return
         await self._follow(beat)
         if self.recovery.waits:
             self.spawn("memory", partial(self.recovery.keep, beat.until_ms))
-        if self.timekeeper.waits:
-            self.spawn("clock", self.timekeeper.keep)
+        if self.clock_agreement.waits:
+            self.spawn("clock", self.clock_agreement.keep)
         self._claims = not self.recovery.holds(beat.until_ms)
         if self._claims:
             self._tend()
@@ -233,7 +241,7 @@ class Work:
             self._tended = self.clock.monotonic()
             self.spawn("tend", partial(self.tend, self.clock.now()))
 
-    async def _claim_due(self, beat: Beat) -> None:
+    async def _claim_due(self, beat: StoreBeat) -> None:
         for lane in beat.due:
             if lane == TIMERS:
                 if not self._timing and not self.steps.recording:
@@ -262,11 +270,11 @@ class Work:
         self._loaded = True
         self.metrics.store_up.set(int(not self.monitor.away))
 
-    async def _follow(self, beat: Beat) -> None:
+    async def _follow(self, beat: StoreBeat) -> None:
         if beat.board != self.board and self.read_board is not None:
             await self._take_board(self.read_board, beat.board)
         await self.follower.follow(beat.changed)
-        if not (self.mirror.complete or self.follower.filling):
+        if not (self.incident_cache.complete or self.follower.filling):
             self.spawn("load", self.follower.fill)
 
     async def _take_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
@@ -274,10 +282,10 @@ class Work:
             self.board = await read()
 
         # One that cannot be taken over is left as it is until it changes: what is due does not wait for it.
-        if not await survived("beat", take, self.metrics):
+        if not await run_step("beat", take, self.metrics):
             self.board = revision
 
-    def _show(self, beat: Beat) -> None:
+    def _show(self, beat: StoreBeat) -> None:
         self.metrics.depth.set(beat.depth)
         self.metrics.oldest.set((beat.oldest_ms or 0) / 1000)
         self.metrics.dead.set(beat.dead)
@@ -311,7 +319,7 @@ class Work:
         channel = self.setting().channels.get(lane.removesuffix("!"))
         return channel is not None and channel.paging
 
-    def committed(self, done: Committed, began: float, fresh: Mapping[str, Claimed]) -> None:
+    def committed(self, done: Committed, began: float, fresh: Mapping[str, LeasedRow]) -> None:
         """Deliver at once what a commit has leased to this replica.
 
         `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
@@ -333,7 +341,7 @@ class Work:
             if self.snapshots.behind():
                 self.spawn("snapshots", self.snapshots.refresh)
 
-    def _resume(self, row: Claimed, latest: float) -> None:
+    def _resume(self, row: LeasedRow, latest: float) -> None:
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
 
     def _unheard(self, commit: UnheardCommit) -> None:
@@ -380,7 +388,7 @@ class Work:
     def _spawn_send(self, send: Callable[[], Awaitable[None]]) -> None:
         self.spawn("deliver", send, Lane.DELIVERIES)
 
-    async def _send(self, row: Claimed, latest: float) -> None:
+    async def _send(self, row: LeasedRow, latest: float) -> None:
         self.unstored.claimed(row)
         if self.unstored.has(row, latest):
             return
@@ -401,7 +409,7 @@ class Work:
             log.exception("delivery_spoiled", id=row.member)
             await self.deliver.spoiled(row, error)
 
-    def _called_for(self, row: Claimed) -> bool:
+    def _called_for(self, row: LeasedRow) -> bool:
         # Whether it is a page that was not sent yet, of an incident that this replica remembers.
         return row.to.paging and "sent" not in row.memory and self.snapshots.get(row.uid) is not None
 
@@ -433,7 +441,7 @@ class Work:
             for member in waiting.popleft():
                 # One that cannot be done comes back with its lease, and keeps nobody else from being called.
                 try:
-                    await survived("timers", partial(self._turn, member), self.metrics, self.due.probe)
+                    await run_step("timers", partial(self._turn, member), self.metrics, self.due.probe)
                 except StoreFull as condition:
                     self.monitor.failed(condition)
                 except StoreAway:
@@ -477,11 +485,11 @@ class Work:
         if draft is not None:
             await self._commit(draft, setting)
 
-    async def _commit(self, draft: Draft, setting: Setting) -> None:
-        verdict = Verdict(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
+    async def _commit(self, draft: Transition, setting: ActiveConfig) -> None:
+        verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
         try:
             done = await self.intake.commit(verdict, setting, self.clock.now())
-        except Stale:
+        except StaleVersion:
             return  # somebody changed it; the row is still due and is looked at again
         if done.incident is not None:
             count_events(self.metrics, done.incident, draft.events)

@@ -13,7 +13,7 @@ from receiver.model.store_address import Node, StoreKind
 from receiver.store.client import server_check
 from receiver.store.client.cluster_locator import Cluster, place
 from receiver.store.client.command_batches import CommandBatches
-from receiver.store.client.connection_lanes import SIZES, Bulkhead, Lane, current_lane, lane
+from receiver.store.client.connection_lanes import SIZES, ConnectionLanes, Lane, current_lane, lane
 from receiver.store.client.lua_script import Form
 from receiver.store.client.lua_script import Script as Script
 from receiver.store.client.primary_locator import Locator
@@ -89,7 +89,9 @@ class Connection:
         self._settling = Settling(replicas, sentinels, several=self.locator is not None)
         self._looked_at: Node | None = None
         self._may_ask = False
-        self._bulkheads = {kind: Bulkhead(self.endpoint, size, self.time, self.locator) for kind, size in SIZES.items()}
+        self._bulkheads = {
+            kind: ConnectionLanes(self.endpoint, size, self.time, self.locator) for kind, size in SIZES.items()
+        }
         self._batches = {kind: CommandBatches(kind, self) for kind in Lane}
 
     @property

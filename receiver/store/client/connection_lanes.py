@@ -71,7 +71,7 @@ def current_lane() -> Lane:
     return _lane.get()
 
 
-class Bulkhead:
+class ConnectionLanes:
     """The connections of one lane."""
 
     def __init__(self, endpoint: Endpoint, size: int, time: LoopTime, locator: Locator | None = None) -> None:

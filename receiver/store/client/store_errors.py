@@ -174,7 +174,8 @@ _BY_CODE: tuple[tuple[str, type[StoreAway]], ...] = (
 )
 """What it has none for, by the code with which the server's answer begins."""
 _BY_WORDS: tuple[tuple[str, type[StoreAway]], ...] = (
-    # Of a script that was stopped before its first write, by the look at a key that is nowhere (store/client/cluster_locator.py).
+    # Of a script that was stopped before its first write, by the look at a key that is nowhere
+    # (store/client/cluster_locator.py).
     ("attempted to access a non local key", StoreSlotMigrating),
     ("attempted to execute a write command while the cluster is down", StoreClusterDown),
     ("attempted to execute a command while the cluster is down", StoreClusterDown),

@@ -15,9 +15,9 @@ from receiver.model.agreed_time import AgreedTime
 from receiver.model.incident.event import Destination
 from receiver.store.client.connection import Connection, Script
 from receiver.store.due.agreed_time import FIELDS, agreed_of
-from receiver.store.due.leased_row import Claimed as Claimed
+from receiver.store.due.leased_row import LeasedRow as LeasedRow
 from receiver.store.due.leased_row import UnreadableRow as UnreadableRow
-from receiver.store.due.leased_row import claimed, claimed_in_part, uid_of
+from receiver.store.due.leased_row import parse_row, parse_row_partly, uid_of
 from receiver.store.keys import TIMERS
 from receiver.store.stored_numbers import stored_number
 
@@ -31,7 +31,7 @@ OWE = Script("due/add_rows")
 log = structlog.get_logger("receiver.due")
 
 
-class Outcome(StrEnum):
+class SendingOutcome(StrEnum):
     """How one sending ended."""
 
     DONE = "done"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     """Not tried at all: it counts as no attempt."""
 
 
-class Replayed(IntEnum):
+class RetryResult(IntEnum):
     """What became of the wish to try a delivery that gave up again."""
 
     AGAIN = 1
@@ -51,12 +51,12 @@ class Replayed(IntEnum):
     """What it would send is older than the history."""
 
 
-class OtherWish(Exception):
+class KeyReused(Exception):
     """A key against repetition comes again with something else than it came with before: nothing was written."""
 
 
 @dataclass(frozen=True)
-class Beat:
+class StoreBeat:
     """What one look at the store shows."""
 
     time_ms: int
@@ -84,7 +84,7 @@ class Beat:
     """The number that this replica has written last, as the store knows it."""
 
 
-class Due:
+class DueSet:
     """The lanes of one namespace."""
 
     def __init__(self, connection: Connection, lanes: Sequence[str], *, lease_ms: int) -> None:
@@ -94,7 +94,7 @@ class Due:
         self.lanes = tuple(lanes)
         self.lease_ms = lease_ms
 
-    async def beat(self, after: int, now_ms: int, me: str = "") -> Beat:
+    async def beat(self, after: int, now_ms: int, me: str = "") -> StoreBeat:
         """Return the store's time, what changed after commit `after`, and which lanes have due rows.
 
         `me`: the name under which this replica has written a number. One round trip, and no write.
@@ -127,7 +127,7 @@ class Due:
                 depth += count
                 if first:
                     oldest = int(first[0][1]) if oldest is None else min(oldest, int(first[0][1]))
-        return Beat(
+        return StoreBeat(
             time_ms=seconds * 1000 + micro // 1000,
             changed=tuple((uid, int(score)) for uid, score in changed),
             due=due,
@@ -165,7 +165,7 @@ class Due:
         async with self.connection.guarded() as client:
             await client.zadd(self.keys.due(TIMERS), {member: at_ms}, nx=True)
 
-    async def claim(self, lane: str, now_ms: int, most: int, *, snapshots: bool = False) -> list[Claimed]:
+    async def claim(self, lane: str, now_ms: int, most: int, *, snapshots: bool = False) -> list[LeasedRow]:
         """Lease at most `most` due rows of `lane` and return them; `snapshots`: with the state of their incidents."""
         token = secrets.token_hex(8)
         members = await self.connection.run(
@@ -173,7 +173,7 @@ class Due:
         )
         return await self.rows([(member, token) for member in members], snapshots=snapshots)
 
-    async def rows(self, leases: Sequence[tuple[str, str]], *, snapshots: bool = False) -> list[Claimed]:
+    async def rows(self, leases: Sequence[tuple[str, str]], *, snapshots: bool = False) -> list[LeasedRow]:
         """Return the rows of `leases`, pairs of member and token, that are leased under that token: one round trip.
 
         `snapshots`: with the state of their incidents, so that they can be sent should the store go away now.
@@ -193,18 +193,18 @@ class Due:
         rows = []
         for (member, token), value in zip(leases, values, strict=False):
             try:
-                row = claimed(member, token, value, states.get(uid_of(member), ()))
+                row = parse_row(member, token, value, states.get(uid_of(member), ()))
             except (TypeError, ValueError) as error:
                 # Of a later version: it must not keep those behind it from being sent.
                 log.error("row_unreadable", id=member, why=str(error)[:200])
-                row = claimed_in_part(member, token, value)
+                row = parse_row_partly(member, token, value)
             rows += [row] if row is not None else []
         return rows
 
     async def complete(
         self,
-        row: Claimed,
-        outcome: Outcome,
+        row: LeasedRow,
+        outcome: SendingOutcome,
         now_ms: int,
         *,
         said: int = 0,
@@ -302,7 +302,7 @@ class Due:
     ) -> bool:
         """Make rows that belong to no incident, durably, and return whether they are new.
 
-        `once`: a door's key against repetition, kept for 7 days with `what`. Raises OtherWish where it was kept with
+        `once`: a door's key against repetition, kept for 7 days with `what`. Raises KeyReused where it was kept with
         something else.
         """
         made, _ = await self._owe([(row, "") for row in rows], now_ms, once, what)
@@ -317,7 +317,7 @@ class Due:
     ) -> frozenset[int]:
         """Make rows as `owe` does, of those with one pacing key one in a minute; return the indexes of the others.
 
-        Each row comes with its pacing key. Raises OtherWish as `owe` does.
+        Each row comes with its pacing key. Raises KeyReused as `owe` does.
         """
         _, too_soon = await self._owe(rows, now_ms, once, what)
         return too_soon
@@ -334,13 +334,13 @@ class Due:
             args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory), pace))
         code, *too_soon = await self.connection.write(OWE, [self.keys.named("commits")], args)
         if code == -1:
-            raise OtherWish(f"the key {once} was kept with something else")
+            raise KeyReused(f"the key {once} was kept with something else")
         return bool(code), frozenset(too_soon)
 
-    async def replay(self, member: str, now_ms: int) -> Replayed:
+    async def replay(self, member: str, now_ms: int) -> RetryResult:
         """Let a delivery that gave up be tried again, durably, once however many ask; return how it went."""
         keys = [self.keys.named("dead")]
-        return Replayed(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, now_ms, 1]))
+        return RetryResult(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, now_ms, 1]))
 
     async def forget(self, member: str) -> bool:
         """Drop a delivery that gave up, durably; return whether there was one."""

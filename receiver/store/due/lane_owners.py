@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from receiver.store.client.connection import Connection
 
 
-class Served:
+class LaneOwners:
     """The lanes of one namespace that any replica ever served."""
 
     def __init__(self, connection: Connection) -> None:

@@ -16,7 +16,7 @@ class UnreadableRow(ValueError):
 
 
 @dataclass(frozen=True)
-class Claimed:
+class LeasedRow:
     """A row that is leased to us under `token`."""
 
     member: str
@@ -39,7 +39,7 @@ class Claimed:
     """Whether it could be read as it is; false for one of a later version, of which the rest is left as it stands."""
 
 
-def claimed(member: str, token: str, values: Sequence[Any], snapshot: Sequence[Any] = ()) -> Claimed | None:
+def parse_row(member: str, token: str, values: Sequence[Any], snapshot: Sequence[Any] = ()) -> LeasedRow | None:
     """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError.
 
     `snapshot`: state, version and id of its incident, where they were read.
@@ -47,7 +47,7 @@ def claimed(member: str, token: str, values: Sequence[Any], snapshot: Sequence[A
     uid, to, cursor, last, tries, attempts, since, memory, held, lane = values
     if to is None or held != token:
         return None
-    return Claimed(
+    return LeasedRow(
         member=member,
         token=token,
         uid=uid or "",
@@ -68,8 +68,8 @@ def uid_of(member: str) -> str:
     return member.partition(" ")[0]
 
 
-def claimed_in_part(member: str, token: str, values: Sequence[Any]) -> Claimed | None:
-    """Return what can be read of a row that `claimed` cannot read: its destination by its name and lane, its counts.
+def parse_row_partly(member: str, token: str, values: Sequence[Any]) -> LeasedRow | None:
+    """Return what can be read of a row that `parse_row` cannot read: its destination by its name and lane, its counts.
 
     None when it is somebody else's by now, or when not even that can be read.
     """
@@ -80,7 +80,7 @@ def claimed_in_part(member: str, token: str, values: Sequence[Any]) -> Claimed |
         return None
     written = _object(to)
     paging = written.get("paging") is True or str(lane).endswith("!")
-    return Claimed(
+    return LeasedRow(
         member=member,
         token=token,
         uid=uid or "",

@@ -10,7 +10,7 @@ from receiver.store.client.connection import Connection, Script
 PACE = Script("due/take_quota")
 
 
-class Pace:
+class RateLimits:
     """The quotas of one namespace."""
 
     def __init__(self, connection: Connection) -> None:

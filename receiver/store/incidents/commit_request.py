@@ -12,15 +12,15 @@ import orjson
 from receiver.model.incident.event import Destination, Event
 from receiver.model.incident.incident import AlertRecord, Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.model.severity import Severity
 
 
-class Stale(Exception):
+class StaleVersion(Exception):
     """Somebody else committed first: decide again on fresh state."""
 
 
-class Repeated(Exception):
+class RepeatedNotification(Exception):
     """A door has taken this before, under the same key: nothing was written now."""
 
     def __init__(self, uid: str, number: str, version: int, what: str) -> None:
@@ -33,7 +33,7 @@ class Repeated(Exception):
 
 
 @dataclass(frozen=True)
-class Row:
+class OutboxRow:
     """One destination that is owed something: `last` is the sequence number of the last event addressed to it."""
 
     member: str
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Change:
+class CommitRequest:
     """What one decision wants written. `incident` None: only tombs and digests."""
 
     incident: Incident | None
@@ -72,7 +72,7 @@ class Change:
     seen: Mapping[str, str] = field(default_factory=dict)
     tombs: Mapping[str, int] = field(default_factory=dict)
     untomb: Sequence[str] = ()
-    rows: Sequence[Row] = ()
+    rows: Sequence[OutboxRow] = ()
     timers: Mapping[str, int] = field(default_factory=dict)
     """Members of the timer lane and when (ms); 0 takes one away."""
     held: Sequence[tuple[str, str, int]] = ()
@@ -162,8 +162,8 @@ def packed(record: AlertRecord) -> bytes:
     )
 
 
-def arguments(
-    change: Change,
+def script_arguments(
+    change: CommitRequest,
     *,
     prefix: str,
     ttl_s: int,
@@ -223,7 +223,7 @@ def arguments(
         "supersedes": change.supersedes,
         "unpoint": list(change.unpoint),
         "split": incident.key if incident and incident.split_from else "",
-        "past": orjson.dumps(past_fields(incident)).decode() if incident else "",
+        "past": orjson.dumps(review_record_fields(incident)).decode() if incident else "",
         "summary": pack(change.summary).decode() if change.summary else "",
         "promised": bool(incident and incident.actions),
         "uncounted": bool(incident and (incident.drill or incident.held_until is not None)),

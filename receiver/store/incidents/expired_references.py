@@ -23,7 +23,7 @@ Entry = tuple[str, str, str]
 """Where it stands, its name there, and the uid that it points to."""
 
 
-class Tidying:
+class ExpiredReferences:
     """Looks at all of it, a part at a time."""
 
     def __init__(self, connection: Connection) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.commit_request import state_text
 
@@ -105,7 +105,7 @@ class Archive:
             "uid": incident.uid,
             "id": incident.id,
             "version": incident.version,
-            "past": orjson.dumps(past_fields(incident)).decode(),
+            "past": orjson.dumps(review_record_fields(incident)).decode(),
             "opened": to_ms(incident.opened_at),
             "ttl": history_s,
             "now": now_ms,

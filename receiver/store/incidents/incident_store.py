@@ -14,17 +14,17 @@ from receiver.model.incident.incident import AlertRecord, Incident
 from receiver.model.incident.partial_incident import partial_incident
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
 from receiver.store.incidents.commit_request import (
-    Change,
+    CommitRequest,
     Committed,
-    Repeated,
-    Stale,
-    arguments,
+    RepeatedNotification,
+    StaleVersion,
     committed_as,
     new_token,
     record_of,
+    script_arguments,
 )
 from receiver.store.incidents.stored_records import bodies_of, event_of, incident_of, readable, records_of, unreadable
-from receiver.store.stepped_loop import PARSED, stepped
+from receiver.store.stepped_loop import PARSED, in_steps
 from receiver.store.stored_numbers import stored_number
 
 LOAD = Script("incidents/load")
@@ -81,7 +81,7 @@ class Known:
     """The incident that it is about, where this version cannot read it; `incident` is None then."""
 
 
-class Incidents:
+class IncidentStore:
     """The incidents of one namespace."""
 
     def __init__(self, connection: Connection, *, history_s: int) -> None:
@@ -89,7 +89,7 @@ class Incidents:
         self.connection = connection
         self.keys = connection.keys
         self.history_s = history_s
-        self.committed: list[Callable[[Change, Sequence[Any], str, int], None]] = []
+        self.committed: list[Callable[[CommitRequest, Sequence[Any], str, int], None]] = []
         """Told of each commit: what was to be written, the script's arguments, the id and the version."""
         self._drawn: dict[str, int] = {}
         """The highest number that was seen of each prefix of ids: no lower one is drawn."""
@@ -139,7 +139,7 @@ class Incidents:
         )
 
     async def commit(
-        self, change: Change, *, now_ms: int, lease_ms: int, number: tuple[str, int, str], token: str = ""
+        self, change: CommitRequest, *, now_ms: int, lease_ms: int, number: tuple[str, int, str], token: str = ""
     ) -> Committed:
         """Write `change`, or nothing. Raises Stale, and StoreAway when it may or may not have been written.
 
@@ -148,16 +148,16 @@ class Incidents:
         """
         token = token or new_token()
         incident = change.incident
-        args = arguments(
+        args = script_arguments(
             change, floor=self._drawn.get(number[0], 0),
             prefix=self.keys.prefix, ttl_s=self.history_s, now_ms=now_ms, lease_ms=lease_ms, token=token, number=number,
         )  # fmt: skip
         key = self.keys.incident(incident.uid if incident else "")
         reply = await self.connection.write(COMMIT_WHEN_FULL if change.frees else COMMIT, [key], args)
         if reply[0] == "repeated":
-            raise Repeated(*orjson.loads(reply[1]))
+            raise RepeatedNotification(*orjson.loads(reply[1]))
         if reply[0] != "ok":
-            raise Stale(reply[0])
+            raise StaleVersion(reply[0])
         self.saw(reply[1], number)
         for tell in self.committed:
             tell(change, args, reply[1], int(reply[2]))
@@ -170,11 +170,11 @@ class Incidents:
         if number.startswith(prefix) and inner.isascii() and inner.isdigit() and len(inner) <= LONGEST:
             self._drawn[prefix] = max(self._drawn.get(prefix, 0), int(inner))
 
-    async def taken(self, once: str) -> Repeated | None:
+    async def taken(self, once: str) -> RepeatedNotification | None:
         """Return what a door has taken under its key against repetition, or None."""
         async with self.connection.guarded() as client:
             text = await client.get(self.keys.named(f"once:{once}"))
-        return Repeated(*orjson.loads(text)) if text else None
+        return RepeatedNotification(*orjson.loads(text)) if text else None
 
     async def incident(self, uid: str) -> Incident | None:
         """Return the snapshot of `uid`, or None.
@@ -234,7 +234,7 @@ class Incidents:
                 for uid in part:
                     pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
                 rows = await pipe.execute()
-            async for uid, row in stepped(zip(part, rows, strict=True), PARSED):
+            async for uid, row in in_steps(zip(part, rows, strict=True), PARSED):
                 one = readable(uid, *row) if row[0] else None
                 if one is not None:
                     found.append(one)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, unpack
 from receiver.store.client.connection import Script
-from receiver.store.incidents.incident_store import Incidents
+from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.stored_records import readable
 from receiver.store.stepped_loop import PARSED
 from receiver.store.stored_numbers import stored_number
@@ -18,10 +18,10 @@ PAGE = 200
 """Incidents that one call reads."""
 
 
-class Summaries:
+class OpenSummaries:
     """What is kept of each incident for listing, counting and paging it."""
 
-    def __init__(self, incidents: Incidents) -> None:
+    def __init__(self, incidents: IncidentStore) -> None:
         """`incidents` reads the snapshot where there is no summary that this version can read."""
         self.incidents = incidents
         self.connection = incidents.connection

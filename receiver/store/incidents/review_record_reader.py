@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.review_record import past_fields
+from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 
 log = structlog.get_logger("receiver.store")
@@ -19,7 +19,7 @@ PART = 200
 """Incidents of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
 
 
-class Pasts:
+class ReviewRecordReader:
     """The incidents of one namespace, looked back at."""
 
     def __init__(self, connection: Connection) -> None:
@@ -65,7 +65,7 @@ class Pasts:
         # What was stored before this was kept: its snapshot says the same, and is longer.
         async with self.connection.guarded() as client:
             state = await client.hget(self.keys.incident(uid), "state")
-        return past_fields(Incident.model_validate_json(state))
+        return review_record_fields(Incident.model_validate_json(state))
 
     async def absorbed(self, counts: Mapping[str, int]) -> None:
         """Count duplicates on, by month. Raises StoreAway."""

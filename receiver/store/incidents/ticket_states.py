@@ -11,7 +11,7 @@ from receiver.model.incident.ticket import Ticket
 from receiver.store.client.connection import Connection
 
 
-class TicketsSeen:
+class TicketStates:
     """The tickets of one namespace."""
 
     def __init__(self, connection: Connection, *, history_s: int) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from receiver.triage.matchers import Matcher, Operator
-from receiver.triage.measurements.measurements import Unit
+from receiver.triage.measurements.units import Unit
 from receiver.triage.regexes import plain_words
 from receiver.triage.rules.conditions import Condition
 

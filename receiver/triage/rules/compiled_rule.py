@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from receiver.model.severity import Severity
 from receiver.triage.matchers import parse_matcher
-from receiver.triage.measurements.measurements import Unit
+from receiver.triage.measurements.units import Unit
 from receiver.triage.rules.conditions import Condition, parse_condition
 from receiver.triage.rules.rules_file import RuleSettings
 from receiver.triage.safe_text import quoted

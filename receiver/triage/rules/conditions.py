@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from receiver.triage.measurements.measurements import WRITTEN, Unit, Unreadable, parse_quantity, written
 from receiver.triage.measurements.scope import rank_of, unknown_word
+from receiver.triage.measurements.units import WRITTEN, Unit, Unreadable, parse_quantity, written
 from receiver.triage.safe_text import nearest, quoted
 
 SCOPE = "scope"

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from receiver.model.alert.alert import Alert, AlertStatus, Labels
 from receiver.model.base import Frozen
 from receiver.model.severity import Decision, Severity
-from receiver.triage.measurements.measurements import Unreadable, parse_quantity, written
+from receiver.triage.measurements.units import Unreadable, parse_quantity, written
 from receiver.triage.rules.rule_set import RuleSet, verdict
 from receiver.triage.safe_text import nearest
 

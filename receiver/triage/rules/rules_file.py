@@ -11,8 +11,9 @@ from pydantic_core import InitErrorDetails
 from receiver.model.base import Frozen
 from receiver.model.severity import Severity
 from receiver.triage.matchers import MatcherText
-from receiver.triage.measurements.measurements import MeasurementSettings, Unit
+from receiver.triage.measurements.measurements import MeasurementSettings
 from receiver.triage.measurements.scope import DEFAULT_ORDER, ScopeSettings
+from receiver.triage.measurements.units import Unit
 from receiver.triage.rules.conditions import SCOPE, parse_condition
 from receiver.triage.safe_text import quoted
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from receiver.config.settings.service_settings import Scope
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.request_bodies import ArchiveBody
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http import body_reader
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_moment, read_once
@@ -27,7 +27,7 @@ _CURSOR = re.compile(r"[0-9a-f]{1,64}")
 class ArchiveApi:
     """The doors at `/api/v1/archive`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows whole incidents."""
         self.doors = doors
         self.gate = gate
@@ -40,7 +40,7 @@ class ArchiveApi:
         cursor = given.get("cursor")
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise Refusal(400, "bad_query", "cursor: write what `next` of the page before said")
-        items, following = await self.doors.archiving.page(since, until, cursor or "", self.doors.clock.now())
+        items, following = await self.doors.incident_archive.page(since, until, cursor or "", self.doors.clock.now())
         return answer(listed(items, following))
 
     async def back(self, request: web.Request) -> web.Response:
@@ -54,7 +54,7 @@ class ArchiveApi:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise Refusal(400, "bad_json", f"the body is not JSON: {error}") from None
-        return answer(await self.doors.archiving.take(_documents(value), self.doors.clock.now()))
+        return answer(await self.doors.incident_archive.take(_documents(value), self.doors.clock.now()))
 
 
 def _documents(value: Any) -> list[dict[str, Any]]:

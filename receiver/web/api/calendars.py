@@ -10,13 +10,13 @@ from receiver.model.command import Name
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses, NoAddress
 from receiver.pipeline.oncall.on_call_overview import TYPE
-from receiver.pipeline.response.command_handler import Impossible
-from receiver.store.shared_documents import BoardFull
+from receiver.pipeline.response.command_handler import ImpossibleCommand
+from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import read
 from receiver.web.api.request_bodies import Body
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import BASIC, Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import BASIC, TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_once
 
@@ -35,14 +35,14 @@ class CalendarBody(Body):
 class CalendarApi:
     """`/api/v1/oncall/{schedule}.ics`, and `/oncall/feeds/{token}.ics`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of schedules."""
         self.doors = doors
         self.gate = gate
 
     @property
     def _addresses(self) -> CalendarAddresses:
-        return CalendarAddresses(self.doors.duty)
+        return CalendarAddresses(self.doors.overrides)
 
     async def calendar(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall/{schedule}.ics`: for calendars, which give a token as the password."""
@@ -70,9 +70,9 @@ class CalendarApi:
         name, now = request.match_info["schedule"], self.doors.clock.now()
         try:
             whose, token = await self._addresses.make(name, given.person, actor, now)
-        except Impossible as unknown:
+        except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
-        except BoardFull as full:
+        except SharedDocumentsFull as full:
             raise Refusal(409, "not_now", str(full)) from None
         base = self.doors.config.base_url or ""
         told = {"schedule": whose.schedule, "person": whose.person, "url": f"{base}{FEED}{token}.ics"}
@@ -87,15 +87,15 @@ class CalendarApi:
         actor = Actor(kind=ActorKind.API, name=caller.name)
         try:
             whose = await self._addresses.end(request.match_info["schedule"], person, actor)
-        except (Impossible, NoAddress) as unknown:
+        except (ImpossibleCommand, NoAddress) as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return answer({"schedule": whose.schedule, "person": whose.person})
 
     def _answer(self, schedule: str, person: str | None = None) -> web.Response:
         realm = self.doors.config.service.public_url or self.doors.config.redis.namespace
         try:
-            made = self.doors.duty.schedules.calendar(schedule, self.doors.clock.now(), realm, person)
-        except Impossible as unknown:
+            made = self.doors.overrides.schedules.calendar(schedule, self.doors.clock.now(), realm, person)
+        except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return web.Response(body=made, content_type=TYPE, charset="utf-8")
 

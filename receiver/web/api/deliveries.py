@@ -13,12 +13,12 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.base import Frozen
 from receiver.model.command import Name
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.pipeline.delivery.dead_letters import Letters, NoLetter, Stuck
-from receiver.pipeline.response.command_handler import Impossible
+from receiver.pipeline.delivery.dead_letters import DeadLetter, DeadLetters, NoSuchDeadLetter
+from receiver.pipeline.response.command_handler import ImpossibleCommand
 from receiver.web.api.operations import Operation
 from receiver.web.api.preconditions import read
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query
 from receiver.web.json.incident_json import listed
@@ -40,15 +40,15 @@ class TestBody(Frozen):
 class DeliveryApi:
     """The doors at `/api/v1/dead-letters` and `/api/v1/channels`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of deliveries."""
         self.doors = doors
         self.gate = gate
 
     @property
-    def dead(self) -> Letters:
+    def dead(self) -> DeadLetters:
         """The dead letters."""
-        return Letters(self.doors.setting, self.doors.due, self.doors.trying.off)
+        return DeadLetters(self.doors.setting, self.doors.due, self.doors.channel_test.off)
 
     async def letters(self, request: web.Request) -> web.Response:
         """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
@@ -82,7 +82,7 @@ class DeliveryApi:
         """`GET /api/v1/channels`: every channel, whether it is on, and whether it is given a rest."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return answer(listed(self.doors.trying.channels()))
+        return answer(listed(self.doors.channel_test.channels()))
 
     async def test(self, request: web.Request) -> web.Response:
         """`POST /api/v1/channels/{name}/test`: a message that says that it is a test, and what the vendor answers."""
@@ -92,8 +92,8 @@ class DeliveryApi:
         actor = Actor(kind=ActorKind.API, name=caller.name)
         name = request.match_info["name"]
         try:
-            tried = await self.doors.trying.test(name, given.to, actor, self.doors.clock.now())
-        except Impossible as impossible:
+            tried = await self.doors.channel_test.test(name, given.to, actor, self.doors.clock.now())
+        except ImpossibleCommand as impossible:
             raise Refusal(404, "impossible", str(impossible)) from None
         return answer(asdict(tried))
 
@@ -102,9 +102,9 @@ class DeliveryApi:
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except NoLetter as none:
+    except NoSuchDeadLetter as none:
         raise Refusal(404, "unknown", str(none)) from None
-    except Stuck as stuck:
+    except DeadLetter as stuck:
         raise Refusal(409, "impossible", str(stuck)) from None
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from receiver.web.api.openapi import document
 from receiver.web.api.operations import OPERATIONS, Operation
-from receiver.web.html_pages import Pages
+from receiver.web.html_pages import HtmlPages
 from receiver.web.http.compression import SAME
 from receiver.web.http.query_parameters import no_query
 
@@ -40,7 +40,7 @@ class Entry:
 class DocsPage:
     """The page; what it tells never changes while the process runs, so it costs a stranger's request nothing."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: HtmlPages) -> None:
         """Take the templates."""
         self.pages = pages
         self._made: tuple[str, web.Response] | None = None

@@ -13,8 +13,8 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.store.client.connection import StoreAway
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import no_query
 from receiver.web.json.incident_json import incident_shape
@@ -36,7 +36,7 @@ REMEMBERED = 500
 class Stream:
     """The listeners of one replica. It tells of every change that the replica learns of, its own and the others'."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Nobody listens yet."""
         self.doors = doors
         self.gate = gate
@@ -120,7 +120,7 @@ class Stream:
 
     async def _missed(self, last: str) -> AsyncIterator[Incident]:
         # What was over last, then what is open, the oldest first; read in pages, and as quickly as it is taken.
-        cache = self.doors.mirror
+        cache = self.doors.incident_cache
         known = chain(reversed(cache.over()[:REMEMBERED]), cache.oldest_first())
         while page := list(islice(known, PAGE)):
             for incident in await self.doors.incidents.many([one.uid for one in page if _name(one) != last]):

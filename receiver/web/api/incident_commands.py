@@ -11,8 +11,15 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.command import ApproveUpdate, Command
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.response.command_handler import Changed, Done, Illegal, Impossible, Reused, Unknown
-from receiver.pipeline.response.silences import Unanswered
+from receiver.pipeline.response.command_handler import (
+    CommandResult,
+    IdempotencyKeyReused,
+    IllegalCommand,
+    ImpossibleCommand,
+    UnknownIncident,
+    VersionConflict,
+)
+from receiver.pipeline.response.silences import SilenceFailed
 from receiver.web.api.preconditions import read, repetition, seen_version
 from receiver.web.api.request_bodies import (
     LIFECYCLE,
@@ -34,8 +41,8 @@ from receiver.web.api.request_bodies import (
     TimerBody,
     UpdateBody,
 )
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query
 from receiver.web.json.incident_json import incident_shape
@@ -43,10 +50,10 @@ from receiver.web.json.incident_json import incident_shape
 Given = TypeVar("Given", bound=Body)
 
 
-class RespondApi:
+class IncidentCommandApi:
     """The doors under `/api/v1/incidents` that change something."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what commands are given to."""
         self.doors = doors
         self.gate = gate
@@ -86,7 +93,7 @@ class RespondApi:
         given, actor, once, what = await self.given(request, SplitBody)
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
-        acting = self.doors.splitting.split(
+        acting = self.doors.incident_split.split(
             number, given.fingerprints, given.title, actor, now, expected=expected, once=once, what=what
         )
         return self._answer(await _told(acting))
@@ -138,7 +145,7 @@ class RespondApi:
         given, actor, once, what = await self.given(request, SilenceBody)
         now, number = self.doors.clock.now(), request.match_info["id"]
         expected = seen_version(request)
-        acting = self.doors.silencing.silence(
+        acting = self.doors.silences.silence(
             number, given.duration, given.text, actor, now, expected=expected, once=once, what=what
         )
         return self._answer(await _told(acting))
@@ -161,7 +168,9 @@ class RespondApi:
     ) -> web.Response:
         return self._answer(await self.acted(request, command, actor, once, what))
 
-    async def acted(self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str) -> Done:
+    async def acted(
+        self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str
+    ) -> CommandResult:
         """Do `command` to the incident of the path. Raises Refusal."""
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
@@ -178,11 +187,11 @@ class RespondApi:
         once, what = repetition(request, caller, raw)
         return given, Actor(kind=ActorKind.API, name=given.by or caller.name), once, what
 
-    def _answer(self, done: Done, status: int = 200) -> web.Response:
+    def _answer(self, done: CommandResult, status: int = 200) -> web.Response:
         return incident_answer(self.doors, done.incident, status)
 
 
-def incident_answer(doors: Doors, incident: Incident, status: int = 200, **more: Any) -> web.Response:
+def incident_answer(doors: AppParts, incident: Incident, status: int = 200, **more: Any) -> web.Response:
     """Return an incident with its version as ETag."""
     setting = doors.setting()
     links = setting.links(incident, doors.clock.now())
@@ -206,18 +215,18 @@ async def _told(acting: Awaitable[Result]) -> Result:
     """Return what `acting` does; what cannot be done becomes a refusal that says why and what is possible."""
     try:
         return await acting
-    except Unknown as unknown:
+    except UnknownIncident as unknown:
         raise Refusal(404, "unknown", str(unknown)) from None
-    except Illegal as illegal:
+    except IllegalCommand as illegal:
         possible = [{"path": "possible", "message": word} for word in illegal.possible]
         raise Refusal(409, "illegal", str(illegal), errors=possible) from None
-    except Impossible as impossible:
+    except ImpossibleCommand as impossible:
         raise Refusal(404, "impossible", str(impossible)) from None
-    except Unanswered as unanswered:
+    except SilenceFailed as unanswered:
         raise Refusal(502, "upstream", str(unanswered)) from None
-    except Changed as changed:
+    except VersionConflict as changed:
         version = changed.incident.version
         tag = {"ETag": f'"{version}"'}
         raise Refusal(412, "changed", f"it has changed: it is at version {version}", headers=tag) from None
-    except Reused as reused:
+    except IdempotencyKeyReused as reused:
         raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None

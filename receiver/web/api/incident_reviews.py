@@ -11,14 +11,14 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.command import CorrectEntry
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.review.customer_email_text import customer_letter
+from receiver.review.customer_email_text import customer_email
 from receiver.review.incident_times import clocks, spans
 from receiver.review.timeline import corrections, timeline
-from receiver.web.api.incident_commands import RespondApi, incident_answer, number_of
+from receiver.web.api.incident_commands import IncidentCommandApi, incident_answer, number_of
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.request_bodies import ClockBody, EntryBody, PostmortemBody
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import read_once
 from receiver.web.incident_queries import by_id
@@ -31,14 +31,14 @@ LONGEST_NUMBER = 9
 """Digits of a version: more than any log holds, and fewer than Python reads slowly."""
 
 
-class ReviewApi:
+class IncidentReviewApi:
     """The doors at `/api/v1/incidents/{id}/timeline`, `/postmortem` and `/customer-email`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what there is to be read."""
         self.doors = doors
         self.gate = gate
-        self.respond = RespondApi(doors, gate)
+        self.respond = IncidentCommandApi(doors, gate)
         self.texts = TextAnswers()
 
     async def timeline(self, request: web.Request) -> web.Response:
@@ -51,7 +51,9 @@ class ReviewApi:
             return answer(listed([event_shape(event, right.get(event.seq)) for event in events]))
         receipts = await self.doors.incidents.receipts(incident.uid)
         return await self.texts.answer(
-            timeline(incident, events, receipts, self.doors.duty.schedules.people), kind, f"Timeline of {incident.id}"
+            timeline(incident, events, receipts, self.doors.overrides.schedules.people),
+            kind,
+            f"Timeline of {incident.id}",
         )
 
     async def postmortem(self, request: web.Request) -> web.Response:
@@ -112,7 +114,7 @@ class ReviewApi:
         incident, config = await self._incident(request), self.doors.config
         components = [name for _, name in self.doors.setting().policy.components(incident.labels)]
         service = config.service
-        subject, text = customer_letter(incident, components, service.product, service.support_email or "")
+        subject, text = customer_email(incident, components, service.product, service.support_email or "")
         kind = wanted(request)
         if kind == JSON:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
@@ -166,7 +168,7 @@ class TextAnswers:
         return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Vary": "Accept"})
 
 
-def review_operations(api: ReviewApi) -> list[Operation]:
+def review_operations(api: IncidentReviewApi) -> list[Operation]:
     """Return what can be read to look back."""
     read, do, conflict = Scope.READ, Scope.RESPOND, (404, 409, 412)
     return [

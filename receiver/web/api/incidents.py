@@ -8,20 +8,20 @@ from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
-from receiver.store.stepped_loop import PARSED, stepped
+from receiver.store.stepped_loop import PARSED, in_steps
 from receiver.web.api.incident_commands import incident_answer
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import answer
 from receiver.web.http.query_parameters import no_query, read_filters
 from receiver.web.incident_queries import by_id, open_page_of, page_of, queue_of
 from receiver.web.json.incident_json import alert_items, incident_shape, listed
 
 
-class Api:
+class IncidentApi:
     """The doors under `/api/v1` that read."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what there is to be read."""
         self.doors = doors
         self.gate = gate
@@ -33,13 +33,13 @@ class Api:
         if filters.queue:
             await self.doors.work.follower.catch_up()
             await self.doors.work.follower.wait()
-            found, following = await queue_of(self.doors.mirror, self.doors.incidents, filters), None
-        elif filters.open and self.doors.mirror.complete:
+            found, following = await queue_of(self.doors.incident_cache, self.doors.incidents, filters), None
+        elif filters.open and self.doors.incident_cache.complete:
             await self.doors.work.follower.catch_up()
-            found, following = await open_page_of(self.doors.mirror, self.doors.incidents, filters)
+            found, following = await open_page_of(self.doors.incident_cache, self.doors.incidents, filters)
         else:
             found, following = await page_of(self.doors.incidents, filters)
-        items = [self._shape(incident) async for incident in stepped(found, PARSED)]
+        items = [self._shape(incident) async for incident in in_steps(found, PARSED)]
         return answer(listed(items, str(following) if following else None))
 
     async def incident(self, request: web.Request) -> web.Response:

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.pipeline.alerts.maintenance_windows import NoWindow, shape, window_of
-from receiver.pipeline.response.command_handler import Reused, Unfit
-from receiver.store.shared_documents import BoardFull
+from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of, window_shape
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
+from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.api.maintenance_request import MaintenanceBody
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import read, repetition
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_once
 from receiver.web.json.incident_json import listed
@@ -21,10 +21,10 @@ from receiver.web.json.incident_json import listed
 ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1}, needed=True)
 
 
-class UpkeepApi:
+class MaintenanceApi:
     """The doors at `/api/v1/maintenance`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of windows."""
         self.doors = doors
         self.gate = gate
@@ -34,7 +34,7 @@ class UpkeepApi:
         self.gate.admit(request, Scope.READ)
         no_query(request)
         now = self.doors.clock.now()
-        return answer(listed([shape(window, now) for window in self.doors.upkeep.windows()]))
+        return answer(listed([window_shape(window, now) for window in self.doors.maintenance_windows.windows()]))
 
     async def add(self, request: web.Request) -> web.Response:
         """`POST /api/v1/maintenance`: a window in which alerts of these labels page nobody."""
@@ -46,15 +46,15 @@ class UpkeepApi:
         try:
             window = window_of(given.model_dump(exclude={"by"}), now)
             actor = Actor(kind=ActorKind.API, name=given.by or caller.name)
-            made = await self.doors.upkeep.add(window, actor, now, once=once)
-        except Unfit as unfit:
+            made = await self.doors.maintenance_windows.add(window, actor, now, once=once)
+        except InvalidField as unfit:
             errors = [{"path": unfit.path, "message": str(unfit)}]
             raise Refusal(409, "unfit", f"{unfit.path}: {unfit}", errors=errors) from None
-        except BoardFull as full:
+        except SharedDocumentsFull as full:
             raise Refusal(409, "full", str(full)) from None
-        except Reused as reused:
+        except IdempotencyKeyReused as reused:
             raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None
-        return answer(shape(made, now), 201)
+        return answer(window_shape(made, now), 201)
 
     async def remove(self, request: web.Request) -> web.Response:
         """`DELETE /api/v1/maintenance/{id}` or `?id=`: it ends now; what it held calls people."""
@@ -68,13 +68,13 @@ class UpkeepApi:
                 raise Refusal(400, "bad_query", "id: write the id of the window")
         now = self.doors.clock.now()
         try:
-            gone = await self.doors.upkeep.remove(number, Actor(kind=ActorKind.API, name=caller.name), now)
-        except NoWindow as unknown:
+            gone = await self.doors.maintenance_windows.remove(number, Actor(kind=ActorKind.API, name=caller.name), now)
+        except NoSuchWindow as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
-        return answer(shape(gone, now))
+        return answer(window_shape(gone, now))
 
 
-def upkeep_operations(api: UpkeepApi) -> list[Operation]:
+def maintenance_operations(api: MaintenanceApi) -> list[Operation]:
     """Return what can be asked and done about maintenance windows."""
     path, read_, do = "/api/v1/maintenance", Scope.READ, Scope.RESPOND
     return [

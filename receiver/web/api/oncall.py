@@ -13,15 +13,15 @@ from aiohttp import web
 from receiver.config.settings.service_settings import Scope
 from receiver.model.base import rfc3339
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.pipeline.oncall.on_call_overview import Schedules
-from receiver.pipeline.oncall.overrides import NoOverride, Past
-from receiver.pipeline.response.command_handler import Impossible, Reused, Unfit
-from receiver.store.shared_documents import BoardFull
+from receiver.pipeline.oncall.on_call_overview import OnCallOverview
+from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused, ImpossibleCommand, InvalidField
+from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import read, repetition
 from receiver.web.api.request_bodies import Body, OverrideBody
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Caller, Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import Caller, TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_moment, read_once
 from receiver.web.json.answer_schemas import WHEN
@@ -37,7 +37,7 @@ MOST_SHIFTS = 1000
 class OnCallApi:
     """The doors under `/api/v1/oncall`."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of schedules, and what changes them."""
         self.doors = doors
         self.gate = gate
@@ -83,7 +83,7 @@ class OnCallApi:
         once, _ = repetition(request, caller, raw)
         actor, now = _actor(caller, given), self.doors.clock.now()
         with _telling():
-            made = await self.doors.duty.override(
+            made = await self.doors.overrides.override(
                 given.schedule, given.person, given.from_, given.until, actor, now, once=once
             )
         return answer(override_shape(made), 201)
@@ -99,7 +99,7 @@ class OnCallApi:
             if not number:
                 raise Refusal(400, "bad_query", "id: write the id of the override")
         with _telling():
-            ended = await self.doors.duty.lift(number, _actor(caller, None), self.doors.clock.now())
+            ended = await self.doors.overrides.lift(number, _actor(caller, None), self.doors.clock.now())
         return answer(override_shape(ended))
 
     async def accept(self, request: web.Request) -> web.Response:
@@ -110,7 +110,7 @@ class OnCallApi:
         repetition(request, caller, raw)
         name, now = request.match_info["schedule"], self.doors.clock.now()
         with _telling():
-            done = await self.doors.duty.accept(name, _actor(caller, given), now)
+            done = await self.doors.overrides.accept(name, _actor(caller, given), now)
         return answer(
             {
                 "schedule": done.handing.schedule, "person": done.handing.incoming,
@@ -119,8 +119,8 @@ class OnCallApi:
         )  # fmt: skip
 
     @property
-    def _schedules(self) -> Schedules:
-        return self.doors.duty.schedules
+    def _schedules(self) -> OnCallOverview:
+        return self.doors.overrides.schedules
 
     def _shift(self, name: str, at: datetime, now: datetime) -> dict[str, Any]:
         done = self._schedules.accepted(self._schedules.handing(name, at)) if at == now else None
@@ -137,14 +137,14 @@ def _telling() -> Iterator[None]:
     """What cannot be done becomes a refusal that says what would be right."""
     try:
         yield
-    except (Impossible, NoOverride) as unknown:
+    except (ImpossibleCommand, NoSuchOverride) as unknown:
         raise Refusal(404, "unknown", str(unknown)) from None
-    except Unfit as unfit:
+    except InvalidField as unfit:
         errors = [{"path": unfit.path, "message": str(unfit)}]
         raise Refusal(409, "unfit", f"{unfit.path}: {unfit}", errors=errors) from None
-    except (Past, BoardFull) as past:
+    except (PastOverride, SharedDocumentsFull) as past:
         raise Refusal(409, "not_now", str(past)) from None
-    except Reused as reused:
+    except IdempotencyKeyReused as reused:
         raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None
 
 

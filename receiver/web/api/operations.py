@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from receiver.config.settings.service_settings import Scope
 from receiver.web.api import request_bodies as b
 from receiver.web.api.event_stream import Stream
-from receiver.web.api.incident_commands import RespondApi
-from receiver.web.api.incidents import Api
+from receiver.web.api.incident_commands import IncidentCommandApi
+from receiver.web.api.incidents import IncidentApi
 from receiver.web.http.body_reader import expect
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -104,7 +104,7 @@ FILTERS = (
 INCIDENT = "/api/v1/incidents/{id}"
 
 
-def incident_operations(api: Api, respond: RespondApi, stream: Stream) -> list[Operation]:
+def incident_operations(api: IncidentApi, respond: IncidentCommandApi, stream: Stream) -> list[Operation]:
     """Return what can be asked and done about incidents."""
     read, do = Scope.READ, Scope.RESPOND
     conflict = (404, 409, 412)

@@ -12,10 +12,10 @@ from receiver.review.monthly_report import figures_text, review_text
 from receiver.review.review_targets import Month
 from receiver.web.api.incident_reviews import JSON, TextAnswers, wanted
 from receiver.web.api.operations import Operation, Parameter
-from receiver.web.app_keys import Doors
-from receiver.web.auth.sign_in import Visitor
-from receiver.web.auth.tokens import Gate
-from receiver.web.html_pages import Pages
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.sign_in import SignedInPerson
+from receiver.web.auth.tokens import TokenCheck
+from receiver.web.html_pages import HtmlPages
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_once
 
@@ -32,7 +32,7 @@ MONTH = Parameter(
 class ReportApi:
     """The doors at `/api/v1/reports`, and the console's page of a month."""
 
-    def __init__(self, doors: Doors, gate: Gate, pages: Pages | None = None) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck, pages: HtmlPages | None = None) -> None:
         """Take what reads months back."""
         self.doors = doors
         self.gate = gate
@@ -55,7 +55,7 @@ class ReportApi:
             return answer({name: said[name] for name in FIGURES})
         return await self.texts.answer(figures_text(said, month.title), kind, f"Incident Metrics: {month.title}")
 
-    async def page(self, request: web.Request, visitor: Visitor) -> web.Response:
+    async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """`/reports/{month}`: the review of a month, for people."""
         no_query(request)
         month = self._month(request.match_info["month"])

@@ -35,7 +35,7 @@ from receiver.model.command import (
     UpdateStatusPage,
     WritePostmortem,
 )
-from receiver.model.incident.postmortem import Clock, ReviewStatus
+from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus, Role, UpdateStatus
 from receiver.model.severity import Severity
 from receiver.model.wall_clock import YEARS, check_day
@@ -271,7 +271,7 @@ class EntryBody(Body):
 class ClockBody(Body):
     """When something really was; null: as the log has it."""
 
-    clock: Clock = Field(description="Which moment.")
+    clock: CorrectedTime = Field(description="Which moment.")
     at: Moment | None = Field(description="When it really was (RFC 3339).")
     text: Prose | None = Field(None, description="How that is known.")
 

@@ -12,13 +12,13 @@ from pydantic import AfterValidator, Field
 from receiver.config.settings.service_settings import Scope
 from receiver.model.alert.alert import BadNotification, Notification, parse_notification
 from receiver.model.base import Frozen
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.whatif.dry_run import dry_run
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import check
 from receiver.web.api.request_bodies import Moment
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http import body_reader
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_moment, read_once, read_place
@@ -52,7 +52,7 @@ class SimulateBody(Frozen):
 class RulesApi:
     """The doors at `/api/v1/rules`, and the dry run."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what has been counted and kept."""
         self.doors = doors
         self.gate = gate
@@ -86,7 +86,7 @@ class RulesApi:
         return web.Response(body=made, content_type="application/json")
 
 
-def _simulated(setting: Setting, raw: bytes, now: datetime) -> bytes:
+def _simulated(setting: ActiveConfig, raw: bytes, now: datetime) -> bytes:
     # As for the webhook, text that UTF-8 cannot carry is replaced by the parser of notifications.
     try:
         value = orjson.loads(raw)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from receiver.model.base import to_ms
-from receiver.web.auth.tokens import Caller, Gate
+from receiver.web.auth.tokens import Caller, TokenCheck
 
 COOKIE = "receiver_session"
 LIFE = timedelta(hours=12)
@@ -35,7 +35,7 @@ class Sessions:
     what the caller may do is what the token may do at that moment.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: TokenCheck) -> None:
         """`gate` knows the tokens in force."""
         self.gate = gate
 

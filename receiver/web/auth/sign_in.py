@@ -11,10 +11,10 @@ import structlog
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
-from receiver.web.app_keys import Doors
+from receiver.web.app_keys import AppParts
 from receiver.web.auth.sessions import COOKIE, LIFE, Sessions, cookie_of, own_page, within
-from receiver.web.auth.tokens import BASIC, LOCAL, Caller, Gate, allow, is_loopback
-from receiver.web.html_pages import Pages
+from receiver.web.auth.tokens import BASIC, LOCAL, Caller, TokenCheck, allow, is_loopback
+from receiver.web.html_pages import HtmlPages
 from receiver.web.http.body_reader import read_body
 from receiver.web.http.client_address import client_of
 from receiver.web.http.error_responses import Refusal
@@ -28,7 +28,7 @@ log = structlog.get_logger("receiver.web")
 
 
 @dataclass(frozen=True)
-class Visitor:
+class SignedInPerson:
     """Who looks at a page."""
 
     caller: Caller
@@ -45,15 +45,15 @@ class Visitor:
         return scope in self.caller.scopes and (self.signed_in or self.caller is LOCAL)
 
 
-Show = Callable[[web.Request, Visitor], Awaitable[web.Response]]
-Take = Callable[[web.Request, Visitor, dict[str, str]], Awaitable[web.Response]]
+Show = Callable[[web.Request, SignedInPerson], Awaitable[web.Response]]
+Take = Callable[[web.Request, SignedInPerson, dict[str, str]], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class Visitors:
+class SignIn:
     """`/login` and `/logout`, and who may see and send what."""
 
-    def __init__(self, doors: Doors, gate: Gate, pages: Pages) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck, pages: HtmlPages) -> None:
         """Nothing is kept: a session is what its cookie says (sessions.py)."""
         self.doors = doors
         self.gate = gate
@@ -113,7 +113,7 @@ class Visitors:
         )  # fmt: skip
         return response
 
-    async def sign_out(self, request: web.Request, visitor: Visitor, fields: dict[str, str]) -> web.Response:
+    async def sign_out(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /logout`: the browser forgets its session."""
         response, path = self._seen_next("/login"), self.pages.root() or "/"
         response.del_cookie(COOKIE, path=path, httponly=True, samesite="Strict", secure=self._secure(request))
@@ -122,14 +122,14 @@ class Visitors:
     def _peer(self, request: web.Request) -> str:
         return client_of(request, self.doors.config.server.trusted_proxies)
 
-    def _visitor(self, request: web.Request) -> Visitor | None:
+    def _visitor(self, request: web.Request) -> SignedInPerson | None:
         if not self.gate.closed or "Authorization" in request.headers:
-            return Visitor(self.gate.admit(request, Scope.READ, BASIC))
+            return SignedInPerson(self.gate.admit(request, Scope.READ, BASIC))
         session = self.sessions.find(cookie_of(request), self.doors.clock.now())
         if session is None:
             return None
         mark_trusted(request, sender=False)
-        return Visitor(session.caller, session.word)
+        return SignedInPerson(session.caller, session.word)
 
     def _led(self, request: web.Request) -> web.Response:
         # What is no browser hears what it always heard: 401, and that a token will do.

@@ -34,7 +34,7 @@ LOCAL = Caller("local", frozenset(Scope))
 """Anybody on this machine, where no token is configured at all."""
 
 
-class Gate:
+class TokenCheck:
     """The tokens of the configuration, hashed once. Empty means off, never open (surfaces.md, Decided)."""
 
     def __init__(self, tokens: Callable[[], Sequence[Token]]) -> None:

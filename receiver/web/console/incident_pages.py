@@ -8,9 +8,9 @@ from aiohttp import web
 
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.store.client.connection import StoreAway
-from receiver.web.app_keys import Doors
-from receiver.web.auth.sign_in import Visitor
-from receiver.web.html_pages import Pages
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.sign_in import SignedInPerson
+from receiver.web.html_pages import HtmlPages
 from receiver.web.incident_queries import by_id
 from receiver.web.json.incident_json import alert_items
 
@@ -25,14 +25,14 @@ ALERTS = 200
 class Console:
     """`/` and `/incidents/{id}`."""
 
-    def __init__(self, doors: Doors, pages: Pages) -> None:
+    def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
         """Take what there is to be shown."""
         self.doors = doors
         self.pages = pages
 
-    async def incidents(self, request: web.Request, visitor: Visitor) -> web.Response:
+    async def incidents(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """The open incidents, the worst first, and the newest of the others; without a store, what is remembered."""
-        cache, over, away = self.doors.mirror, list[IncidentSummary](), False
+        cache, over, away = self.doors.incident_cache, list[IncidentSummary](), False
         try:
             await self.doors.work.follower.catch_up()
             over = await self.doors.work.follower.newest_over(LISTED)
@@ -43,7 +43,7 @@ class Console:
             loading=not cache.complete, open=list(islice(cache.worst_first(), SHOWN)), over=over,
         )  # fmt: skip
 
-    async def incident(self, request: web.Request, visitor: Visitor) -> web.Response:
+    async def incident(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """One incident with its alerts and its timeline."""
         incident = await by_id(self.doors.incidents, request.match_info["id"])
         records = await self.doors.incidents.records(incident.uid)

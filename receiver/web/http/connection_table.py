@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from receiver.web.http.file_descriptors import Caps
 
 
-class Standing(IntEnum):
+class ConnectionState(IntEnum):
     """What a connection is doing, and whether its last request carried a good token; the least is evicted first."""
 
     STRANGER_IDLE = 0
@@ -22,8 +22,8 @@ class Standing(IntEnum):
     SENDER_BUSY = 5
 
 
-STRANGERS = (Standing.STRANGER_IDLE, Standing.STRANGER_BUSY)
-EVICTED = (*STRANGERS, Standing.CALLER_IDLE, Standing.SENDER_IDLE)
+STRANGERS = (ConnectionState.STRANGER_IDLE, ConnectionState.STRANGER_BUSY)
+EVICTED = (*STRANGERS, ConnectionState.CALLER_IDLE, ConnectionState.SENDER_IDLE)
 """In this order. A connection whose request is being answered behind a good token is never evicted."""
 
 Item = TypeVar("Item")
@@ -35,9 +35,11 @@ class _Peer(Generic[Item]):
 
     name: str
     capped: bool
-    standings: dict[Standing, dict[Item, None]] = field(default_factory=lambda: {each: {} for each in Standing})
+    standings: dict[ConnectionState, dict[Item, None]] = field(
+        default_factory=lambda: {each: {} for each in ConnectionState}
+    )
 
-    def count(self, *standings: Standing) -> int:
+    def count(self, *standings: ConnectionState) -> int:
         return sum(len(self.standings[each]) for each in standings)
 
 
@@ -48,7 +50,7 @@ class ConnectionTable(Generic[Item]):
         """It is empty."""
         self.caps = caps
         self._peers: dict[str, _Peer[Item]] = {}
-        self._places: dict[Item, tuple[_Peer[Item], Standing]] = {}
+        self._places: dict[Item, tuple[_Peer[Item], ConnectionState]] = {}
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -66,11 +68,11 @@ class ConnectionTable(Generic[Item]):
         elif len(self) >= self.caps.listener:
             return item
         peer = self._peers.setdefault(name, _Peer(name, capped))
-        peer.standings[Standing.STRANGER_IDLE][item] = None
-        self._places[item] = (peer, Standing.STRANGER_IDLE)
+        peer.standings[ConnectionState.STRANGER_IDLE][item] = None
+        self._places[item] = (peer, ConnectionState.STRANGER_IDLE)
         return victim
 
-    def move(self, item: Item, standing: Standing) -> None:
+    def move(self, item: Item, standing: ConnectionState) -> None:
         """Give a connection another standing, as the newest of those that have it."""
         place = self._places.get(item)
         if place is not None:
@@ -85,7 +87,7 @@ class ConnectionTable(Generic[Item]):
         if place is not None:
             peer, standing = place
             del peer.standings[standing][item]
-            if not peer.count(*Standing):
+            if not peer.count(*ConnectionState):
                 del self._peers[peer.name]
 
     def crowded(self, name: str) -> bool:

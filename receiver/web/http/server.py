@@ -16,7 +16,7 @@ from aiohttp.web_request import BaseRequest
 
 from receiver.metrics import Metrics
 from receiver.web.http.client_address import is_trusted, peer_of
-from receiver.web.http.connection_table import ConnectionTable, Standing
+from receiver.web.http.connection_table import ConnectionState, ConnectionTable
 from receiver.web.http.file_descriptors import Caps
 from receiver.web.http.parser_rejections import OTHER, REASONS, TOO_LONG, Rejections, answer_to
 
@@ -65,12 +65,12 @@ class Connection(RequestHandler):
     def begin(self) -> None:
         """Note that a request is being answered."""
         self.shown = None
-        self.listener.table.move(self, Standing.STRANGER_BUSY)
+        self.listener.table.move(self, ConnectionState.STRANGER_BUSY)
 
     def trust(self, *, sender: bool) -> None:
         """Note that the request under way carried a good token; `sender`: one of those who send alerts."""
         self.shown = sender or bool(self.shown)
-        self.listener.table.move(self, Standing.SENDER_BUSY if self.shown else Standing.CALLER_BUSY)
+        self.listener.table.move(self, ConnectionState.SENDER_BUSY if self.shown else ConnectionState.CALLER_BUSY)
 
     def abort(self) -> None:
         """Cut the connection off: what has not been written is dropped."""
@@ -92,7 +92,11 @@ class Connection(RequestHandler):
             return done
         finally:
             self.listener.written(self)
-            standings = {None: Standing.STRANGER_IDLE, False: Standing.CALLER_IDLE, True: Standing.SENDER_IDLE}
+            standings = {
+                None: ConnectionState.STRANGER_IDLE,
+                False: ConnectionState.CALLER_IDLE,
+                True: ConnectionState.SENDER_IDLE,
+            }
             self.listener.table.move(self, standings[self.shown])
 
     def handle_error(

@@ -12,20 +12,20 @@ from aiohttp import web
 from receiver.config.settings.service_settings import Scope
 from receiver.log import DirectLog
 from receiver.model.alert.alert import BadNotification, Notification, parse_notification
-from receiver.pipeline.intake.intake import Answer, Said
+from receiver.pipeline.intake.intake import Answer, PartResult
 from receiver.pipeline.intake.notification_parts import may_page
 from receiver.pipeline.store_outage.refused_notifications import group_name
 from receiver.store.client.connection_lanes import Lane, lane
 from receiver.store.client.store_errors import IncidentUnreadable, Overloaded, StoreAway, StoreSlow
-from receiver.web.app_keys import Doors
-from receiver.web.auth.tokens import Gate
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http import body_reader as body
 from receiver.web.http.error_responses import AWAY, UNREADABLE, Refusal, answer
 from receiver.web.http.thread_offload import Offload
 from receiver.web.webhooks.admission_queue import PLACES, Admission, Place, RefusalLog
-from receiver.web.webhooks.arrival_order import Arrivals
+from receiver.web.webhooks.arrival_order import ArrivalOrder
 from receiver.web.webhooks.known_bodies import AcceptedBodies, AcceptedBody, BodyHash, RefusedBodies
-from receiver.web.webhooks.unreadable_notifications import RejectedBodies
+from receiver.web.webhooks.unreadable_notifications import UnreadableNotifications
 
 ACCEPT_LIMIT = 1.8
 """Seconds for waiting, deciding and committing: the answer must be there within 2 s whatever the store does."""
@@ -66,16 +66,16 @@ class _RefusedBefore(Overloaded):
 class Webhooks:
     """The door of Alertmanager."""
 
-    def __init__(self, doors: Doors, gate: Gate) -> None:
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Nothing is under way yet."""
         self.doors = doors
         self.gate = gate
-        self.arrivals = Arrivals(doors.clock.monotonic)
+        self.arrivals = ArrivalOrder(doors.clock.monotonic)
         self.admission = Admission(doors.clock.monotonic)
         self.admission.late = doors.refused.late = lambda: self.arrivals.late
         self._bulky = Admission(doors.clock.monotonic, turns=1)
         self._refusals = RefusalLog()
-        self._rejected = RejectedBodies(doors)
+        self._rejected = UnreadableNotifications(doors)
         self._hash = BodyHash()
         self._refused_bodies = RefusedBodies()
         self._accepted_bodies = AcceptedBodies()
@@ -321,5 +321,5 @@ class Webhooks:
             task.exception()  # seen here too, when the sender is gone and nobody else looks
 
 
-def _shape(said: Said) -> dict[str, Any]:
+def _shape(said: PartResult) -> dict[str, Any]:
     return {"incident": said.incident, "severity": said.severity, "outcome": said.outcome, "reason": said.reason}

@@ -23,7 +23,7 @@ MOST = 1000
 """Notifications that wait to be begun; the oldest is refused for one more."""
 
 
-class Arrivals:
+class ArrivalOrder:
     """Lets notifications begin in turn.
 
     The newest is first: under overload one that has waited is nearly out of time and its sender comes again, and in the

@@ -12,7 +12,7 @@ import secrets
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from receiver.pipeline.active_config import Setting
+from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Repetition
 from receiver.web.webhooks.admission_queue import Place
 
@@ -41,10 +41,10 @@ class RefusedBodies:
 
     def __init__(self) -> None:
         """None was refused."""
-        self._setting: Setting | None = None
+        self._setting: ActiveConfig | None = None
         self._known: dict[bytes, Place] = {}
 
-    def add(self, name: bytes, setting: Setting, place: Place) -> None:
+    def add(self, name: bytes, setting: ActiveConfig, place: Place) -> None:
         """Keep a body's place under `setting`; the oldest is dropped where there are too many."""
         if setting is not self._setting:
             self._setting, self._known = setting, {}
@@ -52,7 +52,7 @@ class RefusedBodies:
         if len(self._known) > BODIES:
             del self._known[next(iter(self._known))]
 
-    def place(self, name: bytes, setting: Setting) -> Place | None:
+    def place(self, name: bytes, setting: ActiveConfig) -> Place | None:
         """Return the place of a body; None where it is not known."""
         return self._known.get(name) if setting is self._setting else None
 
@@ -74,14 +74,14 @@ class AcceptedBodies:
 
     def __init__(self) -> None:
         """None was accepted."""
-        self._setting: Setting | None = None
+        self._setting: ActiveConfig | None = None
         self._firing: OrderedDict[bytes, AcceptedBody] = OrderedDict()
         self._ended: OrderedDict[bytes, AcceptedBody] = OrderedDict()
         self._parts = 0
         self._newest: dict[str, list[bytes]] = {}
         """The bodies of each group that say what it said last: one from each Alertmanager. Older ones are dropped."""
 
-    def add(self, name: bytes, setting: Setting, body: AcceptedBody) -> None:
+    def add(self, name: bytes, setting: ActiveConfig, body: AcceptedBody) -> None:
         """Keep a body under `setting`; those that were not repeated for the longest are dropped."""
         if setting is not self._setting:
             self._setting, self._parts = setting, 0
@@ -100,7 +100,7 @@ class AcceptedBodies:
         while len(self._firing) > REPEATED or self._parts > PARTS:
             self._drop(next(iter(self._firing or self._ended)))
 
-    def get(self, name: bytes, setting: Setting) -> AcceptedBody | None:
+    def get(self, name: bytes, setting: ActiveConfig) -> AcceptedBody | None:
         """Return a body; None where it is not known."""
         if setting is not self._setting:
             return None

@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from receiver.pipeline.response.pagerduty_events import News, Unheard
+from receiver.pipeline.response.pagerduty_events import PagerDutyEventResult, UnknownPage
 from receiver.store.client.connection import StoreAway
-from receiver.web.app_keys import Doors
+from receiver.web.app_keys import AppParts
 from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.http.server import mark_trusted
 from receiver.web.webhooks.signatures import by_pagerduty, like_pagerduty
@@ -26,15 +26,15 @@ SIGNATURE = "X-PagerDuty-Signature"
 log = structlog.get_logger("receiver.pagerduty")
 
 
-class PagerDutyDoor:
+class PagerDutyEndpoint:
     """The door of PagerDuty's webhooks."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
         self._under_way = 0
-        self._tasks: set[asyncio.Task[News]] = set()
+        self._tasks: set[asyncio.Task[PagerDutyEventResult]] = set()
 
     async def webhook(self, request: web.Request) -> web.Response:
         """Answer 202 once it is durable; 503 when it is to be sent again; 4xx only to what PagerDuty has not sent."""
@@ -58,8 +58,8 @@ class PagerDutyDoor:
         finally:
             self.doors.metrics.webhooks.labels("pagerduty", outcome).inc()
 
-    async def _serve(self, request: web.Request) -> News:
-        secrets = self.doors.pager_news.secrets
+    async def _serve(self, request: web.Request) -> PagerDutyEventResult:
+        secrets = self.doors.pagerduty_events.secrets
         if not secrets:
             raise Refusal(401, "no_secret", "no secret for webhooks of PagerDuty is configured: webhook_secret")
         given = request.headers.getall(SIGNATURE, [])
@@ -82,8 +82,8 @@ class PagerDutyDoor:
         finally:
             self._under_way -= 1
 
-    async def _take(self, raw: bytes) -> News:
-        task = asyncio.create_task(self.doors.pager_news.take(raw, self.doors.clock.now()))
+    async def _take(self, raw: bytes) -> PagerDutyEventResult:
+        task = asyncio.create_task(self.doors.pagerduty_events.take(raw, self.doors.clock.now()))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         await asyncio.wait({task}, timeout=LIMIT)
@@ -94,11 +94,11 @@ class PagerDutyDoor:
             return task.result()
         except StoreAway:
             raise Refusal(503, "store_away", AWAY) from None
-        except Unheard as error:
+        except UnknownPage as error:
             log.warning("pagerduty_unheard", reason=str(error))
             raise Refusal(503, "unheard", "which incident it is about is not known yet; send it again") from None
 
-    def _forget(self, task: asyncio.Task[News]) -> None:
+    def _forget(self, task: asyncio.Task[PagerDutyEventResult]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # seen here too, when nobody waits for it any more

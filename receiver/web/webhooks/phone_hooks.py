@@ -6,7 +6,7 @@ from aiohttp import web
 
 from receiver.pipeline.response.phone_answers import Answered
 from receiver.store.client.connection import StoreAway
-from receiver.web.app_keys import Doors
+from receiver.web.app_keys import AppParts
 from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.http.server import mark_trusted
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
@@ -20,7 +20,7 @@ AT_ONCE = 32
 class PhoneHooks:
     """The doors of answers from phones."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)

@@ -13,9 +13,9 @@ import orjson
 import structlog
 from aiohttp import web
 
-from receiver.pipeline.slack.requests import EXCUSED, Foreign, excuse, said
+from receiver.pipeline.slack.requests import EXCUSED, ForeignWorkspace, error_reply, said
 from receiver.store.client.connection import StoreAway
-from receiver.web.app_keys import Doors
+from receiver.web.app_keys import AppParts
 from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.http.server import mark_trusted
 from receiver.web.webhooks.signatures import by_slack, like_slack
@@ -38,10 +38,10 @@ FIELDS = 100
 """Fields of a form: Slack sends some fifteen."""
 
 
-class SlackDoor:
+class SlackEndpoint:
     """The doors of Slack."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
@@ -65,7 +65,7 @@ class SlackDoor:
             raise Refusal(400, "bad_payload", "the form has no field `payload` with an object in it")
         back = str(payload.get("response_url") or "")
         with self._place():
-            work = self.doors.slack_clicks.take(channel, payload, once, self.doors.clock.now())
+            work = self.doors.slack_interactions.take(channel, payload, once, self.doors.clock.now())
             if payload.get("type") == "view_submission":
                 late = {"response_action": "errors", "errors": {"msg": SLOW}}
                 return await self._answered(work, "interaction", back, late=late)
@@ -83,8 +83,8 @@ class SlackDoor:
         try:
             with self._place():
                 async with asyncio.timeout(LIMIT):
-                    await self.doors.slack_clicks.event(channel, payload, self.doors.clock.now())
-        except Foreign as foreign:
+                    await self.doors.slack_interactions.event(channel, payload, self.doors.clock.now())
+        except ForeignWorkspace as foreign:
             raise self._refusal(403, "foreign", str(foreign)) from None
         except (StoreAway, TimeoutError):
             # Slack sends an event again.
@@ -99,7 +99,7 @@ class SlackDoor:
 
         Raises Refusal: 401 for a wrong or missing signature, or where no secret is configured.
         """
-        secrets = self.doors.slack_desk.secrets()
+        secrets = self.doors.slack_requests.secrets()
         if not secrets:
             raise self._refusal(401, "no_secret", "no signing_secret of Slack is configured")
         stamp = request.headers.getall("X-Slack-Request-Timestamp", [])
@@ -168,22 +168,22 @@ class SlackDoor:
         if content is None:
             return web.Response()
         if aside:
-            self._aside(self.doors.slack_desk.speak(back, content))
+            self._aside(self.doors.slack_requests.speak(back, content))
             return web.Response()
         return answer(content)
 
     async def _worded(self, work: Coroutine[Any, Any, dict[str, Any] | None]) -> tuple[dict[str, Any] | None, str]:
         try:
             return await work, "updated"
-        except Foreign as foreign:
+        except ForeignWorkspace as foreign:
             raise self._refusal(403, "foreign", str(foreign)) from None
         except EXCUSED as error:
-            return excuse(error), "unavailable" if isinstance(error, StoreAway) else "refused"
+            return error_reply(error), "unavailable" if isinstance(error, StoreAway) else "refused"
 
     async def _follow(self, task: asyncio.Task[tuple[dict[str, Any] | None, str]], back: str) -> None:
         content, _ = await task
         if content is not None:
-            await self.doors.slack_desk.speak(back, content)
+            await self.doors.slack_requests.speak(back, content)
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

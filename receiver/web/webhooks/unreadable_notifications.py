@@ -13,7 +13,7 @@ from aiohttp import web
 
 from receiver.model.base import rfc3339, to_ms
 from receiver.store.client.store_errors import StoreAway
-from receiver.web.app_keys import Doors
+from receiver.web.app_keys import AppParts
 
 HEAD = 4096
 """Bytes of a rejected body that are kept (reliability W9)."""
@@ -26,10 +26,10 @@ _UNTOLD = re.compile(r"[^A-Za-z0-9 .,:;'\"()/_-]")
 log = structlog.get_logger("receiver.webhook")
 
 
-class RejectedBodies:
+class UnreadableNotifications:
     """Keeps the heads of bodies that could not be read."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: AppParts) -> None:
         """`doors` has the store, and whom to tell."""
         self._doors = doors
 

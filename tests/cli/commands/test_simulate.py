@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.model.alert.alert import parse_notification
-from receiver.pipeline.intake.notification_history import written
+from receiver.pipeline.intake.notification_history import notification_document
 from tests.cli.test_file_commands import receiver
 from tests.stories.world import alert, notification
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, root: Path) -> Path:
         for rate in ("7.3%", "12%")
     ]
     lines = [
-        {"at": f"2026-11-2{day}T10:00:00Z", "notification": written(parse_notification(body))}
+        {"at": f"2026-11-2{day}T10:00:00Z", "notification": notification_document(parse_notification(body))}
         for day, body in enumerate(bodies, 1)
     ]
     (tmp_path / "kept.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.incident.log.event_log import replay
-from receiver.incident.log.notification_outcome import Outcome, Part
+from receiver.incident.log.event_log import replay_events
+from receiver.incident.log.notification_outcome import NotificationPart, Outcome
 from receiver.model.alert.alert import Alert
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import State
@@ -29,7 +29,7 @@ class Told:
     """Name, whether it fires, start in seconds, severity."""
     cut: int
 
-    def part(self) -> Part:
+    def part(self) -> NotificationPart:
         alerts = [alert(name, firing=firing, starts=starts, worst=worst) for name, firing, starts, worst in self.said]
         return part(*alerts, key=self.group, group=self.group, truncated=self.cut)
 
@@ -51,7 +51,7 @@ def check(store: Store) -> None:
         log = store.logs[uid]
         assert [event.seq for event in log] == list(range(1, len(log) + 1))
         assert [event.at for event in log] == sorted(event.at for event in log)
-        assert replay(log, incident.plan) == incident
+        assert replay_events(log, incident.plan) == incident
         kept = store.records[uid].values()
         assert incident.firing == sum(record.firing for record in kept)
         assert incident.resolved == sum(not record.firing for record in kept)

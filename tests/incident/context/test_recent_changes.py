@@ -6,30 +6,30 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from receiver.incident.context.recent_changes import changes_due, on_changes, on_silence
-from receiver.incident.log.event_log import Draft
+from receiver.incident.context.recent_changes import changes_due, on_changes_read, on_changes_unavailable
+from receiver.incident.log.event_log import Transition
 from receiver.model.incident.incident import State
-from receiver.model.incident.recent_changes import Change, Changes
+from receiver.model.incident.recent_changes import Changes, RecentChange
 from tests.channels.notices import NOW, incident
 from tests.incident.given import POLICY
 
 BEGAN = incident().started_at
 
 
-def change(minutes: float, name: str = "v1", **changes: Any) -> Change:
+def change(minutes: float, name: str = "v1", **changes: Any) -> RecentChange:
     """Return a deployment so many minutes before the incident began."""
     values: dict[str, Any] = {"kind": "deployment", "name": name, "at": BEGAN - timedelta(minutes=minutes)}
-    return Change(**{**values, **changes})
+    return RecentChange(**{**values, **changes})
 
 
-def told(*found: Change) -> tuple[Changes, str]:
-    draft: Draft = on_changes(incident(), "acme/api", found, POLICY, NOW + timedelta(minutes=5))
+def told(*found: RecentChange) -> tuple[Changes, str]:
+    draft: Transition = on_changes_read(incident(), "acme/api", found, POLICY, NOW + timedelta(minutes=5))
     (event,) = draft.events
     assert draft.incident.changes is not None
     return draft.incident.changes, event.text
 
 
-def named(*found: Change) -> str | None:
+def named(*found: RecentChange) -> str | None:
     changes, _ = told(*found)
     return changes.items[changes.likely].name if changes.likely is not None else None
 
@@ -63,7 +63,7 @@ def test_where_the_alert_fires_before_all_else() -> None:
     live = change(7, "live", environment="production", production=True)
     given = incident(labels={"environment": "staging"})
     found = (live, change(60, "staged", environment="staging"))
-    made = on_changes(given, "acme/api", found, POLICY, NOW).incident.changes
+    made = on_changes_read(given, "acme/api", found, POLICY, NOW).incident.changes
     assert made is not None
     assert made.items[made.likely or 0].name == "staged"
 
@@ -97,7 +97,7 @@ def test_the_words() -> None:
 
 
 def test_silence_is_said_and_asked_no_more() -> None:
-    draft = on_silence(incident(), "acme/api", "no answer", POLICY, NOW)
+    draft = on_changes_unavailable(incident(), "acme/api", "no answer", POLICY, NOW)
     assert draft.events[0].text == "acme/api: recent changes are not known: no answer"
     assert draft.events[0].reason == "not_known"
 

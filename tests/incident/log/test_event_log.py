@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.incident.log.event_log import Draft, apply, replay
+from receiver.incident.log.event_log import Transition, apply_event, replay_events
 from receiver.incident.timers import on_timer
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident, State
-from receiver.model.incident.policy_snapshot import Ladder
+from receiver.model.incident.policy_snapshot import EscalationProgress
 from tests.incident.given import NOW, Store, alert, at, decision, part, policy
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
@@ -23,29 +23,29 @@ def opened() -> Incident:
     return store.incidents["uid0"]
 
 
-STOOD = Ladder(spent=60.0)
+STOOD = EscalationProgress(spent=60.0)
 """The escalation's clock, stopped a minute after the opening."""
 
 
 def after(incident: Incident, *kinds: Kind, **data: object) -> Incident:
-    draft = Draft(incident, ALICE, at(60))
+    draft = Transition(incident, ALICE, at(60))
     for kind in kinds:
         draft.add(kind, "reason", "text", dict(data))
     return draft.incident
 
 
 def test_an_empty_log_is_no_incident() -> None:
-    assert replay([]) is None
+    assert replay_events([]) is None
 
 
 def test_a_draft_of_nothing_has_no_incident() -> None:
     with pytest.raises(LookupError):
-        _ = Draft(None, ALICE, NOW).incident
+        _ = Transition(None, ALICE, NOW).incident
 
 
 def test_the_first_event_of_a_log_opens_it() -> None:
     with pytest.raises(KeyError):
-        replay([Event(seq=1, at=NOW, kind=Kind.UPDATED, actor=ALICE, reason="r", text="t")])
+        replay_events([Event(seq=1, at=NOW, kind=Kind.UPDATED, actor=ALICE, reason="r", text="t")])
 
 
 def test_a_log_survives_its_way_through_json() -> None:
@@ -55,12 +55,12 @@ def test_a_log_survives_its_way_through_json() -> None:
     store.tick(at(960))
     store.tell(part(alert("A", starts=1000)), at(1001))
     log = [Event.model_validate_json(event.model_dump_json()) for event in store.logs["uid0"]]
-    assert replay(log, store.incidents["uid0"].plan) == store.incidents["uid0"]
+    assert replay_events(log, store.incidents["uid0"].plan) == store.incidents["uid0"]
     assert Incident.model_validate_json(store.incidents["uid0"].model_dump_json()) == store.incidents["uid0"]
 
 
 def test_events_are_numbered_on_from_the_last(opened: Incident) -> None:
-    draft = Draft(opened, ALICE, at(60))
+    draft = Transition(opened, ALICE, at(60))
     draft.add(Kind.UPDATED, "one", "text")
     draft.add(Kind.UPDATED, "two", "text")
     assert [event.seq for event in draft.events] == [opened.seq + 1, opened.seq + 2]
@@ -83,17 +83,17 @@ def test_events_are_numbered_on_from_the_last(opened: Incident) -> None:
         (Kind.RESOLVED, {}, {"state": State.RESOLVED, "resolved_at": at(60), "ladder": STOOD}),
         (Kind.RESOLUTION_PROPOSED, {}, {"proposed": True}),
         (Kind.SEVERITY_RAISED, {"decision": WORSE.model_dump(mode="json")}, {"severity": "SEV-1", "decision": WORSE,
-         "severity_at": at(60), "ladder": Ladder(since=at(60)), "calm_since": at(60), "raised": 4}),
+         "severity_at": at(60), "ladder": EscalationProgress(since=at(60)), "calm_since": at(60), "raised": 4}),
         (Kind.REFIRED, {}, {"state": State.OPEN, "resume": None, "monitoring_at": None, "flaps": 1}),
         (Kind.REOPENED, {}, {"state": State.OPEN, "ring": 2, "reopened": 1, "notified": (), "flaps": 1,
-         "reached": (), "severity_at": at(60), "ladder": Ladder(since=at(60))}),
+         "reached": (), "severity_at": at(60), "ladder": EscalationProgress(since=at(60))}),
     ],
 )  # fmt: skip
 def test_what_each_event_changes(
     opened: Incident, kind: Kind, data: dict[str, object], change: dict[str, object]
 ) -> None:
     event = Event(seq=opened.seq + 1, at=at(60), kind=kind, actor=ALICE, reason="r", text="t", data=data)
-    assert apply(opened, event) == opened.model_copy(update={"seq": opened.seq + 1, **change})
+    assert apply_event(opened, event) == opened.model_copy(update={"seq": opened.seq + 1, **change})
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED])

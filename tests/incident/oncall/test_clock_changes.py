@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.incident.alerts.maintenance_windows import Window
-from receiver.model.incident.business_hours import later
-from receiver.model.incident.policy_snapshot import Hours
+from receiver.model.incident.business_hours import add_business_time
+from receiver.model.incident.policy_snapshot import ResponseHours
 
 
 def at(text: str) -> datetime:
@@ -32,5 +32,5 @@ def test_a_weekly_window_begins_when_the_wall_clock_says_so(friday: str, begins:
 
 
 def test_business_hours_that_begin_in_the_skipped_hour_begin_at_the_skip() -> None:
-    night = Hours(days=(6,), opens=2 * 60 + 15, closes=3 * 60 + 30)
-    assert later(at("2026-03-28T12:00"), 25 * 60, night, "Europe/Berlin") == at("2026-03-29T01:25")
+    night = ResponseHours(days=(6,), opens=2 * 60 + 15, closes=3 * 60 + 30)
+    assert add_business_time(at("2026-03-28T12:00"), 25 * 60, night, "Europe/Berlin") == at("2026-03-29T01:25")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from receiver.incident.oncall.contact_directory import Directory, UnknownName
+from receiver.incident.oncall.contact_directory import ContactDirectory, UnknownName
 from receiver.model.oncall.schedule_settings import Contact, Person, Schedule, Target
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Escalation, EscalationStep, SeveritySettings
@@ -20,7 +20,7 @@ def policy(escalation: str | None = None) -> SeveritySettings:
 
 
 UP = Escalation(steps=(EscalationStep(after=timedelta(minutes=15), page=("boss",)),))
-DIRECTORY = Directory(
+DIRECTORY = ContactDirectory(
     people={
         "alice": Person.model_validate({"name": "Alice", "slack": "U0ALICE", "pager": "k" * 32, "second": ""}),
         "bob": Person(name="Bob"),

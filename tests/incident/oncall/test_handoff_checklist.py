@@ -10,24 +10,24 @@ import pytest
 from receiver.incident.oncall.handoff_checklist import (
     LONGEST,
     HandOff,
-    Standing,
-    Upkeep,
+    HandoffContents,
+    HandoffMaintenance,
     checklist,
+    find_handoff,
+    handoff_reminder,
+    handoff_text,
     next_hand_off,
-    reminder,
-    taken_over,
-    text_of,
 )
 from receiver.incident.oncall.on_call_shift import Roster
 from receiver.model.incident.incident import AlertRecord, Incident, Roles, State
-from receiver.model.incident.response_records import ActionItem, ActionStatus, Mitigation, Tick
+from receiver.model.incident.response_records import ActionItem, ActionStatus, ChecklistTick, Mitigation
 from receiver.model.oncall.schedule_settings import Schedule
 from receiver.model.severity import Decision, Severity
 
 AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 HANDING = HandOff("primary", AT, "carol", "alice", AT + timedelta(days=7))
 NAMES = {"alice": "Alice", "carol": "Carol"}
-NOTHING = Standing((), {}, (), (), (), None)
+NOTHING = HandoffContents((), {}, (), (), (), None)
 SEED = [
     "Review open incidents",
     "Review recent alerts (last 24h)",
@@ -60,7 +60,7 @@ def action(n: int, due: date | None, status: ActionStatus = ActionStatus.OPEN) -
     return ActionItem(n=n, title="Add an index", owner="bob", due=due, status=status, by="x", at=AT)
 
 
-def item(name: str, standing: Standing) -> list[str]:
+def item(name: str, standing: HandoffContents) -> list[str]:
     return dict(checklist(HANDING, standing, NAMES))[name]
 
 
@@ -69,7 +69,7 @@ def test_the_items_are_the_seeds() -> None:
 
 
 def test_nothing_to_hand_over_is_said_item_by_item() -> None:
-    text = text_of(HANDING, NOTHING, NAMES)
+    text = handoff_text(HANDING, NOTHING, NAMES)
     assert text.splitlines()[0] == (
         "On-call hand-off: Alice takes over primary from Carol, until Mon 2026-11-30 09:00 UTC."
     )
@@ -82,7 +82,7 @@ def test_nothing_to_hand_over_is_said_item_by_item() -> None:
 def test_open_incidents_the_worst_first_with_who_has_them() -> None:
     roles = Roles(incident_commander="eng-lead")
     open_ones = (incident(1), incident(2, severity=Severity.SEV1, roles=roles, state=State.ACKNOWLEDGED))
-    assert item("Review open incidents", Standing(open_ones, {}, (), (), (), None)) == [
+    assert item("Review open incidents", HandoffContents(open_ones, {}, (), (), (), None)) == [
         "INC-2026-0002 SEV-1 acknowledged: too slow (eng-lead)",
         "INC-2026-0001 SEV-2 open: too slow (nobody yet)",
     ]
@@ -93,7 +93,7 @@ def test_alerts_of_the_last_day_are_counted_and_older_ones_only_while_they_fire(
         "1": [record("Slow", firing=True, hours=1), record("Slow", firing=False, hours=2)],
         "2": [record("Old", firing=False, hours=25), record("Lasting", firing=True, hours=99)],
     }
-    assert item("Review recent alerts (last 24h)", Standing((), recent, (), (), (), None)) == [
+    assert item("Review recent alerts (last 24h)", HandoffContents((), recent, (), (), (), None)) == [
         "Slow: 1 firing, 1 resolved",
         "Lasting: 1 firing, 0 resolved",
     ]
@@ -101,22 +101,23 @@ def test_alerts_of_the_last_day_are_counted_and_older_ones_only_while_they_fire(
 
 def test_investigations_are_those_that_somebody_works_on() -> None:
     working = incident(
-        1, state=State.IDENTIFIED, checklist=(Tick(item=1, by="x", at=AT), Tick(item=4, by="x", at=AT)),
+        1, state=State.IDENTIFIED,
+        checklist=(ChecklistTick(item=1, by="x", at=AT), ChecklistTick(item=4, by="x", at=AT)),
         mitigations=(Mitigation(n=1, option="rollback", text="", by="x", at=AT),),
     )  # fmt: skip
-    found = item("Check ongoing investigations", Standing((working, incident(2)), {}, (), (), (), None))
+    found = item("Check ongoing investigations", HandoffContents((working, incident(2)), {}, (), (), (), None))
     assert found == ["INC-2026-0001: 2 of 6 checks done, tried: rollback"]
 
 
 def test_who_cannot_be_paged_is_told_and_what_has_changed() -> None:
-    standing = Standing((), {}, (), (), ("pager",), True)
+    standing = HandoffContents((), {}, (), (), ("pager",), True)
     assert item("Verify PagerDuty contact info", standing) == ["Alice has no address on pager"]
     assert "has changed" in item("Test alerting (if changed)", standing)[0]
-    assert "Nothing has changed" in item("Test alerting (if changed)", Standing((), {}, (), (), (), False))[0]
+    assert "Nothing has changed" in item("Test alerting (if changed)", HandoffContents((), {}, (), (), (), False))[0]
 
 
 def test_maintenance_and_what_is_known_and_due() -> None:
-    upkeep = (Upkeep("now and here", None), Upkeep("database", AT + timedelta(days=1)))
+    upkeep = (HandoffMaintenance("now and here", None), HandoffMaintenance("database", AT + timedelta(days=1)))
     promised = [
         ("INC-2026-0001", action(1, date(2026, 11, 20))),
         ("INC-2026-0001", action(2, date(2026, 11, 30))),
@@ -124,7 +125,7 @@ def test_maintenance_and_what_is_known_and_due() -> None:
         ("INC-2026-0001", action(4, None)),
         ("INC-2026-0001", action(5, date(2026, 11, 20), ActionStatus.DONE)),
     ]
-    standing = Standing((incident(2, cause="a bad\n deployment"),), {}, promised, upkeep, (), None)
+    standing = HandoffContents((incident(2, cause="a bad\n deployment"),), {}, promised, upkeep, (), None)
     assert item("Review any scheduled maintenance", standing) == [
         "now and here: now", "database: Tue 2026-11-24 09:00 UTC",
     ]  # fmt: skip
@@ -138,17 +139,17 @@ def test_maintenance_and_what_is_known_and_due() -> None:
 def test_a_message_is_bounded_and_foreign_text_makes_no_line_of_its_own() -> None:
     loud = incident(1, title="x\n[ ] Brief on nothing\r\u2028y" + "z" * 500)
     recent = {"1": [record(f"A{number}\nB" * 50, firing=True, hours=1) for number in range(50)]}
-    text = text_of(HANDING, Standing((loud,) * 40, recent, (), (), (), None), NAMES)
+    text = handoff_text(HANDING, HandoffContents((loud,) * 40, recent, (), (), (), None), NAMES)
     assert len(text) <= LONGEST
     assert "\n[ ] Brief on nothing" not in text
     assert "and 32 more" in text
 
 
 def test_a_reminder_names_both() -> None:
-    assert "Alice, you are on call" in reminder(HANDING, NAMES)
-    assert "Carol, please make sure" in reminder(HANDING, NAMES)
+    assert "Alice, you are on call" in handoff_reminder(HANDING, NAMES)
+    assert "Carol, please make sure" in handoff_reminder(HANDING, NAMES)
     alone = HandOff("primary", AT, None, "alice", AT)
-    assert reminder(alone, NAMES).endswith("`receiver oncall accept primary`.")
+    assert handoff_reminder(alone, NAMES).endswith("`receiver oncall accept primary`.")
 
 
 def roster(**more: Any) -> Roster:
@@ -158,7 +159,7 @@ def roster(**more: Any) -> Roster:
 
 def test_a_hand_off_is_where_somebody_else_takes_over() -> None:
     found = roster()
-    handing = taken_over("primary", found, found.at(AT + timedelta(days=1)))
+    handing = find_handoff("primary", found, found.at(AT + timedelta(days=1)))
     assert handing == HANDING
     assert handing.key == "primary 2026-11-23T09:00:00Z"
     assert next_hand_off("primary", found, AT - timedelta(days=1), AT + timedelta(days=30)) == HANDING
@@ -170,17 +171,17 @@ def test_a_hand_off_is_where_somebody_else_takes_over() -> None:
 
 def test_who_follows_themselves_or_nobody_hands_nothing_over() -> None:
     alone = roster(people=["alice"])
-    assert taken_over("primary", alone, alone.at(AT)) is None
+    assert find_handoff("primary", alone, alone.at(AT)) is None
     assert next_hand_off("primary", alone, AT, AT + timedelta(days=60)) is None
     before = roster()
-    assert taken_over("primary", before, before.at(AT - timedelta(days=300))) is None
+    assert find_handoff("primary", before, before.at(AT - timedelta(days=300))) is None
 
 
 @pytest.mark.parametrize(("hour", "outgoing", "incoming"), [(10, "carol", "alice"), (33, None, None)])
 def test_over_a_gap_the_last_one_before_it_hands_over(hour: int, outgoing: str | None, incoming: str | None) -> None:
     office = roster(only=[{"from": "09:00", "to": "17:00"}])
-    handing = taken_over("primary", office, office.at(AT + timedelta(hours=hour - 9)))
+    handing = find_handoff("primary", office, office.at(AT + timedelta(hours=hour - 9)))
     assert (handing and handing.outgoing, handing and handing.incoming) == (outgoing, incoming)
     night = office.at(AT + timedelta(hours=10))
     assert night.person is None
-    assert taken_over("primary", office, night) is None
+    assert find_handoff("primary", office, night) is None

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from receiver.incident.paging.page_keys import KEY_LIMIT, page_key
 from receiver.incident.paging.recipients import (
     Policy,
-    Unreached,
-    asked,
-    destination,
+    SkippedRecipient,
     episode_of,
-    informed,
+    find_informed,
+    find_recipients,
+    page_destination,
     pagers_of,
-    pages,
+    plan_pages,
 )
 from receiver.model.incident.incident import Page
 from receiver.model.oncall.schedule_settings import Person
@@ -30,9 +30,9 @@ FALLBACK = ("lead",)
 
 def called(
     *contacts: str, ring: int = 1, paged: tuple[Page, ...] = (), now: datetime = NOW, rules: Policy = POLICY
-) -> tuple[list[Page], list[Unreached]]:
-    wanted = asked(rules, contacts, now, FALLBACK)
-    return pages(rules, wanted, key="key", episode=7, ring=ring, paged=paged, step="opened", now=now)
+) -> tuple[list[Page], list[SkippedRecipient]]:
+    wanted = find_recipients(rules, contacts, now, FALLBACK)
+    return plan_pages(rules, wanted, key="key", episode=7, ring=ring, paged=paged, step="opened", now=now)
 
 
 def test_a_page_is_frozen_with_person_address_and_key() -> None:
@@ -52,12 +52,12 @@ def test_who_is_on_call_depends_on_the_moment() -> None:
 def test_nobody_rings_twice_for_two_contacts() -> None:
     made, passed = called("on-call", "team")
     assert [page.person for page in made] == ["alice", "lead"]
-    assert passed == [Unreached("team", "alice", "already_paged")]
+    assert passed == [SkippedRecipient("team", "alice", "already_paged")]
 
 
 def test_nobody_rings_twice_in_one_ring_and_again_in_the_next() -> None:
     first, _ = called("on-call")
-    assert called("on-call", paged=tuple(first)) == ([], [Unreached("on-call", "alice", "already_paged")])
+    assert called("on-call", paged=tuple(first)) == ([], [SkippedRecipient("on-call", "alice", "already_paged")])
     (again,), _ = called("on-call", ring=2, paged=tuple(first))
     assert again.key != first[0].key
 
@@ -65,11 +65,14 @@ def test_nobody_rings_twice_in_one_ring_and_again_in_the_next() -> None:
 def test_who_has_no_address_is_named() -> None:
     made, passed = called("executives", "lead")
     assert [page.person for page in made] == ["lead"]
-    assert passed == [Unreached("executives", "boss", "unreachable"), Unreached("executives", "cto", "unreachable")]
+    assert passed == [
+        SkippedRecipient("executives", "boss", "unreachable"),
+        SkippedRecipient("executives", "cto", "unreachable"),
+    ]
 
 
 def test_without_any_pager_nobody_is_reached() -> None:
-    everybody = [Unreached("on-call", "alice", "unreachable"), Unreached("on-call", "bob", "unreachable")]
+    everybody = [SkippedRecipient("on-call", "alice", "unreachable"), SkippedRecipient("on-call", "bob", "unreachable")]
     assert called("on-call", rules=policy(pagers=())) == ([], everybody)
 
 
@@ -77,7 +80,7 @@ def test_the_backup_stands_in_for_somebody_who_cannot_be_reached() -> None:
     people = {**DIRECTORY.people, "alice": Person(name="Alice")}
     made, passed = called("on-call", rules=policy(directory=replace(DIRECTORY, people=people)))
     assert [(page.person, page.contact) for page in made] == [("bob", "on-call")]
-    assert passed == [Unreached("on-call", "alice", "unreachable")]
+    assert passed == [SkippedRecipient("on-call", "alice", "unreachable")]
 
 
 def test_with_two_pagers_one_person_rings_on_both_under_one_key() -> None:
@@ -88,24 +91,24 @@ def test_with_two_pagers_one_person_rings_on_both_under_one_key() -> None:
     )
     made, _ = called("on-call", rules=rules)
     assert [(page.channel, page.address) for page in made] == [("pager", "a" * 32), ("second", "b" * 32)]
-    assert len({destination(page) for page in made}) == 2
+    assert len({page_destination(page) for page in made}) == 2
 
 
 def test_a_contact_that_a_reload_removed_gives_way_to_those_of_the_severity() -> None:
     made, passed = called("gone")
     assert [(page.person, page.contact) for page in made] == [("lead", "gone")]
-    assert passed == [Unreached("gone", None, "unknown_contact")]
+    assert passed == [SkippedRecipient("gone", None, "unknown_contact")]
 
 
 def test_the_address_of_a_page_is_no_part_of_where_it_goes() -> None:
     (page,), _ = called("on-call")
-    assert destination(page).model_dump() == {
+    assert page_destination(page).model_dump() == {
         "channel": "pager",
         "address": page.key,
         "paging": True,
         "personal": False,
     }
-    assert KEYS["alice"] not in repr(destination(page))
+    assert KEYS["alice"] not in repr(page_destination(page))
 
 
 @given(st.text(), st.text(), st.integers(0), st.text(), st.integers(1))
@@ -139,10 +142,10 @@ def test_who_was_paged_or_told_is_not_told_again() -> None:
     store = Store()
     store.tell(part(alert("A")), NOW)
     incident = store.incidents["uid0"]
-    assert informed(POLICY, ("lead",), incident, NOW) == ()
-    assert informed(POLICY, ("executives",), incident, NOW) == ("boss", "cto")
-    assert informed(POLICY, ("on-call",), incident, NOW) == ()
-    assert informed(POLICY, ("on-call",), incident, NOW + timedelta(days=7)) == ("bob",)
+    assert find_informed(POLICY, ("lead",), incident, NOW) == ()
+    assert find_informed(POLICY, ("executives",), incident, NOW) == ("boss", "cto")
+    assert find_informed(POLICY, ("on-call",), incident, NOW) == ()
+    assert find_informed(POLICY, ("on-call",), incident, NOW + timedelta(days=7)) == ("bob",)
 
 
 def test_a_resolve_goes_to_every_key_of_every_ring() -> None:
@@ -151,4 +154,4 @@ def test_a_resolve_goes_to_every_key_of_every_ring() -> None:
     incident = store.incidents["uid0"]
     (again,), _ = called("lead", ring=2)
     both = incident.model_copy(update={"pages": (*incident.pages, again)})
-    assert pagers_of(both) == (destination(incident.pages[0]), destination(again))
+    assert pagers_of(both) == (page_destination(incident.pages[0]), page_destination(again))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.response.ticket_changes import from_ticket
+from receiver.incident.response.ticket_changes import commands_of_ticket
 from receiver.model.command import Acknowledge, AddNote, ChangeAction, Command, Resolve
 from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import ActionItem, ActionStatus
-from receiver.model.incident.ticket import Progress, Ticket
+from receiver.model.incident.ticket import Ticket, TicketStatus
 from receiver.model.severity import Severity
 from tests.channels.notices import NOW, incident
 from tests.incident.given import DIRECTORY, POLICY, severity
@@ -20,13 +20,13 @@ LOW = severity().model_copy(update={"ticket": True})
 TICKETS = replace(POLICY, directory=replace(DIRECTORY, severities={**DIRECTORY.severities, Severity.SEV4: LOW}))
 
 
-def ticket(progress: Progress = Progress.NEW, **changes: Any) -> Ticket:
+def ticket(progress: TicketStatus = TicketStatus.NEW, **changes: Any) -> Ticket:
     return Ticket(**{"key": "OPS-1", "uid": "uid-0001", "progress": progress, **changes})
 
 
 def meant(now: Ticket, before: Ticket | None = None, owner: str | None = None, **state: Any) -> Command | None:
     known = {"severity": Severity.SEV4, **state}
-    return from_ticket(now, before, incident(**known), TICKETS, owner)
+    return commands_of_ticket(now, before, incident(**known), TICKETS, owner)
 
 
 def item(**changes: Any) -> ActionItem:
@@ -35,11 +35,11 @@ def item(**changes: Any) -> ActionItem:
 
 
 def test_a_change_of_theirs_begins_where_it_was_taken_from_here() -> None:
-    taken = ticket(Progress.DONE, action=1, moved=Progress.DONE)
+    taken = ticket(TicketStatus.DONE, action=1, moved=TicketStatus.DONE)
     assert meant(taken, ticket(action=1), actions=(item(),)) is None
-    again = ticket(Progress.NEW, action=1, moved=Progress.DONE)
+    again = ticket(TicketStatus.NEW, action=1, moved=TicketStatus.DONE)
     assert meant(again, ticket(action=1), actions=(item(status=DONE),)) == ChangeAction(n=1, status=OPEN)
-    closed = ticket(Progress.DONE, action=1, moved=Progress.DONE)
+    closed = ticket(TicketStatus.DONE, action=1, moved=TicketStatus.DONE)
     assert meant(closed, again, actions=(item(),)) == ChangeAction(n=1, status=DONE)
 
 
@@ -49,7 +49,7 @@ def test_whom_a_project_gives_new_tickets_to_has_taken_nothing() -> None:
 
 
 def test_a_page_is_not_answered_by_tidying_up_a_board() -> None:
-    for now in (ticket(Progress.BEGUN), ticket(account="acc-a")):
+    for now in (ticket(TicketStatus.BEGUN), ticket(account="acc-a")):
         noted = meant(now, ticket(), owner="alice", severity=Severity.SEV1)
         assert isinstance(noted, AddNote)
         assert noted.text.startswith("OPS-1 is taken (assigned to alice); the pages go on: acknowledge the incident")
@@ -61,18 +61,18 @@ DONE, OPEN = ActionStatus.DONE, ActionStatus.OPEN
 @pytest.mark.parametrize(
     ("before", "now", "status", "expected"),
     [
-        (None, Progress.DONE, OPEN, DONE),
-        (Progress.BEGUN, Progress.DONE, OPEN, DONE),
-        (Progress.DONE, Progress.DONE, OPEN, None),
-        (None, Progress.DONE, DONE, None),
-        (Progress.DONE, Progress.NEW, DONE, OPEN),
-        (Progress.DONE, Progress.BEGUN, ActionStatus.DROPPED, OPEN),
-        (None, Progress.BEGUN, DONE, None),
-        (Progress.NEW, Progress.BEGUN, OPEN, None),
+        (None, TicketStatus.DONE, OPEN, DONE),
+        (TicketStatus.BEGUN, TicketStatus.DONE, OPEN, DONE),
+        (TicketStatus.DONE, TicketStatus.DONE, OPEN, None),
+        (None, TicketStatus.DONE, DONE, None),
+        (TicketStatus.DONE, TicketStatus.NEW, DONE, OPEN),
+        (TicketStatus.DONE, TicketStatus.BEGUN, ActionStatus.DROPPED, OPEN),
+        (None, TicketStatus.BEGUN, DONE, None),
+        (TicketStatus.NEW, TicketStatus.BEGUN, OPEN, None),
     ],
 )
 def test_the_status_of_an_action_item(
-    before: Progress | None, now: Progress, status: ActionStatus, expected: ActionStatus | None
+    before: TicketStatus | None, now: TicketStatus, status: ActionStatus, expected: ActionStatus | None
 ) -> None:
     earlier = ticket(before, action=1) if before else None
     found = meant(ticket(now, action=1), earlier, actions=(item(status=status),))
@@ -90,16 +90,16 @@ def test_the_owner_of_an_action_item_is_whoever_is_known_there() -> None:
 
 
 def test_an_action_item_that_there_is_not() -> None:
-    assert meant(ticket(Progress.DONE, action=7)) is None
+    assert meant(ticket(TicketStatus.DONE, action=7)) is None
 
 
 def test_the_ticket_of_an_incident() -> None:
-    assert isinstance(meant(ticket(Progress.DONE)), Resolve)
-    assert isinstance(meant(ticket(Progress.DONE), severity=Severity.SEV2), AddNote)
-    assert meant(ticket(Progress.DONE), state=State.CLOSED) is None
-    assert meant(ticket(Progress.DONE), ticket(Progress.DONE)) is None
-    assert isinstance(meant(ticket(Progress.BEGUN)), Acknowledge)
-    assert meant(ticket(Progress.BEGUN), ticket(Progress.BEGUN)) is None, "the acknowledgement has lapsed since"
+    assert isinstance(meant(ticket(TicketStatus.DONE)), Resolve)
+    assert isinstance(meant(ticket(TicketStatus.DONE), severity=Severity.SEV2), AddNote)
+    assert meant(ticket(TicketStatus.DONE), state=State.CLOSED) is None
+    assert meant(ticket(TicketStatus.DONE), ticket(TicketStatus.DONE)) is None
+    assert isinstance(meant(ticket(TicketStatus.BEGUN)), Acknowledge)
+    assert meant(ticket(TicketStatus.BEGUN), ticket(TicketStatus.BEGUN)) is None, "the acknowledgement has lapsed since"
     taken = meant(ticket(account="acc-a"), ticket(), owner="alice")
     assert taken == Acknowledge(text="OPS-1 is taken (assigned to alice)")
-    assert meant(ticket(Progress.BEGUN), state=State.IDENTIFIED) is None
+    assert meant(ticket(TicketStatus.BEGUN), state=State.IDENTIFIED) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.log.notification_outcome import Part
+from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.store_outage.emergency_pages import emergency_pages
 from receiver.model.incident.incident import Incident, Page, State
 from tests.incident.given import NOW, POLICY, Store, alert, at, part
@@ -16,7 +16,7 @@ DOWN = alert("Down", worst=1)
 
 
 def rung(
-    told: Part, known: Incident | None = None, *, after: float = 5, sent: Iterable[Page] = ()
+    told: NotificationPart, known: Incident | None = None, *, after: float = 5, sent: Iterable[Page] = ()
 ) -> list[tuple[str, int]]:
     return [(page.person, page.ring) for page in emergency_pages(told, known, POLICY, at(after), sent)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from receiver.incident.log.event_log import replay
+from receiver.incident.log.event_log import replay_events
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import StatusUpdate
@@ -31,7 +31,7 @@ def test_a_log_that_tells_of_a_place_is_folded_still() -> None:
                    data={"incident": stored(rooms={})})  # fmt: skip
     data = {"channel": "chat", "id": "C0123", "name": "inc-1"}
     room = {**json.loads(opened.model_dump_json()), "seq": 2, "kind": "room", "reason": "room", "data": data}
-    after = replay([opened, Event.model_validate(room)])
+    after = replay_events([opened, Event.model_validate(room)])
     assert after is not None
     assert after.seq == 2
 

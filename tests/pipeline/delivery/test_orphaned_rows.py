@@ -8,16 +8,16 @@ import pytest
 
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Destination
-from receiver.pipeline.delivery.orphaned_rows import GRACE, Left, left, nowhere
-from receiver.store.due.leased_row import Claimed
+from receiver.pipeline.delivery.orphaned_rows import GRACE, RowDecision, decide_orphaned_row, why_undeliverable
+from receiver.store.due.leased_row import LeasedRow
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 LONG, JUST = NOW - GRACE, NOW - GRACE + timedelta(seconds=1)
 
 
-def row(*, paging: bool = True, uid: str = "u") -> Claimed:
+def row(*, paging: bool = True, uid: str = "u") -> LeasedRow:
     to = Destination(channel="gone", address="a", paging=paging)
-    return Claimed(
+    return LeasedRow(
         member="m", token="t", uid=uid, to=to, cursor=0, last=1, tries=1, attempts=0, since_ms=0, memory={}
     )  # fmt: skip
 
@@ -25,25 +25,25 @@ def row(*, paging: bool = True, uid: str = "u") -> Claimed:
 @pytest.mark.parametrize(
     ("last", "since", "what"),
     [
-        (LONG, LONG, Left.OVER),
-        (JUST, LONG, Left.TO_OTHERS),
-        (LONG, JUST, Left.TO_OTHERS),
-        (NOW, NOW, Left.TO_OTHERS),
-        (None, NOW, Left.OVER),
+        (LONG, LONG, RowDecision.OVER),
+        (JUST, LONG, RowDecision.TO_OTHERS),
+        (LONG, JUST, RowDecision.TO_OTHERS),
+        (NOW, NOW, RowDecision.TO_OTHERS),
+        (None, NOW, RowDecision.OVER),
     ],
 )
 def test_it_is_left_to_others_until_nobody_has_said_for_a_while_that_they_serve_it(
-    last: datetime | None, since: datetime, what: Left
+    last: datetime | None, since: datetime, what: RowDecision
 ) -> None:
-    assert left(row(), None, to_ms(last) if last else None, since, NOW) is what
+    assert decide_orphaned_row(row(), None, to_ms(last) if last else None, since, NOW) is what
 
 
 def test_of_anything_but_an_incidents_page_nobody_knows_whether_it_is_over() -> None:
-    assert left(row(paging=False), None, None, NOW, NOW) is Left.GIVEN_UP
-    assert left(row(uid=""), None, None, NOW, NOW) is Left.GIVEN_UP
+    assert decide_orphaned_row(row(paging=False), None, None, NOW, NOW) is RowDecision.GIVEN_UP
+    assert decide_orphaned_row(row(uid=""), None, None, NOW, NOW) is RowDecision.GIVEN_UP
 
 
 def test_the_reason_says_whether_it_is_off_or_gone() -> None:
-    assert nowhere("chat", {"chat"}, {}) is None
-    assert nowhere("chat", (), {"chat": "token is empty"}) == "channel chat is off (token is empty)"
-    assert nowhere("chat", (), {}) == "channel chat is not configured any more"
+    assert why_undeliverable("chat", {"chat"}, {}) is None
+    assert why_undeliverable("chat", (), {"chat": "token is empty"}) == "channel chat is off (token is empty)"
+    assert why_undeliverable("chat", (), {}) == "channel chat is not configured any more"

@@ -52,8 +52,8 @@ async def test_what_it_commits_itself_is_not_read_back(world: World) -> None:
     await one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.one.work.idle()
     assert await commands(world, one.work.follower.catch_up) == {"zrange": 1}
-    assert one.mirror.after == await one.incidents.commits()
-    assert [known.state for known in one.mirror.open()] == [State.ACKNOWLEDGED]
+    assert one.incident_cache.after == await one.incidents.commits()
+    assert [known.state for known in one.incident_cache.open()] == [State.ACKNOWLEDGED]
 
 
 async def test_what_another_commits_is_read_once_and_alone(world: World) -> None:
@@ -63,13 +63,13 @@ async def test_what_another_commits_is_read_once_and_alone(world: World) -> None
     await world.post(notification(alert(**HIGH)))
     other = world.replicas[1]
     await other.work.follower.catch_up()
-    assert len(other.mirror) == 301
+    assert len(other.incident_cache) == 301
     await world.one.respond.act("INC-2026-0301", Acknowledge(), ALICE, world.clock.now())
     await world.one.work.idle()
     ran = await commands(world, other.work.follower.catch_up)
     # One summary and the version that it belongs to; 300 others are left alone.
     assert (ran["evalsha"], ran["hmget"], ran.get("hget", 0)) == (1, 2, 0)
-    assert [one.state for one in other.mirror.paged(world.sent()[0])] == [State.ACKNOWLEDGED]
+    assert [one.state for one in other.incident_cache.paged(world.sent()[0])] == [State.ACKNOWLEDGED]
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -77,10 +77,10 @@ async def test_a_start_reads_all_in_pages_and_the_gauge_is_right_then(world: Wor
     await world.open(0)
     await put(world.store, 3000, now=world.clock.now(), older=older)
     replica = await world.replica()
-    assert 0 < len(replica.mirror) < 3000, "it serves before all is read"
-    assert (replica.mirror.complete, counts(world)) == (False, 0)
+    assert 0 < len(replica.incident_cache) < 3000, "it serves before all is read"
+    assert (replica.incident_cache.complete, counts(world)) == (False, 0)
     await world.post(notification(alert(**HIGH)))
-    assert (replica.mirror.complete, len(replica.mirror), counts(world)) == (True, 3001, 3001)
+    assert (replica.incident_cache.complete, len(replica.incident_cache), counts(world)) == (True, 3001, 3001)
 
 
 async def test_more_than_a_list_that_opened_at_the_same_moment_is_read_whole(world: World) -> None:
@@ -91,13 +91,15 @@ async def test_more_than_a_list_that_opened_at_the_same_moment_is_read_whole(wor
     client.close()
     replica = await world.replica()
     await replica.work.follower.fill()
-    assert (len(replica.mirror), replica.mirror.complete) == (2500, True)
+    assert (len(replica.incident_cache), replica.incident_cache.complete) == (2500, True)
 
 
 async def test_a_load_that_broke_off_goes_on_where_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one = (await world.open()).one
     await put(world.store, 500)
-    follower = incident_follower.IncidentFollower(lambda: one.setting, one.incidents, type(one.mirror)(one.metrics))
+    follower = incident_follower.IncidentFollower(
+        lambda: one.setting, one.incidents, type(one.incident_cache)(one.metrics)
+    )
     read, calls = follower.summaries.read, 0
 
     async def once(uids: Any) -> Any:
@@ -133,7 +135,7 @@ async def test_the_queue_reads_only_what_it_answers_with(world: World) -> None:
     found = []
 
     async def ask() -> None:
-        found.extend(await queue_of(one.mirror, one.incidents, QUEUE))
+        found.extend(await queue_of(one.incident_cache, one.incidents, QUEUE))
 
     ran = await commands(world, ask)
     assert ran == {"hmget": 10}
@@ -180,11 +182,11 @@ async def test_a_listener_hears_the_whole_of_what_another_replica_commits(world:
     await world.open(2)
     other = world.replicas[1]
     heard: list[tuple[str, State, int]] = []
-    other.mirror.listeners.append(lambda one: heard.append((one.id, one.state, len(one.pages))))
+    other.incident_cache.listeners.append(lambda one: heard.append((one.id, one.state, len(one.pages))))
     await world.post(notification(alert(**HIGH)))
     await other.work.follower.catch_up()
     assert heard == [], "nobody listens, so nothing but summaries is read"
-    other.mirror.listening = lambda: True
+    other.incident_cache.listening = lambda: True
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.one.work.idle()
     await other.work.follower.catch_up()
@@ -197,9 +199,9 @@ async def test_what_the_public_was_told_of_is_on_the_page_of_every_replica(world
     await world.quiet()
     third = await world.replica()
     for replica in world.replicas:
-        (record,) = replica.mirror.public.open()
+        (record,) = replica.incident_cache.public.open()
         assert [update.text for update in record.updates if "investigating" in update.text]
     await world.post(notification(alert("ApiDown", firing=False)))
     await world.forward("16m")
-    assert [len(replica.mirror.public.open()) for replica in (*world.replicas[:2], third)] == [0, 0, 0]
-    assert [len(replica.mirror.public.over()) for replica in world.replicas] == [1, 1, 1]
+    assert [len(replica.incident_cache.public.open()) for replica in (*world.replicas[:2], third)] == [0, 0, 0]
+    assert [len(replica.incident_cache.public.over()) for replica in world.replicas] == [1, 1, 1]

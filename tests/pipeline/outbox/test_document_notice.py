@@ -12,7 +12,7 @@ from receiver.model.delivery.notice import Action, Document
 from receiver.model.incident.event import Actor, ActorKind, Event
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.outbox.notices import document_notice
-from receiver.store.due.due_set import Claimed
+from receiver.store.due.due_set import LeasedRow
 from tests.channels.notices import NOW
 from tests.fakes.jira import TOKEN, USER
 from tests.stories.world import World, alert, notification
@@ -55,9 +55,9 @@ async def test_it_holds_every_event_and_goes_to_the_channel_of_documents(store_u
         await world.close()
 
 
-def row_of(incident: Incident, **changes: Any) -> Claimed:
+def row_of(incident: Incident, **changes: Any) -> LeasedRow:
     values: dict[str, Any] = {
         "member": f"{incident.uid} wiki OPS", "token": "t", "uid": incident.uid, "cursor": 0, "tries": 1,
         "attempts": 0, "since_ms": 0, "memory": {},
     }  # fmt: skip
-    return Claimed(**{**values, **changes})
+    return LeasedRow(**{**values, **changes})

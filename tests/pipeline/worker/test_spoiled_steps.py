@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from receiver.incident.log.event_log import Draft
+from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.recipients import Policy
 from receiver.incident.timers import on_timer
 from receiver.model.incident.incident import Incident
@@ -27,7 +27,7 @@ async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(
     # It comes first whenever both are due at once.
     spoiled = min(one.uid for one in await world.incidents())
 
-    def failing(name: str, incident: Incident, policy: Policy, now: datetime) -> Draft | None:
+    def failing(name: str, incident: Incident, policy: Policy, now: datetime) -> Transition | None:
         if incident.uid == spoiled:
             raise ValueError("nobody has thought of this")
         return on_timer(name, incident, policy, now)

@@ -15,7 +15,7 @@ from receiver.store.client.cluster_locator import place
 from receiver.store.client.connection import Connection
 from receiver.store.client.lua_script import GUARD, Script
 from receiver.store.client.store_errors import StoreSlotMigrating
-from receiver.store.due.due_set import Outcome
+from receiver.store.due.due_set import SendingOutcome
 from receiver.store.keys import Keys
 from tests.incident.given import NOW
 from tests.store.clusters import PASSWORD, Cluster
@@ -86,7 +86,7 @@ async def test_a_slot_on_its_way_takes_nothing_and_then_all_at_its_new_node(clus
         before = rooms.everything()
         for act in (
             lambda: rooms.commit(grown(done.incident)), lambda: rooms.commit(opening("other", owners={})),
-            lambda: rooms.due.complete(row, Outcome.DONE, MS, said=1), rooms.due.probe,
+            lambda: rooms.due.complete(row, SendingOutcome.DONE, MS, said=1), rooms.due.probe,
             lambda: rooms.due.claim("pager!", MS + 20_000, 1),
         ):  # fmt: skip
             with pytest.raises(StoreSlotMigrating):
@@ -97,6 +97,6 @@ async def test_a_slot_on_its_way_takes_nothing_and_then_all_at_its_new_node(clus
         assert (await rooms.commit(grown(done.incident), to_ms(NOW))).incident is not None, "MOVED is no failure"
         assert rooms.connection.locator is not None
         assert rooms.connection.locator.where == ("127.0.0.1", cluster.owner.port)
-        assert await rooms.due.complete(row, Outcome.DONE, MS, said=1) == "done"
+        assert await rooms.due.complete(row, SendingOutcome.DONE, MS, said=1) == "done"
     finally:
         await rooms.close()

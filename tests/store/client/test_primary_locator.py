@@ -19,7 +19,7 @@ from receiver.store.client.server_poll import Asked
 from receiver.store.client.store_endpoint import endpoint
 from receiver.store.client.store_errors import NotDurable, StoreAway, StorePrimaryDown, StoreReadOnly
 from receiver.store.client.write_durability import Settling
-from receiver.store.incidents.commit_request import Stale
+from receiver.store.incidents.commit_request import StaleVersion
 from tests.faults.waiting import until
 from tests.store.given import Rooms, grown, opening
 from tests.store.sentinels import NAME, PASSWORD, SENTINEL_PASSWORD, Replicated
@@ -217,7 +217,7 @@ async def test_commits_follow_a_failover_and_go_to_no_replica(replicated: Replic
         async def committed() -> bool:
             try:
                 return (await rooms.commit(change)).incident is not None
-            except Stale:
+            except StaleVersion:
                 return True  # an attempt before was written, and answered as not yet durable
             except StoreAway:
                 return False

@@ -12,9 +12,9 @@ import pytest
 
 from receiver.model.base import to_ms
 from receiver.store.client.connection import Connection, StoreAway
-from receiver.store.due.due_set import Outcome
+from receiver.store.due.due_set import SendingOutcome
 from receiver.store.embedded.embedded_store import EmbeddedStore
-from receiver.store.watchdog_times import Watchdogs
+from receiver.store.watchdog_times import WatchdogTimes
 from tests.incident.given import NOW
 from tests.store.given import MS, Rooms, grown, opening, owing
 
@@ -41,11 +41,11 @@ async def test_full_it_takes_nothing_new_and_lets_go_of_what_is_done(alone: Room
     assert done.incident is not None
     change = grown(done.incident)
     await refused(lambda: alone.commit(change))
-    await refused(lambda: Watchdogs(alone.due.connection).heard(MS))
+    await refused(lambda: WatchdogTimes(alone.due.connection).heard(MS))
     await refused(alone.due.probe)
     assert alone.content() == before
     assert await alone.incidents.incident(done.incident.uid) == done.incident
-    assert await alone.due.complete(row, Outcome.DONE, MS, said=1, receipt={"ok": 1}) == "done"
+    assert await alone.due.complete(row, SendingOutcome.DONE, MS, said=1, receipt={"ok": 1}) == "done"
     alone.raw.config_set("maxmemory", 0)
     assert (await alone.commit(change)).incident is not None
 
@@ -56,11 +56,11 @@ async def test_read_only_it_is_away(alone: Rooms) -> None:
     before = alone.content()
     alone.raw.execute_command("REPLICAOF", "127.0.0.1", "1")
     await refused(lambda: alone.commit(opening("other", owners={})))
-    await refused(lambda: alone.due.complete(row, Outcome.DONE, MS, said=1))
+    await refused(lambda: alone.due.complete(row, SendingOutcome.DONE, MS, said=1))
     await refused(alone.due.probe)
     assert alone.content() == before
     alone.raw.execute_command("REPLICAOF", "NO", "ONE")
-    assert await alone.due.complete(row, Outcome.DONE, MS, said=1) == "done"
+    assert await alone.due.complete(row, SendingOutcome.DONE, MS, said=1) == "done"
 
 
 async def test_scripts_that_were_forgotten_are_brought_again(rooms: Rooms) -> None:

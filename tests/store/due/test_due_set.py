@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from receiver.store.due.due_set import Claimed, Outcome
-from receiver.store.incidents.commit_request import Change, Committed
+from receiver.store.due.due_set import LeasedRow, SendingOutcome
+from receiver.store.incidents.commit_request import CommitRequest, Committed
 from receiver.store.keys import TIMERS
-from receiver.store.watchdog_times import Watchdogs
+from receiver.store.watchdog_times import WatchdogTimes
 from tests.store.given import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
 
 
@@ -19,7 +19,7 @@ async def again(rooms: Rooms, done: Committed, *, last: int, lane: str = "pager!
     return await rooms.commit(grown(done.incident, rows=[owing(lane=lane, last=last)]), now)
 
 
-async def one(rooms: Rooms, *, now: int = MS) -> tuple[Committed, Claimed]:
+async def one(rooms: Rooms, *, now: int = MS) -> tuple[Committed, LeasedRow]:
     done = await rooms.owed(owing(last=3), now=now)
     (row,) = await rooms.leased(done)
     return done, row
@@ -61,23 +61,25 @@ async def test_a_late_completion_under_an_old_token_is_lost(rooms: Rooms) -> Non
     _, first = await one(rooms)
     (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)
     before = rooms.content()
-    for outcome in Outcome:
+    for outcome in SendingOutcome:
         told = await rooms.due.complete(first, outcome, MS, said=3, memory={"a": 1}, receipt={"b": 2}, letter={"c": 3})
         assert told == "lost"
     assert rooms.content() == before
-    assert await rooms.due.complete(second, Outcome.DONE, MS, said=3) == "done"
-    assert await rooms.due.complete(second, Outcome.DONE, MS, said=3) == "lost"
+    assert await rooms.due.complete(second, SendingOutcome.DONE, MS, said=3) == "done"
+    assert await rooms.due.complete(second, SendingOutcome.DONE, MS, said=3) == "lost"
 
 
 async def test_a_trigger_sent_after_its_lease_is_followed_by_the_newest_state(rooms: Rooms) -> None:
     _, first = await one(rooms)
     (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)
     resolved = {"sent": "resolve", "rung": True, "called": 3}
-    assert await rooms.due.complete(second, Outcome.DONE, MS + LEASE + 1, said=3, memory=resolved) == "done"
+    assert await rooms.due.complete(second, SendingOutcome.DONE, MS + LEASE + 1, said=3, memory=resolved) == "done"
     late = MS + LEASE + 2
-    assert await rooms.due.complete(first, Outcome.DONE, late, said=3, memory={"sent": "trigger"}) == "lost"
+    assert await rooms.due.complete(first, SendingOutcome.DONE, late, said=3, memory={"sent": "trigger"}) == "lost"
     assert await rooms.due.claim("pager!", late, 10) == [], "nothing was triggered"
-    told = await rooms.due.complete(first, Outcome.DONE, late, said=3, memory={"sent": "trigger"}, triggered=True)
+    told = await rooms.due.complete(
+        first, SendingOutcome.DONE, late, said=3, memory={"sent": "trigger"}, triggered=True
+    )
     assert told == "lost"
     (third,) = await rooms.due.claim("pager!", late, 10)
     assert third.memory == {"sent": "trigger", "rung": True, "called": 3}
@@ -87,13 +89,13 @@ async def test_a_late_trigger_beside_a_send_under_way_is_followed_once_that_has_
     _, first = await one(rooms)
     (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)
     late = MS + LEASE + 1
-    assert await rooms.due.complete(first, Outcome.AGAIN, late, again_ms=late, triggered=True) == "lost"
+    assert await rooms.due.complete(first, SendingOutcome.AGAIN, late, again_ms=late, triggered=True) == "lost"
     assert await rooms.due.claim("pager!", late, 10) == [], "the other's lease stands"
     memory = {"sent": "resolve", "rung": True}
-    assert await rooms.due.complete(second, Outcome.DONE, late + 1, said=3, memory=memory) == "more"
+    assert await rooms.due.complete(second, SendingOutcome.DONE, late + 1, said=3, memory=memory) == "more"
     (third,) = await rooms.due.claim("pager!", late + 1, 10)
     assert third.memory == {"sent": "trigger", "rung": True}
-    assert await rooms.due.complete(third, Outcome.DONE, late + 2, said=3, memory=memory) == "done"
+    assert await rooms.due.complete(third, SendingOutcome.DONE, late + 2, said=3, memory=memory) == "done"
     assert await rooms.due.claim("pager!", late + LEASE, 10) == []
 
 
@@ -114,7 +116,9 @@ async def test_one_row_is_claimed_by_one_of_many(rooms: Rooms) -> None:
 
 async def test_done_is_done(rooms: Rooms) -> None:
     done, row = await one(rooms)
-    told = await rooms.due.complete(row, Outcome.DONE, MS, said=3, memory={"sent": "trigger"}, receipt={"ok": True})
+    told = await rooms.due.complete(
+        row, SendingOutcome.DONE, MS, said=3, memory={"sent": "trigger"}, receipt={"ok": True}
+    )
     assert (told, score(rooms)) == ("done", None)
     assert done.incident is not None
     assert await rooms.incidents.receipts(done.incident.uid) == [{"ok": True}]
@@ -126,7 +130,7 @@ async def test_done_is_done(rooms: Rooms) -> None:
 async def test_receipts_are_kept_up_to_500(rooms: Rooms) -> None:
     done, row = await one(rooms)
     for number in range(502):
-        await rooms.due.complete(row, Outcome.AGAIN, MS, receipt={"n": number}, again_ms=MS)
+        await rooms.due.complete(row, SendingOutcome.AGAIN, MS, receipt={"n": number}, again_ms=MS)
         (row,) = await rooms.due.claim("pager!", MS, 1)
     assert done.incident is not None
     kept = await rooms.incidents.receipts(done.incident.uid)
@@ -138,24 +142,24 @@ async def test_what_came_meanwhile_is_due_at_once(rooms: Rooms) -> None:
     later = await again(rooms, done, last=4, now=MS + 5)
     assert later.leased == ()
     assert score(rooms) == MS + LEASE
-    assert await rooms.due.complete(row, Outcome.DONE, MS + 10, said=3) == "more"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS + 10, said=3) == "more"
     (row,) = await rooms.due.claim("pager!", MS + 10, 1)
     assert (row.cursor, row.last) == (3, 4)
-    assert await rooms.due.complete(row, Outcome.DONE, MS + 11, said=4) == "done"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS + 11, said=4) == "done"
 
 
 async def test_a_row_owes_since_its_next_event_and_not_since_its_last_delivery(rooms: Rooms) -> None:
     hours = 13 * 3600 * 1000
     done, row = await one(rooms)
-    assert await rooms.due.complete(row, Outcome.DONE, MS + 10, said=3) == "done"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS + 10, said=3) == "done"
     later = await again(rooms, done, last=4, now=MS + hours)
     (row,) = await rooms.leased(later)
     assert row.since_ms == MS + hours
-    await rooms.due.complete(row, Outcome.AGAIN, MS + hours + 5, again_ms=MS + hours + 1000)
+    await rooms.due.complete(row, SendingOutcome.AGAIN, MS + hours + 5, again_ms=MS + hours + 1000)
     more = await again(rooms, later, last=5, now=MS + hours + 500)
     (row,) = await rooms.leased(more)
     assert row.since_ms == MS + hours, "what is owed already is owed since then"
-    await rooms.due.complete(row, Outcome.PARKED, MS + 2 * hours, letter={"id": "row"})
+    await rooms.due.complete(row, SendingOutcome.PARKED, MS + 2 * hours, letter={"id": "row"})
     (row,) = await rooms.leased(await again(rooms, more, last=6, now=MS + 3 * hours))
     assert row.since_ms == MS + 3 * hours, "what had given up has all of its hours again"
 
@@ -164,24 +168,24 @@ async def test_a_commit_takes_a_lease_over_that_has_passed(rooms: Rooms) -> None
     done, row = await one(rooms)
     later = await again(rooms, done, last=4, now=MS + LEASE)
     assert later.leased == ("row",)
-    assert await rooms.due.complete(row, Outcome.DONE, MS + LEASE, said=3) == "lost"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS + LEASE, said=3) == "lost"
 
 
 async def test_a_failure_comes_back_when_it_is_told_to(rooms: Rooms) -> None:
     _, row = await one(rooms)
-    told = await rooms.due.complete(row, Outcome.AGAIN, MS, again_ms=MS + 2000, memory={"ts": "1"})
+    told = await rooms.due.complete(row, SendingOutcome.AGAIN, MS, again_ms=MS + 2000, memory={"ts": "1"})
     assert told == "again"
     assert await rooms.due.claim("pager!", MS + 1999, 1) == []
     (row,) = await rooms.due.claim("pager!", MS + 2000, 1)
     assert (row.attempts, row.tries, row.memory, row.cursor) == (1, 2, {"ts": "1"}, 0)
-    await rooms.due.complete(row, Outcome.DONE, MS + 2000, said=0)
+    await rooms.due.complete(row, SendingOutcome.DONE, MS + 2000, said=0)
     (row,) = await rooms.due.claim("pager!", MS + 2000, 1)
     assert row.attempts == 0
 
 
 async def test_a_new_event_lowers_what_waits_for_its_next_attempt(rooms: Rooms) -> None:
     done, row = await one(rooms)
-    await rooms.due.complete(row, Outcome.AGAIN, MS, again_ms=MS + 900_000)
+    await rooms.due.complete(row, SendingOutcome.AGAIN, MS, again_ms=MS + 900_000)
     later = await again(rooms, done, last=4, now=MS + 10)
     assert later.leased == ("row",)
     assert score(rooms) == MS + 10 + LEASE
@@ -189,7 +193,7 @@ async def test_a_new_event_lowers_what_waits_for_its_next_attempt(rooms: Rooms) 
 
 async def test_a_new_event_does_not_lower_what_the_vendor_told_to_wait(rooms: Rooms) -> None:
     done, row = await one(rooms)
-    await rooms.due.complete(row, Outcome.AGAIN, MS, again_ms=MS + 60_000, told_to_wait=True)
+    await rooms.due.complete(row, SendingOutcome.AGAIN, MS, again_ms=MS + 60_000, told_to_wait=True)
     later = await again(rooms, done, last=4, now=MS + 10)
     assert (later.leased, score(rooms)) == ((), MS + 60_000)
     last = await again(rooms, later, last=5, now=MS + 60_000)
@@ -198,15 +202,15 @@ async def test_a_new_event_does_not_lower_what_the_vendor_told_to_wait(rooms: Ro
 
 async def test_having_waited_once_it_waits_no_more(rooms: Rooms) -> None:
     done, row = await one(rooms)
-    await rooms.due.complete(row, Outcome.AGAIN, MS, again_ms=MS + 60_000, told_to_wait=True)
+    await rooms.due.complete(row, SendingOutcome.AGAIN, MS, again_ms=MS + 60_000, told_to_wait=True)
     (row,) = await rooms.due.claim("pager!", MS + 60_000, 1)
-    await rooms.due.complete(row, Outcome.AGAIN, MS + 60_000, again_ms=MS + 90_000)
+    await rooms.due.complete(row, SendingOutcome.AGAIN, MS + 60_000, again_ms=MS + 90_000)
     assert (await again(rooms, done, last=4, now=MS + 60_001)).leased == ("row",)
 
 
 async def test_parked_is_a_letter_and_not_due(rooms: Rooms) -> None:
     done, row = await one(rooms)
-    told = await rooms.due.complete(row, Outcome.PARKED, MS, letter={"id": "row", "reason": "refused"})
+    told = await rooms.due.complete(row, SendingOutcome.PARKED, MS, letter={"id": "row", "reason": "refused"})
     assert (told, score(rooms)) == ("parked", None)
     assert await rooms.due.dead_letters() == {"row": {"id": "row", "reason": "refused"}}
     assert (await rooms.due.beat(0, MS)).dead == 1
@@ -220,14 +224,14 @@ async def test_a_worse_severity_moves_a_row_into_the_urgent_lane(rooms: Rooms) -
     (row,) = await rooms.leased(done)
     await again(rooms, done, last=4, lane="pager!", now=MS + 1)
     assert (score(rooms, "pager"), score(rooms, "pager!")) == (None, MS + LEASE)
-    assert await rooms.due.complete(row, Outcome.DONE, MS + 2, said=3) == "more"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS + 2, said=3) == "more"
     assert (score(rooms, "pager"), score(rooms, "pager!")) == (None, MS + 2)
 
 
 async def test_a_row_that_is_done_comes_back_in_its_new_lane(rooms: Rooms) -> None:
     done = await rooms.owed(owing(lane="pager", last=3))
     (row,) = await rooms.leased(done)
-    await rooms.due.complete(row, Outcome.DONE, MS, said=3)
+    await rooms.due.complete(row, SendingOutcome.DONE, MS, said=3)
     await again(rooms, done, last=4, lane="pager!")
     assert (score(rooms, "pager"), score(rooms, "pager!")) == (None, MS + LEASE)
 
@@ -255,17 +259,17 @@ async def test_what_somebody_is_sending_is_not_done_by_a_commit(rooms: Rooms) ->
     later = owing(memory={"sent": "trigger"}, last=4, receipt={"ok": 1}, done=True)
     assert (await rooms.commit(grown(done.incident, rows=[later]))).leased == ()
     assert score(rooms) == MS + LEASE
-    assert await rooms.due.complete(row, Outcome.DONE, MS + 10, said=3) == "more"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS + 10, said=3) == "more"
 
 
 async def test_free_ends_every_lease_and_nothing_else(rooms: Rooms) -> None:
     done = await rooms.owed(owing(), owing(CHAT, lane="chat", member="chat-row"), owing(member="later"))
     leased, chat, later = await rooms.leased(done)
-    await rooms.due.complete(later, Outcome.AGAIN, MS, again_ms=MS + 5000)
+    await rooms.due.complete(later, SendingOutcome.AGAIN, MS, again_ms=MS + 5000)
     assert await rooms.due.free(MS + 1) == 2
     assert score(rooms, member="later") == MS + 5000
-    assert await rooms.due.complete(leased, Outcome.DONE, MS + 1, said=1) == "lost"
-    assert await rooms.due.complete(chat, Outcome.DONE, MS + 1, said=1) == "lost"
+    assert await rooms.due.complete(leased, SendingOutcome.DONE, MS + 1, said=1) == "lost"
+    assert await rooms.due.complete(chat, SendingOutcome.DONE, MS + 1, said=1) == "lost"
     assert [row.member for row in await rooms.due.claim("pager!", MS + 1, 5)] == ["row"]
     assert await rooms.due.free(MS + 1) == 1
 
@@ -302,8 +306,8 @@ async def test_timers_come_back_until_somebody_ends_them(rooms: Rooms) -> None:
 
 
 async def test_what_is_held_waits_from_its_first_hold_on(rooms: Rooms) -> None:
-    await rooms.commit(Change(incident=None, held=[("g", "first", MS + 60_000)]))
-    await rooms.commit(Change(incident=None, held=[("g", "second", MS + 90_000)]))
+    await rooms.commit(CommitRequest(incident=None, held=[("g", "first", MS + 60_000)]))
+    await rooms.commit(CommitRequest(incident=None, held=[("g", "second", MS + 90_000)]))
     assert score(rooms, TIMERS, "held g") == MS + 60_000
     assert await rooms.due.held("g") == "second"
     await rooms.due.unhold("g", "first")
@@ -320,7 +324,7 @@ async def test_refused_bodies_are_told_of_once_in_ten_minutes(rooms: Rooms) -> N
     assert 599_000 < rooms.raw.pttl(rooms.named("told")) <= 600_000
     (row,) = await rooms.due.claim("chat", MS, 10)
     assert (row.uid, row.to, row.last, row.cursor, row.memory) == ("", CHAT, 1, 0, {"text": "a body was refused"})
-    assert await rooms.due.complete(row, Outcome.DONE, MS, said=1) == "done"
+    assert await rooms.due.complete(row, SendingOutcome.DONE, MS, said=1) == "done"
     rooms.raw.delete(rooms.named("told"))
     assert await rooms.due.refuse({"n": 3}, MS + 700_000, rows) is True
 
@@ -333,14 +337,14 @@ async def test_the_newest_hundred_refused_bodies_are_kept(rooms: Rooms) -> None:
 
 
 async def test_the_watchdog(rooms: Rooms) -> None:
-    watchdogs = Watchdogs(rooms.due.connection)
+    watchdogs = WatchdogTimes(rooms.due.connection)
     assert await watchdogs.last_ms() is None
     await watchdogs.heard(MS)
     assert await watchdogs.last_ms() == MS
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
-async def test_a_row_without_an_incident_leaves_no_receipts_of_nobody(rooms: Rooms, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", list(SendingOutcome))
+async def test_a_row_without_an_incident_leaves_no_receipts_of_nobody(rooms: Rooms, outcome: SendingOutcome) -> None:
     await rooms.due.refuse({}, MS, [("- chat told", "chat", CHAT, {"text": "t"})])
     (row,) = await rooms.due.claim("chat", MS, 10)
     await rooms.due.complete(row, outcome, MS, said=1, receipt={"ok": True}, letter={"id": row.member})

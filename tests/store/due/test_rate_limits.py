@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from receiver.model.delivery.vendor_quota import Quota
 from receiver.store.client.connection import Connection
-from receiver.store.due.rate_limits import Pace
+from receiver.store.due.rate_limits import RateLimits
 
 
 async def test_what_ends_pages_leaves_room_for_what_begins_them(store_url: str) -> None:
     connection = Connection(store_url, "pace")
-    pace, now = Pace(connection), 1_000_000
+    pace, now = RateLimits(connection), 1_000_000
 
     async def waits(quota: Quota, count: int, at: int = now, turn: int = 0) -> list[int]:
         return [(await pace.draw("pager", [quota], at, turn, 30_000))[0] for _ in range(count)]
@@ -29,7 +29,7 @@ async def test_what_ends_pages_leaves_room_for_what_begins_them(store_url: str) 
 
 async def test_room_is_kept_only_while_something_more_urgent_goes(store_url: str) -> None:
     connection = Connection(store_url, "pace")
-    pace, now = Pace(connection), 1_000_000
+    pace, now = RateLimits(connection), 1_000_000
     ends = Quota(name="key", calls=10, seconds=60, kept=7, kept_else=2, rank=2)
     begins = Quota(name="key", calls=10, seconds=60, rank=1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from receiver.model.incident.event import Kind
 from receiver.store.client.connection import Script
-from receiver.store.incidents.commit_request import Change, Stale
+from receiver.store.incidents.commit_request import CommitRequest, StaleVersion
 from receiver.store.incidents.incident_store import COMMIT
 from tests.store.given import LEASE, MS, Rooms, grown, opening, owing, record
 
@@ -48,7 +48,7 @@ async def test_a_stale_version_writes_nothing(rooms: Rooms) -> None:
     assert first.incident is not None
     await rooms.commit(grown(first.incident))
     before = rooms.content()
-    with pytest.raises(Stale, match="stale"):
+    with pytest.raises(StaleVersion, match="stale"):
         await rooms.commit(grown(first.incident, rows=[owing()], timers={"t": MS}, tombs={"f": 1}, seen={"g": "d"}))
     assert rooms.content() == before
 
@@ -57,15 +57,15 @@ async def test_a_second_opening_under_the_same_uid_writes_nothing(rooms: Rooms) 
     change = opening()
     await rooms.commit(change)
     before = rooms.content()
-    with pytest.raises(Stale):
+    with pytest.raises(StaleVersion):
         await rooms.commit(change)
     assert rooms.content() == before
 
 
 async def test_a_stale_turn_writes_nothing(rooms: Rooms) -> None:
-    await rooms.commit(Change(incident=None, turn=("key", 0), tombs={"0" * 16: 1}))
+    await rooms.commit(CommitRequest(incident=None, turn=("key", 0), tombs={"0" * 16: 1}))
     before = rooms.content()
-    with pytest.raises(Stale):
+    with pytest.raises(StaleVersion):
         await rooms.commit(opening())
     assert rooms.content() == before
 
@@ -73,7 +73,7 @@ async def test_a_stale_turn_writes_nothing(rooms: Rooms) -> None:
 async def test_a_key_that_leads_elsewhere_by_now_writes_nothing(rooms: Rooms) -> None:
     await rooms.commit(opening())
     before = rooms.content()
-    with pytest.raises(Stale):
+    with pytest.raises(StaleVersion):
         await rooms.commit(opening(turn=None, owners={}))
     assert rooms.content() == before
 
@@ -82,14 +82,14 @@ async def test_a_key_that_leads_elsewhere_by_now_writes_nothing(rooms: Rooms) ->
 async def test_an_owner_that_changed_writes_nothing(rooms: Rooms, taken: int) -> None:
     await rooms.commit(opening("other", alerts=0, owners={f"{taken:016x}": ""}))
     before = rooms.content()
-    with pytest.raises(Stale, match="owner"):
+    with pytest.raises(StaleVersion, match="owner"):
         await rooms.commit(opening(alerts=1500, rows=[owing()]))
     assert rooms.content() == before
 
 
 async def test_an_owner_that_is_gone_writes_nothing(rooms: Rooms) -> None:
     before = rooms.content()
-    with pytest.raises(Stale, match="owner"):
+    with pytest.raises(StaleVersion, match="owner"):
         await rooms.commit(opening(owners={"0" * 16: "somebody"}))
     assert rooms.content() == before
 
@@ -143,7 +143,7 @@ async def test_ids_are_drawn_in_order_without_gaps_or_doubles(rooms: Rooms) -> N
     # Two decisions about every key: one of each pair is stale, and draws no number.
     tried = [rooms.commit(opening(key, owners={})) for key in keys for _ in range(2)]
     results = await asyncio.gather(*tried, return_exceptions=True)
-    stale = [one for one in results if isinstance(one, Stale)]
+    stale = [one for one in results if isinstance(one, StaleVersion)]
     drawn = [one.incident.id for one in results if not isinstance(one, BaseException) and one.incident]
     assert len(stale) == 40
     assert sorted(drawn) == [f"INC-2026-{number:04d}" for number in range(1, 41)]
@@ -169,7 +169,7 @@ async def test_only_one_of_many_decisions_on_one_state_is_written(rooms: Rooms) 
     assert first.incident is not None
     tried = [rooms.commit(grown(first.incident)) for _ in range(20)]
     results = await asyncio.gather(*tried, return_exceptions=True)
-    assert sum(isinstance(one, Stale) for one in results) == 19
+    assert sum(isinstance(one, StaleVersion) for one in results) == 19
     log = await rooms.incidents.events(first.incident.uid)
     assert [event.seq for event in log] == list(range(1, len(log) + 1))
     assert [event.kind for event in log].count(Kind.UPDATED) == 1
@@ -177,13 +177,15 @@ async def test_only_one_of_many_decisions_on_one_state_is_written(rooms: Rooms) 
 
 async def test_without_an_incident_only_marks_are_written(rooms: Rooms) -> None:
     done = await rooms.commit(
-        Change(incident=None, turn=("key", 0), tombs={"f" * 16: 7}, held=[("g", '{"alerts":[]}', MS)], seen={"g": "d"})
+        CommitRequest(
+            incident=None, turn=("key", 0), tombs={"f" * 16: 7}, held=[("g", '{"alerts":[]}', MS)], seen={"g": "d"}
+        )
     )
     assert (done.incident, done.leased) == (None, ())
     known = await rooms.incidents.known("key", "g", ["f" * 16])
     assert (known.incident, known.tombs, known.held, known.turn) == (None, {"f" * 16: 7}, '{"alerts":[]}', 1)
     assert await rooms.incidents.listing() == []
-    await rooms.commit(Change(incident=None, turn=("key", 1), untomb=["f" * 16], unheld=["g"]))
+    await rooms.commit(CommitRequest(incident=None, turn=("key", 1), untomb=["f" * 16], unheld=["g"]))
     known = await rooms.incidents.known("key", "g", ["f" * 16])
     assert (known.tombs, known.held) == ({}, "")
     assert rooms.raw.zcard(rooms.named("due:timer")) == 0
@@ -192,7 +194,7 @@ async def test_without_an_incident_only_marks_are_written(rooms: Rooms) -> None:
 async def test_what_was_about_an_incident_is_answered_from_it(rooms: Rooms) -> None:
     done = await rooms.commit(opening())
     assert done.incident is not None
-    await rooms.commit(Change(incident=None, about=done.incident, turn=("key", 1), seen={"g2": "other"}))
+    await rooms.commit(CommitRequest(incident=None, about=done.incident, turn=("key", 1), seen={"g2": "other"}))
     (seen,) = await rooms.incidents.seen(["g2"])
     assert seen is not None
     assert (seen.id, seen.uid, seen.severity) == ("INC-2026-0001", done.incident.uid, "SEV-2")
@@ -225,7 +227,7 @@ async def test_the_listing_pages_newest_first(rooms: Rooms) -> None:
         assert change.incident is not None
         opened = change.incident.opened_at.replace(second=number)
         moved = change.incident.model_copy(update={"opened_at": opened})
-        await rooms.commit(Change(**{**vars(change), "incident": moved}))
+        await rooms.commit(CommitRequest(**{**vars(change), "incident": moved}))
     first = await rooms.incidents.listing(most=2)
     assert [one.id for one in first] == ["INC-2026-0005", "INC-2026-0004"]
     rest = await rooms.incidents.listing(before=first[-1].opened_at.timestamp() * 1000)

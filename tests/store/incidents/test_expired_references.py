@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from receiver.model.command import AddAction
-from receiver.store.incidents.expired_references import Tidying
+from receiver.store.incidents.expired_references import ExpiredReferences
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
@@ -55,7 +55,7 @@ async def test_all_that_points_to_an_incident_that_expired_while_it_was_open_goe
     named = set(pointing(client, first.uid))
     assert {"ids", "index", "open", "owner", "rooms", "promised", "changed", "due:timer"} <= named
     kept = pointing(client, second.uid)
-    tidying, later = Tidying(world.one.connection), round(world.clock.now().timestamp() * 1000) + 1
+    tidying, later = ExpiredReferences(world.one.connection), round(world.clock.now().timestamp() * 1000) + 1
     assert await tidying.run(later) == 0, "nothing has expired"
     for name in ("inc", "log", "alerts", "bodies", "receipts"):
         client.delete(f"{world.one.connection.keys.prefix}{name}:{first.uid}")
@@ -75,6 +75,6 @@ async def test_it_looks_at_all_of_it_however_much_there_is(world: World) -> None
     prefix = world.one.connection.keys.prefix
     client.zadd(f"{prefix}index", {f"{number:024x}": number for number in range(6000)})
     client.hset(f"{prefix}owner", mapping={f"alert {number}": f"{number:024x}" for number in range(6000)})
-    assert await Tidying(world.one.connection).run(10_000) == 12_000
+    assert await ExpiredReferences(world.one.connection).run(10_000) == 12_000
     assert (client.zcard(f"{prefix}index"), client.hlen(f"{prefix}owner")) == (0, 0)
     client.close()

@@ -10,7 +10,7 @@ from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.incident.incident import Incident, State
 from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.store.incidents.commit_request import Committed
-from receiver.store.incidents.open_summaries import Summaries
+from receiver.store.incidents.open_summaries import OpenSummaries
 from tests.incident.given import POLICY
 from tests.store.given import Rooms, grown, opening
 
@@ -22,7 +22,7 @@ async def opened(rooms: Rooms, key: str = "key", **more: Any) -> Committed:
 
 
 async def read(rooms: Rooms, *uids: str) -> list[IncidentSummary | Incident]:
-    return await Summaries(rooms.incidents).read(uids)
+    return await OpenSummaries(rooms.incidents).read(uids)
 
 
 async def test_a_commit_writes_the_summary_with_its_version_and_id(rooms: Rooms) -> None:
@@ -81,7 +81,7 @@ async def test_what_has_expired_or_cannot_be_read_is_left_out(rooms: Rooms) -> N
 async def test_open_incidents_are_paged_by_time_of_opening(rooms: Rooms) -> None:
     for number in range(5):
         rooms.raw.zadd(rooms.named("open"), {f"u{number}": 100 + number // 2})
-    summaries = Summaries(rooms.incidents)
+    summaries = OpenSummaries(rooms.incidents)
     assert await summaries.open_from(float("-inf"), 3) == [("u0", 100.0), ("u1", 100.0), ("u2", 101.0)]
     assert [uid for uid, _ in await summaries.open_from(101, 10)] == ["u2", "u3", "u4"]
 
@@ -89,9 +89,9 @@ async def test_open_incidents_are_paged_by_time_of_opening(rooms: Rooms) -> None
 async def test_the_number_of_a_commit_is_that_under_which_it_is_followed(rooms: Rooms) -> None:
     done = [await opened(rooms, key) for key in ("one", "two")]
     assert [one.number for one in done] == [1, 2]
-    changed = await Summaries(rooms.incidents).changed_after(0, 10)
+    changed = await OpenSummaries(rooms.incidents).changed_after(0, 10)
     assert changed == [(one.incident.uid, one.number) for one in done if one.incident]
-    assert await Summaries(rooms.incidents).changed_after(1, 10) == changed[1:]
+    assert await OpenSummaries(rooms.incidents).changed_after(1, 10) == changed[1:]
 
 
 def test_a_summary_costs_less_than_a_fifth_of_the_snapshot() -> None:

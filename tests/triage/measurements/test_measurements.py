@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.model.alert.alert import Alert, AlertStatus
-from receiver.triage.measurements.measurements import (
-    Measurement,
-    MeasurementSettings,
-    Unit,
-    Unreadable,
-    parse_quantity,
-    written,
-)
+from receiver.triage.measurements.measurements import Measurement, MeasurementSettings
+from receiver.triage.measurements.units import Unit, Unreadable, parse_quantity, written
 
 
 @pytest.mark.parametrize(

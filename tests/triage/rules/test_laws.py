@@ -13,8 +13,8 @@ import receiver.triage.rules.rule_set as rules_module
 from receiver.model.alert.alert import Alert
 from receiver.model.severity import Decision, Severity
 from receiver.triage.matchers import parse_matcher
-from receiver.triage.measurements.measurements import Unit, parse_quantity
 from receiver.triage.measurements.scope import rank_of
+from receiver.triage.measurements.units import Unit, parse_quantity
 from receiver.triage.rules.compiled_rule import Facts, Rule
 from receiver.triage.rules.conditions import COMPARISONS
 from receiver.triage.rules.rule_set import RuleSet, RulesSettings, verdict

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.model.alert.alert import Alert
-from receiver.triage.measurements.measurements import Unit
+from receiver.triage.measurements.units import Unit
 from receiver.triage.rules.compiled_rule import Facts, Rule
 from receiver.triage.rules.rule_index import Near, RuleIndex
 from receiver.triage.rules.rules_file import RuleSettings

@@ -189,7 +189,7 @@ async def test_me_is_whoever_is_the_only_one_with_an_address_there(house: House)
     people = setting.policy.directory.people
     one = {key: person.model_copy(update={} if key == "bob" else {"addresses": {}}) for key, person in people.items()}
     policy = replace(setting.policy, directory=replace(setting.policy.directory, people=one))
-    house.doors.trying.setting = lambda: replace(setting, policy=policy)
+    house.doors.channel_test.setting = lambda: replace(setting, policy=policy)
     code, out, err = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "me")
     assert (code, err) == (0, "")
     assert out.startswith("pager: ok")

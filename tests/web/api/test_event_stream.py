@@ -42,7 +42,7 @@ async def deaf(house: House) -> AsyncIterator[socket.socket]:
 
 async def tell(house: House, incident: Incident, times: int) -> None:
     for _ in range(times):
-        for listener in house.replica.mirror.listeners:
+        for listener in house.replica.incident_cache.listeners:
             listener(incident)
         await asyncio.sleep(0)
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from aiohttp import web
 
-from receiver.sources.http_client import Asking, Said
+from receiver.sources.http_client import SourceAnswer, SourceClient
 from receiver.web.api.openapi import document
 from receiver.web.api.operations import OPERATIONS, Operation
 from tests.stories.world import alert, notification
@@ -90,7 +90,7 @@ DAY: list[Step] = [
 ]  # fmt: skip
 
 
-class Upstream(Asking):
+class Upstream(SourceClient):
     """An Alertmanager that takes every silence."""
 
     async def get(
@@ -99,8 +99,8 @@ class Upstream(Asking):
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
-        return Said(200, b"[]")
+    ) -> SourceAnswer:
+        return SourceAnswer(200, b"[]")
 
     async def send(
         self,
@@ -109,14 +109,14 @@ class Upstream(Asking):
         body: Any = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
-        return Said(200, b'{"silenceID": "5cd0a8f1-0000-4000-8000-000000000000"}')
+    ) -> SourceAnswer:
+        return SourceAnswer(200, b'{"silenceID": "5cd0a8f1-0000-4000-8000-000000000000"}')
 
 
 @pytest.fixture
 async def house(opened: Opened) -> House:
     made = await opened(ALERTMANAGER_URL="http://alertmanager.example.com:9093")
-    made.replica.silencing.asking = Upstream()
+    made.replica.silences.asking = Upstream()
     made.world.slack.refused["chat.postMessage"] = "channel_not_found"  # so that there are dead letters
     await made.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
     await made.world.quiet()

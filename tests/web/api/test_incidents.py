@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from receiver.pipeline.delivery.dead_letters import letter_id
+from receiver.pipeline.delivery.dead_letters import dead_letter_id
 from receiver.store.client.connection import StoreAway
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House
@@ -179,7 +179,7 @@ async def test_dead_letters_are_listed(house: House) -> None:
     status, page = await house.get("/api/v1/dead-letters", ADMIN)
     assert (status, page) == (
         200,
-        {"items": [{"id": letter_id("u pager k"), "row": "u pager k", **letter}], "next": None},
+        {"items": [{"id": dead_letter_id("u pager k"), "row": "u pager k", **letter}], "next": None},
     )
 
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from receiver.model.alert.severity_unknowns import Unsure, remedy
+from receiver.model.alert.severity_unknowns import SeverityUnknown, remedy
 from tests.web.conftest import Opened
 
 
@@ -35,7 +35,7 @@ def test_the_command_names_the_alert_rule_and_what_would_be_right(
 
 async def test_the_list_is_for_those_who_may_read(opened: Opened) -> None:
     house = await opened()
-    house.replica.unknowns.note([Unsure("Odd", "severity", "text", "")], None, house.world.clock.now())
+    house.replica.unknowns.note([SeverityUnknown("Odd", "severity", "text", "")], None, house.world.clock.now())
     status, found = await house.get("/api/v1/rules/unknowns")
     assert status == 200
     (item,) = found["items"]

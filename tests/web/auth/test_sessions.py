@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from receiver.config import Config
 from receiver.config.settings.service_settings import Scope, Token
-from receiver.store.shared_documents import BoardFull
+from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.auth.sessions import COOKIE, LIFE, Sessions, within
-from receiver.web.auth.tokens import Gate
+from receiver.web.auth.tokens import TokenCheck
 from tests.stories.world import START, alert, notification
 from tests.web.conftest import House, Opened
 
@@ -190,7 +190,7 @@ def test_a_cookie_holds_for_its_time_and_as_it_was_made() -> None:
     tokens = [Token(name="a", token=SecretStr("one"), scopes=(Scope.READ,)),
               Token(name="b", token=SecretStr("one"), scopes=(Scope.RESPOND,)),
               Token(name="c", token=SecretStr("two"), scopes=(Scope.ADMIN,))]  # fmt: skip
-    sessions = Sessions(Gate(lambda: tokens))
+    sessions = Sessions(TokenCheck(lambda: tokens))
     value = sessions.begin("one", START)
     assert value is not None
     found = sessions.find(value, START + LIFE - timedelta(seconds=1))
@@ -226,9 +226,9 @@ async def test_a_hand_off_for_which_there_is_no_room_is_refused(house: House, mo
     word = word_of((await see(house, "/oncall"))[1])
 
     async def full(*_: object, **__: object) -> None:
-        raise BoardFull("the board holds 10000 documents")
+        raise SharedDocumentsFull("the board holds 10000 documents")
 
-    monkeypatch.setattr(house.doors.duty.board, "put", full)
+    monkeypatch.setattr(house.doors.overrides.board, "put", full)
     assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409
 
 

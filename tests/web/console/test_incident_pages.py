@@ -157,7 +157,7 @@ async def test_an_empty_house_says_so(house: House) -> None:
 async def test_a_list_that_is_not_whole_yet_says_so(house: House) -> None:
     await house.world.post(notification(alert()))
     assert "still reading" not in await page(house, "/")
-    house.replica.mirror.complete = False
+    house.replica.incident_cache.complete = False
     assert "still reading the open incidents" in await page(house, "/")
     assert (await house.get("/healthz"))[1]["mirror"]["complete"] is False
 

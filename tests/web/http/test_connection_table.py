@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from receiver.web.http.client_address import client_of, peer_of
-from receiver.web.http.connection_table import ConnectionTable, Standing
+from receiver.web.http.connection_table import ConnectionState, ConnectionTable
 from receiver.web.http.file_descriptors import BACKLOG, KEPT, KEPT_AT_MOST, MOST, Caps, caps_for
 
 
@@ -20,8 +20,8 @@ def test_the_oldest_idle_one_of_the_peer_with_most_ends_first() -> None:
     made = table()
     for item, peer in (("a1", "a"), ("b1", "b"), ("b2", "b"), ("c1", "c")):
         assert made.add(item, peer) is None
-    made.move("b1", Standing.STRANGER_BUSY)
-    made.move("b1", Standing.STRANGER_IDLE)  # it was used last
+    made.move("b1", ConnectionState.STRANGER_BUSY)
+    made.move("b1", ConnectionState.STRANGER_IDLE)  # it was used last
     assert made.add("c2", "c") == "b2"
     assert len(made) == 4
 
@@ -29,15 +29,16 @@ def test_the_oldest_idle_one_of_the_peer_with_most_ends_first() -> None:
 def test_a_busy_stranger_ends_before_whoever_has_a_token() -> None:
     made = table()
     for item, standing in (
-        ("stranger", Standing.STRANGER_BUSY), ("caller", Standing.CALLER_IDLE), ("sender", Standing.SENDER_IDLE),
-        ("busy", Standing.SENDER_BUSY),
+        ("stranger", ConnectionState.STRANGER_BUSY), ("caller", ConnectionState.CALLER_IDLE),
+        ("sender", ConnectionState.SENDER_IDLE),
+        ("busy", ConnectionState.SENDER_BUSY),
     ):  # fmt: skip
         made.add(item, item)
         made.move(item, standing)
     victims = []
     for number in range(4):
         victims.append(made.add(f"new{number}", "new"))
-        made.move(f"new{number}", Standing.CALLER_BUSY)
+        made.move(f"new{number}", ConnectionState.CALLER_BUSY)
     assert victims == ["stranger", "caller", "sender", "new3"], "ingest last of all, and none that is being answered"
 
 
@@ -45,7 +46,7 @@ def test_many_connections_with_a_token_are_no_reason_to_end_the_newest_of_that_p
     made = table(listener=6)
     for number in range(3):
         made.add(f"am{number}", "alertmanager")
-        made.move(f"am{number}", Standing.SENDER_IDLE)
+        made.move(f"am{number}", ConnectionState.SENDER_IDLE)
     made.add("am new", "alertmanager")
     made.add("x1", "stranger")
     made.add("x2", "stranger")
@@ -56,8 +57,8 @@ def test_a_peer_above_its_cap_gives_up_its_oldest_idle_ones() -> None:
     made = table(listener=100)
     for number in range(5):
         made.add(f"x{number}", "x")
-    made.move("x0", Standing.STRANGER_BUSY)
-    made.move("x1", Standing.SENDER_IDLE)
+    made.move("x0", ConnectionState.STRANGER_BUSY)
+    made.move("x1", ConnectionState.SENDER_IDLE)
     assert made.crowded("x")
     assert made.excess("x") == ["x2", "x3"]
     assert not made.crowded("x")
@@ -71,7 +72,7 @@ def test_what_has_ended_is_forgotten() -> None:
     made.add("a", "x")
     made.remove("a")
     made.remove("a")
-    made.move("a", Standing.CALLER_IDLE)
+    made.move("a", ConnectionState.CALLER_IDLE)
     assert len(made) == 0
     assert made.excess("x") == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from receiver.store.client.store_errors import Overloaded
 from receiver.web.webhooks import arrival_order
-from receiver.web.webhooks.arrival_order import Arrivals
+from receiver.web.webhooks.arrival_order import ArrivalOrder
 
 
 class Line:
@@ -16,7 +16,7 @@ class Line:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.made = Arrivals(lambda: self.now)
+        self.made = ArrivalOrder(lambda: self.now)
         self.begun: list[int] = []
         self.refused: list[int] = []
         self.tasks: list[asyncio.Task[None]] = []
@@ -96,7 +96,7 @@ async def test_nobody_waits_where_there_is_time(line: Line) -> None:
 
 async def test_fewer_begin_after_a_turn_that_took_long(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrival_order, "AT_ONCE", 8)
-    line.made = Arrivals(lambda: line.now)
+    line.made = ArrivalOrder(lambda: line.now)
     line.arrive(*range(60))
     counts = []
     for _ in range(12):

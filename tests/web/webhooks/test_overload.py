@@ -10,7 +10,7 @@ import pytest
 from receiver.model.alert.alert import Notification, parse_notification
 from receiver.store.client.store_errors import Overloaded, StoreSlow
 from receiver.web.webhooks import admission_queue, alertmanager
-from receiver.web.webhooks.arrival_order import Arrivals
+from receiver.web.webhooks.arrival_order import ArrivalOrder
 from tests.stories.world import alert, notification
 from tests.web.conftest import House
 
@@ -35,11 +35,11 @@ async def refuse(*_: Any, **__: Any) -> Any:
 
 
 async def test_what_was_refused_unread_is_judged_and_committed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(_: Arrivals) -> None:
+    async def full(_: ArrivalOrder) -> None:
         raise Overloaded("not begun")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Arrivals, "enter", full)
+        patch.setattr(ArrivalOrder, "enter", full)
         for body in (DOWN, DOWN, MILD):
             status, said = await house.post(body)
             assert (status, said["detail"].split(":")[0]) == (503, "overloaded")
@@ -138,7 +138,7 @@ async def test_an_end_is_never_known_as_a_body_that_pages_nobody(house: House, m
 async def test_what_pages_nobody_is_kept_out_while_some_turns_are_free(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Arrivals, "late", True)
+    monkeypatch.setattr(ArrivalOrder, "late", True)
     monkeypatch.setattr(admission_queue, "OTHERS", 10**6)
     asked, go = asyncio.Event(), asyncio.Event()
     accept = house.replica.intake.accept

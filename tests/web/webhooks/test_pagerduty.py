@@ -12,7 +12,7 @@ import pytest
 
 from receiver.model.incident.event import ActorKind, Kind
 from receiver.model.incident.incident import State
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from receiver.web.webhooks.signatures import by_pagerduty
 from tests.stories.world import alert, notification
 from tests.web.conftest import House, Opened
@@ -179,12 +179,14 @@ async def test_a_page_of_an_earlier_ring_answers_no_later_one(paged: House) -> N
 
 async def test_grouped_alerts_are_looked_up(opened: Opened) -> None:
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
-    house.replica.pager_news.asking = house.world.outside
+    house.replica.pagerduty_events.asking = house.world.outside
     await house.world.post(notification(alert("ApiDown")))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
     body = event("acknowledged", "")
     assert (await send(house, body))[0] == 503  # nobody answers: it is to be sent again
-    house.world.outside.answers[rest] = Said(200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode())
+    house.world.outside.answers[rest] = SourceAnswer(
+        200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode()
+    )
     assert (await send(house, body))[1]["outcome"] == "updated"
     assert (await one(house)).state is State.ACKNOWLEDGED
 
@@ -228,7 +230,7 @@ async def test_a_store_that_is_away_has_it_sent_again(paged: House, monkeypatch:
         raise StoreAway("connection")
 
     body = event("acknowledged", keys(paged)[0])
-    monkeypatch.setattr(paged.replica.pager_news, "take", away)
+    monkeypatch.setattr(paged.replica.pagerduty_events, "take", away)
     assert (await send(paged, body))[0] == 503
     monkeypatch.undo()
     assert (await send(paged, body))[1]["outcome"] == "updated"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from receiver.model.incident.incident import State
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import alert, notification
 from tests.web.conftest import Opened
 from tests.web.webhooks.test_pagerduty import SECRET, event, keys, send
@@ -13,12 +13,12 @@ from tests.web.webhooks.test_pagerduty import SECRET, event, keys, send
 
 async def test_what_is_grouped_there_is_acknowledged_for_each_of_ours(opened: Opened) -> None:
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
-    house.replica.pager_news.asking = house.world.outside
+    house.replica.pagerduty_events.asking = house.world.outside
     await house.world.post(notification(alert("ApiDown")))
     await house.world.post(notification(alert("ApiDown", labels={"service": "shop"}), group="shop"))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
     alerts = {"alerts": [{"alert_key": key} for key in keys(house) if "/alice/" in key]}
-    house.world.outside.answers[rest] = Said(200, json.dumps(alerts).encode())
+    house.world.outside.answers[rest] = SourceAnswer(200, json.dumps(alerts).encode())
     body = event("acknowledged", "")
     assert (await send(house, body))[1]["outcome"] == "updated"
     # Nobody is called for the second one, which was taken with the first.
@@ -40,10 +40,12 @@ async def test_by_the_title_alone_every_page_is_acknowledged(opened: Opened) -> 
 
 async def test_the_note_that_comes_with_a_resolution_stands_in_the_log(opened: Opened) -> None:
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
-    house.replica.pager_news.asking = house.world.outside
+    house.replica.pagerduty_events.asking = house.world.outside
     await house.world.post(notification(alert("ApiDown")))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
-    house.world.outside.answers[rest] = Said(200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode())
+    house.world.outside.answers[rest] = SourceAnswer(
+        200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode()
+    )
     await send(house, event("resolved", keys(house)[0]))
     # A note names PagerDuty's incident, and no key.
     note = {"type": "incident_note", "id": "P1", "content": "it was DNS", "incident": {"id": "PGR0VU2"}}

@@ -18,7 +18,7 @@ from receiver.model.command import Declare
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident, State
 from receiver.model.severity import Severity
-from receiver.sources.http_client import Said
+from receiver.sources.http_client import SourceAnswer
 from receiver.store.client.connection import StoreAway
 from receiver.web.webhooks.signatures import by_slack
 from tests.stories.world import alert, notification
@@ -240,9 +240,9 @@ async def test_two_are_merged(fired: House) -> None:
 
 async def test_a_silence_is_made(opened: Opened) -> None:
     house = await opened(ALERTMANAGER_URL="http://am.example.com")
-    house.replica.silencing.asking = house.world.outside
-    house.world.outside.answers["http://am.example.com/api/v2/silences"] = Said(200, b"[]")
-    house.world.outside.answers["http://am.example.com/api/v2/alerts"] = Said(200, b"[]")
+    house.replica.silences.asking = house.world.outside
+    house.world.outside.answers["http://am.example.com/api/v2/silences"] = SourceAnswer(200, b"[]")
+    house.world.outside.answers["http://am.example.com/api/v2/alerts"] = SourceAnswer(200, b"[]")
     await house.world.post(notification(alert("AuthFailing")))
     assert "Alertmanager" in await type_(house, "/incident", "silence 2h INC-2026-0001")
 
@@ -395,14 +395,14 @@ async def test_a_form_that_is_sent_twice_says_it_once(fired: House, monkeypatch:
         "msg": {"msg_input": {"value": "It is the database."}},
     }
     sent = {**fired.world.slack.views[0], "id": "V0FORM", "state": {"values": values}}
-    waits, find = asyncio.Event(), fired.replica.slack_desk.meant
+    waits, find = asyncio.Event(), fired.replica.slack_requests.meant
 
     async def slow(*given: Any) -> Any:
         await waits.wait()
         return await find(*given)
 
     monkeypatch.setattr("receiver.web.webhooks.slack.LIMIT", 0.05)
-    monkeypatch.setattr(fired.replica.slack_desk, "meant", slow)
+    monkeypatch.setattr(fired.replica.slack_requests, "meant", slow)
     status, said = await click(fired, {"type": "view_submission", "view": sent})
     assert (status, said["response_action"], "once more" in said["errors"]["msg"]) == (200, "errors", True)
     waits.set()
@@ -562,7 +562,7 @@ async def test_nobody_is_served_while_the_store_is_away(fired: House, monkeypatc
     async def away(*_: Any, **__: Any) -> None:
         raise StoreAway("connection")
 
-    monkeypatch.setattr(fired.replica.slack_desk.incidents, "uid_of", away)
+    monkeypatch.setattr(fired.replica.slack_requests.incidents, "uid_of", away)
     assert "store is away" in await type_(fired, "/incident", "ack INC-2026-0001")
 
 
