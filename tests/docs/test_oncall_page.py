@@ -12,6 +12,7 @@ import typer
 
 from receiver.cli import app
 from receiver.config import load_text
+from receiver.web.api.calendars import CalendarApi, calendar_operations
 from receiver.web.api.oncall import OnCallApi, oncall_operations
 
 PAGE = (Path(__file__).parents[2] / "docs" / "on-call.md").read_text("utf-8")
@@ -53,5 +54,9 @@ def test_every_command_exists(line: str) -> None:
 
 def test_every_path_exists() -> None:
     told = set(re.findall(r"^\| `(\w+) (/\S+)`", PAGE, re.MULTILINE))
-    known = {(one.method, one.path) for one in oncall_operations(create_autospec(OnCallApi, instance=True))}
+    operations = [
+        *oncall_operations(create_autospec(OnCallApi, instance=True)),
+        *calendar_operations(create_autospec(CalendarApi, instance=True)),
+    ]
+    known = {(one.method, one.path) for one in operations}
     assert told == known - {("DELETE", "/api/v1/oncall/overrides")}

@@ -67,6 +67,8 @@ OTHERS = (
             ("events", "An event of Slack."),
         )
     ),
+    Other("POST", "/hooks/ntfy", "webhooks", "The answer of a person to a page, as ntfy sends it from the phone.",
+          "Needs the token of an answer, which is the body.", body="text/plain", refuses=(404, 410, 413, 503)),
     *(
         Other(method, "/-/reload", "operation", "Read the configuration anew; a bad one changes nothing.",
               "Needs a token with the scope `admin`.", ("token",), refuses=(401, 403, 422))
