@@ -18,6 +18,7 @@ STORES = ("cluster", "embedded-store", "external-redis", "sentinel")
 NOT_APPLIED = {"secret.example.yaml", "tls.example.yaml"}
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s" * 32}
 SECRETS: dict[str, str] = source("secret.example.yaml")["stringData"]
+OWN = {name: f"{name}-of-somebody-else" for name in SECRETS if name.endswith("_TOKEN")}
 
 
 @pytest.fixture(params=OVERLAYS)
@@ -154,8 +155,7 @@ def test_the_configuration_loads_and_its_end_fits_the_grace(pod: Manifest, conta
     given = {**SECRETS, **SLACK, "REDIS_URL": "rediss://:a@redis.test:6380/0"}
     with pytest.raises(ConfigError, match="a placeholder that anybody can read"):
         load(K8S / "base" / "receiver.yaml", given)
-    own = {name: f"{name}-of-somebody-else" for name in SECRETS if name.endswith("_TOKEN")}
-    config = load(K8S / "base" / "receiver.yaml", {**given, **own})
+    config = load(K8S / "base" / "receiver.yaml", {**given, **OWN})
     assert not config.notes
     sending = config.redis.send_deadline.total_seconds() + 1
     asked = config.server.shutdown_grace.total_seconds()
@@ -188,7 +188,7 @@ def test_a_store_that_fails_over_is_asked_for_a_replica(overlay: str, kind: str)
     url = source(f"overlays/{overlay}/secret.example.yaml")["stringData"]["url"]
     (box,) = only(build(overlay), "Deployment")["spec"]["template"]["spec"]["containers"]
     plain = {each["name"]: each["value"] for each in box["env"] if "value" in each}
-    config = load(K8S / "base" / "receiver.yaml", {**SECRETS, **SLACK, **plain, "REDIS_URL": url})
+    config = load(K8S / "base" / "receiver.yaml", {**SECRETS, **OWN, **SLACK, **plain, "REDIS_URL": url})
     assert (config.notes, config.redis.replicas) == ((), 1)
     assert config.redis.address is not None
     assert config.redis.address.kind == kind

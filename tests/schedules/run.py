@@ -289,7 +289,7 @@ def _virtual(loop: VirtualLoop) -> Iterator[None]:
     try:
         with (
             patch.object(connection, "LoopTime", lambda: LoopTime(loop.time)),
-            patch.object(routes, "Pages", _pages),
+            patch.object(routes, "HtmlPages", _pages),
             patch.object(work_loop, "BEAT", BEAT),
         ):
             yield

@@ -17,7 +17,7 @@ from tests.stories.world import ROOT, World, alert, notification
 FILE = ROOT / "deploy" / "store" / "user.conf"
 PASSWORD = "replaceWith32RandomLettersOrDigits"
 HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
-LUA = "\n".join(path.read_text("utf-8") for path in (ROOT / "receiver" / "store" / "lua").glob("*.lua"))
+LUA = "\n".join(path.read_text("utf-8") for path in (ROOT / "receiver" / "store" / "lua").rglob("*.lua"))
 
 
 @pytest.fixture(params=NEW)

@@ -33,6 +33,7 @@ async def ends(world: World) -> list[str | None]:
 async def dies_after_the_commit(world: World, body: bytes) -> None:
     """Let the second replica store a notification and die before it pages anybody."""
     victim = world.replicas[1]
+    victim.work.pool.stopping = True  # it sends nothing while what follows the commit is still under way
     await victim.intake.accept(parse_notification(body), world.clock.now())
     for task in victim.work._tasks:
         task.cancel()

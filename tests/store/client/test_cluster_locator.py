@@ -22,7 +22,8 @@ from tests.store.clusters import PASSWORD, Cluster
 from tests.store.given import MS, Rooms, grown, opening, owing
 from tests.store.servers import NEW
 
-LUA = [path.stem for path in sorted((Path(__file__).parents[3] / "receiver" / "store" / "lua").glob("*.lua"))]
+SCRIPTS = Path(__file__).parents[3] / "receiver" / "store" / "lua"
+LUA = [str(path.relative_to(SCRIPTS).with_suffix("")) for path in sorted(SCRIPTS.rglob("*.lua"))]
 
 
 @pytest.fixture(params=NEW)
