@@ -29,7 +29,7 @@ async def test_what_points_to_it_goes_and_its_alert_calls_people_anew(world: Wor
     for number in (1, 2):
         await world.post(notification(alert(f"Broken{number}", **HIGH), group=f"g{number}"))
     await world.forward("5s")
-    first, second = await world.incidents()
+    first, second = sorted(await world.incidents(), key=lambda one: one.id)
     await world.one.incidents.keep_room("C1", first.uid)
     kept = pointing(client, second.uid)
     rung = world.rung()
