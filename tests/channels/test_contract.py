@@ -139,6 +139,7 @@ async def test_a_slow_body_loses_nothing_and_doubles_nothing(wired: Wired, quick
         await slow.channel.send(slow.notice)
     except DeliveryError as error:
         assert (error.permanent, error.ambiguous) == (False, True) or error.reason == "auth"
+    slow.vendor.script.clear()  # a busy machine may have given up before it was connected
     if not slow.blunt:
         await wired.channel.send(wired.notice.model_copy(update={"repeat": True}))
     assert wired.vendor.seen == 1
