@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -102,7 +103,7 @@ class IncidentCopies:
     async def read(self) -> None:
         """Read some of what has changed. Raises StoreAway."""
         self._keep_up(self._wanted)
-        wanted = list(self._wanted.items())[:AT_ONCE]
+        wanted = list(islice(self._wanted.items(), AT_ONCE))
         if wanted:
             self._take(await self.memory.copies([uid for uid, _ in wanted]))
         _settle(self._wanted, wanted)
@@ -110,7 +111,7 @@ class IncidentCopies:
     async def read_lean(self) -> None:
         """Read one of those with many alerts that have changed, which takes a while. Raises StoreAway."""
         self._keep_up(self._wanted_lean)
-        wanted = list(self._wanted_lean.items())[:1]
+        wanted = list(islice(self._wanted_lean.items(), 1))
         if wanted:
             self._take(await self.memory.copies([uid for uid, _ in wanted], lean=True))
         _settle(self._wanted_lean, wanted)
