@@ -168,3 +168,14 @@ async def test_a_page_outside_any_incident_is_its_text(push: Wired) -> None:
 def test_it_is_off_without_a_server() -> None:
     assert Ntfy("push", NtfySettings(), Http()).missing() == "url is empty"
     assert Ntfy("push", NtfySettings(api_url="http://127.0.0.1:1"), Http()).missing() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [({}, None), ({"token": "tk_1"}, None), ({"token": ""}, "token is empty"), ({"token": "  "}, "token is empty")],
+)
+def test_a_token_that_is_written_and_empty_switches_the_channel_off(
+    given: dict[str, str], lacks: str | None, http: Http
+) -> None:
+    settings = NtfySettings.model_validate({"url": "https://ntfy.example.com", **given})
+    assert Ntfy("push", settings, http).missing() == lacks

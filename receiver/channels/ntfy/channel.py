@@ -45,7 +45,9 @@ class NtfySettings(ChannelSettings):
     kind: Literal["ntfy"] = "ntfy"
     url: BaseUrl = Field("", description="The server, such as https://ntfy.example.com; empty: off.")
     api_url: BaseUrl = Field("", description="The server as this service reaches it, if not by `url`.")
-    token: SecretStr = Field(SecretStr(""), description="Access token of this service (`tk_...`); empty: none is sent.")
+    token: SecretStr = Field(
+        SecretStr(""), description="Access token of this service (`tk_...`); left out: none; empty: off."
+    )
     answers: Answers = Field(
         Answers.SUBSCRIBE,
         description="`subscribe`: buttons post to `reply_topic`, which this service reads; "
@@ -82,8 +84,12 @@ class Ntfy(Channel[NtfySettings]):
     least_address: ClassVar[int] = 16
 
     def missing(self) -> str | None:
-        """Return `url` when that is empty, else None."""
-        return None if self.settings.server else "url is empty"
+        """Return which of `url` and a `token` that is written is empty, else None."""
+        if not self.settings.server:
+            return "url is empty"
+        # A server that needs none is written without a token. An empty variable is a secret that somebody forgot.
+        given = "token" in self.settings.model_fields_set
+        return "token is empty" if given and not is_set(self.settings.token) else None
 
     def address(self) -> str:
         """Return its name: a page always names its own topic."""
