@@ -231,6 +231,11 @@ def _parts(text: str) -> list[str]:
 @given(st.lists(rules(), max_size=6), st.lists(rules("at_most"), max_size=3), ALERTS)
 @example([{"severity": "SEV-3", "when": [], "matchers": ['severity="critical"'], "unless": []}], [], table.alert())
 @example([], [{"at_most": "SEV-3", "when": [], "matchers": ['severity=~"[cC]ritical"'], "unless": []}], table.alert())
+@example(
+    [{"severity": "SEV-2", "when": ["scope > many_users", "scope >= many_users"], "matchers": [], "unless": []}],
+    [],
+    table.alert(),
+)
 @settings(deadline=None, max_examples=200)
 def test_what_would_have_been_worse_is(raising: list[dict[str, Any]], caps: list[dict[str, Any]], alert: Alert) -> None:
     for made in (REFERENCE, ruleset(*named(raising), *named(caps, "cap"))):
@@ -258,11 +263,16 @@ def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
         labels["severity"] = step.removeprefix("severity=").split(" or ")[0].strip('"')
         return decide(made, alert.model_copy(update={"labels": labels}))
     reached: dict[str, float] = {}
+    scopes: list[int] = []
     for part in step.split(" and "):
         name, comparison, right = part.split(" ")
         if name == "scope":
-            place = ORDER.index(right)
-            labels["scope"] = ORDER[place + {">": -1, "<": 1}.get(comparison, 0)]
+            # The widest scope stands first. What an earlier part has reached must hold on, as with measurements.
+            place = ORDER.index(right) + {">": -1, "<": 1}.get(comparison, 0)
+            furthest = {">": min, ">=": min, "<": max, "<=": max}.get(comparison)
+            place = scopes[-1] if furthest and scopes and furthest(place, scopes[-1]) == scopes[-1] else place
+            scopes.append(place)
+            labels["scope"] = ORDER[place]
         else:
             value = parse_quantity(right, UNITS[name])
             value *= {">": 1.000001, "<": 0.999999}.get(comparison, 1.0)
