@@ -24,11 +24,11 @@ FRESH = timedelta(seconds=60)
 """How long an answer about a repository is used again."""
 AGAIN = timedelta(seconds=60)
 FAILED = timedelta(seconds=30)
-"""How long a failure counts for every incident that asks the same."""
+"""How long a failure is reused for other incidents of the same repository."""
 AT_ONCE = 4
 """Repositories that are asked at once."""
 SOON = timedelta(seconds=2)
-"""When an incident is looked at again whose repository is being asked, or has to wait for others."""
+"""How long until an incident is retried whose repository is being asked, or must wait for other repositories."""
 PATIENCE = timedelta(minutes=5)
 """After so long without an answer it is said that nobody knows."""
 
@@ -55,7 +55,7 @@ class RecentChangesReader:
         self._known: dict[str, tuple[datetime, Sequence[RecentChange]]] = {}
         self._failed: dict[str, tuple[datetime, SourceError]] = {}
         self._asked: set[str] = set()
-        """Repositories that are being asked. Nobody waits for one: a slow GitHub would gather an incident a task."""
+        """Repositories that are being asked. Nothing waits for an answer: waiting tasks would pile up at a slow GitHub."""
 
     async def look(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what was found, or after a while that it is not known.

@@ -35,7 +35,7 @@ log = structlog.get_logger("receiver.answers")
 
 @dataclass(frozen=True)
 class Answered:
-    """What became of an answer: a status of HTTP and a sentence for whoever has answered."""
+    """What became of an answer: an HTTP status and a sentence for the person who answered."""
 
     status: int
     text: str

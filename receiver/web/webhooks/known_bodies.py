@@ -66,7 +66,7 @@ class AcceptedBody(NamedTuple):
     fields: dict[str, Any]
     """What the log says of it."""
     firing: bool = True
-    """Whether any of its alerts fires. What has ended is sent again after a lost answer alone, and soon."""
+    """Whether any alert is firing. A resolved body is repeated only after a lost answer, and soon."""
 
 
 class AcceptedBodies:
@@ -79,7 +79,7 @@ class AcceptedBodies:
         self._ended: OrderedDict[bytes, AcceptedBody] = OrderedDict()
         self._parts = 0
         self._newest: dict[str, list[bytes]] = {}
-        """The bodies of each group that say what it said last: one from each Alertmanager. Older ones are dropped."""
+        """The newest bodies of each group, one per Alertmanager. Older ones are dropped."""
 
     def add(self, name: bytes, setting: ActiveConfig, body: AcceptedBody) -> None:
         """Keep a body under `setting`; those that were not repeated for the longest are dropped."""
