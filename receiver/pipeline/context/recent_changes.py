@@ -55,7 +55,7 @@ class RecentChangesReader:
         self._known: dict[str, tuple[datetime, Sequence[RecentChange]]] = {}
         self._failed: dict[str, tuple[datetime, SourceError]] = {}
         self._asked: set[str] = set()
-        """Repositories that are being asked. Nothing waits for an answer: waiting tasks would pile up at a slow GitHub."""
+        """Repositories being asked. Nothing waits for an answer: tasks would pile up when GitHub is slow."""
 
     async def look(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
