@@ -6,26 +6,36 @@ LISTEN ?= 127.0.0.1:8080
 # A lock names exact versions and hashes, so what installs here is what was tested.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ALONE   := alone
-SYSTEM  := (faults or e2e) and not alone
+FAILOVER := failover
+SYSTEM  := (faults or e2e) and not (alone or failover)
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types docs bench boards lock clean tools
+.PHONY: help run free-port test lint types docs bench boards lock clean tools
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
-run: $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
+run: free-port $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
 	@$(BIN)/receiver serve --listen $(LISTEN)
 
-# Tests that say how soon something is done have the machine to themselves. Tests of whole processes spend most of their
-# time waiting and run two at once, and so do the others. All of them run, whatever fails first.
-test: $(VENV)/.installed-test tools lint types ## install what the tests need, then run all of them
-	@$(BIN)/pytest -m '$(ALONE)'; first=$$?; \
-	$(BIN)/pytest -m '$(SYSTEM)' -n 2 --dist loadfile; second=$$?; \
-	$(BIN)/pytest -m 'not (faults or e2e or alone)' -n 2 --dist loadfile; third=$$?; \
-	exit $$((first + second + third))
+# Before the installation, which takes minutes; without a Python, .ci/venv says what is missing.
+free-port:
+	@! command -v '$(PYTHON)' >/dev/null || '$(PYTHON)' .ci/port '$(LISTEN)'
+
+# Tests that say how soon something is done have the machine to themselves. Those in which the store fails over wait for its
+# servers, so two run at once. Tests of whole processes wait for most of their time and run beside all others. Every part
+# runs, even if one before it fails.
+test: $(VENV)/.installed-test tools tests/clients/node_modules/.installed lint types ## install what the tests need, then run all of them
+	@mkdir -p build; \
+	$(BIN)/pytest -m '$(ALONE)'; first=$$?; \
+	$(BIN)/pytest -m '$(FAILOVER)' -n 2 --dist load; second=$$?; \
+	$(BIN)/pytest -m '$(SYSTEM)' -n 2 --dist loadfile > build/system-tests.log 2>&1 & system=$$!; \
+	trap 'kill $$system' INT TERM; \
+	$(BIN)/pytest -m 'not (faults or e2e or alone or failover)' -n 2 --dist loadfile; third=$$?; \
+	wait $$system; fourth=$$?; cat build/system-tests.log; \
+	exit $$((first + second + third + fourth))
 
 lint: $(VENV)/.installed-test ## style of the code, the tests and the Dockerfile
 	$(BIN)/ruff check .
@@ -56,7 +66,7 @@ lock: $(VENV)/.installed-test ## resolve the dependencies anew and write the thr
 	$(COMPILE) --upgrade --output-file requirements-build.lock --allow-unsafe --only-build-deps --all-build-deps pyproject.toml
 
 clean: ## remove what was made here; ./receiver-data, where incidents are, stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@PYTHON='$(PYTHON)' .ci/venv $(VENV)
@@ -68,7 +78,14 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.lock requirements-build.lock
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock requirements-phones.lock
 	@echo "Installing what the tests need into $(VENV)."
 	@$(INSTALL) --require-hashes --requirement requirements-test.lock
+	@$(INSTALL) --require-hashes --no-deps --ignore-requires-python --requirement requirements-phones.lock
+	@touch $@
+
+# Clients that other people wrote, for tests/web/test_foreign_clients.py; their own scripts are not run.
+tests/clients/node_modules/.installed: tests/clients/package-lock.json | tools
+	@echo "Installing the clients that the tests run into tests/clients/node_modules."
+	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

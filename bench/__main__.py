@@ -4,8 +4,10 @@
 the service with many open incidents instead (bench/growth.py). Each round measures the variants one after another; a
 line prints the median of the rounds' ratios and their span.
 
-`--storm` and `--loop` measure a storm and what is due at once, and exit with 1 when a goal is missed. `--throttled` and
-`--soak` run long measurements of real replicas instead, which exit 1 when a promise is broken.
+`--storm`, `--loop`, `--latency`, `--phones` and `--similar` measure a storm, what is due at once, how soon a page is at
+the vendor, a page to a telephone with its answer, and the search for similar incidents; they exit with 1 when a goal is
+missed. `--throttled` and `--soak` run long measurements of real replicas instead, which exit with 1 when a promise is
+broken.
 """
 
 from __future__ import annotations
@@ -19,7 +21,21 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import due_work, growth, oncall, review, rules, soak, storm, throttled, webhook_cost
+from bench import (
+    console,
+    due_work,
+    growth,
+    oncall,
+    page_latency,
+    phones,
+    review,
+    rules,
+    similar,
+    soak,
+    storm,
+    throttled,
+    webhook_cost,
+)
 
 ROUNDS = 3
 ALERTMANAGER = "alertmanager"
@@ -61,8 +77,9 @@ def keep(found: argparse.Namespace, figures: dict[str, object]) -> None:
 
 
 def one(found: argparse.Namespace) -> int:
-    """Run the storm or the loop, and return 1 when a goal was missed."""
-    which = storm if found.storm else due_work
+    """Run the storm, the loop, the latency or the telephones, and return 1 when a goal was missed."""
+    cases = ((found.console, console), (found.phones, phones), (found.storm, storm), (found.latency, page_latency))
+    which = next((module for asked, module in cases if asked), due_work)
     figures = asyncio.run(which.main(checkout_of(found)))
     keep(found, dict(figures))
     print("every goal met" if which.met(figures) else "a goal was missed")
@@ -91,6 +108,12 @@ def arguments() -> argparse.Namespace:
     which.add_argument("--growth", action="store_true", help="with 100 and 10,000 open incidents")
     which.add_argument("--storm", action="store_true", help="5,000 groups in a minute from two Alertmanagers")
     which.add_argument("--loop", action="store_true", help="timers and deliveries that are due at once")
+    which.add_argument(
+        "--latency", action="store_true", help="how soon a page is at the vendor, and what syncing costs"
+    )
+    which.add_argument("--phones", action="store_true", help="a page to a telephone and its answer, over ntfy")
+    which.add_argument("--console", action="store_true", help="pages with a long history, and 1,000 listeners")
+    which.add_argument("--similar", action="store_true", help="similar incidents among 100,000 past ones")
     which.add_argument("--webhooks", action="store_true", help="the table of what webhooks cost alone")
     which.add_argument("--soak", action="store_true", help="a steady load beside a busy loop")
     parser.add_argument("--minutes", type=float, help="of one throttled run (5), or of the soak (60)")
@@ -125,6 +148,8 @@ if __name__ == "__main__":
         sys.exit(throttled.run(asked))
     if asked.soak:
         sys.exit(soak.run(asked))
-    if asked.storm or asked.loop:
+    if asked.similar:
+        sys.exit(0 if similar.met(similar.main()) else 1)
+    if asked.console or asked.storm or asked.loop or asked.phones or asked.latency:
         sys.exit(one(asked))
     sys.exit(webhooks(asked) if asked.webhooks else plain(asked))

@@ -19,9 +19,11 @@ from pathlib import Path
 
 import orjson
 
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
 from receiver.model.incident.review_record import review_record_fields
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.postmortem import Budget

@@ -34,15 +34,15 @@ web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print
 VENDOR = """
 import sys, uvloop
 from aiohttp import web
-count = 0
+actions = {}
 async def take(request):
-    global count
     event = await request.json()
-    count += event.get("event_action") == "trigger"
+    action = event.get("event_action")
+    actions[action] = actions.get(action, 0) + 1
     said = {"status": "success", "message": "ok", "dedup_key": event.get("dedup_key", "")}
     return web.json_response(said, status=202)
 async def counted(request):
-    return web.json_response(count)
+    return web.json_response(actions if request.path == "/actions" else actions.get("trigger", 0))
 app = web.Application(client_max_size=2**26)
 app.router.add_post("/{path:.*}", take)
 app.router.add_get("/{path:.*}", counted)
@@ -64,6 +64,7 @@ CONFIG = """
 auth: {{tokens: [{{name: alertmanager, token: {token}, scopes: [ingest]}}]}}
 severity_rules: severity-rules.yaml
 ingest: {{storm: {{incidents: {storm}, within: 1m}}}}
+redis: {{durability: {durability}}}
 severities:
   SEV-1: {{title: Critical, respond_within: 15m, page: [on-call]}}
   SEV-2: {{title: Major, respond_within: 15m}}
@@ -138,14 +139,22 @@ def vendor(folder: Path) -> Server:
 
 
 def service(
-    folder: Path, checkout: Path, vendor_port: int, *, storm: int = 1_000_000, redis_url: str | None = None
+    folder: Path,
+    checkout: Path,
+    vendor_port: int,
+    *,
+    storm: int = 1_000_000,
+    redis_url: str | None = None,
+    durability: str = "fsync",
 ) -> Server:
     """Return the service of `checkout` with a token, its log at info, and the embedded store that syncs each write.
 
-    `storm`: incidents in a minute that are one; `redis_url`: another store.
+    `storm`: incidents in a minute that are one; `redis_url`: another store; `durability`: what a 2xx promises.
     """
     (folder / "severity-rules.yaml").write_text((checkout / "config" / "severity-rules.yaml").read_text())
-    (folder / "receiver.yaml").write_text(CONFIG.format(token=TOKEN, vendor=vendor_port, storm=storm))
+    (folder / "receiver.yaml").write_text(
+        CONFIG.format(token=TOKEN, vendor=vendor_port, storm=storm, durability=durability)
+    )
     command = ["serve", "--config", "receiver.yaml", "--listen", "127.0.0.1:{port}"]
     command += ["--redis", redis_url] if redis_url else []
     return Server([sys.executable, "-c", SERVICE, *command], folder, checkout)

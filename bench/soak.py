@@ -1,26 +1,33 @@
 """`python -m bench --soak`: three groups a second, opening and resolving, beside a busy loop on one core.
 
-Every 30 s a line says what the replica and its store hold. At the end the trend after the warm-up (the first quarter)
-is printed; the exit code is 1 when anything that must be flat has risen, or when a supervised task has ended. A run of
-less than half an hour still fills pools and caches, and is not flat.
+Every 30 s a line says what the replica and its store hold. At the end the trends are printed: after the warm-up (the
+first quarter), and in the second half alone, which tells a curve that flattens from one that goes on. The exit code is
+1 when anything that must be flat has risen, or when a supervised task has ended. A run of less than half an hour still
+fills pools and caches, and is not flat.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from argparse import Namespace
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from redis.asyncio import Redis
 
-from bench.pod import status
+from bench.descriptors import KINDS, MOST_TO_STORE, descriptors, held_by_peers
+from bench.pod import seconds, status
 from bench.store_keys import StoreKeys, read_keys
+from tests.faults.programs import Service
 from tests.load.run import FRESH, LoadRun, load_run
 from tests.load.watch import ended_tasks
 
@@ -30,13 +37,20 @@ WARM_UP = 0.25
 """The part of the run in which caches fill: the mirror knows 2,000 incidents after eleven minutes."""
 RESOLVE_AFTER = 20.0
 """Seconds that a group fires."""
-RISE = {"rss_mib": 8.0, "fds": 5.0, "keys_each": 0.05, "used_kib_each": 1.0, "singles": 3.0}
+RISE = {
+    "rss_mib": 8.0, "fds": 5.0, "fds_out": 5.0, "fds_other": 5.0, "fds_left": 5.0, "keys_each": 0.05,
+    "used_kib_each": 1.0, "singles": 3.0,
+}  # fmt: skip
 """How much each may rise between the end of the warm-up and the end of the run, by the line through the samples."""
 EACH_KIND = "each:"
 """How the value of one kind of an incident's keys begins: each may rise as little as their sum."""
 RISE_OF_WORK = 0.25
 """The same for what is open or owed, as a part of what there is, and never less than `NOISE`."""
 NOISE = 20.0
+NOT_JUDGED = ("keys", "used_mib", "incidents", "fds_in", "fds_store", "load", "cpu", "lag_ms")
+"""What grows with history, the machine's load, and the kinds of descriptors that are judged by their sum."""
+READING = 180.0
+"""Seconds in which every incident of an hour is read at the end, beside the busy loop."""
 BUSY = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
 
 
@@ -47,6 +61,8 @@ class Sample:
     at: float
     """Seconds since the run began."""
     values: dict[str, float]
+    kinds: frozenset[str] = frozenset()
+    """The kinds of the store's single keys."""
 
 
 def with_short_quiet(content: dict[str, Any]) -> None:
@@ -59,37 +75,49 @@ def with_short_quiet(content: dict[str, Any]) -> None:
     content["channels"]["chat"]["bot_token"] = ""
 
 
-def descriptors(pid: int) -> int:
-    """Return how many file descriptors a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+async def fewest_descriptors(service: Service, sending: asyncio.Task[None]) -> dict[str, float]:
+    """Wait until the next sample is due, and return how few descriptors of each kind a process had meanwhile.
 
-
-async def fewest_descriptors(pid: int, sending: asyncio.Task[None]) -> int:
-    """Wait until the next sample is due, and return how few descriptors a process had meanwhile.
-
-    Connections of senders come and go with each burst; what leaks is never closed.
+    Connections of senders come and go with each burst; what leaks is never closed. `left`: connections that the service
+    holds and no peer does any more.
     """
-    fewest, end = descriptors(pid), time.monotonic() + EACH
+    port = int(service.url.rpartition(":")[2])
+
+    def now() -> Counter[str]:
+        found = descriptors(service.pid, port)
+        found["left"] = max(0, found["in"] - held_by_peers(service.pid, port))
+        return found
+
+    fewest, end = now(), time.monotonic() + EACH
     while time.monotonic() < end and not sending.done():
         await asyncio.wait({sending}, timeout=min(1.0, max(0.0, end - time.monotonic())))
-        fewest = min(fewest, descriptors(pid))
-    return fewest
+        found = now()
+        fewest = Counter({kind: min(fewest[kind], found[kind]) for kind in (*KINDS, "left")})
+    return {"fds": sum(fewest[kind] for kind in KINDS)} | {f"fds_{kind}": float(fewest[kind]) for kind in fewest}
 
 
-async def look(run: LoadRun, client: Redis, began: float, fds: int) -> Sample:
-    """Return a sample of the first replica and of the store."""
+async def look(run: LoadRun, client: Redis, began: float, fds: dict[str, float]) -> Sample:
+    """Return a sample of the first replica and of the store.
+
+    `lag_ms`: the longest time in which `/healthz` answered since the last sample, which waits for the event loop.
+    """
     service, watch = run.stage.services[0], run.watches[0]
     keys: StoreKeys = await read_keys(client, run.stage.namespace)
-    ended = ended_tasks(await watch.metrics())
+    ended: dict[str, float] = {}
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # a busy replica may be late; the counter stays
+        ended = ended_tasks(await watch.metrics())
     probe = await watch.look()
+    last = time.time() - EACH
     values: dict[str, float] = {
-        "rss_mib": status(service.pid, "VmRSS"), "fds": fds, "keys": keys.total,
+        "rss_mib": status(service.pid, "VmRSS"), **fds, "keys": keys.total,
         "used_mib": keys.used / 2**20, "used_kib_each": keys.used / 1024 / max(1, keys.incidents),
         "incidents": keys.incidents, "keys_each": keys.each, "singles": keys.singles,
         "ended": sum(ended.values()), "beat_age": probe.beat_age if probe.beat_age is not None else float("inf"),
+        "cpu": seconds(service.pid), "load": os.getloadavg()[0],
+        "lag_ms": 1000 * max(one.took for one in watch.samples if one is probe or one.at >= last),
         **keys.flat, **{f"{EACH_KIND}{kind}": count for kind, count in keys.each_kind.items()},
     }  # fmt: skip
-    return Sample(time.monotonic() - began, values)
+    return Sample(time.monotonic() - began, values, keys.single_kinds)
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -105,19 +133,26 @@ def verdict(samples: list[Sample]) -> list[str]:
     """Print the trends, and return what is not flat, and what ended."""
     warm = [sample for sample in samples if sample.at >= WARM_UP * samples[-1].at]
     window = warm[-1].at - warm[0].at
+    half = [sample for sample in samples if sample.at >= samples[-1].at / 2]
     wrong = []
-    history = ("keys", "used_mib", "incidents")
     for name in sorted({name for sample in warm for name in sample.values} - {"ended", "beat_age"}):
         points = [(sample.at, sample.values.get(name, 0.0)) for sample in warm]
         per_second, mean = slope(points), sum(y for _, y in points) / len(points)
         limit = RISE.get("keys_each" if name.startswith(EACH_KIND) else name, max(NOISE, RISE_OF_WORK * mean))
-        rose = name not in history and per_second * window > limit
-        said = "grows with history" if name in history else f"NOT FLAT: above {limit:.2f}" if rose else "flat"
-        print(f"{name:24} mean {mean:12.2f}  {per_second * 3600:+12.2f} an hour  {said}")
+        late = slope([(sample.at, sample.values.get(name, 0.0)) for sample in half])
+        rose = name not in NOT_JUDGED and per_second * window > limit
+        said = "not judged" if name in NOT_JUDGED else f"NOT FLAT: above {limit:.2f}" if rose else "flat"
+        trends = f"{per_second * 3600:+12.2f} an hour, {late * 3600:+12.2f} in the second half"
+        print(f"{name:24} mean {mean:12.2f}  {trends}  {said}")
         if rose:
             wrong.append(f"{name} rose by {per_second * window:.2f} in {window:.0f} s")
-    if samples[-1].values["ended"]:
-        wrong.append(f"{samples[-1].values['ended']:.0f} supervised tasks ended")
+    most = max(sample.values.get("fds_store", 0.0) for sample in samples)
+    if most > MOST_TO_STORE:
+        wrong.append(f"{most:.0f} connections to the store, of {MOST_TO_STORE} at most")
+    print("single keys that were not there before:", ", ".join(sorted(samples[-1].kinds - warm[0].kinds)) or "none")
+    ended = max(sample.values["ended"] for sample in samples)
+    if ended:
+        wrong.append(f"{ended:.0f} supervised tasks ended")
     stale = sum(sample.values["beat_age"] > FRESH for sample in samples)
     if stale:
         wrong.append(f"{stale} of {len(samples)} times the last beat of the work loop was older than {FRESH:g} s")
@@ -128,17 +163,21 @@ async def main(arguments: Namespace) -> int:
     """Run it, and return the exit code."""
     seconds = arguments.minutes * 60
     samples: list[Sample] = []
-    shown = ("rss_mib", "fds", "keys", "used_mib", "incidents", "keys_each", "open", "due:timer", "ended", "beat_age")
+    shown = (
+        "rss_mib", "fds", *(f"fds_{kind}" for kind in (*KINDS, "left")), "keys", "used_mib", "incidents", "keys_each",
+        "singles", "open", "due:timer", "ended", "beat_age", "lag_ms", "cpu", "load",
+    )  # fmt: skip
     print(" ".join(f"{name:>10}" for name in ("second", *shown)), flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         async with load_run(Path(folder), change=with_short_quiet) as run:
             assert run.stage.store is not None
+            run.reading = READING
             client = Redis.from_url(run.stage.store.url)
             began = time.monotonic()
             sending = asyncio.create_task(run.sender.run(arguments.rate, seconds, resolve_after=RESOLVE_AFTER))
             try:
                 while not sending.done():
-                    fds = await fewest_descriptors(run.stage.services[0].pid, sending)
+                    fds = await fewest_descriptors(run.stage.services[0], sending)
                     sample = await look(run, client, began, fds)
                     samples.append(sample)
                     cells = (sample.at, *(sample.values.get(name, 0.0) for name in shown))

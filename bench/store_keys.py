@@ -5,10 +5,11 @@ may not grow is the number of keys an incident has, and what is only there while
 
 - `FLAT`: the members of `open`, `owner`, `held`, `dead`, of each lane of due work, and of what a storm holds back;
   the keys of vendors' quotas. They follow the load, and are flat when the load is.
-- `EACH`: keys and members of an incident or of its group, kept for its history or for 30 days: their number divided by
-  the number of incidents is flat.
+- `EACH`: keys and members of an incident, of its group, or of its terms in the index of similar incidents, kept for
+  its history or for 30 days: their number divided by the number of incidents is flat.
 - `PASSING`: keys that the store itself ends within an hour (`op:`, `tomb:`) or a few days (`once:`): they are shown.
-- Everything else is one key of a kind (receiver/store/keys.py).
+- Everything else is one key of a kind, or a few (receiver/store/keys.py): `singles`. A kind that exists only while
+  something waits, such as `held`, comes and goes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from redis.asyncio import Redis
 
 from receiver.store.keys import TIMERS
 
-EACH = ("inc", "log", "alerts", "bodies", "receipts", "row", "seen", "turn", "key")
+EACH = ("inc", "log", "alerts", "bodies", "receipts", "row", "seen", "turn", "key", "like", "fired")
 PASSING = ("op", "tomb", "once")
 QUOTAS = ("paced", "queued", "waiting", "went")
 COUNTED = {"open": "zcard", "owner": "hlen", "held": "hlen", "dead": "hlen"}
@@ -55,8 +56,12 @@ class StoreKeys:
     @property
     def singles(self) -> int:
         """Keys that are neither an incident's nor a quota's, nor end by themselves."""
-        counted = sum(self.kinds[kind] for kind in (*EACH, *PASSING, *QUOTAS, "due", "children"))
-        return self.total - counted
+        return sum(self.kinds[kind] for kind in self.single_kinds)
+
+    @property
+    def single_kinds(self) -> frozenset[str]:
+        """The kinds of which there is one key, or a few."""
+        return frozenset(self.kinds).difference((*EACH, *PASSING, *QUOTAS, "due", "children"))
 
 
 async def read_keys(client: Redis, namespace: str) -> StoreKeys:

@@ -189,6 +189,7 @@ async def main(checkout: Path, *, peers: bool = False, profile: Path | None = No
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         started = [servers.bare(folder), servers.vendor(folder)]
+        await _compiled(folder, checkout, started[1].port)
         started.append(servers.service(folder, checkout, started[1].port))
         bare, vendor, mine = started
         peer = servers.alertmanager(folder) if peers else None
@@ -217,6 +218,18 @@ async def main(checkout: Path, *, peers: bool = False, profile: Path | None = No
                 profiler.wait(60)
     replicas(rows)
     return rows
+
+
+async def _compiled(folder: Path, checkout: Path, vendor_port: int) -> None:
+    # The first start compiles every module, those of dependencies included, and keeps 16 MB that the compiler used.
+    own = folder / "compiled"
+    own.mkdir()
+    server = servers.service(own, checkout, vendor_port)
+    try:
+        async with aiohttp.ClientSession() as client:
+            await server.ready(client)
+    finally:
+        server.end()
 
 
 def _profiler(file: Path, server: Server) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""The service: a replica behind its doors, started and ended in order. The only place that sees all rooms."""
+"""The service: a replica and its HTTP server, started and stopped in order. Only this module imports all packages."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from receiver.config.loader.token_strength import SHORTEST, short_names
 from receiver.config.reload_result import Reloaded
 from receiver.config.settings.addresses import split_listen
 from receiver.config.settings.service_settings import Scope
+from receiver.config.warnings.token_expiry import INSTEAD, expiring
 from receiver.model.alert.alert import Notification
 from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
-from receiver.reload import Reloader
+from receiver.reload import Reloader, log_channels_off
 from receiver.replica import Replica
 from receiver.store.client.store_endpoint import Endpoint, endpoint
 from receiver.store.client.store_errors import StoreUnsupported
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.store.embedded.folder_lock import EmbeddedStoreError
-from receiver.web.app_keys import AppParts, ServiceState
+from receiver.web.app_keys import AppParts, PhoneHandlers, ServiceState, SlackHandlers
+from receiver.web.http.audit import audit
 from receiver.web.http.file_descriptors import caps_for, raise_limit
 from receiver.web.http.listen_addresses import CannotListen, check_addresses, reason_of
 from receiver.web.http.parser_rejections import Rejections
-from receiver.web.http.server import Listener, Runner, same_sockets
+from receiver.web.http.runner import Runner, same_sockets
+from receiver.web.http.server import Listener
 from receiver.web.routes import build, build_status
 
 IDLE_LIMIT = 30.0
@@ -47,45 +50,12 @@ class Service:
     """A replica, and the addresses at which it listens."""
 
     def __init__(self, replica: Replica, source: Callable[[], Config] | None = None) -> None:
-        """Put doors before `replica`; nothing listens yet. `source` reads the configuration anew."""
+        """Nothing listens yet. `source` reads the configuration for a reload."""
         self.replica = replica
         self.reloader = Reloader(replica, source or (lambda: replica.config))
         self.config = replica.config
         self.state = ServiceState()
-        self.doors = AppParts(
-            configured=lambda: replica.config,
-            intake=replica.intake,
-            monitor=replica.monitor,
-            refused=replica.refused,
-            supervisor=replica.supervisor,
-            incidents=replica.incidents,
-            due=replica.due,
-            incident_cache=replica.incident_cache,
-            metrics=replica.metrics,
-            clock=replica.clock,
-            connection=replica.connection,
-            state=self.state,
-            setting=lambda: replica.setting,
-            respond=replica.respond,
-            calls=replica.calls,
-            silences=replica.silences,
-            incident_split=replica.incident_split,
-            maintenance_windows=replica.maintenance_windows,
-            overrides=replica.overrides,
-            unknowns=replica.unknowns,
-            history=replica.history,
-            pagerduty_events=replica.pagerduty_events,
-            phone_answers=replica.phone_answers,
-            channel_test=replica.channel_test,
-            reports=replica.reports,
-            incident_archive=replica.incident_archive,
-            slack_requests=replica.slack_requests,
-            slack_commands=replica.slack_commands,
-            slack_interactions=replica.slack_interactions,
-            work=replica.work,
-            reload=self.reloader.reload,
-            stood_still=replica.hang_detector.stood_still,
-        )
+        self.doors = app_parts(replica, self.state, self.reloader)
         self.ports: list[int] = []
         self.rejections = Rejections(replica.metrics)
         self._runners: list[web.AppRunner] = []
@@ -97,10 +67,12 @@ class Service:
         addresses = self.config.server.addresses
         caps = caps_for(raise_limit(), len(addresses))
         for name, address in addresses.items():
+            main = name == "main"
             listener = Listener(
-                name, caps, self.rejections, self.replica.metrics, lambda: self.replica.config.server.trusted_proxies
-            )
-            app = build(self.doors) if name == "main" else build_status(self.doors)
+                name, caps, self.rejections, self.replica.metrics, lambda: self.replica.config.server.trusted_proxies,
+                (lambda: self.replica.config.public_path) if main else str,
+            )  # fmt: skip
+            app = build(self.doors) if main else build_status(self.doors)
             await self._listen(app, address, listener)
         self.replica.metrics.reload_good.set(1)
         self.replica.metrics.reload_at.set(self.replica.clock.now().timestamp())
@@ -108,7 +80,7 @@ class Service:
 
     async def _listen(self, app: web.Application, address: str, listener: Listener) -> None:
         host, port = split_listen(address)
-        # A sender that hangs up does not cancel what it asked for: half a decision is worse than one nobody heard of.
+        # A sender that hangs up does not cancel its request, because an aborted decision is worse than a lost answer.
         runner = Runner(
             app,
             listener,
@@ -141,6 +113,59 @@ class Service:
         await self.replica.close()
 
 
+def app_parts(replica: Replica, state: ServiceState, reloader: Reloader) -> AppParts:
+    """Return what the handlers of requests use of `replica`."""
+    return AppParts(
+        configured=lambda: replica.config,
+        intake=replica.intake,
+        monitor=replica.monitor,
+        refused=replica.refused,
+        supervisor=replica.supervisor,
+        incidents=replica.incidents,
+        due=replica.due,
+        incident_cache=replica.incident_cache,
+        metrics=replica.metrics,
+        clock=replica.clock,
+        connection=replica.connection,
+        state=state,
+        setting=lambda: replica.setting,
+        respond=replica.respond,
+        calls=replica.calls,
+        silences=replica.silences,
+        incident_split=replica.incident_split,
+        maintenance_windows=replica.maintenance_windows,
+        overrides=replica.overrides,
+        unknowns=replica.unknowns,
+        history=replica.history,
+        pagerduty_events=replica.pagerduty_events,
+        reachability=replica.reachability,
+        channel_test=replica.channel_test,
+        phones=PhoneHandlers(replica.phone_answers, replica.twilio_answers, replica.phone_reports),
+        slack=SlackHandlers(replica.slack_requests, replica.slack_commands, replica.slack_interactions),
+        reports=replica.reports,
+        incident_archive=replica.incident_archive,
+        seen_before=replica.seen_before, expressions=replica.expressions,
+        sessions=replica.sessions,
+        providers=replica.providers,
+        subscriptions=replica.subscriptions,
+        announcements=replica.announcements,
+        work=replica.work,
+        reload=reloader.reload,
+        stood_still=replica.hang_detector.stood_still,
+    )  # fmt: skip
+
+
+async def reload_on_signal(reloader: Reloader) -> Reloaded:
+    """Reload as SIGHUP asks for, and leave the audit line that a reload over HTTP leaves."""
+    outcome = "failed"
+    try:
+        done = await reloader.reload()
+        outcome = "refused" if done.problems else "done"
+    finally:
+        audit(reloader.replica.metrics, "reload", signal.SIGHUP.name, "", "", outcome)
+    return done
+
+
 async def run(service: Service) -> None:
     """Serve until SIGTERM or SIGINT, also while it starts; a second one ends the process at once.
 
@@ -158,7 +183,7 @@ async def run(service: Service) -> None:
     reloads: set[asyncio.Task[Reloaded]] = set()
 
     def again() -> None:
-        task = asyncio.create_task(service.reloader.reload())
+        task = asyncio.create_task(reload_on_signal(service.reloader))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -173,7 +198,7 @@ async def run(service: Service) -> None:
         _greet(service)
         await end_asked
     end_asked.cancel()
-    # Whatever has started ends here: left to itself, a task that is to run for ever would keep the process.
+    # Everything that was started ends here; otherwise permanent tasks would keep the process alive.
     await service.stop()
     if isinstance(failed, Exception):
         raise failed
@@ -195,14 +220,18 @@ def _greet(service: Service) -> None:
         durability=replica.connection.level,
         channels=sorted(channels),
         pages=sorted(f"{name} ({channel.kind})" for name, channel in channels.items() if channel.paging),
+        messages=sorted(
+            f"{name} ({one.kind})" for name, one in channels.items() if one.wakes and (one.informs or one.personal)
+        ),
         config="the default" if Path(config.file).parent == PACKAGED else config.file,
         **({"data": config.redis.data_dir} if config.redis.embedded else {}),
         **({"sender": senders[0]} if senders else {"closed": True} if config.auth.tokens else {}),
     )
     for name in short_names(config.auth, config.server):
         log.warning("short_token", name=name, shortest=SHORTEST, do="receiver token new")
-    for name, why in config.off.items():
-        log.warning("channel_off", channel=name, why=why)
+    for index, text in expiring(config.auth, replica.clock.now()):
+        log.warning("token_expiry", name=config.auth.tokens[index].name, why=text, do=INSTEAD)
+    log_channels_off(config)
 
 
 def serve(
@@ -210,7 +239,7 @@ def serve(
     runner: Callable[[Service], Awaitable[None]] = run,
     source: Callable[[], Config] | None = None,
 ) -> int:
-    """Run one replica until it is told to end. Returns the exit code: 0, or 1 when it cannot start.
+    """Run one replica until it is stopped. Returns the exit code: 0, or 1 if it cannot start.
 
     `source` reads the configuration anew, for a reload; without it a reload changes nothing.
     """

@@ -24,11 +24,11 @@ SLEW_EVERY = 10.0
 SLEW = 1 / 120
 """By which part of the time that has passed: a step that is an hour away is moved by 30 s."""
 _CARRIER: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Counts while the machine is suspended, where there is such a clock: that time has passed for everybody else."""
+"""A clock that also counts while the machine is suspended, if there is one."""
 
 
 class Clock:
-    """Time as the store tells it, and as this machine's does until the store was first heard.
+    """The store's time, or this machine's until the store was first read.
 
     From the first `sync` on `now` never decreases, `step` apart. A clock that turns out to be ahead is slowed to half
     speed until the store has caught up: stepping back would stamp events out of order, standing still would hold up
@@ -57,7 +57,7 @@ class Clock:
         return time.monotonic()
 
     def sync(self, store_time: datetime, took: float = 0.0) -> timedelta:
-        """Follow the store, whose clock said `store_time` when asked; `took` are the seconds of that round trip.
+        """Follow the store's clock, which read `store_time`; `took`: seconds of that round trip.
 
         Returns how far this clock was from it, positive when it was ahead.
         """
@@ -160,7 +160,7 @@ class FakeClock(Clock):
     """A clock that moves only when pushed: for tests, and for a dry run that walks through the hours ahead."""
 
     def __init__(self, start: datetime) -> None:
-        """It stands at `start`, which must carry a time zone."""
+        """It starts at `start`, which must have a time zone."""
         if start.tzinfo is None:
             raise ValueError("a moment needs its time zone")
         self._elapsed = 0.0

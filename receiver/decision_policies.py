@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from receiver.config import Config
-from receiver.config.settings.feature_settings import Component, Maintenance, Objective
-from receiver.config.settings.service_settings import CustomerVisibility
+from receiver.config.settings.feature_settings import Maintenance, Objective
+from receiver.config.settings.incident_settings import CustomerVisibility
+from receiver.config.settings.status_page_settings import Component
 from receiver.config.settings.title_templates import Texts, title_writer
 from receiver.incident.alerts.maintenance_windows import Held, Window, holding
 from receiver.incident.customer_visibility import visible
-from receiver.incident.paging.recipients import Listener
+from receiver.incident.paging.policy import Listener
 from receiver.incident.title import Named
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Audience, Postmortem
@@ -38,6 +39,21 @@ def listener(audience: Audience) -> Listener:
 def visibility(settings: CustomerVisibility) -> Callable[[Mapping[str, str], str | None], bool | None]:
     """Return what tells whether customers see an incident of these labels and this scope."""
     return lambda labels, scope: visible(labels, scope, settings.label, settings.scopes)
+
+
+def guarding(config: Config) -> Callable[[Mapping[str, str], str], tuple[bool, tuple[str, ...]]]:
+    """Return what tells whether an incident of these labels and this team is private, and which other teams see it."""
+    private, teams = config.incidents.private, config.teams
+    apart = matching(private.matchers) if private is not None else None
+    all_private = config.incidents.visibility == "team"
+
+    def guarded(labels: Mapping[str, str], team: str) -> tuple[bool, tuple[str, ...]]:
+        owner = teams.get(team)
+        if not (all_private or (owner and owner.private) or (apart and apart(labels))):
+            return False, ()
+        return True, owner.visible_to if owner else ()
+
+    return guarded
 
 
 def touching(components: Sequence[Component]) -> Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]:
@@ -79,6 +95,7 @@ def recurring(settings: Maintenance) -> Window:
         lasts=settings.lasts.total_seconds(),
         zone=settings.timezone,
         components=settings.components,
+        public_name=settings.public_name,
         matchers=settings.matchers,
     )
 

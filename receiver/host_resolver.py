@@ -36,5 +36,5 @@ class Names(AbstractResolver):
         ]  # fmt: skip
 
     async def close(self) -> None:
-        """End the threads that are idle; one that still looks ends by itself."""
+        """End the idle threads; one with a lookup in progress ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Reload: the configuration is read anew and takes effect whole, or nothing changes and every mistake is said."""
+"""Reload: the new configuration takes effect as a whole, or nothing changes and every error is reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.config.reload_result import Reloaded
 from receiver.replica import Replica
 
 FIXED = (("server", "listen"), ("server", "status_page_listen"), ("server", "shutdown_grace"))
-"""What a running process cannot change beside the store: it goes on as it was until it is started again."""
+"""Settings that need a restart, in addition to the store; until then the old values apply."""
 
 log = structlog.get_logger("receiver.reload")
 
@@ -21,7 +21,7 @@ class Reloader:
     """The way of a configuration into a replica that runs."""
 
     def __init__(self, replica: Replica, source: Callable[[], Config]) -> None:
-        """`source` reads files and environment anew, and raises ConfigError with every mistake."""
+        """`source` reads files and environment, and raises ConfigError with every error."""
         self.replica = replica
         self.source = source
         self._one = asyncio.Lock()
@@ -44,9 +44,15 @@ class Reloader:
             metrics.reload_good.set(1)
             metrics.reload_at.set(clock.now().timestamp())
             log.info("reloaded", hash=kept.hash, needs_restart=restart, channels=sorted(self.replica.setting.channels))
-            for name, why in kept.off.items():
-                log.warning("channel_off", channel=name, why=why)
+            log_channels_off(kept)
             return Reloaded(restart=tuple(restart), hash=kept.hash)
+
+
+def log_channels_off(config: Config) -> None:
+    """Log in one line which channels are off and which setting each of them lacks; nothing where all are on."""
+    if config.off:
+        do = "set what is empty, or delete the channels that you do not use"
+        log.warning("channels_off", channels=[f"{name}: {why}" for name, why in config.off.items()], do=do)
 
 
 def keep(old: Config, new: Config) -> tuple[Config, list[str]]:

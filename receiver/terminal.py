@@ -20,8 +20,8 @@ from receiver import __version__
 WIDEST = 120
 """Columns; longer lines are hard to read."""
 DEFAULT_URL = "http://127.0.0.1:8080"
-"""Where the command line looks for the service unless it is told otherwise."""
-FOR_ALERTMANAGER = "A whole alertmanager.yml; add to one of your own what it lacks of this:"
+"""The default address of the service for the command line."""
+FOR_ALERTMANAGER = "A complete alertmanager.yml. If you already have one, add the lines that it lacks:"
 ROUTE = (
     "route:",
     "  receiver: incidents",
@@ -61,7 +61,7 @@ class TerminalRenderer:
             self._url = str(record.get("console", DEFAULT_URL)).rstrip("/")
             return self._drawn(banner(record, self._where()))
         if kind == PAGED and record.get("action") == "trigger":
-            # What is to be copied stands below the box: within, it would be broken at its edge.
+            # Text to copy is printed below the box; inside, it would be wrapped.
             answer = (
                 f"   {command()} incident ack {record['incident']}{self._where()}" if record.get("incident") else ""
             )
@@ -88,16 +88,18 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     me = command()
     pages = [str(one) for one in record.get("pages", ())]
     only_here = all(one.endswith("(log)") for one in pages)
-    goes = f"this terminal only, which calls nobody ({me} init sets up a pager)" if only_here else ", ".join(pages)
+    messages = [str(one) for one in record.get("messages", ())]
+    hint = "" if messages else f" ({me} init sets up a pager)"
     facts = {
         "Console": record.get("console"),
-        "Pages go to": goes,
+        "Pages go to": f"this terminal only, which calls nobody{hint}" if only_here else ", ".join(pages),
+        **({"Messages go to": ", ".join(messages)} if messages else {}),
         "Configuration": record.get("config"),
         "Data": record.get("data") or record.get("store"),
     }
     text = Text("\n")
     for name, value in facts.items():
-        text.append(f"{name:<15}", "bold").append(f"{value}\n")
+        text.append(f"{name:<16}", "bold").append(f"{value}\n")
     text.append(f"\n{FOR_ALERTMANAGER}\n\n")
     text.append("\n".join(alertmanager_lines(record)), "cyan")
     if record.get("closed"):

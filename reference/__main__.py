@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from reference.pages import FOLDER, PAGES
+from reference.pages import DOCS, FOLDER, PAGES, TABLES
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` name those that would change. Returns the exit code."""
     old = []
-    for name, make in PAGES.items():
-        file, text = FOLDER / name, make()
+    pages = [(FOLDER / name, make()) for name, make in PAGES.items()]
+    pages += [(DOCS / name, fill((DOCS / name).read_text("utf-8"))) for name, fill in TABLES.items()]
+    for file, text in pages:
         if file.is_file() and file.read_text("utf-8") == text:
             continue
         old.append(file)

@@ -10,8 +10,8 @@ from reference.table import full, table
 
 INTRODUCTION = """# HTTP API
 
-The service describes its API itself at `GET /api/openapi.json` (OpenAPI 3.1), which anybody may read;
-`receiver openapi` prints the same, and `GET /api/docs` shows it to people. This page is made of that document
+The service describes its API at `GET /api/openapi.json` (OpenAPI 3.1), which anyone may read;
+`receiver openapi` prints the same document, and `GET /api/docs` renders it. This page is generated from that document
 (`python -m reference`).
 
 ## How to call it
@@ -22,33 +22,39 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
   -d '{"title": "Checkout is slow", "severity": "SEV-2"}' http://127.0.0.1:8080/api/v1/incidents
 ```
 
-- **Tokens** are in `auth.tokens`, each with scopes: `ingest` (webhooks of Alertmanager), `metrics`, `read`, `respond`,
-  `admin`. With no tokens at all, which is possible on the loopback only, everything is open.
-- **Times** are RFC 3339 in UTC, durations seconds, severities `SEV-1` to `SEV-4`. Unknown fields are refused by name.
-- **Lists** are `{"items": [...], "next": CURSOR or null}`; give `next` back as `cursor`.
-- **Mistakes** are `application/problem+json`: `type`, `title`, `status`, `detail`, and `errors` with the path of each
+- **Tokens** are in `auth.tokens`, each with scopes: `ingest` (Alertmanager's webhooks), `metrics`, `read`, `respond`,
+  `admin`. Without any tokens, which is possible only on the loopback, everything is open.
+- **Times** are RFC 3339 in UTC, durations are in seconds, severities are `SEV-1` to `SEV-4`. An unknown field is an
+  error that names it.
+- **Lists** are `{"items": [...], "next": CURSOR or null}`; pass `next` as `cursor` to get the next page.
+- **Errors** are `application/problem+json`: `type`, `title`, `status`, `detail`, and `errors` with the path of each
   mistake in the body.
-- **Once only:** with an `Idempotency-Key` a repeated request is done once and answered as the first time. An incident's
-  answer has an `ETag`; with `If-Match` a change is made only if nobody was faster (412 otherwise).
-- **503** means that the store is away or that this replica ends: nothing was changed, ask again.
+- **Idempotency:** a request repeated with the same `Idempotency-Key` is done once and gets the first answer. An
+  incident's response has an `ETag`; with `If-Match`, a change is made only if the incident has not changed since (412
+  otherwise).
+- **503** means that the store is unavailable or that this replica is stopping. Retry; repeat a change with the same
+  `Idempotency-Key`, because it may have been made all the same.
 
-## What others send here
+## Webhooks and probes
 
-| path | who | what it needs |
+| path | caller | credential |
 |---|---|---|
 | `POST /webhooks/alertmanager` | Alertmanager | a token with `ingest`: bearer, or the password of basic auth |
 | `POST /webhooks/pagerduty` | PagerDuty | its signature |
+| `POST /hooks/twilio/voice` | Twilio: a key pressed during a call | its signature |
+| `POST /hooks/twilio/sms` | Twilio: an SMS from a person | its signature |
+| `POST /hooks/twilio/status` | Twilio: delivery reports | its signature |
 | `POST /hooks/ntfy` | phones, where an ntfy channel has `answers: hook` | a token in the body |
 | `POST /slack/commands` | Slack | its signature |
 | `POST /slack/interactions` | Slack | its signature |
 | `POST /slack/events` | Slack | its signature |
 | `POST /-/reload` | you | a token with `admin` |
-| `GET /healthz` | Kubernetes: does the process turn? | - |
-| `GET /readyz` | Kubernetes: may it be sent requests? | - |
-| `GET /metrics` | Prometheus | a token with `metrics` where there is one |
+| `GET /healthz` | Kubernetes: is the process alive? | - |
+| `GET /readyz` | Kubernetes: does it accept requests? | - |
+| `GET /metrics` | Prometheus | a token with `metrics`, if any token has it |
 
-Alertmanager is answered 200 once what it said is durable, 400 for a body that can never be taken, 401, 413 and 415, and
-503 when it is to come again. It repeats 5xx only, so nothing here is ever answered 429.
+Alertmanager gets 200 once its notification is stored durably, 400 for a body that can never be accepted, 401, 413 or
+415, and 503 when it should retry. It retries only after 5xx, so no response here is ever 429.
 """
 
 
@@ -63,7 +69,7 @@ def page() -> str:
     lines = [INTRODUCTION]
     for tag, said in sorted(groups.items()):
         lines += [f"## {tag.replace('-', ' ').capitalize()}\n", *said]
-    lines += ["## What is answered\n", *_answers(schemas)]
+    lines += ["## Response bodies\n", *_answers(schemas)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -73,12 +79,12 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
     answer = _answer(operation["responses"][good])
     refused = ", ".join(status for status in operation["responses"] if status not in (good, "400", "401", "403", "503"))
     scope = operation["description"].partition(".")[0]  # what follows is said once, above
-    refuses = f" Refuses with {refused}." if refused else ""
-    yield f"{operation['summary']} {scope}. Answers {good}{answer}.{refuses}\n"
+    refuses = f" Errors: {refused}." if refused else ""
+    yield f"{operation['summary']} {scope}. Returns {good}{answer}.{refuses}\n"
     query = [item for item in operation["parameters"] if item["in"] == "query"]
     if query:
         rows = [(f"`{item['name']}`", _kind(item["schema"], schemas), full(item["description"])) for item in query]
-        yield from [*table(("in the query", "", "what it does"), rows), ""]
+        yield from [*table(("query parameter", "type", "meaning"), rows), ""]
     body = operation.get("requestBody")
     if body is not None:
         given = next(iter(body["content"].values()))["schema"]
@@ -86,13 +92,13 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
         schema = schemas[_named(given)] if "$ref" in given and _named(given) != "Notification" else {}
         needed = schema.get("required", ())
         fields = [
-            (f"`{name}`", _kind(inner, schemas), "needed" if name in needed else "", full(inner.get("description")))
+            (f"`{name}`", _kind(inner, schemas), "required" if name in needed else "", full(inner.get("description")))
             for name, inner in schema.get("properties", {}).items()
         ]
         if not body["required"]:
-            yield "The body may be left out.\n"
+            yield "The body is optional.\n"
         if fields:
-            yield from [*table(("in the body", "", "", "what it is"), fields), ""]
+            yield from [*table(("body field", "type", "", "meaning"), fields), ""]
 
 
 def _answer(response: dict[str, Any]) -> str:
@@ -108,10 +114,10 @@ def _answers(schemas: dict[str, Any]) -> Iterator[str]:
         yield f"### {name}\n"
         needed = schema.get("required", ())
         rows = [
-            (f"`{key}`", _kind(inner, schemas), "" if key in needed else "may be missing")
+            (f"`{key}`", _kind(inner, schemas), "" if key in needed else "optional")
             for key, inner in schema["properties"].items()
         ]
-        yield from [*table(("field", "what stands there", ""), rows), ""]
+        yield from [*table(("field", "value", ""), rows), ""]
 
 
 def _named(schema: dict[str, Any]) -> str:

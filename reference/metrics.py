@@ -9,19 +9,19 @@ from reference.table import full, table
 
 INTRODUCTION = """# Metrics
 
-`GET /metrics` is for Prometheus, as OpenMetrics where that is asked for. Once a token has the scope `metrics` it needs
-that token; without one it is open. Every replica counts what it did itself: sum over replicas, and take `max` of what
-is read from the store (`receiver_incidents_open`, `receiver_outbox_depth`, `receiver_dead_letters`,
+`GET /metrics` is for Prometheus, in the OpenMetrics format if requested. If any token has the scope `metrics`, such a
+token is required; otherwise the endpoint is open. Every replica counts its own work: sum over replicas, and take `max`
+of values that are read from the store (`receiver_incidents_open`, `receiver_outbox_depth`, `receiver_dead_letters`,
 `receiver_overdue_work`, `receiver_review_figure`).
 
 ```yaml prometheus.yml
 scrape_configs:
   - job_name: receiver
-    authorization: {credentials_file: /etc/prometheus/receiver-token}   # leave out where no token has the scope
+    authorization: {credentials_file: /etc/prometheus/receiver-token}   # omit if no token has the scope
     static_configs: [{targets: ['127.0.0.1:8080']}]
 ```
 
-What to look at first, when you wonder whether pages arrive:
+What to check first if you are not sure that pages arrive:
 
 ```promql
 sum by (channel, outcome) (rate(receiver_deliveries_total[5m]))
@@ -32,10 +32,10 @@ min(receiver_store_up) == 0
 histogram_quantile(0.99, sum by (le) (rate(receiver_delivery_lag_seconds_bucket[5m])))
 ```
 
-No label takes values without end: no ids of incidents, no names of alerts but those of rules; beyond a hundred services
-`service` is `other`.
+No label has unbounded values: there are no incident ids, and no alert names other than those of rules; beyond a hundred
+services, `service` is `other`.
 
-This table is made of the code (`python -m reference`).
+This table is generated from the code (`python -m reference`).
 """
 
 
@@ -44,7 +44,7 @@ def page() -> str:
     rows = []
     for metric in Metrics().registry.collect():
         rows.append((f"`{_exported(metric)}`", metric.type, _labels(metric), full(metric.documentation)))
-    return "\n".join([INTRODUCTION, *table(("metric", "type", "labels", "what it counts"), sorted(rows))]) + "\n"
+    return "\n".join([INTRODUCTION, *table(("metric", "type", "labels", "meaning"), sorted(rows))]) + "\n"
 
 
 def names() -> set[str]:

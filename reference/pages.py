@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reference import http_api, metrics, settings
+from reference import channels, http_api, metrics, settings
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+DOCS = Path(__file__).parents[1] / "docs"
+FOLDER = DOCS / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": settings.page,
     "http-api.md": http_api.page,
     "metrics.md": metrics.page,
 }
+TABLES: Mapping[str, Callable[[str], str]] = {"channels.md": channels.page}
+"""Pages in docs/ with a generated table: each function returns the page with a fresh one."""

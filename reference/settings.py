@@ -19,23 +19,23 @@ from receiver.triage.rules.rules_file import RulesSettings
 from reference.table import full, sentence, table
 from reference.words import default, limits, models, wording
 
-HEAD = ("setting", "what may stand there", "left out", "what it is")
+HEAD = ("setting", "value", "default", "meaning")
 INTRODUCTION = f"""# Every setting
 
-This page is made of the settings themselves (`python -m reference`). `config/receiver.yaml` shows nearly all of them in
-use; `receiver check-config` says what is wrong in yours, and with the schemas in `config/` an editor does.
+This page is generated from the settings in the code (`python -m reference`). `config/receiver.yaml` shows nearly all of
+them in use; `receiver check-config` finds mistakes in your file, and so does an editor with the schemas in `config/`.
 
-- `[]` is an entry of a list, `NAME` a key that you choose. A setting that is *needed* is needed once its section is
-  there.
-- Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`, and several of them as `1m30s`. Sizes are `B`, `KB`, `MB`, `GB`,
-  `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the zone that is named beside them.
-- `${{NAME}}` anywhere in a value is a variable of the environment, `${{NAME:-text}}` has a default. A *secret* may also
+- `[]` is an entry of a list, `NAME` a key that you choose. A *required* setting is required if its section is
+  present.
+- Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`. Units can be combined, as in `1m30s`. Sizes are `B`, `KB`, `MB`,
+  `GB`, `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the time zone of the same section.
+- `${{NAME}}` anywhere in a value is an environment variable; `${{NAME:-text}}` has a default. A *secret* may also
   be read from a file: write `token{SUFFIX}: /run/secrets/token` instead of `token:`.
-- An empty secret or address switches off what it belongs to; it never opens anything.
-- The file is read at the start, and again by SIGHUP or `POST /-/reload`. A file with a mistake changes nothing.
+- An empty secret or address turns its feature off; it never opens access.
+- The file is read at startup, and again on SIGHUP or `POST /-/reload`. A file with a mistake changes nothing.
 """
-RULES = "The file that `severity_rules` names. [Rules](../rules.md) teaches it by examples."
-TESTS = "Files for `receiver test-rules`, each beside the rules that it names."
+RULES = "The file named by `severity_rules`. [Rules](../rules.md) explains it with examples."
+TESTS = "Files for `receiver test-rules`, each next to the rules file that it names."
 
 
 def page() -> str:
@@ -45,7 +45,7 @@ def page() -> str:
         if name == "channels":
             parts += [
                 f"### {name}\n",
-                f"{sentence(field.description)} [Channels](../channels.md) says what each is for.\n",
+                f"{sentence(field.description)} [Channels](../channels.md) explains what each is for.\n",
             ]
             parts += list(_channels())
         elif list(models(field.annotation)):
@@ -59,8 +59,8 @@ def _top(model: type[BaseModel]) -> list[str]:
     rows = []
     for name, field in model.model_fields.items():
         shown = f"[`{name}`](#{name})" if list(models(field.annotation)) or name == "channels" else f"`{name}`"
-        rows.append((shown, "needed" if field.is_required() else "", sentence(field.description)))
-    return [*table(("section", "", "what it is"), rows), ""]
+        rows.append((shown, "required" if field.is_required() else "", sentence(field.description)))
+    return [*table(("section", "", "meaning"), rows), ""]
 
 
 def _file(model: type[BaseModel]) -> list[str]:
@@ -85,7 +85,7 @@ def _channels() -> Iterator[str]:
             if name != "kind"
             for row in _setting(field, f"channels.NAME.{name}", channel.Settings)
         ]
-        yield from [*table(HEAD, [("`channels.NAME.kind`", f"`{kind}`", "needed", "The kind."), *rows]), ""]
+        yield from [*table(HEAD, [("`channels.NAME.kind`", f"`{kind}`", "required", "The kind."), *rows]), ""]
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

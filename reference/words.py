@@ -1,4 +1,4 @@
-"""What may stand in a setting, and what stands there when it is left out, in words for people."""
+"""The type of a setting and its default, as text."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def limits(field: FieldInfo) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    """Return what stands there when it is left out: `15m`, `-` for nothing, `needed` when it must be written."""
+    """Return its default: `15m`, `-` for nothing, `required` when it must be written."""
     if field.is_required():
-        return "needed"
+        return "required"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, int) and any(
         getattr(item, "func", None) is setting_values.parse_size for item in field.metadata

@@ -15,7 +15,7 @@ import structlog
 
 from receiver.store.client import connection, connection_lanes
 from receiver.store.embedded.embedded_store import EmbeddedStore
-from receiver.web.webhooks import alertmanager
+from receiver.web.webhooks import notification_acceptance
 
 MEMORY = Path("/dev/shm")
 ROOM = 1 << 30
@@ -62,8 +62,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
     monkeypatch.setattr(connection, "COMMAND_LIMIT", 20.0)
     monkeypatch.setattr(connection_lanes, "TURN_LIMIT", 20.0)
-    monkeypatch.setattr(alertmanager, "ACCEPT_LIMIT", 25.0)
-    monkeypatch.setattr(alertmanager, "LARGE_ACCEPT_LIMIT", 25.0)
+    monkeypatch.setattr(notification_acceptance, "ACCEPT_LIMIT", 25.0)
+    monkeypatch.setattr(notification_acceptance, "LARGE_ACCEPT_LIMIT", 25.0)
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_only_the_clock_reads_a_clock(path: Path) -> None:
 
 # The loop of due work, the loops beside it, and that of requests: each goes on whatever a step does, and counts it.
 LOOPS = (
-    PACKAGE / "pipeline" / "worker" / "work_loop.py",
+    PACKAGE / "pipeline" / "worker" / "leased_deliveries.py",
     PACKAGE / "pipeline" / "supervision.py",
     PACKAGE / "web" / "http" / "error_responses.py",
 )

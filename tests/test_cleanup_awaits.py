@@ -52,6 +52,10 @@ REASONS = {
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.
     Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.look", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._course", "prometheus.course"): OWN_REQUEST,
+    Cleanup(
+        "pipeline/context/chart_process.py", "ChartProcess._drawn", "process.wait"
+    ): "the process was killed and is nobody else's, so that it ends at once and raises nothing",
     Cleanup("pipeline/response/silences.py", "Silences.end", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._read", "self.unreadable.to_page"): OWN_COMMAND,
     Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self._again"): OWN_COMMAND,
@@ -66,13 +70,13 @@ REASONS = {
     ): OWN_COMMAND,
     Cleanup("pipeline/supervision.py", "run_step", "probe"): OWN_COMMAND,
     Cleanup(
-        "pipeline/worker/work_loop.py", "WorkLoop._fetch", "asyncio.sleep"
+        "pipeline/worker/leased_deliveries.py", "LeasedDeliveries._fetch", "asyncio.sleep"
     ): "a task of its own; a sleep shares nothing",
     # Deadlines.
     Cleanup("loop_time.py", "Deadline.__aexit__", "self._timeout.__aexit__"): (
         "asyncio.timeout's own exit, which does not wait: it turns its own cancellation into TimeoutError and no other"
     ),
-    Cleanup("pipeline/worker/work_loop.py", "WorkLoop._send", "self.deliver.spoiled"): (
+    Cleanup("pipeline/worker/leased_deliveries.py", "LeasedDeliveries._send", "self.deliver.spoiled"): (
         "it runs in a task of its own, whose guard counts what it raises; the row comes back with its lease"
     ),
     # Requests.

@@ -223,3 +223,28 @@ def test_a_direct_log_keeps_the_level_and_can_be_captured() -> None:
         writer.close()
     assert captured == [{"event": "webhook", "outcome": "refused", "log_level": "warning"}]
     assert [json.loads(line)["outcome"] for line in out.getvalue().splitlines()] == ["error"]
+
+
+@pytest.mark.parametrize("receiver", ["team", "naïve", 'say "duration_ms":0.0'])
+def test_a_line_that_is_repeated_is_the_direct_line(receiver: str) -> None:
+    out = io.StringIO()
+    writer = log.configure(lambda: NOW, stream=out, terminal=False)
+    root = logging.getLogger()
+    kept = list(root.handlers)
+    root.handlers[:] = [writer]
+    made = log.DirectLog("receiver.webhook")
+    fields: dict[str, Any] = {"outcome": "duplicate", "duration_ms": 0.0, "receiver": receiver, "severity": None}
+    try:
+        template = made.template("webhook", "duration_ms", **fields)
+        assert (template is not None) == (receiver == "team"), "what is to be escaped takes the usual path"
+        if template is not None:
+            assert made.repeat(template, 12.5)
+            made.info("webhook", **fields | {"duration_ms": 12.5})
+            with structlog.testing.capture_logs():
+                assert not made.repeat(template, 1.0)
+    finally:
+        root.handlers[:] = kept
+        writer.close()
+    written = out.getvalue().splitlines()
+    assert len(written) == (2 if template else 0)
+    assert len(set(written)) <= 1

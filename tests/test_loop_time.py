@@ -77,6 +77,20 @@ async def test_many_deadlines_end_one_by_one_and_leave_no_timer() -> None:
     assert time._timer is None
 
 
+async def test_a_future_is_waited_for_within_a_time_on_the_wall() -> None:
+    stopped = Stopped()
+    time, future = LoopTime(stopped), asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, future.set_result, "reply")
+    assert await time.within(5.0, future) == "reply"
+    late: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, setattr, stopped, "leapt", 10.0)
+    with pytest.raises(TimeoutError):
+        await time.within(5.0, late)
+    assert late.done()
+    await asyncio.sleep(0.1)
+    assert time._timer is None
+
+
 async def test_it_serves_one_loop_after_another() -> None:
     time = LoopTime()
 
@@ -90,3 +104,15 @@ async def test_it_serves_one_loop_after_another() -> None:
 
     assert await expires()
     assert await asyncio.to_thread(lambda: asyncio.run(expires()))
+
+
+async def test_a_deadline_knows_how_late_the_loop_was_meanwhile() -> None:
+    stopped = Stopped()
+    time = LoopTime(stopped)
+    async with time.deadline(5.0):
+        stopped.leapt += 10.0
+        await asyncio.sleep(0.06)
+        async with time.deadline(5.0) as second:
+            stopped.leapt += 3.0
+            await asyncio.sleep(0.06)
+        assert 2.9 <= second.behind < 10.0

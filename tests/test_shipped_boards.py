@@ -23,7 +23,7 @@ from tests.e2e.observed import alerts, panels
 ROOT = Path(__file__).parents[1]
 PROMETHEUS, ALERTMANAGER = ROOT / "deploy" / "prometheus", ROOT / "deploy" / "alertmanager"
 RUNBOOKS = ROOT / "docs" / "runbooks"
-SECTIONS = ("## What it means", "## What is at stake", "## How to look", "## What to do")
+SECTIONS = ("## Meaning", "## Impact", "## Diagnosis", "## Mitigation")
 PROMISED = """
 webhooks_total webhook_duration_seconds alerts_total rule_hits_total incidents_opened_total incidents_open
 incident_acknowledge_seconds incident_resolve_seconds incident_detect_seconds duplicates_total deliveries_total
@@ -73,7 +73,7 @@ def test_each_metric_that_is_asked_for_or_explained_is_exported() -> None:
 def test_the_dashboard_has_what_it_speaks_of() -> None:
     board = json.loads(CARRIED[0].read_text("utf-8"))
     variables = {one["name"] for one in board["templating"]["list"]}
-    assert variables == {"datasource", "namespace", "job", "severity", "channel", "console"}
+    assert variables == {"datasource", "namespace", "job", "severity", "team", "channel", "console"}
     asked = json.dumps([board["panels"], board["links"], board["annotations"], board["templating"]])
     spoken_of = set(re.findall(r"\$\{?(\w+)", asked)) - {"__rate_interval", "__range", "__all"}
     assert spoken_of <= variables

@@ -16,7 +16,9 @@ atexit.register(lambda: print(*sys.modules, sep="\\n"))
 main()
 """
 UNNEEDED = (
-    "apprise", "aiosmtplib", "icalendar", "jinja2", "markdown_it", "receiver.channels.apprise",
+    "apprise", "aiosmtplib", "cryptography.fernet", "icalendar", "jinja2", "markdown_it", "pygments", "rich",
+    "receiver.config.alertmanager_file", "receiver.config.file_checks", "receiver.triage.lint",
+    "tenacity", "xml.etree", "receiver.channels.apprise",
     "receiver.channels.confluence.channel", "receiver.channels.email.channel", "receiver.channels.jira.channel",
     "receiver.channels.statuspage", "receiver.channels.webhook",
 )  # fmt: skip

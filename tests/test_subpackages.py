@@ -19,14 +19,15 @@ ORDER = {
         *("log", "oncall", "paging", "publication", "followup", "alerts", "store_outage", "response", "context"),
         "whatif",
     ),
+    "review": ("expression",),
     "store": ("client", "embedded", "incidents", "due"),
-    "channels": ("confluence", "email", "jira", "ntfy", "slack"),
+    "channels": ("confluence", "email", "jira", "ntfy", "slack", "twilio"),
     "config": ("yaml", "settings", "loader", "alertmanager_file", "warnings"),
     "pipeline": (
         *("outbox", "open_incidents", "intake", "response", "alerts", "context", "delivery", "store_outage"),
-        *("oncall", "review", "status", "slack", "worker", "whatif"),
+        *("oncall", "review", "status", "slack", "sign_in", "subscriptions", "worker", "whatif"),
     ),
-    "web": ("http", "auth", "json", "webhooks", "console", "api"),
+    "web": ("http", "auth", "json", "status", "webhooks", "console", "api", "mcp", "openapi"),
     "cli": ("commands",),
 }
 """The sub-packages of each package: one imports only those before it."""

@@ -62,6 +62,12 @@ def test_the_start_names_pagers_the_token_and_another_port(render: TerminalRende
     assert "--url http://127.0.0.1:9999 --token TOKEN" in text
 
 
+def test_the_start_says_where_messages_go_that_are_no_pages(render: TerminalRenderer) -> None:
+    lines = shown(render, {**STARTED, "pages": ["terminal (log)"], "messages": ["mail (email)"]})
+    assert "Pages go to     this terminal only, which calls nobody" in lines
+    assert "Messages go to  mail (email)" in lines
+
+
 def test_the_start_says_when_no_token_can_send_alerts(render: TerminalRenderer) -> None:
     text = "\n".join(shown(render, {**STARTED, "closed": True}))
     assert "No token in auth.tokens with the scope ingest has a value" in text

@@ -15,10 +15,10 @@ from deploy.grafana.panel_builders import HERE, SEVERE, SOURCE
 ROWS = (
     ("Now", incident_panels.now),
     ("Incidents", incident_panels.opened),
-    ("Against the targets", incident_panels.times),
+    ("Response targets", incident_panels.times),
     ("People", incident_panels.people),
     ("Deliveries", service_panels.deliveries),
-    ("What came in", service_panels.noise),
+    ("Incoming alerts", service_panels.noise),
     ("The service", service_panels.health),
 )
 LINKS = (("Console", ""), ("On call", "oncall"), ("Status page", "status"))
@@ -40,7 +40,7 @@ def build() -> built.Dashboard:
     board = (
         built.Dashboard("Receiver: incidents")
         .uid("receiver-incidents")
-        .description("Incidents against their targets, deliveries, and the service that carries them.")
+        .description("Incidents and their targets, deliveries, and the health of the service.")
         .tags(["receiver", "incidents"])
         .timezone("browser")
         .time("now-24h", "now")
@@ -82,6 +82,7 @@ def _variables() -> list[Any]:
         chosen("job", "Job", 'label_values(receiver_build_info{namespace=~"$namespace"}, job)'),
         built.CustomVariable("severity").label("Severity").values(found).multi(True).include_all(True)
         .all_value(".*").current(every),
+        chosen("team", "Team", f"label_values(receiver_incidents_open{{{HERE}}}, team)"),
         chosen("channel", "Channel", f"label_values(receiver_circuit_open{{{HERE}}}, channel)"),
         asked("console", "Console", f"label_values(receiver_service_info{{{HERE}}}, url)")
         .hide(model.VariableHide.HIDE_VARIABLE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders import dashboard as built
@@ -14,15 +14,17 @@ SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 HERE = 'namespace=~"$namespace", job=~"$job"'
 """Matchers of every query: allowing `.*`, they hold where there is no such label."""
 SEVERE = f'{HERE}, severity=~"$severity"'
+OWNED = f'{SEVERE}, team=~"$team"'
 CHANNEL = f'{HERE}, channel=~"$channel"'
-COLOURS = {"SEV-1": "dark-red", "SEV-2": "orange", "SEV-3": "yellow", "SEV-4": "blue"}
+COLORS = {"SEV-1": "dark-red", "SEV-2": "orange", "SEV-3": "yellow", "SEV-4": "blue"}
+AnyPanel = TypeVar("AnyPanel", stat.Panel, bargauge.Panel, timeseries.Panel)
 Query = tuple[str, str]
 """An expression, and what its series are called."""
 
 
 def steps(*pairs: tuple[float | None, str]) -> built.ThresholdsConfig:
-    """Return thresholds: from each value on, its colour."""
-    listed = [model.Threshold(value=value, color=colour) for value, colour in pairs]
+    """Return thresholds: from each value on, its color."""
+    listed = [model.Threshold(value=value, color=color) for value, color in pairs]
     return built.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(listed)
 
 
@@ -40,7 +42,7 @@ def number(
     panel = panel.graph_mode(style.BigValueGraphMode.AREA).reduce_options(_newest())
     if link:
         panel = panel.links([built.DashboardLink("Console").url(link).target_blank(True)])
-    return _asked(_coloured(panel), [query], instant=False)
+    return _asked(_colored(panel), [query], instant=False)
 
 
 def bars(title: str, says: str, query: Query, limits: Any, *, unit: str, span: int = 8) -> bargauge.Panel:
@@ -67,21 +69,21 @@ def graph(
         panel = panel.thresholds(steps((None, "transparent"), (limit, "red")))
         line = common.GraphThresholdsStyleConfig().mode(style.GraphThresholdsStyleMode.DASHED)
         panel = panel.thresholds_style(line)
-    return _asked(_coloured(panel), queries, instant=False)
+    return _asked(_colored(panel), queries, instant=False)
 
 
 def _newest() -> common.ReduceDataOptions:
     return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
 
 
-def _coloured(panel: Any) -> Any:
-    for severity, colour in COLOURS.items():
-        fixed = {"mode": "fixed", "fixedColor": colour}
+def _colored(panel: AnyPanel) -> AnyPanel:
+    for severity, color in COLORS.items():
+        fixed = {"mode": "fixed", "fixedColor": color}
         panel = panel.override_by_regexp(f"{severity}.*", [model.DynamicConfigValue(id_val="color", value=fixed)])
     return panel
 
 
-def _asked(panel: Any, queries: Sequence[Query], *, instant: bool) -> Any:
+def _asked(panel: AnyPanel, queries: Sequence[Query], *, instant: bool) -> AnyPanel:
     for index, (expression, name) in enumerate(queries):
         query = prometheus.Dataquery().ref_id(chr(ord("A") + index)).datasource(SOURCE)
         query = query.expr(expression).legend_format(name)

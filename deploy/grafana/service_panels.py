@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.grafana.panel_builders import CHANNEL, HERE, SEVERE, graph
+from deploy.grafana.panel_builders import CHANNEL, HERE, OWNED, SEVERE, graph
 
 WINDOW = "[$__rate_interval]"
 
@@ -13,62 +13,64 @@ WINDOW = "[$__rate_interval]"
 def deliveries() -> Iterator[Any]:
     """Yield what becomes of pages and messages."""
     good = f'sum by (channel, action) (increase(receiver_deliveries_total{{{CHANNEL}, outcome="ok"}}{WINDOW})) > 0'
-    yield graph("Delivered", "What vendors took.", (good, "{{channel}} {{action}}"), stacked=True)
+    yield graph("Delivered", "Deliveries that vendors accepted.", (good, "{{channel}} {{action}}"), stacked=True)
     bad = f'sum by (channel, outcome) (increase(receiver_deliveries_total{{{CHANNEL}, outcome!="ok"}}{WINDOW})) > 0'
-    said = "Attempts that failed, by reason. They are repeated; pages for ever."
+    said = "Failed attempts, by reason. They are retried; pages without limit."
     yield graph("Failed attempts", said, (bad, "{{channel}} {{outcome}}"), stacked=True)
     rest = f"max by (channel) (receiver_circuit_open{{{CHANNEL}}})"
-    yield graph("Given a rest", "1: it failed time and again, and only pages go on trying.", (rest, "{{channel}}"))
+    yield graph(
+        "Circuit breaker open", "1: it failed repeatedly, and only pages are still sent.", (rest, "{{channel}}")
+    )
 
     def lag(share: float) -> str:
         buckets = f"sum by (channel, le) (rate(receiver_delivery_lag_seconds_bucket{{{CHANNEL}}}{WINDOW}))"
         return f"histogram_quantile({share}, {buckets})"
 
-    said = "From accepted to delivered, retries and quotas included."
+    said = "Time from accepted to delivered, including retries and quotas."
     yield graph("Lag", said, (lag(0.5), "{{channel}} median"), (lag(0.95), "{{channel}} p95"), unit="s", limit=30)
     took = f"sum by (channel, le) (rate(receiver_delivery_duration_seconds_bucket{{{CHANNEL}}}{WINDOW}))"
-    said = "How long vendors take for one attempt."
-    yield graph("Duration of an attempt", said, (f"histogram_quantile(0.95, {took})", "{{channel}} p95"), unit="s")
+    said = "How long one attempt takes."
+    yield graph("Attempt duration", said, (f"histogram_quantile(0.95, {took})", "{{channel}} p95"), unit="s")
     oldest = f"time() - max(receiver_outbox_oldest_timestamp_seconds{{{HERE}}} > 0)"
-    said = "How long the oldest owed delivery has been due; below 0: it waits for its next attempt."
-    yield graph("Oldest owed delivery", said, (oldest, "due since"), unit="s")
+    said = "How long the oldest pending delivery has been due; below 0: it waits for its next attempt."
+    yield graph("Oldest pending delivery", said, (oldest, "due since"), unit="s")
 
 
 def noise() -> Iterator[Any]:
     """Yield what came in, and what was made of it."""
-    alerts = f"sum by (status, severity) (rate(receiver_alerts_total{{{SEVERE}}}{WINDOW}))"
-    yield graph("Alerts", "Alerts that notifications brought.", (alerts, "{{severity}} {{status}}"), unit="cps")
+    alerts = f"sum by (status, severity) (rate(receiver_alerts_total{{{OWNED}}}{WINDOW}))"
+    yield graph("Alerts", "Alerts received in notifications.", (alerts, "{{severity}} {{status}}"), unit="cps")
     absorbed = f"sum(increase(receiver_duplicates_total{{{HERE}}}{WINDOW}))"
-    said = "Notifications that said nothing new, and so disturbed nobody."
-    yield graph("Duplicates absorbed", said, (absorbed, "duplicates"), stacked=True)
+    said = "Notifications that changed nothing, so nobody was notified."
+    yield graph("Duplicates suppressed", said, (absorbed, "duplicates"), stacked=True)
     hits = f"sum by (rule, severity) (increase(receiver_rule_hits_total{{{SEVERE}}}{WINDOW})) > 0"
-    yield graph("Rule hits", "Which rule decided.", (hits, "{{severity}} {{rule}}"), stacked=True)
+    yield graph("Rule hits", "The rule that decided.", (hits, "{{severity}} {{rule}}"), stacked=True)
     unknowns = f"sum by (kind) (increase(receiver_severity_unknowns_total{{{HERE}}}{WINDOW}))"
-    said = "What a severity was decided without: `receiver rules unknowns` names the alert rules to mend."
-    yield graph("Decided without", said, (unknowns, "{{kind}}"), span=12, stacked=True)
+    said = "Labels and values missing in a decision: `receiver rules unknowns` lists the alert rules to fix."
+    yield graph("Missing inputs", said, (unknowns, "{{kind}}"), span=12, stacked=True)
     webhooks = f"sum by (source, outcome) (rate(receiver_webhooks_total{{{HERE}}}{WINDOW}))"
-    yield graph("Webhooks", "By what became of them.", (webhooks, "{{source}} {{outcome}}"), unit="reqps", span=12)
+    yield graph("Webhooks", "By outcome.", (webhooks, "{{source}} {{outcome}}"), unit="reqps", span=12)
 
 
 def health() -> Iterator[Any]:
     """Yield how the service itself is."""
     buckets = f"sum by (le) (rate(receiver_webhook_duration_seconds_bucket{{{HERE}}}{WINDOW}))"
     quantiles = [(f"histogram_quantile({share}, {buckets})", name) for share, name in ((0.5, "median"), (0.99, "p99"))]
-    said = "How long a webhook waits for its answer: what it brought is durable then."
+    said = "How long a webhook takes to respond: its content is durable by then."
     yield graph("Webhook latency", said, *quantiles, unit="s", limit=1)
     store = f"min by (instance) (receiver_store_up{{{HERE}}})"
     yield graph("Store", "1 while the replica can write.", (store, "{{instance}}"))
     met = f"min by (instance) (receiver_store_durability_met{{{HERE}}})"
-    said = "1 while the store promises what `redis.durability` asks for."
-    yield graph("Durability as asked for", said, (met, "{{instance}}"))
+    said = "1 while the store provides the configured `redis.durability`."
+    yield graph("Durability as configured", said, (met, "{{instance}}"))
     late = f"max(receiver_overdue_work{{{HERE}}})"
     unattended = f"max(receiver_unattended_incidents{{{HERE}}})"
-    said = "Work that is due longer than a lease, and incidents whose escalation is late: both are 0."
+    said = "Work overdue by more than a lease, and incidents whose escalation is overdue: both should be 0."
     yield graph("Overdue", said, (late, "rows"), (unattended, "incidents"))
     unanswered = f"max(receiver_unanswered_incidents{{{HERE}}})"
-    said = "Incidents that have called everybody there is, and that nobody has answered."
-    yield graph("Called in vain", said, (unanswered, "incidents"))
+    said = "Incidents that have paged everyone, and that nobody has acknowledged."
+    yield graph("Unanswered incidents", said, (unanswered, "incidents"))
     errors = f"sum by (step) (increase(receiver_loop_errors_total{{{HERE}}}{WINDOW})) > 0"
-    yield graph("Failures of our own", "By the step that failed; the log says why.", (errors, "{{step}}"), stacked=True)
+    yield graph("Internal failures", "By the failed step; the log has the reason.", (errors, "{{step}}"), stacked=True)
     loaded = f"min by (instance) (receiver_config_last_reload_successful{{{HERE}}})"
-    yield graph("Configuration", "1 while what is on disk is in force.", (loaded, "{{instance}}"))
+    yield graph("Configuration", "1 while the file on disk is in effect.", (loaded, "{{instance}}"))

@@ -11,7 +11,7 @@ from receiver.channels.base import Channel
 
 
 class Kinds(Mapping[str, type[Channel[Any]]]):
-    """The channel class of each `kind`. A file that is named like the kind that is asked for is loaded alone.
+    """The channel class of each `kind`. A file with the name of a requested kind is loaded alone.
 
     So a replica loads the channels of its configuration: all of them take 5 MB and a fifteenth of the start.
     """
@@ -60,7 +60,7 @@ def _channels_of(name: str) -> list[type[Channel[Any]]]:
     module = importlib.import_module(f"{__name__}.{name}")
     if hasattr(module, "__path__"):  # a channel of several files is a package, defined in its `channel.py`
         module = importlib.import_module(f"{module.__name__}.channel")
-    # What a file imported is not its own; what has no kind is a base for others.
+    # Imported classes do not count, nor do base classes without a kind.
     return [
         value
         for value in vars(module).values()

@@ -28,14 +28,14 @@ MATTERS = frozenset(
 )  # fmt: skip
 TITLE_LIMIT = 200
 BODY_LIMIT = 1500
-"""Characters: the smallest of the chats takes 2,000."""
+"""Maximum number of characters: the smallest limit of the chats is 2,000."""
 DONE = "done"
-"""In the memory of a receipt: by a hash of each address, the last event that it was told of."""
+"""Key in the memory of a receipt: the last event sent to each address, by a hash of the address."""
 
 _THREADS = ThreadPoolExecutor(32, thread_name_prefix="apprise")
-"""Of the library alone: a service that hangs holds its thread, and the loop's common ones are for those who page."""
+"""Threads for the library alone: a service that hangs blocks a thread, and the common ones are for pages."""
 
-# Marks of markdown and HTML become others that look alike; a mention and a link get a character that breaks them.
+# Characters of Markdown and HTML are replaced by similar ones; mentions and links get a character that breaks them.
 _DEAD = str.maketrans(
     {"*": "\u2217", "`": "'", "~": "\u223c", "[": "(", "]": ")", "<": "\u2039", ">": "\u203a", "|": "\u00a6"}
 )
@@ -52,7 +52,9 @@ class AppriseSettings(ChannelSettings):
     def _known(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for number, url in enumerate(value, 1):
             if is_set(url) and _service(url.get_secret_value()) is None:
-                raise ValueError(f"address {number} is none that Apprise knows (expected such as mmosts://host/token)")
+                raise ValueError(
+                    f"address {number} is not one that Apprise supports (expected one such as mmosts://host/token)"
+                )
         return value
 
 
@@ -77,7 +79,7 @@ class Apprise(Channel[AppriseSettings]):
         return (*super().secrets(notice), *(part for part in parts if len(part) >= 6))
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the message to each service, of whose address the kind only is shown."""
+        """Return the message to each service; only the kind of its address is shown."""
         if not _matters(notice):
             return []
         title, body = message(notice)
@@ -86,7 +88,7 @@ class Apprise(Channel[AppriseSettings]):
         ]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Send to every service that has not heard of it yet; those that failed are tried again, the others are not."""
+        """Send to every service that has not received it yet; only failed ones are retried."""
         if not _matters(notice):
             return Receipt(nothing=True)
         done = dict(notice.memory.get(DONE, {}))
@@ -94,14 +96,14 @@ class Apprise(Channel[AppriseSettings]):
         title, body = message(notice)
         keys = {url: hashlib.sha256(url.encode()).hexdigest()[:16] for url in self._urls()}
         owed = [url for url, key in keys.items() if done.get(key, 0) < last or notice.action is not Action.INFORM]
-        # All at once: one that hangs keeps no other waiting, and what the others took is remembered.
+        # All at once, so that one that hangs does not delay the others; the successful ones are recorded.
         limit = self.http.total * 3 / 4
         taken = await asyncio.gather(*(_within(limit, url, title, body) for url in owed))
         done |= {keys[url]: last for url, good in zip(owed, taken, strict=True) if good}
         failed = [url.partition("://")[0] for url, good in zip(owed, taken, strict=True) if not good]
         memory = {DONE: done} if notice.action is Action.INFORM else {}
         if failed:
-            detail = f"{len(failed)} of {len(self._urls())} services did not take it: {', '.join(failed)}"
+            detail = f"{len(failed)} of {len(self._urls())} services did not accept it: {', '.join(failed)}"
             error = DeliveryError("server_error", detail, ambiguous=True)
             error.progress = memory
             raise error
@@ -131,7 +133,7 @@ def message(notice: Notice) -> tuple[str, str]:
 
 
 def dead(text: str) -> str:
-    """Return `text` in which nothing formats, links or mentions, whatever the chat."""
+    """Return `text` without formatting, links or mentions in any chat."""
     return text.translate(_DEAD).replace("@", "@\u200b").replace("://", ":\u200b//").replace("www.", "www\u200b.")
 
 
@@ -147,7 +149,7 @@ def _service(url: str) -> Any:
 
     # It would write addresses into our log, and no plugin is read from anywhere.
     logging.getLogger("apprise").disabled = True
-    # A redirect would take the message, and what it is sent with, to somewhere that nobody has configured.
+    # A redirect would send the message and its credentials to an address that is not configured.
     asset = apprise.AppriseAsset(plugin_paths=[], http_redirects=False)
     service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is not None:

@@ -1,4 +1,4 @@
-"""What Jira and Confluence share: how one signs in, limits, and what is no answer (contracts: jira-confluence)."""
+"""The common part of Jira and Confluence: authentication, rate limits, errors (contracts: jira-confluence)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Body = dict[str, Any]
 
 
 class Gone(DeliveryError):
-    """There is no such thing, or this account may not see it."""
+    """The object does not exist, or this account may not see it."""
 
 
 class Site:
@@ -51,7 +51,7 @@ class Site:
         return self.read(self._heard(reply, now), now)
 
     async def send(self, method: str, path: str, body: Body, now: datetime) -> Reply:
-        """Return the answer to a JSON body, whatever its status but 404, 410 and 429. Raises Gone, DeliveryError."""
+        """Return the answer to a JSON body, with any status except 404, 410 and 429. Raises Gone, DeliveryError."""
         self._keep_quiet(now)
         reply = await self._http.send_json(method, f"{self.base}{path}", body, self._headers(), READ_BYTES)
         return self._heard(reply, now)
@@ -82,14 +82,14 @@ class Site:
         return reply
 
     def _keep_quiet(self, now: datetime) -> None:
-        # Asking again too early makes the wait longer, whatever it is about.
+        # An early retry extends the wait for every request.
         left = (self._quiet - now).total_seconds() if self._quiet else 0.0
         if left > 0:
             raise DeliveryError("rate_limited", "held back by the site's limit", retry_after=left)
 
     def _headers(self) -> dict[str, str]:
         credential = f"Basic {self._basic}" if self.cloud else f"Bearer {self._token}"
-        # Names are localised to the account; English keeps errors readable for whoever reads the log.
+        # Names are localized for the account; English keeps errors readable in the log.
         return {"Authorization": credential, "Accept": "application/json", "Accept-Language": "en"}
 
 

@@ -1,4 +1,4 @@
-"""What a channel is: one file, one settings model, pure payloads, one `send`."""
+"""The interface of a channel: one file, one settings model, pure payloads, one `send`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from receiver.channels.http_client import Http, Reply, raise_for
 from receiver.channels.safe_text import HIDDEN, clean, cut, hide
 from receiver.model.base import Frozen
 from receiver.model.delivery.notice import Action, Notice, Receipt
+from receiver.model.delivery.phone_answer import Verb
+from receiver.model.delivery.picture import Picture
 from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.runbook import Runbook
 from receiver.model.incident.ticket import Ticket
@@ -76,7 +78,7 @@ def is_set(secret: SecretStr) -> bool:
 
 
 PAGING = frozenset({Action.TRIGGER, Action.ACKNOWLEDGE, Action.RESOLVE})
-"""What only a channel that can ring a person does; the other actions are for those that inform."""
+"""Actions of channels that page people; the other actions are for channels that inform."""
 
 WARNING_LIMIT = 500
 
@@ -84,37 +86,51 @@ S = TypeVar("S", bound=ChannelSettings)
 
 
 class Channel(ABC, Generic[S]):
-    """One configured way to the outside world."""
+    """A configured channel to a vendor or to people."""
 
     kind: ClassVar[str]
     Settings: ClassVar[type[ChannelSettings]]
     paging: ClassVar[bool] = False
-    """Can ring a person."""
+    """Whether it can page a person."""
     informs: ClassVar[bool] = False
-    """Takes messages about an incident."""
+    """Whether it accepts messages about an incident."""
     tickets: ClassVar[bool] = False
-    """Makes tickets: of incidents whose severity asks for one, and of action items."""
+    """Whether it creates tickets: for incidents whose severity requires one, and for action items."""
     publishes: ClassVar[bool] = False
-    """Tells the public: takes status updates that were let out."""
+    """Whether it publishes status updates."""
     documents: ClassVar[bool] = False
-    """Keeps documents: post-mortems and reviews, as pages."""
+    """Whether it stores documents as pages: post-mortems and reviews."""
     marks: ClassVar[bool] = False
-    """Marks the time of an incident."""
+    """Whether it annotates the time of an incident."""
     personal: ClassVar[bool] = False
-    """Writes to each person at their own address."""
+    """Whether it sends to each person at their own address."""
+    verbs: ClassVar[tuple[Verb, ...]] = (Verb.ACKNOWLEDGE, Verb.ESCALATE)
+    """The verbs for which its pages carry a token, if they can be answered with one."""
+    looks_up: ClassVar[bool] = False
+    """Whether a repeated attempt queries the vendor for the earlier one first."""
     settles: ClassVar[float] = 0.0
-    """Seconds until a search at the vendor finds what it has taken: no repetition looks for it earlier."""
+    """Seconds until a search at the vendor finds a new object; a repeated attempt waits for that long."""
     keyed: ClassVar[bool] = False
-    """Whether the vendor takes a page with a known key for the page that it has: it may be sent without the store."""
+    """Whether the vendor deduplicates pages by their key, so that they may be sent without the store."""
+    two_way: ClassVar[bool] = False
+    """Whether people can answer in it, or their changes at the vendor become commands here."""
+    edits: ClassVar[bool] = False
+    """Whether a later state changes the existing message, page or ticket at the vendor."""
+    receipts: ClassVar[bool] = False
+    """Whether the vendor reports later whether a page reached the device."""
+    idempotent: ClassVar[bool] = False
+    """Whether a repeated attempt leaves one message: the vendor deduplicates it, or the channel looks for it first."""
     wakes: ClassVar[bool] = True
-    """Whether a page by it can wake somebody: what cannot stands for no other channel."""
+    """Whether its pages can wake people; if not, it replaces no other channel."""
+    pictures: ClassVar[bool] = False
+    """Whether it can show pictures beside a message about an incident."""
     groups: ClassVar[bool] = False
-    """Has user groups, whose members can be set."""
+    """Whether it has user groups, whose members can be set."""
     least_address: ClassVar[int] = 0
-    """Characters that a person's address has at least where strangers must not guess it."""
+    """Minimum number of characters of a person's address, if strangers must not guess it."""
 
     def __init__(self, name: str, settings: S, http: Http) -> None:
-        """Take the key under `channels`, its settings, and the connections that all channels share."""
+        """`name`: its key in `channels`; `http`: the connections that all channels share."""
         self.name = name
         self.settings = settings
         self.http = http
@@ -129,10 +145,26 @@ class Channel(ABC, Generic[S]):
 
     @abstractmethod
     def address(self) -> str:
-        """Return the address that is informed when nobody names one, as `#incidents`; never a secret."""
+        """Return the default address, such as `#incidents`; never a secret."""
+
+    def server(self) -> str:
+        """Return the host, with a port where one is written, that messages are handed to; else the kind.
+
+        Never more of the address: a path or a password in it may be a secret.
+        """
+        for name in ("smtp_url", "api_url", "url"):
+            value = getattr(self.settings, name, "")
+            parts = urlsplit(value.get_secret_value() if isinstance(value, SecretStr) else str(value or ""))
+            if parts.hostname:
+                return parts.netloc.rpartition("@")[2]
+        return self.kind
+
+    def takes_private(self) -> bool:
+        """Return whether a private incident may have a ticket here, with its id, severity and state alone. Pure."""
+        return False
 
     def addresses(self) -> tuple[str, ...]:
-        """Return every address that hears of all incidents."""
+        """Return every address that is notified of all incidents."""
         return (self.address(),)
 
     def answerable(self) -> bool:
@@ -152,12 +184,20 @@ class Channel(ABC, Generic[S]):
         """Hand `notice` to the vendor; called by `send`, which checked that it can. Raises DeliveryError."""
 
     async def regroup(self, group: str, addresses: tuple[str, ...], now: datetime) -> None:
-        """Let the user group have those members and no others. Raises DeliveryError."""
+        """Set the members of the user group. Raises DeliveryError."""
         raise DeliveryError("refused", f"{self.name} has no user groups", permanent=True)
+
+    def posted(self, memory: Mapping[str, Any]) -> bool:
+        """Return whether the receipts' `memory` names a message beside which a picture can be shown. Pure."""
+        return False
+
+    async def show(self, picture: Picture, memory: Mapping[str, Any], now: datetime) -> None:
+        """Show a picture beside the message that the receipts' `memory` names. Raises DeliveryError."""
+        raise DeliveryError("refused", f"{self.name} does not show pictures", permanent=True)
 
     @classmethod
     def tells(cls) -> bool:
-        """Return whether it takes anything that is neither a page nor a document."""
+        """Return whether it accepts anything other than pages and documents."""
         return cls.informs or cls.tickets or cls.marks or cls.publishes or cls.personal
 
     @classmethod
@@ -172,12 +212,12 @@ class Channel(ABC, Generic[S]):
         return ()
 
     def recognised(self, ticket: Ticket, memory: Mapping[str, Any]) -> Ticket | None:
-        """Return `ticket` with what its receipts' `memory` tells; None when it is not the one made here. Pure."""
+        """Return `ticket` completed from its receipts' `memory`; None if this service did not create it. Pure."""
         return ticket
 
     async def guides(self, label: str, now: datetime) -> Sequence[Runbook]:
         """Return the pages that are labelled `label`, with their other labels. Raises DeliveryError."""
-        raise DeliveryError("refused", f"{self.name} keeps no pages", permanent=True)
+        raise DeliveryError("refused", f"{self.name} does not store documents", permanent=True)
 
     async def send(self, notice: Notice) -> Receipt:
         """Return the vendor's receipt for `notice`.
@@ -192,16 +232,16 @@ class Channel(ABC, Generic[S]):
         return await self._within(self.deliver, notice)
 
     async def ask(self, notice: Notice) -> Receipt:
-        """Return what the vendor says to a question that changes nothing there; as `send` otherwise."""
+        """Return the receipt of a read-only request to the vendor; otherwise like `send`."""
         self._complete()
         return await self._within(self.probe, notice)
 
     async def probe(self, notice: Notice) -> Receipt:
-        """Ask whether the vendor takes what the settings say, and change nothing; called by `ask`.
+        """Check the settings with a read-only request to the vendor; called by `ask`.
 
         Only a channel needs it through which a test message would leave something that stays. Raises DeliveryError.
         """
-        raise DeliveryError("refused", f"{self.name} has no question that changes nothing", permanent=True)
+        raise DeliveryError("refused", f"{self.name} has no read-only request for a test", permanent=True)
 
     def _complete(self) -> None:
         lacking = self.missing()
@@ -218,7 +258,7 @@ class Channel(ABC, Generic[S]):
         except DeliveryError as error:
             if error.ambiguous and self.settles:
                 error.retry_after = max(error.retry_after or 0.0, self.settles)
-            # Each channel hides what it sent; this is for what a vendor knows from elsewhere.
+            # Each channel hides what it sent; this hides secrets in the vendor's answer.
             error.conceal(self.secrets(notice))
             raise
         if receipt.warning is None:

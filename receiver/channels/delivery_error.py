@@ -22,7 +22,7 @@ Reason = Literal[
     "redirect",
     "refused",
 ]
-"""The closed set of words that a metric label may take."""
+"""All values of the metric label."""
 
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
@@ -43,7 +43,7 @@ class DeliveryError(Exception):
         retry_after: float | None = None,
         ambiguous: bool = False,
     ) -> None:
-        """Keep the reason for machines and `detail`, cleaned and cut to 300 characters, for people."""
+        """`reason` is for machines; `detail`, cleaned and cut to 300 characters, is for people."""
         self.reason: Reason = reason
         self._whole = clean(detail, WHOLE_LIMIT)
         self.detail = cut(self._whole, DETAIL_LIMIT)
@@ -51,7 +51,7 @@ class DeliveryError(Exception):
         self.retry_after = retry_after
         self.ambiguous = ambiguous
         self.progress: dict[str, Any] = {}
-        """What is to be remembered although it failed: steps that were taken before it did."""
+        """The memory of steps that were completed before the failure."""
         super().__init__(f"{reason}: {self.detail}")
 
     def conceal(self, secrets: Iterable[str]) -> None:

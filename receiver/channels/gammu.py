@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError
-from receiver.channels.safe_text import HIDDEN, clean
+from receiver.channels.safe_text import HIDDEN
+from receiver.channels.sms_text import NUMBER, sms_text
 from receiver.model.delivery.notice import Action, Notice, Receipt
-
-NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
-"""E.164, as people write it into the configuration."""
-TEXT_LIMIT = 300
-"""Characters: two parts of an SMS."""
-SERVICE_LIMIT = 40
 
 
 class GammuSettings(ChannelSettings):
@@ -28,15 +22,17 @@ class GammuSettings(ChannelSettings):
     spool: str = Field(
         "", description="Folder with `outbox`, `inbox`, `sent` and `error`, as gammu-smsd has them; empty: off."
     )
-    receives: bool = Field(True, description="Whether answers are read from `inbox`, and removed there.")
+    receives: bool = Field(True, description="Whether answers are read from `inbox`, and then removed.")
 
 
 class Gammu(Channel[GammuSettings]):
-    """Sends one SMS a page. What is acknowledged or resolved sends nothing, and takes back what still waits."""
+    """Sends one SMS per page. An acknowledgement or a resolve sends nothing, and removes an SMS in the queue."""
 
     kind: ClassVar[str] = "gammu"
     Settings: ClassVar[type[ChannelSettings]] = GammuSettings
     paging: ClassVar[bool] = True
+    two_way: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
 
     def missing(self) -> str | None:
@@ -56,13 +52,17 @@ class Gammu(Channel[GammuSettings]):
         """Return the message that would be written, its number hidden."""
         if notice.action is not Action.TRIGGER:
             return [{"removed": "the message, where it still waits in outbox"}]
-        return [{"file": f"outbox/{file_name(notice, HIDDEN)}", "text": text_of(notice)}]
+        return [{"file": f"outbox/{file_name(notice, HIDDEN)}", "text": sms_text(notice)}]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Put the message into the outbox, once; a receipt says that it is there, not yet that it was sent."""
+        """Put the message into the outbox, once. The receipt means that it is queued, not that it was sent."""
         if not NUMBER.fullmatch(notice.address):
             who = notice.page.person if notice.page else "this contact"
-            raise DeliveryError("refused", f"the {self.name} number of {who} is none (+15550101)", permanent=True)
+            raise DeliveryError(
+                "refused",
+                f"the {self.name} number of {who} is not a telephone number (expected one such as +15550101)",
+                permanent=True,
+            )
         try:
             if notice.action is not Action.TRIGGER:
                 return await asyncio.to_thread(self._take_back, notice)
@@ -78,8 +78,8 @@ class Gammu(Channel[GammuSettings]):
     def _put(self, notice: Notice) -> Receipt:
         mark = mark_of(notice)
         if any((self.spool / "error").glob(f"OUT*_{mark}.*")):
-            raise DeliveryError("refused", "gammu-smsd could not send it, and has put it into its folder of errors")
-        self._write(file_name(notice, notice.address), mark, text_of(notice))
+            raise DeliveryError("refused", "gammu-smsd could not send it and moved it to its error folder")
+        self._write(file_name(notice, notice.address), mark, sms_text(notice))
         return Receipt(ref=mark)
 
     def _write(self, name: str, mark: str, text: str) -> None:
@@ -98,7 +98,7 @@ class Gammu(Channel[GammuSettings]):
 
 
 def mark_of(notice: Notice) -> str:
-    """Return what the file of a page is known by: the same page has the same mark."""
+    """Return the mark in the file name of a page: the same page has the same mark."""
     key = notice.page.key if notice.page else notice.key
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
@@ -108,16 +108,3 @@ def file_name(notice: Notice, number: str) -> str:
     incident = notice.incident
     priority = "A" if incident is None or incident.severity.rank == 0 else "B" if incident.severity.rank == 1 else "C"
     return f"OUT{priority}{notice.now:%Y%m%d_%H%M%S}_00_{number}_{mark_of(notice)}.txt"
-
-
-def text_of(notice: Notice) -> str:
-    """Return the message: severity, id and service, and how to answer."""
-    incident = notice.incident
-    if incident is None:
-        return clean(notice.text, TEXT_LIMIT) or "Page"
-    service = clean(incident.service or "", SERVICE_LIMIT)
-    head = (
-        f"{incident.badge}[{incident.severity.value}] {incident.id or 'new incident'}{f' {service}' if service else ''}"
-    )
-    number = incident.id.rpartition("-")[2].lstrip("0") or "0"
-    return f"{head}. Answer: a {number} acknowledges, e {number} escalates." if incident.id else head

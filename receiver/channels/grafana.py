@@ -15,19 +15,19 @@ from receiver.model.incident.incident import Incident
 
 TEXT_LIMIT = 500
 TAG = "receiver"
-"""What begins the tag by which an annotation is found again."""
+"""Prefix of the tag by which an annotation is found again."""
 Body = dict[str, Any]
 
 
 class GrafanaSettings(ChannelSettings):
-    """A Grafana in whose graphs incidents are marked."""
+    """A Grafana that shows incidents as annotations."""
 
     kind: Literal["grafana"] = "grafana"
     api_url: BaseUrl = Field("", description="Grafana's address; empty: off.")
     token: SecretStr = Field(
         SecretStr(""), description="Token of a service account that may write annotations; empty: off."
     )
-    dashboard: str = Field("", description="Uid of the dashboard to mark; empty: every one that shows our tags.")
+    dashboard: str = Field("", description="Uid of the dashboard to annotate; empty: all that show receiver's tags.")
     panel: int | None = Field(None, description="Number of the panel there; none: the whole dashboard.")
 
 
@@ -40,6 +40,8 @@ class Grafana(Channel[GrafanaSettings]):
     kind: ClassVar[str] = "grafana"
     Settings: ClassVar[type[ChannelSettings]] = GrafanaSettings
     marks: ClassVar[bool] = True
+    edits: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     def missing(self) -> str | None:
         """Return which of `api_url` and `token` is empty, else None."""
@@ -62,10 +64,10 @@ class Grafana(Channel[GrafanaSettings]):
         return [{"method": method, "url": f"{self._url}{path}", "headers": headers, "body": says}]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Make the annotation, or change it. What an earlier attempt may have made is looked for first."""
+        """Create the annotation, or change it. One from an earlier attempt is looked for first."""
         incident = notice.incident
         if incident is None or notice.action is not Action.INFORM:
-            raise DeliveryError("refused", "only incidents are marked there", permanent=True)
+            raise DeliveryError("refused", "Grafana accepts only incidents", permanent=True)
         number, says = notice.memory.get("annotation"), self._says(notice, incident)
         if notice.memory.get("gone") or (number is not None and notice.memory.get("wrote") == says):
             return Receipt(ref=str(number))
@@ -84,7 +86,7 @@ class Grafana(Channel[GrafanaSettings]):
         return Receipt(ref=str(number), memory={"annotation": number, "wrote": says})
 
     async def probe(self, notice: Notice) -> Receipt:
-        """Ask for an annotation of a tag that none has."""
+        """Query annotations of a tag that none has."""
         reply = await self.http.get(self._url, self._headers(), {"tags": f"{TAG}:test", "limit": "1"})
         self._good(reply, notice.now)
         if not isinstance(reply.json, list):
@@ -103,7 +105,7 @@ class Grafana(Channel[GrafanaSettings]):
         return {**place, "panelId": self.settings.panel} if place and self.settings.panel is not None else place
 
     def _says(self, notice: Notice, incident: Incident) -> Body:
-        # Grafana shows the text as HTML: of what is foreign nothing may be markup.
+        # Grafana renders the text as HTML, so foreign text must not contain markup.
         title = escape(clean(incident.title, TEXT_LIMIT))
         name = escape(clean(incident.label, 100))
         if notice.url and href(notice.url):
@@ -116,7 +118,7 @@ class Grafana(Channel[GrafanaSettings]):
         ended = incident.resolved_at or incident.closed_at
         if incident.state.over and ended:
             return {**says, "timeEnd": max(_ms(ended), says["time"])}
-        # What is left out keeps its value there: an end that was written is taken back by one at the beginning.
+        # Omitted fields keep their values in Grafana: an end is removed by one equal to the start.
         before = notice.memory.get("wrote")
         return {**says, "timeEnd": says["time"]} if isinstance(before, dict) and "timeEnd" in before else says
 

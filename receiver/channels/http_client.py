@@ -6,12 +6,14 @@ import asyncio
 import json
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+import orjson
 
 from receiver import __version__
 from receiver.channels.delivery_error import WHOLE_LIMIT, DeliveryError
@@ -23,12 +25,12 @@ CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 8.0
 """Of one request, answer read; a lease lasts 12 s, so that a send ends before it (architecture.md, Delivery)."""
 NAMES = 32
-"""Names of hosts that are looked up at once; of one name there is one look-up at a time, whoever asks."""
+"""Maximum number of host names resolved at once; a name has one lookup at a time, for all callers."""
 PER_HOST = 100
 """Connections to one host at once. There is no common limit: a vendor that never answers would use it up for all."""
 BODY_LIMIT = 64 * 1024
 RETRY_AFTER_LIMIT = 3600.0
-"""A vendor that asks for more is asked again after an hour: a wrong header must not silence a destination for days."""
+"""Maximum wait in seconds by `Retry-After`: a wrong header must not pause a destination for days."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Reply:
 
 def encode(body: object) -> bytes:
     """Return `body` as compact JSON in UTF-8. Text that UTF-8 cannot carry is replaced, never refused."""
+    with suppress(TypeError):
+        return orjson.dumps(body)  # a fifth of the time
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "replace")
 
@@ -51,7 +55,7 @@ class Http:
     """The connections that all channels of a process share; opened by the first request."""
 
     def __init__(self, *, connect: float = CONNECT_SECONDS, total: float = TOTAL_SECONDS) -> None:
-        """Take the limits in seconds: of making a connection, and of a whole request."""
+        """Limits in seconds: of opening a connection, and of a whole request."""
         self.connect = connect
         self.total = total
         self._session: aiohttp.ClientSession | None = None
@@ -83,7 +87,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
     ) -> Reply:
-        """Return the answer to a GET; a body above `limit` bytes is not kept. Raises DeliveryError without one."""
+        """Return the answer to a GET; a body above `limit` bytes is dropped. Raises DeliveryError without an answer."""
         return await self._request("GET", url, headers or {}, params=params, limit=limit)
 
     async def close(self) -> None:
@@ -138,7 +142,7 @@ class Http:
 
 
 async def _body(response: aiohttp.ClientResponse, limit: int, seconds: float) -> str | None:
-    # A status that arrived counts, whatever becomes of the body: None when it did not come to its end in time.
+    # A received status counts even if the body is incomplete: None if it did not end in time.
     content = bytearray()
     try:
         async with asyncio.timeout(seconds):
@@ -169,7 +173,7 @@ def _why(error: aiohttp.ClientConnectorError) -> str:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that `Retry-After` asks for, 0 to 3600; None without a readable one (RFC 9110, 10.2.3)."""
+    """Return the seconds in `Retry-After`, 0 to 3600; None without a valid one (RFC 9110, 10.2.3)."""
     value = headers.get("Retry-After", "").strip()[:64]
     if not value:
         return None
@@ -202,7 +206,7 @@ def raise_for(reply: Reply, now: datetime, secrets: Iterable[str] = ()) -> None:
     if status in (401, 403):
         raise DeliveryError("auth", detail, permanent=True)
     if status == 408:
-        # The server gave up waiting for the request, so that it did not take it; yet a proxy may say so after it did.
+        # The server timed out waiting for the request, so it did not process it; a proxy may answer so later.
         raise DeliveryError("timeout", detail, retry_after=wait, ambiguous=True)
     if 300 <= status < 400:
         # Never followed: the body, and its credential, is for the configured host only.

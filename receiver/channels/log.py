@@ -14,7 +14,7 @@ from receiver.model.severity import Severity
 
 
 class LogSettings(ChannelSettings):
-    """The service's own log; there is nothing to set."""
+    """The service's own log; there are no settings."""
 
     kind: Literal["log"] = "log"
 
@@ -36,6 +36,10 @@ class Log(Channel[LogSettings]):
     def address(self) -> str:
         """Return `log`."""
         return "log"
+
+    def server(self) -> str:
+        """Return the destination of the lines."""
+        return "the log of the service"
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
         """Return the one line that `send` would write."""

@@ -1,15 +1,15 @@
-"""What a 4xx of a pager means: only its own refusal is a reason to give a page up."""
+"""The meaning of a 4xx from a pager: only its own refusal is a reason to give up a page."""
 
 from __future__ import annotations
 
 from receiver.channels.delivery_error import DeliveryError
 
 REFUSED = (400, 413)
-"""What is refused for good."""
+"""Statuses of a permanent refusal."""
 
 
 def page_refusal(error: DeliveryError, status: int) -> DeliveryError:
-    """Return `error` as a pager means `status`: what it has not refused itself is tried on, for it may be a page.
+    """Return `error` for `status` from a pager: unless the pager itself has refused it, the page is retried.
 
     Its refusal is a 400, whatever is wrong with the message, and what is too large stays so. Any other 4xx is the word
     of a proxy, or of whatever else answers there today; of them 401, 403 and 404 say that the key is refused, which the

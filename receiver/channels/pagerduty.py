@@ -22,7 +22,7 @@ ROUTING_KEY_LENGTH = 32
 SUMMARY_LIMIT = 1024
 DEDUP_KEY_LIMIT = 255
 BODY_LIMIT = 512_000
-"""Bytes; "512 KB" read the strict way, as Alertmanager's own sender does."""
+"""Bytes; "512 KB" in the strict sense, as in Alertmanager."""
 ALERT_LIMIT = 20
 DESCRIPTION_LIMIT = 4000
 CALLS, WITHIN = 118, 61.0
@@ -37,9 +37,9 @@ FOR_BEGINNINGS = 70
 for anybody before it is over."""
 BURST, BRIEFLY = 72, 12.0
 ENDS_AMONG, ENDS_ALONE = 62, 48
-"""Of a burst, so many are kept from what ends pages: while pages begin, and while none does."""
+"""Calls of a burst that resolves may not use: while pages are triggered, and while none is."""
 EVEN, EVENLY = 60, 34.0
-"""What ends pages is spread over the minute."""
+"""Resolves are spread over the minute."""
 LINK_LIMIT = 20
 REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
@@ -60,17 +60,17 @@ class PagerDutySettings(ChannelSettings):
 
     kind: Literal["pagerduty"] = "pagerduty"
     api_url: BaseUrl = Field(
-        "https://events.pagerduty.com", description="Where events go; accounts in the EU have their own host."
+        "https://events.pagerduty.com", description="Address of the Events API; accounts in the EU have their own host."
     )
     webhook_secret: SecretStr = Field(
-        SecretStr(""), description="Secret of the webhook subscription; several, comma-separated, while it is rotated."
+        SecretStr(""), description="Secret of the webhook subscription; several, comma-separated, during a rotation."
     )
     api_token: SecretStr = Field(
         SecretStr(""),
         description="REST API token, to map PagerDuty's incidents to ours, and to ask whether a page was acknowledged.",
     )
     rest_url: BaseUrl = Field(
-        "", description="Where the REST API is; left out: the host that belongs to `api_url`, or `api_url` itself."
+        "", description="Address of the REST API; default: the host that matches `api_url`, or `api_url` itself."
     )
 
     @property
@@ -91,6 +91,9 @@ class PagerDuty(Channel[PagerDutySettings]):
     kind: ClassVar[str] = "pagerduty"
     Settings: ClassVar[type[ChannelSettings]] = PagerDutySettings
     paging: ClassVar[bool] = True
+    two_way: ClassVar[bool] = True
+    edits: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
 
     def missing(self) -> str | None:
@@ -102,7 +105,7 @@ class PagerDuty(Channel[PagerDutySettings]):
         return self.name
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limit of its routing key: pages of SEV-1 go first, then what begins pages, then what ends them."""
+        """Return the limit of its routing key: pages of SEV-1 first, then other triggers, then resolves."""
         key = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:16]
         begins = notice.action is Action.TRIGGER
         if begins and (notice.incident is None or notice.incident.severity is Severity.SEV1):
@@ -122,7 +125,7 @@ class PagerDuty(Channel[PagerDutySettings]):
         return [{"method": "POST", "url": self._url(), "body": {**payload(notice), "routing_key": HIDDEN}}]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Post one event. A 202 says that PagerDuty took it, not yet that somebody was rung."""
+        """Post one event. A 202 means that PagerDuty accepted it, not that a person was notified."""
         if len(notice.address) != ROUTING_KEY_LENGTH or not notice.address.isascii():
             who = notice.page.person if notice.page else "this contact"
             detail = f"the {self.name} key of {who} has {len(notice.address)} characters, expected {ROUTING_KEY_LENGTH}"
@@ -134,7 +137,7 @@ class PagerDuty(Channel[PagerDutySettings]):
         except DeliveryError as error:
             raise page_refusal(error, reply.status) from None
         if reply.status != 202:
-            detail = f"answered {reply.status}, and only a 202 says that the event was taken"
+            detail = f"answered {reply.status}, and only a 202 means that the event was accepted"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
         if (refusal := _refusal(reply)) is not None:
             raise DeliveryError("bad_answer", hide(f"answered 202, but {refusal}", (notice.address,)), ambiguous=True)
@@ -195,8 +198,8 @@ def _payload(notice: Notice) -> dict[str, Any]:
 
 
 def summary_of(incident: Incident, note: str = "") -> str:
-    """Return the title of a page: what it is, between its severity and its id; `note` stands first."""
-    # The title is cut, never the severity before it nor the id behind it.
+    """Return the title of a page: severity, note, title and id."""
+    # Only the title is shortened, never the severity before it or the id after it.
     head, tail = f"{incident.badge}[{incident.severity.value}] ", f" ({incident.id})" if incident.id else ""
     title = clean(f"{note} - {incident.title}" if note else incident.title, SUMMARY_LIMIT) or "incident"
     return head + cut(title, SUMMARY_LIMIT - len(head) - len(tail)) + tail
@@ -253,7 +256,7 @@ def _alert(line: AlertLine) -> dict[str, Any]:
 
 
 def _refusal(reply: Reply) -> str | None:
-    """Return what a 202 says that contradicts it; None for PagerDuty's `success`, and for a body that says nothing.
+    """Return what in a 202 contradicts it; None for PagerDuty's `success`, and for a body without a status.
 
     A body that breaks off says nothing: the event was taken. An HTML page is the word of a proxy.
     """
@@ -265,4 +268,4 @@ def _refusal(reply: Reply) -> str | None:
 
 def _warning(answer: Any, key: str) -> str | None:
     told = answer.get("dedup_key") if isinstance(answer, dict) else None
-    return None if told == key else "taken, but the answer does not name the deduplication key that was sent"
+    return None if told == key else "accepted, but the answer does not name the deduplication key that was sent"

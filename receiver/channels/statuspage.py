@@ -1,4 +1,4 @@
-"""Atlassian Statuspage (contracts/statuspage.md): updates that were let out, and how components are.
+"""Atlassian Statuspage (contracts/statuspage.md): published updates, and the state of components.
 
 All that it may know is in `Notice.public`, a model of its own: no label, host or person's name can get there.
 """
@@ -22,20 +22,20 @@ BODY_LIMIT = 25_000
 PAGE = 100
 PAGES = 5
 MARK = "incident_service"
-"""The object in a page's incident that says which of ours it is."""
+"""The metadata key of an incident on the page with the id of ours."""
 
 
 class StatuspageSettings(ChannelSettings):
     """A page at Statuspage, mirrored from the built-in one."""
 
     kind: Literal["statuspage"] = "statuspage"
-    api_url: BaseUrl = Field("https://api.statuspage.io", description="Where the API is, without its version path.")
+    api_url: BaseUrl = Field("https://api.statuspage.io", description="Address of the API, without its version path.")
     page_id: str = Field("", description="Id of the page.")
     api_key: SecretStr = Field(SecretStr(""), description="API key of an account that may edit the page; empty: off.")
     components: dict[str, str] = Field(
         {}, description="Id of a component here (`status_page.components`) to its id at Statuspage."
     )
-    notify: bool = Field(True, description="Whether subscribers are written to about each update.")
+    notify: bool = Field(True, description="Whether subscribers are notified of each update.")
 
 
 class Statuspage(Channel[StatuspageSettings]):
@@ -49,6 +49,8 @@ class Statuspage(Channel[StatuspageSettings]):
     kind: ClassVar[str] = "statuspage"
     Settings: ClassVar[type[ChannelSettings]] = StatuspageSettings
     publishes: ClassVar[bool] = True
+    edits: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     def missing(self) -> str | None:
         """Return which of `api_url`, `page_id` and `api_key` is empty, else None."""
@@ -86,10 +88,10 @@ class Statuspage(Channel[StatuspageSettings]):
         return [{"method": "PATCH" if known else "POST", "url": where, "headers": headers, "body": body}]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Make the incident once, or add what is new; what a person has ended there stays ended."""
+        """Create the incident once, or add new updates; an incident that a person has resolved there stays resolved."""
         news, memory = notice.public, dict(notice.memory)
         if notice.action is not Action.INFORM:
-            detail = f"{self.name} tells the public of incidents, and of nothing else"
+            detail = f"{self.name} accepts only public updates of incidents"
             raise DeliveryError("refused", detail, permanent=True)
         if news is None or not news.incident.updates or memory.get("detached"):
             return Receipt(nothing=True, memory=memory)
@@ -108,7 +110,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return await self._add(notice, news, memory)
 
     async def probe(self, notice: Notice) -> Receipt:
-        """Ask for what is open on the page: a test must not be told to the public."""
+        """Query the open incidents on the page, because a test must not be published."""
         reply = await self.http.get(self._url("incidents/unresolved"), self._headers(), {"page": "1", "per_page": "1"})
         self._judge(reply, notice)
         if not isinstance(reply.json, list):
@@ -127,13 +129,13 @@ class Statuspage(Channel[StatuspageSettings]):
         newest = news.incident.updates[0]
         standing = await self._standing(notice, memory["id"])
         if standing is None:
-            return self._detached(news, memory, "it is gone from the page")
+            return self._detached(news, memory, "it was removed from the page")
         if standing.get("status") == PublicStatus.RESOLVED and not _says(standing, newest):
             return self._detached(news, memory, "it was ended on the page")
         if not _says(standing, newest):
             body = self._changed(news, memory)
             named = _name(news)
-            # Whoever has renamed it there meant that.
+            # A new name given there is kept.
             if standing.get("name") == memory.get("name") != named:
                 body["incident"]["name"] = memory["name"] = named
             try:
@@ -141,7 +143,7 @@ class Statuspage(Channel[StatuspageSettings]):
             except DeliveryError as error:
                 if not error.detail.startswith("answered 404"):
                     raise
-                return self._detached(news, memory, "it is gone from the page")
+                return self._detached(news, memory, "it was removed from the page")
         return self._told(news, memory)
 
     def _told(self, news: PublicNews, memory: dict[str, Any]) -> Receipt:
@@ -158,7 +160,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return Receipt(ref=memory["id"], memory={**memory, "detached": not over, "ended": over}, warning=why)
 
     async def _standing(self, notice: Notice, number: str) -> dict[str, Any] | None:
-        # By its id: among five hundred that are open it would stand on the sixth page.
+        # By its id: with five hundred open incidents it would be on the sixth page.
         reply = await self.http.get(self._url(f"incidents/{number}"), self._headers(), limit=4 * 1024 * 1024)
         if reply.status == 404:
             return None
@@ -168,7 +170,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return reply.json
 
     async def _made_before(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
-        # What may have been told while no answer was seen; what is over is no longer among the unresolved.
+        # Updates may have been published without an answer; resolved incidents are missing from the unresolved ones.
         if news.incident.updates[0].progress is not PublicStatus.RESOLVED:
             return await self._unresolved(notice, news)
         found = await self._unresolved(notice, news)
@@ -180,7 +182,7 @@ class Statuspage(Channel[StatuspageSettings]):
     async def _marked(
         self, path: str, query: dict[str, str], notice: Notice, news: PublicNews
     ) -> dict[str, Any] | None:
-        # Found by our mark: a second incident would be told to every subscriber. The newest stand first.
+        # Found by our metadata, because a second incident would be sent to every subscriber. The newest come first.
         for number in range(1, PAGES + 1):
             asked = {**query, "page": str(number), "per_page": str(PAGE)}
             reply = await self.http.get(self._url(path), self._headers(), asked, 4 * 1024 * 1024)
@@ -223,7 +225,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return reply
 
     def _judge(self, reply: Reply, notice: Notice) -> None:
-        # An older way to say that the quota is used up (statuspage.md, section 1).
+        # An older status for a used-up quota (statuspage.md, section 1).
         status = 429 if reply.status == 420 else reply.status
         fixed = Reply(status, reply.headers, reply.json, reply.text)
         raise_for(fixed, notice.now, (self.settings.api_key.get_secret_value(),))

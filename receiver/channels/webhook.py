@@ -30,7 +30,7 @@ WHSEC = "whsec_"
 FOREMOST = (
     Kind.OPENED, Kind.REOPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.ACKNOWLEDGED, Kind.RESOLVED,
 )  # fmt: skip
-"""What the type of an event names, the most important first; without any of these, its last event."""
+"""Events that the type names, the most important first; without any of these, the last event."""
 TIMES = (
     "opened_at",
     "acknowledged_at",
@@ -50,16 +50,16 @@ def _signing_secret(value: SecretStr) -> SecretStr:
     try:
         signing_key(value.get_secret_value())
     except ValueError:
-        raise ValueError("no secret of Standard Webhooks: what follows whsec_ is not base64") from None
+        raise ValueError("not a Standard Webhooks secret: the text after whsec_ is not base64") from None
     return value
 
 
 class WebhookSettings(ChannelSettings):
-    """An address of the user's that takes JSON."""
+    """Your own address that accepts JSON."""
 
     kind: Literal["webhook"] = "webhook"
     url: Annotated[SecretStr, AfterValidator(_secret_url)] = Field(
-        SecretStr(""), description="Where events are posted; a secret, since its path may be one. Empty: off."
+        SecretStr(""), description="Address for events; secret, because its path may be. Empty: off."
     )
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] = Field(
         SecretStr(""),
@@ -69,11 +69,12 @@ class WebhookSettings(ChannelSettings):
 
 
 class Webhook(Channel[WebhookSettings]):
-    """Posts what happened to an address of the user's."""
+    """Posts events to an address of the user."""
 
     kind: ClassVar[str] = "webhook"
     Settings: ClassVar[type[ChannelSettings]] = WebhookSettings
     informs: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     def missing(self) -> str | None:
         """Return `url` when that is empty, else None."""
@@ -92,7 +93,7 @@ class Webhook(Channel[WebhookSettings]):
         return [{"method": "POST", "url": url, "headers": headers, "body": payload(notice)}]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Post one event; any 2xx says that it was taken."""
+        """Post one event; any 2xx means that it was accepted."""
         url, secret = self.settings.url.get_secret_value(), self.settings.secret.get_secret_value()
         body, headers = encode(payload(notice)), _headers(notice)
         if is_set(self.settings.secret):
@@ -127,14 +128,14 @@ def standard_signature(secret: str, key: str, timestamp: str, body: bytes) -> st
 
 
 def url_parts(url: str) -> list[str]:
-    """Return the URL and every longer part of it behind the host: each may be its credential."""
+    """Return the URL and every longer part of it after the host: each may be its credential."""
     return [url, *(part for part in re.split(r"[/?&=#:@]+", url)[2:] if len(part) >= 6)]
 
 
 def payload(notice: Notice) -> dict[str, Any]:
     """Return the CloudEvent for `notice`: the same notice gives the same bytes."""
     secrets = {page.address for page in notice.incident.pages if page.address} if notice.incident else set()
-    # The time is that of what happened, so that a repetition does not differ.
+    # The time of the event, so that a repeated attempt is identical.
     moment = notice.events[-1].at if notice.events else notice.incident.opened_at if notice.incident else notice.now
     data: dict[str, Any] = {
         "action": notice.action.value,
@@ -175,7 +176,7 @@ def _headers(notice: Notice) -> dict[str, str]:
     return {
         "Content-Type": "application/cloudevents+json; charset=utf-8",
         "Idempotency-Key": key,
-        # A dot parts the id from the time in what is signed.
+        # In the signed text, a dot separates the id from the time.
         "webhook-id": key if "." not in key else hashlib.sha256(key.encode()).hexdigest(),
         "webhook-timestamp": str(int(notice.now.timestamp())),
     }
@@ -191,6 +192,7 @@ def _incident(notice: Notice, incident: Incident) -> dict[str, Any]:
         "state": incident.state.value,
         "phase": incident.phase.value,
         "service": incident.service,
+        **({"team": incident.team} if incident.team else {}),
         "labels": incident.labels,
         **{name: rfc3339(moment) if moment else None for name, moment in moments.items()},
         "alerts": {"firing": incident.firing, "resolved": incident.resolved, "items": _alerts(notice)},

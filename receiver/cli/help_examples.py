@@ -1,8 +1,13 @@
-"""What stands under the help of each command: calls that can be copied. A test runs each against a service."""
+"""The examples in the help of each command, to copy. A test runs each against a service."""
 
 from __future__ import annotations
 
+import re
+
 import typer
+
+WIDTH = 74
+"""Characters of a line of an example: a terminal of 80 columns shows them without a break."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "": (
@@ -38,8 +43,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver send-alert --alertname ApiDown --label service=api --resolve",
     ),
     "page": (
-        "receiver page @on-call 'The queue grows; please have a look'",
+        "receiver page @on-call 'The queue is growing'",
         "receiver page @backend-oncall 'Replica lag' --incident INC-2026-0007",
+        "receiver page @payments 'Is this yours?' --incident INC-2026-0007",
     ),
     "timeline": (
         "receiver timeline INC-2026-0007",
@@ -53,6 +59,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "openapi": ("receiver openapi > openapi.json",),
     "dashboard": ("receiver dashboard > receiver.json",),
     "alert-rules": ("receiver alert-rules > rules.yaml",),
+    "diagnose": (
+        "receiver diagnose --out bundle.zip",
+        "receiver diagnose --out bundle.zip --config receiver.yaml",
+    ),
     "export": (
         "receiver export --out incidents.jsonl",
         "receiver export --since 2026-10-01 --until 2026-11-01 --out october.jsonl",
@@ -67,6 +77,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "incident list": (
         "receiver incident list --open --severity SEV-1",
         "receiver incident list --queue",
+        "receiver incident list --open --team payments",
+        """receiver incident list --open --label 'zone=~"eu-.*"'""",
         "receiver incident list --format json | jq -r '.items[].id'",
     ),
     "incident show": ("receiver incident show INC-2026-0007", "receiver incident show INC-2026-0007 --format json"),
@@ -101,6 +113,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver incident action INC-2026-0007 'Alert on replica lag' --owner bob --due 2026-12-04",
         "receiver incident action INC-2026-0007 --n 1 --status done",
     ),
+    "incident team": (
+        "receiver incident team INC-2026-0007 payments --text 'The card gateway is down'",
+        "receiver incident team INC-2026-0007 -",
+    ),
     "incident timer": ("receiver incident timer INC-2026-0007 start",),
     "incident merge": ("receiver incident merge INC-2026-0008 INC-2026-0007",),
     "incident split": ("receiver incident split INC-2026-0007 0f7feb5f00044815 --title 'Search is slow'",),
@@ -126,13 +142,22 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "oncall override": ("receiver oncall override primary bob --until 8h",),
     "oncall overrides": ("receiver oncall overrides",),
     "oncall lift": ("receiver oncall lift 9f2c1d3e4a5b6c7d",),
+    "session": ("receiver session list",),
+    "session list": ("receiver session list", "receiver session list --format json"),
+    "session end": ("receiver session end on-call-cli",),
     "token": ("receiver token new",),
-    "token new": ("receiver token new",),
+    "token new": ("receiver token new", "receiver token new --expires 90d"),
     "oncall calendar": ("receiver oncall calendar primary alice",),
     "oncall ical": ("receiver oncall ical primary --out primary.ics",),
-    "oncall accept": ("receiver oncall accept primary",),
+    "oncall accept": ("receiver oncall accept primary", "receiver oncall accept offer-5f2c9a7b --by bob"),
+    "oncall offer": ("receiver oncall offer 2026-12-24 2026-12-25 --by alice",),
+    "oncall offers": ("receiver oncall offers",),
+    "oncall withdraw": ("receiver oncall withdraw offer-5f2c9a7b",),
+    "oncall log": ("receiver oncall log primary",),
     "oncall preflight": ("receiver oncall preflight",),
+    "oncall prove": ("receiver oncall prove alice bob", "receiver oncall prove --wait 30m"),
     "rules": ("receiver rules unknowns", "receiver rules diff --new severity-rules.yaml --since 30d"),
+    "rules owner": ("receiver rules owner team=payments severity=critical",),
     "rules unknowns": ("receiver rules unknowns",),
     "rules history": ("receiver rules history --since 7d > history.jsonl",),
     "rules diff": (
@@ -146,6 +171,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver status update INC-2026-0007 monitoring 'Logins are fast again' --publish",
     ),
     "status approve": ("receiver status approve INC-2026-0007",),
+    "status announce": (
+        "receiver status announce 'New regions' 'From January on we also run in Asia.' --until 30d",
+        "receiver status announce",
+    ),
+    "status subscribers": ("receiver status subscribers export",),
+    "status subscribers export": ("receiver status subscribers export --format json",),
+    "status subscribers stop": ("receiver status subscribers stop alice@example.com",),
+    "status subscribers delete": ("receiver status subscribers delete alice@example.com",),
     "report": ("receiver report monthly 2026-11", "receiver report metrics"),
     "report monthly": ("receiver report monthly", "receiver report monthly 2026-11 --format html --out november.html"),
     "report metrics": ("receiver report metrics 2026-11",),
@@ -177,4 +210,20 @@ def attach(app: typer.Typer, path: str = "") -> None:
 def _text(path: str) -> str | None:
     lines = EXAMPLES.get(path)
     # The first mark keeps the lines apart; square brackets would be marks of rich.
-    return "\n".join(["\b", "Examples:", *(f"  {line}".replace("[", r"\[") for line in lines)]) if lines else None
+    return (
+        "\n".join(["\b", "Examples:", *(f"  {part}".replace("[", r"\[") for line in lines for part in _broken(line))])
+        if lines
+        else None
+    )
+
+
+def _broken(line: str) -> list[str]:
+    # As lines of a shell: one that the terminal breaks cannot be copied.
+    parts = [""]
+    for word in re.split(r" (?=--)", line):
+        if parts[-1] and len(parts[-1]) + len(word) + 1 > WIDTH:
+            parts[-1] += " \\"
+            parts.append(f"    {word}")
+        else:
+            parts[-1] = f"{parts[-1]} {word}" if parts[-1] else word
+    return parts

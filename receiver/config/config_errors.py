@@ -9,7 +9,7 @@ from dataclasses import dataclass
 LONGEST_WORD = 80
 """Characters of a word that is compared with others: a longer one is no slip of the pen."""
 MOST = 500
-"""Mistakes of one kind that are told one by one; the others are counted."""
+"""Maximum number of errors of one kind that are listed; the others are counted."""
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of a document: `("auth", "tokens", 0, "name")`."""
@@ -17,7 +17,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake, or one thing that is valid but unwise. It never repeats a secret."""
+    """One error or warning. It never contains a secret."""
 
     file: str
     line: int
@@ -56,7 +56,7 @@ def dotted(path: Path) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the one of `words` that `word` may have meant; None when none is near."""
+    """Return the one of `words` most similar to `word`; None if none is similar."""
     if len(word) > LONGEST_WORD:
         return None
     near = [known for known in words if abs(len(known) - len(word)) <= len(word)]

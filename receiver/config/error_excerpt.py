@@ -44,7 +44,7 @@ _UPSTREAM = frozenset({"route", "receivers", "apiVersion", "alertmanager", "aler
 """Keys at the top of files of Alertmanager and of what wraps them."""
 
 Span = tuple[int, int]
-"""First column and the one behind the last, from 1."""
+"""The first column, and the one after the last, counted from 1."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class _File:
     """Whether it is no YAML: then nothing is known of what its lines hold."""
     document: Document
     values: dict[int, list[Path]] = field(default_factory=dict)
-    """The values that stand on each line."""
+    """The values on each line."""
 
 
 class Excerpts:
@@ -84,6 +84,20 @@ class Excerpts:
         number = f"{problem.line:>6} | "
         return [(number + text).rstrip(), " " * (len(number) - 2) + "| " + " " * place + "^"]
 
+    def redact(self, name: str) -> list[str]:
+        """Return every line of a file, with possible secrets hidden. Raises ConfigError for an unreadable file."""
+        self._read(FilePath(name))
+        file = self._files.setdefault(name, self._open(name))
+        shown = []
+        for number, line in enumerate(file.lines if file else (), 1):
+            text, _ = _shown(line, sorted(_secrets(file, number)), 0) if file else (line, 0)
+            # A comment, like a line that is not YAML, has no known values.
+            unknown = file is None or file.broken or text.lstrip().startswith("#")
+            shown.append(_KEPT.sub(lambda found: found[1] + HIDDEN, _hidden(text)) if unknown else text)
+            if len(line) > LONGEST:
+                shown[-1] = HIDDEN
+        return shown
+
     def _open(self, name: str) -> _File | None:
         try:
             text = self._read(FilePath(name))
@@ -109,7 +123,7 @@ def _secrets(file: _File, line: int) -> list[Span]:
 
 
 def _credentials(text: str) -> Iterator[Span]:
-    """Yield where `text` has what looks like one: a long word of letters and digits, or an address with a user."""
+    """Yield the places in `text` that look like a secret: a long word of letters and digits, or a URL with a user."""
     for word in _WORD.finditer(text):
         shown, begin = word[0], word.start()
         address = _SCHEME.search(shown)

@@ -1,23 +1,31 @@
-"""What `receiver check-config` looks at: configurations, severity rules and their tests, told apart by their keys."""
+"""The files that `receiver check-config` checks: configurations, severity rules and rule tests, known by their keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 
-from receiver.config import alertmanager_file, warnings
+from receiver.config import alertmanager_file
 from receiver.config.config_errors import ConfigError, Problem
+from receiver.config.loader import included_files
 from receiver.config.loader.config_draft import Draft
 from receiver.config.loader.config_loader import read_file, reading_of
 from receiver.config.loader.rules_loader import PACKAGED, read_rules
 from receiver.config.loader.validation import validate
 from receiver.config.settings.whole_config import Sections
+from receiver.config.warnings import all_warnings
+from receiver.config.yaml.environment_variables import Environment
 from receiver.config.yaml.yaml_document import Document, read
 from receiver.triage.rules.rule_tests import RuleTests
 from receiver.triage.rules.rules_file import RulesSettings
 
+FOREIGN_KEYS = 3
+"""From so many keys at the top on, none of them ours, a file is another program's."""
+NEAR, MOST = 0.75, 80
+"""How alike a key is to one that a configuration needs, where it may be a slip of the pen; characters compared."""
 _NEEDED = frozenset(name for name, field in Sections.model_fields.items() if field.is_required())
 """The sections that every configuration has."""
 
@@ -31,6 +39,8 @@ class Found:
     """What is valid but unwise."""
     alert_rules: dict[FilePath, int] = field(default_factory=dict)
     """How many alert rules each file of rules of Prometheus has."""
+    wrong_parts: dict[str, list[str]] = field(default_factory=dict)
+    """For each configuration the other files with mistakes that belong to it: included ones, and severity rules."""
     alertmanagers: list[FilePath] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 
@@ -57,6 +67,7 @@ def look_at(
     """Return every problem of these files, and what is valid but unwise; each once, in order.
 
     A file of alert rules of Prometheus, or what wraps one, is read as Prometheus does; nothing in it is a setting.
+    An empty file beside others counts as one without rules.
 
     A file with `tests` is a file of rule tests, one with keys of severity rules only is that, one of Alertmanager is
     compared as `alertmanager` is, and any other is a configuration, whose severity rules are checked along with it.
@@ -67,13 +78,25 @@ def look_at(
         now: from when on schedules are looked at; without it only what is wrong is looked for, and what is off.
         alertmanager: Alertmanager's file, compared with the configurations, or with the default when there is none.
     """
-    found = Found()
-    for path in paths:
-        _guarded(_check, path, env, now, found)
+    found, files = Found(), list(paths)
+    for path in files:
+        # Prometheus accepts an empty file of rules. A configuration on its own must have its sections.
+        if len(files) > 1 and _is_empty(path):
+            found.alert_rules[path] = 0
+        else:
+            _guarded(_check, path, env, now, found)
     for file in dict.fromkeys([*found.alertmanagers, *([alertmanager] if alertmanager else [])]):
         _guarded(_compare, file, env, now, found)
     found.problems, found.notes = sorted(set(found.problems)), sorted(set(found.notes))
     return found
+
+
+def _is_empty(path: FilePath) -> bool:
+    try:
+        document = read(read_file(path), str(path))
+    except ConfigError:
+        return False
+    return document.value is None and not document.problems
 
 
 def _guarded(check: _Check, path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
@@ -94,7 +117,7 @@ def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: 
         rules, problems, document = read_rules(text, name)
         found.problems += problems
         if rules is not None and now is not None:
-            found.notes += warnings.in_rules(rules, document)
+            found.notes += all_warnings.in_rules(rules, document)
         return
     foreign = alertmanager_file.recognized(text, name, document.value, _NEEDED)
     if foreign is alertmanager_file.Foreign.RULES:
@@ -105,21 +128,53 @@ def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: 
         found.alertmanagers.append(path)
     elif "tests" in keys:
         _check_tests(document, path)
+    elif keys and keys <= set(included_files.SECTIONS) and "teams" in keys:
+        _check_team(document, path, env, found)
     else:
         _check_config(text, path, env, now, found)
 
 
+def _check_team(document: Document, path: FilePath, env: Mapping[str, str], found: Found) -> None:
+    # A file that a configuration includes: what it names is checked with the configuration that includes it.
+    document = read(read_file(path), str(path), Environment(env).expand)
+    _raise(document.problems)
+    raw: dict[str, object] = {}
+    main = Document(f"{path} (included)", {"include": [str(path.absolute())]})
+    problems, _ = included_files.include_files(raw | main.value, main, path.parent, lambda file: document)
+    for section in included_files.SECTIONS:
+        value = document.value.get(section)
+        if isinstance(value, dict):
+            _, wrong = validate(Sections.model_fields[section].annotation, value, document, (section,))
+            problems += wrong
+    found.problems += problems
+
+
 def _check_config(text: str, path: FilePath, env: Mapping[str, str], now: datetime | None, found: Found) -> None:
+    _refuse_foreign(text, path)
     reading = reading_of(text, str(path), env, path.parent)
     found.problems += reading.mistakes
+    if parts := sorted({problem.file for problem in reading.mistakes} - {str(path)}):
+        found.wrong_parts[str(path)] = parts
     found.notes += reading.notes
     if reading.draft is not None:
         found.drafts.append(reading.draft)
-        # What is unwise between sections can only be told when they are right.
+        # Warnings across sections are only possible if the sections are valid.
         if now is not None and not reading.mistakes:
-            found.notes += warnings.in_config(reading.draft, now)
+            found.notes += all_warnings.in_config(reading.draft, now)
     if now is not None and reading.rules is not None and reading.rules_document is not None:
-        found.notes += warnings.in_rules(reading.rules, reading.rules_document)
+        found.notes += all_warnings.in_rules(reading.rules, reading.rules_document)
+
+
+def _refuse_foreign(text: str, path: FilePath) -> None:
+    # Of a file for another program each key would be told as unknown, with a guess at what it means.
+    value = read(text, str(path)).value
+    keys = [key for key in value if isinstance(key, str)] if isinstance(value, dict) else []
+    near = any(get_close_matches(key[:MOST], _NEEDED, 1, NEAR) for key in keys)
+    if len(keys) < FOREIGN_KEYS or near or not set(keys).isdisjoint(Sections.model_fields):
+        return
+    said = f"no configuration of this service: it has {', '.join(key[:40] for key in keys[:FOREIGN_KEYS])}"
+    hint = "a configuration has channels and severities; of Helm values, check the file that sets alertmanager.config"
+    raise ConfigError([Problem(str(path), 1, 1, "", f"{said}{' ...' if keys[FOREIGN_KEYS:] else ''}", hint)])
 
 
 def _check_tests(document: Document, path: FilePath) -> None:

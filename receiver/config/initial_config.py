@@ -1,4 +1,4 @@
-"""A first configuration, made of five answers. Pure."""
+"""The first configuration, built from five answers. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from receiver.channels.pagerduty import ROUTING_KEY_LENGTH
 from receiver.model.setting_values import check_zone
 
 LONGEST = 100
-"""Characters of a name."""
+"""Maximum number of characters of a name."""
+CONTACT = "on-call"
+"""The contact that severities page."""
 
 _KEY = re.compile(rf"[A-Za-z0-9]{{{ROUTING_KEY_LENGTH}}}")
 _MAIL = re.compile(r"[^\s@<>,;\"']+@[^\s@<>,;\"']+\.[^\s@<>,;\"'.]+")
@@ -22,8 +24,8 @@ _NONE = ("", "-", "no", "none")
 _HERE = (*_NONE, "terminal", "here", "log")
 
 
-class Road(StrEnum):
-    """How the person of a first configuration is reached."""
+class PagingMethod(StrEnum):
+    """How the person of the first configuration is paged."""
 
     PAGERDUTY = "pagerduty"
     EMAIL = "email"
@@ -32,46 +34,53 @@ class Road(StrEnum):
 
 @dataclass(frozen=True)
 class Answers:
-    """What somebody has answered, each checked."""
+    """The answers, each checked."""
 
     name: str
-    road: Road
+    method: PagingMethod
     address: str
     """The integration key, or the e-mail address; empty for the terminal."""
     alertmanager: str
-    """Empty: none is asked."""
+    """Empty: none is queried."""
     slack: str
     """A Slack channel; empty: none."""
     timezone: str
     listen: str = ""
-    """Where the service listens; empty: where it does by default."""
+    """The address that the service listens on; empty: the default."""
 
     @property
     def key(self) -> str:
-        """How the configuration calls the person."""
+        """The key of the person in the configuration."""
         plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode().lower()
         return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "me"
 
     @property
     def pager(self) -> str:
-        """The channel through which a test page goes."""
-        return {Road.PAGERDUTY: "pager", Road.EMAIL: "mail", Road.TERMINAL: "terminal"}[self.road]
+        """The channel of the test page."""
+        names = {PagingMethod.PAGERDUTY: "pager", PagingMethod.EMAIL: "mail", PagingMethod.TERMINAL: "terminal"}
+        return names[self.method]
 
     @property
     def screen(self) -> str:
-        """How the configuration calls the service's terminal, where pages show of a person who gets e-mail."""
+        """The key of the service's terminal, which shows the pages of a person who gets e-mail."""
         return "service-terminal" if self.key == "terminal" else "terminal"
 
     @property
-    def told(self) -> str:
-        """What becomes of an incident: who is paged by what, and who is told."""
-        if self.road is Road.PAGERDUTY:
-            return f"SEV-1 and SEV-2 page {self.name} by PagerDuty; SEV-3 and SEV-4 page nobody."
-        if self.road is Road.TERMINAL:
+    def summary(self) -> str:
+        """Who is paged for an incident, and how, in words."""
+        if self.method is PagingMethod.PAGERDUTY:
+            rest = (
+                f"SEV-3 and SEV-4 are posted in {self.slack}"
+                if self.slack
+                else "SEV-3 and SEV-4 notify nobody and show in the console only: add Slack or mail (docs/channels.md)"
+            )
+            return f"SEV-1 and SEV-2 page {self.name} by PagerDuty. {rest}."
+        if self.method is PagingMethod.TERMINAL:
             return "SEV-1 and SEV-2 show a page as a box in the service's terminal, which calls nobody."
         return (
-            f"Every severity sends an e-mail to {self.address}. An e-mail is no page: for SEV-1 and SEV-2 the terminal "
-            f"of the service also shows a page as a box, which calls nobody (the person `{self.screen}` in the file)."
+            f"Every severity sends an e-mail to {self.address}. An e-mail is not a page: for SEV-1 and SEV-2 the "
+            "terminal of the service also shows a page as a box, which calls nobody "
+            f"(the person `{self.screen}` in the file)."
         )
 
 
@@ -83,18 +92,18 @@ def check_name(text: str) -> str:
     return name
 
 
-def check_reach(text: str) -> tuple[Road, str]:
-    """Return the road and the address that `text` names. Raises ValueError with what would be right."""
+def check_reach(text: str) -> tuple[PagingMethod, str]:
+    """Return the paging method and the address in `text`. Raises ValueError with what would be right."""
     answer = text.strip()
     if answer.lower() in _HERE:
-        return Road.TERMINAL, ""
+        return PagingMethod.TERMINAL, ""
     if _KEY.fullmatch(answer):
-        return Road.PAGERDUTY, answer
+        return PagingMethod.PAGERDUTY, answer
     if len(answer) <= LONGEST and _MAIL.fullmatch(answer) and answer.isprintable():
-        return Road.EMAIL, answer
+        return PagingMethod.EMAIL, answer
     raise ValueError(
         f"write the integration key of PagerDuty's Events API v2 ({ROUTING_KEY_LENGTH} letters and digits), "
-        "an e-mail address, or nothing for this terminal"
+        "an e-mail address, or nothing for this terminal (ntfy, SMS and other channels: docs/channels.md)"
     )
 
 
@@ -120,9 +129,7 @@ def check_slack(text: str) -> str:
     if answer.lower() in _NONE:
         return ""
     if answer.startswith("xox"):
-        raise ValueError(
-            "a token belongs into SLACK_BOT_TOKEN, not into this file: write a channel, such as #incidents"
-        )
+        raise ValueError("a token belongs in SLACK_BOT_TOKEN, not into this file: write a channel, such as #incidents")
     if not _CHANNEL.fullmatch(answer) or not answer.isprintable():
         raise ValueError("write a channel such as #incidents, or nothing for no Slack")
     return answer
@@ -134,7 +141,7 @@ def check_timezone(text: str) -> str:
 
 
 def listen_of(url: str) -> str:
-    """Return the address of this machine that `url`, of the service, names; empty where it is another, or none."""
+    """Return the local address in `url`, the address of the service; empty if it is not local."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -147,65 +154,75 @@ def listen_of(url: str) -> str:
 def first_config(answers: Answers, key_file: str) -> str:
     """Return the configuration for `answers`, as the text of a file in YAML.
 
-    An integration key is not in it: it is read from `key_file`, a path relative to the configuration.
+    It does not contain an integration key, which is read from `key_file`, a path relative to the configuration.
     """
-    page, notify = "on-call", "on-call"
-    person = {Road.PAGERDUTY: f"pager_file: {_quoted(key_file)}", Road.EMAIL: f"mail: {_quoted(answers.address)}"}
-    people = [f"  {answers.key}: {{name: {_quoted(answers.name)}, {person.get(answers.road, 'terminal: me')}}}"]
-    contacts = [f"  on-call: {{person: {answers.key}}}"]
-    channels: list[str] = []
-    if answers.road is Road.PAGERDUTY:
-        channels.append("  pager: {kind: pagerduty, api_url: '${PAGERDUTY_URL:-https://events.pagerduty.com}'}")
-    else:
-        channels.append("  terminal: {kind: log}    # a page is a box in the service's terminal and calls nobody")
-    if answers.road is Road.EMAIL:
-        sender = f"receiver@{answers.address.rpartition('@')[2]}"
-        channels.append(
-            f"  mail: {{kind: email, smtp_url: '${{SMTP_URL:-smtp://localhost:25}}', from: {_quoted(sender)}}}"
-        )
-        note = "# no person: an e-mail is no page, so pages show in the service's terminal"
+    page = answers.screen if answers.method is PagingMethod.EMAIL else CONTACT
+    notify = f", notify: [{CONTACT}]" if page != CONTACT else ""
+    lines = [
+        "# Written by `receiver init`. After a change: receiver check-config FILE",
+        "# docs/reference/configuration.md has every setting; settings left out have their defaults.",
+        "",
+        "service:",
+        f"  timezone: {_quoted(answers.timezone)}",
+        "",
+        *(["server:", f"  listen: {_quoted(answers.listen)}", ""] if answers.listen else []),
+        *_alertmanager_lines(answers),
+        *_people_lines(answers, key_file),
+        "severities:                # `page` sends pages, `notify` posts in chat and sends mail",
+        f"  SEV-1: {{page: [{page}]{notify}}}",
+        f"  SEV-2: {{page: [{page}]{notify}}}",
+        f"  SEV-3: {{notify: [{CONTACT}]}}",
+        f"  SEV-4: {{notify: [{CONTACT}]}}",
+        "escalations: {}            # with more people: who is called next, and when",
+        "",
+        *_channel_lines(answers),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _alertmanager_lines(answers: Answers) -> list[str]:
+    if not answers.alertmanager:
+        return []
+    queried = f"  alertmanagers: [{_quoted(answers.alertmanager)}]    # queried for alerts and silences"
+    return ["ingest:", queried, ""]
+
+
+def _people_lines(answers: Answers, key_file: str) -> list[str]:
+    addresses = {
+        PagingMethod.PAGERDUTY: f"pager_file: {_quoted(key_file)}",
+        PagingMethod.EMAIL: f"mail: {_quoted(answers.address)}",
+    }
+    address = addresses.get(answers.method, "terminal: me")
+    people = [f"  {answers.key}: {{name: {_quoted(answers.name)}, {address}}}"]
+    contacts = [f"  {CONTACT}: {{person: {answers.key}}}"]
+    if answers.method is PagingMethod.EMAIL:
+        note = "# not a person: pages show in the service's terminal, because an e-mail is not a page"
         people.append(f"  {answers.screen}: {{name: Terminal of the service, terminal: me}}    {note}")
         contacts.append(f"  {answers.screen}: {{person: {answers.screen}}}")
-        page = answers.screen
+    heading = "contacts:                  # roles that severities and escalations name"
+    return ["people:", *people, "", heading, *contacts, ""]
+
+
+def _channel_lines(answers: Answers) -> list[str]:
+    if answers.method is PagingMethod.PAGERDUTY:
+        lines = ["  pager: {kind: pagerduty, api_url: '${PAGERDUTY_URL:-https://events.pagerduty.com}'}"]
+    else:
+        lines = ["  terminal: {kind: log}    # a page is a box in the service's terminal and calls nobody"]
+    if answers.method is PagingMethod.EMAIL:
+        sender = f"receiver@{answers.address.rpartition('@')[2]}"
+        lines.append(
+            f"  mail: {{kind: email, smtp_url: '${{SMTP_URL:-smtp://localhost:25}}', from: {_quoted(sender)}}}"
+        )
     if answers.slack:
-        channels += [
+        lines += [
             "  chat:",
             "    kind: slack",
             f"    channel: {_quoted(answers.slack)}",
             "    bot_token: '${SLACK_BOT_TOKEN:-}'              # both come from the environment; empty: off",
             "    signing_secret: '${SLACK_SIGNING_SECRET:-}'",
         ]
-    told = f", notify: [{notify}]" if page != notify else ""
-    asked = f"  alertmanagers: [{_quoted(answers.alertmanager)}]    # asked what is true there, and for silences"
-    server = ["server:", f"  listen: {_quoted(answers.listen)}", ""] if answers.listen else []
-    upstream = ["ingest:", asked, ""] if answers.alertmanager else []
-    lines = [
-        "# Written by `receiver init`. After a change: receiver check-config FILE",
-        "# docs/reference/configuration.md has every setting; what is left out has its default.",
-        "",
-        "service:",
-        f"  timezone: {_quoted(answers.timezone)}",
-        "",
-        *server,
-        *upstream,
-        "people:",
-        *people,
-        "",
-        "contacts:                  # roles, which severities and escalations name",
-        *contacts,
-        "",
-        "severities:                # `page` calls, `notify` tells in chat and by mail",
-        f"  SEV-1: {{page: [{page}]{told}}}",
-        f"  SEV-2: {{page: [{page}]{told}}}",
-        f"  SEV-3: {{notify: [{notify}]}}",
-        f"  SEV-4: {{notify: [{notify}]}}",
-        "escalations: {}            # with more people: who is called next, and when",
-        "",
-        "channels:",
-        *channels,
-        "",
-    ]
-    return "\n".join(lines)
+    return ["channels:", *lines]
 
 
 def _quoted(text: str) -> str:

@@ -9,7 +9,7 @@ NO = ("false", "no", "0", "off")
 
 
 def visible(labels: Mapping[str, str], scope: str | None, label: str, scopes: Collection[str]) -> bool | None:
-    """Return whether customers see it; None when nothing says so."""
+    """Return whether customers see it; None if unknown."""
     said = labels.get(label, "").strip().lower()
     if said in YES or said in NO:
         return said in YES

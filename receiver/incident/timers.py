@@ -14,7 +14,8 @@ from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.acknowledgement_expiry import acknowledgement_expires_at, on_acknowledgement_expired
 from receiver.incident.paging.escalation import escalate, on_response_missed, response_due, step_due
 from receiver.incident.paging.personal_rules import page_further, personal_due
-from receiver.incident.paging.recipients import HOLD, Policy
+from receiver.incident.paging.policy import HOLD, Policy
+from receiver.incident.paging.queued_pages import page_hours_due, page_queued
 from receiver.incident.publication.customer_email_reminder import customer_email_due, remind_of_customer_email
 from receiver.incident.publication.status_updates import publish_status_update, status_update_due
 from receiver.incident.response.fix_verification import end_watch, verify_due, watch_ends
@@ -40,18 +41,19 @@ CHANGES = "changes"
 RULE = "rule"
 BUDGET = "budget"
 SHELTER = "shelter"
+PAGE_HOURS = "page_hours"
 
 Due = Callable[[Incident, Policy], datetime | None]
 Act = Callable[[Transition, Policy], None]
 
 
 def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
-    # With checks the end of the watch is theirs to say (VERIFY), unless something fires.
+    # With checks, they decide when monitoring ends (VERIFY), unless an alert fires.
     return watch_ends(incident, policy) if policy.verify_every is None or incident.firing else None
 
 
 def _storm_due(incident: Incident, policy: Policy) -> datetime | None:
-    # Over, it lets out what it still holds back.
+    # A storm that is over releases the incidents that it still holds.
     return incident.opened_at if incident.storm else None
 
 
@@ -69,14 +71,14 @@ def _unsilence_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def measure_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when queries are to be asked about an incident; None when there are none, or nothing can rise."""
+    """Return since when the queries of an incident are due; None if there are none, or its severity cannot rise."""
     if not policy.measures or incident.state.over or not incident.firing or incident.severity is Severity.SEV1:
         return None
     return incident.opened_at
 
 
 def rule_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when Prometheus is to be asked how long the alert's rule waits; None: it is known, or not asked."""
+    """Return since when the query for the `for` of the alert's rule is due; None: it is known, or not queried."""
     if not policy.rules_known or incident.fires_after is not None or incident.merged:
         return None
     if "alertname" not in incident.labels:
@@ -85,7 +87,7 @@ def rule_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def budget_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when Prometheus is to be asked what an incident has spent; None: it is known, or not asked."""
+    """Return since when the query for the spent error budget is due; None: it is known, or not queried."""
     if incident.severity not in policy.asked_budgets or incident.spent is not None:
         return None
     if incident.merged or incident.drill or not incident.state.over:
@@ -115,20 +117,21 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     "letter": (customer_email_due, remind_of_customer_email),
     RULE: (rule_due, None),
     BUDGET: (budget_due, None),
+    PAGE_HOURS: (page_hours_due, page_queued),
     SHELTER: (lambda incident, policy: maintenance_ends_at(incident), None),
 }
-"""Each timer by its name: when it is due, and what it writes then. They are set anew by every commit.
+"""Each timer by its name: when it is due, and what it writes then. Every commit sets all of them.
 
-Without the second, the pipeline asks somebody first (Work.asking)."""
+Without the second, the pipeline queries another system first (`TimerRunner.incident_timers`)."""
 
 
 def timers(incident: Incident, policy: Policy) -> dict[str, datetime | None]:
-    """Return when each of the incident's timers is due, None for those that are not."""
+    """Return when each of the incident's timers is due; None: it is not set."""
     return {name: due(incident, policy) for name, (due, _) in _TIMERS.items()}
 
 
 def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Transition | None:
-    """Return the events of a timer that is due, or None when the state has moved on and it has nothing to say."""
+    """Return the events of a due timer; None if the state has changed so that it has nothing to do."""
     when, act = _TIMERS.get(name, (None, None))
     due = when(incident, policy) if when is not None else None
     if due is None or now < due or act is None:
@@ -139,5 +142,5 @@ def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Tr
 
 
 def held_until(now: datetime) -> datetime:
-    """Return when what is held now is looked at again."""
+    """Return when a held incident is checked again."""
     return now + HOLD

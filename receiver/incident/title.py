@@ -1,4 +1,4 @@
-"""What an incident is called: its alert, and the labels that tell it apart from others of that alert. Pure.
+"""The title of an incident: its alert, and the labels that distinguish it from others of that alert. Pure.
 
 It is chosen when the incident opens, from its own alerts and by a fixed order, so that every replica writes the same
 and it never changes. Where three values cannot tell its group of alerts from every other group, a mark follows them:
@@ -20,15 +20,15 @@ from receiver.model.alert.annotations import description_of, middle_cut
 from receiver.model.severity import Severity
 
 LIMIT = 120
-"""Characters of a title."""
+"""Maximum number of characters of a title."""
 MOST = 3
-"""Values of labels in it."""
+"""Maximum number of label values in it."""
 _NAME = 60
-"""Characters of an alert's name in it."""
+"""Maximum number of characters of an alert's name in it."""
 _VALUE = 63
-"""Characters of a value in it: as many as Kubernetes allows for most names."""
+"""Maximum number of characters of a value in it: as many as Kubernetes allows for most names."""
 _LEAST = 16
-"""Characters that a summary must have room for."""
+"""Minimum number of characters for a summary."""
 ORDER: tuple[tuple[str, ...], ...] = (
     ("cluster", "cluster_name", "k8s_cluster", "k8s_cluster_name", "kubernetes_cluster"),
     ("namespace", "exported_namespace", "kubernetes_namespace", "k8s_namespace_name"),
@@ -43,10 +43,10 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("job", "exported_job"),
     ("environment", "env", "stage", "region", "zone", "datacenter", "team"),
 )  # fmt: skip
-"""Labels that tell one incident of an alert from another, the foremost first; of a row one is taken."""
+"""Labels that distinguish incidents of one alert, in order of preference; one label of each row is used."""
 _ROW = {name: row for row, names in enumerate(ORDER) for name in names}
 _FALLBACK = _ROW["job"]
-"""From this row on a label is taken only where it groups the alerts, or where nothing else tells."""
+"""From this row on, labels are used only if they group the alerts, or if nothing else distinguishes them."""
 _SCRAPED = {"instance", "job", "service", "endpoint", "container", "pod", "namespace", "app"}
 """Labels that say where a sample was scraped."""
 _OF_OBJECTS = re.compile(r"kube[-_]state[-_]metrics", re.IGNORECASE)
@@ -56,22 +56,22 @@ _NEVER = {"alertname", "severity", "prometheus", "prometheus_replica", "replica"
 
 @dataclass(frozen=True)
 class Named:
-    """What a title may be made of."""
+    """The parts of a title."""
 
     alertname: str
     summary: str
     description: str
     values: tuple[str, ...]
-    """Those of the labels that tell it apart, at most three."""
+    """Values of the labels that distinguish it, at most three."""
     labels: Mapping[str, str]
-    """Those that all its alerts share."""
+    """Labels that all its alerts share."""
     annotations: Mapping[str, str]
     severity: Severity
     firing: int
     mark: str = ""
-    """Seven hex digits that are others for each group of alerts."""
+    """Seven hexadecimal digits that differ for each group of alerts."""
     grouped: bool = False
-    """Whether alerts are grouped by labels beside their name."""
+    """Whether alerts are grouped by labels other than their name."""
     whole: bool = True
     """Whether the values are all of the labels that the alerts are grouped by."""
 
@@ -82,7 +82,7 @@ class Named:
 
 
 def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapping[str, str]) -> Named:
-    """Return what the title of an incident may be made of.
+    """Return the parts of the title of an incident.
 
     Args:
         alert: the one whose severity is that of the incident.
@@ -112,7 +112,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
 
 
 def telling(shared: Mapping[str, str], apart: Mapping[str, str]) -> tuple[str, ...]:
-    """Return at most three values of labels that tell an incident apart, in the fixed order.
+    """Return at most three values of labels that distinguish an incident, in the fixed order.
 
     Labels that the alerts are grouped by come first. Of more than three, a value that is only the beginning of another
     (`api` beside `api-7f9c`) and what says where a sample was scraped give way to the others.
@@ -130,7 +130,9 @@ def telling(shared: Mapping[str, str], apart: Mapping[str, str]) -> tuple[str, .
     rows = {_row(name) for name in chosen}
     for name in sorted(shared, key=_rank):
         row = _row(name)
-        if len(chosen) == MOST or row == len(ORDER) or row in rows or (row >= _FALLBACK and chosen):
+        if len(chosen) == MOST or row == len(ORDER) or row in rows:
+            continue
+        if row >= _FALLBACK and any(one in apart or _row(one) < _FALLBACK for one in chosen):
             continue
         if name in apart or name in scraped or name in _NEVER or not shared[name].strip():
             continue
@@ -141,7 +143,7 @@ def telling(shared: Mapping[str, str], apart: Mapping[str, str]) -> tuple[str, .
 
 
 def _grouped(shared: Mapping[str, str], apart: Mapping[str, str]) -> list[str]:
-    """Return the labels whose values say all that `apart` says beside the name, in the fixed order."""
+    """Return the labels whose values contain all of `apart` except the name, in the fixed order."""
     names = sorted((name for name in apart if name != "alertname" and shared.get(name, "").strip()), key=_rank)
     while len(names) > 1 and shared[names[-1]] == shared[names[-2]]:
         # Only at the end: `a/a/b` and `a/b/b` would be the same otherwise.
@@ -150,13 +152,13 @@ def _grouped(shared: Mapping[str, str], apart: Mapping[str, str]) -> list[str]:
 
 
 def _scraped(shared: Mapping[str, str]) -> set[str]:
-    """Return the labels that say where a sample was scraped, and nothing of what it is about."""
+    """Return the labels that only say where a sample was scraped."""
     texts = {name: shared[name] for name in _SCRAPED if name in shared}
     if any(_OF_OBJECTS.search(value) for value in texts.values()):
-        # It tells of others: where it was scraped itself says nothing of them.
+        # It reports on other objects, so its own scrape target says nothing about them.
         return {name for name, value in texts.items() if names_exporter(value)} | {"instance", "job", "service", "app"}
     if any(names_exporter(value) for value in texts.values()):
-        # The exporter of a host tells of its host: its own pod and namespace say nothing.
+        # The exporter of a host reports on the host; its own pod and namespace say nothing.
         return {name for name, value in texts.items() if names_exporter(value)} | (_SCRAPED - {"instance"})
     return set()
 
@@ -172,28 +174,30 @@ def _mark(labels: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
-    # Kept, as names of labels are few: each is asked about several times for each incident that opens.
+    # Cached, because there are few label names, and each is checked several times per opened incident.
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
+@lru_cache(maxsize=1024)
 def _row(name: str) -> int:
     return _ROW.get(_plain(name), len(ORDER))
 
 
+@lru_cache(maxsize=1024)
 def _rank(name: str) -> tuple[bool, int, int, str]:
     row = _row(name)
     return name in _NEVER, row, ORDER[row].index(_plain(name)) if row < len(ORDER) else 0, name
 
 
 def _says(text: str, value: str) -> bool:
-    """Return whether `value` stands in `text` as a whole, in any case."""
+    """Return whether `text` contains `value` as a whole word, in any case."""
     return re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text, re.IGNORECASE) is not None
 
 
 def _title(named: Named) -> str:
     name = " ".join(named.alertname.split()) or "unnamed alert"
     plain = f"{name}: {named.summary}" if named.summary else name
-    # A summary may be fixed and hold the words by chance: what alerts are grouped by always stands for itself.
+    # A constant summary may contain the words by chance, so grouping labels are always named.
     if not named.grouped and named.whole and len(plain) <= LIMIT and all(_says(plain, one) for one in named.values):
         return plain
     values = [" ".join(value.split()) for value in named.values]
@@ -208,11 +212,11 @@ def _title(named: Named) -> str:
 
 
 def _head(name: str, values: Sequence[str], joint: str, mark: str) -> str:
-    """Return the name, the values and the mark; what is too long is cut in its middle."""
+    """Return the name, the values and the mark; a text that is too long is shortened in the middle."""
     name = middle_cut(name, _NAME if values else LIMIT - len(mark))
     room = LIMIT - len(name) - len(": ") - len(mark) - len(joint) * (len(values) - 1)
     sizes: dict[int, int] = {}
-    # The short ones first: what they leave is for the long ones.
+    # The short ones first, so that the long ones get the rest of the room.
     for count, index in enumerate(sorted(range(len(values)), key=lambda at: len(values[at]))):
         sizes[index] = min(len(values[index]), _VALUE, room // (len(values) - count))
         room -= sizes[index]

@@ -1,1 +1,1 @@
-"""The words everybody speaks: frozen models and enums, no I/O, no clock, nothing of ours imported."""
+"""The data types of all packages: frozen models and enums, without I/O or a clock; imports no other package."""

@@ -22,7 +22,7 @@ class Frozen(BaseModel):
 
 
 class Kept(Frozen):
-    """A value that lies in the store, where versions next to each other share it while one takes the other's place.
+    """A stored value, which two releases share during a rolling upgrade.
 
     What the other has written into it beside is neither a mistake nor lost: it is read, and written back.
     """

@@ -1,20 +1,29 @@
-"""What a responder may ask for: one model for each command, the same from every door."""
+"""The commands of responders: one model for each, the same for every interface."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from receiver.model.base import Frozen
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus, Role, UpdateStatus
 from receiver.model.severity import Severity
+from receiver.model.visible_text import require_visible
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=300)]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=300),
+    AfterValidator(require_visible),
+]
 """A line of text, 1 to 300 characters."""
-Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=10_000)]
+Prose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, pattern=r"[^\s\x85]", max_length=10_000),
+    AfterValidator(require_visible),
+]
 """Text of up to 10,000 characters."""
 Document = Annotated[str, StringConstraints(min_length=1, pattern=r"[^\s\x85]", max_length=100_000)]
 """Markdown of up to 100,000 characters."""
@@ -27,7 +36,7 @@ class Command(Frozen):
 
 
 class Acknowledge(Command):
-    """Take it on: whoever was paged need not be rung again."""
+    """Acknowledge the incident, so that nobody is paged again."""
 
     text: Prose | None = None
 
@@ -70,7 +79,7 @@ class Escalate(Command):
 
 
 class Edit(Command):
-    """Change what is said about it."""
+    """Change its title or texts."""
 
     title: Line | None = None
     severity: Severity | None = None
@@ -82,6 +91,13 @@ class Edit(Command):
     """Why, when the severity changes."""
 
 
+class SetVisibility(Command):
+    """Set who sees it: its own team, or every reader."""
+
+    visibility: Literal["team", "all"]
+    text: Prose | None = None
+
+
 class AddNote(Command):
     """Write something into the timeline, at its own time if it happened earlier."""
 
@@ -90,10 +106,12 @@ class AddNote(Command):
 
 
 class Assign(Command):
-    """Give a role to somebody; None takes it away."""
+    """Assign a role to a person; None removes it."""
 
     role: Role
     person: Name | None
+    known_only: bool = False
+    """Refuse a name that the configuration does not have."""
 
 
 class CheckOff(Command):
@@ -109,6 +127,8 @@ class AddAction(Command):
     title: Line
     owner: Name
     due: date | None = None
+    known_only: bool = False
+    """Refuse a name that the configuration does not have."""
 
 
 class ChangeAction(Command):
@@ -119,6 +139,8 @@ class ChangeAction(Command):
     title: Line | None = None
     owner: Name | None = None
     due: date | None = None
+    known_only: bool = False
+    """Refuse a name that the configuration does not have."""
 
 
 class Choose(Command):
@@ -126,6 +148,8 @@ class Choose(Command):
 
     option: Name
     text: Prose | None = None
+    known_only: bool = False
+    """Refuse an option that is not one of `OPTIONS`."""
 
 
 class RunTimer(Command):
@@ -135,14 +159,22 @@ class RunTimer(Command):
 
 
 class PageContact(Command):
-    """Page somebody else into this incident."""
+    """Page another contact into this incident."""
 
     contact: Name
     text: Prose
 
 
+class ChangeTeam(Command):
+    """Hand it over to another team: that team is paged, and the pages of the one before end."""
+
+    team: Name | Literal[""]
+    """Empty: the top level."""
+    text: Prose | None = None
+
+
 class UpdateStatusPage(Command):
-    """Say how it stands, and move the incident forward to that."""
+    """Write a status update, and advance the incident to that state."""
 
     status: UpdateStatus
     text: Prose
@@ -156,9 +188,30 @@ class UpdateStatusPage(Command):
 
 
 class ApproveUpdate(Command):
-    """Let a draft out."""
+    """Publish a draft."""
 
     n: int = Field(ge=1)
+
+
+class EditDraft(Command):
+    """Change the text of a draft that waits; the words are then that person's."""
+
+    n: int = Field(ge=1)
+    text: Prose
+
+
+class DiscardDraft(Command):
+    """Discard a draft: it is kept, but can no longer be published."""
+
+    n: int = Field(ge=1)
+
+
+class MarkNoise(Command):
+    """Mark the incident as noise, or remove the mark."""
+
+    noise: bool = True
+    text: Prose | None = None
+    """What the alert rule should do instead."""
 
 
 class RecordSilence(Command):
@@ -181,13 +234,15 @@ class WritePostmortem(Command):
 
 
 class CorrectEntry(Command):
-    """Set a line of the timeline right; what was written stands in the log still."""
+    """Correct an entry of the timeline; the original stays in the log."""
 
     seq: int = Field(ge=1)
     text: Prose | None = None
     at: datetime | None = None
     hidden: bool | None = None
     """Whether it is left out wherever the timeline is shown to others."""
+    restated: dict[str, Any] = Field(default_factory=dict)
+    """What the incident then says of it (incident/followup/hidden_entries.py); the command handler adds it."""
 
 
 class SetClock(Command):
@@ -206,3 +261,5 @@ class Declare(Frozen):
     service: Name | None = None
     summary: Prose | None = None
     drill: bool = False
+    team: Name | Literal[""] = ""
+    """The team that is to own it; empty: the top level."""

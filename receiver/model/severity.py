@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
@@ -10,6 +11,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 from receiver.model.base import Kept
+from receiver.model.worse_text import worse_for_people
+
+_MEANT = re.compile(r"(?:sev(?:erity)?[ _.-]*)?([1-4])", re.IGNORECASE)
 
 
 class Severity(StrEnum):
@@ -30,6 +34,12 @@ class Severity(StrEnum):
     def worse_than(self, other: Severity) -> bool:
         """Return whether this is strictly more severe than `other`."""
         return self.rank < other.rank
+
+
+def meant_severity(word: object) -> Severity | None:
+    """Return the severity that `SEV4`, `sev_4` or 4 may mean; None for another word."""
+    found = _MEANT.fullmatch(str(word).strip())
+    return Severity(f"SEV-{found[1]}") if found else None
 
 
 def worst(severities: Iterable[Severity]) -> Severity | None:
@@ -55,7 +65,7 @@ class Decision(Kept):
 
     severity: Severity
     rule: str
-    """Name of the rule that won; `otherwise` when none held, `person` when somebody set it."""
+    """Name of the deciding rule; `otherwise` if none matched, `person` if a person set it."""
     reasons: tuple[str, ...] = ()
     """Each condition with the measured value against its threshold, as `error_rate 7.3% > 5%`."""
     scope: str | None = None
@@ -68,6 +78,11 @@ class Decision(Kept):
     """What would have made it one step worse, in words."""
     measured: dict[str, Measured] = {}
     """The measurements that were read, in their base unit (ratio, seconds, factor)."""
+
+    @property
+    def worse(self) -> str | None:
+        """`next_worse` for people: where it depends on a label alone, without the name of the entry `otherwise`."""
+        return worse_for_people(self.next_worse)
 
     @property
     def reach(self) -> str | None:

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from receiver.model.setting_values import ClockTime, Duration, PositiveDuration
+from receiver.model.setting_values import ClockTime, Duration, PositiveDuration, ZoneName
 from receiver.model.settings_base import Settings
 from receiver.model.severity import Severity
 
@@ -48,7 +48,7 @@ class StatusPolicy(Settings):
     update_within: Duration | None = None
     """How soon the first update is due after the incident opened; none: no deadline."""
     publish: Publish = Publish.APPROVE
-    """`auto`: published by itself; `approve`: a draft until the Communications Lead says so."""
+    """`auto`: published automatically; `approve`: a draft until the Communications Lead approves it."""
     when: CustomerVisible | None = None
     """`customer_visible`: only if customers see it; none: always."""
 
@@ -80,41 +80,53 @@ class BusinessHours(Settings):
     @model_validator(mode="after")
     def _forward(self) -> Self:
         if self.to <= self.from_:
-            raise ValueError("the day ends before it begins (write a `to` that is later than `from`)")
+            raise ValueError("the day ends before it begins (write a `to` later than `from`)")
         return self
+
+
+class PageHours(BusinessHours):
+    """The hours in which people are paged; what calls for them at another time waits for the next of these hours."""
+
+    timezone: ZoneName | None = None
+    """The zone of `from` and `to`; none: `service.timezone`."""
 
 
 class SeveritySettings(Settings):
     """What happens for an incident of this severity, by the seed's matrix."""
 
     title: str
-    """The severity in a word."""
+    """The name of the severity."""
     respond_within: PositiveDuration
-    """How soon somebody must acknowledge; then the backup is paged."""
+    """Response time: if no one acknowledges within it, the backup is paged."""
     page: tuple[str, ...] = ()
-    """Contacts whose pagers ring."""
+    """Contacts to page."""
     notify: tuple[str, ...] = ()
-    """Contacts that are told: a mention in chat and an e-mail, never the pager."""
+    """Contacts to notify: a mention in chat and an email, never the pager."""
     all_hands: bool = False
-    """Whether everybody is called together until it is resolved."""
+    """Whether all hands are called until it is resolved."""
     ticket: bool = False
-    """Whether a ticket is made at once."""
+    """Whether a ticket is created at once."""
     queue: bool = False
     """Whether it is tracked in the incident queue."""
     status_page: StatusPolicy | None = None
-    """When and how the public hears of it; none: not by itself."""
+    """Automatic publication on the status page; none: none."""
     escalation: str | None = None
-    """A key of `escalations`; none: nobody else is called."""
+    """A key of `escalations`; none: no one else is paged."""
     acknowledged_for: PositiveDuration | None = None
-    """How long an acknowledgement holds without any work on the incident; none: for ever."""
+    """How long an acknowledgement lasts without activity on the incident; none: forever."""
+    fallback_channels: tuple[str, ...] = ()
+    """Fallback channels for pages while the paging channel is unavailable."""
     second_road: tuple[str, ...] = ()
-    """Channels that pages take while the paging channel is away."""
+    """The earlier name of `fallback_channels`; the channels of both count."""
     update_every: PositiveDuration | None = None
     """How often a status update is due; none: no reminders."""
     postmortem: Postmortem = Postmortem.NONE
-    """Whether it must be reviewed."""
+    """Whether a post-mortem is required."""
     business_hours: BusinessHours | None = None
     """Response time and reminders count only these hours; none: around the clock."""
+    page_hours: PageHours | None = None
+    """People are paged only in these hours; outside them a page waits, while chat, mail and tickets do not wait.
+    None: around the clock. SEV-1 cannot have any."""
 
 
 SEVERITY_DEFAULTS: dict[Severity, dict[str, str]] = {
@@ -137,16 +149,16 @@ class EscalationStep(Settings):
     """One step: who else is called after how long."""
 
     after: Duration
-    """Time since the incident got its present severity."""
+    """Time since the incident got its current severity."""
     page: tuple[str, ...] = ()
-    """Contacts whose pagers ring."""
+    """Contacts to page."""
     notify: tuple[str, ...] = ()
-    """Contacts that are told."""
+    """Contacts to notify."""
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if not self.page and not self.notify:
-            raise ValueError("a step that calls nobody (write page: [contact] or notify: [contact])")
+            raise ValueError("the step pages and notifies nobody (write page: [contact] or notify: [contact])")
         return self
 
 
@@ -154,7 +166,7 @@ class Escalation(Settings):
     """Who else is called when nobody answers, or until it is over."""
 
     until: Until = Until.ACKNOWLEDGED
-    """What stops it."""
+    """What stops the escalation."""
     steps: tuple[EscalationStep, ...] = Field(min_length=1)
     """In order of time."""
 
@@ -171,8 +183,8 @@ class Audience(Settings):
     severities: tuple[Severity, ...] = Field(default=tuple(Severity), min_length=1)
     """Of these severities."""
     matchers: tuple[str, ...] = ()
-    """All must hold for the incident's labels."""
+    """Matchers on the incident's labels; all must match."""
     when: CustomerVisible | None = None
     """`customer_visible`: only if customers see it."""
     notify: tuple[str, ...] = Field(min_length=1)
-    """Contacts that are told."""
+    """Contacts to notify."""

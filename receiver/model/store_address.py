@@ -44,9 +44,9 @@ class StoreAddress:
     primary: str
     """The name by which the Sentinels know the primary."""
     url: str
-    """What a client for one server takes: scheme, user, password, database and options. Secret as the whole."""
+    """The address for a client of one server: scheme, user, password, database and options. Secret."""
     user: str
-    """User and password as they stand in the address, with the `@`; secret."""
+    """User and password as in the address, with the `@`; secret."""
 
     @property
     def shown(self) -> str:
@@ -80,7 +80,7 @@ def parse_store_address(text: str) -> StoreAddress:
 
 
 def _no_address() -> ValueError:
-    return ValueError(f"not an address of a store (write one of {', '.join(FORMS)})")
+    return ValueError(f"not a store address (write one of {', '.join(FORMS)})")
 
 
 def _socket(text: str) -> StoreAddress:
@@ -101,7 +101,7 @@ def _network(kind: StoreKind, scheme: str, rest: str) -> StoreAddress:
     if kind is StoreKind.SENTINEL:
         if not path:
             raise ValueError(
-                "the name of the primary is missing, as the Sentinels know it "
+                "the name of the primary is missing, as configured at the Sentinels "
                 "(write redis+sentinel://HOST:26379,HOST:26379/PRIMARY)"
             )
         primary, path = path, database

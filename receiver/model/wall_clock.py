@@ -25,7 +25,7 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     before = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if before.astimezone(zone).replace(tzinfo=None) == wall:
         return before
-    # The clocks skip `wall`. Read with the offset after the skip it lies before it, and the other way round.
+    # The clock change skips `wall`. With the offset after the change it is before it, and vice versa.
     low, high = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), before
     new = high.astimezone(zone).utcoffset()
     while high - low > timedelta(seconds=1):
@@ -64,7 +64,7 @@ def check_when(value: object) -> str:
 
 
 def parse_when(text: str, zone: ZoneInfo, *, ends: bool = False) -> datetime:
-    """Return the moment, in UTC, of what check_when let pass; without an offset it is on the clocks of `zone`.
+    """Return the moment, in UTC, of a text that check_when accepts; without an offset it is in the time zone `zone`.
 
     A day alone is its beginning, and with `ends` its end, so that a span of days includes its last one.
     """
@@ -76,7 +76,7 @@ def parse_when(text: str, zone: ZoneInfo, *, ends: bool = False) -> datetime:
 
 
 def check_span(begins: str, ends: str) -> None:
-    """Raise ValueError unless `ends` lies behind `begins`."""
+    """Raise ValueError unless `ends` is after `begins`."""
     utc = ZoneInfo("UTC")
     # Where one of them names its offset and the other does not, what they are is known only with their zone.
     mixed = _offset(begins) != _offset(ends)

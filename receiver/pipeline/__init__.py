@@ -1,1 +1,1 @@
-"""The conductors: load, ask a pure room, commit. They decide nothing themselves."""
+"""Loads state, calls a pure package for the decision, and commits the result. It decides nothing itself."""

@@ -1,4 +1,4 @@
-"""The configuration in force, as the conductors need it: one object, replaced whole by a reload."""
+"""The configuration in force, as the pipeline uses it: one object, which a reload replaces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from receiver.channels.base import Channel
 from receiver.incident.alerts.maintenance_windows import Window
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.delivery.notice import Document, Link, Mention
+from receiver.model.delivery.public_incident import PublicAnnouncement
 from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
@@ -22,11 +23,12 @@ from receiver.sources.alertmanager import Address
 from receiver.triage.heartbeat_alerts import is_no_alarm
 from receiver.triage.matchers import Matcher
 from receiver.triage.rules.rule_set import RuleSet
+from receiver.triage.team_ownership import Owners
 
 
 @dataclass(frozen=True)
 class ReconcileTimes:
-    """How Alertmanager is asked what is true there (`ingest.reconcile`)."""
+    """How Alertmanager is queried (`ingest.reconcile`)."""
 
     every: timedelta
     forgotten_after: timedelta
@@ -45,9 +47,12 @@ class CheckAsked:
     above: float | None = None
 
 
+NO_TEAMS = Owners({})
+
+
 @dataclass(frozen=True)
 class ActiveConfig:
-    """Everything that a decision or a delivery reads of the configuration."""
+    """The settings that decisions and deliveries use."""
 
     rules: RuleSet
     policy: Policy
@@ -65,14 +70,16 @@ class ActiveConfig:
     """(person, channel) -> how that channel calls the person."""
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
+    owners: Owners = NO_TEAMS
+    """Which team owns an alert."""
     number: re.Pattern[str] = re.compile(r"INC-[0-9]{4}-[0-9]{1,12}", re.IGNORECASE)
-    """What an incident's id looks like."""
+    """The pattern of an incident's id."""
     heartbeat: tuple[str | None, timedelta] | None = None
-    """Where the heartbeat goes, and how often; None: nowhere."""
+    """The address and interval of the heartbeat; None: no heartbeat."""
     github: tuple[str, SecretStr] | None = None
-    """Where what was changed is asked for, and the token to read with."""
+    """The address of GitHub's API for recent changes, and its token; None: not configured."""
     runbooks: tuple[str, str] | None = None
-    """The channel whose pages with that label are linked to incidents; None: none are."""
+    """The channel and the label of runbooks that are linked to incidents; None: none are."""
     postmortem: Callable[[Incident, Sequence[Event], datetime, Sequence[Mapping[str, Any]], int | None], str] = (
         lambda incident, log, now, receipts, version: ""
     )
@@ -80,47 +87,56 @@ class ActiveConfig:
     document: Callable[[Incident, Sequence[Event], datetime, Sequence[Mapping[str, Any]]], Document | None] = (
         lambda incident, log, now, receipts: None
     )
-    """(incident, its whole log, now, its receipts) -> the page that is kept of it; None: none is."""
+    """(incident, its whole log, now, its receipts) -> the page for the wiki; None: no page."""
     terms: ReviewTargets = field(default_factory=ReviewTargets)
-    """What figures are held against."""
+    """The targets that figures are compared with."""
     monthly: tuple[str, bool] | None = None
-    """The channel that the monthly review goes to, and whether it becomes a page too; None: it is not told."""
+    """The channel of the monthly review, and whether it becomes a wiki page too; None: it is not sent."""
     kept_for: timedelta = timedelta(days=400)
     """How long an incident is kept in the store after its last change."""
     archive: str | None = None
-    """The folder that incidents go to then; None: they are let go."""
+    """The folder for older incidents; None: they are deleted."""
     maintenance: tuple[Window, ...] = ()
     """Every maintenance window that may hold alerts."""
+    announcements: tuple[PublicAnnouncement, ...] = ()
+    """Public announcements without a component, past ones included, the newest first."""
     edition: str = ""
     """The hash of the configuration."""
     components: tuple[tuple[Matcher, ...], ...] = ()
-    """What each component of the status page is known by; none: services are not looked up there."""
+    """The matchers of each component of the status page."""
     notes: tuple[str, ...] = field(default=())
     watchdogs_by: tuple[str, ...] = ()
-    """Labels that tell one Watchdog from another."""
+    """Labels that identify each Watchdog."""
     silent_after: timedelta | None = None
-    """How long the Watchdog may be silent; None: it is not watched."""
+    """How long the Watchdog may be absent; None: it is not monitored."""
     silence_is: Severity = Severity.SEV2
-    """The severity of its silence."""
+    """The severity of its absence."""
     checks: tuple[CheckAsked, ...] = ()
-    """What must hold while an incident is watched."""
+    """The checks that run while an incident is monitored."""
     prometheus: str | None = None
-    """Where queries are asked; None: nowhere."""
+    """The address of Prometheus for queries; None: not configured."""
     reconcile: ReconcileTimes | None = None
-    """How they are asked; None: not at all."""
+    """How they are queried; None: not at all."""
     history: tuple[timedelta, int] | None = None
-    """How long and how much of what came in is kept, in bytes; None: nothing."""
+    """How long notifications are kept, and how many bytes; None: they are not kept."""
     alertmanagers: tuple[Address, ...] = ()
-    """Those that are asked what is true there: members of one cluster, or several."""
+    """Alertmanagers to query: members of one cluster, or several."""
 
     dead_man: tuple[str, str, timedelta] | None = None
     """Channel and topic of the dead man's switch, and how long after the last beat it calls; None: there is none."""
+    prove_every: timedelta | None = None
+    """How long an answered test page is valid; None: test pages are not required."""
+    prove_within: timedelta = timedelta(minutes=10)
+    """How long a test page can be answered."""
     hooks: str | None = None
-    """Address below which answers from phones are taken; None without `service.public_url`."""
+    """Base address for answers from phones; None without `service.public_url`."""
 
     def beats(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels is the Watchdog."""
-        return bool(self.watchdog) and all(matcher.matches(labels) for matcher in self.watchdog)
+        for matcher in self.watchdog:  # a generator for each alert of a notification costs more than the comparison
+            if not matcher.matches(labels):
+                return False
+        return bool(self.watchdog)
 
     def alarms(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels may open an incident: the Watchdog and InfoInhibitor never do."""

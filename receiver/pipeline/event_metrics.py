@@ -1,4 +1,4 @@
-"""What a commit's events mean for the metrics."""
+"""Counts the events of a commit in the metrics."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from receiver.model.incident.incident import Incident
 
 
 def count_events(metrics: Metrics, incident: Incident, events: Sequence[Event]) -> None:
-    """Count what `events` mean. A drill counts nowhere."""
+    """Count `events`. Drills are not counted."""
     if incident.drill:
         return
+    team = metrics.team(incident.team)
     for event in events:
         if event.kind in (Kind.PAGE, Kind.EMERGENCY_PAGED):
-            metrics.pages.labels(event.data["page"]["contact"], incident.severity).inc()
+            metrics.pages.labels(event.data["page"]["contact"], incident.severity, team).inc()
         elif event.kind is Kind.RESOLVED:
             metrics.resolve.labels(incident.severity).observe((event.at - incident.opened_at).total_seconds())
         elif event.kind is Kind.ACKNOWLEDGED and incident.acknowledged_at == event.at:
             metrics.acknowledge.labels(incident.severity).observe((event.at - incident.opened_at).total_seconds())
         elif event.kind is Kind.ESCALATED:
-            metrics.escalations.labels(incident.severity, str(event.data["step"])).inc()
+            metrics.escalations.labels(incident.severity, str(event.data["step"]), team).inc()
         elif event.kind is Kind.RESPONSE_BREACHED:
-            metrics.breaches.labels(incident.severity).inc()
+            metrics.breaches.labels(incident.severity, team).inc()

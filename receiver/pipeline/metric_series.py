@@ -1,12 +1,14 @@
-"""Every series that the configuration bounds is there from the start: the first of its kind counts in `rate()`."""
+"""Exports every series that the configuration limits from the start, so that `rate()` sees the first increase."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from receiver.channels.base import REASONS
+from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.metrics import Metrics
 from receiver.model.delivery.notice import Action
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.review.figures import HOUR, MINUTE
@@ -31,11 +33,11 @@ STEPS = (
     "figures",
     "store",
 )
-"""Steps of the work loop and loops beside it that every replica has; those of its clockwork have their own names."""
+"""Steps of the work loop and of the other loops of every replica; timers are added by name."""
 
 
 def create_series(metrics: Metrics, setting: ActiveConfig, steps: Iterable[str]) -> None:
-    """Bring the series of `setting` to life and show what it aims at; `steps`: names of the loop's further steps."""
+    """Create the series of `setting` and export its targets; `steps`: names of further steps."""
     for step in (*STEPS, *steps):
         metrics.loop_errors.labels(step)
     _channels(metrics, setting)
@@ -60,7 +62,7 @@ def _channels(metrics: Metrics, setting: ActiveConfig) -> None:
 def _rules(metrics: Metrics, setting: ActiveConfig) -> None:
     for rule in setting.rules.settings.rules:
         for severity in Severity:
-            # A cap may make what a rule decides milder.
+            # A cap may lower the severity of a rule.
             if rule.severity is not None and not severity.worse_than(rule.severity):
                 metrics.rule_hits.labels(rule.name, severity)
     for severity in Severity:
@@ -70,14 +72,33 @@ def _rules(metrics: Metrics, setting: ActiveConfig) -> None:
 def _people(metrics: Metrics, setting: ActiveConfig) -> None:
     directory = setting.policy.directory
     for severity in Severity:
-        for contact in directory.contacts:
-            metrics.pages.labels(contact, severity)
         metrics.target.labels("detect", severity).set(5 * MINUTE)
         metrics.target.labels("resolve", severity).set(HOUR)
         asked = directory.severities.get(severity)
-        if asked is None:
-            continue
-        metrics.target.labels("acknowledge", severity).set(asked.respond_within.total_seconds())
-        ladder = directory.escalations.get(asked.escalation or "")
+        if asked is not None:
+            metrics.target.labels("acknowledge", severity).set(asked.respond_within.total_seconds())
+    for name in ("", *setting.owners.names):
+        _team(metrics, name, setting.policy.for_team(name).directory)
+
+
+def _team(metrics: Metrics, name: str, directory: ContactDirectory) -> None:
+    team = metrics.team(name)
+    for severity in Severity:
+        for status in ("firing", "resolved"):
+            metrics.alerts.labels(status, severity, team)
+        for state in State:
+            metrics.open.labels(severity, state, team)
+        metrics.breaches.labels(severity, team)
+        asked = directory.severities.get(severity)
+        # Only series of a team's own contacts: with 200 teams there would be too many others.
+        for contact in _paged(directory, severity) if name else directory.contacts:
+            metrics.pages.labels(contact, severity, team)
+        ladder = directory.escalations.get(asked.escalation or "") if asked else None
         for step in range(len(ladder.steps) if ladder else 0):
-            metrics.escalations.labels(severity, str(step + 1))
+            metrics.escalations.labels(severity, str(step + 1), team)
+
+
+def _paged(directory: ContactDirectory, severity: Severity) -> Iterable[str]:
+    escalation = directory.escalation(severity) if severity in directory.severities else None
+    steps = escalation.steps if escalation else ()
+    return dict.fromkeys((*directory.severity(severity).page, *(contact for step in steps for contact in step.page)))

@@ -1,4 +1,4 @@
-"""What stands on the board, read as what it means. A document that cannot be read is said, and counts for nothing."""
+"""Parses the shared documents. An invalid one is logged and left out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from receiver.incident.alerts.maintenance_windows import Window
+from receiver.model.delivery.public_incident import PublicAnnouncement
 from receiver.model.oncall.schedule_settings import Override
 from receiver.triage.matchers import parse_matcher
 
@@ -17,21 +18,30 @@ Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 NOTHING: Documents = {}
 OVERRIDE = "override"
+OFFER = "offer"
+"""Offers of shifts; an override with the same id is an acceptance."""
 ACCEPTED = "accepted"
 """Who has accepted a hand-off, by its key."""
+TAKEN_BACK = "taken-back"
+"""Offers that were withdrawn and overrides that were lifted, for the log of their schedule."""
 CALENDAR = "calendar"
 """Hashes of the secret addresses of calendars."""
+PROOF = "proof"
+"""Test pages, by person and channel."""
 HANDED_OFF = "handed-off"
-"""What the configuration was at the last hand-off of a schedule, by its name."""
+"""The configuration at the last hand-off of each schedule."""
 
 WINDOWS = "maintenance"
 """Maintenance windows, by their id."""
+
+ANNOUNCEMENTS = "announcement"
+"""Public announcements without a component, by id."""
 
 log = structlog.get_logger("receiver.board")
 
 
 def overrides_of(documents: Documents) -> tuple[Override, ...]:
-    """Return every override that was made while the service ran, past ones included."""
+    """Return every override made at run time, past ones included."""
     found = []
     for key, document in documents.get(OVERRIDE, {}).items():
         try:
@@ -42,7 +52,7 @@ def overrides_of(documents: Documents) -> tuple[Override, ...]:
 
 
 def posted_windows(documents: Documents) -> tuple[Window, ...]:
-    """Return every maintenance window that was put up while the service ran, past ones included."""
+    """Return every maintenance window made at run time, past ones included."""
     found = []
     for key, document in documents.get(WINDOWS, {}).items():
         try:
@@ -53,3 +63,14 @@ def posted_windows(documents: Documents) -> tuple[Window, ...]:
         except ValueError:
             log.error("board_unreadable", kind=WINDOWS, id=key[:100])
     return tuple(sorted(found, key=lambda window: window.id))
+
+
+def posted_announcements(documents: Documents) -> tuple[PublicAnnouncement, ...]:
+    """Return every announcement, past ones included, the newest first."""
+    found = []
+    for key, document in documents.get(ANNOUNCEMENTS, {}).items():
+        try:
+            found.append(PublicAnnouncement.model_validate({**document, "id": key}))
+        except ValidationError:
+            log.error("board_unreadable", kind=ANNOUNCEMENTS, id=key[:100])
+    return tuple(sorted(found, key=lambda one: (one.at, one.id), reverse=True))

@@ -1,4 +1,4 @@
-"""Tasks that run as long as the service does: what ends without being asked to is started again, logged and counted."""
+"""Supervises tasks that run as long as the service: a task that ends is restarted, logged and counted."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from receiver.store.client.connection_lanes import Lane, lane
 from receiver.store.client.store_errors import IncidentUnreadable, StoreAway
 
 RESTS = (0.0, 0.5, 2.0, 5.0)
-"""Seconds before a task is started again: the first, second, third, and each later time in a row."""
+"""Seconds before a task is restarted: the first, second, third, and each later time in a row."""
 STEADY = 60.0
-"""Seconds that a task has run after which its next end counts as the first again."""
+"""Seconds after which a running task is stable: its next end counts as the first again."""
 ASK = 0.5
-"""Seconds between two requests to a task to end: one that is just making a connection may miss the first."""
+"""Seconds between two cancellations of a task: one that is opening a connection may miss the first."""
 
 log = structlog.get_logger("receiver.supervision")
 
 
 @dataclass
 class Supervised:
-    """One task and how it has fared."""
+    """One task and its restarts."""
 
     name: str
     run: Callable[[], Awaitable[None]]
     lane: Lane
     essential: bool = False
-    """Whether the process is of no use without it."""
+    """Whether the process must end without it."""
     restarts: int = 0
     in_a_row: int = 0
     started_at: float = 0.0
@@ -41,7 +41,7 @@ class Supervised:
 
 
 class Supervisor:
-    """Runs tasks for ever. Whatever a task ends of, a cancellation that nobody asked for included, it is restarted."""
+    """Runs tasks until `stop`. A task that ends for any reason, an unexpected cancellation included, is restarted."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         """Nothing runs yet."""
@@ -73,7 +73,7 @@ class Supervisor:
         return max(down, default=0.0) if not self.stopping else 0.0
 
     async def stop(self) -> None:
-        """End every task, however often it has to be asked."""
+        """End every task, canceling it again until it ends."""
         self.stopping = True
         tasks = [one.task for one in self._supervised.values() if one.task is not None]
         while left := [task for task in tasks if not task.done()]:
@@ -141,7 +141,7 @@ async def run_step(
         if condition.ours:
             if isinstance(condition, IncidentUnreadable):
                 metrics.loop_errors.labels(step).inc()  # nothing of it is done until another version runs
-            # The store is there; what is due is claimed again when its lease has ended.
+            # The store responds; due work is claimed again when its lease has ended.
             log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
             return False
         if probe is None:

@@ -1,1 +1,1 @@
-"""What is looked back with: timelines, post-mortems, letters. Pure: an incident and its log -> Markdown."""
+"""Documents about incidents: timelines, post-mortems, e-mails. Pure: an incident and its log -> Markdown."""

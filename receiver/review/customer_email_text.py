@@ -6,26 +6,26 @@ from collections.abc import Sequence
 
 from receiver.model.delivery.public_incident import UNNAMED_PRODUCT
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
 from receiver.review.markdown import escaped
 
 OPEN = "_To be written._"
 
 
 def customer_email(incident: Incident, components: Sequence[str], product: str, support: str) -> tuple[str, str]:
-    """Return subject and Markdown. What it says comes from updates that were let out, and from names of components.
+    """Return subject and Markdown, from published updates and names of components.
 
     `support`: where customers write to; "" where there is nobody.
     """
     names = ", ".join(components) or product
     told = [one for one in incident.updates if one.published_at is not None]
     newest = told[-1] if told else None
-    happened = escaped(newest.text, 2000) if newest else f"There was an incident with {escaped(names, 200)}."
     doing = escaped(newest.cause, 500) if newest and newest.cause else OPEN
     team = "Your support team" if product == UNNAMED_PRODUCT else f"The {escaped(product, 100)} Team"
     lines = [
         "Dear customer,", "",
         "We are writing to inform you of a service incident that may have affected your account.", "",
-        "**WHAT HAPPENED**", "", happened, "",
+        "**WHAT HAPPENED**", "", _happened(incident, told, names), "",
         "**IMPACT**", "", OPEN, "",
         "**WHAT WE'RE DOING**", "", doing, "",
         "**NEXT STEPS**", "", OPEN, "",
@@ -33,3 +33,18 @@ def customer_email(incident: Incident, components: Sequence[str], product: str, 
         "Sincerely,  ", team, "",
     ]  # fmt: skip
     return f"{incident.badge}Service Incident - {names}"[:150], "\n".join(lines)
+
+
+def _happened(incident: Incident, told: Sequence[StatusUpdate], names: str) -> str:
+    # The first and the last that the public was told. Of an incident that is over, a template that was made while it
+    # went on ("we are currently investigating") is not true anymore; what a person wrote stands.
+    newest = told[-1] if told else None
+    first = next((one for one in told if one.status is not UpdateStatus.RESOLVED), newest)
+    said = [one for one in (first, newest) if one and not (incident.state.over and _of_the_time(one))]
+    was = f"There was an incident with {escaped(names, 200)}."
+    texts = [escaped(one.text, 2000) for one in said]
+    return "\n\n".join(dict.fromkeys(texts if texts and first in said else [was, *texts]))
+
+
+def _of_the_time(update: StatusUpdate) -> bool:
+    return update.template and update.status is not UpdateStatus.RESOLVED

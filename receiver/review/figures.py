@@ -53,7 +53,7 @@ class Figures:
     acknowledge: array[float] = field(default_factory=lambda: array("d"))
     resolve: array[float] = field(default_factory=lambda: array("d"))
     asked: int = 0
-    """Incidents that somebody had to answer by now."""
+    """Incidents whose response was due by now."""
     in_time: int = 0
     owed: int = 0
     """Post-mortems that are due: the incident is over."""
@@ -116,6 +116,10 @@ def targets(month: Figures, sev1_in_quarter: int) -> list[dict[str, Any]]:
     ]
 
 
+MERGE_AT = 512
+"""Maximum number of separate spans of time: a month with many incidents has few gaps between them."""
+
+
 class Spent:
     """What an objective's error budget has gone to: time that overlaps counts once."""
 
@@ -125,6 +129,7 @@ class Spent:
         self.until = until
         self.begins = until - budget.window
         self._parts: list[tuple[datetime, datetime]] = []
+        self._merge_at = MERGE_AT
 
     def see(self, one: ReviewRecord) -> None:
         """Count the time of one incident, as far as it lies in the window."""
@@ -133,14 +138,13 @@ class Spent:
         first, last = max(one.since, self.begins), min(one.ended or self.until, self.until)
         if first < last:
             self._parts.append((first, last))
+        if len(self._parts) >= self._merge_at:
+            self._parts = _merged(self._parts)
+            self._merge_at = max(MERGE_AT, 2 * len(self._parts))
 
     def told(self) -> dict[str, Any]:
         """Return the budget as JSON: seconds, and what remains as a part of it."""
-        spent, end = 0.0, self.begins
-        for first, last in sorted(self._parts):
-            if last > end:
-                spent += (last - max(first, end)).total_seconds()
-                end = last
+        spent = sum((last - first).total_seconds() for first, last in _merged(self._parts))
         window = self.budget.window.total_seconds()
         allowed = window * (1 - self.budget.target)
         return {
@@ -153,7 +157,18 @@ class Spent:
         }
 
 
+def _merged(parts: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return the same time as spans that do not touch, in order."""
+    found: list[tuple[datetime, datetime]] = []
+    for first, last in sorted(parts):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
 def spent_of(spent: float, allowed: float) -> dict[str, float]:
-    """Return what is spent of a budget of `allowed` seconds, and what remains as a part of it, from 0 to 1."""
+    """Return the spent part of a budget of `allowed` seconds, and the remaining part, from 0 to 1."""
     remaining = 1 - spent / allowed if allowed else (0.0 if spent else 1.0)
     return {"spent": round(spent, 3), "remaining": round(min(1.0, max(0.0, remaining)), 6)}

@@ -1,4 +1,4 @@
-"""When everything was, each moment kept apart, so that the time to detect says which part is to be mended."""
+"""The times of an incident, separately, so that the time to detect shows which part to improve."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Reading:
     by: str | None
     """Who has set it right; None: it is as the log has it."""
     was: datetime | None
-    """What the log has, where somebody has set it right."""
+    """The time in the log, if a person has corrected it."""
 
 
 def clocks(
@@ -75,7 +75,7 @@ def clocks(
 
 
 def spans(readings: Mapping[str, Reading]) -> dict[str, float | None]:
-    """Return how long each part of SPANS took, in seconds; None where an end of it is not known."""
+    """Return how long each part of SPANS took, in seconds; None if its start or end is unknown."""
     found: dict[str, float | None] = {}
     for name, (begin, end) in SPANS.items():
         first, last = readings[begin].at, readings[end].at

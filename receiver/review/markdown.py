@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
+
+from receiver.review.svg import STYLE as CHARTS
 
 LONGEST = 500_000
 """Characters that are rendered; a longer text is shown as it was written. A post-mortem has 100,000 at most."""
 COLUMNS = 100
 """Bars in a line of a table; a longer line is no table."""
 BRACKETS = 2000
-"""Opening brackets of a text in which links are found: looking for their ends takes the square of their number."""
+"""Maximum number of opening brackets of a text with links: matching them takes quadratic time."""
 
 # What could begin a mark, an entity, a link or a table's cell.
 _ALIVE = re.compile(r"([\\`*_\[\]<>|~&])")
@@ -46,16 +48,50 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(head)} |", f"|{bars}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def html(markdown: str, title: str) -> str:
-    """Return a whole page of `markdown`: no HTML of its own is let through, nothing runs, nothing is fetched."""
-    body = fragment(markdown)
+STYLE = (
+    ":root{color-scheme:light dark}body{max-width:50rem;margin:1rem auto;padding:0 1rem;"
+    "font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "th,td{border:1px solid #8888;padding:.3rem .6rem;text-align:left;vertical-align:top}pre{white-space:pre-wrap}"
+    + CHARTS
+)
+"""The style sheet of a page; who serves it names its hash in the policy."""
+
+
+Pictures = Mapping[str, str]
+"""Charts (SVG of this package) by the beginning of the heading that they follow."""
+NO_PICTURES: Pictures = {}
+
+
+def html(markdown: str, title: str, pictures: Pictures = NO_PICTURES) -> str:
+    """Return a whole page of `markdown`: its HTML is escaped, nothing runs, nothing is loaded."""
+    return document(fragment(markdown, pictures), title)
+
+
+def document(body: str, title: str) -> str:
+    """Return a whole page around `body`, which is HTML of this module."""
     shown = _HIDDEN.sub(" ", title[:300]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    head = f'<meta charset="utf-8"><title>{shown}</title>'
+    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">{view}<title>{shown}</title><style>{STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body>\n{body}</body></html>\n'
 
 
-def fragment(markdown: str) -> str:
-    """Return the HTML of `markdown` alone, to stand in a page; alive in it are links that a person wrote, no more."""
+def fragment(markdown: str, pictures: Pictures = NO_PICTURES) -> str:
+    """Return the HTML of `markdown` as part of a page; only links by people are active in it."""
+    return illustrated(_fragment(markdown), pictures)
+
+
+def illustrated(body: str, pictures: Pictures) -> str:
+    """Return `body`, HTML of this module, with the charts under their headings."""
+    for heading, picture in pictures.items():
+        figure = f'<div class="chart">{picture}</div>\n'
+        found = re.search(rf"<h([1-6])>{re.escape(heading)}[^<]*</h\1>\n?", body)
+        # A person may have written a text without that heading.
+        body = f"{body[: found.end()]}{figure}{body[found.end() :]}" if found else body + figure
+    return body
+
+
+def _fragment(markdown: str) -> str:
     if len(markdown) > LONGEST:
         return f"<pre>{escape(markdown, quote=False)}</pre>"
     from markdown_it import MarkdownIt  # noqa: PLC0415  (loaded with the first document that is shown)
@@ -65,7 +101,7 @@ def fragment(markdown: str) -> str:
 
 
 def _tame(markdown: str) -> str:
-    # What nobody writes and takes the renderer seconds stays as it was written.
+    # Unusual input that takes the renderer seconds is left as plain text.
     if markdown.count("[") > BRACKETS:
         markdown = markdown.replace("[", r"\[")
     lines = markdown.split("\n")

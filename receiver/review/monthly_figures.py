@@ -12,15 +12,16 @@ from receiver.model.base import from_ms, to_ms
 from receiver.review.figures import Figures, Spent, targets
 from receiver.review.review_record import ReviewRecord
 from receiver.review.review_targets import NIGHT, Month, ReviewTargets, before, quarter_of
+from receiver.review.weekly_counts import WeeklyCounts
 
 TOP = 10
 
 
 class MonthlyReview:
-    """What is gathered for one month; give it every incident since `since`, in any order, each once."""
+    """Gathers the figures of one month; add every incident since `since`, in any order, each once."""
 
-    def __init__(self, month: Month, terms: ReviewTargets, now: datetime) -> None:
-        """`now`: a month that is not over is looked at until then."""
+    def __init__(self, month: Month, terms: ReviewTargets, now: datetime, history: int = 0) -> None:
+        """`now`: a month that is not over is looked at until then. `history`: how many months are counted beside it."""
         self.month = month
         self.terms = terms
         self.now = now
@@ -34,18 +35,23 @@ class MonthlyReview:
         self.categories: Counter[str] = Counter()
         self.noisy: Counter[str] = Counter()
         self.flaps: Counter[str] = Counter()
+        self.noise: dict[str, list[str]] = {}
         self.pages: Counter[str] = Counter()
         self.nights: Counter[str] = Counter()
+        self.history = [(before(month, terms.zone, back), Figures()) for back in range(history - 1, -1, -1)]
+        """The months of the chart, the oldest first, this one last."""
+        self.weeks = WeeklyCounts(month, terms.zone)
         self.outstanding: list[dict[str, Any]] = []
         self.improved: list[dict[str, Any]] = []
 
     @property
     def since(self) -> datetime:
         """From when on incidents are to be given; those that were promised something may be older."""
-        return min(self.last.begins, self.quarter, *(one.begins for one in self.spent), self.month.begins)
+        oldest = self.history[0][0].begins if self.history else self.month.begins
+        return min(self.last.begins, self.quarter, *(one.begins for one in self.spent), oldest, self.month.begins)
 
     def see(self, one: ReviewRecord) -> None:
-        """Take one incident."""
+        """Add one incident."""
         if one.drill:
             return
         self._calls(one)
@@ -59,15 +65,21 @@ class MonthlyReview:
             self._promises(one)
         if self.quarter <= one.opened < self.month.ends and one.severity == "SEV-1":
             self.sev1 += 1
+        for month, figures in self.history:
+            if month.begins <= one.opened < month.ends:
+                figures.see(one, self.terms, self.now)
         if self.last.begins <= one.opened < self.last.ends:
             self.then.see(one, self.terms, self.now)
         if not self.month.begins <= one.opened < self.month.ends:
             return
         self.here.see(one, self.terms, self.now)
+        self.weeks.see(one.opened, one.severity)
         self.categories[one.category] += 1
         self.noisy[one.alertname] += 1
         if one.flaps:
             self.flaps[one.alertname] += one.flaps
+        if one.noise:
+            self.noise.setdefault(one.alertname, []).append(one.id)
 
     def told(self, duplicates: int = 0) -> dict[str, Any]:
         """Return the review as JSON (surfaces.md, Monthly report); durations in seconds."""
@@ -83,6 +95,10 @@ class MonthlyReview:
             "noisiest": [
                 {"alertname": name, "count": count, "flaps": self.flaps[name]} for name, count in _top(self.noisy)
             ],
+            "noise": [
+                {"alertname": name, "count": len(ids), "incidents": sorted(ids)[:TOP]}
+                for name, ids in sorted(self.noise.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:TOP]
+            ],
             "pages": {
                 "total": self.pages.total(),
                 "at_night": self.nights.total(),
@@ -91,6 +107,8 @@ class MonthlyReview:
                     for name, count in _top(self.pages, 100)
                 ],
             },
+            "weeks": self.weeks.told(),
+            **({"history": [_in_history(month, figures) for month, figures in self.history]} if self.history else {}),
             "duplicates_absorbed": duplicates,
             "until": self.until.isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
@@ -116,6 +134,12 @@ class MonthlyReview:
     def _night(self, person: str, at: int) -> bool:
         hour = from_ms(at).astimezone(ZoneInfo(self.terms.zones.get(person, self.terms.zone))).hour
         return hour >= NIGHT[0] or hour < NIGHT[1]
+
+
+def _in_history(month: Month, figures: Figures) -> dict[str, Any]:
+    said = figures.told()
+    means = {name: said[name]["mean"] for name in ("mttd", "mtta", "mttr")}
+    return {"month": month.name, "total": said["total"], "by_severity": said["by_severity"], **means}
 
 
 def _top(counts: Counter[str], most: int = TOP) -> list[tuple[str, int]]:

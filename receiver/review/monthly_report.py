@@ -35,7 +35,7 @@ def review_text(said: Mapping[str, Any], title: str) -> str:
         f"- MTTR average: {_spread(said['mttr'])}",
         *([f"- Error budget remaining: {_budget(one)}" for one in said["error_budget"]] or [NO_BUDGET]),
         f"- MTTD average: {_spread(said['mttd'])}",
-        f"- Acknowledged on average after: {_spread(said['mtta'])}",
+        f"- Mean time to acknowledge: {_spread(said['mtta'])}",
         f"- The month before: {then['total']} incidents, MTTR {_long(then['mttr']['mean'])}, MTTD "
         f"{_long(then['mttd']['mean'])}", "",
         "### Top Incident Categories", "",
@@ -49,9 +49,17 @@ def review_text(said: Mapping[str, Any], title: str) -> str:
             f"{escaped(one['alertname'], 100)} - {one['count']}{_again(one['flaps'])}"
             for one in said["noisiest"]
         ),
-        "", f"Notifications that said nothing new, and woke nobody: {said['duplicates_absorbed']}", "",
+        *([
+            "", "Marked as noise; change these alert rules:", "",
+            *_numbered(
+                f"{escaped(one['alertname'], 100)}: {one['count']} marked ({', '.join(map(escaped, one['incidents']))})"
+                for one in said["noise"]
+            ),
+        ] if said.get("noise") else []),
+        "", f"Duplicate notifications suppressed: {said['duplicates_absorbed']}", "",
         "### Pages", "", f"{said['pages']['total']} pages, {said['pages']['at_night']} of them at night.", "",
         *(_people(said["pages"]["people"])), "",
+        *(["### Six Months", "", *_months(said["history"]), ""] if said.get("history") else []),
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -63,7 +71,7 @@ def figures_text(said: Mapping[str, Any], title: str) -> str:
         f"- Total incidents: {said['total']}",
         f"- {', '.join(f'{severity}: {count}' for severity, count in said['by_severity'].items())}",
         f"- MTTD: {_spread(said['mttd'])}",
-        f"- Acknowledged after: {_spread(said['mtta'])}",
+        f"- MTTA: {_spread(said['mtta'])}",
         f"- MTTR: {_spread(said['mttr'])}", "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -102,7 +110,7 @@ def _actual(metric: str, value: float | None) -> str:
 
 
 def _spread(said: Mapping[str, float | None]) -> str:
-    return f"{_long(said['mean'])} (median {_long(said['median'])}, 90 % within {_long(said['p90'])})"
+    return f"{_long(said['mean'])} (median {_long(said['median'])}, p90 {_long(said['p90'])})"
 
 
 def _long(seconds: float | None) -> str:
@@ -145,6 +153,23 @@ def _promise(one: Mapping[str, Any]) -> str:
 def _item(one: Mapping[str, Any]) -> str:
     due = f", due {one['due']}{' (overdue)' if one['overdue'] else ''}" if one["due"] else ""
     return f"{_promise(one)}{due}"
+
+
+def _months(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    head = ("Month", *rows[0]["by_severity"], "Total", "MTTA", "MTTR")
+    return table(
+        head,
+        [
+            (
+                row["month"],
+                *map(str, row["by_severity"].values()),
+                str(row["total"]),
+                _long(row["mtta"]),
+                _long(row["mttr"]),
+            )
+            for row in rows
+        ],
+    )
 
 
 def _people(rows: Sequence[Mapping[str, Any]]) -> list[str]:

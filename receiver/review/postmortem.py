@@ -14,9 +14,11 @@ from receiver.model.delivery.notice import Link
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
+from receiver.review.course import course_of, course_table
+from receiver.review.expression.graph import EXPRESSION, graph_table, newest_graph
 from receiver.review.incident_times import clocks, spans
 from receiver.review.markdown import escaped, span, table
-from receiver.review.timeline import Receipts, cause_of, choices_of, duration, rows
+from receiver.review.timeline import Receipts, cause_of, choices_of, duration, resolution_of, rows
 
 _NOBODY: Mapping[str, str] = {}
 OPEN = "_To be written._"
@@ -49,7 +51,7 @@ def text_of(
     people: Mapping[str, str] = _NOBODY,
     graphs: Sequence[Link] = (),
 ) -> str:
-    """Return the post-mortem as it stands: what people have written, or else the draft.
+    """Return the current post-mortem: the version written by people, or else the draft.
 
     `version`: an older one; 0 is the draft. Raises LookupError when there is none of that number.
     """
@@ -74,17 +76,8 @@ def postmortem(
     people: Mapping[str, str] = _NOBODY,
     graphs: Sequence[Link] = (),
 ) -> str:
-    """Return the draft as Markdown. `people`: how those of the configuration are called; `graphs`: pictures."""
+    """Return the draft as Markdown. `people`: names by their keys in the configuration; `graphs`: images."""
     author = incident.roles.scribe or incident.roles.incident_commander
-    actions = [
-        (
-            escaped(one.title, 300),
-            escaped(people.get(one.owner, one.owner), 100),
-            one.due.isoformat() if one.due else "-",
-            one.status.capitalize(),
-        )
-        for one in incident.actions
-    ]
     lines = [
         f"## {incident.badge}Post-Incident Review: {escaped(incident.title, 300)}", "",
         f"**Date**: {incident.opened_at:%Y-%m-%d}  ",
@@ -101,13 +94,38 @@ def postmortem(
         "### Response", "", *_response(incident, events), "",
         "### Contributing Factors", "", *_factors(incident), "",
         "### Action Items", "",
-        *table(("Action", "Owner", "Due Date", "Status"), actions or [("-", "-", "-", "-")]), "",
+        *_actions(incident, people), "",
         "### Lessons Learned", "", f"- {OPEN}", "",
         "### Timeline", "", *rows(incident, events, receipts), "",
+        *_phases(incident, events, people),
+        *_expression(events),
         *(["### Graphs", "", *map(_link, graphs), ""] if graphs else []),
         *(["### Links", "", *map(_link, links), ""] if links else []),
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _actions(incident: Incident, people: Mapping[str, str]) -> list[str]:
+    actions = [
+        (
+            escaped(one.title, 300),
+            escaped(people.get(one.owner, one.owner), 100),
+            one.due.isoformat() if one.due else "-",
+            one.status.capitalize(),
+        )
+        for one in incident.actions
+    ]
+    return table(("Action", "Owner", "Due Date", "Status"), actions or [("-", "-", "-", "-")])
+
+
+def _phases(incident: Incident, events: Sequence[Event], people: Mapping[str, str]) -> list[str]:
+    course = course_of(incident, events, events[-1].at, people) if events else None
+    return ["**Phases (times UTC)**", "", *course_table(course), ""] if course and course.phases else []
+
+
+def _expression(events: Sequence[Event]) -> list[str]:
+    graph = newest_graph(events)
+    return [] if graph is None else [f"### {EXPRESSION}", "", *graph_table(graph), ""]
 
 
 def _took(seconds: float) -> str:
@@ -117,21 +135,22 @@ def _took(seconds: float) -> str:
 _PARTS = {
     "detect": "after it began.",
     "rule": "until the alert's rule fired",
-    "alertmanager": "until Alertmanager told of it",
-    "receiver": "until somebody was paged",
-    "pager": "until the pager had it",
+    "alertmanager": "until Alertmanager reported it",
+    "receiver": "until someone was paged",
+    "pager": "until the pager accepted it",
 }
-"""The parts of the time to detect, and how each is told."""
+"""The parts of the time to detect, and the text of each."""
 
 
 def _summary(incident: Incident, events: Sequence[Event]) -> str:
     what = escaped(incident.title, 300)
     service = f" of {escaped(incident.service, 100)}" if incident.service else ""
-    lasted = f"lasted {duration(incident)}" if incident.state.over else "is going on"
+    lasted = f"lasted {duration(incident)}" if incident.state.over else "is ongoing"
     cause, choices = _cause(incident, events), choices_of(events)
     sentences = [f"A {incident.severity} incident{service} ({what}) {lasted}."]
     sentences += [f"Root cause: {_sentence(cause)}"] if cause != OPEN else []
-    ended = escaped(incident.resolution, 2000) if incident.resolution else "; ".join(choices)
+    said = incident.resolution or resolution_of(events)
+    ended = escaped(said, 2000) if said else "; ".join(choices)
     return " ".join([*sentences, *([f"Resolution: {_sentence(ended)}"] if ended else [])])
 
 
@@ -188,7 +207,7 @@ def _detection(incident: Incident, events: Sequence[Event], receipts: Receipts) 
         if (seconds := took[name]) is not None and (seconds or name == "detect")
     ]
     lines = [f"- How was the incident detected? By {by}, {parts[0]}"]
-    lines += [f"- Of that: {', '.join(parts[1:])}."] if parts[1:] else []
+    lines += [f"- Breakdown: {', '.join(parts[1:])}."] if parts[1:] else []
     return [*lines, f"- Could we have detected it sooner? {OPEN}"]
 
 
@@ -196,12 +215,12 @@ def _response(incident: Incident, events: Sequence[Event]) -> list[str]:
     lines = []
     answered = spans(clocks(incident, events))["acknowledge"]
     if answered is not None:
-        lines.append(f"- Acknowledged {span(timedelta(seconds=answered))} after it was opened.")
+        lines.append(f"- Acknowledged {_took(answered)} after it was opened.")
     lines += [f"- Mitigation: {text}" for text in choices_of(events)]
     climbed = sum(event.kind is Kind.ESCALATED for event in events)
     breaches = sum(event.kind is Kind.RESPONSE_BREACHED for event in events)
     if climbed or breaches:
-        lines.append(f"- {climbed} steps of the escalation were taken; {breaches} times nobody answered in time.")
+        lines.append(f"- Escalation steps taken: {climbed}. Missed acknowledgement deadlines: {breaches}.")
     return [*lines, f"- What went well? {OPEN}", f"- What could be improved? {OPEN}"]
 
 
@@ -209,7 +228,9 @@ def _factors(incident: Incident) -> list[str]:
     found = []
     if incident.changes is not None and incident.changes.likely is not None:
         found.append(f"{escaped(incident.changes.repository, 200)}: {escaped(incident.changes.why, 500)}")
-    found += [f"It has happened before, although this was done: {escaped(done, 500)}" for done in incident.recurs]
+    found += [
+        f"It has happened before, despite this completed action: {escaped(done, 500)}" for done in incident.recurs
+    ]
     if incident.flaps:
-        found.append(f"It fired again {incident.flaps} times after it had seemed over.")
+        found.append(f"It fired again {incident.flaps} times after it had seemed resolved.")
     return [f"{number}. {text}" for number, text in enumerate([*found, OPEN], 1)]

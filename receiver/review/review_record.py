@@ -1,4 +1,4 @@
-"""An incident as figures see it, read from what is kept beside its snapshot: a month may have a hundred thousand."""
+"""An incident in figures, from its review record: a month may have a hundred thousand."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ReviewRecord:
     severity: str
     opened: datetime
     began: datetime | None
-    """When the impact began, as far as anybody knows; None: a person declared it, and nobody has said."""
+    """When the impact began; None: unknown, for a declared incident."""
     answered: datetime | None
-    """When somebody first acknowledged it."""
+    """When it was first acknowledged."""
     ended: datetime | None
     """When it was over for good; None: it is not."""
     answer_by: datetime
@@ -36,12 +36,14 @@ class ReviewRecord:
     drill: bool
     """Whether it is in no figure at all."""
     merged: bool
-    """Whether it is part of another one: only its pages count, for whoever was rung was rung."""
+    """Whether it is part of another one; then only its pages count."""
     in_storm: bool
     final: bool
     """Whether its post-mortem is final."""
+    noise: bool
+    """Whether it is marked as noise."""
     pages: Sequence[tuple[str, int, int]]
-    """Person, ring and time (ms) of each call."""
+    """Person, notification cycle and time (ms) of each page."""
     actions: Sequence[Mapping[str, Any]]
 
     @property
@@ -51,7 +53,7 @@ class ReviewRecord:
 
 
 def read_review_record(kept: Mapping[str, Any], number: str, terms: ReviewTargets) -> ReviewRecord:
-    """Return the incident `number` from what is kept of it (model/incident/review_record.py)."""
+    """Return the incident `number` from its record (model/incident/review_record.py)."""
     opened = from_ms(kept["opened"])
     hours = ResponseHours.model_validate(kept["hours"]) if kept["hours"] else None
     began, answered, ended = kept["began"], kept["answered"], kept["ended"]
@@ -70,6 +72,7 @@ def read_review_record(kept: Mapping[str, Any], number: str, terms: ReviewTarget
         merged=kept["merged"],
         in_storm=kept["in_storm"],
         final=kept["final"],
+        noise=kept.get("noise", False),
         pages=kept["pages"],
         actions=kept["actions"],
     )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from receiver.review.postmortem import Budget
 
 NIGHT = (22, 6)
-"""From this hour to that one, on the clocks of whoever was rung."""
+"""From this hour to that one, in the time zone of the paged person."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ NOISE = frozenset(
         Kind.SEVERITY_PROPOSED, Kind.STEP_PASSED, Kind.RESOLUTION_PROPOSED, Kind.CHECKLIST, Kind.TIMER_STARTED,
         Kind.TIMER_STOPPED, Kind.CORRECTED, Kind.CLOCK_SET, Kind.RULE_KNOWN, Kind.ACTION_DUE, Kind.POSTMORTEM,
         Kind.POSTMORTEM_WRITTEN, Kind.ROOM, Kind.CLOSED,
-        Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.LETTER, Kind.BUDGET_KNOWN,
+        Kind.ACTION_ADDED, Kind.ACTION_CHANGED, Kind.LETTER, Kind.BUDGET_KNOWN, Kind.STATUS_DISCARDED, Kind.NOISE,
+        Kind.SEEN_BEFORE, Kind.EXPRESSION_READ,
     }
 )  # fmt: skip
 """What the log has to know and nobody has to read."""
@@ -28,14 +29,21 @@ _LOSES = (Kind.ACKNOWLEDGEMENT_LAPSED, Kind.REOPENED, Kind.RESOLVED)
 _OPTIONS = {option.name: option.title for option in OPTIONS}
 _PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
 
+MINUTE = 60
+WORDS = 2000
+"""Characters of a person's words that a line of a document holds."""
 _NOBODY: Mapping[str, str] = {}
 Receipts = Iterable[Mapping[str, Any]]
 
 
 def timeline(
-    incident: Incident, events: Sequence[Event], receipts: Receipts = (), people: Mapping[str, str] = _NOBODY
-) -> str:
-    """Return the whole timeline as Markdown. `people`: how those of the configuration are called."""
+    incident: Incident, events: Sequence[Event], receipts: Receipts = (), people: Mapping[str, str] = _NOBODY,
+    *, authors: bool = False,
+) -> str:  # fmt: skip
+    """Return the whole timeline as Markdown. `people`: how those of the configuration are called.
+
+    `authors`: whether each note names who wrote it; the file in the process's own form has none, pages for people do.
+    """
     opened = incident.opened_at
     commander = incident.roles.incident_commander
     return "\n".join(
@@ -50,7 +58,7 @@ def timeline(
             "",
             "### Timeline (All times UTC)",
             "",
-            *rows(incident, events, receipts),
+            *rows(incident, events, receipts, people if authors else None),
             "",
         ]
     )
@@ -60,19 +68,31 @@ def duration(incident: Incident) -> str:
     """Return how long it lasted, from its beginning to its end, as people have set them; `ongoing` while it does."""
     ended = incident.clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at or incident.closed_at
     began = incident.clocks.get(CorrectedTime.IMPACT_BEGAN) or incident.started_at
-    return span(max(ended - began, timedelta())) if ended is not None and incident.state.over else "ongoing"
+    if ended is None or not incident.state.over:
+        return "ongoing"
+    lasted = max(ended - began, timedelta())
+    seconds = round(lasted.total_seconds())
+    return f"{seconds}s" if 0 < seconds < MINUTE else span(lasted)
 
 
-def rows(incident: Incident, events: Sequence[Event], receipts: Receipts = ()) -> list[str]:
-    """Return the table, oldest first by when things happened, and not by when they were written down."""
+def rows(
+    incident: Incident, events: Sequence[Event], receipts: Receipts = (), authors: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the table, oldest first by when things happened, and not by when they were written down.
+
+    `authors`: how people are called, where each note is to name who wrote it.
+    """
     day = incident.opened_at
-    set_right = corrections(events)
+    set_right, shown = corrections(events), readable(events)
     told = []
-    for place, event in enumerate(events):
+    for place, event in enumerate(shown):
         said = set_right.get(event.seq, {})
-        after = events[place + 1] if place + 1 < len(events) else None
-        line = escaped(said["text"], 300) if "text" in said else _line(event, incident, events[:place], after)
-        if line and not said.get("hidden"):
+        after = shown[place + 1] if place + 1 < len(shown) else None
+        line = escaped(said["text"], 300) if "text" in said else _line(event, incident, shown[:place], after)
+        if line:
+            if authors is not None and event.kind is Kind.NOTE and event.actor.kind in _PEOPLE:
+                by = str(event.data.get("by") or event.actor.name)
+                line = f"{line} ({escaped(authors.get(by, by), 100)})"
             at = datetime.fromisoformat(said["at"]) if "at" in said else _at(event)
             told.append((at, event.seq, line))
     for receipt in receipts:
@@ -92,14 +112,24 @@ def corrections(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
     return found
 
 
+def readable(events: Sequence[Event]) -> list[Event]:
+    """Return what anybody may read who sees the incident: no hidden entry, and no correction of one."""
+    said = corrections(events)
+    hidden = {seq for seq, one in said.items() if one.get("hidden")}
+    return [
+        event
+        for event in events
+        if event.seq not in hidden and not (event.kind is Kind.CORRECTED and event.data["entry"] in hidden)
+    ]
+
+
 def cause_of(events: Sequence[Event]) -> str:
     """Return the cause that the log says last, as people have set it right; "" for none."""
-    set_right = corrections(events)
+    set_right, shown = corrections(events), readable(events)
     found = ""
-    for place, event in enumerate(events):
-        said = set_right.get(event.seq, {})
-        if event.kind is Kind.IDENTIFIED and not said.get("hidden"):
-            found = str(said.get("text") or _cause(event, events[:place])) or found
+    for place, event in enumerate(shown):
+        if event.kind is Kind.IDENTIFIED:
+            found = str(set_right.get(event.seq, {}).get("text") or _cause(event, shown[:place])) or found
     return found
 
 
@@ -107,9 +137,9 @@ def choices_of(events: Sequence[Event]) -> list[str]:
     """Return the mitigations that were chosen as Markdown, as people have set them right."""
     set_right = corrections(events)
     found = []
-    for event in events:
+    for event in readable(events):
         said = set_right.get(event.seq, {})
-        if event.kind is Kind.MITIGATION and not said.get("hidden"):
+        if event.kind is Kind.MITIGATION:
             found.append(
                 escaped(said["text"], 500) if "text" in said else _mitigation(event).removeprefix("Mitigation: ")
             )
@@ -145,13 +175,43 @@ def _line(event: Event, incident: Incident, before: Sequence[Event], after: Even
         return f"Root cause identified: {escaped(cause, 300)}" if cause else f"Root cause identified by {who}"
     if event.kind is Kind.MITIGATION:
         return _mitigation(event)
-    if event.kind is Kind.MONITORING:
-        return "Monitoring period started"
-    if event.kind is Kind.RESOLVED:
-        return "Incident resolved" + (f" by {who}" if event.actor.kind in _PEOPLE else "")
+    if event.kind in (Kind.MONITORING, Kind.RESOLVED):
+        return _moved(event)
     if event.kind is Kind.STATUS_UPDATE:
-        return f"Status page updated: {words}"
+        return f"Status page updated: {words}" if event.data["update"].get("template") else _updated(event)
+    if event.kind is Kind.NOTE:
+        words = escaped(event.text, WORDS)
+        # A name stays as it was written: p99, api-3, /healthz.
+        if event.actor.kind in _PEOPLE and not (words.split() or [""])[0].isalpha():
+            return words
     return words[:1].upper() + words[1:]
+
+
+def _moved(event: Event) -> str:
+    # The end of the response or of monitoring, with a person's text.
+    line = "Monitoring period started" if event.kind is Kind.MONITORING else "Incident resolved"
+    if event.actor.kind not in _PEOPLE:
+        return line
+    who, said = escaped(event.actor.name, 100), words_of(event)
+    line += f" by {who}" if event.kind is Kind.RESOLVED else ""
+    return f"{line}: {escaped(said, WORDS)}" if said else line
+
+
+def _updated(event: Event) -> str:
+    update = event.data["update"]
+    by, text = escaped(str(update.get("by", "")), 100), escaped(str(update.get("text", "")), WORDS)
+    return f"Status page updated by {by}: {update.get('status')}: {text}"
+
+
+def words_of(event: Event) -> str:
+    """Return what a person has added to a move of the incident; "" for nothing."""
+    return event.text.partition(": ")[2] if event.actor.kind in _PEOPLE else ""
+
+
+def resolution_of(events: Sequence[Event]) -> str:
+    """Return the last text with which a person resolved or mitigated the incident; "" if there is none."""
+    moves = (event for event in reversed(readable(events)) if event.kind in (Kind.RESOLVED, Kind.MONITORING))
+    return next((words for event in moves if (words := words_of(event))), "")
 
 
 def _folded(event: Event, after: Event | None) -> bool:
@@ -159,17 +219,18 @@ def _folded(event: Event, after: Event | None) -> bool:
     if event.kind is Kind.CHANGES:
         return event.data["changes"].get("likely") is None
     if event.kind is Kind.ROLE:
-        # Who commands stands above the table; a hand-over is news.
+        # The commander is named above the table; only a change is listed.
         return not event.data.get("before")
     if event.kind is Kind.STATUS_UPDATE:
-        # What moves the incident is told by the move.
-        moves = after is not None and after.kind in MOVES and after.reason == "status_update"
+        # A state change already says so.
+        template = bool(event.data["update"].get("template"))
+        moves = template and after is not None and after.kind in MOVES and after.reason == "status_update"
         return moves or not event.data["update"].get("published_at")
     return False
 
 
 def _had(event: Event, before: Sequence[Event]) -> bool:
-    # An acknowledgement by whoever has the incident already, in whatever words, renews it and is no news.
+    # A further acknowledgement by the same person only renews the first, and is left out.
     if event.kind is not Kind.ACKNOWLEDGED:
         return False
     newest = next((one for one in reversed(before) if one.kind is Kind.ACKNOWLEDGED or one.kind in _LOSES), None)

@@ -1,1 +1,1 @@
-"""What we ask others: how it is there. An address comes from the configuration only, never from a label."""
+"""Queries of other systems. Addresses come only from the configuration, never from a label."""

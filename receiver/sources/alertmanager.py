@@ -13,7 +13,7 @@ from receiver.model.host_name import host_of
 from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 LIMIT = 5.0
-"""Seconds: ten thousand alerts take their time."""
+"""Timeout in seconds: ten thousand alerts take a while."""
 SAME = timedelta(minutes=1)
 """Two silences whose ends are nearer than this are one that was asked for twice."""
 
@@ -65,11 +65,11 @@ class UpstreamAlert:
     alerts: Mapping[str, UpstreamState]
     """Silenced and inhibited ones too, by fingerprint."""
     started: datetime
-    """When the one that started last did: what it has forgotten since, it may hear of again."""
+    """When the last of them started: it may receive again what it has forgotten since."""
     silent: tuple[str, ...]
-    """What those said that gave no answer that can be used: what nobody else knows, they may."""
+    """The errors of those without a usable answer: they may know alerts that the others do not."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """The configuration file of each that shows it, by url: before 0.28 the hours of routes are told nowhere else."""
+    """The configuration of each that reports it, by URL: before 0.28 it is the only source of the hours of routes."""
 
 
 class Alertmanager:
@@ -150,13 +150,13 @@ class Alertmanager:
                     return str(said.json()["silenceID"]), True
                 error = SourceError("status", f"{host_of(one.url)} answered {said.status} to a silence")
             except (KeyError, TypeError):
-                error = SourceError("bad_answer", "Alertmanager did not say the silence's id")
+                error = SourceError("bad_answer", "Alertmanager did not return the silence's id")
             except SourceError as failed:
                 error = failed
         raise error
 
     async def expire(self, number: str) -> None:
-        """Let a silence end now; one that none of them knows any more has ended. Raises SourceError."""
+        """Expire a silence; one that none of them knows has already ended. Raises SourceError."""
         error = None if self.addresses else SourceError("connection", "no Alertmanager is configured")
         for one in self.addresses:
             try:
@@ -203,7 +203,7 @@ class Alertmanager:
 def _listed(said: SourceAnswer) -> Iterable[dict[str, Any]]:
     body = said.json()
     if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-        raise SourceError("bad_answer", "Alertmanager answered in a form that is not known")
+        raise SourceError("bad_answer", "Alertmanager's answer has an unknown format")
     return body
 
 
@@ -219,18 +219,18 @@ def _alert(item: Mapping[str, Any]) -> UpstreamState:
             receivers=tuple(str(one.get("name", "")) for one in item.get("receivers") or ()),
             silenced=bool((status or {}).get("silencedBy")),
             inhibited=bool((status or {}).get("inhibitedBy")),
-            # Whatever else holds it back in a later release says so by its state.
+            # Other reasons for suppression in a later release show in its state.
             muted=bool((status or {}).get("mutedBy")) or (status or {}).get("state", "active") != "active",
         )
     except (KeyError, TypeError, AttributeError):
-        raise SourceError("bad_answer", "Alertmanager answered in a form that is not known") from None
+        raise SourceError("bad_answer", "Alertmanager's answer has an unknown format") from None
 
 
 def _uptime(said: SourceAnswer) -> datetime:
     try:
         return _moment(said.json()["uptime"])
     except (KeyError, TypeError):
-        raise SourceError("bad_answer", "Alertmanager does not say since when it runs") from None
+        raise SourceError("bad_answer", "Alertmanager does not report its start time") from None
 
 
 def _file(said: SourceAnswer) -> str | None:
@@ -248,5 +248,5 @@ def _moment(text: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise SourceError("bad_answer", "Alertmanager wrote a time that cannot be read") from None
+        raise SourceError("bad_answer", "Alertmanager reported a time that cannot be read") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -68,7 +68,7 @@ class GitHub:
         _check(said, repository)
         body = said.json()
         if not isinstance(body, list):
-            raise SourceError("bad_answer", "GitHub answered in a form that is not known")
+            raise SourceError("bad_answer", "GitHub's answer has an unknown format")
         return [one for one in body if isinstance(one, dict)]
 
 
@@ -76,11 +76,11 @@ def _check(said: SourceAnswer, repository: str) -> None:
     if said.status == 200:
         return
     if said.status == 404:
-        raise SourceError("status", f"GitHub knows no {repository}, or the token may not read it")
+        raise SourceError("status", f"GitHub has no repository {repository}, or the token may not read it")
     if said.status in (401, 403, 429):
         text = said.body[:4096].decode("utf-8", "replace").lower()
         limited = said.status == 429 or "rate limit" in text
-        why = "its rate limit is reached" if limited else "the token is not taken, or may not read it"
+        why = "its rate limit is reached" if limited else "the token is not accepted, or may not read it"
         raise SourceError("limited" if limited else "status", f"GitHub answered {said.status}: {why}")
     raise SourceError("status", f"GitHub answered {said.status}")
 
@@ -127,7 +127,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _text(value: object, limit: int) -> str:
-    # Whoever may deploy may write this: one line, nothing invisible.
+    # Written by anyone who may deploy, so it is reduced to one line of visible characters.
     return _CONTROL.sub(" ", value[: limit * 4]).strip()[:limit] if isinstance(value, str) else ""
 
 

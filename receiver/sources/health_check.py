@@ -5,7 +5,7 @@ from __future__ import annotations
 from receiver.sources.http_client import SourceClient
 
 LIMIT = 5.0
-"""Seconds: a health address may look at much before it answers."""
+"""Timeout in seconds: a health endpoint may check much before it answers."""
 
 
 async def status_of(asking: SourceClient, url: str) -> int:

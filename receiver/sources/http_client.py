@@ -15,11 +15,11 @@ from receiver.host_resolver import Names
 from receiver.model.host_name import host_of
 
 LIMIT = 2.0
-"""Seconds for a whole answer: whoever waits for it is waited for."""
+"""Seconds for a whole answer, because other work waits for it."""
 LARGEST = 16 * 1024 * 1024
 """Bytes of an answer: some ten thousand alerts."""
 AT_ONCE = 16
-"""Questions to one host under way at once; more wait. Those to others do not: the heartbeat is one."""
+"""Maximum number of concurrent requests to one host; more wait. Other hosts, such as the heartbeat's, do not."""
 
 
 class SourceError(Exception):
@@ -43,7 +43,7 @@ class SourceAnswer:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise SourceError("bad_answer", f"answered {self.status} with something that is not JSON") from None
+            raise SourceError("bad_answer", f"answered {self.status} with something other than JSON") from None
 
 
 class SourceClient:
@@ -60,9 +60,10 @@ class SourceClient:
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
+        most: int = LARGEST,
     ) -> SourceAnswer:
-        """Return the answer to a GET, whatever its status. Raises SourceError."""
-        return await self._ask("GET", url, limit or self.limit, params=params, headers=headers)
+        """Return the answer to a GET, with any status; `most`: maximum number of bytes of it. Raises SourceError."""
+        return await self._ask("GET", url, limit or self.limit, most, params=params, headers=headers)
 
     async def send(
         self,
@@ -74,6 +75,12 @@ class SourceClient:
     ) -> SourceAnswer:
         """Return the answer to a request with a JSON body. Raises SourceError."""
         return await self._ask(method, url, limit or self.limit, json=body, headers=headers)
+
+    async def submit(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None, limit: float | None = None
+    ) -> SourceAnswer:
+        """Return the answer to a POST of a form, with any status. Raises SourceError."""
+        return await self._ask("POST", url, limit or self.limit, data=form, headers=headers)
 
     async def close(self) -> None:
         """Close every connection; a later question opens new ones."""
@@ -91,18 +98,18 @@ class SourceClient:
             )
         return self._session
 
-    async def _ask(self, method: str, url: str, limit: float, **more: Any) -> SourceAnswer:
+    async def _ask(self, method: str, url: str, limit: float, most: int = LARGEST, **more: Any) -> SourceAnswer:
         host = host_of(url)
         try:
             async with (
                 asyncio.timeout(limit),
                 self._open().request(method, url, allow_redirects=False, **more) as response,
             ):
-                body = await response.content.read(LARGEST + 1)
-                while not response.content.at_eof() and len(body) <= LARGEST:
-                    body += await response.content.read(LARGEST + 1 - len(body))
-                if len(body) > LARGEST:
-                    raise SourceError("bad_answer", f"{host} answered with more than {LARGEST} bytes")
+                body = await response.content.read(most + 1)
+                while not response.content.at_eof() and len(body) <= most:
+                    body += await response.content.read(most + 1 - len(body))
+                if len(body) > most:
+                    raise SourceError("bad_answer", f"{host} answered with more than {most} bytes")
                 return SourceAnswer(response.status, body)
         except TimeoutError:
             raise SourceError("timeout", f"no answer from {host} within {limit:g} s") from None

@@ -21,7 +21,7 @@ LONGEST_LINE = 64 * 1024
 
 @dataclass(frozen=True)
 class Posted:
-    """A message that somebody has posted to a topic."""
+    """A message posted to a topic."""
 
     id: str
     text: str

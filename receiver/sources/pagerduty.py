@@ -41,7 +41,7 @@ class PagerDutyWebhookEvent:
     """Of a note or a status update."""
     assignees: tuple[str, ...]
     merged: bool = False
-    """It is resolved there because somebody made it part of another incident of PagerDuty's: nothing is over."""
+    """It is resolved in PagerDuty because it was merged into another incident there; it has not ended."""
 
 
 def read(body: bytes) -> PagerDutyWebhookEvent:
@@ -52,7 +52,7 @@ def read(body: bytes) -> PagerDutyWebhookEvent:
         raise ValueError("the body is not JSON") from None
     event = value.get("event") if isinstance(value, dict) else None
     if not isinstance(event, dict) or not isinstance(event.get("event_type"), str):
-        raise ValueError("the body is no webhook, version 3: it has no event.event_type")
+        raise ValueError("the body is not a version 3 webhook: it has no event.event_type")
     data = _object(event.get("data"))
     incident = data if data.get("type") in (None, "incident") else _object(data.get("incident"))
     assignees = data.get("assignees")
@@ -82,7 +82,7 @@ class Rest:
         self._token = token
 
     async def answered(self, key: str) -> bool:
-        """Return whether somebody has acknowledged or resolved the page of that deduplication key. Raises SourceError.
+        """Return whether anyone has acknowledged or resolved the page with that deduplication key. Raises SourceError.
 
         A page that PagerDuty does not know is not answered. One that was resolved and triggered again is two incidents
         there, of which the second counts.

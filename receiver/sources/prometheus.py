@@ -1,8 +1,9 @@
-"""Prometheus: the value of a query now (HTTP API, `/api/v1/query`)."""
+"""Prometheus: a query's value now, its course, and the rules of an alert (HTTP API, `/api/v1/`)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,30 @@ class Sample:
     value: float
     series: int
     """How many series there were: the value is the greatest of them."""
+
+
+@dataclass(frozen=True)
+class AlertingRule:
+    """An alert rule as Prometheus has it."""
+
+    query: str
+    labels: Mapping[str, str]
+    """Those that the rule itself adds to its alerts."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of a query over some time."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float], ...]
+    """Seconds since the epoch, and the value; finite numbers only."""
+
+
+COURSE_BYTES = 1024 * 1024
+"""Of an answer that is drawn or chosen from: some 500 series of an hour, or 1,000 rules."""
+COURSE_SECONDS = 5.0
+"""Nobody waits for it."""
 
 
 class Prometheus:
@@ -57,8 +82,49 @@ class Prometheus:
             groups = body["data"]["groups"]
             found = [float(one["duration"]) for group in groups for one in group["rules"] if one["name"] == alertname]
         except (KeyError, TypeError, ValueError):
-            raise SourceError("bad_answer", "Prometheus answered in a form that is not known") from None
+            raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
         return max((seconds for seconds in found if math.isfinite(seconds)), default=None)
+
+    async def rules_of(self, alertname: str) -> list[AlertingRule]:
+        """Return the alert rules of that name. Raises SourceError.
+
+        `rule_name[]` and `exclude_alerts` keep the answer small where the server knows them (Prometheus 2.50).
+        """
+        params = {"type": "alert", "rule_name[]": alertname, "exclude_alerts": "true"}
+        data = await self._data("rules", params)
+        try:
+            found = [rule for group in data["groups"] for rule in group["rules"] if rule["name"] == alertname]
+            return [AlertingRule(str(rule["query"]), _texts(rule.get("labels"))) for rule in found]
+        except (KeyError, TypeError):
+            raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
+
+    async def course(self, promql: str, begins: datetime, ends: datetime, step: float) -> list[Series]:
+        """Return each series of `promql` from `begins` to `ends`, a point each `step` seconds. Raises SourceError."""
+        params = {
+            "query": promql, "start": f"{begins.timestamp():.3f}", "end": f"{ends.timestamp():.3f}",
+            "step": f"{step:g}", "timeout": f"{COURSE_SECONDS:g}s",
+        }  # fmt: skip
+        data = await self._data("query_range", params)
+        try:
+            return [Series(_texts(one["metric"]), _points(one["values"])) for one in data["result"]]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
+
+    async def _data(self, path: str, params: dict[str, str]) -> Any:
+        said = await self.asking.get(f"{self.url}/api/v1/{path}", params, limit=COURSE_SECONDS, most=COURSE_BYTES)
+        body = said.json()
+        if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
+            raise SourceError("status", f"Prometheus answered {said.status}")
+        return body.get("data")
+
+
+def _texts(labels: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
+
+
+def _points(values: Any) -> tuple[tuple[float, float], ...]:
+    pairs = ((float(at), float(value)) for at, value in values)
+    return tuple((at, value) for at, value in pairs if math.isfinite(at) and math.isfinite(value))
 
 
 def _values(data: Any) -> list[float]:
@@ -67,4 +133,4 @@ def _values(data: Any) -> list[float]:
             return [float(data["result"][1])]
         return [float(series["value"][1]) for series in data["result"]]
     except (KeyError, IndexError, TypeError, ValueError):
-        raise SourceError("bad_answer", "Prometheus answered in a form that is not known") from None
+        raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None

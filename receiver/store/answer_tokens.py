@@ -16,6 +16,10 @@ KEPT_FOR = VALID_FOR + timedelta(hours=1)
 """A little longer than a token is valid, so that a late answer is told why nothing happens."""
 
 
+REPLIED_S = 3600
+"""Seconds for which a message that arrives again gets no second reply."""
+
+
 @dataclass(frozen=True)
 class AnswerToken:
     """What one token allows: one verb of one person about one page."""
@@ -54,6 +58,11 @@ class AnswerTokens:
         """Return what `token` stands for, None where it stands for nothing. Raises StoreAway."""
         text = await self.connection.call("GET", self._key(token))
         return AnswerToken(**orjson.loads(text)) if text else None
+
+    async def first(self, what: str) -> bool:
+        """Return whether nothing was said about `what` within the last hour; now something is. Raises StoreAway."""
+        key = self.connection.keys.named(f"replied:{token_hash(what)}")
+        return bool(await self.connection.call("SET", key, "1", "NX", "EX", str(REPLIED_S)))
 
     def _key(self, token: str) -> str:
         return self.connection.keys.named(f"answer:{token_hash(token)}")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from receiver.store.client.connection import Connection, Script
+from receiver.store.stored_numbers import stored_number
 
 KEEP = Script("documents/keep_notifications")
 AT_ONCE = 50
@@ -43,6 +44,11 @@ class HistoryList:
         for at, text in batches:
             arguments += [f"{_place(at)}-{secrets.token_hex(6)}", text]
         await self.connection.write(KEEP, [self.key], arguments)
+
+    async def last_ms(self) -> int | None:
+        """Return when the newest notification that is kept came; None where none is. Raises StoreAway."""
+        newest = await self.connection.call("ZREVRANGE", self.key, 0, 0)
+        return stored_number(str(newest[0]).partition("-")[0]) or None if newest else None
 
     async def read(self, since_ms: int, after: str = "", most_bytes: int = 256 * 1024) -> tuple[list[Batch], bool]:
         """Return batches since a time, or after a place, and whether there are more. Raises StoreAway.

@@ -1,4 +1,4 @@
-"""Notifications that a process owed when it ended: a file in the data folder, read by the next start."""
+"""Notifications that were pending when a process ended: a file in the data folder, read by the next start."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
+
+from receiver.model.alert.sender import ANYBODY, Sender
+
 NAME = "owed-notifications.txt"
 
 
 class RefusedNotificationsFile:
-    """One file: for each notification body a line of the time, in Unix seconds, and base64.
+    """One file: for each notification body a line of the time, in Unix seconds, base64, and perhaps its sender.
 
     Blocking, and safe to use from any thread.
     """
@@ -20,12 +24,14 @@ class RefusedNotificationsFile:
         """`folder` is the data folder."""
         self.path = folder / NAME
 
-    def write(self, bodies: Sequence[bytes], at: float) -> None:
+    def write(self, bodies: Sequence[tuple[bytes, Sender]], at: float) -> None:
         """Write `bodies` with the time `at`, durably, in place of what the file held. Raises OSError."""
         part = self.path.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines(b"%d %s\n" % (at, base64.b64encode(body)) for body in bodies)
+            file.writelines(
+                b"%d %s%s\n" % (at, base64.b64encode(body), _sender_text(sender)) for body, sender in bodies
+            )
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.path)
@@ -35,8 +41,11 @@ class RefusedNotificationsFile:
         finally:
             os.close(folder)
 
-    def read(self) -> list[tuple[float, bytes]]:
-        """Return time and body of each line, oldest first; a line that cannot be read is left out. Raises OSError."""
+    def read(self) -> list[tuple[float, bytes, Sender]]:
+        """Return time, body and sender of each line, oldest first; a line that cannot be read is left out.
+
+        Raises OSError.
+        """
         try:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -44,8 +53,9 @@ class RefusedNotificationsFile:
         bodies = []
         for line in lines:
             try:
-                at, _, body = line.partition(b" ")
-                bodies.append((float(at), base64.b64decode(body, validate=True)))
+                at, body, *more = line.split(b" ")
+                sender = _sender_of(more[0]) if more else ANYBODY
+                bodies.append((float(at), base64.b64decode(body, validate=True), sender))
             except ValueError:
                 continue
         return bodies
@@ -53,3 +63,16 @@ class RefusedNotificationsFile:
     def remove(self) -> None:
         """Remove the file: what it held is settled. Raises OSError."""
         self.path.unlink(missing_ok=True)
+
+
+def _sender_text(sender: Sender) -> bytes:
+    # An earlier release passes over a line of three parts: only what a sender may not do makes one.
+    return b" " + base64.b64encode(orjson.dumps(list(sender))) if sender.restricted else b""
+
+
+def _sender_of(text: bytes) -> Sender:
+    """Return the sender of a line. Raises ValueError for what is none."""
+    name, resolves = orjson.loads(base64.b64decode(text, validate=True))
+    if not isinstance(name, str) or not isinstance(resolves, list):
+        raise ValueError("no sender")
+    return Sender(name, tuple(str(one) for one in resolves))

@@ -1,4 +1,4 @@
-"""When each Watchdog was last heard of."""
+"""When each Watchdog was last received."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class WatchdogTimes:
     """The Watchdogs of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """None is known before it was heard of."""
+        """None is known before it was received."""
         self.connection = connection
 
     async def heard(self, now_ms: int, by: Sequence[str] = (), names: Collection[str] = ()) -> None:
-        """Write that one was heard of, and which: `names` are made of the labels `by`. Raises StoreAway."""
+        """Record that one was received, and which: `names` are made of the labels `by`. Raises StoreAway."""
         async with self.connection.guarded() as client:
             await client.set(self._any, now_ms)
             if not by:
@@ -35,22 +35,22 @@ class WatchdogTimes:
             if kept:
                 await client.hset(place, mapping=kept)
             if len(kept) < len(given):
-                log.error("too_many_watchdogs", kept=MOST, hint="is ingest.watchdog.group_by of too fine a grain?")
+                log.error("too_many_watchdogs", kept=MOST, hint="group by fewer labels in ingest.watchdog.group_by")
 
     async def last_ms(self) -> int | None:
-        """Return when any was last heard of, None for never. Raises StoreAway."""
+        """Return when any was last received, None for never. Raises StoreAway."""
         async with self.connection.guarded() as client:
             value = await client.get(self._any)
         return stored_number(value) or None
 
     async def lasts_ms(self, by: Sequence[str]) -> dict[str, int]:
-        """Return when each that the labels `by` tell apart was last heard of, by its name. Raises StoreAway."""
+        """Return when each that the labels `by` tell apart was last received, by its name. Raises StoreAway."""
         async with self.connection.guarded() as client:
             found = await client.hgetall(self._each(by))
         return {name: ms for name, value in found.items() if (ms := stored_number(value))}
 
     async def cap(self, by: Sequence[str], now_ms: int) -> None:
-        """Let none have been heard of later than now: it was written by a clock that was wrong. Raises StoreAway."""
+        """Let none have been received later than now: it was written by a clock that was wrong. Raises StoreAway."""
         async with self.connection.guarded() as client:
             if stored_number(await client.get(self._any)) > now_ms:
                 await client.set(self._any, now_ms)
@@ -60,7 +60,7 @@ class WatchdogTimes:
                 await client.hset(self._each(by), mapping=ahead)
 
     async def forget(self, by: Sequence[str], name: str) -> None:
-        """Listen for one no more until it is heard of again. Raises StoreAway."""
+        """Listen for one no more until it is received again. Raises StoreAway."""
         async with self.connection.guarded() as client:
             await client.hdel(self._each(by), name)
 
@@ -69,5 +69,5 @@ class WatchdogTimes:
         return self.connection.keys.named("watchdog")
 
     def _each(self, by: Sequence[str]) -> str:
-        # Those of other labels are none that anybody listens for any more.
+        # Those of other labels are none that anybody listens for anymore.
         return self.connection.keys.named(f"watchdogs:{','.join(by)}")

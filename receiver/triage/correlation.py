@@ -11,6 +11,8 @@ from receiver.model.base import to_ms
 
 GROUP = "group"
 """In `incidents.correlate_by`: Alertmanager's group instead of a label of that name."""
+FAMILY_DIGITS = 16
+"""Hexadecimal digits of a correlation key that are the same for every team."""
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 """`json.dumps` makes an encoder for each call that asks for separators."""
 
@@ -47,6 +49,22 @@ def split_by_key(
             key = keys[labels] = _hashed(group, labels)
         parts.setdefault(key, []).append(alert)
     return parts
+
+
+def team_key(key: str, team: str) -> str:
+    """Return the correlation key of those alerts of `key` that `team` owns; of the top level ("") it is `key`.
+
+    The first half is that of `key`, so that the keys of one group are known from each other (`family`).
+    """
+    if not team:
+        return key
+    half = FAMILY_DIGITS
+    return key[:half] + hashlib.sha256(_compact([key, team]).encode()).hexdigest()[: len(key) - half]
+
+
+def family(key: str) -> str:
+    """Return what the correlation keys of one group have in common, whichever team owns the alerts."""
+    return key[:FAMILY_DIGITS]
 
 
 def _group(notification: Notification) -> list[object]:

@@ -22,6 +22,9 @@ PATTERN_LIMIT = 1024
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 
+_TOO_LARGE = "pattern too large"
+"""How RE2's error begins where a pattern needs more memory than it may have."""
+
 _CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL | re.ASCII)
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _BARE = r"[^\s{}!=~,\\\"'`]+"
@@ -34,7 +37,7 @@ _RIGHT = 'a matcher is name="value", with one of = != =~ !~'
 
 
 class MatcherError(ValueError):
-    """A text that is no matcher; the message says what would be right."""
+    """A text that is not a matcher; the message says what would be right."""
 
     refused = True
     """Whether Alertmanager refuses it too."""
@@ -44,6 +47,16 @@ class PatternTooLong(MatcherError):
     """A pattern that is longer than this service reads; Alertmanager has no such limit."""
 
     refused = False
+
+
+@dataclass(frozen=True, slots=True)
+class PatternCost:
+    """What a regular expression may cost that came from a request rather than from the configuration."""
+
+    memory: int
+    """Bytes for RE2: its program and the states that it keeps while matching."""
+    program: int
+    """Instructions of the compiled program."""
 
 
 class Operator(StrEnum):
@@ -65,6 +78,8 @@ class Matcher:
     name: str
     operator: Operator
     value: str
+    cost: PatternCost | None = field(default=None, repr=False, compare=False)
+    """The most that its regular expression may cost; None: what RE2 allows."""
     _test: Callable[[str], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +113,6 @@ class Matcher:
 
 
 def _full_match(matcher: Matcher) -> Callable[[str], bool]:
-    # An answer is remembered for each value: a storm's ten thousand alerts share a handful of names.
     pattern = matcher.value.encode("utf-8", "replace")
     if len(pattern) > PATTERN_LIMIT:
         raise PatternTooLong(
@@ -106,15 +120,33 @@ def _full_match(matcher: Matcher) -> Callable[[str], bool]:
         )
     options = re2.Options()
     options.log_errors = False
+    if matcher.cost is not None:
+        options.max_mem = matcher.cost.memory
     try:
         expression = re2.compile(pattern, options)
     except re2.error as error:
         detail = error.args[0] if error.args else ""
         said = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        if matcher.cost is not None and said.startswith(_TOO_LARGE):
+            raise _too_complex(matcher) from None
         raise MatcherError(
-            f"{quoted(matcher.value, 80)} is not a regular expression of RE2: {said[:120]}"
-            " (look-around and back-references do not exist there; exclude with !~ or !=)"
+            f"{quoted(matcher.value, 80)} is not a valid RE2 regular expression: {said[:120]}"
+            " (RE2 has no look-around or back-references; exclude with !~ or !=)"
         ) from None
+    if matcher.cost is not None and expression.programsize > matcher.cost.program:
+        raise _too_complex(matcher)
+    return _remembering(expression)
+
+
+def _too_complex(matcher: Matcher) -> PatternTooLong:
+    return PatternTooLong(
+        f"the pattern for {quoted(matcher.name)} is too complex: use fewer repetitions, smaller counts in braces or"
+        " fewer character classes"
+    )
+
+
+def _remembering(expression: re2._Regexp[bytes]) -> Callable[[str], bool]:
+    # An answer is remembered for each value: a storm's ten thousand alerts share a handful of names.
     known: dict[str, bool] = {}
 
     def holds(text: str) -> bool:
@@ -130,27 +162,57 @@ def _full_match(matcher: Matcher) -> Callable[[str], bool]:
     return holds
 
 
-def parse_matcher(text: str) -> Matcher:
-    """Return the matcher that `text` writes down.
+def parse_matcher(text: str, cost: PatternCost | None = None) -> Matcher:
+    """Return the matcher that `text` writes down; `cost`: the most that its regular expression may cost.
 
     Raises MatcherError, with what would be right, for anything else: no operator, several matchers in one text,
-    an unclosed quote, a pattern that is no RE2 or above 1 KiB.
+    an unclosed quote, a pattern that is no RE2, above 1 KiB or above `cost`.
     """
     shown = quoted(text, 80)
     if text.strip().startswith("{") or text.strip().endswith("}"):
-        raise MatcherError(f"{shown} has braces around it; write each matcher as an entry of its own, without them")
+        raise MatcherError(f"{shown} has braces around it; write each matcher as a separate entry, without braces")
     classic = _CLASSIC.fullmatch(text)
     # Alertmanager takes a==b for the value "=b", which nobody has ever meant.
     if classic and classic[2] == "=" and classic[3].startswith("="):
         raise MatcherError(f"{shown} uses ==; equality is written with one =")
     if classic and (value := _classic_value(classic[3])) is not None:
-        return Matcher(classic[1], Operator(classic[2]), value)
+        return Matcher(classic[1], Operator(classic[2]), value, cost)
     if modern := _UTF8.fullmatch(text):
         name = _utf8_token(modern[1], shown)
         if not name:
             raise MatcherError(f"{shown} has an empty label name; {_RIGHT}")
-        return Matcher(name, Operator(modern[2]), _utf8_token(modern[3], shown))
+        return Matcher(name, Operator(modern[2]), _utf8_token(modern[3], shown), cost)
     raise MatcherError(_what_is_wrong(text, shown, classic))
+
+
+def split_matchers(text: str) -> list[str]:
+    """Return the matchers in one entry of Alertmanager's `matchers:`: perhaps several, perhaps in braces."""
+    # Alertmanager takes a brace off each end for itself, and a comma behind the last matcher.
+    body = text.strip().removeprefix("{").removesuffix("}")
+    parts: list[str] = []
+    begin, inside, escaped = 0, False, False
+    for index, character in enumerate(body):
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == '"':
+            inside = not inside
+        elif character == "," and not inside:
+            parts.append(body[begin:index])
+            begin = index + 1
+    last = body[begin:]
+    return [*parts, last] if last.strip() else parts
+
+
+def equal_to(name: str, value: str) -> str:
+    """Return the matcher that holds where the label `name` is `value`, as text that `parse_matcher` reads back."""
+
+    def written(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+    plain = re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", name)
+    return f"{name if plain else written(name)}={written(value)}"
 
 
 def classic_matcher(text: str) -> Matcher | None:
@@ -207,14 +269,14 @@ def _what_is_wrong(text: str, shown: str, classic: re.Match[str] | None) -> str:
     if not text.strip():
         return f"an empty matcher; {_RIGHT}"
     if classic is None and re.search(r"[<>]", text) and "=~" not in text:
-        return f"{shown} compares a quantity; that belongs into `when`, {_RIGHT}"
+        return f"{shown} compares a quantity; that belongs in `when`, {_RIGHT}"
     if not re.search(r"=|!~", text):
         return f"{shown} has no operator; {_RIGHT}"
     if text.count('"') % 2:
         return f"{shown} has a quote that is not closed, or one inside the value without a \\ before it"
     if re.search(r'"\s*,', text):
-        return f"{shown} holds several matchers; write each as an entry of its own"
-    return f"{shown} is no matcher; {_RIGHT}"
+        return f"{shown} holds several matchers; write each as a separate entry"
+    return f"{shown} is not a matcher; {_RIGHT}"
 
 
 def _checked(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The doors: parse, call the pipeline, answer. `routes.build` puts them together."""
+"""HTTP endpoints: parse, call the pipeline, answer. `routes.build` combines them."""

@@ -1,4 +1,4 @@
-"""What the doors are given: one frozen object behind a typed key, so that no door reaches for a global."""
+"""What the handlers of requests use: one frozen object behind a typed key, so that there are no globals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from receiver.config.reload_result import Reloaded
 from receiver.metrics import Metrics
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.alerts.maintenance_windows import MaintenanceWindows
+from receiver.pipeline.context.expression_graphs import ExpressionGraphs
+from receiver.pipeline.context.seen_before import SeenBefore
 from receiver.pipeline.delivery.channel_test import ChannelTest
+from receiver.pipeline.delivery.phone_reports import PhoneReports
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.intake.notification_history import NotificationHistory
 from receiver.pipeline.intake.severity_unknowns import SeverityUnknowns
@@ -23,15 +26,21 @@ from receiver.pipeline.response.adhoc_pages import AdhocPages
 from receiver.pipeline.response.command_handler import CommandHandler
 from receiver.pipeline.response.pagerduty_events import PagerDutyEvents
 from receiver.pipeline.response.phone_answers import PhoneAnswers
+from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.pipeline.response.silences import Silences
 from receiver.pipeline.response.split import IncidentSplit
+from receiver.pipeline.response.twilio_answers import TwilioAnswers
 from receiver.pipeline.review.incident_archive import IncidentArchive
 from receiver.pipeline.review.reports import Reports
+from receiver.pipeline.sign_in.providers import Providers
+from receiver.pipeline.sign_in.session_keeper import SessionKeeper
 from receiver.pipeline.slack.command_runner import SlackCommandRunner
 from receiver.pipeline.slack.interactions import SlackInteractions
 from receiver.pipeline.slack.requests import SlackRequests
+from receiver.pipeline.status.announcements import Announcements
 from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
+from receiver.pipeline.subscriptions.subscription_desk import SubscriptionDesk
 from receiver.pipeline.supervision import Supervisor
 from receiver.pipeline.worker.work_loop import WorkLoop
 from receiver.store.client.connection import Connection
@@ -41,17 +50,35 @@ from receiver.store.incidents.incident_store import IncidentStore
 
 @dataclass
 class ServiceState:
-    """Where the process stands between its start and its end."""
+    """The state of the process, from its start to its end."""
 
     ready: bool = False
     """Configured and listening."""
     draining: bool = False
-    """Told to end: what has begun is finished, nothing new is taken."""
+    """Stopping: requests in progress are finished, and no new one is accepted."""
+
+
+@dataclass(frozen=True)
+class PhoneHandlers:
+    """What handles answers from phones."""
+
+    answers: PhoneAnswers
+    twilio: TwilioAnswers
+    reports: PhoneReports
+
+
+@dataclass(frozen=True)
+class SlackHandlers:
+    """What handles requests from Slack."""
+
+    requests: SlackRequests
+    commands: SlackCommandRunner
+    interactions: SlackInteractions
 
 
 @dataclass(frozen=True)
 class AppParts:
-    """Everything behind the doors of one replica."""
+    """What the handlers of one replica use."""
 
     configured: Callable[[], Config]
     intake: Intake
@@ -66,14 +93,13 @@ class AppParts:
     connection: Connection
     state: ServiceState
     setting: Callable[[], ActiveConfig]
-    """The configuration in force, as the conductors have it."""
+    """The configuration in force, as the pipeline uses it."""
     respond: CommandHandler
     calls: AdhocPages
     pagerduty_events: PagerDutyEvents
-    phone_answers: PhoneAnswers
-    slack_requests: SlackRequests
-    slack_commands: SlackCommandRunner
-    slack_interactions: SlackInteractions
+    phones: PhoneHandlers
+    slack: SlackHandlers
+    reachability: ReachabilityTests
     silences: Silences
     incident_split: IncidentSplit
     maintenance_windows: MaintenanceWindows
@@ -83,12 +109,18 @@ class AppParts:
     channel_test: ChannelTest
     reports: Reports
     incident_archive: IncidentArchive
+    seen_before: SeenBefore
+    expressions: ExpressionGraphs
+    sessions: SessionKeeper
+    providers: Providers
+    subscriptions: SubscriptionDesk
+    announcements: Announcements
     work: WorkLoop
-    """The loop, for its last beat."""
+    """The work loop, for the time of its last poll."""
     reload: Callable[[], Awaitable[Reloaded]]
-    """Reads the configuration anew."""
+    """Reloads the configuration."""
     stood_still: Callable[[], bool] = lambda: False
-    """Whether this process has just stood still, so that a request may have waited for long."""
+    """Whether this process was suspended just now, so that a request may have waited for long."""
 
     @property
     def config(self) -> Config:

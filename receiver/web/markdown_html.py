@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 
-from receiver.review.markdown import fragment, html
+from receiver.review.markdown import NO_PICTURES, Pictures, document, fragment, illustrated
 from receiver.web.http.thread_offload import Offload
 
 KEPT = 4 * 1024 * 1024
@@ -18,23 +18,24 @@ class MarkdownPages:
     def __init__(self) -> None:
         """Nothing is rendered yet."""
         self._threads = Offload("markdown", at_once=1, waiting=16, wait=10)
-        self._kept: OrderedDict[tuple[str, bytes], str] = OrderedDict()
+        self._kept: OrderedDict[bytes, str] = OrderedDict()
         self._size = 0
 
-    async def page(self, markdown: str, title: str) -> str:
+    async def page(self, markdown: str, title: str, pictures: Pictures = NO_PICTURES) -> str:
         """Return a whole page. Raises Refusal (503) where too many are asked for at once."""
-        return await self._rendered(markdown, title)
+        return document(await self.fragment(markdown, pictures), title)
 
-    async def fragment(self, markdown: str) -> str:
-        """Return HTML to stand in a page. Raises Refusal (503) where too many are asked for at once."""
-        return await self._rendered(markdown, "")
+    async def fragment(self, markdown: str, pictures: Pictures = NO_PICTURES) -> str:
+        """Return HTML as part of a page. Raises Refusal (503) if too many are requested at once."""
+        # Charts of an open incident change each minute, and its text does not: only the text is kept.
+        return illustrated(await self._rendered(markdown), pictures)
 
-    async def _rendered(self, markdown: str, title: str) -> str:
-        key = (title, hashlib.sha256(markdown.encode("utf-8", "replace")).digest())
+    async def _rendered(self, markdown: str) -> str:
+        key = hashlib.sha256(markdown.encode("utf-8", "replace")).digest()
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        made = await self._threads.run(lambda: html(markdown, title) if title else fragment(markdown))
+        made = await self._threads.run(lambda: fragment(markdown))
         if key not in self._kept:
             self._kept[key] = made
             self._size += len(made)

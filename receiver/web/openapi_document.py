@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
+from receiver.pipeline.status.draft_list import DraftList
 from receiver.web.api.event_stream import Stream
-from receiver.web.api.openapi import document
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import TokenCheck
+from receiver.web.openapi.openapi_page import document
 from receiver.web.routes import operations_of
 
 
 def document_offered() -> dict[str, Any]:
-    """Return what `/api/openapi.json` answers: the table of operations needs nothing behind the doors."""
+    """Return the document of `/api/openapi.json`, which only needs the table of operations."""
     nothing = cast(AppParts, None)
-    gate = TokenCheck(tuple)
-    return document(operations_of(nothing, gate, Stream(nothing, gate)))
+    gate = TokenCheck(tuple, lambda: datetime.max.replace(tzinfo=UTC))
+    return document(operations_of(nothing, gate, Stream(nothing, gate), cast(DraftList, None)))

@@ -18,7 +18,7 @@ from receiver.web.http.compression import takes_gzip
 from receiver.web.http.error_responses import answer
 
 STILL = 30.0
-"""Seconds without a beat after which the loop is taken for dead and the process is started anew (reliability P4)."""
+"""Seconds without a poll after which the work loop counts as dead, and the process is restarted (reliability P4)."""
 
 
 METRICS_KEPT = 1.0
@@ -72,7 +72,7 @@ class Probes:
         return content
 
     def _still_for(self) -> float:
-        return self.doors.clock.monotonic() - self.doors.work.beat_at
+        return self.doors.clock.monotonic() - self.doors.work.polled_at
 
     def _parts(self) -> dict[str, Any]:
         doors = self.doors
@@ -93,6 +93,7 @@ class Probes:
             "refused": {"owed": len(doors.refused)},
             "tokens": {"short": len(short_names(doors.config.auth, doors.config.server))},
             "channels": dict(sorted(channels.items())),
+            "reachability": {"unproved": len(doors.overrides.schedules.unproved(doors.clock.now()))},
             "mirror": {
                 "open_incidents": len(doors.incident_cache),
                 "commits_seen": doors.incident_cache.after,

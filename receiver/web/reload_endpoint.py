@@ -1,4 +1,4 @@
-"""`POST /-/reload`: the configuration anew."""
+"""`POST /-/reload`: reloads the configuration."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from aiohttp import web
 from receiver.config import Problem
 from receiver.config.settings.service_settings import Scope
 from receiver.web.app_keys import AppParts
+from receiver.web.audit_trail import audited
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query
 
 
 class ReloadEndpoint:
-    """The door of a reload."""
+    """The endpoint of a reload."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what reloads."""
@@ -22,8 +23,12 @@ class ReloadEndpoint:
 
     async def reload(self, request: web.Request) -> web.Response:
         """Answer 200 when the new configuration is in force; 422 with every mistake when nothing was changed."""
-        self.gate.admit(request, Scope.ADMIN)
+        caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
+        with audited(self.doors, request, caller, "reload"):
+            return await self._reloaded()
+
+    async def _reloaded(self) -> web.Response:
         done = await self.doors.reload()
         if done.problems:
             errors = [

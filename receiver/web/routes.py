@@ -1,94 +1,175 @@
-"""Which path leads to which door. No path is rewritten and none redirects."""
+"""The handler of each path. No path is rewritten, and none is redirected."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from receiver.config.settings.service_settings import Scope
+from receiver.pipeline.status.draft_list import DraftList
 from receiver.web.api.archive import ArchiveApi, archive_operations
 from receiver.web.api.calendars import FEED, CalendarApi, calendar_operations
 from receiver.web.api.deliveries import DeliveryApi, delivery_operations
-from receiver.web.api.docs_page import DocsPage
+from receiver.web.api.drafts import DraftApi, draft_operations
 from receiver.web.api.event_stream import Stream
 from receiver.web.api.incident_commands import IncidentCommandApi
 from receiver.web.api.incident_reviews import IncidentReviewApi, review_operations
 from receiver.web.api.incidents import IncidentApi
 from receiver.web.api.maintenance import MaintenanceApi, maintenance_operations
-from receiver.web.api.oncall import OnCallApi, oncall_operations
-from receiver.web.api.openapi import OpenApiPage
+from receiver.web.api.oncall import OnCallApi, ShiftOfferApi, offer_operations, oncall_operations
 from receiver.web.api.operations import Operation, incident_operations, offer
+from receiver.web.api.public_status import (
+    AnnouncementApi,
+    SubscriberApi,
+    announcement_operations,
+    subscriber_operations,
+)
+from receiver.web.api.reachability import ReachabilityApi, reachability_operations
 from receiver.web.api.reports import ReportApi, report_operations
 from receiver.web.api.rules import RulesApi, rules_operations
 from receiver.web.app_keys import DOORS, AppParts
+from receiver.web.audit_trail import refusal_auditor
+from receiver.web.auth.cross_site import same_site_only
+from receiver.web.auth.oidc import BACK as OIDC_BACK
+from receiver.web.auth.oidc import PATH as OIDC_START
+from receiver.web.auth.oidc import OidcSignIn
 from receiver.web.auth.sign_in import SignIn
 from receiver.web.auth.tokens import TokenCheck
-from receiver.web.console.incident_pages import Console
+from receiver.web.console.assets import Assets
+from receiver.web.console.documents_page import NAMES, DocumentsPage
+from receiver.web.console.error_pages import html_errors
+from receiver.web.console.frame import ConsoleFrame
+from receiver.web.console.incident_forms import IncidentForms
+from receiver.web.console.incident_page import IncidentPage
+from receiver.web.console.incidents_page import IncidentsPage
+from receiver.web.console.internal_status import InternalStatus
 from receiver.web.console.oncall_page import OnCallPage
+from receiver.web.console.report_pages import ReportPages
+from receiver.web.console.sessions_page import SessionsPage
+from receiver.web.console.status_desk import StatusDesk
+from receiver.web.console.system_page import SystemPage
 from receiver.web.html_pages import HtmlPages
 from receiver.web.http.body_reader import expect
 from receiver.web.http.compression import packing
 from receiver.web.http.error_responses import harden, refusals
+from receiver.web.http.shared_answers import SHARED
+from receiver.web.markdown_html import MarkdownPages
+from receiver.web.mcp.endpoint import McpEndpoint
+from receiver.web.openapi.docs_page import DocsPage
+from receiver.web.openapi.openapi_page import OpenApiPage
 from receiver.web.probes import Probes
 from receiver.web.reload_endpoint import ReloadEndpoint
-from receiver.web.status_page import ANSWERS, StatusPage
+from receiver.web.sessions_endpoint import SessionApi, session_operations
+from receiver.web.status.status_page import ANSWERS, StatusPage
+from receiver.web.status.subscription_pages import SubscriptionPages
 from receiver.web.webhooks.alertmanager import Webhooks
 from receiver.web.webhooks.pagerduty import PagerDutyEndpoint
 from receiver.web.webhooks.phone_hooks import PhoneHooks
 from receiver.web.webhooks.slack import SlackEndpoint
+from receiver.web.webhooks.twilio_hooks import TwilioHooks
 
+FORM_MOST, TEXT_MOST, DOCUMENT_MOST = 16_384, 65_536, 600_000
+"""Maximum bytes of a form with a line or two, with a text, and with a document (100,000 characters, encoded)."""
 HANDLER_ARGS = {"auto_decompress": False}
-"""How the server treats connections: it unpacks nothing by itself, so that a bomb is measured while it unpacks."""
+"""The server decompresses no body by itself, so that a compression bomb is measured while it is decompressed."""
 
 
 def build(doors: AppParts) -> web.Application:
-    """Return the application behind `server.listen`, with every door."""
-    app = _application(doors)
-    gate, pages = TokenCheck(lambda: doors.config.auth.tokens), HtmlPages(lambda: doors.config.public_path)
-    webhooks, probes = Webhooks(doors, gate), Probes(doors, gate)
-    console, status = Console(doors, pages), StatusPage(doors, pages)
+    """Return the application of `server.listen`, with every endpoint."""
+    gate, pages = _gate(doors), HtmlPages(lambda: doors.config.public_path)
+    checks = [same_site_only(gate, lambda: doors.config.service.public_url)]
+    app = _application(doors, outside=[html_errors(doors, pages)], checks=checks)
+    _webhooks(app, doors, gate)
     add, get = app.router.add_post, app.router.add_get
-    for path in ("/webhooks/alertmanager", "/webhooks/alertmanager/"):
-        add(path, webhooks.alertmanager, expect_handler=expect)
-    pagerduty = PagerDutyEndpoint(doors)
-    for path in ("/webhooks/pagerduty", "/webhooks/pagerduty/"):
-        add(path, pagerduty.webhook, expect_handler=expect)
-    slack = SlackEndpoint(doors)
-    for name in ("commands", "interactions", "events"):
-        for path in (f"/slack/{name}", f"/slack/{name}/"):
-            add(path, getattr(slack, name), expect_handler=expect)
-    hooks = PhoneHooks(doors)
-    add("/hooks/ntfy", hooks.ntfy, expect_handler=expect)
+    add("/mcp", McpEndpoint(doors, gate).take, expect_handler=expect)
+    probes = Probes(doors, gate)
     get("/healthz", probes.healthz)
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)
     stream = Stream(doors, gate)
     doors.incident_cache.listeners.append(stream.changed)
     doors.incident_cache.listening = stream.listening
-    offer(app, operations_of(doors, gate, stream))
+    drafts = DraftList(doors.incident_cache, doors.incidents)
+    offer(app, operations_of(doors, gate, stream, drafts))
     app.on_shutdown.append(stream.end)
     get("/api/openapi.json", OpenApiPage(lambda: doors.config.public_path).page)
     get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
         app.router.add_route(method, "/-/reload", ReloadEndpoint(doors, gate).reload)
-    visitors, oncall = SignIn(doors, gate, pages), OnCallPage(doors, pages)
-    get("/", visitors.page(Scope.READ, console.incidents))
-    get("/incidents/{id}", visitors.page(Scope.READ, console.incident))
-    get("/oncall", visitors.page(Scope.READ, oncall.page))
+    visitors = SignIn(doors, gate, pages)
     get(f"{FEED}{{token}}.ics", CalendarApi(doors, gate).feed)
-    get("/reports/{month}", visitors.page(Scope.READ, ReportApi(doors, gate, pages).page))
-    add("/oncall/{schedule}/accept", visitors.form(Scope.RESPOND, oncall.accept), expect_handler=expect)
-    get("/login", visitors.login)
-    add("/login", visitors.sign_in, expect_handler=expect)
-    add("/logout", visitors.form(Scope.READ, visitors.sign_out), expect_handler=expect)
-    _public(app, status)
+    frame = ConsoleFrame(doors, pages, drafts)
+    _console(app, doors, visitors, frame)
+    get("/console/events", visitors.stream(Scope.READ, stream.changes))
+    _sign_in(app, doors, visitors, frame)
+    _public(app, StatusPage(doors, pages), SubscriptionPages(doors, pages))
     return app
 
 
-def operations_of(doors: AppParts, gate: TokenCheck, stream: Stream) -> list[Operation]:
+def _webhooks(app: web.Application, doors: AppParts, gate: TokenCheck) -> None:
+    slack, phones, twilio = SlackEndpoint(doors), PhoneHooks(doors), TwilioHooks(doors)
+    for path, handle in (
+        ("/webhooks/alertmanager", Webhooks(doors, gate).alertmanager),
+        ("/webhooks/pagerduty", PagerDutyEndpoint(doors).webhook),
+        ("/slack/commands", slack.commands), ("/slack/interactions", slack.interactions),
+        ("/slack/events", slack.events),
+    ):  # fmt: skip
+        # Neither is redirected: a client would follow a redirect with a GET.
+        app.router.add_post(path, handle, expect_handler=expect)
+        app.router.add_post(f"{path}/", handle, expect_handler=expect)
+    for path, handle in (
+        ("/hooks/ntfy", phones.ntfy), ("/hooks/twilio/voice", twilio.voice), ("/hooks/twilio/sms", twilio.sms),
+        ("/hooks/twilio/status", twilio.status),
+    ):  # fmt: skip
+        app.router.add_post(path, handle, expect_handler=expect)
+
+
+def _sign_in(app: web.Application, doors: AppParts, visitors: SignIn, frame: ConsoleFrame) -> None:
+    oidc, sessions = OidcSignIn(doors, visitors), SessionsPage(doors, frame)
+    add, get = app.router.add_post, app.router.add_get
+    get("/sessions", visitors.page(Scope.READ, sessions.page))
+    add("/sessions/{session}/end", visitors.form(Scope.READ, sessions.end), expect_handler=expect)
+    get(OIDC_START, oidc.start)
+    get(OIDC_BACK, oidc.callback)
+    get("/login", visitors.login)
+    add("/login", visitors.sign_in, expect_handler=expect)
+    add("/logout", visitors.form(Scope.READ, visitors.sign_out), expect_handler=expect)
+
+
+def _console(app: web.Application, doors: AppParts, visitors: SignIn, frame: ConsoleFrame) -> None:
+    forms, markdown = IncidentForms(doors, frame), MarkdownPages()
+    incidents, incident = IncidentsPage(doors, frame, forms), IncidentPage(doors, frame)
+    documents, oncall = DocumentsPage(doors, frame, markdown), OnCallPage(doors, frame)
+    status, system, reports = StatusDesk(doors, frame), SystemPage(doors, frame), ReportPages(doors, frame, markdown)
+    for path, show in (
+        ("/", incidents.page), ("/incidents", incidents.page), ("/incidents/{id}", incident.page),
+        ("/oncall", oncall.page), ("/oncall/{schedule}.ics", oncall.calendar),
+        ("/console/status", status.page), ("/status/internal", InternalStatus(doors, frame).page),
+        ("/system", system.page), ("/reports", reports.overview),
+        ("/reports/{month}", reports.month),
+        *((f"/incidents/{{id}}/{name}", documents.page) for name in NAMES),
+    ):  # fmt: skip
+        app.router.add_get(path, visitors.page(Scope.READ, show))
+    for path, take, most in (
+        ("/", incidents.take, FORM_MOST), ("/incidents/{id}/postmortem", documents.write, DOCUMENT_MOST),
+        ("/incidents/{id}/{verb}", forms.take, TEXT_MOST), ("/oncall", oncall.take, FORM_MOST),
+        ("/oncall/{schedule}/accept", oncall.accept, FORM_MOST), ("/console/status", status.take, FORM_MOST),
+        ("/system", system.take, DOCUMENT_MOST),
+    ):  # fmt: skip
+        app.router.add_post(path, visitors.form(Scope.RESPOND, take, most), expect_handler=expect)
+    app.router.add_get("/assets/{name}", Assets(frame.pages).asset)
+
+
+def operations_of(doors: AppParts, gate: TokenCheck, stream: Stream, drafts: DraftList) -> list[Operation]:
     """Return every operation of the API."""
     return [
+        *draft_operations(DraftApi(doors, gate, drafts)),
         *incident_operations(IncidentApi(doors, gate), IncidentCommandApi(doors, gate), stream),
         *oncall_operations(OnCallApi(doors, gate)),
+        *reachability_operations(ReachabilityApi(doors, gate)),
+        *offer_operations(ShiftOfferApi(doors, gate)),
         *calendar_operations(CalendarApi(doors, gate)),
         *maintenance_operations(MaintenanceApi(doors, gate)),
         *rules_operations(RulesApi(doors, gate)),
@@ -96,33 +177,52 @@ def operations_of(doors: AppParts, gate: TokenCheck, stream: Stream) -> list[Ope
         *review_operations(IncidentReviewApi(doors, gate)),
         *archive_operations(ArchiveApi(doors, gate)),
         *report_operations(ReportApi(doors, gate)),
+        *session_operations(SessionApi(doors, gate)),
+        *subscriber_operations(SubscriberApi(doors, gate)),
+        *announcement_operations(AnnouncementApi(doors, gate)),
     ]
 
 
 def build_status(doors: AppParts) -> web.Application:
-    """Return the application behind `server.status_page_listen`: the public page and nothing else."""
+    """Return the application of `server.status_page_listen`: only the public status page."""
     app = _application(doors)
-    status = StatusPage(doors, HtmlPages())
+    pages = HtmlPages()
+    status = StatusPage(doors, pages)
     app.router.add_get("/", status.page)
     for name in ANSWERS:
-        # Clients of Statuspage are given the root of a host.
+        # Clients of Statuspage expect the API at the root of a host.
         app.router.add_get(f"/api/v2/{name}.json", status.json(name))
-    _public(app, status)
+    _public(app, status, SubscriptionPages(doors, pages))
     return app
 
 
-def _public(app: web.Application, status: StatusPage) -> None:
-    get = app.router.add_get
+def _gate(doors: AppParts) -> TokenCheck:
+    return TokenCheck(lambda: doors.config.auth.tokens, doors.clock.now, lambda: doors.config.auth.oidc is not None)
+
+
+def _public(app: web.Application, status: StatusPage, subscriptions: SubscriptionPages) -> None:
+    app[SHARED] = status.shared
+    get, add = app.router.add_get, app.router.add_post
+    add("/status/subscriptions", subscriptions.sign_up, expect_handler=expect)
+    get("/status/subscriptions/{token}", subscriptions.show)
+    add("/status/subscriptions/{token}", subscriptions.act, expect_handler=expect)
     get("/status", status.page)
     get("/status/history", status.history)
-    get("/status/feed.atom", status.feed)
-    get("/status/incidents/{id}", status.incident)
+    for path, show in (
+        ("feed.atom", status.atom), ("feed.rss", status.rss), ("incidents/{id}", status.incident),
+        ("components/{id}", status.component), ("components/{id}/badge.svg", status.component_badge),
+        ("badge.svg", status.badge), ("logo", status.logo),
+    ):  # fmt: skip
+        get(f"/status/{path}", show)
     for name in ANSWERS:
         get(f"/status/api/v2/{name}.json", status.json(name))
 
 
-def _application(doors: AppParts) -> web.Application:
-    app = web.Application(middlewares=[refusals(doors.metrics), packing()], handler_args=HANDLER_ARGS)
+def _application(
+    doors: AppParts, outside: Sequence[Middleware] = (), checks: Sequence[Middleware] = ()
+) -> web.Application:
+    inside = [*outside, refusals(doors.metrics, refusal_auditor(doors)), *checks, packing()]
+    app = web.Application(middlewares=inside, handler_args=HANDLER_ARGS)
     app[DOORS] = doors
     app.on_response_prepare.append(harden)
     return app

@@ -15,7 +15,9 @@ from receiver.model.delivery.public_incident import (
     PublicUpdate,
 )
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 
 NOW = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)

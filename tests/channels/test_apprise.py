@@ -116,7 +116,7 @@ async def test_only_those_that_failed_are_told_again(service: Service) -> None:
         await made.send(notice())
     error = caught.value
     assert (error.reason, error.permanent, error.ambiguous) == ("server_error", False, True)
-    assert error.detail == "1 of 3 services did not take it: json"
+    assert error.detail == "1 of 3 services did not accept it: json"
     assert SECRET not in f"{error!r} {made!r} {made.settings!r} {made.preview(notice())}"
     service.broken.clear()
     await made.send(notice(memory=error.progress, repeat=True))
@@ -143,7 +143,7 @@ async def test_one_that_hangs_keeps_no_other_waiting_and_nobody_hears_twice(serv
     service.hung = {"hung", "hung2"}
     with pytest.raises(DeliveryError) as caught:
         await made.send(notice())
-    assert caught.value.detail == "2 of 4 services did not take it: json, json"
+    assert caught.value.detail == "2 of 4 services did not accept it: json, json"
     service.released.set()
     service.taken.clear()
     await channel(service, "hung", "two", "hung2", "four").send(notice(memory=caught.value.progress, repeat=True))
@@ -175,7 +175,7 @@ def test_an_address_that_apprise_does_not_know_is_refused_without_being_repeated
     secret = f"{url}{SECRET}" if "://" not in url else url
     with pytest.raises(ValidationError) as caught:
         AppriseSettings.model_validate({"urls": [secret]})
-    assert "address 1 is none that Apprise knows" in str(caught.value)
+    assert "address 1 is not one that Apprise supports" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 

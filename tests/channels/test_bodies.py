@@ -10,7 +10,7 @@ from receiver.channels.email import incident_email
 from receiver.channels.jira import ticket_text
 from receiver.channels.slack import incident_message
 from receiver.model.delivery.notice import Action, AlertLine, Notice
-from receiver.model.incident.incident import AlertRecord
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.severity import Severity
 from receiver.pipeline.outbox.notices import alert_lines
 from tests.channels.notices import incident, notice, page

@@ -111,7 +111,7 @@ async def test_nor_the_next_time(both: Wired) -> None:
     memory = (await send(both, saying("z", memory))).memory
     page = fake(both).pages[str(first.ref)]
     assert page["value"] == "<p>what we learnt</p>"
-    assert [one[: len("<p>There")] for one in page["comments"]] == ["<p>There"] * 2
+    assert [one[: len("<p>A newer")] for one in page["comments"]] == ["<p>A newer"] * 2
     asked = len(both.vendor.received)
     await send(both, saying("z", memory))
     assert len(both.vendor.received) == asked, "nothing is new"

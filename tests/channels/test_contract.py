@@ -56,7 +56,7 @@ def test_discover_finds_every_kind_of_the_reference() -> None:
     kinds = discover()
     assert set(kinds) >= {
         "pagerduty", "slack", "webhook", "log", "statuspage", "jira", "confluence", "email", "apprise",
-        "gammu", "grafana", "ntfy",
+        "gammu", "grafana", "ntfy", "twilio",
     }  # fmt: skip
     # What is no HTTP has its own terms, and its own test that speaks them.
     assert set(kinds) - set(REMOTE) == {"email", "gammu", "log"}
@@ -86,7 +86,7 @@ async def test_the_same_notice_twice_is_the_same_thing_to_the_vendor(wired: Wire
     assert wired.vendor.seen == (2 if wired.blunt else 1)
 
 
-PAGERS = ("ntfy", "pagerduty")
+PAGERS = ("ntfy", "pagerduty", "twilio")
 BROKEN = ["", "{", "null", "[]", '"ok"', "<html>Sign in</html>", '{"ok": 1, "id": {}}', "[" * 9999]
 
 

@@ -209,6 +209,13 @@ async def test_nobody_listens(unused_tcp_port: int, http: Http) -> None:
     settings = EmailSettings.model_validate({"smtp_url": f"smtp://127.0.0.1:{unused_tcp_port}", "from": FROM})
     error = await failure(Email("mail", settings, http), told())
     assert (error.reason, error.permanent, error.ambiguous) == ("connection", False, False)
+    assert error.detail == f"cannot connect to 127.0.0.1:{unused_tcp_port}: Connection refused (check smtp_url)"
+
+
+async def test_a_connection_that_ends_early_names_the_server(server: FakeSmtp, http: Http) -> None:
+    server.script["DATA"] = ["drop"]
+    error = await failure(mail(server, http), told())
+    assert error.detail.startswith(f"127.0.0.1:{server.port} closed the connection before it accepted the message")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from receiver.channels.base import DeliveryError
 from receiver.channels.grafana import Grafana, GrafanaSettings
 from receiver.channels.http_client import Http
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
 from tests.channels.notices import HOSTILE, NOW, ROUTING_KEY, event, hostile, incident, notice

@@ -9,12 +9,13 @@ import pytest
 
 from receiver.channels.base import DeliveryError
 from receiver.channels.http_client import Http
-from receiver.channels.jira.channel import Jira, JiraSettings
+from receiver.channels.jira.channel import Jira
+from receiver.channels.jira.settings import JiraSettings
 from receiver.channels.jira.ticket_text import label, whose
 from receiver.model.delivery.notice import Notice, Receipt
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import ActionItem, ActionStatus
+from receiver.model.incident.state import State
 from receiver.model.incident.ticket import TicketStatus
 from receiver.model.severity import Severity
 from tests.channels.conftest import Wired
@@ -39,7 +40,7 @@ def jira_settings(site: Site, **changes: Any) -> JiraSettings:
     return JiraSettings.model_validate({**values, **changes})
 
 
-MADE = event(2, "a ticket is made", Kind.TICKET)
+MADE = event(2, "a ticket is created", Kind.TICKET)
 
 
 def fake(jira: Wired) -> FakeJira:
@@ -155,7 +156,7 @@ async def test_a_workflow_without_a_way_is_said_and_loses_nothing(jira: Wired, m
     monkeypatch.setitem(fake(jira).issues["OPS-1"], "progress", "indeterminate")
     monkeypatch.setattr("tests.fakes.jira.WORKFLOW", {"indeterminate": []})
     receipt = await send(jira, told(event(5, "resolved", Kind.RESOLVED), memory=memory, state=State.RESOLVED))
-    assert receipt.warning == "jira: the workflow of OPS-1 leads to no state of done from here"
+    assert receipt.warning == "jira: the workflow of OPS-1 has no transition to done from here"
     assert len(fake(jira).issues["OPS-1"]["comments"]) == 1
 
 

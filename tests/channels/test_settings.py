@@ -61,6 +61,7 @@ REFERENCE: list[dict[str, Any]] = [
         "content": "full",
     },
     {"kind": "gammu", "spool": "/var/spool/gammu"},
+    {"kind": "twilio", "account_sid": "AC0123", "auth_token": "s3cr3t-1", "from": "+15550100"},
     {"kind": "log"},
 ]
 

@@ -9,7 +9,8 @@ import pytest
 
 from receiver.channels.base import DeliveryError
 from receiver.channels.http_client import Http
-from receiver.channels.slack.channel import Slack, SlackSettings
+from receiver.channels.slack.channel import Slack
+from receiver.channels.slack.settings import SlackSettings
 from receiver.model.delivery.notice import Mention, Notice, Receipt
 from receiver.model.incident.event import Kind
 from tests.channels.conftest import TIMEOUT, Wired, wire

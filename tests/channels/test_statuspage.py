@@ -69,5 +69,5 @@ async def test_what_people_deleted_there_is_not_made_again(page: Wired) -> None:
     assert isinstance(page.vendor, FakeStatuspage)
     page.vendor.incidents.clear()
     told = await page.channel.send(later(receipt.memory))
-    assert told.warning == "it is gone from the page"
+    assert told.warning == "it was removed from the page"
     assert not page.vendor.incidents

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+from receiver.cli.decision_text import decision_lines, similar_lines
+from receiver.model.severity import Decision, Severity
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
 
@@ -24,7 +26,9 @@ async def shown(house: House, *, capped: bool = False) -> dict[str, Any]:
         await house.world.post(notification(alert(labels=labels, annotations=annotations)))
     status, incident = await house.get("/api/v1/incidents/INC-2026-0001")
     assert status == 200
-    return dict(incident["decision"])
+    decision = dict(incident["decision"])
+    assert decision.pop("owner") == "", "no teams are configured"
+    return decision
 
 
 async def test_in_the_api(house: House) -> None:
@@ -64,6 +68,7 @@ async def test_in_the_log_of_the_opening_and_of_the_rise(house: House) -> None:
     assert events["opened"]["text"] == "SEV-2 by high-error-rate: error_rate 7.3% > 5%"
     _, incident = await house.get("/api/v1/incidents/INC-2026-0001")
     assert incident["decision"]["rule"] == "errors-for-everyone"
+    del incident["decision"]["owner"]
     assert events["severity_raised"]["data"]["decision"] == incident["decision"]
     assert "error_rate 61% > 50%; scope is all_users" in events["severity_raised"]["text"]
 
@@ -128,3 +133,28 @@ async def test_a_merge_keeps_the_reasons_of_what_it_took_over(house: House) -> N
         "scope is all_users",
     ]
     assert decision["measured"] == {"error_rate": 0.61}
+
+
+def test_similar_incidents_are_told_with_the_first_post_mortem() -> None:
+    one = {
+        "incident": "INC-2026-0007",
+        "why": "same alert; resolved in 14 min",
+        "postmortem": "https://r.example.com/7",
+    }
+    found = {
+        "items": [one, {**one, "incident": "INC-2026-0003", "postmortem": None}],
+        "fired": {"last_24h": 2, "last_30d": 9}, "catch_up": "SEV-2 has been open for 4m.",
+    }  # fmt: skip
+    assert similar_lines(found) == [
+        ("fired", "this alert opened 2 in 24 h, 9 in 30 d"), ("seen", "INC-2026-0007 same alert; resolved in 14 min"),
+        ("seen", "  https://r.example.com/7"), ("seen", "INC-2026-0003 same alert; resolved in 14 min"),
+        ("so far", "SEV-2 has been open for 4m."),
+    ]  # fmt: skip
+    assert similar_lines({}) == [], "an older service"
+
+
+def test_a_step_that_a_label_makes_is_told_without_the_name_of_the_entry() -> None:
+    decision = {"rule": "otherwise", "reasons": ["x"], "next_worse": 'otherwise (SEV-1) if severity="page"'}
+    assert ("worse", 'SEV-1 if severity="page"') in decision_lines(decision)
+    assert ("worse", CAPPED) in decision_lines({**decision, "next_worse": CAPPED})
+    assert Decision(severity=Severity.SEV2, rule="otherwise", next_worse="otherwise (SEV-1) if a").worse == "SEV-1 if a"

@@ -49,10 +49,34 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
     assert receiver(*words).exit_code == 2
 
 
+def test_a_configuration_is_not_good_while_a_file_that_it_includes_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "teams").mkdir()
+    team, main = tmp_path / "teams" / "a.yaml", tmp_path / "receiver.yaml"
+    main.write_text(SMALL + "include: [teams/*.yaml]\n")
+    team.write_text("teams: {a: {matchers: ['team=\"a\"'], chat: 7}}\n")
+    result = receiver("check-config", main)
+    lines = result.output.splitlines()
+    assert result.exit_code == 1
+    assert lines[0].startswith(f"{team}:1:")
+    assert lines[-1] == f"{main}: wrong, as it includes {team}"
+    team.write_text("teams: {a: {matchers: ['team=\"a\"']}}\n")
+    assert receiver("check-config", main).output.splitlines()[-1].startswith(f"{main}: good")
+
+
 def test_a_good_configuration_is_good_and_unwise_is_not_wrong(root: Path) -> None:
     file = root / "config" / "receiver.yaml"
     assert receiver("check-config", file).exit_code == 0
     assert receiver("check-config", file, "--strict").exit_code == 1
+
+
+def test_the_channels_that_are_off_are_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMANAGER_TOKEN", "0123456789abcdef0123456789abcdef")
+    monkeypatch.setenv("ADMIN_TOKEN", "fedcba9876543210fedcba9876543210")
+    file = root / "config" / "receiver.yaml"
+    (line, last) = receiver("check-config", file).output.splitlines()
+    assert "channels: 6 are off: chat (bot_token is empty), status (api_key is empty)" in line
+    assert line.endswith(" [warning]")
+    assert last == f"{file}: good, 1 warning"
 
 
 def test_every_mistake_has_its_place(tmp_path: Path) -> None:
@@ -88,7 +112,7 @@ def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:
     file.write_text("route: {receiver: a, group_by: [alertname]}\nreceivers: [{name: a}]\n")
     result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
     assert result.exit_code == 1
-    assert f"{file}:2:1: receivers: no receiver posts to this service" in result.output
+    assert f"{file}:2:1: receivers: no receiver sends to this service" in result.output
 
 
 def test_the_warnings_of_every_file_are_counted_at_its_name(tmp_path: Path) -> None:
@@ -191,7 +215,7 @@ def test_a_service_that_cannot_be_reached_is_3(words: list[str], unused_tcp_port
 def test_a_caller_without_a_token_is_told_how_to_name_one() -> None:
     class Refusing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = b'{"detail": "a token is needed that is known here"}'
+            body = b'{"detail": "missing or unknown token"}'
             self.send_response(401)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -206,7 +230,7 @@ def test_a_caller_without_a_token_is_told_how_to_name_one() -> None:
         result = receiver("incident", "list", "--url", f"http://127.0.0.1:{server.server_port}")
         thread.join()
     assert result.exit_code == 1
-    assert result.output == "401: a token is needed that is known here (name one with --token or RECEIVER_TOKEN)\n"
+    assert result.output == "missing or unknown token (give one with --token or RECEIVER_TOKEN)\n"
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "localhost:8080"])
@@ -259,5 +283,5 @@ def test_where_something_else_answers_the_address_is_told(words: list[str], stat
         done = receiver(*words, "--url", url)
         thread.join()
     assert done.exit_code in (1, 3), done.output
-    assert f"{url} answers " in done.output
-    assert "is receiver there? Name its address with --url or RECEIVER_URL" in done.output
+    assert f"{url} answered " in done.output
+    assert "is receiver running there? Give its address with --url or RECEIVER_URL" in done.output

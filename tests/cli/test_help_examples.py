@@ -17,12 +17,16 @@ from typer.testing import CliRunner, Result
 
 import receiver.app
 from receiver.cli import app
+from receiver.cli.commands.oncall import oncall as oncall_commands
 from receiver.cli.help_examples import EXAMPLES
 from receiver.clock import Clock
+from receiver.config import Config
 from receiver.model.command import AddAction, AddNote, Command, Reopen, Resolve, UpdateStatusPage
+from receiver.model.delivery.subscription import Subscriber
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import UpdateStatus
+from receiver.model.incident.state import State
+from receiver.model.oncall.team_settings import Team
 from receiver.pipeline.alerts import maintenance_windows
 from receiver.pipeline.delivery import dead_letters
 from receiver.pipeline.oncall import overrides
@@ -35,6 +39,7 @@ SEVEN = "INC-2026-0007"
 BOB = Actor(kind=ActorKind.API, name="bob")
 FINGERPRINT, OVERRIDE, WINDOW = "0f7feb5f00044815", "9f2c1d3e4a5b6c7d", "4f1c8e2a9b3d5f60"
 LETTER = "5d2f8a1c9b3e"
+OFFER = "offer-5f2c9a7b"
 ANSWERS = "Alice\n\n\n\nUTC\n"
 LINES = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 
@@ -82,10 +87,34 @@ class Shell:
                 await self.act(Resolve())
             if not over and incident.state is not State.OPEN:
                 await self.act(Reopen())
+        if OFFER in line:
+            day = {"schedule": "primary", "person": "alice", "from": "2026-11-24T00:00:00Z"}
+            document = {**day, "until": "2026-11-25T00:00:00Z", "by": "alice", "made_at": "2026-11-23T14:00:00Z"}
+            replica = self.house.replica
+            await replica.overrides.board.take("override", OFFER)
+            await replica.overrides.board.put("offer", OFFER, document)
+            await replica.overrides.reread()
         if "status approve" in line:
             await self.act(UpdateStatusPage(status=UpdateStatus.INVESTIGATING, text="we look", publish=False))
+        if "session end" in line:
+            form = {"token": "respond-token", "next": "/"}
+            async with self.house.client.post("/login", data=form, allow_redirects=False) as answer:
+                assert answer.status == 303
+        if "subscribers" in line:
+            someone = Subscriber(id="ab12", address="alice@example.com", confirmed_at=self.house.world.clock.now())
+            await self.house.replica.subscriptions.subscribers.put(someone)
         if "channels test" in line:
             self.house.world.slack.refused.clear()
+
+    async def answer(self) -> None:
+        """Answer the test pages at PagerDuty, as people do who are asked by `prove`, until nobody asks any more."""
+        answered = set[str]()
+        while True:
+            await self.house.world.quiet()
+            for key in set(self.house.world.sent()) - answered:
+                answered.add(key)
+                await self.house.replica.reachability.answered(key, self.house.world.clock.now())
+            await asyncio.sleep(0.01)
 
     async def type(self, line: str) -> Result:
         """Type one line; of a shell only variables, `>` and the one filter that examples use are known."""
@@ -96,7 +125,10 @@ class Shell:
         token = "am-token" if "send-alert" in words else "admin-token"
         env: Mapping[str, str] = {"RECEIVER_URL": self.url, "RECEIVER_TOKEN": token, **variables}
         assert words.pop(0) == "receiver"
+        people = asyncio.create_task(self.answer()) if "prove" in words else None
         done = await asyncio.to_thread(CliRunner().invoke, app, words, env=env, input=ANSWERS)
+        if people is not None:
+            people.cancel()
         await self.house.world.quiet()
         if file:
             (self.folder / file).write_text(done.stdout)
@@ -106,9 +138,13 @@ class Shell:
         return done
 
 
+def with_a_team(config: Config) -> Config:
+    return config.model_copy(update={"teams": {"payments": Team(labels={"team": "payments"})}})
+
+
 @pytest.fixture
 async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    house = await opened(ALERTMANAGER_URL="http://alertmanager:9093")
+    house = await opened(with_a_team, ALERTMANAGER_URL="http://alertmanager:9093")
     house.replica.silences.asking = Upstream()
     monkeypatch.chdir(tmp_path)
     # Those who type live when the story plays, and ids are those of the examples.
@@ -131,6 +167,7 @@ async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return SourceAnswer(200, b"[]")
 
     monkeypatch.setattr(SourceClient, "get", get)
+    monkeypatch.setattr(oncall_commands, "EVERY", 0.05)
     made = Shell(house, tmp_path)
     await made.prepare()
     return made

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from datetime import timedelta
 
 from tests.web.conftest import House
 
@@ -40,8 +41,10 @@ async def test_an_alert_is_sent_seen_and_resolved(house: House) -> None:
     assert out.split("\t")[:3] == ["INC-2026-0001", "SEV-1", "open"]
     assert out.count("\n") == 1
     assert "\x1b" not in out
-    assert (await receiver(house, "am-token", *sent, "--resolve"))[1] == "resolved: INC-2026-0001 SEV-1\n"
-    code, out, _ = await receiver(house, "respond-token", "incident", "show", "INC-2026-0001")
+    ended = (await receiver(house, "am-token", *sent, "--resolve"))[1]
+    until = (house.world.clock.now() + timedelta(minutes=15)).strftime("%H:%M")
+    assert ended == f"INC-2026-0001: the alert has ended; monitoring until {until} UTC\n"
+    code, out, _ = await receiver(house, "respond-token", "incident", "show", "INC-2026-0001", "--receipts")
     assert code == 0
     for said in ("SEV-1", "monitoring", "outage", "alice", "opened"):
         assert said in out
@@ -64,3 +67,4 @@ async def test_no_is_1_and_says_why_without_the_token(house: House) -> None:
         assert (code, out) == (1, "")
         assert err
         assert token not in err
+    assert "does not have the scope ingest (it has: read, respond) (the token comes from RECEIVER_TOKEN" in err

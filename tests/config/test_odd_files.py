@@ -18,8 +18,8 @@ def test_an_entry_with_a_mistake_of_its_own_hides_no_other() -> None:
     assert text != SMALL
     found = "\n".join(problems_of(text))
     assert "respond_within: not a duration" in found
-    assert "no channel is called 'chta'" in found
-    assert "no contact is called 'nobody'" in found
+    assert "no channel is named 'chta'" in found
+    assert "no contact is named 'nobody'" in found
 
 
 def test_a_contact_with_two_mistakes() -> None:
@@ -27,7 +27,7 @@ def test_a_contact_with_two_mistakes() -> None:
         f"{SMALL}schedules:\n  s: {{rotation: never, handoff: 'Monday 09:00', starts: 2026-11-02, people: [zoe]}}\n"
     )
     assert any("rotation" in line for line in found)
-    assert any("no person is called 'zoe'" in line for line in found)
+    assert any("no person is named 'zoe'" in line for line in found)
 
 
 def shown(tmp_path: Path, text: str) -> str:

@@ -153,7 +153,7 @@ def test_it_runs_as_nobody(pod: Manifest) -> None:
 
 def test_the_configuration_loads_and_its_end_fits_the_grace(pod: Manifest, container: Manifest) -> None:
     given = {**SECRETS, **SLACK, "REDIS_URL": "rediss://:a@redis.test:6380/0"}
-    with pytest.raises(ConfigError, match="a placeholder that anybody can read"):
+    with pytest.raises(ConfigError, match="a published placeholder"):
         load(K8S / "base" / "receiver.yaml", given)
     config = load(K8S / "base" / "receiver.yaml", {**given, **OWN})
     assert not config.notes

@@ -115,8 +115,8 @@ def test_it_serves_with_the_files_that_it_brings(installed: Installed, service: 
         ("/oncall", "<"),
     ):
         assert said.lower() in get(service + path).lower()
-    style = (ROOT / "receiver" / "web" / "static" / "style.css").read_text("utf-8").strip()
-    assert style in get(f"{service}/")
+    style = (ROOT / "receiver" / "web" / "static" / "status.css").read_text("utf-8").strip()
+    assert style in get(f"{service}/status")
     assert "openapi" in installed("openapi").stdout[:200]
 
 

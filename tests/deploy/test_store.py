@@ -21,7 +21,7 @@ from receiver.model.incident.event import Actor, ActorKind
 from receiver.store.client.connection import Connection
 from receiver.store.embedded.embedded_store import find_program
 from tests.deploy.kustomize import ROOT, build, only
-from tests.e2e.programs import free_port
+from tests.faults.programs import free_port
 from tests.stories.world import World, alert, notification
 
 PASSWORD = "password0123456789"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -140,3 +142,17 @@ def test_there_are_commands_to_check() -> None:
 )  # fmt: skip
 def test_a_command_that_cannot_be_typed_is_found(line: str) -> None:
     assert wrong(line)
+
+
+def test_make_run_tells_of_a_port_in_use_before_it_installs_anything() -> None:
+    assert re.search(r"^run: free-port ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = subprocess.run([ROOT / ".ci" / "port", address], capture_output=True, text=True, check=False)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert told.stderr.startswith(f"cannot listen on {address}: the port is in use")
+    for left_to_the_service in ("127.0.0.1:0", "some.name:80", "8080", "", "[::1]:0"):
+        ok = subprocess.run([ROOT / ".ci" / "port", left_to_the_service], capture_output=True, text=True, check=False)
+        assert (ok.returncode, ok.stderr) == (0, ""), left_to_the_service

@@ -17,7 +17,7 @@ import yaml
 from receiver.config import Config, ConfigError, check_files, load_text
 from receiver.config.settings.whole_config import Sections
 from receiver.triage.rules.rules_file import RulesSettings
-from receiver.web.api import request_bodies
+from receiver.web.api.bodies import oncall_bodies, request_bodies, review_bodies
 from receiver.web.openapi_document import document_offered
 from reference import metrics, settings
 from tests.docs.pages import ROOT, WRITTEN, Block, blocks, code
@@ -148,7 +148,7 @@ def test_every_body_is_one(block: Block) -> None:
     method, path = block.name.split(" ")
     operation = document_offered()["paths"][path][method.lower()]
     name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    getattr(request_bodies, name).model_validate_json(block.text)
+    (vars(request_bodies) | vars(oncall_bodies) | vars(review_bodies))[name].model_validate_json(block.text)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "promql"], ids=str)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import DOCS, ROOT, Block, blocks
-from tests.e2e.programs import free_port
+from tests.faults.programs import free_port
 
 pytestmark = pytest.mark.e2e
 PAGE = list(blocks(DOCS / "getting-started.md"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def terms() -> list[str]:
     ]
 
 
+@cache
 def names() -> set[str]:
     """Return the names of modules, classes and functions, in lower case with underscores."""
     found = set()

@@ -6,15 +6,33 @@ import re
 
 import pytest
 
+from receiver.channels import discover
 from receiver.metrics import Metrics
 from receiver.web.openapi_document import document_offered
-from reference.pages import FOLDER, PAGES
+from reference.channels import BEGIN, END, row
+from reference.pages import DOCS, FOLDER, PAGES, TABLES
 from reference.settings import names
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_is_fresh(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == PAGES[name](), "old: run `make docs`"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_its_table_is_fresh(name: str) -> None:
+    text = (DOCS / name).read_text("utf-8")
+    assert TABLES[name](text) == text, "old: run `make docs`"
+
+
+def test_the_table_of_channels_says_what_the_classes_can_do() -> None:
+    kinds = discover()
+    assert row("pagerduty", kinds["pagerduty"]) == ("[pagerduty](#pagerduty)", "yes", "yes", "yes", "-", "yes")
+    assert row("log", kinds["log"])[1] == "-", "a log wakes nobody"
+    for kind, channel in kinds.items():
+        assert channel.idempotent or not (channel.looks_up or (channel.keyed and channel.wakes)), kind
+    with pytest.raises(ValueError, match="generated"):
+        TABLES["channels.md"](f"{BEGIN} without {END[1:]}")
 
 
 def test_no_other_page_lies_there() -> None:
@@ -39,7 +57,7 @@ def test_every_operation_and_every_field_of_a_body_is_there() -> None:
     for path, methods in document["paths"].items():
         for method in methods:
             assert f"### `{method.upper()} {path}`\n" in page
-    assert not re.findall(r"^\| `(\w+)` \|[^|]*\| (?:needed)? ?\|  \|$", page, re.MULTILINE), "no description"
+    assert not re.findall(r"^\| `(\w+)` \|[^|]*\| (?:required)? ?\|  \|$", page, re.MULTILINE), "no description"
 
 
 def test_every_metric_says_what_it_counts() -> None:

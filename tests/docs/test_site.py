@@ -48,6 +48,15 @@ def test_every_page_shows_the_same_as_on_github(site: Path) -> None:
     assert different == {}
 
 
+def test_every_page_is_in_the_navigation_once() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"- (?:[^:\n]+: )?(\S+\.md)$", nav, re.MULTILINE)
+    pages = [str(file.relative_to(DOCS)) for file in DOCS.rglob("*.md")]
+    assert sorted(listed) == sorted(pages)
+    decisions = [page for page in listed if page.startswith("adr/")]
+    assert decisions == sorted(decisions)
+
+
 def test_every_runbook_stands_where_its_alert_says(site: Path) -> None:
     alerts = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text("utf-8")
     named = re.findall(r"runbook_url: https://[^/]+(/runbooks/\w+/)$", alerts, re.MULTILINE)

@@ -16,7 +16,15 @@ from tests.e2e.programs import Prometheus
 from tests.stories.world import ROOT
 
 DEPLOY = ROOT / "deploy"
-CHOSEN = {"namespace": ".*", "job": ".*", "severity": ".*", "channel": ".*", "__rate_interval": "20s", "__range": "3m"}
+CHOSEN = {
+    "namespace": ".*",
+    "job": ".*",
+    "severity": ".*",
+    "team": ".*",
+    "channel": ".*",
+    "__rate_interval": "20s",
+    "__range": "3m",
+}
 """What a person who opens the dashboard has chosen; windows are short, as the test is."""
 
 

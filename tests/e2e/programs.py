@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import aiohttp
 
+from tests.faults.programs import free_port
 from tests.faults.waiting import until
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port: int = door.getsockname()[1]
-        return port
 
 
 class Program:
@@ -31,12 +25,27 @@ class Program:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._from = 0
+        """Where the log of this start begins."""
 
     async def start(self, *arguments: str) -> None:
-        with (self.folder / "log").open("ab") as log:
-            command = [self.name, *arguments]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)  # noqa: ASYNC220
-        await until(self._ready, f"{self.name} to be ready; its log: {self.folder / 'log'}", 45)
+        log = self.folder / "log"
+
+        def run() -> None:
+            self._from = log.stat().st_size if log.exists() else 0
+            with log.open("ab") as output:
+                self._process = subprocess.Popen([self.name, *arguments], stdout=output, stderr=output, cwd=self.folder)
+
+        async def ready() -> bool:
+            # Its port was free for a moment; Alertmanager goes on without a listener.
+            if b"address already in use" in log.read_bytes()[self._from :]:
+                self.stop()
+                await asyncio.sleep(0.2)
+                run()
+            return await self._ready()
+
+        run()
+        await until(ready, f"{self.name} to be ready; its log: {log}", 45)
 
     async def _ready(self) -> bool:
         try:

@@ -13,9 +13,11 @@ from aiohttp import web
 from receiver.app import Service
 from receiver.config import load
 from receiver.replica import Replica
-from tests.e2e.programs import Alertmanager, Prometheus, free_port
+from receiver.review.expression.graph import newest_graph
+from tests.e2e.programs import Alertmanager, Prometheus
 from tests.fakes import FakePagerDuty, FakeSlack, Site
 from tests.fakes.slack import TOKEN
+from tests.faults.programs import free_port
 from tests.faults.waiting import until
 from tests.stories.world import ROOT
 
@@ -133,15 +135,34 @@ async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench) -
         alertmanager = await bench.alertmanager()
         prometheus = Prometheus(bench.folder)
         bench.programs.append(prometheus)
+        assert bench.service is not None
+        replica, config = bench.service.replica, bench.service.replica.config
+        asked = config.verification.model_copy(update={"prometheus_url": f"http://127.0.0.1:{prometheus.port}"})
+        replica.apply(config.model_copy(update={"verification": asked}))
         await prometheus.open(target, f"127.0.0.1:{alertmanager.port}", RULE)
         await bench.rung(1)
         incident = (await bench.incidents())[0]
         assert (incident.severity, incident.decision.rule) == ("SEV-2", "high-error-rate")
         assert incident.decision.reasons == ("error_rate 20% > 5%",)
+
+        async def read() -> bool:
+            return newest_graph(await replica.incidents.events(incident.uid)) is not None
+
+        await until(read, "the graph of the expression is in the log")
+        graph = newest_graph(await replica.incidents.events(incident.uid))
+        assert graph is not None and (graph.query, graph.limit) == ("api_error_ratio", "> 0.05")
+        assert max(graph.series[0].known) == 0.2
         ratio["now"] = 0.0
         await bench.resolved()
         assert bench.pager.rung == 1
         assert len(bench.chat.parents) == 1
+
+        async def drawn() -> bool:
+            return any(file["shared"] for file in bench.chat.files.values())
+
+        await until(drawn, "the expression's picture is in the thread")
+        (first, *_) = bench.chat.files.values()
+        assert first["bytes"].startswith(b"\x89PNG"), "drawn by the library, in a process of its own"
     finally:
         await runner.cleanup()
 

@@ -217,6 +217,14 @@ async def configuration(stage: Stage) -> None:
     config.write_text("channels: [", "utf-8")
     stage.service.signal(signal.SIGHUP)
     await stage.shows("ReceiverReloadFailed")
+    content = yaml.safe_load(good)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    content["auth"]["tokens"].append(
+        {"name": "leaving", "token": "leaving-" * 4, "scopes": ["read"], "expires": f"{tomorrow:%Y-%m-%d}"}
+    )
+    config.write_text(yaml.safe_dump(content), "utf-8")
+    stage.service.signal(signal.SIGHUP)
+    await stage.shows("ReceiverTokenExpires")
     config.write_text(good, "utf-8")
     stage.service.signal(signal.SIGHUP)
 

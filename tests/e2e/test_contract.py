@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_process import House
+from tests.faults.programs import ROOT
 
-COMMAND = "from schemathesis.cli import schemathesis; schemathesis()"
+COMMAND = "import tests.e2e.contract_hooks; from schemathesis.cli import schemathesis; schemathesis()"
 SECONDS = os.environ.get("CONTRACT_SECONDS", "30")
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120 + 2 * int(SECONDS))]
 
@@ -34,6 +35,7 @@ async def asked(house: House, *more: str) -> tuple[int, str]:
         "--phases", "examples,coverage,fuzzing", "--exclude-path", "/api/v1/events", "--continue-on-failure",
         "--max-time", SECONDS, *more,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=house.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode()

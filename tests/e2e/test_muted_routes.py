@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.programs import Alertmanager, free_port
+from tests.e2e.programs import Alertmanager
 from tests.e2e.test_process import INGEST, House
 from tests.e2e.test_upstream import fires
+from tests.faults.programs import free_port
 from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]

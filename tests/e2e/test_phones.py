@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 import pytest
 import yaml
+from aiontfy import Event, Message, Notification, Ntfy
 
 from tests.fakes.ntfy import TOKEN
 from tests.faults.programs import Program, free_port
@@ -116,3 +117,47 @@ async def test_sent_received_answered_and_cleared(service: str, server: str) -> 
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_aiontfy_follows_the_topic_and_publishes_the_answer(service: str, server: str) -> None:
+    heard: list[Notification] = []
+    async with aiohttp.ClientSession() as own:
+        phone = Ntfy(server, own, token=TOKEN)
+        following = asyncio.create_task(phone.subscribe([TOPIC], heard.append))
+        try:
+            await until(lambda: any(one.event is Event.OPEN for one in heard), "the topic is followed")
+            async with aiohttp.ClientSession(headers=HEADERS) as session:
+                async with session.post(f"{service}/webhooks/alertmanager", data=notification(alert())) as answer:
+                    number = (await answer.json())["incident"]
+                await until(lambda: any(one.event is Event.MESSAGE for one in heard), "the page")
+                (page,) = [one for one in heard if one.event is Event.MESSAGE]
+                assert number in f"{page.title} {page.message}"
+                button = await button_of(server, page.id)
+                replies = button["url"].removeprefix(f"{server}/")
+                await phone.publish(Message(topic=replies, message=button["body"]))
+
+                async def stopped() -> bool:
+                    async with session.get(f"{service}/api/v1/incidents/{number}") as shown:
+                        stands = await shown.json()
+                    return bool(stands["state"] == "acknowledged" and not stands["escalation"]["running"])
+
+                await until(stopped, "the answer is heard, and the escalation stopped")
+            await until(lambda: any(one.event is Event.MESSAGE_CLEAR for one in heard), "the page is cleared")
+            (cleared,) = [one for one in heard if one.event is Event.MESSAGE_CLEAR]
+            assert cleared.sequence_id == page.sequence_id
+            assert sum(one.event is Event.MESSAGE for one in heard) == 1
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def button_of(server: str, page: str) -> dict[str, Any]:
+    """Return the page's first button. aiontfy takes every action for a link and drops the text that it posts."""
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session,
+        session.get(f"{server}/{TOPIC}/json?poll=1&since=all") as answer,
+    ):
+        lines = [orjson.loads(line) for line in (await answer.read()).splitlines()]
+    (found,) = [one for one in lines if one["id"] == page]
+    button: dict[str, Any] = found["actions"][0]
+    return button

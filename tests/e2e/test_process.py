@@ -98,7 +98,7 @@ class House:
         )  # fmt: skip
 
         async def ready() -> bool:
-            assert self.service.alive, "the service ended at its start"
+            assert self.service.alive, "the service exited during startup"
             try:
                 return (await self.get("/readyz"))[0] == 200
             except (aiohttp.ClientError, OSError):

@@ -10,6 +10,7 @@ from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.slack import FakeSlack
 from tests.fakes.statuspage import FakeStatuspage
+from tests.fakes.twilio import FakeTwilio
 from tests.fakes.vendor import Answer, Ledger, Site, Vendor
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FakePagerDuty",
     "FakeSlack",
     "FakeStatuspage",
+    "FakeTwilio",
     "Ledger",
     "Site",
     "Vendor",

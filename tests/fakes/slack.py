@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -42,6 +43,11 @@ class FakeSlack(Vendor):
         self.groups: dict[str, list[str]] = {}
         self.refused: dict[str, str] = {}
         """A method and the error that it answers until it is taken out."""
+        self.files: dict[str, dict[str, Any]] = {}
+        """Files by id: name, length, description, bytes, and where they were shared."""
+        self.uploads_here = ""
+        self.uploads_at = ""
+        """Where files are to be sent; empty: to this fake."""
         self.joined = True
         self.private = False
         """Whether nobody can join without being invited."""
@@ -52,7 +58,12 @@ class FakeSlack(Vendor):
         return len(self.messages)
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.route("*", "/api/{method}", self.handle)]
+        return [web.route("*", "/api/{method}", self.handle), web.post("/upload/{file}", self.handle)]
+
+    def parse(self, raw: bytes) -> Any:
+        """Return JSON, or the fields of a form; None for the bytes of a file."""
+        body = super().parse(raw)
+        return body if body is not None or raw[:1] == b"\x89" else dict(parse_qsl(raw.decode())) or None
 
     @property
     def parents(self) -> list[dict[str, Any]]:
@@ -66,7 +77,7 @@ class FakeSlack(Vendor):
         return [message for message in self.messages if "thread_ts" in message]
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
-        method = request.match_info["method"]
+        method = request.match_info.get("method", "upload")
         if method == "chat.postMessage":
             place = str(self._channel(body.get("channel"), by_name=True))
             # One a second in one channel, and short bursts.
@@ -77,15 +88,22 @@ class FakeSlack(Vendor):
         return {"ok": False, "error": "ratelimited"}
 
     def check(self, request: web.Request, body: Any, raw: bytes) -> Result:
-        return self._run(request, body, keep=False)
+        return self._run(request, body, raw, keep=False)
 
     def act(self, request: web.Request, body: Any, raw: bytes) -> Result:
-        return self._run(request, body, keep=True)
+        return self._run(request, body, raw, keep=True)
 
-    def _run(self, request: web.Request, body: Any, keep: bool) -> Result:
+    def _run(self, request: web.Request, body: Any, raw: bytes, keep: bool) -> Result:
+        if "file" in request.match_info:
+            return self._taken_in(request, raw, keep)
         method = request.match_info["method"]
-        if method in READS:
-            arguments: Any = dict(request.query)
+        if method == "files.getUploadURLExternal":
+            arguments: Any = body
+            if request.content_type != "application/x-www-form-urlencoded":
+                self.fail(f"{method} takes a form")
+            self.uploads_here = f"{request.scheme}://{request.host}/upload"
+        elif method in READS:
+            arguments = dict(request.query)
             if request.method != "GET" or body is not None:
                 self.fail(f"{method} takes its arguments in the query")
         else:
@@ -112,6 +130,8 @@ class FakeSlack(Vendor):
             "pins.add": self._pin,
             "views.open": self._view,
             "usergroups.users.update": self._regroup,
+            "files.getUploadURLExternal": self._place,
+            "files.completeUploadExternal": self._share,
             "auth.test": lambda _, __: (200, {"ok": True, "user_id": BOT}, []),
             "usergroups.users.list": self._group,
         }.get(method)
@@ -161,6 +181,38 @@ class FakeSlack(Vendor):
             found |= {key: message[key] for key in ("text", "blocks", "metadata") if key in message}
             found["edits"] = found.get("edits", 0) + 1
         return 200, {"ok": True, "channel": channel, "ts": found["ts"], "text": found["text"]}, []
+
+    def _place(self, fields: dict[str, Any], keep: bool) -> Result:
+        number = f"F0FILE{len(self.files) + 1}"
+        if keep:
+            self.files[number] = {**fields, "bytes": b"", "shared": []}
+        return (
+            200,
+            {"ok": True, "upload_url": f"{self.uploads_at or self.uploads_here}/{number}", "file_id": number},
+            [],
+        )
+
+    def _taken_in(self, request: web.Request, raw: bytes, keep: bool) -> Result:
+        found = self.files.get(request.match_info["file"])
+        if "Authorization" in request.headers:
+            self.fail("the token is for the Web API alone")
+        if found is None or len(raw) != int(found["length"]):
+            return 400, {"error": "wrong length"}, ["wrong length"]
+        if keep:
+            found["bytes"] = raw
+        return 200, {"ok": True}, []
+
+    def _share(self, body: dict[str, Any], keep: bool) -> Result:
+        found = [self.files.get(one["id"]) for one in body.get("files", [])]
+        if not found or any(one is None or not one["bytes"] for one in found):
+            return _no("file_not_found")
+        if self._channel(body.get("channel_id"), by_name=False) is None:
+            return _no("channel_not_found")
+        for one in found if keep else ():
+            assert one is not None
+            one["title"] = body["files"][0].get("title", "")
+            one["shared"].append((body["channel_id"], body.get("thread_ts")))
+        return 200, {"ok": True, "files": body["files"]}, []
 
     def _history(self, query: dict[str, Any], keep: bool) -> Result:
         channel = self._channel(query.get("channel"), by_name=False)

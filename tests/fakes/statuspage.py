@@ -59,13 +59,13 @@ class FakeStatuspage(Vendor):
             return (200, found, []) if found else (404, {"error": "incident not found"}, ["404"])
         if request.method == "GET":
             asked, open_only = request.query.get("q", ""), request.path.endswith("/unresolved")
-            found = [
+            listed = [
                 one
                 for one in reversed(self.incidents.values())
                 if (one["status"] != "resolved" if open_only else asked.lower() in one["name"].lower())
             ]
             start = (int(request.query.get("page", "1")) - 1) * int(request.query.get("per_page", "100"))
-            return 200, found[start : start + int(request.query.get("per_page", "100"))], []
+            return 200, listed[start : start + int(request.query.get("per_page", "100"))], []
         given = body.get("incident") if isinstance(body, dict) else None
         errors = mistakes(given, new=request.method == "POST")
         if errors:

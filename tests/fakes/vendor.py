@@ -105,6 +105,10 @@ class Vendor:
         """Return the same without changing anything."""
         raise NotImplementedError
 
+    def parse(self, raw: bytes) -> Any:
+        """Return what a request's body says; None where it cannot be read."""
+        return _json(raw)
+
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
         """Return the rate limits that a request counts against: of what, so many, within so many seconds."""
         return []
@@ -145,7 +149,7 @@ class Vendor:
         if answer is not None and answer.reset == "before":
             return self._break(request)
         raw = await request.read()
-        body = _json(raw)
+        body = self.parse(raw)
         acts = answer is None or answer.taken or answer.reset == "after" or (answer.drip and answer.status < 300)
         wait = self._wait(request, body) if answer is None else 0.0
         if wait:

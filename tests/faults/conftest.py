@@ -16,8 +16,9 @@ def rounds() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test of this folder its marker, and a limit that grows with the rounds."""
+    """Give every test of this folder its marker, and a limit that grows with the rounds where it has none."""
     for item in items:
         if "tests/faults/" in item.path.as_posix():
             item.add_marker(pytest.mark.faults)
-            item.add_marker(pytest.mark.timeout(150 + 10 * ROUNDS))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(150 + 10 * ROUNDS))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +182,7 @@ class Service(Program):
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
 
             async def ready() -> bool:
-                assert self.alive, f"the service ended at its start: {self.log.read_text()[-2000:]}"
+                assert self.alive, f"the service exited during startup: {self.log.read_text()[-2000:]}"
                 try:
                     async with session.get(f"{self.url}/readyz") as answer:
                         return answer.status == 200
@@ -191,8 +193,13 @@ class Service(Program):
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port: int = door.getsockname()[1]
-        return port
+    """Return a port of the loopback that nobody listens on.
+
+    It is below those that the kernel gives to sockets without a port of their own (from 32,768 on), and drawn at
+    random: tests run side by side, and the program that gets this port listens on it only a moment later.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with suppress(OSError), socket.socket() as door:
+            door.bind(("127.0.0.1", port))
+            return port

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing import FAILOVERS, LIMIT, failed_over, failing, nothing_lost
+from tests.faults.failing import LIMIT, failing, failovers, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.clusters import Cluster
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(LIMIT)]
+pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 
 
-@pytest.mark.parametrize("planned", [True, False], ids=["planned", "killed"])
-async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, planned: bool) -> None:
+@pytest.mark.parametrize("kind", ["in turn", "in turn again"])
+async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: str) -> None:
     async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
-        for number in range(FAILOVERS):
-            say(f"failover {number}: {await failed_over(stage, load, planned=planned)}")
+        await failovers(stage, load, 5, kind)
         await nothing_lost(stage, load)
 
 

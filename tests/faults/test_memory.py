@@ -1,4 +1,4 @@
-"""A real store that lost its memory (its last second torn off, an older file put back, emptied): it is made good."""
+"""A real store that lost data (its last second torn off, an older file put back, emptied): it is made good."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def told(made: Stage) -> list[str]:
     """Return what was said about the store's memory."""
     made.triggers(Probe(0, False, None))  # type: ignore[arg-type]
     texts = [str(entry["body"].get("text", "")) for entry in made.fakes.entries() if isinstance(entry["body"], dict)]
-    return [text for text in texts if "lost its memory" in text]
+    return [text for text in texts if "lost data" in text]
 
 
 async def states(made: Stage) -> dict[str, str]:
@@ -45,14 +45,21 @@ async def states(made: Stage) -> dict[str, str]:
 async def are(made: Stage, **wanted: str) -> None:
     """Return once the incidents are in these states."""
 
+    seen: list[object] = []
+
     async def there() -> bool:
         try:
             found = await states(made)
-        except (AssertionError, OSError):
+        except (AssertionError, OSError) as error:
+            seen.append(error)
             return False
+        seen.append(found)
         return {name[-4:]: state for name, state in found.items()} == {n[1:]: state for n, state in wanted.items()}
 
-    await until(there, f"incidents {wanted}", 30)
+    try:
+        await until(there, f"incidents {wanted}", 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; last seen: {seen[-1]!r}") from None
 
 
 async def test_replicas_make_good_what_the_store_has_forgotten(tmp_path: Path) -> None:

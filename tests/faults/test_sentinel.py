@@ -8,18 +8,22 @@ from typing import Any
 
 import pytest
 
-from tests.faults.failing import FAILOVERS, LIMIT, failed_over, failing, nothing_lost
+from tests.faults.failing import GIVEN, LIMIT, failing, failovers, metrics_of, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.sentinels import Replicated
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(LIMIT)]
+pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 
 
-@pytest.mark.parametrize("planned", [True, False], ids=["planned", "killed"])
-async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, planned: bool) -> None:
+KINDS = ("in turn", "in turn again", *(("planned", "killed") if GIVEN else ()))
+"""In turn there are as many of each, ten in both runs together. Each kind alone is a long run:
+`FAILOVERS=10 pytest tests/faults/test_sentinel.py -k planned`."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: str) -> None:
     async with failing(tmp_path, Replicated(tmp_path / "store", least=1), replicas=1) as (stage, load):
-        for number in range(FAILOVERS):
-            say(f"failover {number}: {await failed_over(stage, load, planned=planned)}")
+        await failovers(stage, load, 5, kind)
         await nothing_lost(stage, load)
 
 
@@ -46,4 +50,7 @@ async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_pat
         back, gone = max(line["back"] for line in made), [name for line in made for name in line["lost"]]
         assert back > 20, "the failover was to lose what the replicas had not heard of"
         assert gone == []
+        counted = [await metrics_of(service) for service in stage.services]
+        assert sum(one["receiver_store_losses_total"] for one in counted) >= 1
+        assert sum(one['receiver_store_lost_incidents_total{outcome="written_back"}'] for one in counted) >= back
         say(f"{back} incidents were lost by the store and written back")

@@ -11,11 +11,13 @@ from receiver.incident.alerts.lifecycle import on_notification
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart
 from receiver.incident.oncall.contact_directory import ContactDirectory
-from receiver.incident.paging.recipients import HOLD, Policy
+from receiver.incident.paging.policy import HOLD, Policy
 from receiver.incident.timers import MONITOR, on_timer, timers
 from receiver.model.alert.alert import Alert, AlertStatus, fingerprint
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Destination, Event
-from receiver.model.incident.incident import AlertRecord, Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.oncall.schedule_settings import Contact, Person, Schedule, Target
 from receiver.model.severity import Decision, Severity
 from receiver.model.severity_policy import SeveritySettings

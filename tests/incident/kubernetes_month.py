@@ -156,6 +156,26 @@ ALERTS: dict[str, tuple[str, dict[str, str], str]] = {
         "A sidecar cannot reload.",
     ),
 }
+BARE: dict[str, tuple[str, dict[str, str], str]] = {
+    # Without a cluster or a namespace: hosts, and the alerts of etcd, Ceph, blackbox and databases.
+    "PodRestarts": ("pod", {"pod": "{w}-{h}"}, "A pod restarts."),
+    "PodOfAJob": ("pod container", {"pod": "{w}-{h}", "container": "{c}"}, "A pod restarts."),
+    "TargetMissing": ("job instance", {"job": "{w}", "instance": "10.{h}:9100"}, "A target is missing."),
+    "HostOutOfDiskSpace": ("instance device mountpoint", {"instance": "{n}-{w}:9100", "device": "/dev/{c}",
+                           "mountpoint": "/{c}", "fstype": "xfs"}, "The disk is nearly full."),
+    "etcdInsufficientMembers": ("job", {"job": "etcd-{n}-{w}"}, "The cluster has too few members."),
+    "etcdMemberCommunicationSlow": ("job instance To", {"job": "etcd", "instance": "10.0.0.1:2379", "To": "{h}"},
+                                    "Communication between members is slow."),
+    "etcdHighNumberOfFailedGRPCRequests": ("grpc_method grpc_service instance job", {
+        "job": "etcd", "instance": "10.{h}:2379", "grpc_service": "etcdserverpb.{c}", "grpc_method": "{w}"},
+        "Many requests fail."),
+    "CephOSDDown": ("ceph_daemon", {"ceph_daemon": "osd.{h}", "job": "ceph-mgr", "instance": "ceph"}, "It is down."),
+    "CephPoolNearFull": ("name pool_id", {"name": "{n}-{w}", "pool_id": "{h}", "job": "ceph-mgr"}, "Nearly full."),
+    "CephDaemonSlowOps": ("", {"ceph_daemon": "mon.{h}", "job": "ceph-mgr"}, "Operations are slow."),
+    "ProbeFailed": ("target", {"job": "blackbox", "instance": "blackbox:9115", "target": "https://{n}.example/{w}"},
+                    "A probe fails."),
+    "ReplicationLag": ("server slot_name", {"server": "pg-{n}", "slot_name": "{w}_{c}"}, "A replica is behind."),
+}  # fmt: skip
 KINDS = ("memory", "disk", "pids")
 """What tells alerts of one node apart."""
 
@@ -173,30 +193,39 @@ EVERY = ("...",)
 """Alertmanager's word for grouping by all labels."""
 
 
-def month(seed: int, each: int = 5, also: tuple[str, ...] = ()) -> Iterator[Firing]:
+def month(seed: int, each: int = 5, also: tuple[str, ...] = (), *, bare: bool = False) -> Iterator[Firing]:
     """Yield a month of groups, in order of time; each alert of each place begins to fire some `each` times.
 
     Alerts are grouped by their name, their cluster, what tells alerts of their kind apart, and `also` those labels.
+    `bare`: alerts that say neither cluster nor namespace.
     """
+    known = BARE if bare else ALERTS
     drawn = random.Random(seed)
     found = []
     for cluster in CLUSTERS:
         for namespace in NAMESPACES:
             for workload in WORKLOADS:
-                for name in drawn.choices(list(ALERTS), k=each):
-                    found.append(_firing(drawn, name, cluster, namespace, workload, also))
+                for name in drawn.choices(list(known), k=each):
+                    found.append(_firing(drawn, known[name], name, cluster, namespace, workload, also))
     yield from sorted(found, key=lambda one: one.at)
 
 
 def _firing(
-    drawn: random.Random, name: str, cluster: str, namespace: str, workload: str, also: tuple[str, ...]
+    drawn: random.Random,
+    known: tuple[str, dict[str, str], str],
+    name: str,
+    cluster: str,
+    namespace: str,
+    workload: str,
+    also: tuple[str, ...],
 ) -> Firing:
-    own, form, summary = ALERTS[name]
+    own, form, summary = known
     by = [*own.split(), *also]
     severity = drawn.choice(("warning", "critical"))
     several = drawn.choice((1, 1, 3))
     alerts: list[tuple[dict[str, str], dict[str, str]]] = []
-    base = {"alertname": name, "cluster": cluster, "namespace": namespace, "severity": severity}
+    place = {} if name in BARE else {"cluster": cluster, "namespace": namespace}
+    base = {"alertname": name, "severity": severity, **place}
     for number in range(several):
         values = {"w": workload, "h": f"{drawn.randrange(16**6):06x}", "n": namespace, "c": drawn.choice(KINDS)}
         labels = base | {key: text.format(**values) for key, text in form.items()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from receiver.config import load_text
-from receiver.config.settings.feature_settings import Component, Reviews, _check_template
+from receiver.config.settings.feature_settings import Reviews, _check_template
+from receiver.config.settings.status_page_settings import Component
 from receiver.incident.context.logql_query import query_of
 from receiver.incident.context.observability_links import fill
 from receiver.triage.measurements.alert_fields import SourceSettings, compile_sources
@@ -28,7 +29,7 @@ def test_in_templates_of_links(name: str) -> None:
     "text", ["{{ a b }}", "{{ a|upper }}", "{{ f(x) }}", "{{ 'a' }}", "{{ }}", "{{ 7*7 }}", "{{ a*b }}"]
 )
 def test_what_is_no_name(text: str) -> None:
-    with pytest.raises(ValueError, match="no label"):
+    with pytest.raises(ValueError, match="does not hold a label"):
         _check_template(text)
 
 

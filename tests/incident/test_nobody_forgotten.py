@@ -20,7 +20,8 @@ from receiver.incident.timers import on_timer, timers
 from receiver.model.command import Acknowledge, Command, Mitigate
 from receiver.model.delivery.notice import Action
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import TAKEN, Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import TAKEN, State
 from receiver.pipeline.outbox.notices import page_action
 from tests.incident.given import POLICY, STARTS, Store, alert, at, part, policy
 

@@ -74,6 +74,7 @@ def test_titles_of_public_alerts(path: str, expected: str) -> None:
         ({"job": "etcd"}, ("etcd",)),
         ({"job": "etcd", "instance": "e-1"}, ("e-1",)),
         ({"environment": "staging", "team": "x"}, ("staging",)),
+        ({"job": "node", "team": "x"}, ("node", "x")),
         ({"k8s.namespace.name": "n", "service.name": "s"}, ("n", "s")),
         ({"queue": " "}, ()),
         ({"foo": "bar"}, ()),
@@ -214,6 +215,7 @@ def sent(one: Firing, index: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("bare", [False, True])
 @pytest.mark.parametrize(
     ("seed", "also"),
     [
@@ -226,9 +228,11 @@ def sent(one: Firing, index: int) -> dict[str, str]:
         (7, EVERY),
     ],
 )
-def test_no_two_incidents_of_a_month_are_called_alike_within_an_hour(seed: int, also: tuple[str, ...]) -> None:
+def test_no_two_incidents_of_a_month_are_called_alike_within_an_hour(
+    seed: int, also: tuple[str, ...], bare: bool
+) -> None:
     seen: dict[tuple[str, str], dict[str, tuple[Any, dict[str, str]]]] = defaultdict(dict)
-    firings = list(month(seed, also=also))
+    firings = list(month(seed, also=also, bare=bare))
     assert len(firings) > 700
     clashes = defaultdict(list)
     for index, one in enumerate(firings):

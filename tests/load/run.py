@@ -24,6 +24,8 @@ CATCH_UP = 15.0
 """Seconds after the replica has the CPU again within which every page that is allowed is out (issue 16)."""
 API_LIMIT = 20.0
 """Seconds in which the API has to list every incident."""
+API_PAGE, API_WAIT, API_WAIT_MOST = 100, 0.5, 4.0
+"""Incidents in a page, and seconds between two attempts to read it, where more than one is made."""
 FRESH = 5.0
 """Seconds: a work loop whose last beat is older has ended or hangs."""
 OVERLOADED = "overloaded"
@@ -56,6 +58,8 @@ class LoadRun:
         self.sender = sender
         self.watches = list(watches)
         self._known: list[Mapping[str, Any]] = []
+        self.reading: float | None = None
+        """Seconds for which a long measurement reads every incident, asking again for what is refused; None: once."""
         self.caught_up: float | None = None
         """Seconds until nothing was owed, once the replicas had the whole CPU again; None: it took too long."""
 
@@ -88,16 +92,31 @@ class LoadRun:
         return Pages.read(self.stage.fakes.entries()).missing(self._known)
 
     async def incidents(self) -> list[Mapping[str, Any]]:
-        """Return every incident, through the API's pages. Raises TimeoutError after `API_LIMIT` seconds."""
+        """Return every incident, through the API's pages.
+
+        Raises TimeoutError after `API_LIMIT` seconds, or after `reading`.
+        """
         found: list[Mapping[str, Any]] = []
         cursor = ""
-        async with asyncio.timeout(API_LIMIT):
+        async with asyncio.timeout(self.reading or API_LIMIT):
             while True:
-                answer = await self.stage.get(f"/api/v1/incidents?limit=500{cursor and f'&cursor={cursor}'}")
+                answer = await self._page(cursor)
                 found += answer["items"]
                 if answer["next"] is None:
                     return found
                 cursor = answer["next"]
+
+    async def _page(self, cursor: str) -> dict[str, Any]:
+        path, wait = f"/api/v1/incidents?limit={API_PAGE}{cursor and f'&cursor={cursor}'}", API_WAIT
+        while True:
+            try:
+                page: dict[str, Any] = await self.stage.get(path)
+                return page
+            except (AssertionError, aiohttp.ClientError):
+                if self.reading is None:
+                    raise
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, API_WAIT_MOST)
 
     async def report(self) -> Report:
         """Return the verdict, and the figures behind it."""

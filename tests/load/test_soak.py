@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 from redis.asyncio import Redis
 
+from bench.descriptors import descriptors, held_by_peers
 from bench.soak import Sample, slope, verdict
 from bench.store_keys import read_keys
 
 STEADY = {
     "rss_mib": 150.0, "fds": 40.0, "keys_each": 8.5, "singles": 12.0, "open": 70.0, "keys": 1000.0, "beat_age": 0.2,
-    "each:row": 0.1,
+    "each:row": 0.1, "fds_out": 4.0,
 }  # fmt: skip
 
 
@@ -33,6 +37,7 @@ def test_what_is_flat_is_said_to_be() -> None:
     [
         ("rss_mib", 40, 4),
         ("fds", 30, 3),
+        ("fds_out", 30, 3),
         ("keys_each", 1, 0.01),
         ("singles", 30, 1),
         ("open", 300, 15),
@@ -75,12 +80,27 @@ async def test_keys_are_told_apart_by_what_they_may_do(store_url: str) -> None:
         await client.hset("{r}:children:u9", mapping={"u1": 2})
         await client.set("{r}:op:1", "x")
         await client.set("{r}:commits", "2")
+        await client.set("{r}:replica:a", "1")
+        await client.set("{r}:replica:b", "1")
         found = await read_keys(client, "r")
     finally:
         await client.aclose()
-    assert (found.total, found.incidents, found.each) == (15, 2, 4.0)
+    assert (found.total, found.incidents, found.each) == (17, 2, 4.0)
     assert found.flat == {
         "open": 1, "owner": 2, "held": 0, "dead": 0, "due:timer": 2, "children": 1, "quotas": 0,
     }  # fmt: skip
     assert (found.each_kind["inc"], found.each_kind["row"]) == (1.0, 0.0)
-    assert found.singles == 4, "index, open, owner, commits"
+    assert found.single_kinds == {"index", "open", "owner", "commits", "replica"}
+    assert found.singles == 6, "index, open, owner, commits, and two replicas"
+
+
+def test_descriptors_are_told_apart_by_where_they_lead() -> None:
+    before = descriptors(os.getpid(), 0)
+    pair = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)), listener.accept()[0], pair[0], pair[1]:
+            found = descriptors(os.getpid(), port)
+            found.subtract(before)
+            assert found == {"in": 1, "out": 1, "store": 2, "other": 1}, "a unix socket is the store's"
+            assert held_by_peers(os.getpid(), port) == 1

@@ -31,6 +31,8 @@ class Sample:
     """Seconds since the work loop's last beat."""
     said: dict[str, Any] = field(default_factory=dict)
     """What `/healthz` answered."""
+    took: float = 0.0
+    """Seconds until `/healthz` had answered, or until the limit."""
 
 
 class ReplicaWatch:
@@ -64,7 +66,9 @@ class ReplicaWatch:
     async def look(self) -> Sample:
         """Return what the probes say now."""
         sample = Sample(time.time())
+        began = time.monotonic()
         sample.healthz, sample.said = await self._probe("/healthz")
+        sample.took = time.monotonic() - began
         sample.readyz, _ = await self._probe("/readyz")
         if sample.said:
             sample.store_up = sample.said["store"]["up"]

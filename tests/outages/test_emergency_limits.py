@@ -116,8 +116,10 @@ async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> 
         # Alertmanager sends what was refused again, to whichever replica is next.
         for number, one in enumerate([held, closed, shrinking.left(MEMBERS - 1), *storm]):
             await made.sender.deliver(one, to=number % 2)
-        states = {one["id"]: one["state"] for one in await made.incidents()}
-        assert len(states) == 1 + 2 + STORM + 1, "closed, held, shrinking, and those of the storm with their own"
+        found = await made.incidents()
+        states = {one["id"]: one["state"] for one in found}
+        # closed, held, shrinking, and those of the storm with their own
+        assert len(states) == 1 + 2 + STORM + 1, [(one["id"], one["state"], one["title"]) for one in found]
         assert states[incident] == "closed"
         for number, one in enumerate([held, closed, shrinking, *storm]):
             await made.taken(one, number % 2, firing=False)

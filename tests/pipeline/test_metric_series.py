@@ -32,9 +32,9 @@ async def test_what_may_happen_is_counted_from_zero(world: World) -> None:
     assert value(one, "delivery_lag_seconds_count", channel="chat") == 0
     assert value(one, "rule_hits_total", rule="outage", severity="SEV-1") == 0
     assert value(one, "rule_hits_total", rule="high-error-rate", severity="SEV-1") is None, "it never raises so far"
-    assert value(one, "pages_total", contact="on-call", severity="SEV-2") == 0
-    assert value(one, "escalations_total", severity="SEV-1", step="3") == 0
-    assert value(one, "escalations_total", severity="SEV-1", step="4") is None
+    assert value(one, "pages_total", contact="on-call", severity="SEV-2", team="") == 0
+    assert value(one, "escalations_total", severity="SEV-1", step="3", team="") == 0
+    assert value(one, "escalations_total", severity="SEV-1", step="4", team="") is None
     assert value(one, "webhooks_total", source="pagerduty", outcome="refused") == 0
     assert value(one, "incident_resolve_seconds_count", severity="SEV-4") == 0
     assert value(one, "loop_errors_total", step="reconcile") == 0
@@ -53,7 +53,7 @@ async def test_targets_and_whom_it_serves(world: World) -> None:
 async def test_an_incident_counts_whatever_its_service(world: World) -> None:
     await world.post(notification(alert(annotations={"error_rate": "7%"})))
     assert value(world.one, "openings_total", severity="SEV-2") == 1
-    assert value(world.one, "incidents_opened_total", severity="SEV-2", service="api") == 1
+    assert value(world.one, "incidents_opened_total", severity="SEV-2", service="api", team="") == 1
 
 
 async def test_a_channel_that_is_gone_is_not_at_rest(world: World) -> None:

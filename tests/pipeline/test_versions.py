@@ -66,11 +66,11 @@ async def test_an_incident_that_cannot_be_read_keeps_nobody_else_from_being_call
     await state_of(world, first.uid, severity="SEV-9")
     # A replica that starts now reads everything that is open.
     other = await world.replica()
-    await other.work.guarded_beat()
+    await other.work.guarded_poll()
     assert [one.id for one in other.incident_cache.open()] == [second.id]
     world.clock.forward(timedelta(minutes=16))
     for _ in range(3):
-        await other.work.guarded_beat()
+        await other.work.guarded_poll()
         await other.work.idle()
     assert "bob" in world.rung()
 
@@ -82,7 +82,7 @@ async def test_a_timer_that_only_a_later_version_knows_is_left_to_it(world: Worl
     (incident,) = await world.incidents()
     due, named = world.one.due, member.format(uid=incident.uid)
     await due.later(named, to_ms(world.clock.now()))
-    await world.one.work.guarded_beat()
+    await world.one.work.guarded_poll()
     await world.one.work.idle()
     async with due.connection.guarded() as client:
         at = await client.zscore(due.keys.due(TIMERS), named)

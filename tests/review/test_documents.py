@@ -113,3 +113,23 @@ def test_no_text_is_a_mark(text: str) -> None:
 def test_days_and_spans() -> None:
     assert clock(NOW + timedelta(days=1), NOW) == "2026-11-24 14:02"
     assert [span(timedelta(minutes=m)) for m in (0, 59, 60, 135)] == ["0m", "59m", "1h 0m", "2h 15m"]
+
+
+def told(n: int, status: UpdateStatus, text: str, *, template: bool) -> StatusUpdate:
+    at = NOW + timedelta(minutes=n)
+    return StatusUpdate(n=n, status=status, text=text, by="receiver", at=at, published_at=at, template=template)
+
+
+def test_a_letter_about_what_is_over_does_not_say_that_it_goes_on() -> None:
+    templates = (
+        told(1, UpdateStatus.INVESTIGATING, "We are currently investigating reports of X.", template=True),
+        told(2, UpdateStatus.RESOLVED, "The issue affecting Shop has been resolved.", template=True),
+    )
+    _, text = customer_email(incident(updates=templates, **OVER), ["Shop"], "Acme", "")
+    assert "currently investigating" not in text
+    assert "There was an incident with Shop.\n\nThe issue affecting Shop has been resolved." in text
+    _, text = customer_email(incident(updates=templates[:1], state="open"), ["Shop"], "Acme", "")
+    assert "We are currently investigating reports of X." in text
+    by_hand = (told(1, UpdateStatus.INVESTIGATING, "Logins fail in Oslo.", template=False), templates[1])
+    _, text = customer_email(incident(updates=by_hand, **OVER), ["Shop"], "Acme", "")
+    assert "Logins fail in Oslo.\n\nThe issue affecting Shop" in text

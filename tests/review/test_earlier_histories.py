@@ -17,8 +17,9 @@ from receiver.active_config_builder import build_active_config, make_channels
 from receiver.channels.base import Http
 from receiver.incident.log.event_log import replay_events
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
+from receiver.model.incident.state import State
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.review_record import read_review_record
 from receiver.review.review_targets import month_at
@@ -73,6 +74,8 @@ def test_the_month_is_the_one_that_it_told_of() -> None:
     recorded = dict(RECORDED["report"])
     # A budget that is overspent had a negative rest then; it is 0 now.
     recorded["error_budget"] = [one | {"remaining": max(0.0, one["remaining"])} for one in recorded["error_budget"]]
+    assert told.pop("noise") == [], "nobody marked an incident as noise then"
+    assert sum(week["total"] for week in told.pop("weeks")) == told["total"], "it had no weeks"
     assert told == recorded
 
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import orjson
 import pandas as pd
 import pytest
 
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import Plan, ResponseHours, SeverityPlan
 from receiver.model.incident.postmortem import PostmortemVersion, ReviewStatus
 from receiver.model.incident.response_records import ActionItem, ActionStatus
 from receiver.model.incident.review_record import review_record_fields
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
+from receiver.review.figures import Spent
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.monthly_report import brief, figures_text, review_text
 from receiver.review.postmortem import Budget
-from receiver.review.review_record import read_review_record
+from receiver.review.review_record import ReviewRecord, read_review_record
 from receiver.review.review_targets import ReviewTargets, before, month_at, month_of, quarter_of
 
 NOW = datetime(2026, 12, 9, 12, tzinfo=UTC)
@@ -304,3 +308,20 @@ def test_months_of_the_calendar() -> None:
     for wrong in ("2026-13", "2026-1", "26-11", "2026/11", "", "1999-01", "2026-11-01", "٢٠٢٦-11"):
         with pytest.raises(ValueError, match="is no month"):
             month_of(wrong, ZONE)
+
+
+@pytest.mark.parametrize("count", [10, 1000, 5000])
+def test_spans_of_many_incidents_merge_into_the_same_time(count: int) -> None:
+    rng = random.Random(count)
+    spans = []
+    for _ in range(count):
+        first = rng.randrange(100_000)
+        spans.append((first, first + rng.randrange(1, 400)))
+    start = datetime(2026, 12, 1, tzinfo=UTC)
+    spent = Spent(Budget("all", 0.9, timedelta(days=7)), start + timedelta(days=7))
+    for first, last in spans:
+        began, ended = start + timedelta(seconds=first), start + timedelta(seconds=last)
+        spent.see(cast(ReviewRecord, SimpleNamespace(severity="SEV-1", since=began, ended=ended)))
+    covered = set().union(*(range(first, last) for first, last in spans))
+    assert spent.told()["spent"] == len(covered)
+    assert len(spent._parts) < 1024

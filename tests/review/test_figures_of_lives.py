@@ -32,7 +32,7 @@ from receiver.model.command import (
     WritePostmortem,
 )
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident
+from receiver.model.incident.incident import opened_incident
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus
 from receiver.model.incident.review_record import review_record_fields
@@ -197,7 +197,7 @@ def log(store: Store) -> pd.DataFrame:
 
 def whole(data: dict[str, Any]) -> dict[str, Any]:
     """Return the incident of an opening with its empty fields, which the log leaves out."""
-    return Incident.model_validate(data["incident"]).model_dump(mode="json")
+    return opened_incident(data).model_dump(mode="json")
 
 
 @pytest.fixture(scope="module")

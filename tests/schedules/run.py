@@ -290,7 +290,7 @@ def _virtual(loop: VirtualLoop) -> Iterator[None]:
         with (
             patch.object(connection, "LoopTime", lambda: LoopTime(loop.time)),
             patch.object(routes, "HtmlPages", _pages),
-            patch.object(work_loop, "BEAT", BEAT),
+            patch.object(work_loop, "POLL", BEAT),
         ):
             yield
     finally:

@@ -67,9 +67,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._wait_or_jump()
         self._expire()
         for handle in self._take():
-            if handle._cancelled:  # type: ignore[attr-defined]
+            if handle._cancelled:
                 continue  # by one that ran before it
-            handle._run()  # type: ignore[attr-defined]
+            handle._run()
             if cost := self._cost.get(part := _part(handle)):
                 self._free_at[part] = max(self._free_at.get(part, 0.0), self._now) + cost
 
@@ -130,7 +130,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 taken += [held.popleft()] if self._cost.get(part) else held
                 if not self._cost.get(part):
                     held.clear()
-        return [handle for handle in taken if not handle._cancelled]  # type: ignore[attr-defined]
+        return [handle for handle in taken if not handle._cancelled]
 
 
 def _part(handle: asyncio.Handle) -> str:

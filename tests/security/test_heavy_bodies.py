@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from pathlib import Path
 
 from tests.security.target import ADMIN, INGEST, RESPOND, Callers, Target
@@ -88,7 +89,8 @@ async def test_markdown_that_takes_long_blocks_nobody(target: Target) -> None:
         await Callers(target).watch(0.8)
         pages = await answers
         assert {status for status, _ in pages} == {200}, name
-        assert len({body for _, body in pages}) == 1, name
+        # The chart of an open incident ends at the moment of each request.
+        assert len({re.sub(rb"<svg.*?</svg>", b"", body, flags=re.DOTALL) for _, body in pages}) == 1, name
 
 
 async def test_a_table_of_usual_width_is_one(target: Target) -> None:

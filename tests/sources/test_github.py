@@ -37,6 +37,7 @@ class Fake(SourceClient):
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
+        most: int = 1_000_000,
     ) -> SourceAnswer:
         self.asked.append((url, headers or {}))
         self.queries.append(params or {})
@@ -78,14 +79,14 @@ async def test_without_a_token_none_is_sent() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason", "text"),
     [
-        (SourceAnswer(404, b"{}"), "status", "GitHub knows no acme/api, or the token may not read it"),
-        (SourceAnswer(401, b"{}"), "status", "the token is not taken"),
+        (SourceAnswer(404, b"{}"), "status", "GitHub has no repository acme/api, or the token may not read it"),
+        (SourceAnswer(401, b"{}"), "status", "the token is not accepted"),
         (SourceAnswer(403, b'{"message":"API rate limit exceeded"}'), "limited", "its rate limit is reached"),
         (SourceAnswer(403, b'{"message":"Resource not accessible"}'), "status", "may not read it"),
         (SourceAnswer(429, b""), "limited", "its rate limit is reached"),
         (SourceAnswer(500, b""), "status", "GitHub answered 500"),
-        (SourceAnswer(200, b"<html>"), "bad_answer", "not JSON"),
-        (SourceAnswer(200, b"{}"), "bad_answer", "a form that is not known"),
+        (SourceAnswer(200, b"<html>"), "bad_answer", "other than JSON"),
+        (SourceAnswer(200, b"{}"), "bad_answer", "an unknown format"),
     ],
 )
 async def test_what_is_no_answer(answer: SourceAnswer, reason: str, text: str) -> None:

@@ -90,5 +90,5 @@ async def test_nobody_there_is_a_failed_connection(site: Site, asking: SourceCli
 
 async def test_an_answer_that_is_not_json_says_so(site: Site, asking: SourceClient) -> None:
     said = await asking.get(str(site.server.make_url("/")))
-    with pytest.raises(SourceError, match="answered 200 with something that is not JSON"):
+    with pytest.raises(SourceError, match="answered 200 with something other than JSON"):
         said.json()

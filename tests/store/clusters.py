@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,34 @@ PASSWORD = "cluster-password-03"
 NODE_TIMEOUT_MS = 2000
 """After which a silent node is suspected; the default is 15 s."""
 SLOTS = 16384
+ASK_AGAIN = 6.0
+"""Seconds after which a manual failover that moved nothing has been aborted: the server gives it five."""
 
 
 class Cluster:
     """Three primaries with a replica each, and a second one for the slot of the namespace. One `store` of a Stage."""
 
-    def __init__(self, folder: Path, name: str = "valkey", *, least: int = 0, namespace: str = "receiver") -> None:
-        """`least`: min-replicas-to-write."""
+    def __init__(
+        self, folder: Path, name: str = "valkey", *, least: int = 0, namespace: str = "receiver",
+        tls: dict[str, Path] | None = None,
+    ) -> None:  # fmt: skip
+        """`least`: min-replicas-to-write. `tls`: the certificates with which nodes and clients speak TLS alone."""
         words = (
             *DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS),
             "--requirepass", PASSWORD, "--masterauth", PASSWORD, "--min-replicas-to-write", str(least),
             "--min-replicas-max-lag", "2", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0",
         )  # fmt: skip
         self.nodes = [Server(folder / f"node-{number}", name, words) for number in range(7)]
+        self.secure: dict[str, Any] = {}
+        if tls is not None:
+            self.secure = {"ssl": True, "ssl_ca_certs": str(tls["ca"])}
+            for node in self.nodes:
+                node.command[node.command.index("--port")] = "--tls-port"
+                node.command += [
+                    "--port", "0", "--tls-cluster", "yes", "--tls-replication", "yes", "--tls-auth-clients", "no",
+                    "--tls-cert-file", str(tls["server"]), "--tls-key-file", str(tls["server.key"]),
+                    "--tls-ca-cert-file", str(tls["ca"]),
+                ]  # fmt: skip
         self.slot = key_slot(f"{{{namespace}}}:".encode())
         self.alive = True
         self.source = self.target = self.nodes[0]
@@ -39,7 +55,8 @@ class Cluster:
     @property
     def address(self) -> str:
         """What `redis.url` is: two of the nodes will do."""
-        return f"redis+cluster://:{PASSWORD}@127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[4].port}"
+        scheme = "rediss" if self.secure else "redis"
+        return f"{scheme}+cluster://:{PASSWORD}@127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[4].port}"
 
     @property
     def url(self) -> str:
@@ -73,7 +90,7 @@ class Cluster:
 
     def do(self, node: Server, *words: str) -> Any:
         """Return the answer of a node; None where it gives none."""
-        client = node.client(password=PASSWORD, socket_timeout=5)
+        client = node.client(password=PASSWORD, socket_timeout=5, **self.secure)
         try:
             return client.execute_command(*words)
         except (redis.RedisError, OSError):
@@ -93,7 +110,7 @@ class Cluster:
         return next(node for node in self.nodes if node.port == port)
 
     def _ports(self, node: Server) -> list[int]:
-        client = node.client(password=PASSWORD, socket_timeout=5)
+        client = node.client(password=PASSWORD, socket_timeout=5, **self.secure)
         try:
             shards = client.execute_command("CLUSTER", "SHARDS")
         except (redis.RedisError, OSError):
@@ -113,7 +130,10 @@ class Cluster:
     def _ordered(nodes: list[Any]) -> list[int]:
         found = [node if isinstance(node, dict) else dict(zip(node[::2], node[1::2], strict=False)) for node in nodes]
         found = [node for node in found if node["health"] != "fail"]
-        return [int(node["port"]) for node in sorted(found, key=lambda node: str(node["role"]) != "master")]
+        return [
+            int(node.get("tls-port") or node["port"])
+            for node in sorted(found, key=lambda node: str(node["role"]) != "master")
+        ]
 
     @property
     def settled(self) -> bool:
@@ -131,8 +151,16 @@ class Cluster:
         """Let the replica of the node that has the slot take its place; return once it has."""
         before = self.owner
         replica = next(node for node in self.nodes if node.port in self._ports(before)[1:])
-        await until(lambda: self.do(replica, "CLUSTER", "FAILOVER") is not None, "a failover")
-        await until(lambda: self.owner is not before, "another primary")
+        asked = -math.inf
+
+        def moved() -> bool:
+            # The others may refuse their votes so soon after the last failover: an aborted one is asked for again.
+            nonlocal asked
+            if time.monotonic() - asked > ASK_AGAIN and self.do(replica, "CLUSTER", "FAILOVER") is not None:
+                asked = time.monotonic()
+            return self.owner is not before
+
+        await until(moved, "another primary")
 
     async def kill_primary(self) -> Server:
         """kill -9 the node that has the slot; return it once another one has it."""
@@ -140,6 +168,10 @@ class Cluster:
         await before.kill()
         await until(lambda: self.owner is not before, "another primary")
         return before
+
+    async def restart(self, killed: Server, *, told: bool) -> None:
+        """Start a node again; the others tell it what it is."""
+        await killed.start()
 
     async def migrate(self, pause: float = 0.0) -> None:
         """Carry the slot to another primary, key by key as `redis-cli --cluster reshard` does, and return then."""

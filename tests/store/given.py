@@ -9,8 +9,9 @@ import redis
 
 from receiver.incident.log.event_log import Transition
 from receiver.model.base import to_ms
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Actor, ActorKind, Destination, Kind
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
 from receiver.store.client.connection import Connection
 from receiver.store.due.due_set import DueSet, LeasedRow

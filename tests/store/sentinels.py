@@ -141,6 +141,18 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
                 client.execute_command("CLIENT", "KILL", "TYPE", "replica")
             client.close()
 
+    async def restart(self, killed: Server, *, told: bool) -> None:
+        """Start a server again: as a replica of the primary (`told`), or as what it was first.
+
+        An entrypoint that asks the Sentinels does the former. To the latter the Sentinels say so after 8 s.
+        """
+        before = list(killed.command)
+        if told:
+            at = killed.command.index("--replicaof") if "--replicaof" in killed.command else len(killed.command)
+            killed.command[at:] = ["--replicaof", "127.0.0.1", str(self.port)]
+        await killed.start()
+        killed.command[:] = before
+
     async def kill_primary(self) -> Server:
         """kill -9 the primary; return it once another one is."""
         before = self.primary

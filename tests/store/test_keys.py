@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +12,22 @@ import redis
 
 from receiver.model.alert.alert import fingerprint
 from receiver.model.alert.severity_unknowns import SeverityUnknown
-from receiver.model.command import AddAction, Declare
+from receiver.model.base import to_ms
+from receiver.model.command import AddAction, Declare, Resolve
+from receiver.model.delivery.subscription import NewsKind, Subscriber, SubscriberNews
 from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.ticket import Ticket, TicketStatus
+from receiver.model.oncall.team_settings import Team
 from receiver.model.severity import Severity
+from receiver.model.sign_in import SessionRecord, SignInKind
 from receiver.store import keys
 from receiver.store.answer_tokens import AnswerToken
 from receiver.store.due.rate_limits import RateLimits
+from receiver.store.public_history import PublicHistoryStore
+from receiver.store.sessions import SessionStore
+from receiver.store.status_subscribers import StatusSubscribers
+from receiver.store.subscriber_mail import MailRow, SubscriberMail
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
@@ -55,6 +64,10 @@ async def busy(world: World) -> None:
     await world.one.intake.watchdogs.heard(round(world.clock.now().timestamp() * 1000), ["cluster"], ['cluster="eu"'])
     await world.post(notification(alert("ApiDown"), alert("DataLag")))
     await world.post(notification(alert("ApiDown"), group="other"))
+    config = world.one.config
+    world.one.apply(config.model_copy(update={"teams": {"data": Team(labels={"team": "data"})}}))
+    await world.post(notification(alert("ApiDown", labels={"team": "data"}), group="data"))
+    world.one.apply(config)
     world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
     await world.post(notification(alert("ServiceDown"), group="refused"))
     await world.post(notification(alert("ApiDown", firing=False), alert("DataLag", firing=False)))
@@ -87,15 +100,51 @@ async def busy(world: World) -> None:
     await world.one.due.refuse({"at": "now"}, 0, [])
     await world.one.tickets.seen.seen("tickets", Ticket(key="OPS-1", uid="x", progress=TicketStatus.NEW))
     await world.one.phone_answers.tokens.keep({"token": AnswerToken("uid", "push", "key", "alice", "acknowledge", 0)})
+    assert await world.one.phone_answers.tokens.first("an SMS")
+    await sessions(world)
+    await subscriptions(world)
+    over = await world.one.respond.declare(Declare(title="Over", severity=Severity.SEV4), ACTOR, world.clock.now())
+    await world.one.respond.act(over.incident.id, Resolve(), ACTOR, world.clock.now())
+    assert not await world.one.seen_before.index_changes(world.clock.now())
     await world.one.due.probe()
-    await world.one.connection.confirm()
+    await world.one.connection.confirm(0)
     recovery = world.one.work.recovery
     assert await recovery.memory.checker()
+    assert await recovery.memory.counts("epoch")
     copy = recovery.copies.get(declared.incident.uid)
     assert copy is not None
     async with world.one.connection.guarded() as client:
         await client.hset(world.one.connection.keys.incident(copy.uid), "version", copy.version - 1)
     await recovery._compare(copy.uid, copy.version - 1)
+
+
+async def sessions(world: World) -> None:
+    """Sign one person in, whose groups are asked for, and sign another one out."""
+    store, now = SessionStore(world.one.connection), world.clock.now()
+    until, began = now + timedelta(hours=12), to_ms(now)
+    for name in ("one", "two"):
+        record = SessionRecord(name, SignInKind.TOKEN, "admin", "admin", began, began)
+        await store.keep(record, until, timedelta(hours=1))
+    assert await store.claim("one")
+    assert await store.end("two", until, now)
+
+
+async def subscriptions(world: World) -> None:
+    """Let somebody subscribe to the status page, and owe them mail."""
+    subscribers, mail = StatusSubscribers(world.one.connection), SubscriberMail(world.one.connection)
+    now = world.clock.now()
+    assert await subscribers.key()
+    await subscribers.put(Subscriber(id="one", address="a@example.com", confirmed_at=now))
+    assert await subscribers.peer_may("peer")
+    assert await mail.lead("one")
+    news = SubscriberNews(key="n", kind=NewsKind.MAINTENANCE_BEGUN, at=now, title="Work", about="window")
+    await mail.announce(news)
+    assert await mail.owe([MailRow(member="n|one", news="n", to="one")], to_ms(now))
+    await mail.told("n", to_ms(now))
+    await mail.keep_window(news)
+    history = PublicHistoryStore(world.one.connection)
+    await history.since(to_ms(now))
+    await history.write({"uid": "{}"})
 
 
 def test_the_table_is_read() -> None:
@@ -126,7 +175,7 @@ async def test_what_lives_for_a_while_has_an_end(world: World) -> None:
     client: Any = redis.Redis.from_url(world.store, decode_responses=True)
     read, prefix = table(), world.one.connection.keys.prefix
     eternal = re.compile(
-        r"owner|rooms|held|dead|refused|ids|index|open|summaries|changed|due:.+|board"
+        r"owner|rooms|held|dead|refused|ids|index|open|summaries|changed|due:.+|board|subscribers|mail:.+|public:past"
     )  # their members end, or are few
     for key in client.scan_iter():
         name = key.removeprefix(prefix)

@@ -10,7 +10,7 @@ import aiohttp
 
 from receiver.channels.ntfy.channel import NtfySettings
 from receiver.config import Config
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.oncall.schedule_settings import Person
 from tests.fakes import FakeNtfy
 from tests.fakes.ntfy import TOKEN

@@ -48,7 +48,7 @@ from receiver.model.incident.response_records import ActionStatus
 from receiver.model.severity import Severity
 from receiver.review.timeline import timeline
 from receiver.store.embedded.embedded_store import EmbeddedStore
-from receiver.store.incidents.incident_store import event_of
+from receiver.store.incidents.stored_records import event_of
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
@@ -72,7 +72,7 @@ class Recorder:
 
     async def ends(self, group: str, *names: str, **more: Any) -> None:
         """Let them end."""
-        over = {"firing": False, "ends": rfc3339(self.world.clock.now())}
+        over: dict[str, Any] = {"firing": False, "ends": rfc3339(self.world.clock.now())}
         alerts = [alert(name, **over, **{**HIGH, **more}) for name in names or (group,)]
         await self.world.post(notification(*alerts, group=group))
 

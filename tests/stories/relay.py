@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from receiver.pipeline.intake.intake import Answer
+from receiver.pipeline.intake.intake_answer import Answer
 from receiver.replica import Replica
 from tests.stories.world import World
 

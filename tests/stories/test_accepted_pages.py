@@ -11,7 +11,7 @@ import pytest
 
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import parse_notification
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.store.client.store_errors import StoreUnreachable
 from receiver.store.due.due_set import DueSet, LeasedRow
 from tests.fakes import Answer
@@ -24,11 +24,11 @@ __all__ = ["outworld"]
 async def accepted(outworld: Outworld, body: bytes = DOWN) -> None:
     """Let a replica accept a notification in the moment before the store goes away: nothing was sent yet."""
     one, left = outworld.one, list[Any]()
-    start = one.work._spawn_send
-    one.work.pool._start = left.append  # type: ignore[method-assign,assignment]
+    start = one.work.deliveries.spawn_send
+    one.work.pool._start = left.append
     await outworld.knock_taken(body)
     await outworld.kill()
-    one.work.pool._start = start  # type: ignore[method-assign]
+    one.work.pool._start = start
     for send in left:
         start(send)
     await one.work.idle()
@@ -65,11 +65,11 @@ async def test_a_beat_that_waits_for_the_store_holds_it_up_for_nobody(
 
     with monkeypatch.context() as patched:
         patched.setattr(one.due, "beat", waiting)
-        beat = asyncio.create_task(one.work.guarded_beat())
+        beat = asyncio.create_task(one.work.guarded_poll())
         await accepted(outworld)
         while not one.monitor.away:
             await one.monitor.check()
-        await one.work.look()
+        await one.work.check_pending()
         await one.work.idle()
         assert sorted(outworld.rung()) == ["alice", "eng-lead"]
         assert not beat.done()
@@ -95,7 +95,7 @@ async def test_it_is_claimed_anew_while_it_is_being_sent_and_is_sent_once(
         await one.monitor.check()
     with monkeypatch.context() as patched:
         patched.setattr(type(channel), "send", slowly)
-        await one.work.look()
+        await one.work.check_pending()
         await begun.wait()
         for page in list(one.work.unstored._pages.values()):
             one.work.pool.add("pager!", replace(page.row, token="of a newer lease"), one.clock.monotonic() + 60)
@@ -173,12 +173,12 @@ async def test_receipts_are_written_together_and_hold_the_work_loop_up_for_nobod
 ) -> None:
     await outworld.open()
     one, left = outworld.one, list[Any]()
-    start = one.work._spawn_send
-    one.work.pool._start = left.append  # type: ignore[method-assign,assignment]
+    start = one.work.deliveries.spawn_send
+    one.work.pool._start = left.append
     for number in range(10):
         await outworld.knock_taken(notification(alert("ApiDown", labels={"service": f"s{number}"}), group=f"s{number}"))
     await outworld.kill()
-    one.work.pool._start = start  # type: ignore[method-assign]
+    one.work.pool._start = start
     for send in left:
         start(send)
     await outworld.beats(4)

@@ -104,11 +104,12 @@ async def test_an_id_is_never_drawn_twice(kept: World, tmp_path: Path) -> None:
     async with kept.one.connection.guarded() as client:
         await client.flushall()
     await kept.one.incident_archive.take([document], kept.clock.now())
+    kept.one.incidents.newest, kept.one.incidents.epoch = None, ""  # a store that never had anything else
     await kept.one.respond.declare(Declare(title="x", severity=Severity.SEV4), ALICE, kept.clock.now())
     assert sorted(one.id for one in await kept.one.incidents.listing()) == ["INC-2026-0001", "INC-2026-0002"]
     other = {**document, "uid": "f" * 24, "state": {**document["state"], "uid": "f" * 24}}
     (refused,) = (await kept.one.incident_archive.take([other], kept.clock.now()))["refused"]
-    assert refused["why"] == "another incident is called INC-2026-0001"
+    assert refused["why"] == "another incident has the id INC-2026-0001"
 
 
 async def test_what_somebody_has_promised_stays(kept: World, tmp_path: Path) -> None:

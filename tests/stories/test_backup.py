@@ -30,8 +30,8 @@ async def test_a_backup_with_nobody_in_it_is_said(world: World) -> None:
     await world.open()
     weekend = Hours.model_validate({"days": ["sat", "sun"]})
     said = await unanswered(world, only=(weekend,))
-    assert said == [("page_passed", "nobody", "nobody stands behind on-call now: its backup is nobody at present")]
-    assert "nobody stands behind on-call now" in str(world.slack.taken)
+    assert said == [("page_passed", "nobody", "no one is on call as the backup of on-call now")]
+    assert "no one is on call as the backup of on-call now" in str(world.slack.taken)
     assert world.rung() == ["alice", "eng-lead"], "and the escalation goes on"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from receiver.config.settings.service_settings import Watchdog
+from receiver.config.settings.ingest_settings import Watchdog
 from receiver.model.command import Close, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.pipeline.alerts import alert_storm, alertmanager_reconciliation, watchdog
@@ -48,7 +48,7 @@ async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_
     without(world.one, "pager")
     for _ in range(24):
         world.clock.forward("5s")
-        await world.one.work.guarded_beat()
+        await world.one.work.guarded_poll()
         await world.one.work.idle()
     letters = (await world.one.due.dead_letters()).values()
     assert [letter["incident"] for letter in letters] == [second.id]
@@ -85,7 +85,7 @@ async def test_a_watchdog_that_cannot_be_looked_at_hides_the_silence_of_no_other
     monkeypatch.setattr(watchdog, "watchdog_key", spoiling(watchdog.watchdog_key, "eu"))
     await world.forward("6m")
     assert [incident.title for incident in await world.incidents()] == [
-        'Alerting is silent: alerts of cluster="us" may not reach anybody'
+        'Alerting is silent: alerts of cluster="us" may not reach anyone'
     ]
     assert world.rung() == ["alice"]
 
@@ -113,7 +113,7 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
         await world.one.respond.act(over.uid, command, ALICE, world.clock.now())
     for _ in range(8):
         world.clock.forward("15s")
-        await world.one.work.guarded_beat()
+        await world.one.work.guarded_poll()
         await world.one.work.idle()
     assert [one.uid for one in await world.incidents() if one.held == "storm"] == [spoiled]
     monkeypatch.setattr(alert_storm, "release_from_storm", release)
@@ -146,7 +146,7 @@ async def test_a_board_that_cannot_be_taken_over_keeps_nothing_that_is_due(
     await one.board.put("override", "o", {})
     for _ in range(30):
         world.clock.forward("10s")
-        await one.work.guarded_beat()
+        await one.work.guarded_poll()
         await one.work.idle()
     assert {"bob", "eng-lead-2"} <= set(world.rung())
     assert one.metrics.loop_errors.labels("beat")._value.get() == 1, "it is read again when it has changed"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.replica import Replica
 from receiver.store.client.store_errors import StoreUnreachable
 from tests.stories.test_emergency import DOWN, Outworld, outworld

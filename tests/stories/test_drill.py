@@ -7,7 +7,7 @@ import pytest
 from receiver.incident.log.command_errors import IllegalCommand
 from receiver.model.command import Acknowledge, Close, Declare, Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.review.customer_email_text import customer_email
 from tests.stories.world import World, alert, notification
@@ -42,7 +42,7 @@ async def test_no_gauge_shows_a_drill(world: World) -> None:
     await world.open()
     await drill(world)
     await world.quiet()
-    assert gauge(world, "receiver_incidents_open", severity="SEV-2", state="open") == 0
+    assert gauge(world, "receiver_incidents_open", severity="SEV-2", state="open", team="") == 0
     await world.forward("45m")
     await world.forward("1h")
     finding = await world.one.auditor.look(world.clock.now())

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import redis.asyncio as redis
 
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
+from receiver.model.oncall.team_settings import Team
 from tests.stories.world import World, alert, notification
 
 pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
 
 
 async def upgraded(world: World, name: str) -> None:
@@ -92,3 +93,33 @@ async def test_what_fires_and_was_acknowledged_by_nobody_goes_on_calling(world: 
     world.clock.forward(timedelta(seconds=30))
     await world.post(notification(alert(starts="2026-11-23T14:25:00Z", **HIGH)))
     assert sorted(triggered(world)) == ["alice", "bob", "eng-lead"]
+
+
+def own_everything(world: World) -> None:
+    """Reload with a team that owns all alerts: Carol is on call for it."""
+    team = Team.model_validate({"labels": {"service": "api"}, "contacts": {"on-call": {"person": "carol"}}})
+    for replica in world.replicas:
+        replica.apply(replica.config.model_copy(update={"teams": {"payments": team}}))
+
+
+async def test_teams_that_are_added_move_nothing_that_fires(world: World) -> None:
+    await upgraded(world, "refired")
+    own_everything(world)
+    (incident,) = await world.incidents()
+    answer = await world.post(notification(alert(starts="2026-11-23T14:07:00Z", **HIGH)))
+    assert answer.foremost.incident == incident.id
+    assert (len(await world.incidents()), world.rung()) == (1, [])
+    await world.post(notification(alert(firing=False, starts="2026-11-23T14:07:00Z", **HIGH)))
+    (incident,) = await world.incidents()
+    assert (incident.state, incident.team, world.pagerduty.open()) == (State.MONITORING, "", [])
+
+
+async def test_what_fires_again_belongs_to_the_team_that_was_added(world: World) -> None:
+    await upgraded(world, "monitored")
+    own_everything(world)
+    await world.post(notification(alert(starts="2026-11-23T14:07:00Z", **HIGH)))
+    first, second = await world.incidents()
+    assert ((first.team, first.state), (second.team, second.state)) == (
+        ("", State.MONITORING), ("payments", State.OPEN),
+    )  # fmt: skip
+    assert world.rung() == ["carol"]

@@ -16,7 +16,7 @@ from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import Notification, parse_notification
 from receiver.model.delivery.notice import Notice
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.pipeline.response.pagerduty_events import UnknownPage
 from receiver.pipeline.store_outage import emergency_pages, refused_notifications
 from receiver.pipeline.store_outage.refused_notifications import ADOPT_TRIES

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from receiver.config.settings.ingest_settings import Storm
 from receiver.incident.alerts.maintenance_windows import Window
+from receiver.incident.store_outage.emergency_pages import storm_pages
 from receiver.model.command import Close, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
+from receiver.model.severity import Severity
 from tests.stories.test_emergency import Outworld, outworld
+from tests.stories.test_teams import teams
 from tests.stories.world import alert, notification
 
 __all__ = ["outworld"]
@@ -143,6 +149,40 @@ async def test_a_storm_is_capped_and_then_paged_once_with_a_list(outworld: Outwo
     assert outworld.pagerduty.open() == []
 
 
+async def test_each_team_has_an_emergency_storm_of_its_own(outworld: Outworld) -> None:
+    def of(team: str, number: int, **more: Any) -> bytes:
+        labels = {"service": f"{team}{number}", "team": team}
+        return notification(alert("AuthFailing", labels=labels, **more), group=f"{team}{number}")
+
+    await outworld.open()
+    config = outworld.one.config
+    ingest = config.ingest.model_copy(update={"storm": Storm(incidents=3)})
+    outworld.one.apply(config.model_copy(update={"teams": teams(), "ingest": ingest}))
+    await outworld.kill()
+    for number in range(6):
+        await outworld.knock(of("payments", number))
+    await outworld.knock(of("data", 0))
+    await outworld.beats(6)
+    assert Counter(outworld.rung()) == {"bob": 4, "carol": 1}, "the storm of payments holds nothing back from data"
+    for number in range(1, 5):
+        await outworld.knock(of("data", number))
+    await outworld.beats(6)
+    assert Counter(outworld.rung()) == {"bob": 4, "carol": 4}
+    sent = [entry["body"] for entry in outworld.pagerduty.taken]
+    storms = [body["payload"]["summary"] for body in sent if "storm" in body["dedup_key"]]
+    assert ["3 more groups" in storms[0], "2 more groups" in storms[1], len(storms)] == [True, True, 2], storms
+    outworld.server.restart()
+    await outworld.beats(6)
+    await outworld.quiet()
+    found = await outworld.incidents()
+    assert sorted(one.team for one in found if one.storm) == ["data", "payments"]
+    assert Counter(outworld.rung()) == {"bob": 4, "carol": 4}, "nobody is paged again when the store is back"
+    for one in found:
+        await outworld.one.respond.act(one.uid, Resolve(), ALICE, outworld.clock.now())
+    await outworld.quiet()
+    assert outworld.pagerduty.open() == []
+
+
 async def test_pages_are_adopted_one_after_another_without_waiting_for_the_next_look(outworld: Outworld) -> None:
     await outworld.open()
     await outworld.kill()
@@ -187,3 +227,23 @@ async def test_where_many_are_adopted_chat_hears_of_them_afterwards(
     assert outworld.slack.taken != []
     assert outworld.pagerduty.rung == 2
     assert len(outworld.sent()) == 2
+
+
+async def test_a_storm_that_another_replica_opens_first_adopts_the_pages_of_both(outworld: Outworld) -> None:
+    one, other = (await outworld.open(replicas=2)).replicas
+    now, setting = outworld.clock.now(), one.setting
+    led, sent = other.incidents.led, [
+        [(page, True) for page in storm_pages(Severity.SEV2, setting.policy, now - timedelta(minutes=ago), now)]
+        for ago in (1, 11)
+    ]  # fmt: skip
+
+    async def overtaken(keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        found = await led(keys)
+        other.incidents.led = led  # type: ignore[method-assign]
+        await one.intake.open_storm(Severity.SEV2, "20 groups", setting, now, sent[0])
+        return found
+
+    other.incidents.led = overtaken  # type: ignore[method-assign]
+    await other.intake.open_storm(Severity.SEV2, "20 groups", setting, now, sent[1])
+    (storm,) = await outworld.incidents()
+    assert {page.key for page in storm.pages} == {page.key for pages in sent for page, _ in pages}, "each is resolved"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.slack.channel import IncidentChannels
+from receiver.channels.slack.settings import IncidentChannels
 from receiver.model.alert.alert import parse_notification
 from receiver.model.base import from_ms
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.fakes import jira as fake_jira
 from tests.fakes.statuspage import KEY
@@ -100,8 +100,7 @@ async def drained(world: World, most: timedelta) -> None:
     raise Owed(f"something is still owed after {most}")
 
 
-@pytest.mark.alone
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_five_hundred(world: World) -> None:
     await opened(world)
     began = world.clock.now().timestamp()

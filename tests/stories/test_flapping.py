@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, Edit
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
 
@@ -26,7 +28,7 @@ async def ends(world: World, after: str = "3m", **more: object) -> None:
     """Let the alert that began last end `after` that."""
     began = world.clock.now()
     await world.forward(after)
-    over = {"starts": rfc3339(began), "ends": rfc3339(world.clock.now()), "firing": False}
+    over: dict[str, Any] = {"starts": rfc3339(began), "ends": rfc3339(world.clock.now()), "firing": False}
     await world.post(notification(alert(NAME, **over, **more)))
 
 
@@ -57,7 +59,7 @@ async def test_acknowledged_it_is_paged_once_and_counted(world: World) -> None:
     assert [event.data.get("people") for event in refired] == [["alice"]] * 6, "she gets a message each time"
     (message,) = [one for one in world.slack.messages if "thread_ts" not in one]
     assert "Fired again: 6 times" in str(message["blocks"])
-    said = [str(one["blocks"]) for one in world.slack.messages if "thread_ts" in one and "fire again" in str(one)]
+    said = [str(one["blocks"]) for one in world.slack.messages if "thread_ts" in one and "firing again" in str(one)]
     assert len(said) == 6
     assert all("U0ALICE" in text or "Alice" in text for text in said)
 

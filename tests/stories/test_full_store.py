@@ -11,7 +11,7 @@ from receiver.incident.store_outage.emergency_escalation import NOTE
 from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, AddNote
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.store.client.store_errors import StoreFull
 from tests.conftest import ask
 from tests.fakes import Answer

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from receiver.incident.alerts.maintenance_windows import Window
-from receiver.incident.log.command_errors import ImpossibleCommand
+from receiver.incident.log.command_errors import ImpossibleCommand, InvalidField
 from receiver.model.command import AddAction, Declare, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.severity import Severity
-from receiver.pipeline.oncall.overrides import InvalidField, NoSuchOverride, PastOverride
+from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused
 from tests.stories.world import PushedClock, World, alert, notification
 

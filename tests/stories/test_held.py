@@ -10,7 +10,8 @@ import pytest
 from receiver.incident.alerts.maintenance_windows import Window
 from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, Close, Mitigate, Resolve
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.alerts.maintenance_windows import window_of
 from tests.fakes import Answer

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from receiver.incident.log.notification_outcome import Outcome
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.killed_in_turn
 
-HIGH = {"annotations": {"error_rate": "7.3%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 async def test_a_firing_alert_that_is_held_keeps_its_incident_open(world: World) -> None:

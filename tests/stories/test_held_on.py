@@ -12,7 +12,7 @@ import pytest
 from receiver.incident.log.command_errors import IllegalCommand
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, AddNote, Close, Reopen, Resolve
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.stories.test_held import half_merged, known, merge, two, up
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
@@ -155,7 +155,7 @@ async def test_what_a_window_holds_is_no_storm_until_it_is_let_out(
     assert len(read) <= 4, "what is open is not read anew for each that is let out"
     found = await world.incidents()
     (storm,) = [one for one in found if one.storm]
-    assert "23 incidents are let out of maintenance: upgrade" in storm.title
+    assert "23 incidents are released from maintenance: upgrade" in storm.title
     assert Counter(one.held for one in found) == {"storm": 23, None: 3}
     paged = Counter(page.key.split("/")[1] for one in found for page in one.pages)
     assert len(paged) == 3, "the one outside, the SEV-1, and the storm"

@@ -10,7 +10,7 @@ import pytest
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge, AddNote
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity_policy import NewAlert
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification

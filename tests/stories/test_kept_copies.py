@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from receiver.model.alert.alert import parse_notification
-from receiver.model.incident.incident import State
+from receiver.model.alert.sender import ANYBODY
+from receiver.model.incident.state import State
 from receiver.pipeline.store_outage.unfinished_at_exit import OLDEST, UnfinishedAtExit
 from receiver.store.refused_notifications_file import RefusedNotificationsFile
 from tests.stories.test_emergency import DOWN, Outworld, outworld
@@ -50,7 +51,7 @@ async def test_what_an_earlier_process_owed_is_taken_over_for_a_while(
 ) -> None:
     one = (await outworld.open()).one
     file = RefusedNotificationsFile(outworld.server.data_dir)
-    file.write([DOWN], outworld.clock.now().timestamp() - age)
+    file.write([(DOWN, ANYBODY)], outworld.clock.now().timestamp() - age)
     owed = UnfinishedAtExit(one.refused, file)
     owed.restore()
     assert len(one.refused) == int(taken_over)

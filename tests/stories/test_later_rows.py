@@ -12,6 +12,7 @@ from redis import Redis
 from receiver.model.alert.alert import parse_notification
 from receiver.model.base import rfc3339
 from receiver.store.client.connection import StoreAway
+from receiver.store.client.store_errors import StoreLostData
 from tests.stories.test_lost_memory import Backup, beats
 from tests.stories.world import START, World, alert, notification
 
@@ -60,10 +61,14 @@ def write(client: Any, key: str, form: str, field: str, value: str) -> None:
         client.set(key, value)
 
 
-async def tell(world: World, body: bytes) -> str:
+async def tell(world: World, body: bytes, *, again: bool = True) -> str:
     """Return "" for an answer, 503 included, and else what is wrong."""
     try:
         await world.one.intake.accept(parse_notification(body), world.clock.now())
+    except StoreLostData as condition:
+        # It is refused until the next poll has begun to write back, and told again then.
+        await beats(world, 1)
+        return await tell(world, body, again=False) if again else f"503 for ever: {condition}"
     except StoreAway as condition:
         return "" if condition.condition == "incident_unreadable" else f"503 for ever: {condition}"
     except Exception as error:

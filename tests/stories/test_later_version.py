@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from receiver.model.base import rfc3339
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.store.client.connection import IncidentUnreadable
 from tests.fakes import Answer
 from tests.stories.later import (

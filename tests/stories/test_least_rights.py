@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from receiver.model.command import Acknowledge, AddNote, Close, PageContact
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.store.servers import DURABLE, NEW, Server, ended
 from tests.stories.test_matrix import ALICE
 from tests.stories.world import ROOT, World, alert, notification
 
 FILE = ROOT / "deploy" / "store" / "user.conf"
 PASSWORD = "replaceWith32RandomLettersOrDigits"
-HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
 LUA = "\n".join(path.read_text("utf-8") for path in (ROOT / "receiver" / "store" / "lua").rglob("*.lua"))
 
 

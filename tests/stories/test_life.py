@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.command import Acknowledge, PageContact
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.test_matrix import ALICE
 from tests.stories.world import World, alert, notification
 
-HIGH = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
-EVERYONE = {"labels": {"scope": "all_users"}, "annotations": {"error_rate": "61%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
+EVERYONE: dict[str, Any] = {"labels": {"scope": "all_users"}, "annotations": {"error_rate": "61%"}}
 
 
 async def test_it_opens_pages_once_watches_and_resolves(world: World) -> None:

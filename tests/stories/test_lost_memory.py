@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,13 +13,14 @@ from redis import Redis
 
 from receiver.model.alert.alert import parse_notification
 from receiver.model.base import rfc3339
-from receiver.model.command import Acknowledge, Resolve
+from receiver.model.command import Acknowledge, AddNote, Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.pipeline.intake.notification_parts import judged
 from receiver.replica import Replica
 from receiver.sources.alertmanager import Address
 from receiver.sources.http_client import SourceAnswer
+from receiver.store.client.store_errors import StoreAway, StoreLostData
 from tests.conftest import ask
 from tests.stories.world import START, World, alert, notification
 
@@ -37,7 +39,7 @@ async def stored(world: World) -> list[Any]:
 async def beats(world: World, times: int = 4) -> None:
     for _ in range(times):
         for replica in world.replicas:
-            await replica.work.guarded_beat()
+            await replica.work.guarded_poll()
             await replica.work.idle()
 
 
@@ -59,7 +61,17 @@ class Backup:
 def told(world: World) -> list[str]:
     """Return what was said about the store's memory."""
     texts = [str(entry["body"].get("text", "")) for entry in world.slack.taken if isinstance(entry["body"], dict)]
-    return [text for text in texts if "lost its memory" in text]
+    return [text for text in texts if "lost data" in text]
+
+
+def counted(world: World) -> dict[str, float]:
+    """Return what the metrics of all replicas say together about losses of the store."""
+    metrics = [replica.metrics for replica in world.replicas]
+    outcomes = ("written_back", "lost")
+    return {
+        "noticed": sum(one.store_losses._value.get() for one in metrics),
+        **{name: sum(one.lost_incidents.labels(name)._value.get() for one in metrics) for name in outcomes},
+    }
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
@@ -83,9 +95,10 @@ async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_
     assert await one.incidents.receivers() == {"incident.service"}, "or the reconciler would ask in vain"
     await world.forward("10s")
     assert told(world) == [
-        "The incident store has lost its memory: it was emptied, or is older than it was. "
+        "The incident store has lost data: it was emptied, or restored from an older state. "
         "2 incidents were written back: INC-2026-0001, INC-2026-0002."
     ]
+    assert counted(world) == {"noticed": replicas, "written_back": 2, "lost": 0}
     await world.post(DOWN)
     assert world.rung() == rung, "nobody is rung for what they were rung for before"
     await world.post(notification(alert("ApiDown", firing=False)))
@@ -121,7 +134,7 @@ async def test_what_is_committed_while_a_beat_is_under_way_is_no_loss(world: Wor
         return found
 
     one.due.beat = overtaken  # type: ignore[method-assign]
-    await one.work.guarded_beat()
+    await one.work.guarded_poll()
     one.due.beat = beat  # type: ignore[method-assign]
     await world.quiet()
     assert one.metrics.loop_errors.labels("beat")._value.get() == 0
@@ -153,10 +166,11 @@ async def test_what_no_replica_holds_is_said_to_be_lost(world: World, store_url:
     await beats(world)
     await world.forward("10s")
     assert told(world) == [
-        "The incident store has lost its memory: it was emptied, or is older than it was. "
+        "The incident store has lost data: it was emptied, or restored from an older state. "
         "1 incident was written back: INC-2026-0002. "
-        "1 incident was lost: INC-2026-0001. What fires of that comes again with the next notification."
+        "1 incident was lost: INC-2026-0001. Their alerts that still fire are reported again by the next notification."
     ]
+    assert counted(world) == {"noticed": 1, "written_back": 1, "lost": 1}
     rung = world.pagerduty.rung
     await world.post(DOWN)
     assert world.pagerduty.rung == rung, "the same page keys: nobody is rung twice"
@@ -167,7 +181,8 @@ async def test_no_number_is_used_twice(world: World, store_url: str) -> None:
     await world.post(DOWN)
     await world.post(STILL)
     ask(store_url, "FLUSHALL", "SYNC")
-    # Before any replica has noticed.
+    # Before any replica has noticed, and without a mark: an earlier release committed last.
+    world.replicas[1].incidents.newest, world.replicas[1].incidents.epoch = None, ""
     await world.replicas[1].intake.accept(
         parse_notification(notification(alert("ServiceDown", labels={"service": "x"}), group="x")), world.clock.now()
     )
@@ -293,3 +308,72 @@ async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url
     one.pages.send(one.setting, world.clock.now())
     await one.work.idle()
     assert len(world.sent()) == sent + len(made)
+
+
+@pytest.mark.parametrize("writer", [0, 1])
+async def test_a_commit_before_the_next_beat_hides_no_loss(world: World, store_url: str, writer: int) -> None:
+    """The number of commits is again what it was: only what was committed under it tells the difference."""
+    one = (await world.open(2)).one
+    await world.post(DOWN)
+    await beats(world)
+    backup = Backup(store_url)
+    (down,) = await stored(world)
+    await one.respond.act(down.uid, Acknowledge(), ALICE, world.clock.now())
+    backup.restore()
+    with suppress(StoreAway):
+        await world.replicas[writer].intake.accept(parse_notification(STILL), world.clock.now())
+    await beats(world)
+    assert {one.id: one.state for one in await stored(world)}["INC-2026-0001"] is State.ACKNOWLEDGED
+
+
+async def test_a_change_that_was_lost_under_a_later_one_is_reported(world: World, store_url: str) -> None:
+    one, other = (await world.open(2)).replicas
+    await world.post(DOWN)
+    await world.post(STILL)
+    await beats(world)
+    backup = Backup(store_url)
+    down, still = await stored(world)
+    await one.respond.act(down.uid, Acknowledge(), ALICE, world.clock.now())
+    backup.restore()
+    # This replica has not seen the acknowledgement: it goes on from what the store has.
+    await other.respond.act(down.uid, AddNote(text="still looking"), ALICE, world.clock.now())
+    await beats(world)
+    await world.forward("10s")
+    (text,) = told(world)
+    assert text.endswith("1 incident lost the last change: INC-2026-0001. Check whether to repeat that change.")
+    assert still.id not in text, "it lacks nothing"
+
+
+async def test_nothing_is_written_over_what_was_lost(world: World, store_url: str) -> None:
+    one = (await world.open()).one
+    await world.post(DOWN)
+    backup = Backup(store_url)
+    (down,) = await stored(world)
+    await one.respond.act(down.uid, Acknowledge(), ALICE, world.clock.now())
+    backup.restore()
+    with pytest.raises(StoreLostData):
+        await one.respond.act(down.uid, AddNote(text="still looking"), ALICE, world.clock.now())
+    assert not one.monitor.away, "the store answers"
+    await beats(world)
+    await one.respond.act(down.uid, AddNote(text="still looking"), ALICE, world.clock.now())
+    (after,) = await stored(world)
+    assert after.state is State.ACKNOWLEDGED
+
+
+async def test_nothing_is_written_over_a_loss_after_another_replica_has_begun_to_recover(
+    world: World, store_url: str
+) -> None:
+    one, other = (await world.open(2)).replicas
+    await world.post(DOWN)
+    await beats(world)
+    backup = Backup(store_url)
+    (down,) = await stored(world)
+    await other.respond.act(down.uid, Acknowledge(), ALICE, world.clock.now())
+    await beats(world)
+    backup.restore()
+    await one.work.guarded_poll()  # it raises the number of commits
+    with pytest.raises(StoreLostData):
+        await other.respond.act(down.uid, AddNote(text="still looking"), ALICE, world.clock.now())
+    await beats(world)
+    (after,) = await stored(world)
+    assert after.state is State.ACKNOWLEDGED

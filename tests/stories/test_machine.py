@@ -44,7 +44,8 @@ from receiver.model.command import (
     Resolve,
 )
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.response.command_handler import CommandHandler
 from receiver.replica import Replica
@@ -209,7 +210,7 @@ class Life(RuleBasedStateMachine):
         self.do(post())
 
     def kill(self, replica: Replica) -> None:
-        for task in replica.work._tasks:
+        for task in replica.work.tasks.running:
             task.cancel()
         self.dead.append(replica)
 
@@ -297,7 +298,7 @@ def test_any_life(valkey: str) -> None:
     class Here(Life):
         store = valkey
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Here,
         settings=settings(
             max_examples=LIVES,

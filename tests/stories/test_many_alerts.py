@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.pipeline.open_incidents.incident_copies import LARGEST
 from tests.conftest import ask
 from tests.stories.test_lost_memory import STILL, Backup, beats, told

@@ -9,7 +9,8 @@ import pytest
 
 from receiver.model.command import Acknowledge, Declare, Edit, Mitigate, Reopen, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
 
@@ -40,7 +41,9 @@ async def called(world: World) -> list[tuple[float, str, str]]:
 
 
 def breaches(world: World, severity: str) -> float:
-    found = world.one.metrics.registry.get_sample_value("receiver_response_breaches_total", {"severity": severity})
+    found = world.one.metrics.registry.get_sample_value(
+        "receiver_response_breaches_total", {"severity": severity, "team": ""}
+    )
     return found or 0.0
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from receiver.config import Config
-from receiver.config.settings.whole_config import RulesSettings
 from receiver.sources.http_client import SourceAnswer
+from receiver.triage.rules.rules_file import RulesSettings
 from tests.stories.world import World, alert, notification
 
 PROMETHEUS = "http://prometheus:9090/api/v1/query"
@@ -72,7 +72,7 @@ async def test_the_query_is_about_the_alerts_service(asked: World) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [(rate(), "gave no value"), (rate("NaN"), "gave no value"), (rate("+Inf"), "infinity"), (rate("7"), "above 1"),
-     (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "not JSON"),
+     (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "other than JSON"),
      (SourceAnswer(400, b'{"status":"error"}'), "answered 400"),
      (None, "nobody answers")],
 )  # fmt: skip

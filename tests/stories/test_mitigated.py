@@ -6,7 +6,7 @@ import pytest
 
 from receiver.model.command import Acknowledge, Mitigate
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.test_matrix import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.model.alert.alert import parse_notification
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.pipeline.intake.intake import OLD
 from receiver.store.incidents.commit_request import StaleVersion
 from tests.stories.world import World, alert, notification

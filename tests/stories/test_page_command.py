@@ -6,7 +6,7 @@ from typing import Any
 
 from receiver.model.command import Acknowledge, PageContact
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.world import World, alert, notification
 
 ONE = "INC-2026-0001"

@@ -35,7 +35,7 @@ async def dies_after_the_commit(world: World, body: bytes) -> None:
     victim = world.replicas[1]
     victim.work.pool.stopping = True  # it sends nothing while what follows the commit is still under way
     await victim.intake.accept(parse_notification(body), world.clock.now())
-    for task in victim.work._tasks:
+    for task in victim.work.tasks.running:
         task.cancel()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from receiver.config import Config
 from receiver.model.alert.alert import parse_notification
 from receiver.model.command import Acknowledge, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
@@ -192,3 +193,26 @@ async def test_a_dry_run_shows_the_minute_of_each_step(phones: PhoneWorld) -> No
     mine = [(page["minute"], page["channel"]) for page in told["pages"] if page["person"] == "alice"]
     assert mine == [(0, "push"), (1, "second"), (3, "pager"), (5, "push"), (6, "second")]
     assert TOPICS["alice"] not in str(told["messages"])
+
+
+async def test_a_fallback_channel_under_both_names_pages_once(phones: PhoneWorld) -> None:
+    phones.second_road = ("pager",)
+    before = phones.change
+
+    def both(config: Config) -> Config:
+        config = before(config)
+        named = {
+            level: one.model_copy(update={"fallback_channels": ("pager",)}) for level, one in config.severities.items()
+        }
+        return config.model_copy(update={"severities": named})
+
+    phones.change = both
+    await phones.open()
+    phones.ntfy.script.extend([Answer(status=503)] * 200)
+    await phones.post(notification(alert("AuthFailing")))
+    await phones.forward("10s")
+    (incident,) = await phones.incidents()
+    events = await phones.one.incidents.events(incident.uid)
+    pages = [(event.data["page"]["channel"], event.data["page"]["key"]) for event in events if event.kind is Kind.PAGE]
+    assert "pager" in dict(pages)
+    assert len(pages) == len(set(pages)), "each page has one event"

@@ -11,7 +11,8 @@ import pytest
 
 from receiver.model.command import Acknowledge, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.pipeline.response.phone_answers import Answered
 from receiver.store.client.store_errors import StoreUnreachable
 from tests.fakes.ntfy import REPLIES
@@ -164,6 +165,33 @@ async def test_a_thousand_forged_altered_replayed_and_foreign_answers_change_not
     for _ in range(100):
         assert (await phones.one.phone_answers.take(f"{verb} {token}", CHANNELS, phones.clock.now())).status == 200
     assert await the_incident(phones) == after, "replayed: answered as done, and nothing is written"
+
+
+async def test_a_thousand_messages_on_the_reply_topic_that_are_no_answers(phones: PhoneWorld) -> None:
+    buttons = await paged(phones)
+    verb, _, token = buttons["Acknowledge"]["body"].partition(" ")
+    before = await the_incident(phones)
+    await phones.listen()
+    texts = [f"{verb} {secrets.token_urlsafe(32)}" for _ in range(900)]
+    texts += [f"{verb} {token[:n]}{'A' if token[n] != 'A' else 'B'}{token[n + 1 :]}" for n in range(len(token))]
+    texts += [f"{other} {token}" for other in ("escalate", "resolve", "")] * 20
+    for number, text in enumerate(texts):
+        phones.ntfy.publish({**message(number), "message": text})
+    last = message(len(texts) - 1)["id"]
+    await until(lambda: phones.one.replies.since.get("push") == last)
+    assert await the_incident(phones) == before
+    assert await phones.tap(buttons["Acknowledge"]) == 200
+    await phones.settled(State.ACKNOWLEDGED)
+    after = await the_incident(phones)
+    for number in range(20):
+        phones.ntfy.publish({**message(9000 + number), "message": f"{verb} {token}"})
+    await until(lambda: phones.one.replies.since.get("push") == message(9019)["id"])
+    assert await the_incident(phones) == after, "replayed: it is done already"
+
+
+def message(number: int) -> dict[str, Any]:
+    """Return a message of a stranger on the reply topic."""
+    return {"id": f"stranger{number:05}", "time": 1, "event": "message", "topic": REPLIES, "sequence_id": f"s{number}"}
 
 
 async def test_no_token_is_kept_in_the_store_or_in_a_log(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from receiver.model.command import AddAction, Declare, Resolve, WritePostmortem
 from receiver.model.incident.event import Actor, ActorKind, Kind
@@ -16,7 +17,11 @@ ONE = "INC-2026-0001"
 
 async def test_it_is_begun_at_the_end_and_follows_the_work(world: World) -> None:
     await world.site.start()
-    env = {"CONFLUENCE_URL": f"{world.site.url}/wiki", "JIRA_USER": fake_jira.USER, "JIRA_TOKEN": fake_jira.TOKEN}
+    env: dict[str, Any] = {
+        "CONFLUENCE_URL": f"{world.site.url}/wiki",
+        "JIRA_USER": fake_jira.USER,
+        "JIRA_TOKEN": fake_jira.TOKEN,
+    }
     await world.replica(**env, JIRA_URL=world.site.url)
     await world.post(notification(alert("AuthFailing")))
     assert world.confluence.pages == {}
@@ -36,7 +41,11 @@ async def test_it_is_begun_at_the_end_and_follows_the_work(world: World) -> None
 
 async def test_what_nobody_has_to_write_becomes_a_page_once_somebody_does(world: World) -> None:
     await world.site.start()
-    env = {"CONFLUENCE_URL": f"{world.site.url}/wiki", "JIRA_USER": fake_jira.USER, "JIRA_TOKEN": fake_jira.TOKEN}
+    env: dict[str, Any] = {
+        "CONFLUENCE_URL": f"{world.site.url}/wiki",
+        "JIRA_USER": fake_jira.USER,
+        "JIRA_TOKEN": fake_jira.TOKEN,
+    }
     await world.replica(**env, JIRA_URL=world.site.url)
     await world.post(notification(alert("Odd", labels={"severity": "warning"})))
     await world.one.respond.act(ONE, Resolve(), ALICE, world.clock.now())
@@ -50,7 +59,11 @@ async def test_what_nobody_has_to_write_becomes_a_page_once_somebody_does(world:
 
 async def test_many_at_once_keep_to_a_pace_that_the_wiki_takes(world: World) -> None:
     await world.site.start()
-    env = {"CONFLUENCE_URL": f"{world.site.url}/wiki", "JIRA_USER": fake_jira.USER, "JIRA_TOKEN": fake_jira.TOKEN}
+    env: dict[str, Any] = {
+        "CONFLUENCE_URL": f"{world.site.url}/wiki",
+        "JIRA_USER": fake_jira.USER,
+        "JIRA_TOKEN": fake_jira.TOKEN,
+    }
     await world.replica(paced=True, **env)
     world.confluence.clock = lambda: world.clock.now().timestamp()
     severe = Declare(title="x", severity=Severity.SEV2)

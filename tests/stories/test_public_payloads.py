@@ -12,7 +12,7 @@ from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.stories.world import ROOT, World
 

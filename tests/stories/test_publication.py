@@ -47,7 +47,7 @@ async def test_the_public_never_reads_the_name_of_this_program(world: World, nam
         world.one.setting, policy=replace(world.one.setting.policy, product=Service(name=name).product)
     )
     await world.post(notification(alert("ApiDown", labels={"service": "checkout"})))
-    assert f"a major outage of {said}. Next update: " in (await updates(world))[-1].text
+    assert f"a major outage affecting {said}. Next update: " in (await updates(world))[-1].text
 
 
 async def test_a_sev1_is_published_at_once_by_itself(world: World) -> None:
@@ -55,7 +55,9 @@ async def test_a_sev1_is_published_at_once_by_itself(world: World) -> None:
     await world.post(notification(alert("ApiDown")))
     (update,) = await updates(world)
     assert (update.status, update.published_at, update.template) == ("investigating", world.clock.now(), True)
-    assert update.text.startswith("We are currently investigating reports of a major outage of API. Next update: ")
+    assert update.text.startswith(
+        "We are currently investigating reports of a major outage affecting API. Next update: "
+    )
     assert update.components == ("api",)
     ((number, there),) = world.page.incidents.items()
     assert (there["status"], there["impact_override"]) == ("investigating", "critical")
@@ -98,7 +100,7 @@ async def test_a_draft_that_waits_too_long_is_reminded_of_once(world: World) -> 
     assert await reminders(world) == []
     await world.forward("2m")
     (text,) = await reminders(world)
-    assert text == "draft 1 (investigating) waits for approval: the public was to hear of it by 2026-11-23 14:17 UTC"
+    assert text == "draft 1 (investigating) is waiting for approval: the public update was due at 2026-11-23 14:17 UTC"
     await world.forward("60m")
     assert len(await reminders(world)) == 1
 

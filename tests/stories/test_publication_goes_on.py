@@ -31,7 +31,7 @@ async def test_a_draft_goes_out_by_itself_once_the_severity_says_at_once(world: 
     await act(world, Edit(severity=Severity.SEV1))
     (update,) = await updates(world)
     assert (update.n, update.waits, update.published_at) == (1, False, world.clock.now())
-    assert "a major outage of API" in update.text
+    assert "a major outage affecting API" in update.text
     assert len(world.page.incidents) == 1
 
 
@@ -71,7 +71,7 @@ async def test_a_merged_one_ends_on_the_page(world: World) -> None:
     await world.one.respond.merge(ONE, "INC-2026-0002", ALICE, world.clock.now())
     await world.quiet()
     await world.forward("5s")
-    assert (await updates(world))[-1].text == "Work on this issue goes on as part of another one."
+    assert (await updates(world))[-1].text == "We are continuing to work on this issue as part of another incident."
     assert [one["status"] for one in world.page.incidents.values()] == ["resolved", "investigating"]
     assert world.page.components == {"cmp-api": "major_outage"}
 
@@ -91,7 +91,7 @@ async def test_what_is_merged_keeps_its_components_bad_until_the_whole_is_over(w
     assert [c.condition for c in shown(world).components] == ["major_outage", "major_outage", "operational"]
     assert world.page.components == {"cmp-api": "major_outage", "cmp-dashboard": "major_outage"}
     await act(world, Identify())
-    assert "the cause of a major outage of API, Dashboard and are" in (await updates(world))[-1].text
+    assert "the cause of a major outage affecting API, Dashboard and are" in (await updates(world))[-1].text
     # Whoever leaves it out afterwards means that.
     await world.forward("5s")
     await act(world, said("identified", "The dashboard works.").model_copy(update={"components": ("api",)}))
@@ -119,7 +119,7 @@ async def test_no_time_that_has_passed_is_promised(world: World, field: str) -> 
     await world.post(notification(alert("ApiDown")))
     before = await updates(world)
     past = UpdateStatusPage(status=UpdateStatus.IDENTIFIED, text="x", **{field: world.clock.now()})
-    with pytest.raises(IllegalCommand, match="has passed: name a time to come"):
+    with pytest.raises(IllegalCommand, match="has passed: give a time in the future"):
         await act(world, past)
     assert await updates(world) == before
 

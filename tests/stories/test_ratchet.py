@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from receiver.model.command import Acknowledge, Edit
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
@@ -9,8 +11,8 @@ from receiver.model.severity import Severity
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
-HIGH = {"annotations": {"error_rate": "7.3%"}}
-MILD = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
+MILD: dict[str, Any] = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
 
 
 async def the(world: World) -> Incident:

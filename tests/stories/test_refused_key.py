@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.fakes import Answer
@@ -9,7 +11,7 @@ from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.killed_in_turn
 
-HIGH = {"annotations": {"error_rate": "7.3%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 def told(world: World) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.killed_in_turn

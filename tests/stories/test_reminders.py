@@ -76,5 +76,5 @@ async def test_the_communications_lead_is_called_for_a_draft_that_waits(world: W
     act, now = world.one.respond.act, world.clock.now
     await act("INC-2026-0001", Assign(role=Role.COMMS, person="cs-lead"), ALICE, now())
     await world.forward("16m")
-    (said,) = [text for one in world.slack.messages if "waits for approval: the public" in (text := str(one))]
+    (said,) = [text for one in world.slack.messages if "waiting for approval: the public" in (text := str(one))]
     assert "<@U0CS>" in said

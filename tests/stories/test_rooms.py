@@ -74,7 +74,7 @@ async def test_what_somebody_has_archived_is_left_alone_until_it_begins_again(wo
     assert "resolved" in world.slack.parents[0]["text"], "the channel of all tells of it as before"
     (incident_,) = await world.incidents()
     warned = [one["warning"] for one in await world.one.incidents.receipts(incident_.uid) if one.get("warning")]
-    assert warned == [f"slack: {room['name']} was archived or deleted by somebody, and is left alone"]
+    assert warned == [f"slack: {room['name']} was archived or deleted by someone, and is left alone"]
     await world.one.respond.act(ONE, Reopen(), ALICE, world.clock.now())
     await world.quiet()
     assert not room["archived"]

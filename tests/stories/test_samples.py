@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver.incident.log.notification_outcome import Outcome
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.world import ROOT, World
 
 SAMPLES = ROOT / "tests" / "samples"

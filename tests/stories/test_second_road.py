@@ -24,7 +24,7 @@ async def detours(world: World) -> list[str]:
 def calls(world: World) -> list[str]:
     """Return the messages in chat that say that the pager is away."""
     found = [str(message["blocks"]) for message in world.slack.messages]
-    return [text for text in found if "cannot be reached" in text]
+    return [text for text in found if "cannot be reached" in text or "rejected the page" in text]
 
 
 def away(world: World, times: int = 200) -> None:
@@ -38,7 +38,7 @@ async def test_chat_calls_whom_the_pager_does_not_once_and_the_page_is_made_good
     await world.post(notification(alert("AuthFailing")))
     await world.forward("5s")
     (said,) = await detours(world)
-    assert said.startswith("pager cannot be reached (server error): the page to alice for on-call goes by chat")
+    assert said.startswith("pager cannot be reached (server error): the page to alice for on-call; sent by chat")
     (message,) = calls(world)
     assert "<@U0ALICE>" in message
     await world.forward("5m")
@@ -152,7 +152,7 @@ async def test_a_page_that_is_refused_for_good_takes_it_at_once(world: World) ->
     world.pagerduty.script.extend([Answer(status=400, body={"status": "invalid event"})] * 50)
     await world.post(notification(alert("AuthFailing")))
     said = await detours(world)
-    assert said[0].startswith("pager cannot be reached (client error): the page to alice for on-call goes by chat")
+    assert said[0].startswith("pager rejected the page to alice for on-call; sent by chat")
     assert "<@U0ALICE>" in calls(world)[0]
     again = len(said)
     await world.forward("1m")

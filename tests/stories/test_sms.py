@@ -10,7 +10,8 @@ import pytest
 from receiver.channels.gammu import GammuSettings
 from receiver.config import Config
 from receiver.incident.response.sms_parser import SmsAnswer, Wish, read_answer
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from tests.fakes.modem import Modem
 from tests.faults.waiting import until
 from tests.stories.phones import PhoneWorld
@@ -107,6 +108,22 @@ async def test_a_thousand_answers_of_others_and_of_nonsense_change_nothing(world
             told += 1
     assert await take("modem", LEAD, "a 1", "foreign", now) == "No open incident 1 has paged this number."
     assert await world.incidents() == [before]
+
+
+async def test_a_thousand_files_in_the_inbox_that_are_no_answers_change_nothing(world: PhoneWorld) -> None:
+    before = await paged(world)
+    inbox = world.modem.folder / "inbox"
+    texts = ["a 2", "resolve 1", "a 1; e 1", "x" * 5000, "\x00", "", "\u0663a"]
+    for number in range(500):
+        (inbox / f"IN20261123_140220_{number:02}_+1555{number:07}_00.txt").write_text("a 1")
+        (inbox / f"IN20261123_140220_{number:02}_{ALICE}_00.txt").write_bytes(texts[number % 7].encode("utf-8"))
+    (inbox / f"IN20261123_140220_00_{ALICE}_00.html").write_text("a 1")
+    (inbox / "IN20261123_140220_00_alice_00.txt").write_text("a 1")
+    await world.one.inbox.look()
+    assert list(inbox.iterdir()) == []
+    assert await world.incidents() == [before]
+    answers = len(world.modem.sent(ALICE)) - 1 + len(world.modem.waiting())
+    assert answers <= 10, "whoever forges a number makes it hear ten messages at most"
 
 
 async def test_a_stranger_is_not_answered(world: PhoneWorld) -> None:

@@ -13,7 +13,8 @@ from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import fingerprint
 from receiver.model.command import Close, Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, VersionConflict
 from receiver.store.client.connection import StoreAway
 from tests.stories.world import World, alert, notification
@@ -21,7 +22,7 @@ from tests.stories.world import World, alert, notification
 pytestmark = pytest.mark.usefixtures("clocks_agree")
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
-HIGH = {"annotations": {"error_rate": "7.3%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 LATER = "2026-11-23T14:05:00Z"
 
 
@@ -159,12 +160,12 @@ async def test_merged_back_it_is_one_again(world: World) -> None:
 
 async def test_what_cannot_be_split_says_why(world: World) -> None:
     await opened(world)
-    with pytest.raises(IllegalCommand, match="at least one alert has to stay"):
+    with pytest.raises(IllegalCommand, match="at least one alert must stay"):
         await split(world, "A", "B", "C")
     with pytest.raises(ImpossibleCommand, match="has no alert 0123456789abcdef"):
         await world.one.incident_split.split("INC-2026-0001", ["0123456789abcdef"], None, ALICE, world.clock.now())
     await world.post(three(B=True))
-    with pytest.raises(IllegalCommand, match="none of these alerts fires"):
+    with pytest.raises(IllegalCommand, match="none of these alerts is firing"):
         await split(world, "B")
     with pytest.raises(VersionConflict):
         await split(world, "C", expected=1)

@@ -8,14 +8,15 @@ import pytest
 
 from receiver.model.command import Acknowledge, Command, Edit, Mitigate, Reopen, Resolve
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
 pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]
 
-WARNING = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
+WARNING: dict[str, Any] = {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}}
 
 
 async def burst(world: World, first: int, count: int, kind: dict[str, Any]) -> None:
@@ -143,7 +144,7 @@ async def test_what_fires_again_all_at_once_is_a_storm(world: World, quiet: str,
     assert {one.state for one in await world.incidents()} == {state}
     before = len(world.rung())
     assert before == 30
-    starts = {"starts": "2026-11-23T14:30:00Z"}
+    starts: dict[str, Any] = {"starts": "2026-11-23T14:30:00Z"}
     for number in range(30):
         await world.post(notification(alert(f"A{number}", **starts, **HIGH), group=f"g{number}"))
     (storm,) = await storms(world)
@@ -153,3 +154,14 @@ async def test_what_fires_again_all_at_once_is_a_storm(world: World, quiet: str,
     worst = alert("A29", **starts, labels={"scope": "all_users"}, annotations={"error_rate": "61%"})
     await world.post(notification(worst, group="g29"))
     assert "eng-lead" in world.rung()[before + 21 :], "a SEV-1 is never held back"
+
+
+async def test_a_storm_that_is_opened_before_its_incidents_does_not_end_at_the_first_count(world: World) -> None:
+    one = (await world.open()).one
+    await one.intake.open_storm(Severity.SEV2, "20 groups while the store was away", one.setting, world.clock.now())
+    await world.forward("30s")
+    (storm,) = await world.incidents()
+    assert storm.storm_ended_at is None
+    await world.forward("40s")
+    (storm,) = await world.incidents()
+    assert storm.storm_ended_at is not None

@@ -9,7 +9,8 @@ import pytest
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.base import rfc3339
 from receiver.model.command import Acknowledge
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.store.client.connection import IncidentUnreadable
 from tests.stories.later import NEW_STATE, rewrite
 from tests.stories.test_matrix import ALICE

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from receiver.channels.jira.ticket_text import label
+from receiver.config import Config
 from receiver.model.command import AddAction, ChangeAction, Edit, Reopen, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import ActionStatus
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.fakes import Answer
 from tests.fakes.jira import TOKEN, USER, WORKFLOW, words
@@ -222,7 +223,7 @@ async def test_a_closed_ticket_does_not_end_an_incident_that_was_paged(world: Wo
     (incident,) = await world.incidents()
     assert not incident.state.over
     notes = [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.NOTE]
-    assert notes == ["OPS-1 is done; the incident goes on: resolve it if it is over"]
+    assert notes == ["OPS-1 is done; the incident stays open: resolve it if it is over"]
 
 
 async def test_jira_that_does_not_answer_is_asked_again(world: World) -> None:
@@ -234,3 +235,28 @@ async def test_jira_that_does_not_answer_is_asked_again(world: World) -> None:
     await world.forward("4m")
     (incident,) = await world.incidents()
     assert incident.actions[0].status is ActionStatus.DONE
+
+
+@pytest.mark.parametrize("opted_in", [False, True])
+async def test_a_private_incident_has_a_ticket_only_where_the_channel_is_configured_for_it(
+    world: World, opted_in: bool
+) -> None:
+    def private(config: Config) -> Config:
+        tickets = config.channels["tickets"].model_copy(update={"private_incidents": opted_in})
+        incidents = config.incidents.model_copy(update={"visibility": "team"})
+        return config.model_copy(update={"channels": {**config.channels, "tickets": tickets}, "incidents": incidents})
+
+    await world.site.start()
+    env = {"JIRA_URL": world.site.url, "JIRA_USER": USER, "JIRA_TOKEN": TOKEN}
+    configured = private(world.configuration(**env))
+    world.configuration = lambda **more: configured  # type: ignore[method-assign]
+    await world.replica()
+    await world.post(notification(alert(**LOW)))
+    await act(world, AddAction(title="Zanzibar", owner="alice"))
+    (incident,) = await world.incidents()
+    found = [issue["fields"]["summary"] for issue in world.jira.issues.values()]
+    assert found == (["[SEV-4] private incident"] if opted_in else [])
+    assert not any(word in str(world.jira.issues) for word in ("DashboardSlow", "Zanzibar"))
+    await act(world, Resolve(text="over"))
+    assert [issue["progress"] for issue in world.jira.issues.values()] == (["done"] if opted_in else [])
+    assert incident.private

@@ -57,7 +57,7 @@ async def test_a_page_that_cannot_be_ended_now_is_ended_later(world: World) -> N
     await world.open()
     world.pagerduty.script.extend([Answer(202, taken=True), *[DOWN] * 3])
     found = await tried(world, "pager", "alice")
-    assert (found.outcome, "could not be ended" in found.detail) == ("ok", True)
+    assert (found.outcome, "could not be resolved" in found.detail) == ("ok", True)
     assert len(world.pagerduty.open()) == 1
     await world.forward("2m")
     assert world.pagerduty.open() == []

@@ -119,7 +119,7 @@ async def test_a_store_that_is_slow_is_asked_although_it_counts_as_away(world: W
     one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
     for _ in range(2):
         world.clock.forward("250ms")
-        await one.work.beat()
+        await one.work.poll()
         await one.work.idle()
     assert sorted(world.rung()) == ["alice", "eng-lead"]
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from receiver.model.alert.alert import parse_notification
-from receiver.model.incident.incident import State
+from receiver.model.delivery.notice import Notice, Receipt
+from receiver.model.incident.state import State
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.usefixtures("clocks_agree")
 
-HIGH = {"annotations": {"error_rate": "7.3%"}}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 async def test_firing_again_it_rings_whom_the_dead_replica_had_not(world: World) -> None:
     await world.open(replicas=2)
     first, second = world.replicas
+
+    async def hangs(notice: Notice) -> Receipt:
+        await asyncio.Event().wait()
+        raise AssertionError(notice)
+
+    first.setting.channels["pager"].send = hangs  # type: ignore[method-assign]
     await first.intake.accept(parse_notification(notification(alert(**HIGH))), world.clock.now())
-    for task in first.work._tasks:
+    for task in first.work.tasks.running:
         task.cancel()
     world.replicas = [second]
     await world.post(notification(alert(firing=False, **HIGH)))

@@ -11,7 +11,7 @@ from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
 DOWN = Answer(status=503)
-GONE = "channel pager is not configured any more"
+GONE = "channel pager is no longer configured"
 
 
 def without(replica: Replica, *names: str) -> None:
@@ -109,7 +109,7 @@ async def test_a_message_is_given_up_with_its_incident(world: World) -> None:
     await restart(world, "chat")
     await steps(world, 1200)
     (letter,) = (await world.one.due.dead_letters()).values()
-    detail = "channel chat is not configured any more"
+    detail = "channel chat is no longer configured"
     assert (letter["channel"], letter["incident"], letter["detail"]) == ("chat", "INC-2026-0001", detail)
 
 

@@ -10,7 +10,7 @@ import pytest
 from receiver.incident.store_outage.emergency_escalation import NOTE, next_step
 from receiver.model.command import Acknowledge
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.store_outage.store_monitor import StoreState
 from tests.fakes import Answer
@@ -82,7 +82,7 @@ async def test_a_store_that_is_only_slow_is_asked_whether_somebody_has_acknowled
     await outworld.one.respond.act(incident.uid, Acknowledge(), ALICE, outworld.clock.now())
     outworld.clock.forward("2m")
     for _ in range(3):
-        await slow.work.look()
+        await slow.work.check_pending()
         await slow.work.idle()
     assert outworld.rung() == ["alice"]
 

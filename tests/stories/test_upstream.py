@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.model.base import rfc3339
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.sources.alertmanager import Address
 from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import START, World, alert, notification

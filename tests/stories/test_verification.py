@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.model.command import Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import World, alert, notification
 

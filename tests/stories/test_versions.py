@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -46,7 +46,7 @@ async def test_an_incident_that_cannot_be_read_stops_no_other(world: World, more
     await world.post(notification(alert(labels={"service": "b"}, **HIGH), group="b"), to=1)
     for _ in range(17):
         world.clock.forward(timedelta(minutes=1))
-        await other.work.guarded_beat()
+        await other.work.guarded_poll()
         await other.work.idle()
     # Those who are called by one decision are called at once: who is first is nobody's business.
     assert sorted(world.rung()) == ["alice", "alice", "bob", "eng-lead"]

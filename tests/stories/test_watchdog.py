@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from receiver.config.settings.service_settings import Watchdog
+from receiver.config.settings.ingest_settings import Watchdog
 from receiver.model.command import Close, Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.world import World, alert, notification
 
 BEAT = notification(alert("Watchdog"), group="watchdog")
@@ -142,7 +142,7 @@ async def test_one_of_several_that_falls_silent_is_noticed_while_the_others_beat
         await apart.forward("3m")
         await apart.post(beats("us"))
     (incident,) = await apart.incidents()
-    assert incident.title == 'Alerting is silent: alerts of cluster="eu" may not reach anybody'
+    assert incident.title == 'Alerting is silent: alerts of cluster="eu" may not reach anyone'
     assert apart.rung() == ["alice"]
     last = apart.one.metrics.watchdog._value.get()
     assert apart.clock.now().timestamp() - last > 300, "the metric is that of the one which is silent"

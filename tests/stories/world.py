@@ -17,9 +17,9 @@ from receiver.config import Config, load
 from receiver.incident.log.event_log import replay_events
 from receiver.model.agreed_time import AgreedTime
 from receiver.model.alert.alert import fingerprint, parse_notification
-from receiver.pipeline.intake.intake import Answer
+from receiver.pipeline.intake.intake_answer import Answer
 from receiver.replica import Replica
-from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
+from receiver.sources.http_client import LARGEST, SourceAnswer, SourceClient, SourceError
 from receiver.store.keys import TIMERS
 from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, FakeStatuspage, Site
 from tests.fakes.slack import TOKEN
@@ -114,6 +114,7 @@ class Outside(SourceClient):
         params: Mapping[str, str] | None = None,
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
+        most: int = LARGEST,
     ) -> SourceAnswer:
         return await self._say(url)
 
@@ -172,6 +173,7 @@ class World:
         if not paced:
             made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
         made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
+        made.expressions.asking = self.outside
         made.changes.asking = made.alert_rule.asking = made.budgets.asking = self.outside
         await made.open_store()
         self.replicas.append(made)

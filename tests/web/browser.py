@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 START_S = 30.0
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
+"""Virtual codes of keys that are no characters, and the text that they give."""
 # What DevTools answers to an expression whose page is replaced while it runs.
 PAGE_CHANGED = ("Inspected target navigated or closed", "Execution context was destroyed", "Cannot find context with")
 
@@ -65,44 +70,130 @@ class Browser:
             while not await self.ask(expression):  # noqa: ASYNC110  (a page tells nobody)
                 await asyncio.sleep(0.05)
 
+    async def view(self, width: int, height: int, scheme: str, *, scripts: bool = True) -> None:
+        """Look at pages through a window of that size, in a color scheme, with or without scripts."""
+        mobile = width < 700
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        await self.call("Emulation.setEmulatedMedia", media="screen", features=features)
+        await self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
+
+    async def picture(self, *, whole: bool = False) -> bytes:
+        """Return what is seen as PNG; `whole`: the page to its end."""
+        taken = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        return base64.b64decode(taken["data"])
+
+    async def press(self, selector: str, **fields: str) -> None:
+        """Fill in fields of the form of an element, click it as a person does, and wait for the page that follows."""
+        before = len(self._loaded)
+        script = (
+            "((selector, fields) => { const one = document.querySelector(selector); if (!one) return false;"
+            " for (let e = one.closest('details'); e; e = e.parentElement.closest('details')) e.open = true;"
+            " for (const [name, value] of Object.entries(fields)) one.form.elements[name].value = value;"
+            " one.click(); return true; })"
+        )
+        found = await self.ask(f"{script}({json.dumps(selector)}, {json.dumps(fields)})")
+        assert found is not False, f"there is no {selector} in {await self.text()}"
+        async with asyncio.timeout(START_S):
+            while len(self._loaded) == before:
+                await self._read()
+
+    async def result(self, expression: str) -> Any:
+        """Return what a promise gives."""
+        said = await self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in said, said
+        return said["result"].get("value")
+
+    async def key(self, key: str) -> None:
+        """Press a key: a character, or Tab, Enter, Escape."""
+        code, text = KEYS.get(key, (0, key))
+        for kind in ("keyDown", "keyUp"):
+            await self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, text=text if kind == "keyDown" else "",
+                windowsVirtualKeyCode=code,
+            )  # fmt: skip
+
+    async def type(self, text: str) -> None:
+        """Type text where the focus is."""
+        await self.call("Input.insertText", text=text)
+
+    async def leads(self, key: str) -> None:
+        """Press a key and wait for the page that follows."""
+        before = len(self._loaded)
+        await self.key(key)
+        async with asyncio.timeout(START_S):
+            while len(self._loaded) == before:
+                await self._read()
+
     async def text(self) -> str:
         """Return what a person reads."""
         return str(await self.ask("document.body.innerText"))
 
 
+PROGRAM = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+    "--remote-debugging-port=0",
+)  # fmt: skip
+
+
+def program() -> str:
+    """Return where Chromium is."""
+    found = shutil.which("chromium")
+    assert found is not None, "chromium is missing: `make tools` installs it"
+    return found
+
+
 @asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Browser]:
     """Start Chromium with a profile of its own in `folder`."""
-    program = shutil.which("chromium")
-    assert program is not None, "chromium is missing: `make tools` installs it"
-    log = (folder / "chromium.log").open("wb")
-    process = await asyncio.create_subprocess_exec(
-        program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--remote-debugging-port=0", f"--user-data-dir={folder / 'profile'}", "about:blank",
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        port = await _port(folder / "profile" / "DevToolsActivePort")
-        async with ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json") as response:
-                tabs = json.loads(await response.text())
-            address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+    with chromium_of(folder) as port:
+        async with tab(port) as made:
+            yield made
+
+
+@contextmanager
+def chromium_of(folder: Path) -> Iterator[int]:
+    """Start Chromium with a profile of its own in `folder`; yields the port of its DevTools."""
+    with (folder / "chromium.log").open("wb") as log:
+        command = [program(), *PROGRAM, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield _port(folder / "profile" / "DevToolsActivePort")
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@asynccontextmanager
+async def tab(port: int) -> AsyncIterator[Browser]:
+    """Open a tab that shares no cookie with any other."""
+    async with ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/json/version") as response:
+            whole = json.loads(await response.text())["webSocketDebuggerUrl"]
+        async with session.ws_connect(whole, max_msg_size=0) as root:
+            outside = Browser(root)
+            apart = (await outside.call("Target.createBrowserContext"))["browserContextId"]
+            made = await outside.call("Target.createTarget", url="about:blank", browserContextId=apart)
+            address = f"ws://127.0.0.1:{port}/devtools/page/{made['targetId']}"
             async with session.ws_connect(address, max_msg_size=0) as socket:
-                made = Browser(socket)
-                await made.call("Page.enable")
-                await made.call("Page.setLifecycleEventsEnabled", enabled=True)
-                yield made
-    finally:
-        process.terminate()
-        await process.wait()
-        log.close()
+                found = Browser(socket)
+                await found.call("Page.enable")
+                await found.call("Page.setLifecycleEventsEnabled", enabled=True)
+                yield found
+            await outside.call("Target.disposeBrowserContext", browserContextId=apart)
 
 
-async def _port(file: Path) -> str:
-    async with asyncio.timeout(START_S):
-        while not (said := _read(file)).count("\n"):  # noqa: ASYNC110  (a file tells nobody)
-            await asyncio.sleep(0.05)
-    return said.split("\n")[0]
+def _port(file: Path) -> int:
+    ends = time.monotonic() + START_S
+    while not (said := _read(file)).count("\n"):
+        assert time.monotonic() < ends, "chromium does not start"
+        time.sleep(0.02)
+    return int(said.split("\n")[0])
 
 
 def _read(file: Path) -> str:

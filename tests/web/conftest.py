@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.active_config_builder import build_active_config
+from receiver.app import app_parts
 from receiver.config import Config
 from receiver.reload import Reloader
-from receiver.web.app_keys import AppParts, ServiceState
+from receiver.web.app_keys import ServiceState
 from receiver.web.routes import build, build_status
 from tests.stories.world import World
 
@@ -37,33 +39,17 @@ class House:
         replica.setting = build_active_config(replica.config, replica.setting.channels, replica.posted)
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
-        self.doors = AppParts(
-            configured=lambda: replica.config, intake=replica.intake, monitor=replica.monitor, refused=replica.refused,
-            supervisor=replica.supervisor,
-            incidents=replica.incidents,
-            due=replica.due, incident_cache=replica.incident_cache, metrics=replica.metrics, clock=replica.clock,
-            connection=replica.connection, state=self.state, setting=lambda: replica.setting, work=replica.work,
-            respond=replica.respond, calls=replica.calls, silences=replica.silences,
-            maintenance_windows=replica.maintenance_windows,
-            overrides=replica.overrides,
-            incident_split=replica.incident_split,
-            unknowns=replica.unknowns,
-            history=replica.history,
-            pagerduty_events=replica.pagerduty_events,
-            phone_answers=replica.phone_answers,
-            channel_test=replica.channel_test,
-            reports=replica.reports,
-            incident_archive=replica.incident_archive,
-            slack_requests=replica.slack_requests,
-            slack_commands=replica.slack_commands,
-            slack_interactions=replica.slack_interactions,
-            reload=self.reloader.reload,
-        )  # fmt: skip
+        self.doors = replace(app_parts(replica, self.state, self.reloader), stood_still=lambda: False)
         self.client: Client = TestClient(TestServer(build(self.doors)))
         self.status: Client = TestClient(TestServer(build_status(self.doors)))
 
     def _read(self) -> Config:
         return self.source()
+
+    async def close(self) -> None:
+        """Close both clients, the one that nobody used as well."""
+        await self.client.close()
+        await self.status.close()
 
     async def post(self, body: bytes | str, **headers: str) -> tuple[int, dict[str, Any]]:
         """Post a body as Alertmanager does; return status and answer."""
@@ -104,8 +90,7 @@ async def opened(store_url: str, patient: None) -> AsyncIterator[Opened]:
         yield open_house
     finally:
         for house in houses:
-            await house.client.close()
-            await house.status.close()
+            await house.close()
         await world.close()
 
 

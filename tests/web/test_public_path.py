@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from receiver.config import Config
+from receiver.metrics import Metrics
+from receiver.web.http.file_descriptors import Caps
+from receiver.web.http.parser_rejections import Rejections
+from receiver.web.http.path_prefix import without_prefix
+from receiver.web.http.runner import Runner
+from receiver.web.http.server import Listener
+from receiver.web.routes import build
 from tests.config.sample import SMALL, problems_of, text_of
 from tests.docs.pages import DOCS, blocks
 from tests.stories.world import alert, notification
@@ -41,17 +51,58 @@ async def house(opened: Opened) -> House:
     return made
 
 
-@pytest.fixture
-async def front(house: House, tmp_path: Path) -> AsyncIterator[str]:
-    """The address of the proxy."""
-    async with nginx(tmp_path / "nginx", location(house.client.port)) as url:
-        yield url
+@pytest.fixture(params=["taken off", "kept"])
+async def front(house: House, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address of the proxy, which takes the path off or leaves it where it is."""
+    metrics = Metrics()
+    caps, prefix = Caps(100, 100, 100), lambda: house.replica.config.public_path
+    runner = Runner(
+        build(house.doors), Listener("main", caps, Rejections(metrics), metrics, lambda: (), prefix), access_log=None,
+        shutdown_timeout=0.1,
+    )  # fmt: skip
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    text = location(port)
+    if request.param == "kept":
+        text = text.replace(f"proxy_pass http://127.0.0.1:{port}/;", f"proxy_pass http://127.0.0.1:{port};")
+        assert text != location(port)
+    try:
+        async with nginx(tmp_path / "nginx", text) as url:
+            yield url
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("/receiver/status?a=%2F", "/status?a=%2F"),
+        ("/receiver", "/"),
+        ("/receiver?a=1", "/?a=1"),
+        ("/receiver/", "/"),
+        ("/receiver//evil.example/x", "//evil.example/x"),
+        ("/receiver/receiver/x", "/receiver/x"),
+        ("/receiver/a%2Fb", "/a%2Fb"),
+        ("/receivers/x", "/receivers/x"),
+        ("/other/receiver/x", "/other/receiver/x"),
+        ("/status", "/status"),
+    ],
+)
+def test_what_is_left_of_a_path_without_the_prefix(path: str, left: str) -> None:
+    message = make_mocked_request("GET", path)._message
+    found = without_prefix(message, "/receiver")
+    assert found.path == left
+    assert found.url.host is None
+    assert found.url.raw_path == left.partition("?")[0]
+    assert found.url.raw_query_string == message.url.raw_query_string
+    assert without_prefix(message, "") is message
 
 
 def led_to(text: str) -> list[str]:
     """Return every address of this host that a page leads to."""
     found = re.findall(r'(?:href|action|src)="([^"]*)"|url=([^"]*)"', text)
-    return [one for pair in found for one in pair if one.startswith("/")]
+    return [unescape(one) for pair in found for one in pair if one.startswith("/")]
 
 
 async def test_every_address_of_every_page_is_below_the_path(house: House, front: str) -> None:
@@ -82,7 +133,7 @@ async def test_every_address_of_every_page_is_below_the_path(house: House, front
 
 
 async def test_a_person_signs_in_below_the_path(house: House, front: str) -> None:
-    seen = {"headers": {"Accept": "text/html"}, "allow_redirects": False}
+    seen: dict[str, Any] = {"headers": {"Accept": "text/html"}, "allow_redirects": False}
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
         async with client.get(f"{front}/receiver/oncall", **seen) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/receiver/login?next=/oncall")
@@ -102,7 +153,7 @@ async def test_the_console_works_there_in_a_browser(house: House, front: str, tm
         await chromium.ask("document.querySelector('#token').value = 'respond-token'")
         await chromium.ask("document.querySelector('button').click()")
         await chromium.until("location.pathname == '/receiver/' && document.readyState == 'complete'")
-        await chromium.ask("document.querySelector('table a').click()")
+        await chromium.ask("document.querySelector('main a[href$=\"INC-2026-0001\"]').click()")
         await chromium.until("location.pathname == '/receiver/incidents/INC-2026-0001'")
         await chromium.go(f"{front}/receiver/oncall")
         await chromium.ask("document.querySelector('form[action$=\"/oncall/primary/accept\"] button').click()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,10 @@ POSTMORTEM = """\
 DAY = datetime(2024, 1, 18, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[1] / "golden"
 JANE = "U0JANE"
-BODY = {"starts": "2024-01-18T14:00:00Z", "annotations": {"error_rate": "7.3%", "summary": "Error rate above 5 %"}}
+BODY: dict[str, Any] = {
+    "starts": "2024-01-18T14:00:00Z",
+    "annotations": {"error_rate": "7.3%", "summary": "Error rate above 5 %"},
+}
 
 
 def then(config: Config) -> Config:
@@ -176,7 +180,7 @@ SCRIPT = (
     (0, "/page", '@backend-oncall "SEV-2: API errors spiking"', "bob is paged for backend-oncall"),
     (0, "/incident", "timer start", "timer started"),
     (1, "/incident", "ack", "acknowledged by jane"),
-    (0, "/status", 'update investigating "Investigating elevated error rates"', "draft 1, waits for approval"),
+    (0, "/status", 'update investigating "Investigating elevated error rates"', "draft 1, waiting for approval"),
     (1, "/status", "approve", "update 1 approved by jane"),
     (1, "/incident", "role ic @jane", "jane is Incident Commander"),
     (3, "/incident", "checklist", "Investigation checklist of INC-2026-0001"),

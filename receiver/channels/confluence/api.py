@@ -14,7 +14,7 @@ from receiver.model.incident.runbook import Runbook
 
 LABELLED = 100
 TAKEN = "already exists"
-"""What a 400 says of a title that another page of the space has."""
+"""Part of the message of a 400 for a title that another page of the space has."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Page:
     number: int
     """Of its version."""
     message: str
-    """What whoever wrote this version said of it."""
+    """The comment on this version by its author."""
     text: str
     url: str | None
     current: bool = True
@@ -71,7 +71,7 @@ class ConfluenceApi:
         return _page(self.site.read(reply, now))
 
     async def update(self, page: str, title: str, value: str, number: int, message: str, now: datetime) -> Page | None:
-        """Return the page in its new version; None when somebody else wrote that one."""
+        """Return the page in its new version; None if another author wrote that version."""
         body = self.changed(page, title, value, number, message)
         reply = await self.site.send("PUT", f"{self.pages}/{quote(page, safe='')}", body, now)
         return None if reply.status == 409 else _page(self.site.read(reply, now))

@@ -1,4 +1,4 @@
-"""Confluence: documents as pages, brought up to date in place, and never put over what people wrote."""
+"""Confluence: documents as pages, updated in place, without overwriting changes by people."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.runbook import Runbook
 
 WROTE = "receiver"
-"""What the message of a version of ours begins with; a digest follows."""
+"""Prefix of the comment on a version of ours; a digest follows."""
 _OURS = re.compile(rf"{WROTE} [0-9a-f]{{16}}")
 TITLES = 5
 """Titles that are tried when pages of other people have the first ones."""
 
 
 class ConfluenceSettings(ChannelSettings):
-    """A space in which post-mortems and reviews are published."""
+    """A space for post-mortems and reviews."""
 
     kind: Literal["confluence"] = "confluence"
     flavor: Literal["cloud", "server"] = Field("cloud", description="`cloud`: API v2; `server`: Data Center, API v1.")
@@ -35,8 +35,8 @@ class ConfluenceSettings(ChannelSettings):
         "", description="Base address including `/wiki` on cloud, without its version path; empty: off."
     )
     space: str = Field("", description="Key of the space, as `OPS`; empty: off.")
-    parent: str = Field("", description="Id of the page under which new ones are put; empty: the space's root.")
-    user: str = Field("", description="E-mail of the account (cloud only); empty there: off.")
+    parent: str = Field("", description="Id of the parent of new pages; empty: the space's root.")
+    user: str = Field("", description="Email address of the account (cloud only); empty there: off.")
     token: SecretStr = Field(
         SecretStr(""), description="API token (cloud) or personal access token (server); empty: off."
     )
@@ -52,6 +52,8 @@ class Confluence(Channel[ConfluenceSettings]):
     kind: ClassVar[str] = "confluence"
     Settings: ClassVar[type[ChannelSettings]] = ConfluenceSettings
     documents: ClassVar[bool] = True
+    edits: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: ConfluenceSettings, http: Http) -> None:
         """Begin without the id of any space."""
@@ -81,7 +83,7 @@ class Confluence(Channel[ConfluenceSettings]):
         return (Quota(name="site", **A_SECOND),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the page that would be made, or its next version; the id of a space is asked of Confluence first."""
+        """Return the page that would be created, or its next version; the id of the space is queried first."""
         document = notice.document
         if document is None or notice.action is not Action.DOCUMENT:
             return []
@@ -98,7 +100,7 @@ class Confluence(Channel[ConfluenceSettings]):
         """Make the page, or write its next version. Raises DeliveryError."""
         document = notice.document
         if document is None or notice.action is not Action.DOCUMENT:
-            raise DeliveryError("refused", "only documents are published there", permanent=True)
+            raise DeliveryError("refused", "Confluence accepts only documents", permanent=True)
         known = _known(notice, document)
         if known is not None and known.get("gone"):
             return Receipt(ref=known["id"], warning=f"confluence: page {known['id']} is gone")
@@ -107,8 +109,8 @@ class Confluence(Channel[ConfluenceSettings]):
         return await self._first(notice, document)
 
     async def probe(self, notice: Notice) -> Receipt:
-        """Ask for a page that nobody has written."""
-        await self._api.find(self.settings.space, f"{WROTE}: a test makes no page", notice.now)
+        """Query a page that does not exist."""
+        await self._api.find(self.settings.space, f"{WROTE}: a test creates no page", notice.now)
         return Receipt(ref=self.settings.space)
 
     async def guides(self, label: str, now: datetime) -> Sequence[Runbook]:
@@ -137,7 +139,7 @@ class Confluence(Channel[ConfluenceSettings]):
         title = str(known.get("title") or title_of(document.title, document.key))
         try:
             page = await self._current(known["id"], notice.now)
-            # Once people wrote there its newest version is theirs, though nobody has written since.
+            # After a change by a person, the newest version stays theirs.
             if page.number == known["version"] and not known.get("edited"):
                 written = await self._api.update(page.id, title, value, page.number + 1, _message(value), notice.now)
                 if written is not None:
@@ -145,7 +147,7 @@ class Confluence(Channel[ConfluenceSettings]):
                 page = await self._current(known["id"], notice.now)
             return await self._over(notice, document, page, title)
         except Gone:
-            # Somebody deleted it, and meant it.
+            # A person deleted it; it is not created again.
             pages = {**notice.memory.get("pages", {}), document.key: {**known, "gone": True}}
             warning = f"confluence: page {known['id']} is gone"
             return Receipt(ref=known["id"], memory={"pages": pages}, warning=warning)
@@ -165,10 +167,10 @@ class Confluence(Channel[ConfluenceSettings]):
         if _OURS.fullmatch(page.message) or (page.number == 1 and _mark(document) in page.text):
             written = await self._api.update(page.id, title, value, page.number + 1, _message(value), notice.now)
             if written is None:
-                raise DeliveryError("client_error", "somebody writes this page just now")
+                raise DeliveryError("client_error", "someone is editing this page right now")
             return _receipt(notice, document, written, value, title)
         if _message(value) not in await self._api.comments(page.id, notice.now):
-            said = "<p>There is a newer text of this page; it was not put over what people wrote.</p>"
+            said = "<p>A newer version of this page exists; it did not overwrite what people wrote.</p>"
             await self._api.comment(page.id, f"{said}{value}<p>{_message(value)}</p>", notice.now)
         receipt = _receipt(notice, document, page, value, title, edited=True)
         return receipt.model_copy(update={"warning": f"confluence: people edited page {page.id}: added as a comment"})

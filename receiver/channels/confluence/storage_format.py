@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 SOURCE_LIMIT = 100_000
-"""Characters of Markdown; a longer document is cut and says so."""
+"""Maximum number of characters of Markdown; a longer document is cut, with a note."""
 TITLE_LIMIT = 255
 _FOREIGN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _PLAIN = frozenset(
@@ -35,11 +35,11 @@ def _reader() -> MarkdownIt:
 
 
 def storage(markdown: str) -> str:
-    """Return `markdown` in storage format; what is too long is cut at a line and says so."""
+    """Return `markdown` in storage format; a document that is too long is cut at a line, with a note."""
     text = clean(markdown, SOURCE_LIMIT, lines=True)
     if len(markdown) > SOURCE_LIMIT:
         text = text.rpartition("\n")[0] or text
-        text += "\n\nThis document was too long: its rest is left out."
+        text += "\n\nThis document was too long and is cut off here."
     return _rendered(_reader().parse(text))
 
 

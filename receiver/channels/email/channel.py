@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ TOO_MUCH = (552, 554)
 
 
 class EmailSettings(ChannelSettings):
-    """The mail server that messages leave by."""
+    """The outgoing mail server."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -49,7 +50,7 @@ class EmailSettings(ChannelSettings):
         description="`smtp://[user:password@]host:port`, or `smtps://` for TLS from the start; empty: off. STARTTLS is "
         "used where it is offered, and required on port 587, with a password, or with `?tls=required`.",
     )
-    from_: str = Field("", alias="from", description="Address that messages come from.")
+    from_: str = Field("", alias="from", description="Sender address of messages.")
 
     @field_validator("smtp_url")
     @classmethod
@@ -75,7 +76,7 @@ class EmailSettings(ChannelSettings):
     @classmethod
     def _sender(cls, value: str) -> str:
         if value and (mailbox(value) is None or not value.isprintable()):
-            raise ValueError("not an address that mail may come from (expected incidents@example.com)")
+            raise ValueError("not a sender address (expected incidents@example.com)")
         return value
 
 
@@ -92,9 +93,14 @@ class Server:
     user: str
     password: str
 
+    @property
+    def name(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self.port}"
+
 
 def server_of(url: str) -> Server:
-    """Return what an `smtp_url` says."""
+    """Return the parts of an `smtp_url`."""
     parts: SplitResult = urlsplit(url)
     port = parts.port or PORTS[parts.scheme]
     implicit = parts.scheme == "smtps"
@@ -134,7 +140,7 @@ class Email(Channel[EmailSettings]):
         if self.missing() is not None:
             return []
         server = server_of(self.settings.smtp_url.get_secret_value())
-        return [{"smtp": f"{server.host}:{server.port}", **preview(compose(notice, self.settings.from_))}]
+        return [{"smtp": server.name, **preview(compose(notice, self.settings.from_))}]
 
     def secrets(self, notice: Notice) -> tuple[str, ...]:
         """Return user and password too, and the forms in which they are sent: a server may repeat those."""
@@ -146,7 +152,7 @@ class Email(Channel[EmailSettings]):
     async def deliver(self, notice: Notice) -> Receipt:
         """Hand one mail over; a server that finds it too much gets it once more as plain text."""
         if mailbox(notice.address) is None:
-            raise DeliveryError("refused", "this is no address that mail can go to", permanent=True)
+            raise DeliveryError("refused", "not an address that mail can be sent to", permanent=True)
         message = compose(notice, self.settings.from_)
         try:
             await self._hand_over(message, mailbox(notice.address) or "")
@@ -159,18 +165,23 @@ class Email(Channel[EmailSettings]):
         memory = {SUBJECT: first, ROOT: root} if notice.action is Action.INFORM else {}
         return Receipt(ref=str(message["Message-ID"]), memory=memory)
 
+    async def hand_over(self, message: EmailMessage, recipient: str) -> None:
+        """Hand one finished mail to the mail server. Raises DeliveryError."""
+        await self._hand_over(message, recipient)
+
     async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
         import aiosmtplib  # noqa: PLC0415  (a tenth of a second that nobody without mail has to wait)
 
         server = server_of(self.settings.smtp_url.get_secret_value())
-        host, context = server.host, ssl.create_default_context()
+        context = ssl.create_default_context()
         client = aiosmtplib.SMTP(
-            hostname=host, port=server.port, use_tls=server.implicit, start_tls=False, timeout=CONNECT_SECONDS,
+            hostname=server.host, port=server.port, use_tls=server.implicit, start_tls=False, timeout=CONNECT_SECONDS,
             local_hostname=domain_of(self.settings.from_), tls_context=context,
         )  # fmt: skip
-        handed = False
+        handed, connected = False, False
         try:
             async with client:
+                connected = True
                 await _greet(client, server, context)
                 handed = True
                 sender = mailbox(self.settings.from_) or self.settings.from_
@@ -180,16 +191,26 @@ class Email(Channel[EmailSettings]):
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error.code, error.message) from None
         except aiosmtplib.SMTPNotSupported:
-            detail = f"{host} does not offer what is required: TLS, or a way to log in"
+            detail = f"{server.name} does not offer TLS or a login method, which is required"
             raise DeliveryError("auth", detail, permanent=True) from None
         except (TimeoutError, aiosmtplib.SMTPTimeoutError):
-            raise DeliveryError("timeout", f"no answer from {host} in time", ambiguous=handed) from None
+            detail = f"{server.name} did not {'answer' if connected else 'accept a connection'} in time"
+            raise DeliveryError("timeout", detail, ambiguous=handed) from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-                raise DeliveryError("connection", f"the certificate of {host} is not trusted") from None
+                raise DeliveryError("connection", f"the certificate of {server.name} is not trusted") from None
             # Before the server has answered to the last dot it has not taken it, and may have after all.
-            detail = f"the connection to {host} broke: {type(error).__name__}"
-            raise DeliveryError("connection", detail, ambiguous=handed) from None
+            raise DeliveryError("connection", _broken(server, error, connected), ambiguous=handed) from None
+
+
+def _broken(server: Server, error: Exception, connected: bool) -> str:
+    # What failed, where, and the setting to check.
+    causes = (error, error.__cause__, error.__context__)
+    number = next((one.errno for one in causes if isinstance(one, OSError) and one.errno), 0)
+    why = os.strerror(number) if number > 0 else ""
+    if not connected:
+        return f"cannot connect to {server.name}: {why or type(error).__name__} (check smtp_url)"
+    return f"{server.name} closed the connection before it accepted the message{f': {why}' if why else ''}"
 
 
 async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
@@ -200,7 +221,7 @@ async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
             await client.starttls(tls_context=context)
             await client.ehlo()
         elif server.start:
-            detail = f"{server.host} does not offer STARTTLS, which is required"
+            detail = f"{server.name} does not offer STARTTLS, which is required"
             raise DeliveryError("auth", detail, permanent=True)
     if server.user:
         await client.login(server.user, server.password)
@@ -212,7 +233,7 @@ def _refused(code: int, words: object) -> DeliveryError:
     if code in CREDENTIAL:
         return DeliveryError("auth", detail, permanent=True)
     if 200 <= code < 400:
-        # Good as it sounds, it is not what the server had to say here.
+        # A success status that is not valid at this point.
         return DeliveryError("bad_answer", detail, ambiguous=True)
     if 400 <= code < 500 or code < 0:
         return DeliveryError("server_error", detail, retry_after=GREYLISTED)

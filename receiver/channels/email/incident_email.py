@@ -11,6 +11,7 @@ import hashlib
 import html
 import re
 from collections.abc import Callable
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
@@ -53,7 +54,8 @@ class _Policy(EmailPolicy):
         return str(_WIDE.fold(name, value))
 
 
-IDS = ("message-id", "in-reply-to", "references")
+IDS = ("message-id", "in-reply-to", "references", "list-unsubscribe")
+"""Headers that are never folded: an address would become encoded words (RFC 2047), which no client follows."""
 _WIDE = SMTP.clone(max_line_length=900, cte_type="7bit")
 """Below the 998 bytes that a line may have."""
 POLICY = _Policy(max_line_length=LINE, cte_type="7bit", linesep="\r\n")
@@ -104,7 +106,7 @@ def root_of(notice: Notice, sender: str) -> str:
 
 
 def shortened(message: EmailMessage) -> EmailMessage:
-    """Return the same mail as plain text only: what a server found too large, or not to its policy."""
+    """Return the same mail as plain text only, for a server that found it too large or against its policy."""
     plain = EmailMessage(policy=POLICY)
     for name, value in message.items():
         if not name.lower().startswith(("content-", "mime-")):
@@ -128,7 +130,7 @@ def mailbox(text: str) -> str | None:
         return None
     try:
         Address(addr_spec=address)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, HeaderParseError):
         return None
     return address
 
@@ -155,7 +157,7 @@ def text_of(notice: Notice) -> list[str]:
 
 
 def preview(message: EmailMessage) -> dict[str, Any]:
-    """Return what a dry run shows of a mail."""
+    """Return the mail as a dry run shows it."""
     body = message.get_body(("plain",))
     return {
         "from": str(message["From"]), "to": str(message["To"]), "subject": str(message["Subject"]),
@@ -170,6 +172,7 @@ def _facts(incident: Incident) -> list[str]:
         f"Severity: {incident.severity.value}",
         f"State: {incident.state.value}",
         f"Service: {clean(incident.service or 'unknown', 150)}",
+        *([f"Team: {clean(incident.team, 100)}"] if incident.team else []),
         f"Opened: {rfc3339(incident.opened_at)}",
         f"Alerts: {incident.firing} firing, {incident.resolved} resolved",
         f"Why: {clean(decision.rule, 150)}"
@@ -210,7 +213,7 @@ def _left(notice: Notice) -> str:
 
 
 def _own(notice: Notice) -> str:
-    # Who collects the mail of several recipients in one place has each of them.
+    # A mailbox that collects the mail of several recipients keeps each copy.
     who = hashlib.sha256(notice.address.encode("utf-8", "replace")).hexdigest()[:8]
     return f"{_safe(notice.incident.uid if notice.incident else '')}.{who}"
 

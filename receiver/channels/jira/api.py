@@ -26,11 +26,11 @@ class JiraApi:
         self.site = Site(f"{url}/rest/api/{'3' if cloud else '2'}", cloud, user, token, http)
 
     def text(self, lines: Sequence[Line]) -> Body | str:
-        """Return `lines` in the form that this flavour takes."""
+        """Return `lines` in the format of this flavor."""
         return adf(lines) if self.cloud else wiki(lines)
 
     async def create(self, fields: Body, optional: Sequence[str], now: datetime) -> tuple[str, str | None]:
-        """Return the key of a new issue, and a warning when Jira takes it only without some `optional` field."""
+        """Return the key of a new issue, and a warning if Jira accepted it only without some `optional` field."""
         reply = await self.site.send("POST", "/issue", {"fields": fields}, now)
         refused = _refused(reply, optional) if reply.status == 400 else ()
         if refused:
@@ -39,7 +39,7 @@ class JiraApi:
         answer = self.site.read(reply, now)
         key = answer.get("key")
         if not isinstance(key, str):
-            raise DeliveryError("bad_answer", "Jira made an issue without a key", ambiguous=True)
+            raise DeliveryError("bad_answer", "Jira created an issue without a key", ambiguous=True)
         return key, f"jira: made without {', '.join(refused)}" if refused else None
 
     async def update(self, key: str, fields: Body, optional: Sequence[str], now: datetime) -> str | None:
@@ -62,7 +62,7 @@ class JiraApi:
         self.site.read(reply, now)
 
     async def comments(self, key: str, now: datetime) -> str:
-        """Return all text of the newest comments of an issue, whatever its form."""
+        """Return all text of the newest comments of an issue, in any format."""
         query = {"maxResults": str(PAGE), "orderBy": "-created"}
         answer = await self.site.get(f"/issue/{quote(key, safe='')}/comment", query, now)
         return "\n".join(_flat(one.get("body")) for one in objects(answer.get("comments")))
@@ -70,7 +70,7 @@ class JiraApi:
     async def move(
         self, key: str, wanted: Sequence[TicketStatus], now: datetime
     ) -> tuple[TicketStatus | None, str | None]:
-        """Take an issue to the first category of `wanted` that its workflow offers.
+        """Move an issue to the first category of `wanted` that its workflow offers.
 
         Return the category that it is in then, None where it could not be taken there, and a warning for that.
 
@@ -96,10 +96,10 @@ class JiraApi:
         there = category(status) if isinstance(status, dict) else None
         if there in wanted:
             return there, None
-        return None, f"jira: the workflow of {key} leads to no state of {wanted[0]} from here"
+        return None, f"jira: the workflow of {key} has no transition to {wanted[0]} from here"
 
     async def search(self, jql: str, now: datetime) -> list[Body]:
-        """Return the issues that `jql` finds, at most 2,000, with the fields that tell whose each is and how far."""
+        """Return the issues that `jql` finds, at most 2,000, with the fields for their identity and state."""
         found: list[Body] = []
         token: str | None = None
         for _ in range(PAGES):
@@ -125,7 +125,7 @@ def category(status: Mapping[str, Any]) -> TicketStatus | None:
     """Return the category of a status; None for one that Jira has never had."""
     found = status.get("statusCategory")
     key = found.get("key") if isinstance(found, dict) else None
-    # "undefined" is Jira's word for a status whose category nobody chose.
+    # "undefined" is Jira's name for a status without a category.
     return TicketStatus(key) if key in tuple(TicketStatus) else None
 
 

@@ -6,50 +6,29 @@ import copy
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field, SecretStr
+from typing import Any, ClassVar
 
 from receiver.channels.atlassian import A_SECOND, Body, Gone
-from receiver.channels.base import BaseUrl, Channel, ChannelSettings, DeliveryError, Http, is_set
+from receiver.channels.base import Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.jira import ticket_text as ticket
-from receiver.channels.jira.api import JiraApi, category, quoted
+from receiver.channels.jira.api import JiraApi, quoted
+from receiver.channels.jira.found_ticket import read_ticket
+from receiver.channels.jira.settings import JiraSettings
 from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionItem
 from receiver.model.incident.ticket import Ticket, TicketStatus
-from receiver.model.severity import Severity
 
 OPTIONAL = ("priority", "assignee", "duedate")
 """Fields without which an issue is made when Jira refuses them: a screen of the project may lack them."""
 BEGUN = 1000
-"""Incidents whose half-done work is remembered."""
-
-
-class JiraSettings(ChannelSettings):
-    """A project in which incidents and actions become tickets."""
-
-    kind: Literal["jira"] = "jira"
-    flavor: Literal["cloud", "server"] = Field(
-        "cloud", description="`cloud`: Atlassian's, API 3; `server`: Data Center, API 2 with a personal access token."
-    )
-    api_url: BaseUrl = Field("", description="Base address of the site, without its version path; empty: off.")
-    project: str = Field("", description="Key of the project, as `OPS`; empty: off.")
-    issue_type: str = Field("Incident", description="Type of the ticket of an incident.")
-    action_issue_type: str = Field("Task", description="Type of the ticket of an action item.")
-    priorities: dict[Severity, str] = Field(
-        default={}, description="Priority of the ticket by severity, as `SEV-1: Highest`; none: Jira's own default."
-    )
-    user: str = Field("", description="E-mail of the account (cloud only); empty there: off.")
-    token: SecretStr = Field(
-        SecretStr(""), description="API token (cloud) or personal access token (server); empty: off."
-    )
+"""Maximum number of incidents whose unfinished work is remembered."""
 
 
 class Jira(Channel[JiraSettings]):
-    """Makes tickets and keeps them in step.
+    """Creates tickets and keeps them up to date.
 
     The memory of its receipts: `issue` and `summary` of the incident's ticket, `moved` (the category it was to be
     taken to), `reached` (the one it was taken to: a workflow may not lead to the other), `said` (the last event that a
@@ -60,6 +39,9 @@ class Jira(Channel[JiraSettings]):
     kind: ClassVar[str] = "jira"
     Settings: ClassVar[type[ChannelSettings]] = JiraSettings
     tickets: ClassVar[bool] = True
+    two_way: ClassVar[bool] = True
+    edits: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
     settles: ClassVar[float] = 10.0
     """Its index is late by seconds (contracts: jira-confluence, section 3)."""
 
@@ -83,6 +65,10 @@ class Jira(Channel[JiraSettings]):
         """Return the key of the project."""
         return self.settings.project
 
+    def takes_private(self) -> bool:
+        """Return `private_incidents`."""
+        return self.settings.private_incidents
+
     def secrets(self, notice: Notice) -> tuple[str, ...]:
         """Return the token, and the form in which it is sent."""
         return (*super().secrets(notice), *self._api.site.secrets)
@@ -92,7 +78,7 @@ class Jira(Channel[JiraSettings]):
         return (Quota(name="site", **A_SECOND),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return what would be made, changed and commented; where it would be moved to is asked of Jira first."""
+        """Return what would be created, changed and commented; the transition is queried from Jira first."""
         incident = notice.incident
         if incident is None or notice.action is not Action.INFORM:
             return []
@@ -114,10 +100,10 @@ class Jira(Channel[JiraSettings]):
         return requests
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Make what is not there yet, and change what is. What an earlier attempt may have made is looked for first."""
+        """Create missing tickets, and change existing ones. Tickets of an earlier attempt are looked for first."""
         incident = notice.incident
         if incident is None or notice.action is not Action.INFORM:
-            raise DeliveryError("refused", "a ticket is about an incident: nothing else is taken", permanent=True)
+            raise DeliveryError("refused", "Jira accepts only tickets of incidents", permanent=True)
         memory, warnings = self._memory(notice, incident), list[str]()
         items = ticket.items(notice.events, incident)
         known = memory.setdefault("actions", {})
@@ -134,7 +120,7 @@ class Jira(Channel[JiraSettings]):
         return Receipt(ref=ref, memory=memory, warning="; ".join(warnings) or None)
 
     async def probe(self, notice: Notice) -> Receipt:
-        """Ask for tickets of a label that none has."""
+        """Query tickets of a label that none has."""
         project, label = self.settings.project, quoted(f"{ticket.OURS}-test")
         await self._api.search(f"project = {quoted(project)} AND labels = {label} ORDER BY created ASC", notice.now)
         return Receipt(ref=project)
@@ -147,11 +133,11 @@ class Jira(Channel[JiraSettings]):
             f"project = {quoted(self.settings.project)} AND labels = {quoted(ticket.OURS)} "
             f'AND updated >= "-{minutes}m" ORDER BY updated ASC'
         )
-        found = (_ticket(issue) for issue in await self._api.search(jql, now))
+        found = (read_ticket(issue) for issue in await self._api.search(jql, now))
         return [one for one in found if one is not None]
 
     def recognised(self, ticket: Ticket, memory: Mapping[str, Any]) -> Ticket | None:
-        """Leave out a copy, which has every label of what it was made of, and say where the ticket was taken to."""
+        """Leave out a copy, which has all labels of its original, and add the state that this service has set."""
         if ticket.action is None:
             key, moved = memory.get("issue"), memory.get("reached")
         else:
@@ -161,7 +147,7 @@ class Jira(Channel[JiraSettings]):
         return ticket.model_copy(update={"moved": TicketStatus(moved) if moved else None})
 
     def _memory(self, notice: Notice, incident: Incident) -> dict[str, Any]:
-        # What a failed attempt of this process has done already is not done again, unless another one went on since.
+        # Steps of a failed attempt of this process are not repeated, unless another process has continued since.
         before, begun = self._begun.get(incident.uid, ({}, {}))
         if not begun or before != notice.memory:
             begun = copy.deepcopy(notice.memory)
@@ -174,7 +160,7 @@ class Jira(Channel[JiraSettings]):
         mine = quoted(ticket.label(incident.uid))
         jql = f"project = {quoted(notice.address)} AND labels = {mine} ORDER BY created ASC"
         for issue in await self._api.search(jql, notice.now):
-            found, key = _ticket(issue), issue.get("key")
+            found, key = read_ticket(issue), issue.get("key")
             if found is None or not isinstance(key, str):
                 continue
             if found.action is None:
@@ -197,7 +183,7 @@ class Jira(Channel[JiraSettings]):
             try:
                 warnings.append(await self._tell(notice, incident, memory))
             except Gone:
-                # Somebody deleted it, and meant it: it is not made again.
+                # A person deleted it; it is not created again.
                 memory["gone"] = True
                 return [f"jira: {memory['issue']} is gone"]
             memory["said"] = last
@@ -293,24 +279,3 @@ class Jira(Channel[JiraSettings]):
 def _whole(notice: Notice) -> bool:
     # Action items of an incident without a ticket of its own get theirs alone.
     return not notice.events or any(event.kind not in ticket.ITEMS for event in notice.events)
-
-
-def _ticket(issue: Body) -> Ticket | None:
-    key, fields = issue.get("key"), issue.get("fields")
-    if not (isinstance(key, str) and isinstance(fields, dict)):
-        return None
-    labels = fields.get("labels")
-    owner = ticket.whose([one for one in labels if isinstance(one, str)]) if isinstance(labels, list) else None
-    status = fields.get("status")
-    progress = category(status) if isinstance(status, dict) else None
-    if owner is None:
-        return None
-    person = fields.get("assignee")
-    account = (person.get("accountId") or person.get("name")) if isinstance(person, dict) else None
-    return Ticket(
-        key=key,
-        uid=owner[0],
-        action=owner[1],
-        progress=progress or TicketStatus.NEW,
-        account=account if isinstance(account, str) else None,
-    )

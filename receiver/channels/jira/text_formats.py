@@ -13,7 +13,8 @@ from typing import Any
 from receiver.channels.safe_text import clean, cut, href
 
 TEXT_LIMIT = 30_000
-"""Characters of a description or comment; Jira takes 32,767 (contracts: jira, section 2), escapes included."""
+"""Maximum number of characters of a description or comment; Jira accepts 32,767 (contracts: jira, section 2), escapes
+included."""
 LINE_LIMIT = 1000
 
 # What wiki text acts on. A backslash takes it away; an address would be linked all the same, so that its slashes are
@@ -51,7 +52,7 @@ def wiki(lines: Sequence[Line]) -> str:
 
 def plain(run: Run) -> str:
     """Return the text of a run as people may see it: one line of at most 1,000 characters."""
-    # A blank at either end keeps one run from the next.
+    # A space at both ends separates adjacent runs.
     text = clean(run.text, LINE_LIMIT)
     before = " " if text and run.text[:1] == " " else ""
     behind = " " if text and run.text[-1:] == " " else ""

@@ -1,4 +1,4 @@
-"""What a ticket says: of an incident, of an action item, and what is new. Pure, whichever form Jira takes."""
+"""The texts of tickets for incidents and action items, and of comments, in any format of Jira. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from receiver.channels.safe_text import clean, labels_text
 from receiver.model.base import rfc3339
 from receiver.model.delivery.notice import Notice
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionItem, ActionStatus
+from receiver.model.incident.state import State
 from receiver.model.incident.ticket import TicketStatus
 
 OURS = "receiver"
@@ -57,7 +58,7 @@ def summary(incident: Incident) -> str:
 
 
 def description(notice: Notice, incident: Incident) -> list[Line]:
-    """Return what a new ticket of an incident says; later changes are comments."""
+    """Return the text of a new ticket for an incident; later changes are comments."""
     decision = incident.decision
     lines: list[Line] = [
         (Run(f"{incident.label} · {incident.severity} · {incident.state}", strong=True),),
@@ -86,7 +87,7 @@ def _links(notice: Notice) -> list[Line]:
 
 
 def promise(item: ActionItem, notice: Notice, incident: Incident, ticket: str | None) -> list[Line]:
-    """Return what the ticket of an action item says; `ticket`: the incident's own."""
+    """Return the text of the ticket for an action item; `ticket`: the incident's own."""
     lines: list[Line] = [
         (Run("Action item: ", strong=True), Run(f"{item.n} of {incident.label}")),
         (Run("Incident: ", strong=True), Run(incident.title)),
@@ -135,7 +136,7 @@ def item_progress(item: ActionItem) -> TicketStatus:
 
 
 def items(events: Sequence[Event], incident: Incident) -> list[ActionItem]:
-    """Return the action items that `events` tell of, as they stand now."""
+    """Return the current state of the action items in `events`."""
     named = {event.data["action"]["n"] for event in events if event.kind in ITEMS}
     return [item for item in incident.actions if item.n in named]
 

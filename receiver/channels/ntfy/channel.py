@@ -19,14 +19,14 @@ from receiver.channels.safe_text import HIDDEN
 from receiver.model.delivery.notice import Action, Notice, Receipt
 
 LOOKED_BACK = "12h"
-"""How long the server keeps messages by default: a page that may have arrived is looked for among them."""
+"""How long the server keeps messages by default; a page that may have arrived is looked for among them."""
 LOOK_LIMIT = 0.4
-"""The part of a send's time in which the server is asked for it."""
+"""The part of the time of a send in which the server is queried for it."""
 TOPIC = r"^[-_A-Za-z0-9]{1,64}$"
 
 
 class Answers(StrEnum):
-    """Which way the answers of phones come back."""
+    """How answers from phones come back."""
 
     SUBSCRIBE = "subscribe"
     HOOK = "hook"
@@ -44,9 +44,9 @@ class NtfySettings(ChannelSettings):
 
     kind: Literal["ntfy"] = "ntfy"
     url: BaseUrl = Field("", description="The server, such as https://ntfy.example.com; empty: off.")
-    api_url: BaseUrl = Field("", description="The server as this service reaches it, if not by `url`.")
+    api_url: BaseUrl = Field("", description="Address of the server for this service, if not `url`.")
     token: SecretStr = Field(
-        SecretStr(""), description="Access token of this service (`tk_...`); left out: none; empty: off."
+        SecretStr(""), description="Access token of this service (`tk_...`); default: none; empty: off."
     )
     answers: Answers = Field(
         Answers.SUBSCRIBE,
@@ -54,13 +54,13 @@ class NtfySettings(ChannelSettings):
         "`hook`: they post to `/hooks/ntfy` of `service.public_url`.",
     )
     reply_topic: str = Field(
-        "receiver-answers", pattern=TOPIC, description="Topic that everyone may write to and only this service reads."
+        "receiver-answers", pattern=TOPIC, description="Topic that anyone may write to and only this service may read."
     )
     content: Content | None = Field(
-        None, description="`full`, or `short`: severity, id and service; left out: `full`, `short` on a shared server."
+        None, description="`full`, or `short`: severity, id and service; default: `full`, `short` on a shared server."
     )
     shared: bool = Field(
-        False, description="Others use the server too: messages are short, and have a link instead of buttons."
+        False, description="Whether others use the server: messages are then short, and have a link instead of buttons."
     )
 
     @property
@@ -80,6 +80,9 @@ class Ntfy(Channel[NtfySettings]):
     kind: ClassVar[str] = "ntfy"
     Settings: ClassVar[type[ChannelSettings]] = NtfySettings
     paging: ClassVar[bool] = True
+    two_way: ClassVar[bool] = True
+    edits: ClassVar[bool] = True
+    idempotent: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
     least_address: ClassVar[int] = 16
 
@@ -125,7 +128,7 @@ class Ntfy(Channel[NtfySettings]):
         """Publish the page, or clear it on every phone."""
         if not re.fullmatch(TOPIC, notice.address):
             who = notice.page.person if notice.page else "this contact"
-            detail = f"the {self.name} topic of {who} is none (1 to 64 letters, digits, dashes and underscores)"
+            detail = f"the {self.name} topic of {who} is not valid (1 to 64 letters, digits, dashes and underscores)"
             raise DeliveryError("refused", detail, permanent=True)
         if notice.action is not Action.TRIGGER:
             return await self._clear(notice)
@@ -160,7 +163,7 @@ class Ntfy(Channel[NtfySettings]):
     async def postpone(self, topic: str, after: timedelta, text: str, now: datetime) -> None:
         """Let `text` be delivered `after` from now, in place of what was scheduled before. Raises DeliveryError."""
         body = {
-            "topic": topic, "title": "receiver is not heard of", "message": text, "priority": 5, "tags": ["skull"],
+            "topic": topic, "title": "receiver sends no heartbeat", "message": text, "priority": 5, "tags": ["skull"],
             "sequence_id": sequence_id(f"dead-man {topic}"), "delay": f"{round(after.total_seconds())}s",
         }  # fmt: skip
         reply = await self.http.post_json(self.settings.server, body, self._headers())
@@ -204,4 +207,6 @@ def _names(line: str, sequence: str) -> bool:
 
 def _warning(reply: Reply, sequence: str) -> str | None:
     told = reply.json.get("sequence_id") if isinstance(reply.json, dict) else None
-    return None if told == sequence else "the server knows no sequence ids (older than 2.16): pages stay on the phones"
+    if told == sequence:
+        return None
+    return "the server does not support sequence ids (older than 2.16): pages stay on the phones"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import SecretStr
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from receiver.channels.base import DeliveryError, Http, Reply
 from receiver.channels.safe_text import HIDDEN
@@ -55,8 +55,23 @@ class SlackApi:
             without = {"blocks", "metadata"} if "metadata" in error.code else {"blocks"}
         return await self._write(method, {key: value for key, value in body.items() if key not in without}, now)
 
+    @property
+    def url(self) -> str:
+        """Address of the Web API."""
+        return self._url
+
+    async def form(self, method: str, fields: dict[str, str], now: datetime) -> Body:
+        """Return Slack's answer to a form: the older methods for files take no JSON."""
+        self._keep_quiet(method, now)
+        headers = {**self._headers(), "Content-Type": "application/x-www-form-urlencoded"}
+        sent = await self._http.post(f"{self._url}/{method}", urlencode(fields).encode(), headers)
+        return self._answer(method, sent, now)
+
     async def read(self, method: str, query: dict[str, str], now: datetime) -> Body:
         """Return Slack's answer to a read, asked twice if need be: it changes nothing."""
+        # Loaded where Slack is used.
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed  # noqa: PLC0415
+
         retrying = AsyncRetrying(
             stop=stop_after_attempt(2), wait=wait_fixed(0.1), retry=retry_if_exception(_again), reraise=True
         )

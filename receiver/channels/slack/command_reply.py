@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from receiver.channels.safe_text import clean
-from receiver.channels.slack.incident_message import escape, flat
+from receiver.channels.slack.mrkdwn import escape, flat
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.response_records import CHECKLIST, OPTIONS, UpdateStatus
@@ -105,7 +105,7 @@ def listing(incidents: Iterable[IncidentSummary]) -> str:
     """Return one line an incident."""
     lines = [
         f"{one.label}  {one.severity.value}  {one.state.value}  {one.badge}{clean(one.title, 120)}"
-        f"  ({clean(one.acknowledged_by or 'nobody has it', 60)})"
+        f"  ({f'{one.team}, ' if one.team else ''}{clean(one.acknowledged_by or 'nobody has it', 60)})"
         for one in incidents
     ]
     return "\n".join(lines)

@@ -14,10 +14,12 @@ from receiver.channels.safe_text import clean, cut
 from receiver.channels.slack import incident_message as message
 from receiver.channels.slack.api import A_SECOND, PAGE, TIER_2, TIER_3, SlackApi
 from receiver.channels.slack.api_answers import FROZEN, GONE, SlackError
+from receiver.channels.slack.mrkdwn import escape, flat
 from receiver.model.delivery.notice import Notice, Receipt, Room
 from receiver.model.delivery.vendor_quota import Quota
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 ADDRESS = "(own)"
@@ -26,7 +28,7 @@ NAME_LIMIT = 80
 TOPIC_LIMIT = 250
 INVITE_AT_ONCE = 100
 TRIES = 4
-"""Names that are tried: the plain one, then with a number behind it."""
+"""Maximum number of names that are tried: the plain one, then with a number at the end."""
 TAKEN = "name_taken"
 INVITED = frozenset({"already_in_channel", "cant_invite_self", "cant_invite", "user_not_found", "user_is_restricted"})
 """As good as done: no later try would go better."""
@@ -40,17 +42,17 @@ _USER = re.compile(r"[UW][A-Z0-9]+")
 
 
 class SlackRoom:
-    """Keeps the own channels of incidents."""
+    """Creates and updates the channels of incidents."""
 
     def __init__(self, api: SlackApi, severities: tuple[Severity, ...], prefix: str, *, clickable: bool) -> None:
-        """`severities`: whose incidents get one; `prefix`: what its name begins with; `clickable`: with buttons."""
+        """`severities`: whose incidents get a channel; `prefix`: of its name; `clickable`: with buttons."""
         self.clickable = clickable
         self.api = api
         self.severities = severities
         self.prefix = prefix
 
     async def keep(self, notice: Notice) -> Receipt:
-        """Bring the incident's channel to how it stands. Raises DeliveryError with the steps taken in `progress`."""
+        """Update the incident's channel. Raises DeliveryError with the completed steps in `progress`."""
         memory, incident = dict(notice.memory), notice.incident
         if incident is None or (not memory.get("room") and not self.wanted(incident)):
             return Receipt(nothing=True)
@@ -62,14 +64,14 @@ class SlackRoom:
             await self._steps(notice, incident, memory)
         except SlackError as error:
             if error.code not in LEFT or not memory.get("room"):
-                # That this token may not do this says nothing about messages: they must not rest for it.
+                # A missing permission for channels must not pause messages.
                 refused = error.code in UNABLE
                 told = DeliveryError("client_error", error.detail, permanent=True) if refused else error
                 told.progress = memory
                 raise told from None
-            # Somebody has put it away, and meant it: until it begins again, the channel of all tells of it.
+            # A person archived it; until the incident reopens, updates go only to the common channel.
             memory["left"] = True
-            warning = f"slack: {memory['name']} was archived or deleted by somebody, and is left alone"
+            warning = f"slack: {memory['name']} was archived or deleted by someone, and is left alone"
             return Receipt(ref=memory["room"], memory=memory, warning=warning)
         except DeliveryError as error:
             error.progress = memory
@@ -78,12 +80,12 @@ class SlackRoom:
 
     def wanted(self, incident: Incident) -> bool:
         """Return whether `incident` gets a channel of its own now."""
-        # What a storm or a window holds back is nobody's work yet.
+        # Nobody works on a held incident yet.
         waits = incident.held is not None or incident.parent is not None or incident.state.over
-        return incident.severity in self.severities and not waits
+        return incident.severity in self.severities and not (waits or incident.private)
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limits of Slack that `keep` counts against: those of the steps that it will take. Pure."""
+        """Return the limits of Slack for the steps that `keep` will take. Pure."""
         memory, incident = notice.memory, notice.incident
         if incident is None or (not memory.get("room") and not self.wanted(incident)):
             return ()
@@ -98,7 +100,7 @@ class SlackRoom:
             "archives": away is not closed,
         }
         wide = ("edits", "invites", "lookups")
-        # A storm asks for more channels than there may be a minute: the worst get theirs first.
+        # A storm needs more channels than are allowed per minute; the most severe incidents get theirs first.
         rank = 2 if incident.severity is Severity.SEV1 else 3
         wanted = [Quota(name=known, **A_SECOND, rank=rank)] if known else []
         wanted += [
@@ -145,7 +147,7 @@ class SlackRoom:
             except SlackError as error:
                 if error.code != TAKEN:
                     raise
-                # The name may be ours, made by an attempt whose answer was lost; by its name alone nothing is.
+                # The channel may be ours, from an attempt whose answer was lost; the name alone does not prove it.
                 found = await self._ours(tried, notice) if notice.repeat else None
                 if found is not None:
                     return {"room": found, "name": tried}
@@ -154,7 +156,7 @@ class SlackRoom:
             if not isinstance(channel, dict) or not isinstance(channel.get("id"), str):
                 raise DeliveryError("bad_answer", "conversations.create answered without a channel", ambiguous=True)
             return {"room": channel["id"], "name": str(channel.get("name") or tried)[:NAME_LIMIT]}
-        raise DeliveryError("client_error", f"{TRIES} names for its channel are taken, {name} first", permanent=True)
+        raise DeliveryError("client_error", f"{TRIES} names for its channel are in use, {name} first", permanent=True)
 
     async def _ours(self, name: str, notice: Notice) -> str | None:
         # Made by this bot after the incident began, and empty or with our mark in it.
@@ -190,7 +192,7 @@ class SlackRoom:
         return {"ts": told["ts"], "said": said}
 
     async def _marked(self, notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
-        # What this channel already shows: its summary, and the last event that was told.
+        # What this channel already shows: its summary, and the last posted event.
         query = {"channel": memory["room"], "include_all_metadata": "true", "limit": str(PAGE)}
         first, said = None, int(memory.get("said", 0))
         async for found in self.api.items("conversations.history", "messages", query, notice.now):
@@ -233,7 +235,7 @@ class SlackRoom:
         memory["said"] = said
 
     async def _quietly(self, method: str, body: dict[str, Any], notice: Notice, fine: Any) -> None:
-        # A step that may have been taken before, or that this token may not take, holds nothing up.
+        # A step that may be done already, or that this token may not take, does not stop the others.
         try:
             await self.api.write(method, body, notice.now)
         except SlackError as error:
@@ -266,7 +268,7 @@ def topic(incident: Incident) -> str:
     room = TOPIC_LIMIT - len(head) - len(tail)
     # A topic has no `parse: none`: an address in it would be a link.
     title = _ADDRESS.sub(": ", cut(clean(incident.title, 200), 150))
-    return head + message.escape(message.flat(title), room) + tail
+    return head + escape(flat(title), room) + tail
 
 
 def _fresh(notice: Notice) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a Slack message about an incident says: pure, within Slack's limits, with nothing foreign alive in it.
+"""The Slack message about an incident, within Slack's limits; foreign text has no effect. Pure.
 
 Foreign text stands in `plain_text` elements, which Slack neither formats nor links; what must be `mrkdwn` (mentions
 and links) is made of checked ids and URLs. `&`, `<` and `>` are escaped everywhere (slack.md, mrkdwn safety).
@@ -7,22 +7,23 @@ Together the parts stay below 10,000 characters, since Slack refuses some 13,200
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.channels.safe_text import clean, cut, href, labels_text
+from receiver.channels.safe_text import clean, cut, labels_text
+from receiver.channels.slack.mrkdwn import escape, flat, link, mention
 from receiver.model.delivery.notice import AlertLine, Link, Mention, Notice
-from receiver.model.incident.event import Event
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.event import Event, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 
 HEADER_LIMIT = 150
 TEXT_LIMIT = 300
 SECTION_LIMIT = 3000
 FIELD_LIMIT = 150
 WHY_LIMIT = 1400
-"""Of which the reasons have 800, so that what follows them is never cut off."""
+"""Characters, of which the reasons have 800, so that the text after them is never cut off."""
 FIRING_LIMIT = 2600
 PEOPLE_LIMIT = 500
 LINKS_LIMIT = 2400
@@ -36,63 +37,13 @@ NOTICE_TYPE = "receiver_notice"
 INERT: dict[str, Any] = {
     "unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none", "mrkdwn": False,
 }  # fmt: skip
-"""What a post must say besides its text, so that nothing in it comes alive."""
+"""Fields of a post that disable links, mentions and formatting in its text."""
 
-USER = re.compile(r"[UW][A-Z0-9]+")
-_GROUP = re.compile(r"S[A-Z0-9]+")
 BUTTONS = (
     ("ack", "Acknowledge"), ("escalate", "Escalate"), ("take_ic", "Take IC"), ("resolve", "Resolve"),
     ("update", "Status update"),
 )  # fmt: skip
-"""Action and label of what can be done to an incident that is not over."""
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# What formats inside a word or around one; an underscore in the middle of a word formats nothing and stays.
-_FORMATTING = re.compile(r"[*~`]|(?<![^\W_])_+|_+(?![^\W_])")
-
-
-def escape(text: str, limit: int) -> str:
-    """Return `text` escaped for Slack and cut: at most `limit` characters when escaped, and no entity broken."""
-    parts = [_ENTITIES.get(character, character) for character in text[: limit + 1]]
-    if len(text) <= limit and sum(map(len, parts)) <= limit:
-        return "".join(parts)
-    room = max(limit - 1, 0)
-    tail = _fitting([_ENTITIES.get(character, character) for character in reversed(text[-limit:])], room // 3)
-    head = _fitting(parts, room - sum(map(len, tail)))
-    return "".join((*head, "…"[:limit], *reversed(tail)))
-
-
-def _fitting(parts: Sequence[str], room: int) -> list[str]:
-    found: list[str] = []
-    for part in parts:
-        room -= len(part)
-        if room < 0:
-            break
-        found.append(part)
-    return found
-
-
-def flat(text: str) -> str:
-    """Return `text` without the characters that format, for the `text` of a message, which is always mrkdwn."""
-    return _FORMATTING.sub("", text)
-
-
-def mention(person: Mention) -> str:
-    """Return the live mention of a user or user group whose id has the right form; otherwise the name, inert."""
-    address = person.address or ""
-    if USER.fullmatch(address):
-        return f"<@{address}>"
-    if _GROUP.fullmatch(address):
-        return f"<!subteam^{address}>"
-    return escape(flat(clean(person.name, 80)), 100)
-
-
-def link(one: Link) -> str | None:
-    """Return the link as mrkdwn; None when it is not one that a message may carry."""
-    url = href(one.href)
-    if url is None:
-        return None
-    url = url.replace("|", "%7C").replace(">", "%3E").replace("<", "%3C").replace("&", "&amp;")
-    return f"<{url}|{escape(flat(clean(one.text, 75)), 100) or 'link'}>"
+"""Action and label of the buttons for an open incident."""
 
 
 def summary(notice: Notice) -> str:
@@ -106,9 +57,9 @@ def summary(notice: Notice) -> str:
 
 
 def message(notice: Notice, *, clickable: bool = False) -> list[dict[str, Any]]:
-    """Return the blocks of the message that is kept up to date, or of a message without an incident.
+    """Return the blocks of the message about an incident, or of a message without an incident.
 
-    `clickable`: with buttons; without a signing secret nobody would hear of a click.
+    `clickable`: with buttons; without a signing secret no click would be accepted.
     """
     incident = notice.incident
     if incident is None:
@@ -137,20 +88,17 @@ def message(notice: Notice, *, clickable: bool = False) -> list[dict[str, Any]]:
         blocks.append(_mrkdwn(links, "incident_links"))
     if clickable:
         blocks.append(buttons(incident))
-    blocks.append(
-        {
-            "type": "context",
-            "block_id": "incident_context",
-            "elements": [
-                {"type": "mrkdwn", "verbatim": True, "text": f"{incident.label} · opened {date(incident.opened_at)}"}
-            ],
-        }
-    )
-    return blocks
+    return [*blocks, _context(incident)]
+
+
+def _context(incident: Incident) -> dict[str, Any]:
+    text = f"{incident.label} · opened {date(incident.opened_at)}"
+    elements = [{"type": "mrkdwn", "verbatim": True, "text": text}]
+    return {"type": "context", "block_id": "incident_context", "elements": elements}
 
 
 def buttons(incident: Incident) -> dict[str, Any]:
-    """Return the row of buttons: what a responder most often does, by the state (surfaces.md, Slash commands)."""
+    """Return the row of buttons: the most frequent commands for the state (surfaces.md, Slash commands)."""
     over = incident.state.over
     shown = [("reopen", "Reopen"), ("close", "Close")] if over else list(BUTTONS)
     if incident.state is State.CLOSED:
@@ -169,28 +117,49 @@ def buttons(incident: Incident) -> dict[str, Any]:
 
 
 def stage(incident: Incident) -> str:
-    """Return how far the escalation is: it comes back with each click, which is about what was shown."""
+    """Return the progress of the escalation, which comes back with each click."""
     return f"{incident.ring}-{incident.ladder.step}"
 
 
 def reply(events: Sequence[Event], mentions: Sequence[Mention], badge: str = "") -> tuple[str, list[dict[str, Any]]]:
-    """Return text and blocks of the one thread reply that says all of `events`, and calls those newly informed.
+    """Return text and blocks of the thread reply with all `events`, and mentions of newly notified people.
 
     `badge` stands before all of it: whoever is called reads the reply alone, without the message above.
     """
-    lines = [f"• {clean(event.text, 400) or event.kind.value}" for event in events]
+    lines = [f"• {line}" for event in events for line in _told(event)]
     if len(lines) > EVENTS_SHOWN:
         lines = [f"{len(lines) - EVENTS_SHOWN} earlier changes", *lines[-EVENTS_SHOWN:]]
     lines = [badge.strip(), *lines] if badge and lines else lines
     blocks = [_section("\n".join(lines), SECTION_LIMIT, "incident_news")] if lines else []
+    if links := _past(events):
+        blocks.append(_mrkdwn(links, "incident_similar"))
     if mentions:
         blocks.append(_mrkdwn(f"{badge}Informed: {_mentions(mentions)}", "incident_informed"))
     text = escape(flat("; ".join(clean(event.text, 400) for event in events)), TEXT_LIMIT - len(badge)) or "Informed"
     return f"{badge}{text}", blocks
 
 
+def _told(event: Event) -> list[str]:
+    if event.kind is not Kind.SEEN_BEFORE:
+        return [clean(event.text, 400) or event.kind.value]
+    return [f"Seen before: {clean(one['id'], 40)}: {clean(one['why'], 300)}" for one in _similar(event)]
+
+
+def _past(events: Sequence[Event]) -> str:
+    # Post-mortems of similar incidents; their addresses are made of the configuration and of ids.
+    places = [one for event in events if event.kind is Kind.SEEN_BEFORE for one in _similar(event) if one["url"]]
+    made = [link(Link(text=f"Post-mortem of {one['id']}", href=f"{one['url']}/postmortem")) for one in places]
+    return " · ".join(one for one in made if one)
+
+
+def _similar(event: Event) -> list[dict[str, str]]:
+    given = event.data.get("similar")
+    rows = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return [{name: str(one.get(name) or "") for name in ("id", "why", "url")} for one in rows[:5]]
+
+
 def metadata(notice: Notice, said: int, mentioned: Sequence[str]) -> dict[str, Any]:
-    """Return what marks a message as ours, so that one whose receipt was lost is found again.
+    """Return the metadata of a message, so that one whose receipt was lost is found again.
 
     `said` is the sequence number of the last event that the message tells of, `mentioned` who has been called.
     """
@@ -220,7 +189,7 @@ def _section(text: str, limit: int, block_id: str) -> dict[str, Any]:
 
 
 def _mrkdwn(text: str, block_id: str) -> dict[str, Any]:
-    # verbatim: nothing in it becomes a link or a mention but what is written as one.
+    # verbatim: only explicit markup becomes a link or a mention.
     return {"type": "section", "block_id": block_id, "text": {"type": "mrkdwn", "verbatim": True, "text": text}}
 
 
@@ -231,6 +200,8 @@ def _facts(incident: Incident) -> list[dict[str, Any]]:
         f"Service: {clean(incident.service or 'unknown', FIELD_LIMIT)}",
         f"Alerts: {incident.firing} firing, {incident.resolved} resolved",
     ]
+    if incident.team:
+        facts.append(f"Team: {clean(incident.team, FIELD_LIMIT)}")
     if incident.flaps:
         facts.append(f"Fired again: {incident.flaps} times" if incident.flaps > 1 else "Fired again: once")
     if incident.drill:
@@ -248,8 +219,8 @@ def _why(incident: Incident) -> str:
         lines.append(f"Scope: {clean(decision.reach, 150)}")
     if incident.changes is not None:
         lines.append(f"Recent changes: {clean(incident.changes.why, 300)}")
-    if decision.next_worse:
-        lines.append(f"Worse: {clean(decision.next_worse, 200)}")
+    if decision.worse:
+        lines.append(f"Worse: {clean(decision.worse, 200)}")
     if decision.rules_hash:
         lines.append(f"Rules: {clean(decision.rules_hash, 40)}")
     return "\n".join(lines)
@@ -258,7 +229,7 @@ def _why(incident: Incident) -> str:
 def _firing(incident: Incident, alerts: Sequence[AlertLine]) -> str:
     shown = alerts[:ALERTS_SHOWN]
     more = max(incident.firing, len(alerts)) - len(shown)
-    # How many more there are stands first: it must survive a cut.
+    # The number of further alerts comes first, so that it is never cut off.
     head = f"Firing ({more} more not shown):" if more > 0 and shown else f"Firing: {incident.firing}"
     shared = labels_text(incident.labels, 300)
     labels = [f"Labels: {shared}"] if shared else []

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import typer
 
 from receiver.cli.service_client import HERE, Token, Url, ask, plain
+from receiver.cli.terminal_view import progress
 
 PART = 8 * 1024 * 1024
 """Bytes of one request."""
@@ -18,21 +19,22 @@ MOST = 200
 
 
 def export(
-    out: Annotated[Path, typer.Option("--out", metavar="F", help="The file; a line for each incident.")],
-    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only what opened since (RFC 3339).")] = "",
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Only what opened until then.")] = "",
+    out: Annotated[Path, typer.Option("--out", metavar="F", help="Output file, one line per incident.")],
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only incidents opened since (RFC 3339).")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Only incidents opened before then.")] = "",
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Write every incident that is over to a file, whole; needs a token that may do everything."""
+    """Write every finished incident in full to a file; needs a token with the scope admin."""
     query = {name: text for name, text in (("since", since), ("until", until)) if text}
     count = 0
     try:
-        with out.open("w", encoding="utf-8") as file:
+        with out.open("w", encoding="utf-8") as file, progress("incidents written") as advance:
             while True:
                 page = ask(url, f"/api/v1/archive{'?' + urlencode(query) if query else ''}", token)
                 for one in page["items"]:
                     file.write(json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n")
                     count += 1
+                advance(len(page["items"]))
                 if page["next"] is None:
                     break
                 query["cursor"] = page["next"]
@@ -46,18 +48,20 @@ def restore(
     files: Annotated[list[Path], typer.Argument(metavar="F...", help="Files that `receiver export` wrote.")],
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Put incidents of files back, ids and times kept; what is there already stays as it is."""
+    """Restore incidents from files with their ids and times; existing incidents are not changed."""
     totals = {"restored": 0, "known": 0}
     bad = 0
-    for file in files:
-        for lines, part in _parts(file):
-            answer = ask(url, "/api/v1/archive", token, {"items": part})
-            for name in totals:
-                totals[name] += answer[name]
-            for one in answer["refused"]:
-                bad += 1
-                typer.echo(plain(f"{file}:{lines[one['index']]}: {one['why']}"), err=True)
-    typer.echo(f"{totals['restored']} put back, {totals['known']} were there, {bad} refused")
+    with progress("incidents read") as advance:
+        for file in files:
+            for lines, part in _parts(file):
+                answer = ask(url, "/api/v1/archive", token, {"items": part})
+                advance(len(part))
+                for name in totals:
+                    totals[name] += answer[name]
+                for one in answer["refused"]:
+                    bad += 1
+                    typer.echo(plain(f"{file}:{lines[one['index']]}: {one['why']}"), err=True)
+    typer.echo(f"{totals['restored']} imported, {totals['known']} already present, {bad} rejected")
     if bad:
         raise typer.Exit(1)
 
@@ -90,6 +94,6 @@ def _line(file: Path, number: int, raw: bytes) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        typer.echo(f"{file}:{number}: not an incident (write what `receiver export` wrote)", err=True)
+        typer.echo(f"{file}:{number}: not an incident (give a file that `receiver export` wrote)", err=True)
         raise typer.Exit(1)
     return value

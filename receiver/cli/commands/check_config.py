@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +13,11 @@ import typer
 
 if TYPE_CHECKING:
     from receiver.config import Problem
+    from receiver.config.file_checks import Found
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="F...", help="Configurations, severity rules, rule tests, and files of Alertmanager."),
+    typer.Argument(metavar="F...", help="Configurations, severity rules, rule tests, and Alertmanager files."),
 ]
 
 
@@ -31,13 +32,13 @@ class Form(StrEnum):
 def check_config(
     files: Files,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as mistakes.")] = False,
-    form: Annotated[Form, typer.Option("--format", help="How to write problems.")] = Form.TEXT,
+    form: Annotated[Form, typer.Option("--format", help="Output format of problems.")] = Form.TEXT,
     alertmanager: Annotated[
         Path | None,
-        typer.Option("--alertmanager", metavar="FILE", help="An alertmanager.yml: what in it does not fit."),
+        typer.Option("--alertmanager", metavar="FILE", help="An alertmanager.yml to check for problems."),
     ] = None,
 ) -> None:
-    """Find every mistake in configurations, severity rules and rule tests, and what is valid but unwise."""
+    """Report all mistakes in configurations, severity rules and rule tests, and warn about risky settings."""
     from receiver.clock import Clock
     from receiver.config.file_checks import look_at
 
@@ -51,32 +52,54 @@ def check_config(
         for level, problem in marked:
             typer.echo(_github(level, problem))
     else:
-        _say(marked, list(dict.fromkeys([*files, *([alertmanager] if alertmanager else [])])), found.alert_rules)
+        _say(marked, list(dict.fromkeys([*files, *([alertmanager] if alertmanager else [])])), found)
     raise typer.Exit(1 if problems or (strict and notes) else 0)
 
 
-def _say(marked: list[tuple[str, Problem]], files: list[Path], rules: Mapping[Path, int]) -> None:
+def _say(marked: list[tuple[str, Problem]], files: list[Path], found: Found) -> None:
     from receiver.config.error_excerpt import Excerpts
     from receiver.config.loader.config_loader import read_file
 
     excerpts = Excerpts(read_file)
+    off = [problem for _, problem in marked if _is_off(problem)]
+    told: set[str] = set()
     for level, problem in marked:
+        same = [one for one in off if one.file == problem.file]
+        if len(same) > 1 and _is_off(problem):
+            if problem.file not in told:
+                typer.echo(f"{_together(same)} [warning]")
+            told.add(problem.file)
+            continue
         typer.echo(f"{problem}{'' if level == 'error' else ' [warning]'}")
         for line in excerpts.under(problem):
             typer.echo(line)
     wrong = {problem.file for level, problem in marked if level == "error"}
     # What a configuration names, such as its severity rules, is looked into as well.
     for file in dict.fromkeys([*map(str, files), *(problem.file for _, problem in marked)]):
-        unwise = sum(problem.file == file for _, problem in marked)
-        if file not in wrong:
+        switched_off = sum(problem.file == file for problem in off)
+        unwise = sum(problem.file == file for _, problem in marked) - max(0, switched_off - 1)
+        if file in found.wrong_parts and file not in wrong:
+            typer.echo(f"{file}: wrong, as it includes {', '.join(found.wrong_parts[file])}")
+        elif file not in wrong:
             typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
-        known = rules.get(Path(file))
+        known = found.alert_rules.get(Path(file))
         if known is not None and file not in wrong:
             several = "" if known == 1 else "s"
             typer.echo(
-                f"  {known} alert rule{several} of Prometheus, no setting of this service; the severity of each: "
+                f"  {known} Prometheus alert rule{several}, not a file of this service; to see the severity of each: "
                 f"receiver simulate --prometheus-rules {file}"
             )
+
+
+def _is_off(problem: Problem) -> bool:
+    return problem.path.startswith("channels.") and problem.message.startswith("off: ")
+
+
+def _together(off: list[Problem]) -> Problem:
+    # A whole example has many channels, and nobody has a credential for all of them.
+    names = [f"{one.path.removeprefix('channels.')} ({one.message.removeprefix('off: ')})" for one in off]
+    hint = "set what is empty, or delete the channels that you do not use"
+    return replace(off[0], path="channels", message=f"{len(off)} are off: {', '.join(names)}", hint=hint)
 
 
 def _github(level: str, problem: Problem) -> str:

@@ -16,7 +16,7 @@ class Kind(StrEnum):
     RULE_TESTS = "rule-tests"
 
 
-def config_schema(kind: Annotated[Kind, typer.Option("--kind", help="Which file.")] = Kind.CONFIG) -> None:
+def config_schema(kind: Annotated[Kind, typer.Option("--kind", help="The kind of file.")] = Kind.CONFIG) -> None:
     """Print the JSON schema of the configuration, of severity rules, or of their tests."""
     from receiver.config import json_schema
 

@@ -1,7 +1,8 @@
-"""`receiver dashboard` and `receiver alert-rules`: what is shipped for Grafana and Prometheus, from the package."""
+"""`receiver dashboard`, `alert-rules` and `openapi`: what is shipped for Grafana, Prometheus and clients of the API."""
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from importlib import resources
 from typing import Annotated
@@ -22,17 +23,17 @@ class Kind(StrEnum):
 
 
 def dashboard() -> None:
-    """Print the Grafana dashboard: import it, or put it into a folder that Grafana provisions."""
+    """Print the Grafana dashboard, to import or to provision from a folder."""
     typer.echo(_carried("receiver.json"), nl=False)
 
 
 def alert_rules(
     kind: Annotated[Kind, typer.Option("--kind", help="Alert rules, recording rules, or both in one file.")] = Kind.ALL,
     runbooks: Annotated[
-        str, typer.Option("--runbooks", metavar="URL", help="Where your runbooks are: each alert links there.")
+        str, typer.Option("--runbooks", metavar="URL", help="Address of your runbooks: each alert links to it.")
     ] = PLACE,
 ) -> None:
-    """Print the Prometheus rules about the service itself, as one file of rules."""
+    """Print the Prometheus rules about the service itself as one file."""
     names = ("recording", "alerts") if kind is Kind.ALL else (kind.value,)
     first, *others = (_carried(f"{name}.yaml") for name in names)
     # A file has one `groups:`; what stands before it in the later ones are comments.
@@ -42,3 +43,10 @@ def alert_rules(
 
 def _carried(name: str) -> str:
     return resources.files("receiver").joinpath("data", name).read_text("utf-8")
+
+
+def openapi() -> None:
+    """Print the OpenAPI document of the API."""
+    from receiver.web.openapi_document import document_offered
+
+    typer.echo(json.dumps(document_offered(), ensure_ascii=False, indent=2))

@@ -9,19 +9,20 @@ from urllib.parse import quote
 
 import typer
 
-from receiver.cli.commands.incident import severity, show
+from receiver.cli.argument_values import severity
+from receiver.cli.commands.incident import show
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 
-letters = typer.Typer(no_args_is_help=True, help="Deliveries that gave up: look at them, try them again, drop them.")
-channels = typer.Typer(no_args_is_help=True, help="The channels: how they do, and tests through them.")
+letters = typer.Typer(no_args_is_help=True, help="Failed deliveries: show, retry or drop them.")
+channels = typer.Typer(no_args_is_help=True, help="Notification channels: status and test messages.")
 PATH = "/api/v1/dead-letters"
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="As `list` shows them.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids from `list`.")]
 
 
 @letters.command("list")
 def list_letters(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List them, the newest first."""
+    """List dead letters, newest first."""
     found = ask(url, PATH, token)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -29,14 +30,14 @@ def list_letters(form: AsJson = "text", url: Url = HERE, token: Token = "") -> N
     for one in found["items"]:
         typer.echo(_line(one))
     if not found["items"]:
-        typer.echo("none: every delivery went through, or is still being tried")
+        typer.echo("none: every delivery succeeded or is still being retried")
 
 
 @letters.command("show")
 def show_letter(
-    number: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")], url: Url = HERE, token: Token = ""
+    number: Annotated[str, typer.Argument(metavar="ID", help="Id from `list`.")], url: Url = HERE, token: Token = ""
 ) -> None:
-    """Show one, with its reason."""
+    """Show a dead letter with its reason."""
     found = [one for one in ask(url, PATH, token)["items"] if number in (one["id"], one.get("row"))]
     if not found:
         typer.echo(f"there is no dead letter {number} (see `receiver dead-letters list`)", err=True)
@@ -47,14 +48,14 @@ def show_letter(
 
 @letters.command("replay")
 def replay(
-    numbers: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="As `list` shows them.")] = None,
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Ids from `list`.")] = None,
     channel: Annotated[str, typer.Option("--channel", help="All of this channel.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Try them again: by id, all of a channel, or all; ends with 1 when one of the ids cannot be."""
+    """Retry dead letters: by id, all of a channel, or all; exit 1 if one cannot be retried."""
     if sum((bool(numbers), bool(channel), everything)) != 1:
-        typer.echo("say which: ids, --channel NAME, or --all", err=True)
+        typer.echo("give ids, --channel NAME, or --all", err=True)
         raise typer.Exit(2)
     if numbers:
         _each(numbers, "tried again", lambda one: ask(url, f"{PATH}/{quote(one, safe='')}/replay", token, {}, "POST"))
@@ -63,34 +64,34 @@ def replay(
     for one in done:
         typer.echo(f"tried again: {_line(one)}")
     if not done:
-        typer.echo("there was none")
+        typer.echo("nothing to retry")
 
 
 @letters.command("drop")
 def drop(numbers: Ids, url: Url = HERE, token: Token = "") -> None:
-    """Drop them: nobody will hear of them; ends with 1 when there is none of one of the ids."""
+    """Drop dead letters without sending them; exit 1 if an id does not exist."""
     _each(numbers, "dropped", lambda one: ask(url, f"{PATH}/{quote(one, safe='')}", token, None, "DELETE"))
 
 
 @channels.command("list")
 def list_channels(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List the channels: what each is for, and whether it is on."""
+    """List the channels: their purpose, and whether they are on."""
     found = ask(url, "/api/v1/channels", token)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     for one in found["items"]:
         state = "on" if one["on"] else f"off: {one['why']}"
-        typer.echo(plain(f"{one['name']}  {one['kind'] or '-'}  {state}{'  resting' if one['resting'] else ''}"))
+        typer.echo(plain(f"{one['name']}  {one['kind'] or '-'}  {state}{_rest(one)}"))
 
 
 @channels.command("test")
 def test_channel(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A key of `channels`.")],
-    to: Annotated[str, typer.Option("--to", help="A key of `people`: needed for a pager and for mail.")] = "",
+    to: Annotated[str, typer.Option("--to", help="A key of `people`: required for a pager and for mail.")] = "",
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Send a message that says that it is a test; ends with 1 when the vendor does not take it."""
+    """Send a message that is marked as a test; exit 1 if the vendor rejects it."""
     body = {"to": to.removeprefix("@")} if to else {}
     tried = ask(url, f"/api/v1/channels/{quote(name, safe='')}/test", token, body, "POST")
     ref = f"  {tried['ref']}" if tried["ref"] else ""
@@ -101,11 +102,11 @@ def test_channel(
 
 def drill(
     level: Annotated[str, typer.Option("--severity", help="1 to 4, or SEV-1 to SEV-4.")] = "2",
-    title: Annotated[str, typer.Option("--title", help="What is exercised.")] = "Drill: nothing is wrong",
-    service: Annotated[str, typer.Option("--service", help="The service that it is about.")] = "",
+    title: Annotated[str, typer.Option("--title", help="Title of the drill.")] = "Drill: nothing is wrong",
+    service: Annotated[str, typer.Option("--service", help="The affected service.")] = "",
     form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Open an incident that is marked as a drill on every channel, and counts in no figure."""
+    """Open an incident that is marked as a drill on every channel and excluded from all figures."""
     body = {"title": title, "severity": severity(level), "service": service or None, "drill": True}
     sent = {name: value for name, value in body.items() if value is not None}
     show(ask(url, "/api/v1/incidents", token, sent), form)
@@ -126,6 +127,16 @@ def _each(numbers: list[str], said: str, act: Callable[[str], dict[str, Any]]) -
     if failed:
         typer.echo(plain(f"not {said}: {', '.join(failed)}"), err=True)
         raise typer.Exit(1)
+
+
+def _rest(one: dict[str, Any]) -> str:
+    # An earlier release says neither until when nor why.
+    until, why, at = one.get("resting_until"), one.get("last_error"), one.get("last_error_at")
+    if not one["resting"]:
+        since = "; delivered since then" if at and (one.get("last_success") or "") > at else ""
+        return f"  last error at {at}: {why}{since}" if why and at else ""
+    held = "pages are still sent, messages wait" if "paging" in one["uses"] else "messages wait"
+    return f"  paused: {held}{f' until {until}' if until else ''}{f'; the last error: {why}' if why else ''}"
 
 
 def _line(one: dict[str, Any]) -> str:

@@ -3,69 +3,60 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, incidents, plain, titled
+from receiver.cli.argument_values import seconds, severity
+from receiver.cli.incident_view import incidents, titled
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 
-Number = Annotated[str, typer.Argument(metavar="INC", help="Its id, as INC-2026-0001.")]
-Text = Annotated[str, typer.Option("--text", help="Why, for the timeline.")]
-By = Annotated[str, typer.Option("--by", help="Who does it; default: the token's name.")]
-_SPAN = re.compile(r"(\d+)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SEVERITY = re.compile(r"(?:SEV-?)?([1-4])", re.IGNORECASE)
-
-
-def severity(text: str) -> str:
-    """Return `SEV-2` for 2, sev2 or SEV-2; ends the command with 2 for anything else."""
-    match = _SEVERITY.fullmatch(text.strip())
-    if match is None:
-        raise typer.BadParameter(f"{text}: no severity (write 1 to 4, or SEV-1 to SEV-4)")
-    return f"SEV-{match[1]}"
-
-
-def seconds(text: str) -> int:
-    """Return the seconds of `90s`, `30m`, `2h`, `1d`; ends the command with 2 for anything else."""
-    match = _SPAN.fullmatch(text.strip())
-    if match is None:
-        raise typer.BadParameter(f"{text}: no duration (write 30m, 2h or 1d)")
-    return int(match[1]) * _SECONDS[match[2]]
+Number = Annotated[str, typer.Argument(metavar="INC", help="Incident id: INC-2026-0001, inc-2026-1, or 1.")]
+Text = Annotated[str, typer.Option("--text", help="Reason, for the timeline.")]
+Force = Annotated[bool, typer.Option("--force", help="Accept a name or an option that is not configured.")]
+By = Annotated[str, typer.Option("--by", help="The person who acts; default: the token's name.")]
 
 
 def do(
     url: str, token: str, number: str, path: str, body: dict[str, Any], form: str = "text", method: str = "POST"
 ) -> None:
-    """Do something to an incident and print how it stands now."""
+    """Run a command on an incident and print its new state."""
     sent = {name: value for name, value in body.items() if value not in ("", None)}
     where = f"/api/v1/incidents/{quote(number, safe='')}"
     show(ask(url, f"{where}/{path}" if path else where, token, sent, method), form)
 
 
 def show(incident: dict[str, Any], form: str) -> None:
-    """Print an incident in a line, or as JSON."""
+    """Print an incident in a line and what was changed about it, or all of it as JSON."""
     if form == "json":
         typer.echo(json.dumps(incident, ensure_ascii=False))
         return
     typer.echo(plain(f"{incident['id']}  {incident['severity']}  {incident['state']}  {titled(incident)}"))
+    # An older service does not say what was changed.
+    if "changed" in incident:
+        for line in incident["changed"] or ["nothing: it was already so"]:
+            typer.echo(plain(f"changed: {line}"))
+    for line in incident.get("warnings", ()):
+        typer.echo(plain(f"warning: {line}"), err=True)
 
 
 @incidents.command("create")
 def create(
-    title: Annotated[str, typer.Argument(metavar="TITLE", help="What is wrong, in a line.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The problem, in one line.")],
     level: Annotated[str, typer.Option("--severity", help="1 to 4, or SEV-1 to SEV-4.")] = "3",
-    service: Annotated[str, typer.Option("--service", help="The service that it is about.")] = "",
-    summary: Annotated[str, typer.Option("--summary", help="More about it.")] = "",
-    drill: Annotated[bool, typer.Option("--drill", help="An exercise: marked everywhere, counted nowhere.")] = False,
+    service: Annotated[str, typer.Option("--service", help="The affected service.")] = "",
+    summary: Annotated[str, typer.Option("--summary", help="More details.")] = "",
+    owner: Annotated[str, typer.Option("--team", help="The team that owns it; default: the top level.")] = "",
+    drill: Annotated[bool, typer.Option("--drill", help="A drill: marked everywhere, excluded from figures.")] = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Declare an incident: its severity's contacts are paged."""
+    """Declare an incident and page the contacts of its severity."""
     body = {
         "title": title,
         "severity": severity(level),
         "service": service,
+        "team": owner,
         "summary": summary,
         "by": by,
         "drill": drill or None,
@@ -84,21 +75,21 @@ def _move(verb: str, path: str, text: str) -> None:
     incidents.command(verb)(command)
 
 
-_move("ack", "acknowledge", "Acknowledge it: nobody else is called, as its severity says.")
-_move("identify", "identify", "Say that the cause is known.")
-_move("mitigated", "mitigate", "Say that the fix is in: it is watched.")
-_move("resolve", "resolve", "Say that it is over.")
-_move("reopen", "reopen", "Say that it is not over after all.")
+_move("ack", "acknowledge", "Acknowledge it: no one else is paged, as its severity configures.")
+_move("identify", "identify", "Mark the cause as known.")
+_move("mitigated", "mitigate", "Mark the fix as in place: the incident is watched.")
+_move("resolve", "resolve", "Resolve it.")
+_move("reopen", "reopen", "Reopen it.")
 _move("escalate", "escalate", "Take the next step of the escalation now.")
 
 
 @incidents.command("close")
 def close(
     number: Number,
-    force: Annotated[bool, typer.Option("--force", help="Although it is not resolved; needs --text.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Close it even if it is not resolved; needs --text.")] = False,
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Close it; needs a resolved one, or --force with --text saying why not to wait."""
+    """Close a resolved incident, or any incident with --force and a reason in --text."""
     do(url, token, number, "close", {"text": text, "by": by, "force": force or None}, form)
 
 
@@ -116,11 +107,13 @@ def set_severity(
 def role(
     number: Number,
     name: Annotated[str, typer.Argument(metavar="ROLE", help="ic, tech, comms or scribe.")],
-    person: Annotated[str, typer.Argument(metavar="PERSON", help="Who takes it; - for nobody.")],
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="A key of `people`; - for no one.")],
+    force: Force = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Give a role to somebody, or hand it over."""
+    """Assign a role, or hand it over."""
     body: dict[str, Any] = {"role": name.lower(), "person": None if person == "-" else person}
+    body |= {} if force else {"known_only": True}
     if by:
         body["by"] = by
     where = f"/api/v1/incidents/{quote(number, safe='')}/roles"
@@ -130,11 +123,11 @@ def role(
 @incidents.command("note")
 def note(
     number: Number,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to write down.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note.")],
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="When it happened, if earlier (RFC 3339).")] = "",
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Write into the timeline."""
+    """Add a note to the timeline."""
     do(url, token, number, "notes", {"text": text, "at": at, "by": by}, form)
 
 
@@ -142,7 +135,7 @@ def note(
 def status(
     number: Number,
     word: Annotated[str, typer.Argument(metavar="STATUS", help="investigating, identified, monitoring or resolved.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the public is told.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The public text.")],
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Post a status update, and move the incident forward to it."""
@@ -152,11 +145,11 @@ def status(
 @incidents.command("checklist")
 def checklist(
     number: Number,
-    item: Annotated[int | None, typer.Argument(metavar="ITEM", help="The number to tick; none: show the list.")] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Untick it.")] = False,
+    item: Annotated[int | None, typer.Argument(metavar="ITEM", help="The item to check; default: list.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Uncheck it.")] = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Show the investigation checklist, or tick an item of it."""
+    """Show the investigation checklist, or check an item."""
     where = f"/api/v1/incidents/{quote(number, safe='')}"
     if item is None:
         incident = ask(url, where, token)
@@ -177,32 +170,46 @@ def checklist(
 def mitigate(
     number: Number,
     option: Annotated[str, typer.Argument(
-        metavar="OPTION", help="rollback, scale, circuit-breaker, feature-flag, failover, or a word of your own.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is done.")] = "",
+        metavar="OPTION", help="rollback, scale, circuit-breaker, feature-flag, failover; your own with --force.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The action taken.")] = "",
+    force: Force = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Choose a mitigation and note it."""
-    do(url, token, number, "mitigations", {"option": option, "text": text, "by": by}, form)
+    """Record a mitigation."""
+    body = {"option": option, "text": text, "by": by, "known_only": None if force else True}
+    do(url, token, number, "mitigations", body, form)
 
 
 @incidents.command("action")
 def action(
     number: Number,
-    title: Annotated[str, typer.Argument(metavar="TITLE", help="What is to be done; with --n: its new title.")] = "",
-    owner: Annotated[str, typer.Option("--owner", help="Who does it.")] = "",
-    due: Annotated[str, typer.Option("--due", metavar="DATE", help="By when, as 2026-12-01.")] = "",
-    n: Annotated[int, typer.Option("--n", help="Change the action item of this number instead.")] = 0,
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The task; with --n: its new title.")] = "",
+    owner: Annotated[str, typer.Option("--owner", help="The owner.")] = "",
+    due: Annotated[str, typer.Option("--due", metavar="DATE", help="The due date, such as 2026-12-01.")] = "",
+    n: Annotated[int, typer.Option("--n", help="Change the action item with this number instead.")] = 0,
     state: Annotated[str, typer.Option("--status", help="With --n: open, done or dropped.")] = "",
+    force: Force = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Promise an action item, or change one."""
-    body = {"title": title, "owner": owner, "due": due, "by": by}
+    """Add an action item, or change one."""
+    body = {"title": title, "owner": owner, "due": due, "by": by, "known_only": None if force else True}
     if n:
         do(url, token, number, f"actions/{n}", {**body, "status": state}, form, "PATCH")
         return
     if not title or not owner:
         raise typer.BadParameter("an action item needs a title and --owner")
     do(url, token, number, "actions", body, form)
+
+
+@incidents.command("team")
+def team(
+    number: Number,
+    name: Annotated[str, typer.Argument(metavar="TEAM", help="A key of `teams`; - for the top level.")],
+    text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Hand it over to another team: page the new team, and end the pages of the old one."""
+    body = {"team": "" if name == "-" else name, **({"text": text} if text else {}), **({"by": by} if by else {})}
+    show(ask(url, f"/api/v1/incidents/{quote(number, safe='')}/team", token, body), form)
 
 
 @incidents.command("timer")
@@ -218,28 +225,28 @@ def timer(
 @incidents.command("merge")
 def merge(
     number: Number,
-    into: Annotated[str, typer.Argument(metavar="INTO", help="The incident that it is part of.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The incident to merge it into.")],
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Merge it into another one."""
+    """Merge it into another incident."""
     do(url, token, number, "merge", {"into": into, "by": by}, form)
 
 
 @incidents.command("split")
 def split(
     number: Number,
-    fingerprints: Annotated[list[str], typer.Argument(metavar="FINGERPRINT...", help="Which of its alerts.")],
-    title: Annotated[str, typer.Option("--title", help="Of the new one; default: of its worst alert.")] = "",
+    fingerprints: Annotated[list[str], typer.Argument(metavar="FINGERPRINT...", help="The alerts to move.")],
+    title: Annotated[str, typer.Option("--title", help="Its title; default: from its worst alert.")] = "",
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Make some of its alerts another incident."""
+    """Move some of its alerts to a new incident."""
     do(url, token, number, "split", {"fingerprints": fingerprints, "title": title, "by": by}, form)
 
 
 @incidents.command("silence")
 def silence(
     number: Number,
-    duration: Annotated[str, typer.Argument(metavar="DURATION", help="How long, as 2h.")],
+    duration: Annotated[str, typer.Argument(metavar="DURATION", help="Duration, such as 2h.")],
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Silence its alerts in Alertmanager; the silence ends with the incident."""
@@ -247,12 +254,12 @@ def silence(
 
 
 def page(
-    contact: Annotated[str, typer.Argument(metavar="@CONTACT", help="A key of `contacts`.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it is about.")],
-    number: Annotated[str, typer.Option("--incident", metavar="INC", help="Into this incident; default: none.")] = "",
+    contact: Annotated[str, typer.Argument(metavar="@CONTACT", help="A contact, TEAM/CONTACT, or a team.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The reason for the page.")],
+    number: Annotated[str, typer.Option("--incident", metavar="INC", help="The incident; default: none.")] = "",
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Page somebody, into an incident or outside of any."""
+    """Page a contact, for an incident or without one."""
     body = {"contact": contact, "text": text, **({"by": by} if by else {})}
     if number:
         do(url, token, number, "pages", body, form)
@@ -267,10 +274,3 @@ def page(
         typer.echo(plain(f"{person} is not paged again: you paged them less than a minute ago"), err=True)
     if not answer["pages"]:
         raise typer.Exit(1)
-
-
-def openapi() -> None:
-    """Print the OpenAPI document of the API."""
-    from receiver.web.openapi_document import document_offered
-
-    typer.echo(json.dumps(document_offered(), ensure_ascii=False, indent=2))

@@ -25,7 +25,7 @@ def init(
 ) -> None:
     """Ask five questions, write a configuration, and send a test page."""
     from receiver.config import ConfigError
-    from receiver.config.initial_config import Road, first_config
+    from receiver.config.initial_config import PagingMethod, first_config
     from receiver.config.loader.config_loader import load_text
 
     if not out.absolute().parent.is_dir():
@@ -35,7 +35,7 @@ def init(
     answers = _answers()
     text = first_config(answers, key_file.name)
     written = {out: text}
-    if answers.road is Road.PAGERDUTY:
+    if answers.method is PagingMethod.PAGERDUTY:
         _may_write(key_file, answers.address)
         written = {key_file: answers.address, out: text}
     for file, content in written.items():
@@ -50,18 +50,18 @@ def init(
         _stop("\n".join(str(problem) for problem in error.problems))
     for name, why in config.off.items():
         typer.echo(f"Channel {name} is off: {why} (docs/channels.md says where its credentials come from).")
-    typer.echo(answers.told)
+    typer.echo(answers.summary)
     failed = test and not _test(config, answers)
     _next(config, out)
     if failed:
-        typer.echo(f"\nOnce the service runs, try again what failed above:\n\n  {_again(config, answers)}", err=True)
+        typer.echo(f"\nWhen the service runs, send the test again:\n\n  {_again(config, answers)}", err=True)
         raise typer.Exit(1)
 
 
 def _may_write(file: Path, content: str | None = None) -> None:
     same = content is not None and file.exists() and file.read_bytes() == content.encode()
     if file.exists() and not same and not _agreed(f"{file} exists. Replace it? [y/N] "):
-        _stop(f"{file} is left as it is (write to another file with --out)")
+        _stop(f"{file} was not changed (write to another file with --out)")
 
 
 def _answers() -> Answers:
@@ -70,23 +70,27 @@ def _answers() -> Answers:
     typer.echo("Five questions. Press Enter to accept the value in brackets.\n")
     zone = _local_zone()
     name = _ask("1. Your name [me]: ", initial_config.check_name, "me")
-    road, address = _ask(
-        "2. How to reach you: an integration key of PagerDuty (Events API v2), or an e-mail address [this terminal]: ",
+    method, address = _ask(
+        "2. How to reach you: a PagerDuty integration key (Events API v2), or an e-mail address [this terminal]: ",
         initial_config.check_reach,
     )
     alertmanager = _ask(
         "3. Alertmanager's address, such as http://127.0.0.1:9093 [none]: ", initial_config.check_alertmanager
     )
     slack = _ask("4. Slack channel for incidents, such as #incidents [none]: ", initial_config.check_slack)
-    timezone = _ask(f"5. Time zone [{zone}]: ", initial_config.check_timezone, zone)
+    timezone = _ask(
+        f"5. Time zone of your business hours and reports, such as Europe/Berlin [{zone}]: ",
+        initial_config.check_timezone,
+        zone,
+    )
     typer.echo("")
-    # Whoever has told the commands of another port wants the service there too.
+    # A user who points the commands at another port wants the service there too.
     listen = initial_config.listen_of(os.environ.get("RECEIVER_URL", ""))
-    return initial_config.Answers(name, road, address, alertmanager, slack, timezone, listen)
+    return initial_config.Answers(name, method, address, alertmanager, slack, timezone, listen)
 
 
 def _ask(question: str, check: Callable[[str], Answer], default: str = "") -> Answer:
-    """Return the first answer that `check` accepts; a wrong one is told, and the question asked again."""
+    """Return the first answer that `check` accepts; report a wrong answer and ask again."""
     while True:
         try:
             return check(_read(question).strip() or default)
@@ -99,7 +103,7 @@ def _read(question: str) -> str:
         answer = input(question)
     except EOFError:
         typer.echo("")
-        _stop("the answers ended before the questions did: nothing is written")
+        _stop("the input ended before all questions were answered: nothing is written")
     except UnicodeDecodeError:
         answer = "\x00"  # no answer that any question accepts
     if not sys.stdin.isatty():
@@ -147,10 +151,10 @@ def _write(out: Path, text: str) -> None:
 def _test(config: Config, answers: Answers) -> bool:
     """Send the test page and return whether it went through."""
     from receiver.clock import Clock
-    from receiver.config.initial_config import Road
+    from receiver.config.initial_config import PagingMethod
     from receiver.log import configure
 
-    what = "test e-mail" if answers.road is Road.EMAIL else "test page"
+    what = "test e-mail" if answers.method is PagingMethod.EMAIL else "test page"
     typer.echo(f"\nSending a {what} through {answers.pager} ...")
     writer = configure(Clock().now, level="warning")
     try:
@@ -163,10 +167,12 @@ def _test(config: Config, answers: Answers) -> bool:
         typer.echo(f"The {what} was accepted.")
         return True
     mend = {
-        Road.PAGERDUTY: "If the integration key is wrong, correct it in the file that pager_file names.",
-        Road.EMAIL: "Name your mail server: export SMTP_URL=smtp://user:password@mail.example.com:587",
+        PagingMethod.PAGERDUTY: (
+            "If the integration key is wrong, correct it in the file that `pager_file` in the configuration points to."
+        ),
+        PagingMethod.EMAIL: "Set your mail server: export SMTP_URL=smtp://user:password@mail.example.com:587",
     }
-    typer.echo(f"The {what} failed: {failed}.\n{mend.get(answers.road, '')}", err=True)
+    typer.echo(f"The {what} failed: {failed}.\n{mend.get(answers.method, '')}", err=True)
     return False
 
 

@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 import typer
 
-from receiver.cli.commands.oncall import TIMES, as_json, moment, until_when
-from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table
+from receiver.cli.commands.oncall.oncall import TIMES, as_json, moment, until_when
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
 
-maintenance = typer.Typer(no_args_is_help=True, help="Windows in which nobody is paged.")
+maintenance = typer.Typer(no_args_is_help=True, help="Maintenance windows, in which no one is paged.")
 
 
 @maintenance.command("list")
 def windows(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List every window: those of the configuration, and those that were put up."""
+    """List all windows: those of the configuration, and those added by command."""
     page = ask(url, "/api/v1/maintenance", token)
     if as_json(form, page):
         return
@@ -32,27 +32,32 @@ def windows(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
 
 @maintenance.command("add")
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The purpose.")],
     match: Annotated[
-        list[str], typer.Option("--match", metavar="M", help="A matcher, as service=db; all of them must hold.")
+        list[str], typer.Option("--match", metavar="M", help="A matcher, such as service=db; all must match.")
     ],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"Until when: {TIMES}; or a duration.")] = "",
-    begins: Annotated[str, typer.Option("--from", metavar="TIME", help="From when on; left out: from now on.")] = "",
-    weekly: Annotated[str, typer.Option("--weekly", metavar="WHEN", help="Every week, as 'Sunday 03:00'.")] = "",
-    lasts: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long a weekly one lasts, as 1h.")] = "",
-    timezone: Annotated[str, typer.Option("--timezone", metavar="Z", help="Of a weekly one; left out: UTC.")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration.")] = "",
+    begins: Annotated[str, typer.Option("--from", metavar="TIME", help="Start time; default: now.")] = "",
+    weekly: Annotated[str, typer.Option("--weekly", metavar="WHEN", help="Every week, such as 'Sunday 03:00'.")] = "",
+    lasts: Annotated[str, typer.Option("--for", metavar="DURATION", help="Duration if weekly, such as 1h.")] = "",
+    timezone: Annotated[str, typer.Option("--timezone", metavar="Z", help="Time zone if weekly; default: UTC.")] = "",
     component: Annotated[
         list[str], typer.Option("--component", metavar="C", help="A component of the status page; may be repeated.")
     ] = [],  # noqa: B006
+    public_name: Annotated[
+        str, typer.Option("--public-name", metavar="NAME", help="Its name on the status page.")
+    ] = "",
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Put a window up: alerts that it holds page nobody, and are looked at again at its end."""
+    """Add a window: matching alerts page no one until it ends."""
     if bool(until) == bool(weekly) or bool(weekly) != bool(lasts) or (weekly and begins):
         typer.echo("write either --until (and --from), or --weekly and --for", err=True)
         raise typer.Exit(2)
     body: dict[str, Any] = {"name": name, "matchers": match, "components": component}
+    if public_name:
+        body["public_name"] = public_name
     if begins:
         body["from"] = moment(begins).isoformat()
     if until:
@@ -64,20 +69,21 @@ def add(
     made = ask(url, "/api/v1/maintenance", token, body)
     if not as_json(form, made):
         when = f"until {made['until']}" if made["until"] else f"every week, next at {made['next_at']}"
-        typer.echo(plain(f"{made['id']}: {made['name']} {'holds' if made['active'] else 'is put up'} {when}"))
+        typer.echo(plain(f"{made['id']}: {made['name']} {'active' if made['active'] else 'scheduled'} {when}"))
 
 
 @maintenance.command("remove")
 def remove(
-    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
+    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `list`, or the beginning of it.")],
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Take a window down: what it held calls people now."""
+    """Remove a window: the alerts that it suppressed page now."""
+    number = whole_id(url, token, "/api/v1/maintenance", number)
     gone = ask(url, f"/api/v1/maintenance/{quote(number, safe='')}", token, method="DELETE")
     if not as_json(form, gone):
-        typer.echo(plain(f"{gone['name']} holds nothing any more"))
+        typer.echo(plain(f"{gone['name']} has ended"))
 
 
 def _seconds(text: str) -> int:

@@ -11,11 +11,13 @@ from urllib.parse import quote
 import typer
 
 from receiver.cli.commands.incident import By, Number, Text, do, show
-from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, fetch, incidents, plain
+from receiver.cli.incident_view import incidents
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, fetch, plain
+from receiver.cli.terminal_view import markdown, on_terminal
 
 KINDS = {"md": "text/markdown", "html": "text/html", "json": "application/json"}
 Form = Annotated[str, typer.Option("--format", help="md, html or json.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="F", help="Where it is written; default: standard output.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="F", help="Output file; default: standard output.")]
 
 
 def timeline(number: Number, form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "") -> None:
@@ -27,10 +29,10 @@ def postmortem(
     number: Number,
     form: Form = "md",
     out: Out = None,
-    edit: Annotated[Path | None, typer.Option("--edit", metavar="F", help="Put this Markdown in its place.")] = None,
-    final: Annotated[bool, typer.Option("--final", help="Say that it is final.")] = False,
-    draft: Annotated[bool, typer.Option("--draft", help="Say that it is a draft after all.")] = False,
-    version: Annotated[int | None, typer.Option("--version", min=0, help="An older one; 0: by the log.")] = None,
+    edit: Annotated[Path | None, typer.Option("--edit", metavar="F", help="Replace it with this Markdown.")] = None,
+    final: Annotated[bool, typer.Option("--final", help="Mark it as final.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Mark it as a draft again.")] = False,
+    version: Annotated[int | None, typer.Option("--version", min=0, help="An older version; 0: the draft.")] = None,
     by: By = "", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Print an incident's post-mortem; with --edit, --final or --draft: write it."""
@@ -57,12 +59,12 @@ def postmortem(
 def correct(
     number: Number,
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Its seq in `receiver timeline --format json`.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it should say.")] = "",
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When it really was (RFC 3339).")] = "",
-    hide: Annotated[bool | None, typer.Option("--hide/--show", help="Leave it out, or show it again.")] = None,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The corrected text.")] = "",
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The correct time (RFC 3339).")] = "",
+    hide: Annotated[bool | None, typer.Option("--hide/--show", help="Hide it, or show it again.")] = None,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Set an entry of the timeline right; what was written stays in the log."""
+    """Correct an entry of the timeline; the original stays in the log."""
     if not text and not at and hide is None:
         raise typer.BadParameter("write what the entry should say, --at TIME, --hide or --show")
     do(url, token, number, f"timeline/{entry}", {"text": text, "at": at, "hidden": hide, "by": by}, form, "PATCH")
@@ -72,10 +74,10 @@ def correct(
 def clock(
     number: Number,
     name: Annotated[str, typer.Argument(metavar="[CLOCK]", help="impact_began, alert_fired, acknowledged ...")] = "",
-    at: Annotated[str, typer.Argument(metavar="[TIME]", help="When it was (RFC 3339); - for what the log has.")] = "",
+    at: Annotated[str, typer.Argument(metavar="[TIME]", help="The correct time; - to undo a correction.")] = "",
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Show when everything was, or say when something really was."""
+    """Show all times of an incident, or correct one."""
     where = f"/api/v1/incidents/{quote(number, safe='')}/clocks"
     if bool(name) is not bool(at):
         raise typer.BadParameter("write the clock and the time, or neither")
@@ -95,7 +97,7 @@ def clock(
 
 
 def customer_email(number: Number, form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "") -> None:
-    """Print the e-mail to customers about an incident, as a draft."""
+    """Print a draft of the email to customers about an incident."""
     _write(number, "customer-email", form, out, url, token)
 
 
@@ -112,6 +114,9 @@ def write(path: str, form: str, out: Path | None, url: str, token: str) -> None:
     # Foreign text must do nothing to a terminal; line ends are ours.
     shown = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     shown = shown if shown.endswith("\n") else f"{shown}\n"
+    if out is None and form == "md" and on_terminal():
+        markdown(shown)
+        return
     if out is None:
         sys.stdout.write(shown)
         return

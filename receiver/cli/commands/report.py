@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import typer
 
 from receiver.cli.commands.postmortem import Form, Out, write
 from receiver.cli.service_client import HERE, Token, Url
 
-report = typer.Typer(no_args_is_help=True, help="Look back over months.")
+Team = Annotated[str, typer.Option("--team", help="Only the incidents of this team; - for the top level.")]
+report = typer.Typer(no_args_is_help=True, help="Monthly reports.")
 
 
 @report.command("monthly")
 def monthly(
-    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="As 2026-11; left out: this one.")] = "",
-    form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
+    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Such as 2026-11; default: this month.")] = "",
+    team: Team = "", form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Print the review of a month."""
-    write(_path("monthly", month), form, out, url, token)
+    write(_path("monthly", month, team), form, out, url, token)
 
 
 @report.command("metrics")
 def metrics(
-    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="As 2026-11; left out: this one.")] = "",
-    form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
+    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Such as 2026-11; default: this month.")] = "",
+    team: Team = "", form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Print the figures of a month against their targets."""
-    write(_path("metrics", month), form, out, url, token)
+    write(_path("metrics", month, team), form, out, url, token)
 
 
-def _path(what: str, month: str) -> str:
-    return f"/api/v1/reports/{what}" + (f"?month={quote(month, safe='')}" if month else "")
+def _path(what: str, month: str, team: str) -> str:
+    query = {"month": month} if month else {}
+    if team:
+        query["team"] = "" if team == "-" else team
+    return f"/api/v1/reports/{what}" + (f"?{urlencode(query)}" if query else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 import typer
 
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+from receiver.cli.terminal_view import progress
 
-rules = typer.Typer(no_args_is_help=True, help="Look at how the severity rules do.")
+rules = typer.Typer(no_args_is_help=True, help="Review how the severity rules perform.")
 Since = Annotated[str, typer.Option("--since", metavar="SPAN", help="How far back, such as 30d.")]
 
 
@@ -25,7 +26,7 @@ def group() -> None:
 
 @rules.command("unknowns")
 def unknowns(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List what severities were decided without, and which alert rule to mend."""
+    """List inputs that severity decisions lacked, and the alert rule to fix."""
     found = ask(url, "/api/v1/rules/unknowns", token)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -34,16 +35,52 @@ def unknowns(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
         name = item["alertname"] or "(no alertname)"
         typer.echo(plain(f"{name}  {item['count']}x, last {item['last']}  {item['incident'] or '-'}"))
         typer.echo(plain(f"  {item['text']}"))
-        typer.echo(plain(f"  to mend: {item['fix']}"))
+        typer.echo(plain(f"  to fix: {item['fix']}"))
         if item["generator_url"]:
             typer.echo(plain(f"  rule: {item['generator_url']}"))
     if not found["items"]:
-        typer.echo("nothing: every severity was decided on what the rules ask for")
+        typer.echo("nothing: every decision had the labels and values that its rules use")
+
+
+@rules.command("owner")
+def owner(
+    labels: Annotated[list[str], typer.Argument(metavar="K=V...", help="The labels of an alert.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration with the teams; default: the built-in one.")
+    ] = None,
+    form: AsJson = "text",
+) -> None:
+    """Show which team owns an alert with these labels, why, and whom each severity pages; exit 1 if none does."""
+    from receiver.config import ConfigError, load
+    from receiver.triage.team_ownership import Owners
+
+    given = dict(_pair(text) for text in labels)
+    try:
+        loaded = load(config, os.environ)
+    except ConfigError as error:
+        _fail("\n".join(str(problem) for problem in error.problems))
+    found = Owners(loaded.teams).owner(given)
+    severities = sorted(loaded.directory_for(found.team).severities.items())
+    pages = {severity.value: list(policy.page) for severity, policy in severities}
+    if form == "json":
+        typer.echo(json.dumps({"team": found.team, "why": found.why, "pages": pages}, ensure_ascii=False))
+    else:
+        typer.echo(plain(f"{found.team or '(top level)'}: {found.why}"))
+        for severity, contacts in pages.items():
+            typer.echo(plain(f"  {severity} pages {', '.join(contacts) or 'nobody'}"))
+    raise typer.Exit(0 if found.team or not loaded.teams else 1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise typer.BadParameter(f"{text}: not a label (write name=value)")
+    return name, value.removeprefix('"').removesuffix('"')
 
 
 @rules.command("history")
 def history(since: Since = "30d", url: Url = HERE, token: Token = "") -> None:
-    """Write the notifications that were kept, a line of JSON each, oldest first: `rules diff --from` reads them."""
+    """Print the kept notifications, one line of JSON each, oldest first: input for `rules diff --from`."""
     for item in _kept(since, url, token):
         typer.echo(json.dumps(item, ensure_ascii=False))
 
@@ -52,21 +89,22 @@ def history(since: Since = "30d", url: Url = HERE, token: Token = "") -> None:
 def diff(
     new: Annotated[Path, typer.Option("--new", metavar="F", help="The severity rules to try.")],
     old: Annotated[
-        Path | None, typer.Option("--old", metavar="F", help="Those to compare with; default: the configuration's.")
+        Path | None, typer.Option("--old", metavar="F", help="Rules to compare with; default: the configuration's.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Whose contacts are paged; without one: the default.")
+        Path | None, typer.Option("--config", help="Configuration with the contacts; default: built in.")
     ] = None,
     since: Since = "30d",
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="F.jsonl", help="What `rules history` wrote; else the service.")
+        Path | None,
+        typer.Option("--from", metavar="F.jsonl", help="Output of `rules history`; default: ask the service."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit 1 when anything would be otherwise.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 if any result would differ.")] = False,
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Replay what came in: which incidents would be of another severity, and which pages more and fewer."""
+    """Replay past notifications: list incidents whose severity would differ, and added and removed pages."""
     from receiver.active_config_builder import build_active_config, make_channels
     from receiver.channels.base import Http
     from receiver.config import ConfigError, load
@@ -82,16 +120,27 @@ def diff(
     settings = [build_active_config(one, make_channels(one, Http())) for one in (before, after)]
     unread: list[str] = []
     items = _kept(since, url, token) if source is None else _lines(source, since)
-    found = replay_history(_parsed(items, unread), settings[0], settings[1])
+    with progress("notifications replayed") as advance:
+        found = replay_history(_counted(_parsed(items, unread), advance), settings[0], settings[1])
     found["unreadable"] = len(unread)
+    _print_difference(found, unread, form)
+    raise typer.Exit(1 if check and (found["changed"] or unread) else 0)
+
+
+def _print_difference(found: dict[str, Any], unread: list[str], form: str) -> None:
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
-    else:
-        for line in _words(found):
-            typer.echo(plain(line))
-        for line in unread[:20]:
-            typer.echo(plain(line), err=True)
-    raise typer.Exit(1 if check and (found["changed"] or unread) else 0)
+        return
+    for line in _words(found):
+        typer.echo(plain(line))
+    for line in unread[:20]:
+        typer.echo(plain(line), err=True)
+
+
+def _counted(items: Iterable[Any], advance: Callable[[int], None]) -> Iterator[Any]:
+    for one in items:
+        advance(1)
+        yield one
 
 
 def _begin(since: str) -> datetime:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from receiver.cli.light_structlog import load_structlog
+
 if TYPE_CHECKING:
     from receiver.config import Problem
 
@@ -22,7 +24,7 @@ LEVEL = "RECEIVER_LOG_LEVEL"
 
 def serve(
     config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration file; without one: the default.")
+        Path | None, typer.Option("--config", help="Configuration file; default: the built-in one.")
     ] = None,
     listen: Annotated[str | None, typer.Option("--listen", metavar="A:P", help="Overrides server.listen.")] = None,
     redis: Annotated[str | None, typer.Option("--redis", metavar="URL", help="Overrides redis.url.")] = None,
@@ -30,6 +32,7 @@ def serve(
     """Run the service until SIGTERM."""
     if config is not None:
         _check_readable(config)
+    load_structlog()
     from receiver.config import ConfigError, load
     from receiver.web.http.listen_addresses import CannotListen, check_addresses
 
@@ -38,7 +41,7 @@ def serve(
     overrides = {name: text for name, text in given.items() if text or (name == "redis.url" and text is not None)}
     level = os.environ.get(LEVEL, "info")
     if level.upper() not in logging.getLevelNamesMapping():
-        _stop(f"{LEVEL}: {level[:50]} is no level of the log (write debug, info, warning, error or critical)")
+        _stop(f"{LEVEL}: {level[:50]} is not a log level (write debug, info, warning, error or critical)")
     try:
         loaded = load(config, os.environ, overrides=overrides)
     except ConfigError as error:

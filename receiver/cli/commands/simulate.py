@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -23,61 +24,73 @@ Payload = Annotated[
 
 def simulate(
     payload: Payload = None,
-    config: Annotated[Path | None, typer.Option("--config", help="Configuration; without one: the default.")] = None,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="As if it were then (RFC 3339); default now.")] = "",
+    config: Annotated[Path | None, typer.Option("--config", help="Configuration; default: the built-in one.")] = None,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="Simulate this time (RFC 3339); default: now.")] = "",
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     alertmanager: Annotated[
-        str, typer.Option("--alertmanager", metavar="URL", help="A running Alertmanager: what its alerts would do.")
+        str, typer.Option("--alertmanager", metavar="URL", help="A running Alertmanager: simulate its alerts.")
     ] = "",
     receiver: Annotated[
-        str, typer.Option("--receiver", metavar="NAME", help="Only what Alertmanager sends to this receiver.")
+        str, typer.Option("--receiver", metavar="NAME", help="Only alerts that Alertmanager sends to this receiver.")
     ] = "",
     rules: Annotated[
         Path | None,
-        typer.Option("--prometheus-rules", metavar="F", help="Alert rules: which severity each would get."),
+        typer.Option("--prometheus-rules", metavar="F", help="Alert rules: show the severity of each."),
     ] = None,
     severity_rules: Annotated[
         Path | None, typer.Option("--rules", metavar="F", help="Severity rules; default: the configuration's.")
     ] = None,
     label: Annotated[
-        list[str], typer.Option("--label", metavar="K=V", help="A label that the series would have; may be repeated.")
+        list[str], typer.Option("--label", metavar="K=V", help="A label of the series; may be repeated.")
     ] = [],  # noqa: B006
+    bodies: Annotated[bool, typer.Option("--bodies", help="Also show the whole body of each message.")] = False,
 ) -> None:
-    """Dry run: severity and why, deduplication key, who is paged when, and what each channel would send."""
-    from receiver.clock import Clock
-    from receiver.config import ConfigError, load
-    from receiver.config.loader.config_loader import load_rules_file
-
+    """Dry run: severity and reason, deduplication key, who is paged when, and what each channel would send."""
     if [payload is not None, bool(alertmanager), rules is not None].count(True) != 1:
-        typer.echo("write one of: PAYLOAD.json, --alertmanager URL, --prometheus-rules F", err=True)
-        raise typer.Exit(2)
+        _stop_usage("write one of: PAYLOAD.json, --alertmanager URL, --prometheus-rules F")
     if form not in ("text", "json"):
-        typer.echo(f"{form}: no such format (write text or json)", err=True)
-        raise typer.Exit(2)
-    try:
-        now = datetime.fromisoformat(at) if at else Clock().now()
-    except ValueError:
-        typer.echo(f"{at}: not a time (write it as 2026-11-23T14:02:00Z)", err=True)
-        raise typer.Exit(2) from None
-    now = now.replace(tzinfo=now.tzinfo or UTC).astimezone(UTC)
-    try:
-        loaded = load(config, os.environ)
-        if severity_rules is not None:
-            loaded = loaded.model_copy(update={"rules": load_rules_file(severity_rules)})
-    except ConfigError as error:
-        _refuse(error)
+        _stop_usage(f"{form}: no such format (write text or json)")
+    now, loaded = _time(at), _load(config, severity_rules)
     if payload is not None:
         outcome = _of_payload(loaded, payload, now)
-        words = _words(outcome)
+        words = _words(outcome, bodies=bodies)
     elif rules is not None:
         from receiver.cli.service_client import pairs
 
-        outcome = _of_rules(loaded, rules, pairs(label, "label"))
+        outcome = _of_rules(loaded, rules, pairs(label, "a label"))
         words = _rules_words(outcome)
     else:
         outcome = _of_alertmanager(loaded, alertmanager, receiver, now)
-        words = _groups_words(outcome)
+        words = _groups_words(outcome, bodies=bodies)
     typer.echo(json.dumps(outcome, ensure_ascii=False, indent=2) if form == "json" else words)
+
+
+def _stop_usage(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(2) from None
+
+
+def _time(text: str) -> datetime:
+    from receiver.clock import Clock
+
+    try:
+        now = datetime.fromisoformat(text) if text else Clock().now()
+    except ValueError:
+        _stop_usage(f"{text}: not a time (write it as 2026-11-23T14:02:00Z)")
+    return now.replace(tzinfo=now.tzinfo or UTC).astimezone(UTC)
+
+
+def _load(config: Path | None, severity_rules: Path | None) -> Config:
+    from receiver.config import ConfigError, load
+    from receiver.config.loader.config_loader import load_rules_file
+
+    try:
+        loaded = load(config, os.environ)
+        return (
+            loaded if severity_rules is None else loaded.model_copy(update={"rules": load_rules_file(severity_rules)})
+        )
+    except ConfigError as error:
+        _refuse(error)
 
 
 def _refuse(error: Any) -> NoReturn:
@@ -122,7 +135,7 @@ def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> 
     try:
         found = asyncio.run(ask())
     except SourceError as error:
-        typer.echo(f"{plain(url)} cannot be asked: {error}", err=True)
+        typer.echo(f"{plain(url)} cannot be queried: {error}", err=True)
         raise typer.Exit(UNREACHED) from None
     setting = _setting(config)
     groups = []
@@ -174,11 +187,11 @@ def _setting(config: Config) -> Any:
     return build_active_config(config, make_channels(config, Http()))
 
 
-def _words(outcome: dict[str, Any]) -> str:
-    return _lines(_entries(outcome)) or "ignored (no alerts)"
+def _words(outcome: dict[str, Any], *, bodies: bool) -> str:
+    return _lines(_entries(outcome, bodies=bodies)) or "ignored (no alerts)"
 
 
-def _entries(outcome: dict[str, Any]) -> list[str]:
+def _entries(outcome: dict[str, Any], *, bodies: bool) -> list[str]:
     lines = []
     for entry in outcome["incidents"]:
         if "severity" not in entry:
@@ -189,25 +202,49 @@ def _entries(outcome: dict[str, Any]) -> list[str]:
             *(f"  {what:<9} {text}" for what, text in decision_lines(entry["decision"])),
             f"  key       {entry['dedup_key']}",
         ]
-        lines += [
-            f"  page      at minute {page['minute']:g}: {page['person']} ({page['contact']})" for page in entry["pages"]
-        ]
+        lines += _calls(entry)
         if entry["until"]:
             lines.append(f"  until     {entry['until']}")
-        if entry["notified"]:
-            lines.append(f"  inform    {', '.join(entry['notified'])}")
+        if entry["unreached"]:
+            who = ", ".join(entry["unreached"])
+            lines.append(f"  warning   no enabled channel sends messages to {who}, so they get no notifications")
         for message in entry["messages"]:
             lines.append(f"  send      {message['channel']} to {message['to']}")
-            lines += [f"            {json.dumps(request, ensure_ascii=False)}" for request in message["requests"]]
+            for request in message["requests"]:
+                shown = json.dumps(request, ensure_ascii=False, indent=2).split("\n") if bodies else [_request(request)]
+                lines += [f"            {line}" for line in shown]
     return lines
 
 
-def _groups_words(outcome: dict[str, Any]) -> str:
+def _calls(entry: Mapping[str, Any]) -> list[str]:
+    """Return a line for each page and each minute in which people are notified, in the order of time."""
+    at: dict[float, list[str]] = {}
+    for page in entry["pages"]:
+        line = f"  page      at minute {page['minute']:g}: {page['person']} ({page['contact']})"
+        at.setdefault(page["minute"], []).append(line)
+    told: dict[float, list[str]] = {}
+    for one in entry["told"]:
+        told.setdefault(one["minute"], []).append(one["person"])
+    for minute, people in told.items():
+        at.setdefault(minute, []).append(f"  notify    at minute {minute:g}: {', '.join(people)}")
+    return [line for minute in sorted(at) for line in at[minute]]
+
+
+def _request(request: Mapping[str, Any]) -> str:
+    # Of an e-mail its subject, of a request where it goes: bodies are up to 10 KB.
+    where = f"{request.get('method', 'POST')} {request['url']}" if "url" in request else request.get("subject")
+    return str(where or "(--bodies shows it)")[:160]
+
+
+def _groups_words(outcome: dict[str, Any], *, bodies: bool) -> str:
     lines = []
     for group in outcome["groups"]:
         named = ", ".join(f"{name}={value}" for name, value in sorted(group["labels"].items()))
         quiet = f", {group['silenced']} held back by a silence or an inhibition" if group["silenced"] else ""
-        lines += [f"to {group['receiver']}: {{{named}}}{quiet}", *(f"  {line}" for line in _entries(group))]
+        lines += [
+            f"to {group['receiver']}: {{{named}}}{quiet}",
+            *(f"  {line}" for line in _entries(group, bodies=bodies)),
+        ]
     return _lines(lines) or "nothing fires there"
 
 

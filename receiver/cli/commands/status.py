@@ -9,9 +9,14 @@ from urllib.parse import quote
 import typer
 
 from receiver.cli.commands.incident import By, Number, do
+from receiver.cli.commands.subscribers import announce, subscribers
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 
-public = typer.Typer(no_args_is_help=True, help="The status page: look at it, tell the public, let drafts out.")
+public = typer.Typer(no_args_is_help=True, help="The status page: show it, post updates, approve drafts.")
+
+
+public.add_typer(subscribers, name="subscribers")
+public.command("announce")(announce)
 
 
 @public.callback()
@@ -38,12 +43,12 @@ def show(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
 def update(
     number: Number,
     word: Annotated[str, typer.Argument(metavar="STATUS", help="investigating, identified, monitoring or resolved.")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the public is told.")],
-    cause: Annotated[str, typer.Option("--cause", help="What has caused it, in public words.")] = "",
-    expected: Annotated[str, typer.Option("--expected", metavar="TIME", help="When it may be over (RFC 3339).")] = "",
-    following: Annotated[str, typer.Option("--next", metavar="TIME", help="When the next one comes (RFC 3339).")] = "",
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The public text.")],
+    cause: Annotated[str, typer.Option("--cause", help="The cause, in words for the public.")] = "",
+    expected: Annotated[str, typer.Option("--expected", metavar="TIME", help="Expected end (RFC 3339).")] = "",
+    following: Annotated[str, typer.Option("--next", metavar="TIME", help="Time of the next update (RFC 3339).")] = "",
     publish: Annotated[
-        bool | None, typer.Option("--publish/--draft", help="At once, or a draft; default: as the severity says.")
+        bool | None, typer.Option("--publish/--draft", help="Publish at once, or as a draft; default: by severity.")
     ] = None,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
@@ -58,15 +63,15 @@ def update(
 @public.command("approve")
 def approve(
     number: Number,
-    draft: Annotated[int, typer.Argument(metavar="[N]", help="Which draft; default: the newest that waits.")] = 0,
+    draft: Annotated[int, typer.Argument(metavar="[N]", help="Number of the draft; default: the newest.")] = 0,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Let a draft out."""
+    """Approve and publish a draft."""
     if not draft:
         incident = ask(url, f"/api/v1/incidents/{quote(number, safe='')}", token)
-        waiting = [one["n"] for one in incident["status_updates"] if one["published_at"] is None]
+        waiting = [one["n"] for one in incident["status_updates"] if one["state"] == "draft"]
         if not waiting:
-            typer.echo(plain(f"{incident['id']} has no draft that waits for approval"), err=True)
+            typer.echo(plain(f"{incident['id']} has no draft waiting for approval"), err=True)
             raise typer.Exit(1)
         draft = waiting[-1]
     do(url, token, number, f"status-updates/{draft}/approve", {"by": by}, form)

@@ -1,4 +1,4 @@
-"""`receiver test-rules`: unit tests of severity rules, with what a configuration makes of them."""
+"""`receiver test-rules`: unit tests of severity rules, and of the pages that a configuration sends."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from receiver.config import Config
+    from receiver.incident.paging.policy import Policy
+    from receiver.model.incident.event import Event
+    from receiver.model.incident.incident import Incident
     from receiver.triage.rules.rule_set import RuleSet
     from receiver.triage.rules.rule_tests import Case, CaseResult, Planned, Planning
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-"""When a case happens that does not say when: a Monday, within everybody's business hours."""
+"""The time of a case without one: a Monday, within the usual business hours."""
 
 
 class Report(StrEnum):
-    """How results are written."""
+    """The format of the results."""
 
     TEXT = "text"
     JSON = "json"
@@ -36,54 +38,64 @@ def test_rules(
     ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="OUT.xml", help="Write JUnit XML there.")] = None,
     coverage: Annotated[
-        float, typer.Option("--min-coverage", metavar="PCT", help="Fail below so many percent of rules with a test.")
+        float, typer.Option("--min-coverage", metavar="PCT", help="Fail if fewer percent of the rules have a test.")
     ] = 0.0,
     form: Annotated[Report, typer.Option("--format", help="text or json.")] = Report.TEXT,
 ) -> None:
-    """Run unit tests of severity rules: a difference for each that fails, and which rules have no test."""
-    from receiver.config import ConfigError, check_files
+    """Run unit tests of severity rules: print a diff for each failure, and the rules without a test."""
+    from receiver.config import check_files
     from receiver.triage.rules.rule_tests import untested
 
     problems, _ = check_files(files, os.environ)
     if problems:
         _stop([str(problem) for problem in problems])
-    told: list[dict[str, Any]] = []
+    reports: list[dict[str, Any]] = []
     suites: list[tuple[str, list[CaseResult]]] = []
     low = False
     for file in files:
-        try:
-            rules, results = _results(file, config)
-        except ConfigError as error:
-            _stop([str(problem) for problem in error.problems])
-        except LookupError as error:
-            _stop([f"{file}: {error.args[0]}"])
+        rules, results = _results(file, config)
         missing = untested(results, rules)
         share = 100 * (1 - len(missing) / len(rules.names))
         low = low or share < coverage
         suites.append((str(file), results))
-        told.append(_told(file, results, missing, share))
+        reports.append(_report(file, results, missing, share))
         if form is Report.TEXT:
-            for result in results:
-                typer.echo(result.report)
-            typer.echo(f"{share:.0f}% of rules have a test" + (f"; none: {', '.join(missing)}" if missing else ""))
+            _print_results(results, missing, share)
     every = [result for _, results in suites for result in results]
     passed = sum(result.passed for result in every)
     if junit is not None:
         junit.write_bytes(_junit(suites))
     if form is Report.JSON:
-        typer.echo(json.dumps({"files": told, "passed": passed, "total": len(every)}, ensure_ascii=False))
+        typer.echo(json.dumps({"files": reports, "passed": passed, "total": len(every)}, ensure_ascii=False))
     else:
         typer.echo(f"{passed} of {len(every)} passed")
     raise typer.Exit(1 if passed < len(every) or low else 0)
 
 
-def _stop(lines: list[str]) -> None:
+def _print_results(results: list[CaseResult], missing: list[str], share: float) -> None:
+    for result in results:
+        typer.echo(result.report)
+    typer.echo(f"{share:.0f}% of rules have a test" + (f"; none: {', '.join(missing)}" if missing else ""))
+
+
+def _stop(lines: list[str]) -> NoReturn:
     for line in lines:
         typer.echo(line, err=True)
     raise typer.Exit(1)
 
 
 def _results(file: Path, config: Path | None) -> tuple[RuleSet, list[CaseResult]]:
+    from receiver.config import ConfigError
+
+    try:
+        return _run(file, config)
+    except ConfigError as error:
+        _stop([str(problem) for problem in error.problems])
+    except LookupError as error:
+        _stop([f"{file}: {error.args[0]}"])
+
+
+def _run(file: Path, config: Path | None) -> tuple[RuleSet, list[CaseResult]]:
     from receiver.config import load
     from receiver.config.yaml.yaml_document import read
     from receiver.triage.rules.rule_set import RuleSet
@@ -110,9 +122,7 @@ def _planning(config: Config) -> Planning:
     from receiver.channels.base import Http
     from receiver.incident.alerts.lifecycle import on_notification
     from receiver.incident.log.notification_outcome import KeyState
-    from receiver.incident.whatif.escalation_forecast import forecast
     from receiver.model.alert.alert import AlertStatus, Notification
-    from receiver.model.incident.policy_snapshot import ContactMethod
     from receiver.pipeline.intake.notification_parts import judged
     from receiver.triage.rules.rule_tests import Planned, fired
 
@@ -133,23 +143,30 @@ def _planning(config: Config) -> Planning:
         if not known:
             return Planned((), (), "none")
         first = min(known, key=lambda verdict: verdict.incident.severity.rank if verdict.incident else 9)
-        incident = first.incident
-        assert incident is not None  # noqa: S101  (those without one were left out)
-        calls = forecast(incident, tuple(first.events), policy)
-        called = policy.called(incident)
-        shown = called.publish is not None and (
-            called.publish_when is None or policy.visible(incident.labels, incident.decision.scope) is True
-        )
-        return Planned(
-            tuple((call.minute, call.contact, call.person) for call in calls if call.way is ContactMethod.PAGE),
-            tuple(call.person for call in calls if call.way is ContactMethod.NOTIFY and call.minute == 0),
-            str(called.publish) if shown else "none",
-        )
+        assert first.incident is not None  # noqa: S101  (decisions without an incident were left out)
+        return _planned(first.incident, tuple(first.events), policy)
 
     return plan
 
 
-def _told(file: Path, results: list[CaseResult], missing: list[str], share: float) -> dict[str, Any]:
+def _planned(incident: Incident, events: tuple[Event, ...], policy: Policy) -> Planned:
+    from receiver.incident.whatif.escalation_forecast import forecast
+    from receiver.model.incident.policy_snapshot import ContactMethod
+    from receiver.triage.rules.rule_tests import Planned
+
+    calls = forecast(incident, events, policy)
+    called = policy.called(incident)
+    shown = called.publish is not None and (
+        called.publish_when is None or policy.visible(incident.labels, incident.decision.scope) is True
+    )
+    return Planned(
+        tuple((call.minute, call.contact, call.person) for call in calls if call.way is ContactMethod.PAGE),
+        tuple(call.person for call in calls if call.way is ContactMethod.NOTIFY and call.minute == 0),
+        str(called.publish) if shown else "none",
+    )
+
+
+def _report(file: Path, results: list[CaseResult], missing: list[str], share: float) -> dict[str, Any]:
     return {
         "file": str(file),
         "cases": [
@@ -162,6 +179,8 @@ def _told(file: Path, results: list[CaseResult], missing: list[str], share: floa
 
 
 def _junit(suites: list[tuple[str, list[CaseResult]]]) -> bytes:
+    from xml.etree import ElementTree
+
     top = ElementTree.Element("testsuites")
     for name, results in suites:
         failed = sum(not result.passed for result in results)

@@ -46,7 +46,7 @@ def alert_rules(text: str, file: str) -> tuple[list[AlertRule], list[Problem]]:
     elif _is_file(first.value):
         more = [one for one in documents[1:] if one.value is not None]
         if more:
-            said = "Prometheus reads the first document only: what is behind this line counts for nothing"
+            said = "Prometheus reads only the first document; everything after this line is ignored"
             line, column = more[0].begins
             notes.append(Problem(file, line, column, "", said, "write the groups of all into one list"))
         _groups(first, ("groups",), found)
@@ -89,23 +89,23 @@ def _of_namespaces(documents: list[Document], found: _Found) -> bool:
 
 
 def _missing(documents: list[Document]) -> Problem:
-    hidden = nested_documents.unreadable(documents, "file of rules")
+    hidden = nested_documents.unreadable(documents, "rules file")
     document = next((one for one in documents if one.value is not None), documents[0])
     if hidden is not None:
         document, path, said, hint = hidden
         return document.problem(path, said, hint)
     value = document.value
     if isinstance(value, dict) and "scrape_configs" in value:
-        hint = "this is a prometheus.yml: the rules are in the files that its rule_files names"
-        return document.problem((), "no rules file of Prometheus", hint)
-    hint = "it has groups:, each with rules:; of a larger file, cut out that part"
-    return document.problem((), "no rules file of Prometheus", hint)
+        hint = "this is a prometheus.yml; its rules are in the files listed under rule_files"
+        return document.problem((), "not a Prometheus rules file", hint)
+    hint = "write groups:, each with rules:; from a larger file, extract that part"
+    return document.problem((), "not a Prometheus rules file", hint)
 
 
 def _groups(document: Document, path: Path, found: _Found) -> None:
     groups = document.value.get(path[0]) if isinstance(document.value, dict) else None
     if groups is not None and not isinstance(groups, list):
-        found.problems.append(document.problem(path, "no list of groups", "write - name: and rules: for each"))
+        found.problems.append(document.problem(path, "not a list of groups", "write - name: and rules: for each"))
         return
     for at, group in enumerate(groups or ()):
         place = (*path, at)
@@ -113,7 +113,7 @@ def _groups(document: Document, path: Path, found: _Found) -> None:
             continue
         rules = group.get("rules") if isinstance(group, dict) else group
         if not isinstance(group, dict) or not isinstance(rules, list | None):
-            found.problems.append(document.problem(place, "a group without rules", "write rules: and a list"))
+            found.problems.append(document.problem(place, "the group has no rules", "write rules: with a list"))
             continue
         shared = _texts(group, "labels", place, document, found)
         for index, rule in enumerate(rules or ()):
@@ -138,7 +138,7 @@ def _rule(rule: Any, group: str, shared: Mapping[str, str], path: Path, document
     if name is None:
         said, hint = "neither an alert nor a recording rule", "write alert: and a name"
         if isinstance(rule, dict) and "title" in rule and "data" in rule:
-            said, hint = "a rule of Grafana Alerting, which is not read", "check rules of Prometheus or Mimir"
+            said, hint = "a Grafana Alerting rule, which this command does not read", "check Prometheus or Mimir rules"
         found.problems.append(document.problem(path, said, hint))
         return
     labels = _texts(rule, "labels", path, document, found)
@@ -151,6 +151,8 @@ def _rule(rule: Any, group: str, shared: Mapping[str, str], path: Path, document
 def _texts(owner: dict[str, Any], part: str, path: Path, document: Document, found: _Found) -> dict[str, str] | None:
     value = owner.get(part) or {}
     if not isinstance(value, dict) or not all(isinstance(item, str | None) for item in value.values()):
-        found.problems.append(document.problem((*path, part), f"{part} that are no texts by name", "write name: text"))
+        found.problems.append(
+            document.problem((*path, part), f"{part} must be a mapping of names to text", "write name: text")
+        )
         return None
     return {name: item or "" for name, item in value.items()}

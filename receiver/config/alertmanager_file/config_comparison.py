@@ -43,11 +43,13 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     unsure = _unsure(routing, draft, ours)
     if not ours.keys() - unsure:
         nearly = [
-            document.problem(path, f"{quoted(said, 80)} is no path of this service", f"write {webhook_receivers.DOOR}")
+            document.problem(
+                path, f"{quoted(said, 80)} is not a path of this service", f"write {webhook_receivers.DOOR}"
+            )
             for path, said in webhook_receivers.near(routing)
         ]
         hint = f"write webhook_configs: [{{url: 'http://HOST:8080{webhook_receivers.DOOR}'}}]"
-        problems += nearly or [document.problem(("receivers",), "no receiver posts to this service", hint, at_key=True)]
+        problems += nearly or [document.problem(("receivers",), "no receiver sends to this service", hint, at_key=True)]
         return problems, notes
     for name in ours.keys() - unsure:
         for place in ours[name]:
@@ -57,7 +59,7 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     for name in ours.keys() - unsure:
         if name not in {route.receiver for route in leading}:
             said = f"no route leads to {quoted(name, 80)}"
-            problem = document.problem((*routing.receivers[name], "name"), said, f"write receiver: {name} at a route")
+            problem = document.problem((*routing.receivers[name], "name"), said, f"write receiver: {name} in a route")
             (notes if leading else problems).append(problem)
     for route in leading:
         if route.receiver in unsure:
@@ -91,38 +93,35 @@ def _wide(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
     if any(matcher.name == ALERTNAME and matcher.operator is Operator.EQUAL for matcher in route.matchers):
         return
     names = ", ".join(route.group_by)
-    said = f"alerts of different names with the same {names} are one group: a different alert joins the open incident,"
-    said += " and opens none of its own"
+    said = f"alerts with different names but the same {names} form one group: such an alert joins the open incident"
+    said += " and does not open its own"
     yield at(routing, route, "group_by", said, f"write group_by: [{ALERTNAME}, {names}]")
 
 
 def _grouping(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
     by = draft.sections.incidents.correlate_by
     if GROUP in by and not route.group_by:
-        said = "without group_by all alerts of this route are one group, and so one incident, whatever they are about"
+        said = "without group_by, all alerts of this route form one group, and so one incident"
         yield at(routing, route, "group_by", said, REGROUP)
     if GROUP in by and ALL in route.group_by:
-        said = "each alert is a group of its own, and so an incident and a page of its own"
+        said = "each alert forms its own group, and so opens its own incident and pages"
         yield at(routing, route, "group_by", said, REGROUP)
     tenant = _counted(draft)
     if tenant is None or not route.group_by:
         return
-    alone = (
-        "a notification never has two tenants: many_users is never counted, and every problem looks like one tenant's"
-    )
-    if tenant in route.group_by or ALL in route.group_by:
-        index = next(i for i, name in enumerate(route.group_by) if name in (tenant, ALL))
-        hint = f"leave {tenant} out of group_by, or let the alerts carry the label scope"
-        yield routing.document.problem((*route.places["group_by"], index), alone, hint)
+    if tenant in route.group_by:
+        said = "each notification has alerts of one tenant only, so the scope is never many_users"
+        hint = f"remove {tenant} from group_by, or set the label scope on the alerts"
+        yield routing.document.problem((*route.places["group_by"], route.group_by.index(tenant)), said, hint)
     lacking = [] if GROUP in by or ALL in route.group_by else [name for name in by if name not in route.group_by]
     if lacking:
         names = ", ".join(lacking)
-        said = f"{names} of incidents.correlate_by is not in it: tenants of several incidents are counted together"
+        said = f"{names} of incidents.correlate_by missing: tenants of several incidents are counted together"
         yield at(routing, route, "group_by", said, f"add {names} to group_by")
 
 
 def _counted(draft: Draft) -> str | None:
-    """Return the label whose tenants are counted for some rule; None where no rule looks at the scope."""
+    """Return the label whose tenants are counted for some rule; None if no rule uses the scope."""
     if draft.rules is None:
         return None
     looks = any(condition.name == SCOPE for demand in demands(draft.rules) for condition in demand.compared)
@@ -132,16 +131,19 @@ def _counted(draft: Draft) -> str | None:
 def _timing(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
     document, ingest = routing.document, draft.sections.ingest
     for key in MUTING:
-        if key in route.places and route.places[key][: len(route.path)] == route.path:
-            said = "what ends while this route is mute is never told"
-            hint = "mute here instead, by maintenance; or list ingest.alertmanagers, so that Alertmanager is asked"
-            if not ingest.alertmanagers:
-                yield document.problem(route.places[key], said, hint, at_key=True)
+        own = key in route.places and route.places[key][: len(route.path)] == route.path
+        # An empty list mutes nothing.
+        if own and routing.value(route.places[key]) and not ingest.alertmanagers:
+            said = "Alertmanager never reports an alert that resolves while this route is muted"
+            hint = (
+                "use a maintenance window here instead, or set ingest.alertmanagers so that receiver polls Alertmanager"
+            )
+            yield document.problem(route.places[key], said, hint, at_key=True)
     first = route.times["group_wait"] + route.times["group_interval"]
     if ingest.alertmanagers and ingest.reconcile.unheard_after <= first:
         said = f"group_wait + group_interval is {duration_text(first)}, and ingest.reconcile.unheard_after is"
-        said += f" {duration_text(ingest.reconcile.unheard_after)}: alerts that only wait their turn count as unheard"
-        yield at(routing, route, "group_interval", said, f"let unheard_after be more than {duration_text(first)}")
+        said += f" {duration_text(ingest.reconcile.unheard_after)}: alerts that are not sent yet count as missing"
+        yield at(routing, route, "group_interval", said, f"set unheard_after above {duration_text(first)}")
 
 
 def _rules(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> Iterator[Problem]:
@@ -153,6 +155,6 @@ def _rules(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> Itera
     if unmet:
         listed = ", ".join(quoted(name, 80) for name in unmet[:MOST_NAMED])
         more = f" and {len(unmet) - MOST_NAMED} more" if unmet[MOST_NAMED:] else ""
-        said = f"no route brings here what these severity rules are for: {listed}{more}"
-        hint = "widen the matchers of a route to this service"
+        said = f"no route sends the alerts of these severity rules here: {listed}{more}"
+        hint = "widen the matchers of a route that leads to this service"
         yield routing.document.problem(("route",), said, hint, at_key=True)

@@ -19,7 +19,7 @@ def parse_upstream_duration(text: str) -> timedelta:
         return timedelta(0)
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError("not a duration of Prometheus: whole numbers with units, the largest first")
+        raise ValueError("not a Prometheus duration: whole numbers with units, the largest first")
     counts = [min(int(count or 0), LONGEST) for count in found.groups()]
     milliseconds = sum(count * size for count, size in zip(counts, _MILLISECONDS, strict=True))
     if milliseconds > LONGEST:

@@ -42,8 +42,11 @@ def recognized(text: str, file: str, value: Any, ours: Collection[str]) -> Forei
         return None
     _refuse_others(file, keys)
     if not keys.isdisjoint(_OURS_NEVER):
-        rules = not keys.isdisjoint(_RULES) or "Rule" in str(value.get("kind"))
-        return Foreign.RULES if rules else Foreign.ALERTMANAGER
+        if not keys.isdisjoint(_RULES) or "Rule" in str(value.get("kind")):
+            return Foreign.RULES
+        # A ConfigMap or a List may hold either.
+        wrapped = "apiVersion" in keys and not _reads(lambda: read_all(text, file))
+        return Foreign.RULES if wrapped and _reads(lambda: alert_rules(text, file)[0]) else Foreign.ALERTMANAGER
     # Something may be around it that is not known here, such as the values of another chart.
     if _reads(lambda: alert_rules(text, file)[0]):
         return Foreign.RULES
@@ -59,8 +62,11 @@ def _reads(read: Callable[[], object]) -> bool:
 
 def _refuse_others(file: str, keys: Collection[str]) -> None:
     if not _TESTS.isdisjoint(keys) and "tests" in keys:
-        said, hint = "this is a file of tests of Prometheus' rules, not of this service", "run promtool test rules"
+        said, hint = "this is a Prometheus rule test file, not a file of this service", "run promtool test rules"
         raise ConfigError([Problem(file, 1, 1, "", said, hint)])
     if not _PROMETHEUS.isdisjoint(keys) and "route" not in keys:
-        said, hint = "this is a file of Prometheus, not of this service", "check alertmanager.yml, which has the routes"
+        said, hint = (
+            "this is a Prometheus configuration, not a file of this service",
+            "check alertmanager.yml, which has the routes",
+        )
         raise ConfigError([Problem(file, 1, 1, "", said, hint)])

@@ -34,7 +34,7 @@ def unwise(routing: Routing, draft: Draft, ours: Collection[str], unsure: Collec
     yield from _watchdog(routing, draft, ours, unsure)
     for route in routing.reached(INHIBITOR_LABELS):
         if route.receiver in ours and route.receiver not in unsure and routing.whole:
-            said = "InfoInhibitor comes here: it is there to inhibit others, and opens no incident"
+            said = "InfoInhibitor is routed here: it only inhibits other alerts and opens no incident"
             hint = "give it a route {matchers: ['alertname=\"InfoInhibitor\"'], receiver: NAME} that posts nowhere"
             yield routing.document.problem(route.path, said, hint, at_key=True)
 
@@ -60,7 +60,7 @@ def _watchdog(routing: Routing, draft: Draft, ours: Collection[str], unsure: Col
         if watchdog.silent_after < longest:
             said = f"the Watchdog may be silent for {duration_text(longest)} here (repeat_interval + 2 x"
             said += f" group_interval), and ingest.watchdog.silent_after is {duration_text(watchdog.silent_after)}:"
-            said += " it is called silent while it is not"
+            said += " it would be reported silent while it is not"
             if is_for_heartbeats(route, draft) and "repeat_interval" in route.places:
                 own = route.places["repeat_interval"][: len(route.path)] == route.path
                 hint = "write repeat_interval: 1m and group_interval: 1m"

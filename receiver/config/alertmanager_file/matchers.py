@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from receiver.triage.matchers import Matcher, MatcherError, classic_matcher, parse_matcher
+from receiver.triage.matchers import Matcher, MatcherError, classic_matcher, parse_matcher, split_matchers
 from receiver.triage.safe_text import quoted
 
 
@@ -11,36 +11,19 @@ def upstream_matchers(text: str) -> tuple[list[Matcher], list[str], list[str]]:
     found: list[Matcher] = []
     wrong: list[str] = []
     odd: list[str] = []
-    for part in _parts(text):
+    for part in split_matchers(text):
         try:
             found.append(classic_matcher(part) or parse_matcher(part))
         except MatcherError as error:
             (wrong if error.refused else odd).append(explained(error))
             continue
         if found[-1].value.startswith("=") and "==" in part:
-            odd.append(f"{quoted(part, 80)} asks for a value that begins with =; equality is written with one =")
+            odd.append(f"{quoted(part, 80)} matches a value that begins with =; equality is written with one =")
     return found, wrong, odd
 
 
 def explained(error: MatcherError) -> str:
     """Return the message for `error`. A pattern that Alertmanager accepts is not a mistake; it is only unknown here."""
-    return str(error) if error.refused else f"{error} here; Alertmanager takes it, so what this route takes is unknown"
-
-
-def _parts(text: str) -> list[str]:
-    # Alertmanager takes a brace off each end for itself, and a comma behind the last matcher.
-    body = text.strip().removeprefix("{").removesuffix("}")
-    parts: list[str] = []
-    begin, inside, escaped = 0, False, False
-    for index, character in enumerate(body):
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif character == '"':
-            inside = not inside
-        elif character == "," and not inside:
-            parts.append(body[begin:index])
-            begin = index + 1
-    last = body[begin:]
-    return [*parts, last] if last.strip() else parts
+    return (
+        str(error) if error.refused else f"{error} here; Alertmanager accepts it, so what this route matches is unknown"
+    )

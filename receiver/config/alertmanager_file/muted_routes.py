@@ -44,7 +44,7 @@ class MutedRoutes:
         return bool(active) and not any(self._within(name, moment) for name in active)
 
     def _named(self, route: Route, key: str) -> list[str]:
-        # A route does not inherit them: what stands at the route above is for that one alone.
+        # A route does not inherit them: those of its parent apply only to the parent.
         found = self.routing.value((*route.path, key))
         return [str(name) for name in found] if isinstance(found, list) else []
 

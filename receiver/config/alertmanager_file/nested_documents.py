@@ -46,10 +46,10 @@ def unreadable(documents: list[Document], part: str) -> tuple[Document, Path, st
         value = document.value if isinstance(document.value, dict) else {}
         kind = kind_of(document)
         if kind == "SealedSecret" or "sops" in value:
-            said = "encrypted: nothing of it can be checked"
-            return document, ("kind",) if kind else ("sops",), said, f"decrypt it and check its {part} alone"
+            said = "encrypted, so it cannot be checked"
+            return document, ("kind",) if kind else ("sops",), said, f"decrypt it and check only its {part}"
         if kind in ("ExternalSecret", "SecretProviderClass", "ClusterExternalSecret"):
-            return document, ("kind",), f"{kind} only says where its contents are", f"fetch its {part} and check that"
+            return document, ("kind",), f"a {kind} only says where its contents are", f"fetch its {part} and check that"
         if kind in ("Alertmanager", "Prometheus", "ThanosRuler", "VMAlertmanager", "VMAlert"):
             return document, ("kind",), f"an object of kind {kind} only names its configuration", f"check that {part}"
     return None
@@ -105,7 +105,7 @@ def _cut(document: Document, path: Path) -> Document:
 def _shifted(part: Document, document: Document, path: Path, *, in_place: bool) -> Document:
     """Return `part`, which was read from the text at `path`, with the places that it has in the file."""
     outer = document.marks[path]
-    # A block begins on the line behind its `|`; in other texts the place of the text is all that is known.
+    # A block begins on the line after its `|`; for other texts only the place of the text is known.
     block = in_place and outer.end[0] > outer.line
     marks = {key: _moved(mark, outer) if block else replace(outer, key=mark.key) for key, mark in part.marks.items()}
     return replace(part, marks=marks, above=(*document.above, *path, *part.above))

@@ -35,14 +35,14 @@ class Route:
     path: Path
     receiver: str
     places: dict[str, Path]
-    """Where each setting in force stands: perhaps at a route above."""
+    """The place of each setting in force, possibly at a parent route."""
     group_by: tuple[str, ...] = ()
     times: dict[str, timedelta] = field(default_factory=lambda: dict(TIMES))
     matchers: tuple[Matcher, ...] = ()
     sure: bool = True
     """Whether all its matchers could be read."""
     goes_on: bool = False
-    """`continue`: the routes behind it are tried too."""
+    """`continue`: the following routes are tried as well."""
     children: tuple[Route, ...] = ()
 
 
@@ -53,7 +53,7 @@ class Routing:
     document: Document
     root: Route | None = None
     receivers: dict[str, Path] = field(default_factory=dict)
-    """Where each receiver stands, by name."""
+    """The place of each receiver, by name."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     whole: bool = True
@@ -68,7 +68,7 @@ class Routing:
         return list(_taken(self.root, tuple(given))) if self.root else []
 
     def value(self, path: Path) -> Any:
-        """Return what stands at `path`; None where nothing does."""
+        """Return the value at `path`; None if there is none."""
         found = self.document.value
         for part in path:
             try:
@@ -93,9 +93,9 @@ def read_all(text: str, file: str) -> list[Routing]:
     if _is_config(documents[0].value):
         routing = _routing(documents[0])
         if more := [one for one in documents[1:] if one.value is not None]:
-            said = "Alertmanager reads the first document only: what is behind this line counts for nothing"
+            said = "Alertmanager reads only the first document; everything after this line is ignored"
             line, column = more[0].begins
-            routing.notes.append(Problem(file, line, column, "", said, "remove the ---, or what is behind it"))
+            routing.notes.append(Problem(file, line, column, "", said, "remove the ---, or everything after it"))
         return [routing]
     objects = list(_objects(documents))
     found = [_routing(of_operator(one), whole=False) for one in objects if nested_documents.kind_of(one) in KINDS]
@@ -128,7 +128,17 @@ def _missing(documents: list[Document]) -> Problem:
     if hidden is not None:
         document, path, said, hint = hidden
         return document.problem(path, said, hint)
-    hint = "is this an alertmanager.yml? It has route: and receivers:; of a larger file, cut out that part"
+    if (kind := nested_documents.kind_of(documents[0])) and kind not in ("List", "Secret", "ConfigMap"):
+        said = f"an object of kind {kind[:60]} holds no Alertmanager configuration and no alert rules"
+        hint = "check the Secret, AlertmanagerConfig, PrometheusRule or Helm values that do, or extract that part"
+        return documents[0].problem(("kind",), said, hint)
+    chart = documents[0].value if isinstance(documents[0].value, dict) else {}
+    above = next((key for key in ("alertmanager", "kube-prometheus-stack") if isinstance(chart.get(key), dict)), None)
+    if above is not None:
+        said = "no alertmanager.config in these Helm values: the chart's default applies, which sends nothing here"
+        hint = "write alertmanager: {config: {route: ..., receivers: ...}}"
+        return documents[0].problem((above,), said, hint, at_key=True)
+    hint = "is this an alertmanager.yml? It needs route: and receivers:; from a larger file, extract that part"
     document = next((one for one in documents if one.value is not None), documents[0])
     value = document.value
     at = "receivers" if isinstance(value, dict) and isinstance(value.get("route"), dict) else "route"
@@ -145,13 +155,13 @@ def _routing(document: Document, *, whole: bool = True) -> Routing:
 
 
 def at(routing: Routing, route: Route, key: str, message: str, hint: str) -> Problem:
-    """Return a problem where the setting `key` of `route` stands, or at the route that leaves it out."""
+    """Return a problem at the setting `key` of `route`, or at the route if it has no such setting."""
     place = route.places.get(key)
     return routing.document.problem(place or route.path, message, hint, at_key=place is None)
 
 
 def truth(value: Any, default: bool) -> bool:
-    """Return the switch that a text of the file stands for."""
+    """Return the boolean in a text of the file."""
     return default if value is None else str(value).lower() in _YES
 
 
@@ -171,7 +181,7 @@ class _Reader:
         if given.get("receiver") is not None and receiver not in self.routing.receivers:
             self.say(
                 (*path, "receiver"),
-                f"no receiver is called {quoted(receiver)}",
+                f"no receiver is named {quoted(receiver)}",
                 one_of(receiver, self.routing.receivers),
             )
         matchers, sure = self.matchers(path, given)
@@ -251,7 +261,7 @@ def _taken(route: Route, given: tuple[Matcher, ...]) -> Iterator[Route]:
             return
         caught = caught or surely
         if child.sure and len(asked) == 1:
-            # What the child takes is not left for those behind it, and in no case for the route itself.
+            # Alerts of the child do not reach the following routes, and never the parent itself.
             without = negated(asked[0])
             itself = (*itself, without)
             left = left if child.goes_on else (*left, without)

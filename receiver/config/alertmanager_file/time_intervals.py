@@ -54,7 +54,7 @@ class TimeInterval:
 def _on(days: Range, here: datetime) -> bool:
     last = calendar.monthrange(here.year, here.month)[1]
     begin, end = (last + day + 1 if day < 0 else day for day in days)
-    # A range that begins behind the end of this month does not begin in it.
+    # A range that begins after the end of this month does not begin in it.
     return begin <= last and begin <= here.day <= min(end, last)
 
 
@@ -63,7 +63,7 @@ def read_interval(value: Any) -> TimeInterval:
     if not isinstance(value, Mapping):
         raise UnreadableInterval("not a mapping")
     if unknown := [str(key) for key in value if key not in KEYS]:
-        raise UnreadableInterval(f"{unknown[0][:40]} is not known")
+        raise UnreadableInterval(f"unknown key {unknown[0][:40]}")
     return TimeInterval(
         times=_each(value, "times", _time_range),
         weekdays=_each(value, "weekdays", lambda text: _range(text, _weekday)),
@@ -129,4 +129,4 @@ def _zone(name: Any) -> tzinfo:
             raise ValueError
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UnreadableInterval(f"location {str(name)[:40]} is not known") from None
+        raise UnreadableInterval(f"unknown location {str(name)[:40]}") from None

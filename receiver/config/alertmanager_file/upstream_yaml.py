@@ -17,13 +17,13 @@ MOST_REPEATED = 200_000
 
 
 def parse_all(text: str, file: str) -> list[Document]:
-    """Return every document in `text`, at least one; those behind one that is not YAML are left out.
+    """Return every document in `text`, at least one; those after an invalid one are left out.
 
     Every scalar is text, or None where nothing is written. Raises ConfigError when the first is not YAML.
     """
     found: list[Document] = []
     if len(text) > LARGEST:
-        raise ConfigError([Problem(file, 1, 1, "", "larger than 16 MB", "check its parts")])
+        raise ConfigError([Problem(file, 1, 1, "", "larger than 16 MB", "check it in parts")])
     try:
         for place, root in documents(text, DEEPEST):
             document = Document(file, begins=place)
@@ -40,7 +40,7 @@ def _hint(text: str) -> str:
     if "{{" not in text:
         return ""
     part = "route:" if "route:" in text else "groups:"
-    return f"a template of Helm or Jinja? Render it first, as helm template does, or cut out the part from {part} on"
+    return f"a Helm or Jinja template? Render it first (helm template does), or extract the part from {part} on"
 
 
 class _Walk:
@@ -55,7 +55,7 @@ class _Walk:
             self.left -= 1
         self.seen.add(id(node))
         if self.left < 0 or len(path) > DEEPEST:
-            raise NodeError("not YAML: nested too deeply, or too much of it", node.start)
+            raise NodeError("not YAML: nested too deeply, or too large", node.start)
 
     def value(self, node: Node, key: Node, path: Path, spelt: str) -> Any:
         self.count(node, path)

@@ -38,7 +38,7 @@ def named(routing: Routing, places: list[Path]) -> bool:
 
 
 def near(routing: Routing) -> Iterator[tuple[Path, str]]:
-    """Yield the webhooks that nearly lead to this service: where their address stands, and its path."""
+    """Yield the webhooks with a nearly correct address of this service: the place of the address, and its path."""
     for path in routing.receivers.values():
         for place in _configs(routing, path):
             said = _path(routing.value((*place, "url")))
@@ -53,15 +53,15 @@ def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     prefix = (_path(url) or "").removesuffix(DOOR)
     served = {"", _path(draft.sections.service.public_url) or "", draft.sections.server.public_path or ""}
     if prefix not in served and not _PLACEHOLDER.search(str(url)):
-        said = f"this service has no path {quoted(prefix + DOOR, 80)}: a proxy in front of it has to take {prefix} off"
+        said = f"this service has no path {quoted(prefix + DOOR, 80)}: a proxy in front of it must strip {prefix}"
         yield document.problem((*place, "url"), said, f"write {DOOR}, or set service.public_url")
     if not truth(routing.value((*place, "send_resolved")), default=True):
-        said = "nobody tells when an alert ends: its incident stays open"
-        yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or leave it out")
+        said = "nothing reports when an alert ends, so its incident stays open"
+        yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or remove it")
     most = routing.value((*place, "max_alerts"))
     if str(most or "0").strip() not in ("", "0"):
         said = f"alerts of a group beyond {most} are left out, and so are their severity, their tenants and their end"
-        yield document.problem((*place, "max_alerts"), said, "leave it out: ten thousand alerts are taken at once")
+        yield document.problem((*place, "max_alerts"), said, "remove it: a notification may hold ten thousand alerts")
 
 
 def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
@@ -75,14 +75,14 @@ def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     where, sent = _credentials(routing, settings, place)
     if where is None:
         hint = "write http_config: {authorization: {credentials_file: PATH}} with a token whose scope is ingest"
-        yield document.problem(place, "no token goes with it: every notification is answered 401", hint)
+        yield document.problem(place, "no token is sent: every notification is answered 401", hint)
         return
     taken = {token.token.get_secret_value() for token in tokens if Scope.INGEST in token.scopes} - {""}
     if not any(Scope.INGEST in token.scopes for token in tokens):
         said = "no token under auth.tokens has the scope ingest: every notification is answered 403"
-        yield document.problem(where, said, "give one to Alertmanager")
+        yield document.problem(where, said, "give Alertmanager a token that has it")
     elif sent is not None and taken and sent not in taken and not _PLACEHOLDER.search(sent):
-        said = "no token under auth.tokens with the scope ingest is this one: every notification is answered 401"
+        said = "the token is not one with the scope ingest under auth.tokens: every notification is answered 401"
         yield document.problem(where, said, "write the same token in both files")
 
 
@@ -103,7 +103,7 @@ def _path(url: Any) -> str | None:
 
 
 def _credentials(routing: Routing, settings: Path, place: Path) -> tuple[Path | None, str | None]:
-    """Return where the credentials stand, and what they are; None when they stand in a file of their own."""
+    """Return the place and the value of the credentials; None if they are in a separate file."""
     for keys in (("authorization", "credentials"), ("basic_auth", "password"), ("bearer_token",)):
         inner: Path = (*settings, *keys)
         if routing.value(inner) is not None:

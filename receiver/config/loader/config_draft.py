@@ -45,7 +45,7 @@ class Draft:
 
     @cached_property
     def pagers(self) -> dict[str, str]:
-        """Kind of each channel that can ring a person, by name."""
+        """Kind of each channel that can page a person, by name."""
         kinds = discover()
         given = {name: settings.kind for name, settings in self.sections.channels.items()}
         return {name: kind for name, kind in given.items() if kinds[kind].paging}
@@ -63,17 +63,17 @@ class Draft:
                     yield from listed((*self.escalation(name, used[name]), "steps", index, "page"), step.page)
 
     def escalation(self, name: str, user: Severity | None) -> Path:
-        """Return where an escalation stands; one of the seed stands where a severity uses it."""
+        """Return the place of an escalation; for a default one, the severity that uses it."""
         if isinstance(self.raw.get("escalations"), dict) or user is None:
             return ("escalations", name)
         return ("severities", user.value, "escalation")
 
     def members(self, contact: str) -> tuple[str, ...]:
-        """Return everybody whom `contact` may mean at some time, without its backup."""
+        """Return all people of `contact` at any time, without its backup."""
         return self.meant(self.sections.contacts.get(contact))
 
     def meant(self, target: Target | None) -> tuple[str, ...]:
-        """Return everybody whom `target` may mean at some time."""
+        """Return all people of `target` at any time."""
         if target is None:
             return ()
         if target.schedule is not None:

@@ -46,9 +46,9 @@ def reading_of(
     if env.get(DATA_DIR):
         given["redis.data_dir"] = env[DATA_DIR]
     reading = Reading(document, base)
-    reading.read(given)
+    reading.read(given, lambda file: read(read_file(file), str(file), environment.expand))
     for path, variable in environment.missing:
-        hint = f"set it, or write ${{{variable}:-}} if that is meant"
+        hint = f"set it, or write ${{{variable}:-}} if it may be empty"
         reading.notes.append(document.problem(path, f"{variable} is not set and reads as empty", hint))
     return reading
 
@@ -58,7 +58,7 @@ def read_file(path: FilePath) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        said, hint = "the file is not text in UTF-8", "save it as UTF-8"
+        said, hint = "the file is not UTF-8 text", "save it as UTF-8"
     except (OSError, ValueError) as error:
         said = f"the file cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
         hint = "check path and permissions"

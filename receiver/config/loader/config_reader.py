@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path as FilePath
 from typing import Annotated, Any
@@ -15,11 +15,13 @@ from receiver.config.config_errors import MOST, ConfigError, Path, Problem, dott
 from receiver.config.loader import cross_checks, secret_files
 from receiver.config.loader.channel_entries import read_channels
 from receiver.config.loader.config_draft import Draft
+from receiver.config.loader.included_files import include_files
 from receiver.config.loader.rules_loader import load_rules
 from receiver.config.loader.store_checks import read_store_files
 from receiver.config.loader.validation import validate
 from receiver.config.settings.whole_config import Config, Sections
 from receiver.config.yaml.yaml_document import Document, Mark
+from receiver.model.severity import Severity, meant_severity
 from receiver.model.severity_policy import SEVERITY_DEFAULTS
 from receiver.triage.rules.rules_file import RulesSettings
 
@@ -44,8 +46,11 @@ class Reading:
         self.off: dict[str, str] = {}
         self.hash = ""
 
-    def read(self, overrides: Mapping[str, str]) -> None:
-        """Read every section, then check what they say of each other; `overrides` go over the document."""
+    def read(self, overrides: Mapping[str, str], included: Callable[[FilePath], Document] | None = None) -> None:
+        """Read every section, then check what they say of each other; `overrides` go over the document.
+
+        `included` reads one of the files that `include` names.
+        """
         raw = {} if self.document.value is None else self.document.value
         if not isinstance(raw, dict):
             self.problems.append(self.document.problem((), "not a mapping", "write sections, such as channels:"))
@@ -53,6 +58,10 @@ class Reading:
             return
         # A section that is written but empty counts as left out, as people comment out its lines.
         raw = self.overridden({key: value for key, value in raw.items() if value is not None}, overrides)
+        if included is not None:
+            problems, notes = include_files(raw, self.document, self.base, included)
+            self.problems += problems
+            self.notes += notes
         unknown = [key for key in raw if key not in Sections.model_fields]
         for key in unknown[:MOST]:
             hint = one_of(key, Sections.model_fields)
@@ -74,7 +83,7 @@ class Reading:
             if isinstance(raw.get(section, {}), dict):
                 kept = {key: item for key, item in raw.get(section, {}).items() if key != f"{setting}_file"}
                 raw[section] = {**kept, setting: value}
-                # It stands nowhere in the file: a problem with it is told at the section, by its whole name.
+                # It is not in the file: a problem is reported at the section, with its full name.
                 marks = self.document.marks
                 marks[section, setting] = marks.setdefault((section,), Mark(1, 1, 1, 1))
         return raw
@@ -147,9 +156,9 @@ class Reading:
     @property
     def mistakes(self) -> list[Problem]:
         """Everything that was wrong."""
-        places = {(problem.line, problem.column) for problem in self.document.problems}
-        # What YAML already refused is not told a second time for the value that is missing there.
-        later = [problem for problem in self.problems if (problem.line, problem.column) not in places]
+        places = {(problem.file, problem.line, problem.column) for problem in self.document.problems}
+        # An error of YAML is not reported again for the value that is missing.
+        later = [problem for problem in self.problems if (problem.file, problem.line, problem.column) not in places]
         return [*self.document.problems, *later]
 
     def config(self) -> Config:
@@ -161,13 +170,13 @@ class Reading:
         return Config(**self.parts, rules=self.rules, notes=notes, off=self.off, hash=self.hash, file=file)
 
 
-_NAMED = ("severities", "escalations", "contacts", "people", "schedules")
+_NAMED = ("severities", "escalations", "contacts", "people", "schedules", "teams")
 
 
 def _with_defaults(severity: Any, value: Any) -> Any:
-    if not isinstance(value, dict) or severity not in SEVERITY_DEFAULTS:
-        return value
-    return {**SEVERITY_DEFAULTS[severity], **value}
+    # A wrong key is one error, not another one for each setting that its entry may omit.
+    known = meant_severity(severity) or Severity.SEV1
+    return {**SEVERITY_DEFAULTS[known], **value} if isinstance(value, dict) else value
 
 
 def _severities(document: Document) -> dict[Any, Any]:

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from receiver.channels import discover
 from receiver.config.config_errors import Path, Problem, one_of
-from receiver.config.loader import phone_checks
+from receiver.config.loader import caller_checks, phone_checks, status_page_checks, team_checks
 from receiver.config.loader.config_draft import Draft, listed
+from receiver.config.loader.sign_in_checks import sign_in_notes, sign_in_problems
 from receiver.config.loader.store_checks import store_notes
 from receiver.config.loader.token_strength import SHORTEST, is_exposed, is_short, placeholders
 from receiver.model.oncall.schedule_settings import Line, Person, Rota, Schedule
-from receiver.model.severity import Severity
+from receiver.model.severity import Severity, meant_severity
 from receiver.triage.matchers import MatcherError, parse_matcher
 
 Reference = tuple[Path, str, str]
@@ -26,18 +27,29 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _words(draft)
     yield from _paging(draft)
     yield from _doors(draft)
-    yield from _handoffs(draft)
+    yield from sign_in_problems(draft)
+    for one in (draft, *(team for _, team in team_checks.team_drafts(draft))):
+        yield from _handoffs(one)
     yield from _objectives(draft)
     yield from _runbooks(draft)
     yield from phone_checks.problems(draft)
+    yield from caller_checks.problems(draft)
+    yield from team_checks.problems(draft)
+    yield from status_page_checks.problems(draft)
 
 
 def names(draft: Draft) -> Iterator[Problem]:
-    """Yield each name that is used and that nothing has."""
+    """Yield each name that is used and that nothing has, at the top level and in teams."""
+    yield from _names(draft)
+    for _, team in team_checks.team_drafts(draft):
+        yield from _names(team)
+
+
+def _names(draft: Draft) -> Iterator[Problem]:
     for path, section, name in [*_of_policies(draft), *_of_people(draft), *_of_channels(draft)]:
-        # A section that could not be read at all is told once, not for every name in it.
+        # An unreadable section is reported once, not for every name in it.
         if name not in draft.names(section) and isinstance(draft.raw.get(section, {}), dict):
-            message = f"no {_SINGULAR[section]} is called {name!r:.60}"
+            message = f"no {_SINGULAR[section]} is named {name!r:.60}"
             yield draft.document.problem(path, message, one_of(name, draft.names(section)))
 
 
@@ -49,17 +61,15 @@ def notes(draft: Draft) -> Iterator[Problem]:
     yield from store_notes(draft)
     for index, token in enumerate(draft.sections.auth.tokens):
         if is_short(token.token.get_secret_value()):
-            hint = f"take {SHORTEST} random characters or more, as receiver token new makes them"
-            yield document.problem(("auth", "tokens", index, "token"), "a short token", hint)
-    if draft.sections.auth.oidc is not None:
-        hint = "give people tokens with the scopes read and respond"
-        message = "read, and not acted on yet: nobody signs in this way"
-        yield document.problem(("auth", "oidc"), message, hint, at_key=True)
+            hint = f"use {SHORTEST} random characters or more, as receiver token new does"
+            yield document.problem(("auth", "tokens", index, "token"), "the token is short", hint)
+    yield from sign_in_notes(draft)
     given = draft.raw.get("severities")
-    for severity in Severity if isinstance(given, dict) else ():
-        if severity.value not in draft.names("severities"):
-            hint = "write page, notify or ticket for it"
-            yield document.problem(("severities", severity.value), "left out, so nobody is told of it", hint)
+    meant = {meant_severity(key) for key in given} if isinstance(given, dict) else set(Severity)
+    for severity in Severity:
+        if severity not in meant:
+            hint = "write page, notify or ticket under it"
+            yield document.problem(("severities", severity.value), "missing: its incidents notify no one", hint)
 
 
 _SINGULAR = {
@@ -77,8 +87,9 @@ def _of_policies(draft: Draft) -> Iterator[Reference]:
     for severity, policy in sections.severities.items():
         path: Path = ("severities", severity.value)
         yield from _contacts(path, policy.page, policy.notify)
-        for where, channel in listed((*path, "second_road"), policy.second_road):
-            yield where, "channels", channel
+        for key in ("fallback_channels", "second_road"):
+            for where, channel in listed((*path, key), getattr(policy, key)):
+                yield where, "channels", channel
         if policy.escalation is not None:
             users.setdefault(policy.escalation, severity)
             yield (*path, "escalation"), "escalations", policy.escalation
@@ -143,7 +154,7 @@ def _runbooks(draft: Draft) -> Iterator[Problem]:
     runbooks = draft.sections.links.runbooks
     settings = draft.sections.channels.get(runbooks.channel) if runbooks else None
     if settings is not None and not discover()[settings.kind].documents:
-        message = f"a channel of kind {settings.kind} keeps no pages"
+        message = f"a channel of kind {settings.kind} does not store documents"
         yield draft.document.problem(("links", "runbooks", "channel"), message, "name one of kind confluence")
 
 
@@ -177,7 +188,7 @@ def _words(draft: Draft) -> Iterator[Problem]:
             ("incidents", "customer_visible", "scopes"), sections.incidents.customer_visible.scopes
         ):
             if scope not in scopes and "customer_visible" in draft.raw["incidents"]:
-                message = f"the severity rules know no scope {scope!r:.60}"
+                message = f"the severity rules have no scope {scope!r:.60}"
                 yield document.problem(where, message, one_of(scope, scopes))
     # A page with a mistake of its own has components, but they are not known.
     known = "status_page" not in draft.raw or "status_page" in sections.model_fields_set
@@ -191,17 +202,20 @@ def _words(draft: Draft) -> Iterator[Problem]:
 
 def _paging(draft: Draft) -> Iterator[Problem]:
     document, channels = draft.document, draft.sections.channels
-    paged = list(draft.paged())
+    views = [draft, *team_checks.merged_drafts(draft)]
+    paged = [(view, path, contact) for view in views for path, contact in view.paged()]
     if paged and not draft.pagers:
         # A channel with a mistake of its own may be the pager: that mistake comes first.
         if draft.names("channels") == set(channels):
             kinds = ", ".join(sorted(kind for kind, channel in discover().items() if channel.paging))
-            yield document.problem(paged[0][0], "nobody can be paged: no channel rings", f"add one of kind {kinds}")
+            yield document.problem(
+                paged[0][1], "nobody can be paged: there is no paging channel", f"add one of kind {kinds}"
+            )
         return
     needed: set[str] = set()
     told: set[str] = set()
-    for _, contact in paged:
-        for key in draft.members(contact):
+    for view, _, contact in paged:
+        for key in view.members(contact):
             person = draft.sections.people.get(key)
             roads = (
                 [] if person is None else [name for name, kind in draft.pagers.items() if person.address(name, kind)]
@@ -213,7 +227,7 @@ def _paging(draft: Draft) -> Iterator[Problem]:
                 yield _unreachable(draft, contact, key)
     for name in sorted(needed & draft.off.keys()):
         message = f"pages need this channel, and it is off: {draft.off[name]}"
-        yield document.problem(("channels", name), message, "complete it, or page by another one", at_key=True)
+        yield document.problem(("channels", name), message, "complete it, or page through another channel", at_key=True)
 
 
 def _unreachable(draft: Draft, contact: str, person: str) -> Problem:
@@ -224,7 +238,7 @@ def _unreachable(draft: Draft, contact: str, person: str) -> Problem:
             return draft.document.problem(("people", person, road), message, "set the variable, or write the address")
     # A log rings nobody's telephone: it is named where there is nothing else.
     road = min(draft.pagers, key=lambda name: (draft.pagers[name] == "log", name))
-    message = f"contact {contact!r:.60} pages this person, who has no address on a channel that rings"
+    message = f"contact {contact!r:.60} pages this person, who has no address on a paging channel"
     return draft.document.problem(("people", person), message, f"write {road}: ADDRESS", at_key=True)
 
 
@@ -235,7 +249,7 @@ def _handoffs(draft: Draft) -> Iterator[Problem]:
         if told is not None and not kinds[told.kind].informs:
             path: Path = ("schedules", name, "handoff_channel")
             able = sorted(kind for kind, channel in kinds.items() if channel.informs)
-            message = f"a channel of kind {told.kind} takes no messages"
+            message = f"a channel of kind {told.kind} cannot send messages"
             yield draft.document.problem(path, message, f"name one of kind {', '.join(able)}")
         for channel in schedule.user_groups:
             settings = draft.sections.channels.get(channel)
@@ -251,7 +265,7 @@ def _objectives(draft: Draft) -> Iterator[Problem]:
     for index, objective in enumerate(draft.sections.objectives):
         if objective.promql is not None:
             path: Path = ("objectives", index, "promql")
-            message = "a query needs a Prometheus"
+            message = "a query needs a Prometheus server"
             yield draft.document.problem(path, message, "write verification: {prometheus_url: http://host:9090}")
 
 
@@ -260,16 +274,16 @@ def _doors(draft: Draft) -> Iterator[Problem]:
     shown = urlsplit(draft.sections.service.public_url or "").path.rstrip("/")
     if shown and server.public_path is not None and server.public_path != shown:
         message = f"not the path of service.public_url, which is {shown!r:.60}"
-        yield document.problem(("server", "public_path"), message, "leave one of them out, or write the same")
+        yield document.problem(("server", "public_path"), message, "remove one of them, or make them the same")
     tokens: dict[str, str] = {}
     for index, token in enumerate(draft.sections.auth.tokens):
         secret = token.token.get_secret_value()
         if secret and secret in tokens:
-            message = f"the same token as that of {tokens[secret]!r:.60}"
-            yield document.problem(("auth", "tokens", index, "token"), message, "give each caller its own")
+            message = f"the same token as {tokens[secret]!r:.60}"
+            yield document.problem(("auth", "tokens", index, "token"), message, "give each caller its own token")
         tokens.setdefault(secret, token.name)
     for index in placeholders(draft.sections.auth) if is_exposed(server) else ():
-        message = "a placeholder that anybody can read where it is published"
+        message = "a published placeholder, which anyone can look up"
         yield document.problem(("auth", "tokens", index, "token"), message, "write what receiver token new prints")
     if not any(tokens) and is_exposed(server):
         message = "listens beyond the loopback without any token"

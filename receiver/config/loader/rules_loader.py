@@ -33,7 +33,7 @@ def load_rules(
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        problem = document.problem(("severity_rules",), "the file is not text in UTF-8", "save it as UTF-8")
+        problem = document.problem(("severity_rules",), "the file is not UTF-8 text", "save it as UTF-8")
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or "not a path"
         message = f"the file cannot be read: {said}"

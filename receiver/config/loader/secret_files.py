@@ -1,4 +1,4 @@
-"""Secrets in a configuration: read from mounted files, and noted where they stand in clear."""
+"""Secrets in a configuration: read from mounted files, and reported if they are in plain text."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _read(value: dict[str, Any], key: str, stem: str, document: Document, base: 
     mark = document.marks[where]
     if stem in value:
         return [document.problem(where, f"both {stem} and {key}", "keep one of them", at_key=True)]
-    # Problems with the secret are told where the file is named.
+    # Problems with the secret are reported at the name of the file.
     document.marks[(*path, stem)] = mark
     value[stem] = ""
     if name in (None, ""):
@@ -58,12 +58,14 @@ def _read(value: dict[str, Any], key: str, stem: str, document: Document, base: 
         content = (base / name).read_bytes()
         text = content.decode()
     except UnicodeDecodeError:
-        return [document.problem(where, "the file is not text in UTF-8", "write the secret as text")]
+        return [document.problem(where, "the file is not UTF-8 text", "write the secret as plain text")]
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or "not a path"
         return [document.problem(where, f"the file cannot be read: {said}", "check path and permissions")]
     if len(content) > LARGEST:
-        return [document.problem(where, "the file is larger than 64 KiB", "point to the file of the secret")]
+        return [
+            document.problem(where, "the file is larger than 64 KiB", "point to the file that holds only the secret")
+        ]
     value[stem] = text.removesuffix("\n").removesuffix("\r")
     return []
 
@@ -75,7 +77,7 @@ def in_clear(value: Any, annotation: Any, document: Document, path: Path = ()) -
         written = mark is not None and not mark.expanded and not mark.key.endswith(SUFFIX)
         harmless = not value or value == "embedded" or ("://" in value and "@" not in value) or _plain_header(path)
         if written and not harmless and settings_fields.is_secret(annotation):
-            yield document.problem(path, "a secret in clear", f"write ${{NAME}}, or {path[-1]}_file: PATH")
+            yield document.problem(path, "a secret in plain text", f"write ${{NAME}}, or {path[-1]}_file: PATH")
         return
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for part, item in pairs:

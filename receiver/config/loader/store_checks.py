@@ -48,7 +48,7 @@ def _unfit(value: dict[str, Any], document: Document) -> Iterator[Problem]:
             context.load_cert_chain(certificate, key or None, password="")
         except ssl.SSLError:
             hint = "write the certificate and its key in PEM, the key without a password"
-            message = "the file holds no certificate with a key that fits"
+            message = "the file holds no certificate with its matching key"
             yield document.problem(("redis", "cert_file"), message, hint)
 
 
@@ -56,11 +56,11 @@ def store_notes(draft: Draft) -> Iterator[Problem]:
     """Yield what is valid but unwise, or without effect."""
     redis, document = draft.sections.redis, draft.document
     if redis.exposed:
-        hint = "use rediss://, or keep it to a network that nobody else reaches"
-        yield document.problem(("redis", "url"), "a store in plain text beyond the loopback", hint)
+        hint = "use rediss://, or a network that nobody else can reach"
+        yield document.problem(("redis", "url"), "an unencrypted connection to the store, beyond the loopback", hint)
     for name in FILES:
         if getattr(redis, name) and not (redis.address and redis.address.tls):
-            yield document.problem(("redis", name), "not used: the address is not one with TLS", "write rediss://")
+            yield document.problem(("redis", name), "not used: the address does not use TLS", "write rediss://")
     if redis.address and redis.address.kind in (StoreKind.SENTINEL, StoreKind.CLUSTER) and not redis.replicas:
-        message = "a failover loses what the new primary had not yet got"
+        message = "a failover loses writes that the new primary has not yet received"
         yield document.problem(("redis", "replicas"), message, "write replicas: 1")

@@ -14,7 +14,7 @@ _PLACEHOLDER = re.compile(r"(replace|change)[-_ ]?(me|it|this|with)\b.*|<[^<>]*>
 
 
 def is_placeholder(token: str) -> bool:
-    """Return whether a token stands where one of your own is to be written, as in the files that we publish."""
+    """Return whether a token is a placeholder from the published examples."""
     return _PLACEHOLDER.fullmatch(token.strip()) is not None
 
 

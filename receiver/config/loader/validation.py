@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from receiver.config.config_errors import MOST, Path, Problem, nearest, one_of
 from receiver.config.settings import settings_fields
 from receiver.config.yaml.yaml_document import Document
+from receiver.model.severity import meant_severity
 
 _BRACKETS = re.compile(r"(?P<message>.*\S)\s+\((?P<hint>.*)\)", re.DOTALL)
 _EXPECTED = {
@@ -36,7 +37,7 @@ _EXPECTED = {
 
 
 def validate(annotation: Any, value: Any, document: Document, path: Path = ()) -> tuple[Any, list[Problem]]:
-    """Return `value` as `annotation` says it is, or None and every problem; `path` is where it stands in `document`."""
+    """Return `value` as an `annotation`, or None and every problem; `path`: its place in `document`."""
     try:
         return TypeAdapter(annotation).validate_python(value), []
     except ValidationError as error:
@@ -61,7 +62,7 @@ def explain(error: ValidationError, annotation: Any, value: Any, document: Docum
             continue
         problems.append(_problem(item, annotation, value, document, path, where))
     if len(every) > MOST:
-        problems.append(document.problem(path, f"{len(every) - MOST} more mistakes here", "mend the first of them"))
+        problems.append(document.problem(path, f"{len(every) - MOST} more mistakes here", "fix the first of these"))
     return problems
 
 
@@ -100,7 +101,10 @@ def _problem(item: ErrorDetails, annotation: Any, value: Any, document: Document
         given = where[-1] if at_key and where else _value(value, where[len(path) :])
         expected = re.findall(r"'([^']*)'", context.get("expected", ""))
         shown = f" {given!r:.60}" if isinstance(given, str | int | float) else ""
-        return document.problem(where, f"no such value{shown}", one_of(str(given), expected), at_key=at_key)
+        meant = meant_severity(given)
+        near = meant.value if meant and meant.value in expected else str(given)
+        hint = f"did you mean {near}?" if near in expected else one_of(near, expected)
+        return document.problem(where, f"no such value{shown}", hint, at_key=at_key)
     if kind in _EXPECTED:
         return document.problem(where, *_EXPECTED[kind])
     said = str(context["error"]) if kind == "value_error" else _lowered(item["msg"])

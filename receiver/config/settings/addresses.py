@@ -47,7 +47,7 @@ def _check_network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
-        raise ValueError("not a network (write an address and the bits of it that count, such as 10.0.0.0/8)") from None
+        raise ValueError("not a network (write an address and its prefix length, such as 10.0.0.0/8)") from None
 
 
 def check_web(text: str) -> str:
@@ -66,7 +66,7 @@ def check_path(text: str) -> str:
     """Return `text`, a path of a URL such as `/receiver`, without a closing slash. Raises ValueError."""
     path = text.rstrip("/")
     if (path and not re.fullmatch(r"(/[A-Za-z0-9._~-]{1,100}){1,8}", path)) or {".", ".."} & set(path.split("/")):
-        raise ValueError("not a path (write it as /receiver, of letters, digits, dots, dashes and underscores)")
+        raise ValueError("not a path (write it like /receiver, with letters, digits, dots, dashes and underscores)")
     return path
 
 

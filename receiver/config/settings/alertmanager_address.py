@@ -17,16 +17,16 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 def _check_name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise ValueError("not the name of a header (write it as X-Scope-OrgID)")
+        raise ValueError("not a header name (write one such as X-Scope-OrgID)")
     if text.lower() in _OURS:
-        raise ValueError("this header is set by the service itself (leave it out)")
+        raise ValueError("this header is set by the service itself (remove it)")
     return text
 
 
 def _check_value(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if _CONTROL.search(text) or not text.isascii():
-        raise ValueError("not the value of a header (write printable ASCII in one line)")
+        raise ValueError("not a header value (write printable ASCII on one line)")
     return value
 
 
@@ -34,9 +34,9 @@ class AlertmanagerAddress(Settings):
     """Where one Alertmanager answers. The text `https://HOST` alone means the same as `{url: https://HOST}`."""
 
     url: WebAddress
-    """Its address, without `/api`; user and password may stand in it: `https://USER:PASSWORD@HOST`."""
+    """Its address, without `/api`; may include user and password: `https://USER:PASSWORD@HOST`."""
     headers: dict[Annotated[str, AfterValidator(_check_name)], Annotated[SecretStr, AfterValidator(_check_value)]] = {}
-    """Headers of every request to it, such as `X-Scope-OrgID` for a tenant of Mimir; their values are secret."""
+    """Headers of every request, such as `X-Scope-OrgID` for a tenant of Mimir; their values are secret."""
 
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:

@@ -1,4 +1,4 @@
-"""The settings of what looks outward or back: status page, links, objectives, maintenance, reviews, verification."""
+"""The settings of what looks outward or back: links, objectives, maintenance, reviews, verification."""
 
 from __future__ import annotations
 
@@ -20,30 +20,10 @@ _LABEL = re.compile(r"\s*(?!\d|labels\.|annotations\.)[^\s{}()|'\"`\\,;=*+%<>!&^
 """The name of a label: dots, slashes and any letters are allowed in one (UTF-8 names of Prometheus 3)."""
 
 
-class Component(Settings):
-    """A part of the service that the public knows."""
-
-    id: str = Field(min_length=1)
-    """Its stable name."""
-    name: str = Field(min_length=1)
-    """What the public calls it."""
-    matchers: tuple[MatcherText, ...] = ()
-    """Incidents whose labels match all of these concern it."""
-
-
-class StatusPage(Settings):
-    """The built-in public page."""
-
-    title: str = "Status"
-    """Its heading."""
-    components: tuple[Component, ...] = ()
-    """What it shows."""
-
-
 def _check_template(text: str) -> str:
     rest = _PLACE.sub("", text)
     if "{{" in rest or not all(_LABEL.fullmatch(place) for place in _PLACE.findall(text)):
-        raise ValueError("a {{ }} that is no label (write the name of a label alone, such as {{ service }})")
+        raise ValueError("{{ }} does not hold a label (write only a label name, such as {{ service }})")
     return text
 
 
@@ -61,7 +41,7 @@ class Panel(Settings):
     panel: int = Field(ge=1)
     """Its number there."""
     variables: dict[str, LabelTemplate] = {}
-    """Variables of the dashboard; without a label that one of them names the panel is left out."""
+    """Variables of the dashboard; the panel is omitted if a label that one of them names is missing."""
 
 
 class GrafanaLink(Settings):
@@ -72,9 +52,9 @@ class GrafanaLink(Settings):
     datasource: str = "prometheus"
     """The data source there."""
     panels: tuple[Panel, ...] = ()
-    """Panels that post-mortems show as pictures; Grafana needs its image renderer."""
+    """Panels that post-mortems show as images; Grafana needs its image renderer."""
     token: SecretStr = SecretStr("")
-    """Of a service account that may write annotations: incidents are marked in the graphs; empty: they are not."""
+    """Token of a service account that may write annotations, to annotate incidents; empty: no annotations."""
 
 
 class LokiLink(Settings):
@@ -103,7 +83,7 @@ class SentryLink(Settings):
     url: WebAddress
     """Sentry's address."""
     organization: str = Field(min_length=1)
-    """The organisation there."""
+    """The organization there."""
     project: LabelTemplate = "{{ service }}"
     """The project there."""
 
@@ -116,7 +96,7 @@ class Github(Settings):
     repositories: dict[str, str] = {}
     """Owner and name of the repository of each service."""
     token: SecretStr = SecretStr("")
-    """To read with; empty: without one."""
+    """Token with read access; empty: anonymous."""
 
 
 class Runbooks(Settings):
@@ -125,7 +105,7 @@ class Runbooks(Settings):
     channel: str = Field(min_length=1)
     """The channel of the wiki (`kind: confluence`), whose space is searched."""
     label: str = Field("runbook", pattern=r"^[^\s\"]{1,100}$")
-    """The label of such pages; with that of an alert or a service beside it, a page is linked to its incidents."""
+    """Label of these pages; a page that also has an alert's or a service's label is linked to its incidents."""
 
 
 class Links(Settings):
@@ -147,7 +127,7 @@ class Links(Settings):
 
 def _check_window(text: str | None) -> str | None:
     if text is not None and {place.strip() for place in _PLACE.findall(text)} != {"window"}:
-        raise ValueError("not over the window that is asked for (write [{{ window }}] for the range of the query)")
+        raise ValueError("the query does not use the requested window (write [{{ window }}] as its range)")
     return text
 
 
@@ -157,13 +137,13 @@ class Objective(Settings):
     name: str = Field(min_length=1)
     """What it is called."""
     target: Ratio
-    """The part of the time that must be good, such as 99.9%."""
+    """The fraction of the time that must be good, such as 99.9%."""
     window: PositiveDuration = timedelta(days=30)
-    """Over which time."""
+    """The time window."""
     severities: tuple[Severity, ...] = Field(default=(Severity.SEV1, Severity.SEV2), min_length=1)
     """Incidents that spend the budget."""
     promql: Annotated[str | None, AfterValidator(_check_window)] = None
-    """A query for the part that was bad over `{{ window }}`, 0 to 1; none: the time of incidents counts as bad."""
+    """A query for the bad fraction over `{{ window }}`, 0 to 1; none: the duration of incidents counts as bad."""
 
 
 class Maintenance(Settings):
@@ -172,7 +152,7 @@ class Maintenance(Settings):
     model_config = ConfigDict(populate_by_name=True)
 
     name: str = Field(min_length=1)
-    """What is done then."""
+    """Purpose of the window."""
     matchers: tuple[MatcherText, ...] = Field(min_length=1)
     """Alerts that match all of these do not page."""
     weekly: Annotated[str, AfterValidator(check_weekly)]
@@ -182,16 +162,18 @@ class Maintenance(Settings):
     timezone: ZoneName = "UTC"
     """The zone of `weekly`."""
     components: tuple[str, ...] = ()
-    """Components of the status page that it concerns."""
+    """Components of the status page that it affects."""
+    public_name: Annotated[str, Field(max_length=200)] = ""
+    """What the status page calls it; empty: "Scheduled maintenance" and its components."""
     enabled: bool = True
-    """Whether it holds."""
+    """Whether it applies."""
 
 
 class Monthly(Settings):
     """The monthly review."""
 
     channel: str
-    """A key of `channels`: where it is posted."""
+    """A key of `channels`, in which it is posted."""
     wiki: bool = False
     """Whether it becomes a page of the wiki."""
 
@@ -209,17 +191,17 @@ LEAST_DELAY, MOST_DELAY = timedelta(seconds=10), timedelta(days=3)
 
 def _check_delay(after: timedelta) -> timedelta:
     if not LEAST_DELAY <= after <= MOST_DELAY:
-        raise ValueError("not a time that ntfy schedules a message for (write 10s to 3d)")
+        raise ValueError("not a delay that ntfy can schedule (write 10s to 3d)")
     return after
 
 
 class Reviews(Settings):
-    """What reviews count by."""
+    """Settings of reviews."""
 
     categories: tuple[Annotated[str, AfterValidator(_check_category)], ...] = ("labels.category", "labels.service")
-    """An incident's category: the first of these that it has."""
+    """An incident's category: the first of these that is set."""
     monthly: Monthly | None = None
-    """The monthly review; none: only when asked for."""
+    """The monthly review; none: only on request."""
 
 
 class DeadMan(Settings):
@@ -228,27 +210,27 @@ class DeadMan(Settings):
     channel: str
     """A key of `channels`, of kind ntfy."""
     topic: str = Field(pattern=r"^[-_A-Za-z0-9]{1,64}$")
-    """The topic of whoever is to hear that nothing pages any more."""
+    """The topic for the message that paging no longer works."""
     after: Annotated[PositiveDuration, AfterValidator(_check_delay)] = timedelta(minutes=5)
-    """How long after the last beat; 10 s to 3 days, which is what a server takes."""
+    """How long after the last heartbeat; 10 s to 3 days, the limits of the server."""
 
 
 class Heartbeat(Settings):
     """A beat outside, while paging works end to end."""
 
     url: Annotated[SecretWebAddress | None, EmptyIsNone] = None
-    """Where to; none: off. Secret, for its path may be all that is needed to beat."""
+    """Address of the heartbeat; none: off. Secret, because its path may be the only credential."""
     every: PositiveDuration = timedelta(minutes=1)
-    """How often; with `ntfy` at least 10 s."""
+    """Interval; with `ntfy` at least 10 s."""
     ntfy: DeadMan | None = None
-    """A dead man's switch at an ntfy server; none: there is none."""
+    """A dead man's switch on an ntfy server; none: off."""
 
     @model_validator(mode="after")
     def _in_time(self) -> Self:
         if self.ntfy is not None and self.every < LEAST_DELAY:
             raise ValueError("every is too short for ntfy (write 10s or more)")
         if self.ntfy is not None and self.ntfy.after < 2 * self.every:
-            raise ValueError("one late beat would raise the alarm (write an `after` of twice `every` or more)")
+            raise ValueError("one late heartbeat would raise the alarm (write an `after` of twice `every` or more)")
         return self
 
 
@@ -260,7 +242,7 @@ class Check(Settings):
     http: Annotated[WebAddress | None, EmptyIsNone] = None
     """An address to get ..."""
     expect_status: int = Field(200, ge=100, le=599)
-    """... and the status that it must answer with."""
+    """... and the status that it must return."""
     promql: str | None = None
     """A query of Prometheus ..."""
     below: Number | None = None
@@ -271,7 +253,7 @@ class Check(Settings):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.http is None) == (self.promql is None):
-            raise ValueError("a check asks one thing (write exactly one of http and promql)")
+            raise ValueError("a check makes one kind of request (write exactly one of http and promql)")
         if (self.promql is not None) != (self.below is not None or self.above is not None):
             raise ValueError("a query and its limit belong together (write promql with below or above)")
         return self
@@ -281,12 +263,12 @@ class Verification(Settings):
     """What "the fix is verified" means: all checks must hold for `incidents.monitor_for`."""
 
     prometheus_url: Annotated[WebAddress | None, EmptyIsNone] = None
-    """Where queries are asked; needed by checks with `promql`."""
+    """Prometheus for queries; needed by checks with `promql`."""
     checks: tuple[Check, ...] = ()
-    """What must hold."""
+    """Checks that must pass."""
 
     @model_validator(mode="after")
     def _asked(self) -> Self:
         if self.prometheus_url is None and any(check.promql for check in self.checks):
-            raise ValueError("a check with promql needs a Prometheus (write prometheus_url: http://host:9090)")
+            raise ValueError("a check with promql needs a Prometheus server (write prometheus_url: http://host:9090)")
         return self

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from string import Formatter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from receiver.config.settings.addresses import (
     EmptyIsNone,
@@ -16,36 +15,26 @@ from receiver.config.settings.addresses import (
     NetworkText,
     PathText,
     WebAddress,
-    WithoutEmpty,
-    check_store,
-    is_loopback,
 )
-from receiver.config.settings.alertmanager_address import AlertmanagerEntry
-from receiver.incident.service_name import SERVICE_FROM
 from receiver.model.delivery.public_incident import UNNAMED_PRODUCT
 from receiver.model.setting_values import Duration, PositiveDuration, Size, ZoneName
 from receiver.model.settings_base import Settings
-from receiver.model.severity import Severity
-from receiver.model.severity_policy import NewAlert
-from receiver.model.store_address import StoreAddress, parse_store_address
-from receiver.triage.matchers import MatcherText
-
-_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+from receiver.model.wall_clock import When, parse_when
 
 
 class Service(Settings):
-    """How the service calls itself."""
+    """The service's own name and addresses."""
 
     name: str = Field("receiver", min_length=1)
-    """The name that people and pages see."""
+    """The name shown in messages and on pages."""
     public_url: Annotated[WebAddress | None, EmptyIsNone] = None
-    """Where people reach the console: links lead there; none: messages carry no link."""
+    """Address of the console, used in links; none: messages have no links."""
     support_email: Annotated[str | None, EmptyIsNone] = None
-    """Whom customers may write to."""
+    """The support address for customers."""
     environment: str = "production"
-    """What this installation watches over."""
+    """The environment that this installation monitors."""
     timezone: ZoneName = "UTC"
-    """The zone of business hours and reports."""
+    """The time zone of business hours and reports."""
 
     @property
     def product(self) -> str:
@@ -54,21 +43,21 @@ class Service(Settings):
 
 
 class Server(Settings):
-    """Where it listens."""
+    """The HTTP server."""
 
     listen: Listen = "127.0.0.1:8080"
-    """host:port. Beyond the loopback it needs a token."""
+    """host:port. Any address other than the loopback requires a token."""
     status_page_listen: Annotated[Listen | None, EmptyIsNone] = None
-    """host:port that serves the public status page alone, so that nothing else need be exposed."""
+    """host:port that serves only the public status page, so that nothing else is exposed."""
     public_path: PathText | None = None
-    """Path at which a proxy serves it and which it takes off, as /receiver; left out: that of `service.public_url`."""
+    """Path prefix that a proxy strips, such as /receiver; default: that of `service.public_url`."""
     trusted_proxies: tuple[NetworkText, ...] = ()
-    """Networks of the proxies whose X-Forwarded-For is believed, such as 127.0.0.1/32; elsewhere the header says
-    nothing."""
+    """Networks of the proxies whose X-Forwarded-For is trusted, such as 127.0.0.1/32; from other peers it is
+    ignored."""
     shutdown_grace: Duration = timedelta(seconds=20)
-    """How long a stop waits for what has begun."""
+    """How long a stop waits for running work."""
     max_body: Size = 32 * 1024 * 1024
-    """Largest body that a request may have; ten thousand alerts are some 7 MiB."""
+    """Maximum size of a request body; ten thousand alerts are about 7 MiB."""
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -77,88 +66,13 @@ class Server(Settings):
         return {name: address for name, address in wanted.items() if address is not None}
 
 
-class Durability(StrEnum):
-    """When something counts as durable."""
-
-    FSYNC = "fsync"
-    REPLICAS = "replicas"
-    MEMORY = "memory"
-
-
-def _check_namespace(text: str) -> str:
-    if not _NAMESPACE.fullmatch(text):
-        raise ValueError("not a namespace (write letters, digits, dots, dashes and underscores, such as receiver)")
-    return text
-
-
-class Redis(Settings):
-    """The store."""
-
-    url: Annotated[SecretStr, AfterValidator(check_store)] = SecretStr("embedded")
-    """`embedded`, `redis://HOST:6379/0`, `unix:///PATH`, `redis+sentinel://HOST,HOST/PRIMARY` or
-    `redis+cluster://HOST,HOST`; `rediss` for TLS, `valkey` and `valkeys` mean the same. Secret, for it may hold a
-    password."""
-    sentinel_username: str = ""
-    """The user at the Sentinels; that of the address is for the servers."""
-    sentinel_password: SecretStr = SecretStr("")
-    """The password at the Sentinels; empty: they ask for none."""
-    ca_file: Annotated[str | None, EmptyIsNone] = None
-    """With TLS: certificates of the authorities that are trusted, in PEM; none: those of the system."""
-    cert_file: Annotated[str | None, EmptyIsNone] = None
-    """With TLS: the certificate that this service shows, in PEM."""
-    key_file: Annotated[str | None, EmptyIsNone] = None
-    """Its private key, in PEM; none: it is in `cert_file`."""
-    namespace: Annotated[str, AfterValidator(_check_namespace)] = "receiver"
-    """The hash tag of every key: several services may share a store."""
-    durability: Durability = Durability.FSYNC
-    """`fsync`: 2xx once it is on disk; `replicas`: once `replicas` have it; `memory`: once the store has it."""
-    replicas: int = Field(0, ge=0)
-    """How many replicas must have a write before it counts."""
-    data_dir: str = Field("receiver-data", min_length=1)
-    """Folder of the embedded store; relative to the working directory. RECEIVER_DATA_DIR overrides it."""
-    lease: PositiveDuration = timedelta(seconds=12)
-    """How long a replica holds a piece of work before another may take it; more than `send_deadline`."""
-    send_deadline: PositiveDuration = timedelta(seconds=8)
-    """How long one send to a vendor may take."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.lease <= self.send_deadline:
-            raise ValueError("lease must be longer than send_deadline, or two replicas send (write 12s and 8s)")
-        if self.durability is Durability.REPLICAS and not self.replicas:
-            raise ValueError("durability: replicas needs a number of them (write replicas: 1 or more)")
-        if self.key_file and not self.cert_file:
-            raise ValueError("key_file without cert_file (write both)")
-        return self
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the service starts its own store."""
-        return self.url.get_secret_value() == "embedded"
-
-    @property
-    def address(self) -> StoreAddress | None:
-        """The address, taken apart; none where the service starts its own store."""
-        return None if self.embedded else parse_store_address(self.url.get_secret_value())
-
-    @property
-    def shown(self) -> str:
-        """The address without user and password, for people."""
-        return self.address.shown if self.address else "embedded"
-
-    @property
-    def exposed(self) -> bool:
-        """Whether it is spoken to in plain text beyond the loopback."""
-        found = self.address
-        return found is not None and not found.tls and not all(is_loopback(host) for host, _ in found.nodes)
-
-
 class Scope(StrEnum):
     """What a token may do (surfaces.md, HTTP)."""
 
     INGEST = "ingest"
     METRICS = "metrics"
     READ = "read"
+    MCP = "mcp"
     RESPOND = "respond"
     ADMIN = "admin"
 
@@ -167,152 +81,98 @@ class Token(Settings):
     """One caller. Two entries of the same scopes are a rotation."""
 
     name: str = Field(min_length=1)
-    """Who it is: stands in the log as the actor."""
+    """The caller's name, logged as the actor."""
     token: SecretStr = SecretStr("")
-    """What it sends; empty matches nothing."""
+    """The token; empty matches nothing."""
     scopes: tuple[Scope, ...] = Field(min_length=1)
-    """What it may do."""
+    """The permissions."""
+    expires: When | None = None
+    """The last day (UTC) or the time until which it is valid; none: until it is removed."""
+    teams: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Teams whose incidents it may act on; it reads those of others unless they are private; none: every team."""
+    person: Annotated[str | None, EmptyIsNone] = None
+    """A key of `people`: requests with this token act as this person only."""
+    resolves: Literal["any", "own"] | Annotated[tuple[str, ...], Field(min_length=1)] = "any"
+    """Whose alerts a sender may resolve: `any`; `own`; or names of other senders, in addition to its own."""
+
+    @property
+    def resolvable(self) -> tuple[str, ...] | None:
+        """The names of the senders whose alerts it may resolve, its own first; None: any."""
+        if self.resolves == "any":
+            return None
+        return (self.name,) if self.resolves == "own" else tuple(dict.fromkeys((self.name, *self.resolves)))
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The moment from which on it is refused, in UTC; None: never."""
+        return None if self.expires is None else parse_when(self.expires, ZoneInfo("UTC"), ends=True)
 
 
 class Oidc(Settings):
-    """Sign-in of people through an identity provider."""
+    """Sign-in of people through an OpenID Connect provider. People in none of the groups cannot sign in."""
 
     issuer: WebAddress
-    """The provider."""
+    """The provider, as its discovery document names it."""
     client_id: str = Field(min_length=1)
-    """This service, there."""
+    """The client id of this service."""
     client_secret: SecretStr = SecretStr("")
-    """Its secret, there."""
+    """The client secret; empty: sign-in with the provider is off. A new secret ends the sessions of the provider."""
+    read_groups: tuple[str, ...] = ()
+    """Groups whose members may read."""
     respond_groups: tuple[str, ...] = ()
-    """Groups whose members may respond; others read."""
+    """Groups whose members may read and respond."""
+    admin_groups: tuple[str, ...] = ()
+    """Groups whose members may read, respond and administer."""
+    team_groups: dict[str, tuple[str, ...]] = {}
+    """Groups of each team: their members belong to the team, and may read."""
+    groups_claim: str = Field("groups", min_length=1)
+    """The claim that lists a person's groups, in the ID token or in the provider's answer about the user."""
+    scopes: tuple[str, ...] = ()
+    """OAuth scopes to ask for beside `openid`; none: `profile`, `email`, and `groups` and `offline_access` where the
+    provider lists them."""
+
+    @property
+    def on(self) -> bool:
+        """Whether people can sign in this way."""
+        return bool(self.client_secret.get_secret_value())
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Every group that means something here."""
+        teams = (name for names in self.team_groups.values() for name in names)
+        return frozenset((*self.read_groups, *self.respond_groups, *self.admin_groups, *teams))
+
+
+class SessionLimits(Settings):
+    """How long people stay signed in."""
+
+    idle: PositiveDuration = timedelta(hours=12)
+    """A session ends when it has not been used for this long."""
+    absolute: PositiveDuration = timedelta(days=30)
+    """A session ends this long after sign-in, however much it is used."""
 
 
 class Auth(Settings):
-    """Who may call."""
+    """Who may call the API."""
 
     tokens: tuple[Token, ...] = ()
     """Callers."""
     oidc: Oidc | None = None
-    """Sign-in of people; none: by token."""
+    """Sign-in with an OpenID Connect provider; none: by token only."""
+    sessions: SessionLimits = SessionLimits()
+    """How long people stay signed in, with a token or a provider."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether callers must say who they are."""
+        return bool(self.tokens) or self.oidc is not None
 
-class Watchdog(Settings):
-    """The dead man's switch: an alert that always fires, whose silence is the alarm."""
-
-    matchers: tuple[MatcherText, ...] = Field(default=('alertname="Watchdog"',), min_length=1)
-    """What it looks like; all must hold."""
-    group_by: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Labels that tell one from another, such as [cluster]: each is listened for by itself; none: any will do."""
-    silent_after: PositiveDuration = timedelta(minutes=5)
-    """How long it may be silent."""
-    severity: Severity = Severity.SEV2
-    """Of the incident that its silence opens."""
-
-
-class Storm(Settings):
-    """When too much happens at once."""
-
-    incidents: int = Field(20, ge=1)
-    """More than this many ..."""
-    within: PositiveDuration = timedelta(minutes=1)
-    """... opened within this time: later ones join one storm incident, paged once."""
-
-
-class Reconcile(Settings):
-    """How Alertmanager is asked what is true there."""
-
-    every: PositiveDuration = timedelta(seconds=30)
-    """How often."""
-    forgotten_after: PositiveDuration = timedelta(minutes=10)
-    """What it has not known for so long is over; longer than its restart needs to hear of everything again."""
-    unheard_after: PositiveDuration = timedelta(minutes=6)
-    """What has fired there for so long and never came in opens its incident; longer than group_interval."""
-
-
-class History(Settings):
-    """Notifications that are kept, so that new rules can be tried on them."""
-
-    keep: Duration = timedelta(days=30)
-    """How long; 0s: none are kept."""
-    size: Size = 64 * 1024 * 1024
-    """How much of the store they may take, compressed; the oldest leave."""
-
-
-class Ingest(Settings):
-    """What comes in."""
-
-    alertmanagers: Annotated[tuple[AlertmanagerEntry, ...], WithoutEmpty] = ()
-    """Addresses that are asked what is true there, and for silences; each alone, or with headers of its own."""
-    watchdog: Watchdog | None = Watchdog()
-    """The dead man's switch, armed by its first notification; null: off."""
-    reconcile: Reconcile = Reconcile()
-    """How `alertmanagers` are asked."""
-    storm: Storm = Storm()
-    """When later incidents join one."""
-    history: History = History()
-    """Notifications that are kept for `receiver rules diff`."""
-
-
-class CustomerVisibility(Settings):
-    """Whether customers see an incident: the label decides, else the scope."""
-
-    label: str = Field("customer_visible", min_length=1)
-    """A label that says true or false."""
-    scopes: tuple[str, ...] = ("all_users", "many_users", "single_tenant")
-    """Scopes of the severity rules that customers see."""
-
-
-def _check_id(text: str) -> str:
-    try:
-        pieces = [
-            (name, spec) for _, name, spec, conversion in Formatter().parse(text) if name is not None or conversion
-        ]
-    except ValueError:
-        pieces = []
-    if "number" not in [name for name, _ in pieces] or not all(
-        name in ("year", "month", "number") and re.fullmatch(r"(0?[1-9]d?)?", spec or "") for name, spec in pieces
-    ):
-        raise ValueError("not a form of ids (write {number} and perhaps {year}, such as INC-{year}-{number:04d})")
-    return text
-
-
-def _check_correlation(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not names or not all(names):
-        raise ValueError("nothing to correlate by (write [group] or names of labels, such as [service, environment])")
-    if "group" in names and len(names) > 1:
-        raise ValueError("group stands alone (write [group], or names of labels only)")
-    if len(set(names)) != len(names):
-        raise ValueError("a label is here twice (name each once)")
-    return names
-
-
-class Incidents(Settings):
-    """The life of an incident."""
-
-    id: Annotated[str, AfterValidator(_check_id)] = "INC-{year}-{number:04d}"
-    """How ids are written, of {year}, {month} and {number}."""
-    correlate_by: Annotated[tuple[str, ...], AfterValidator(_check_correlation)] = ("group",)
-    """`[group]`: receiver and group labels; or names of labels: which alerts belong together."""
-    service_from: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = SERVICE_FROM
-    """Labels that name an incident's service; the first counts whose value names no exporter."""
-    detect_at_most: PositiveDuration = timedelta(hours=1)
-    """What had fired for longer when its receiver was first heard of says nothing of the time to detect."""
-    monitor_for: Duration = timedelta(minutes=15)
-    """After every alert has resolved, how long to watch before resolving."""
-    auto_resolve: bool = True
-    """Whether it resolves by itself then."""
-    reopen_within: Duration = timedelta(hours=1)
-    """Firing again so soon after resolution reopens it."""
-    new_alert_while_acknowledged: NewAlert | None = None
-    """A new alert joins an acknowledged incident: `page` whoever acknowledged, where it is more severe than all before
-    or starts over 10 min later; `notify`: chat alone; `ignore`; none: `page` for SEV-1 and SEV-2, else `notify`."""
-    history: PositiveDuration = timedelta(days=400)
-    """How long closed incidents are kept in the store."""
-    archive: Annotated[str | None, EmptyIsNone] = None
-    """Folder that they go to then, as files of JSON Lines, one a month; none: they are let go."""
-    customer_visible: CustomerVisibility = CustomerVisibility()
-    """Whether customers see it."""
-    emergency_paging: bool = True
-    """Whether SEV-1 and SEV-2 are paged straight while the store is away."""
-    emergency_after: PositiveDuration = timedelta(seconds=2)
-    """How long a refused SEV-1 or SEV-2 may wait to be stored before it is paged without the store."""
+    @model_validator(mode="after")
+    def _one_sender_a_name(self) -> Self:
+        known: dict[str, tuple[str, ...] | None] = {}
+        for token in self.tokens:
+            if Scope.INGEST in token.scopes and known.setdefault(token.name, token.resolvable) != token.resolvable:
+                raise ValueError(
+                    f"entries named {token.name} are one sender, but differ in resolves (write the same in each)"
+                )
+        return self

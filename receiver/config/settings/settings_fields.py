@@ -1,4 +1,4 @@
-"""The shape of a settings type: which keys it has, and what stands under them."""
+"""The fields of a settings type, and their types."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keys(annotation: Any) -> set[str]:
 
 
 def below(annotation: Any, key: str | int) -> list[Any]:
-    """Return the types that may stand under `key`, none when the key is unknown."""
+    """Return the possible types of `key`; none if the key is unknown."""
     found: list[Any] = []
     for model in models(annotation):
         fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}

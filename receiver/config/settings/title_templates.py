@@ -49,18 +49,18 @@ def _check_title(text: str | None) -> str | None:
         try:
             unknown = _unknown(text)
             if unknown is not None:
-                raise ValueError(f"a template has no {unknown!r:.60} (use {', '.join(NAMES)})")
+                raise ValueError(f"templates have no variable {unknown!r:.60} (use {', '.join(NAMES)})")
             if not _rendered(text, EXAMPLE):
-                raise ValueError("the template writes nothing for an ordinary alert (write {{ title }} into it)")
+                raise ValueError("the template renders to nothing for an ordinary alert (use {{ title }} in it)")
         except jinja2.TemplateError as error:
-            raise ValueError(f"not a template of Jinja2: {error} (write such as {{{{ title }}}})") from None
+            raise ValueError(f"not a Jinja2 template: {error} (write such as {{{{ title }}}})") from None
         except (ArithmeticError, LookupError, TypeError) as error:
-            raise ValueError(f"the template cannot be written out: {error} (try it with receiver simulate)") from None
+            raise ValueError(f"the template cannot be rendered: {error} (try it with receiver simulate)") from None
     return text or None
 
 
 class Texts(Settings):
-    """What incidents are called."""
+    """Titles of incidents."""
 
     title: Annotated[str | None, AfterValidator(_check_title)] = None
     """Jinja2 for titles of incidents, of `alertname`, `summary`, `values`, `labels`, `mark` ...; none: `title`."""

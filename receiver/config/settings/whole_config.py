@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, SerializeAsAny
 
 from receiver.channels.base import ChannelSettings
-from receiver.channels.pagerduty import PagerDuty
 from receiver.config.config_errors import Problem
 from receiver.config.settings.feature_settings import (
     Heartbeat,
@@ -17,17 +16,24 @@ from receiver.config.settings.feature_settings import (
     Maintenance,
     Objective,
     Reviews,
-    StatusPage,
     Verification,
 )
-from receiver.config.settings.service_settings import Auth, Incidents, Ingest, Redis, Server, Service
+from receiver.config.settings.incident_settings import Incidents
+from receiver.config.settings.ingest_settings import Ingest
+from receiver.config.settings.reachability_settings import Reachability
+from receiver.config.settings.service_settings import Auth, Server, Service
+from receiver.config.settings.status_page_settings import StatusPage
+from receiver.config.settings.store_settings import Redis
+from receiver.config.settings.team_directories import team_directory, top_level_directory
 from receiver.config.settings.title_templates import Texts
-from receiver.incident.oncall.contact_directory import ContactDirectory, service_key
+from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.model.oncall.schedule_settings import Contact, Person, Schedule
+from receiver.model.oncall.team_settings import Team, TeamName
 from receiver.model.settings_base import Settings
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Audience, Escalation, EscalationStep, SeveritySettings, Until
 from receiver.triage.rules.rules_file import RulesSettings
+from receiver.triage.team_ownership import in_order
 
 SEED_ESCALATIONS = {
     "sev-1": Escalation(
@@ -57,31 +63,35 @@ class Sections(Settings):
     """What stands in the file. Everything but `channels` and `severities` may be left out."""
 
     service: Service = Service()
-    """How the service calls itself."""
+    """The service's own name and addresses."""
     server: Server = Server()
-    """Where it listens."""
+    """The HTTP server."""
     redis: Redis = Redis()
     """The store."""
     auth: Auth = Auth()
-    """Who may call."""
+    """Who may call the API."""
     severity_rules: Annotated[str | None, BeforeValidator(_none_without)] = None
-    """File of the severity rules, relative to this one; none: the rules that ship with the service."""
+    """File of the severity rules, relative to this file; none: the built-in rules."""
     ingest: Ingest = Ingest()
-    """What comes in."""
+    """Incoming alerts."""
     incidents: Incidents = Incidents()
-    """The life of an incident."""
+    """The life cycle of incidents."""
     severities: dict[Severity, SeveritySettings]
     """What happens for each severity."""
     escalations: dict[str, Escalation] = SEED_ESCALATIONS
-    """Who is called later; left out: `sev-1`, `sev-2` and `sev-3` of the process's matrix."""
+    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3` of the process's matrix."""
     audiences: tuple[Audience, ...] = ()
-    """Who else hears of it."""
+    """Additional contacts to notify."""
     contacts: dict[str, Contact] = {}
-    """Roles that are paged and told."""
+    """Roles that are paged and notified."""
     people: dict[str, Person] = {}
-    """How each one is reached."""
+    """People and their addresses."""
     schedules: dict[str, Schedule] = {}
-    """Who is on call when."""
+    """On-call schedules."""
+    teams: dict[TeamName, Team] = {}
+    """Who owns which alerts; what a team leaves out, and what no team owns, is that of the top level."""
+    include: tuple[str, ...] = ()
+    """Files of teams, relative to this file; `*` matches several. Each holds one team and its `people`."""
     channels: dict[str, SerializeAsAny[ChannelSettings]]
     """The ways to the outside world; each entry's `kind` says which keys it has."""
     status_page: StatusPage = StatusPage()
@@ -91,13 +101,15 @@ class Sections(Settings):
     objectives: tuple[Objective, ...] = (Objective(name="availability", target=0.999),)
     """Error budgets; left out: 99.9% available in 30 days."""
     maintenance: tuple[Maintenance, ...] = ()
-    """Windows in which nobody is paged."""
+    """Windows in which no one is paged."""
     texts: Texts = Texts()
-    """What incidents are called."""
+    """Titles of incidents."""
     reviews: Reviews = Reviews()
-    """What reviews count by."""
+    """Settings of reviews."""
     heartbeat: Heartbeat = Heartbeat()
-    """A beat to somebody outside, while paging works end to end."""
+    """A heartbeat to an external service, sent while paging works end to end."""
+    reachability: Reachability = Reachability()
+    """Test pages that verify that people can be reached."""
     verification: Verification = Verification()
     """What "the fix is verified" means."""
 
@@ -133,21 +145,14 @@ class Config(Sections):
 
     @property
     def directory(self) -> ContactDirectory:
-        """Everybody who can be called, and the policy by which they are."""
-        return ContactDirectory(
-            people={**self.people, **self._services()},
-            contacts=self.contacts,
-            schedules=self.schedules,
-            severities=self.severities,
-            escalations=self.escalations,
-            audiences=self.audiences,
-        )
+        """Everybody who can be called by the top level, and the policy by which they are."""
+        return top_level_directory(self)
 
-    def _services(self) -> dict[str, Person]:
-        # PagerDuty services that stand for people: each is paged as one person would be.
-        only = next((name for name, one in self.channels.items() if one.kind == PagerDuty.kind), "")
-        return {
-            service_key(name): Person(name=name, addresses={contact.channel or only: key})
-            for name, contact in self.contacts.items()
-            if (key := contact.routing_key) is not None
-        }
+    @property
+    def teams_in_order(self) -> tuple[str, ...]:
+        """The names of the teams in the order in which they are asked who owns an alert."""
+        return tuple(in_order(self.teams))
+
+    def directory_for(self, team: str) -> ContactDirectory:
+        """Return what `team` has, merged with the top level; "" and a team that does not exist: the top level."""
+        return team_directory(self, team)

@@ -23,11 +23,11 @@ def unwise(draft: Draft) -> Iterator[Problem]:
         for index, step in enumerate(escalation.steps):
             yield from _twice(draft, (*path, index), step)
             if before and step.after == before[-1].after:
-                said = "another step comes at the same time"
-                yield document.problem((*path, index, "after"), said, "write both as one step")
+                said = "another step has the same time"
+                yield document.problem((*path, index, "after"), said, "combine both into one step")
             if users and all(_called(draft, policy, before, step) for _, policy in users):
-                said = f"everybody in it has been called by then for {_listed(users)}: the step changes nothing"
-                hint = "name somebody else, or leave it out: nobody is paged twice for one episode"
+                said = f"everyone in it has already been paged by then for {_listed(users)}: the step changes nothing"
+                hint = "name someone else, or remove it: each person is paged once per episode"
                 yield document.problem((*path, index), said, hint)
             before.append(step)
 
@@ -36,13 +36,13 @@ def _twice(draft: Draft, path: Path, calls: SeveritySettings | EscalationStep) -
     for key, names in (("page", calls.page), ("notify", calls.notify)):
         for place, (where, name) in enumerate(listed((*path, key), names)):
             if name in names[:place]:
-                yield draft.document.problem(where, f"{name} is here twice", "name each contact once")
+                yield draft.document.problem(where, f"{name} is listed twice", "list each contact once")
             elif key == "notify" and name in calls.page:
-                yield draft.document.problem(where, f"{name} is paged at the same time", "leave it out here")
+                yield draft.document.problem(where, f"{name} is paged at the same time", "remove it here")
 
 
 def _called(draft: Draft, policy: SeveritySettings, before: list[EscalationStep], step: EscalationStep) -> bool:
-    """Return whether everybody whom `step` calls has been called so far, as far as that is certain."""
+    """Return whether all people of `step` have certainly been paged before it."""
     so_far: list[SeveritySettings | EscalationStep] = [policy, *before]
     paged = _people(draft, (name for calls in so_far for name in calls.page))
     heard = paged | _people(draft, (name for calls in so_far for name in calls.notify))
@@ -56,7 +56,7 @@ def _people(draft: Draft, contacts: Iterable[str]) -> set[str]:
 def _who(draft: Draft, name: str) -> tuple[str, ...]:
     contact = draft.sections.contacts.get(name)
     if contact is not None and contact.schedule is not None:
-        # Whoever is on call: the same for every contact of that schedule, except around a hand-off.
+        # The person on call is the same for every contact of that schedule, except around a hand-off.
         return (f"schedule {contact.schedule}",)
     return tuple(f"person {key}" for key in draft.members(name))
 

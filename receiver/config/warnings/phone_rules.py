@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from receiver.channels import discover
 from receiver.channels.pagerduty import PagerDuty
+from receiver.channels.twilio.channel import TwilioSettings
 from receiver.config.alertmanager_file.durations import duration_text
 from receiver.config.config_errors import Path, Problem
 from receiver.config.loader.config_draft import Draft
@@ -19,6 +20,14 @@ def unwise(draft: Draft) -> Iterator[Problem]:
     yield from _guessed(draft)
     yield from _late(draft)
     yield from _in_vain(draft)
+    yield from _unanswerable(draft)
+
+
+def _unanswerable(draft: Draft) -> Iterator[Problem]:
+    for name, settings in draft.sections.channels.items():
+        if isinstance(settings, TwilioSettings) and not draft.sections.service.public_url:
+            said = "answers cannot come back: Twilio does not know this service's address"
+            yield draft.document.problem(("channels", name), said, "write service: {public_url: https://...}")
 
 
 def _guessed(draft: Draft) -> Iterator[Problem]:
@@ -46,8 +55,8 @@ def _late(draft: Draft) -> Iterator[Problem]:
         wanted = people[key].steps_for(severity)
         for path, step in steps_of(key, people[key]):
             if step.after > within and step in wanted and _counts(path, people[key], severity):
-                said = f"comes after {contact} is to have answered for {severity} ({duration_text(within)})"
-                hint = "the backup is paged by then: let it come earlier"
+                said = f"comes after the response time of {contact} for {severity} ({duration_text(within)})"
+                hint = "the backup is paged by then: write a shorter after"
                 yield draft.document.problem((*path, "after"), said, hint)
 
 
@@ -62,7 +71,7 @@ def _called(draft: Draft) -> Iterator[tuple[str, Severity, str]]:
 
 
 def _counts(path: Path, person: Person, severity: Severity) -> bool:
-    # A list of its own for this severity stands before the default.
+    # A list for this severity precedes the default.
     if isinstance(person.page_by, tuple):
         return True
     own = severity.value in {name.value for name in person.page_by}
@@ -74,6 +83,6 @@ def _in_vain(draft: Draft) -> Iterator[Problem]:
     for key, person in draft.sections.people.items():
         steps = [step for _, step in steps_of(key, person)]
         if person.repeat is not None and all(kinds.get(step.by) == PagerDuty.kind for step in steps):
-            said = "PagerDuty takes a repetition for the page that it has: nothing is repeated"
+            said = "PagerDuty merges a repetition into the open page, so nothing is repeated"
             hint = "set the repetition in PagerDuty's own notification rules"
             yield draft.document.problem(("people", key, "repeat"), said, hint)

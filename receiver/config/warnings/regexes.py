@@ -29,12 +29,12 @@ def unwise(document: Document) -> Iterator[Problem]:
         # holds; that is told of the rule.
         rule = path[0] == "rules" and len(path) > 3
         if matcher.positive and path[-2] in ASKING:
-            hint = f'leave it out, or write {matcher.name}=~".+" for any value that is there'
-            yield document.problem(path, "a pattern that matches everything: it asks for nothing", hint)
+            hint = f'remove it, or write {matcher.name}=~".+" for any value that is there'
+            yield document.problem(path, "the pattern matches everything, so this matcher has no effect", hint)
         elif not matcher.positive and path[-2] == EXCLUDING:
-            yield document.problem(path, "no alert matches this: it excludes nothing", "leave it out")
+            yield document.problem(path, "no alert matches this, so it excludes nothing", "remove it")
         elif not matcher.positive and not rule:
-            yield document.problem(path, "no alert matches this: it can never hold", "narrow the pattern")
+            yield document.problem(path, "no alert matches this, so the rule never applies", "narrow the pattern")
 
 
 def _matchers(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -20,8 +20,8 @@ def unwise(draft: Draft) -> Iterator[Problem]:
             path = ("people", key, road)
             mark = draft.document.marks.get(path)
             if len(secret) != ROUTING_KEY_LENGTH or not secret.isascii():
-                said = f"a routing key of {len(secret)} characters: PagerDuty refuses it"
-                hint = f"an integration of the Events API v2 has one of {ROUTING_KEY_LENGTH}"
+                said = f"a routing key of {len(secret)} characters, which PagerDuty rejects"
+                hint = f"an Events API v2 integration key has {ROUTING_KEY_LENGTH}"
                 yield draft.document.problem(path, said, hint)
             if mark is not None and not mark.expanded and not mark.key.endswith("_file"):
-                yield draft.document.problem(path, "a secret in clear", f"write ${{NAME}}, or {road}_file: PATH")
+                yield draft.document.problem(path, "a secret in plain text", f"write ${{NAME}}, or {road}_file: PATH")

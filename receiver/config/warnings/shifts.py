@@ -1,4 +1,4 @@
-"""Who is on call in the next days: gaps, and somebody who is their own backup."""
+"""Shifts of the next days: gaps, and people who are their own backup."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def unwise(draft: Draft, now: datetime) -> Iterator[Problem]:
         if both is not None:
             person, begins, ends = both
             zone = ZoneInfo(sections.schedules[backup].timezone)
-            said = f"{person} is on call and the backup too {_span(begins, ends, zone)}"
-            hint = "shift the order of one of the schedules"
+            said = f"{person} is on call and also the backup {_span(begins, ends, zone)}"
+            hint = "change the order of people in one of the schedules"
             yield document.problem(("contacts", name, "backup"), said, hint, at_key=True)
 
 

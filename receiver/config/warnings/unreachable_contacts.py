@@ -11,7 +11,7 @@ from receiver.model.oncall.schedule_settings import Person, Target
 
 
 def unwise(draft: Draft) -> Iterator[Problem]:
-    """Yield each contact, and each backup, whom no channel that is on reaches."""
+    """Yield each contact, and each backup, that no enabled channel reaches."""
     kinds = discover()
     every = {name: settings.kind for name, settings in draft.sections.channels.items()}
     on = {
@@ -25,7 +25,7 @@ def unwise(draft: Draft) -> Iterator[Problem]:
         for below, target in targets:
             missed = [key for key in draft.meant(target) if key in people and not _roads(people[key], on)]
             if missed:
-                said = f"no channel that is on reaches {', '.join(missed)}"
+                said = f"no enabled channel can reach {', '.join(missed)}"
                 off = {road for key in missed for road in _roads(people[key], every)}
                 hint = f"complete {' or '.join(sorted(off))}" if off else f"write an address of {_any(on)}"
                 yield draft.document.problem(("contacts", name, *below), said, hint, at_key=True)
@@ -34,7 +34,7 @@ def unwise(draft: Draft) -> Iterator[Problem]:
         if backup is None or contact.schedule is not None or backup.schedule is not None:
             continue
         if set(draft.meant(backup)) <= set(draft.meant(contact)):
-            said, hint = "the backup is who has not answered", "name somebody else"
+            said, hint = "the backup is the person who did not respond", "name somebody else"
             yield draft.document.problem(("contacts", name, "backup"), said, hint, at_key=True)
 
 

@@ -31,7 +31,7 @@ class Environment:
                 return "${"
             name, default = piece["name"], piece["default"]
             if name is None:
-                raise ValueError("a ${ that is no variable")
+                raise ValueError("${ is not followed by a variable")
             value = self.variables.get(name, "")
             if name not in self.variables and default is None:
                 self.missing.append((path, name))

@@ -21,9 +21,13 @@ EXTENSION = "x-"
 """What the keys at the top begin with that hold anchors for other places and are no settings, as in Compose files."""
 DEEPEST = 40
 MOST_EXPANDED = 10_000
-TEMPLATE = "a template of Helm or Jinja? Render it first, as helm template does"
+TEMPLATE = "a Helm or Jinja template? Render it first (helm template does)"
 """Values of a file whose aliases are written out: more is no configuration but a bomb."""
 
+LONGEST_KEY = 1000
+"""Characters of a line in which a template is looked for."""
+_TEMPLATED = re.compile(r"\s*(?:-\s+)?(?:[^\s:{}]+:\s+)?\{[{%]")
+"""A line that begins with a template, or a key whose whole value is one."""
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{0,18}")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
@@ -35,7 +39,7 @@ Expand = Callable[[str, Path], str]
 
 @dataclass(frozen=True)
 class Mark:
-    """Where something stands; lines and columns count from 1."""
+    """The place of a value; lines and columns count from 1."""
 
     line: int
     column: int
@@ -46,9 +50,11 @@ class Mark:
     expanded: bool = False
     """Whether the value came from the environment."""
     end: tuple[int, int] = (0, 0)
-    """Line and column just behind the value."""
+    """Line and column after the value."""
     indent: int = 0
     """Of a block of text (`|`): the columns in front of each of its lines."""
+    file: str = ""
+    """The file that contains it; empty: the document's own file."""
 
 
 @dataclass
@@ -61,7 +67,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     begins: Place = (1, 1)
     above: Path = ()
-    """Where in the file the document stands: what a message puts in front of a path."""
+    """The place of the document in the file, as a prefix of paths in messages."""
     respell: Callable[[str], str] | None = None
     """How the file writes names that messages use; None: as they are."""
 
@@ -72,7 +78,7 @@ class Document:
         return path
 
     def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
-        """Return a problem at `path`, or at the nearest thing above it that the document has."""
+        """Return a problem at `path`, or at its nearest parent that the document has."""
         known = self.known(path)
         mark = self.marks.get(known, Mark(1, 1, 1, 1))
         at_key = at_key or known != path
@@ -80,7 +86,13 @@ class Document:
         where = dotted((*self.above, *path))
         if self.respell is not None:
             where, message, hint = self.respell(where), self.respell(message), self.respell(hint)
-        return Problem(self.file, line, column, where, message, hint)
+        return Problem(mark.file or self.file, line, column, where, message, hint)
+
+    def below(self, path: Path) -> Document:
+        """Return the value at `path` as a separate document, whose messages have the whole path."""
+        size = len(path)
+        marks = {inner[size:]: mark for inner, mark in self.marks.items() if inner[:size] == path}
+        return Document(self.file, marks=marks, above=(*self.above, *path), respell=self.respell)
 
 
 def read(text: str, file: str, expand: Expand | None = None) -> Document:
@@ -112,7 +124,7 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
 def _is_templated(text: str, line: int) -> bool:
     # What YAML stumbles over may be the line behind that of the template.
     near = text.splitlines()[max(0, line - 3) : line]
-    return any(one.lstrip().startswith(("{{", "{%")) for one in near)
+    return any(_TEMPLATED.match(one[:LONGEST_KEY]) for one in near)
 
 
 def _without_extensions(value: Any) -> Any:
@@ -149,7 +161,7 @@ class _Reader:
         above = (key or node).start
         self.document.marks[path] = Mark(*node.start, *above, spelt, end=node.end)
         if node.tag is not None:
-            self.say(path, node, "a tag", "tags are not taken: write the plain value, or put text in quotes")
+            self.say(path, node, "a tag", "tags are not supported: write the plain value, or put text in quotes")
         if node.items is not None:
             return [self.node(item, (*path, index), None) for index, item in enumerate(node.items)]
         return self.scalar(node, path) if node.pairs is None else self.mapping(node, path)
@@ -160,20 +172,20 @@ class _Reader:
         if len(path) > DEEPEST:
             raise NodeError("nested too deeply", node.start)
         if self.aliased and self.read > MOST_EXPANDED:
-            raise NodeError(f"more than {MOST_EXPANDED:,} values with its aliases written out", node.start)
+            raise NodeError(f"more than {MOST_EXPANDED:,} values after aliases are expanded", node.start)
 
     def mapping(self, node: Node, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, item in node.pairs or []:
             if key.text is None:
                 hint = "put text with braces or brackets in quotes"
-                raise NodeError(f"a key that is no text ({hint})", key.start)
+                raise NodeError(f"the key is not text ({hint})", key.start)
             inner = (*path, key.text)
             if key.is_merge:
                 self.merge_key(key, item, inner)
                 continue
             if key.text in found:
-                self.say(inner, key, "this key is here twice", "keep one of them")
+                self.say(inner, key, "duplicate key", "keep one of them")
             found[key.text] = self.node(item, inner, key, key.text)
         for source in merged(node.pairs or []):
             self.count(source, path)
@@ -193,7 +205,7 @@ class _Reader:
     def merge_key(self, key: Node, item: Node, path: Path) -> None:
         sources = [item] if item.items is None else item.items
         if any(source.pairs is None for source in sources):
-            self.say(path, key, "merges what is no mapping", "write <<: *NAME with the anchor of a mapping")
+            self.say(path, key, "the merged value is not a mapping", "write <<: *NAME with the anchor of a mapping")
 
     def scalar(self, node: Node, path: Path) -> Any:
         text: str = node.text or ""
@@ -204,7 +216,7 @@ class _Reader:
                 self.say(path, node, str(error), "write ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
                 return text
             if expanded != text:
-                # What the environment says is text, whatever it looks like: a token of digits stays a token.
+                # Values from the environment are always text, so that a token of digits stays a token.
                 self.document.marks[path] = replace(self.document.marks[path], expanded=True)
                 return expanded
         return _plain(text) if node.plain else text

@@ -36,11 +36,11 @@ class Node:
     tag: str | None = None
     text: str | None = None
     plain: bool = False
-    """Whether the text stands without quotes and not as a block."""
+    """Whether the text has no quotes and is not a block."""
     items: list[Node] | None = None
     pairs: list[tuple[Node, Node]] | None = None
     aliased: bool = False
-    """Whether aliases stand for it in other places."""
+    """Whether it is used elsewhere through an alias."""
     complete: bool = field(default=False, repr=False)
 
     @property
@@ -134,7 +134,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             known = self.anchors.get(event.anchor or "")
             if known is None or not known.complete:
-                said = "no anchor has this name" if known is None else "an alias for something around it"
+                said = "no anchor has this name" if known is None else "an alias for a value that contains it"
                 raise NodeError(f"not YAML: {said}", start)
             known.aliased = True
             return known

@@ -1,7 +1,7 @@
 """When an incident's alerts say that they began, and whether that can be believed. Pure.
 
 A startsAt that is missing, of a year before anybody's monitoring, or in the future is no beginning: the time of arrival
-counts instead. So it does for what had fired for long when its receiver was first heard of, as that says when this
+counts instead. So it does for what had fired for long when its receiver was first seen, as that says when this
 service was connected, and nothing of how long the detection took.
 """
 
@@ -36,7 +36,7 @@ def alerts_began(
     Args:
         alerts: those that fire.
         now: when they arrived.
-        heard_since: when their receiver was first heard of; None: nobody knows.
+        heard_since: when their receiver was first seen; None: nobody knows.
         at_most: how long before that they may have fired.
     """
     edge = heard_since - at_most if heard_since is not None and at_most is not None else NO_TIME

@@ -13,21 +13,28 @@ from receiver.incident.alerts.monitored_incidents import end_monitoring
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, Outcome
 from receiver.incident.paging.page_responders import adopt_pages, page_responders
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import EscalationProgress
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 
 KEY = "storm"
-"""The correlation key of a storm: at most one is open."""
+"""The correlation key of a storm of the top level: at most one is open."""
 HELD = "storm"
 LOOK = timedelta(seconds=5)
 """How often a storm counts what has joined it."""
 NAMED = 20
 """How many of the incidents that were held back are named; the rest is a count."""
+
+
+def storm_key(team: str) -> str:
+    """Return the correlation key of the storms of `team`; each team has its own."""
+    return f"{KEY}:{team}" if team else KEY
 
 
 def joins_storm(view: KeyState, policy: Policy, severity: Severity) -> bool:
@@ -47,13 +54,13 @@ def storm_after_hold(held: str, alike: Iterable[IncidentSummary], policy: Policy
     severities = [one.severity for one in alike if one.firing and one.severity is not Severity.SEV1]
     if policy.storm is None or len(severities) <= policy.storm[0]:
         return None
-    return min(severities, key=lambda one: one.rank), f"{len(severities)} incidents are let out of {held}"
+    return min(severities, key=lambda one: one.rank), f"{len(severities)} incidents are released from {held}"
 
 
 def join_storm(draft: Transition, storm: str) -> str:
     """Make the incident part of the storm, and return the reason."""
     data = {"held": HELD, "parent": storm}
-    draft.add(Kind.STORM_JOINED, "storm_joined", "part of a storm: nobody is paged for it alone", data)
+    draft.add(Kind.STORM_JOINED, "storm_joined", "grouped into an alert storm; not paged separately", data)
     return "storm_joined"
 
 
@@ -76,31 +83,35 @@ def open_storm(
     adopted: Sequence[Page] = (),
     began: datetime | None = None,
 ) -> IntakeDecision:
-    """Return the opening of a storm incident as severe as the one that made it a storm.
+    """Return the opening of a storm incident, as severe as the incident that started the storm.
 
-    `before`: the uid that the key of storms leads to still. `adopted`: pages that were sent for it while the store was
-    away, since `began`.
+    `before`: the uid that the key of storms points to. `adopted`: pages sent without the store, since `began`.
     """
     draft = Transition(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
+    private, visible_to = policy.guarded({}, policy.team)
     incident = Incident(
         uid=uid,
-        key=KEY,
-        keys=(KEY,),
+        key=storm_key(policy.team),
+        keys=(storm_key(policy.team),),
         episode=to_ms(began or now),
         title=f"Storm: {why}",
         severity=severity,
         decision=Decision(severity=severity, rule="storm", reasons=(why,)),
         opened_at=now,
         started_at=now,
-        plan=policy.plan,
+        plan=policy.opening_plan(now),
+        team=policy.team,
+        origin_team=policy.team,
         ladder=EscalationProgress(since=now),
         storm=True,
         worst=severity,
+        private=private,
+        visible_to=visible_to,
     )
     draft.open(incident, "storm", f"{severity} storm: {why}", {"alerts": []}, policy.informs)
     adopt_pages(draft, adopted)
     page_responders(draft, policy, "opened")
-    return IntakeDecision(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={KEY: before})
+    return IntakeDecision(Outcome.OPENED, "storm", draft.incident, draft.events, pointers={incident.key: before})
 
 
 def update_storm(
@@ -112,22 +123,23 @@ def update_storm(
     """
     draft = Transition(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
     if joined != storm.held_back and storm.storm_ended_at is None:
-        text = f"{joined} incidents are part of it"
+        text = f"{joined} {'incident' if joined == 1 else 'incidents'} grouped"
         draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined, "worst": worst}, policy.informs)
     # What it holds back may grow worse after its end as well: it answers for that until it is over. What a person has
     # set stays, until something is worse than all that there was then.
     if worst is not None and worst.worse_than(storm.severity) and (not storm.by_hand or _worse(worst, storm)):
         if storm.state is State.MONITORING:
-            text = "an incident that is part of it has grown worse: it is not over"
+            text = "a grouped incident has become worse: the storm is not over"
             end_monitoring(draft, policy, Kind.REFIRED, "storm_joined", text, worse=True)
-        decision = Decision(severity=worst, rule="storm", reasons=("as severe as the worst that joined",))
+        decision = Decision(severity=worst, rule="storm", reasons=("as severe as its worst incident",))
         data = {"decision": decision.model_dump(mode="json"), "worst": worst}
-        text = f"severity raised from {storm.severity} to {worst}: an incident that severe has joined"
+        text = f"severity raised from {storm.severity} to {worst}: an incident of that severity has joined"
         draft.add(Kind.SEVERITY_RAISED, "severity_raised", text, data, policy.informs)
         page_responders(draft, policy, "severity_raised")
     if over and storm.storm_ended_at is None:
         more = f" and {joined - len(names)} more" if joined > len(names) else ""
-        text = f"the storm has ended; {joined} incidents were held back: {', '.join(names)}{more}"
+        were = "1 incident was" if joined == 1 else f"{joined} incidents were"
+        text = f"the storm has ended; {were} grouped: {', '.join(names)}{more}"
         draft.add(Kind.STORM_ENDED, "storm_ended", text, {"held_back": joined, "incidents": names}, policy.informs)
     return draft if draft.events else None
 

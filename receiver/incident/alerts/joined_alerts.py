@@ -1,4 +1,4 @@
-"""A new alert joins an incident that somebody has acknowledged: who is told, and who is notified again. Pure."""
+"""A new alert joins an incident that somebody has acknowledged: who gets a message, and who is notified again. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_hours import pages_wait_until, within_page_hours
 from receiver.incident.paging.page_responders import page_recipients
-from receiver.incident.paging.recipients import Policy, Recipient, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import Recipient
 from receiver.model.alert.alert import Alert
 from receiver.model.base import rfc3339
 from receiver.model.incident.business_hours import add_business_time
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import TAKEN, Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import TAKEN
 from receiver.model.severity_policy import NewAlert
 
 STEP = "new_alert"
@@ -47,6 +52,11 @@ def join_alerts(draft: Transition, policy: Policy, fresh: Sequence[Alert], *, wo
     if not apart:
         return
     names = tuple(dict.fromkeys((*incident.joining, *(alert.name[:200] for alert in apart))))
+    if (opens := pages_wait_until(policy.called(incident), draft.now)) is not None:
+        text = f"new alerts page nobody before the page hours begin at {rfc3339(opens)}"
+        data = {"joining": list(names), "joined_at": rfc3339(draft.now)}
+        draft.add(Kind.PAGE_PASSED, STEP, text, data)
+        return
     due = incident.joined_at + AT_MOST_EVERY if incident.joined_at is not None else draft.now
     if draft.now < due and not worse:
         text = f"somebody was notified of new alerts less than {AT_MOST_EVERY.seconds // 60} min ago: next at"
@@ -59,7 +69,7 @@ def joined_alerts_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when people are notified of the new alerts that came too soon after the last; None: there are none."""
     if not incident.joining or incident.joined_at is None or incident.state not in TAKEN or incident.held is not None:
         return None
-    return incident.joined_at + AT_MOST_EVERY
+    return within_page_hours(policy.called(incident), incident.joined_at + AT_MOST_EVERY)
 
 
 def notify_of_joined_alerts(draft: Transition, policy: Policy) -> None:
@@ -67,7 +77,7 @@ def notify_of_joined_alerts(draft: Transition, policy: Policy) -> None:
     if policy.joining(draft.incident.severity) is NewAlert.PAGE and draft.incident.firing:
         _notify(draft, policy, draft.incident.joining)
     else:
-        draft.add(Kind.PAGE_PASSED, STEP, "nobody is notified of the new alerts any more", {"joining": []})
+        draft.add(Kind.PAGE_PASSED, STEP, "no one is left to notify of the new alerts", {"joining": []})
 
 
 def _starts(alert: Alert, now: datetime) -> datetime:
@@ -79,7 +89,7 @@ def _notify(draft: Transition, policy: Policy, names: Iterable[str]) -> None:
     names = list(names)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     note = f"new alert{'s' if len(names) > 1 else ''}: {', '.join(names[:NAMED])}{more}"
-    # Whom the rise in severity has just paged has heard of it by that page.
+    # Whom the rise in severity has just paged knows it from that page.
     heard = {page.person for page in incident.unanswered if page.at == draft.now}
     wanted = [one for one in _answerers(incident, policy, draft.now) if heard.isdisjoint(one.people)]
     people = {person for one in wanted for person in one.people}

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from receiver.incident.alerts.alert_start import alerts_began
-from receiver.incident.alerts.alert_storm import join_storm, joins_storm
-from receiver.incident.alerts.maintenance_hold import hold_for_maintenance
-from receiver.incident.alerts.monitored_incidents import begin_monitoring
+from receiver.incident.alerts.foreign_resolves import report_ignored_ends
+from receiver.incident.alerts.incident_opening import IncidentOpening
 from receiver.incident.alerts.notification_update import NotificationUpdate
-from receiver.incident.followup.action_item_reminders import recurrence, report_recurrence
+from receiver.incident.log.alert_membership import FOREIGN, ended, ignored_ends, sender, tombstones
 from receiver.incident.log.alert_membership import counts as counts_of
-from receiver.incident.log.alert_membership import ended, fired, sender, tombstones, worst_of
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart, Outcome
-from receiver.incident.paging.page_responders import adopt_pages, page_responders
-from receiver.incident.paging.recipients import Policy, episode_of
-from receiver.incident.publication.status_updates import follow_up
-from receiver.incident.service_name import service_of
-from receiver.incident.title import named
+from receiver.incident.paging.page_responders import adopt_pages
+from receiver.incident.paging.policy import Policy
 from receiver.model.alert.alert import NO_TIME, Alert
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import AlertRecord, Incident, Page, State
-from receiver.model.incident.policy_snapshot import EscalationProgress
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 
 REPLAY = timedelta(hours=1)
 """An end is remembered this long against a late or replayed beginning (reliability W3)."""
@@ -35,13 +30,15 @@ def on_notification(
 ) -> IntakeDecision:
     """Decide what a notification does.
 
-    `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already.
+    `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already. `policy` is that of the
+    top level: what a team owns is decided by the team's view.
     """
     live, held = _sift(part, view, now)
+    top, policy = policy, policy.of(view.incident) if view.incident else policy.for_team(part.team)
     if adopted and (done := [alert for alert in live if ended_since(alert, view)]):
         live = [alert for alert in live if alert not in done]
         if not live:
-            return _adopt_ended(part, view, policy, uid, now, done, adopted)
+            return _adopt_ended(part, view, top, uid, now, done, adopted)
     incident = view.incident
     over = incident is None or incident.state.over
     if over and not live:
@@ -53,7 +50,7 @@ def on_notification(
     elif incident is not None and (not over or _reopens(incident, policy, now)):
         verdict = NotificationUpdate(part, view, policy, now, incident, live, held).decide(adopted)
     else:
-        verdict = _open(part, view, policy, uid, now, live, adopted)
+        verdict = IncidentOpening(part, view, top.for_team(part.team), uid, now, live).open(adopted)
     verdict.held = held
     if held and not live and verdict.outcome is Outcome.IGNORED:
         verdict.reason = "held"
@@ -106,7 +103,11 @@ def _reopens(incident: Incident, policy: Policy, now: datetime) -> bool:
 def _nothing_fires(part: NotificationPart, view: KeyState, now: datetime) -> IntakeDecision:
     over = [alert for alert in part.alerts if not alert.firing]
     verdict = IntakeDecision(Outcome.IGNORED, "nothing_open", tombs=tombstones(part, view.records))
-    known = {a.fingerprint: ended(view.records[a.fingerprint], a, now) for a in over if a.fingerprint in view.records}
+    known = {
+        a.fingerprint: ended(view.records[a.fingerprint], a, now, part.sender)
+        for a in over
+        if a.fingerprint in view.records
+    }
     changed = {name: record for name, record in known.items() if record != view.records[name]}
     if view.incident is not None and changed:
         # Alerts of an incident that a person closed: they clear, so its key is free again.
@@ -115,17 +116,12 @@ def _nothing_fires(part: NotificationPart, view: KeyState, now: datetime) -> Int
         draft.add(Kind.UPDATED, "alerts_ended", f"{len(changed)} alerts ended", counts_of(draft.incident, records))
         verdict.incident, verdict.events, verdict.records = draft.incident, draft.events, changed
         verdict.freed = list(changed)
+    elif view.incident is not None and ignored_ends(part, view.records):
+        draft = Transition(view.incident, sender(part), now)
+        verdict.ignored = len(report_ignored_ends(draft, part, view.records))
+        verdict.reason, verdict.events = FOREIGN, draft.events
+        verdict.incident = draft.incident if draft.events else None
     return verdict
-
-
-def _episode(part: NotificationPart, view: KeyState, live: Sequence[Alert]) -> int:
-    # Two incidents of one key never share a page key: the late resolve of the one would end the page of the other, and
-    # an alert that has fired all the while has its old startsAt. What ended before anybody could be told counts too: a
-    # replica without the store may have paged for it, and its group has shrunk since.
-    names = {alert.fingerprint for alert in live}  # by name: comparing 20,000 alerts with each other takes minutes
-    starts = (a.starts_at for a in part.alerts if a.fingerprint in names or not a.firing)
-    episode, before = episode_of(starts), view.incident
-    return max(episode, before.episode + 1) if before is not None and before.key == part.key else episode
 
 
 def ended_since(alert: Alert, view: KeyState) -> bool:
@@ -139,10 +135,6 @@ def ended_since(alert: Alert, view: KeyState) -> bool:
     if record is not None:
         return not record.firing and starts <= record.starts_ms
     return starts <= view.tombs.get(alert.fingerprint, -1)
-
-
-def _over(record: AlertRecord, now: datetime) -> AlertRecord:
-    return record._replace(firing=False, ends_ms=to_ms(now), seen_ms=to_ms(now))
 
 
 def _adopt_ended(
@@ -160,79 +152,4 @@ def _adopt_ended(
         draft = Transition(view.incident, sender(part), now)
         adopt_pages(draft, adopted, again=True)
         return IntakeDecision(Outcome.UPDATED, "emergency", draft.incident, draft.events)
-    return _open(part, view, policy, uid, now, done, adopted, over=True)
-
-
-def _open(
-    part: NotificationPart,
-    view: KeyState,
-    policy: Policy,
-    uid: str,
-    now: datetime,
-    live: Sequence[Alert],
-    adopted: Sequence[Page],
-    *,
-    over: bool = False,
-) -> IntakeDecision:
-    alert, decision = worst_of(live, part)
-    records = {a.fingerprint: fired(a, part.decisions[a.fingerprint], now) for a in live}
-    shared = {name: value for name, value in alert.labels.items() if part.labels.get(name) == value} or dict(
-        alert.labels
-    )
-    totals = counts_of(None, records)
-    started_at, estimated = alerts_began(live, now, part.heard_since, policy.detect_at_most)
-    incident = Incident(
-        uid=uid,
-        key=part.key,
-        keys=(part.key,),
-        episode=_episode(part, view, live),
-        title=policy.title(named(alert, live, decision.severity, part.apart)),
-        severity=decision.severity,
-        service=service_of(alert.labels, policy.service_from),
-        labels=shared,
-        annotations=dict(alert.annotations),
-        plan=policy.plan,
-        ladder=EscalationProgress(since=now),
-        decision=decision,
-        opened_at=now,
-        started_at=started_at,
-        estimated=estimated,
-        partial=(part.group,) if part.truncated else (),
-        **recurrence(view.incident, part.key, [a.name for a in live], [r.name for r in view.records.values()]),
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in totals.items()},
-    )
-    draft = Transition(None, sender(part), now)
-    why = "; ".join(decision.reasons) or decision.rule
-    text = f"{decision.severity} by {decision.rule}: {why}"
-    draft.open(incident, "opened", text, {"alerts": totals["names"]}, policy.informs)
-    report_recurrence(draft, policy)
-    adopt_pages(draft, adopted)
-    if over:
-        records = {name: _over(record, now) for name, record in records.items()}
-        text = "its alerts ended while it was paged without the store"
-        draft.add(Kind.UPDATED, "alerts_ended", text, counts_of(draft.incident, records))
-        begin_monitoring(draft, policy, "all_alerts_ended", text)
-        return IntakeDecision(
-            Outcome.OPENED, "emergency", draft.incident, draft.events, records, {a.fingerprint: a for a in live},
-            pointers={part.key: view.pointer},
-        )  # fmt: skip
-    reason = "opened"
-    # A window first: what it holds is no part of a storm, and no storm pages for it.
-    if hold_for_maintenance(draft, policy, [a.labels for a in live]):
-        reason = "maintenance"
-    elif joins_storm(view, policy, decision.severity) and not adopted:
-        reason = join_storm(draft, view.storm)
-    page_responders(draft, policy, "opened")
-    follow_up(draft, policy)
-    return IntakeDecision(
-        Outcome.OPENED,
-        reason,
-        draft.incident,
-        draft.events,
-        records,
-        {a.fingerprint: a for a in live},
-        owners={a.fingerprint: view.owners.get(a.fingerprint, "") for a in live},
-        tombs=tombstones(part, {}),
-        pointers={part.key: view.pointer},
-        untomb=[a.fingerprint for a in live if a.fingerprint in view.tombs],
-    )
+    return IncidentOpening(part, view, policy.for_team(part.team), uid, now, done).open_ended(adopted)

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from receiver.incident.alerts.alert_storm import join_storm
 from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_hours import queued_until
 from receiver.incident.paging.page_responders import page_responders
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 WINDOW = "maintenance: "
@@ -49,7 +51,7 @@ def release_from_maintenance(draft: Transition, policy: Policy, alerts: Iterable
     incident = draft.incident
     if not (incident.held or "").startswith(WINDOW) or in_maintenance(policy, alerts, draft.now) is not None:
         return
-    text = "an alert fires that the maintenance window does not hold"
+    text = "an alert that the maintenance window does not cover is firing"
     draft.add(Kind.MAINTENANCE_ENDED, "alert_outside", text, to=policy.informs)
     if incident.state is State.MONITORING:
         return
@@ -58,7 +60,8 @@ def release_from_maintenance(draft: Transition, policy: Policy, alerts: Iterable
 
 def maintenance_ends_at(incident: Incident) -> datetime | None:
     """Return since when a held incident is to be looked at; None for one that is not held, or by no window."""
-    return incident.opened_at if incident.held_until is not None and not incident.state.over else None
+    held = incident.held_until is not None and queued_until(incident) is None
+    return incident.opened_at if held and not incident.state.over else None
 
 
 def recheck_after_maintenance(
@@ -77,7 +80,7 @@ def recheck_after_maintenance(
             _hold(draft, policy, *found)
         return
     name = (incident.held or "").removeprefix(WINDOW)
-    still = f"{incident.firing} alerts fire still" if incident.firing else "no alert fires any more"
+    still = f"{incident.firing} alerts are still firing" if incident.firing else "no alert is firing anymore"
     draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
     # What is monitored calls nobody: that it fires again, or still does when monitoring ends, calls people then.
     if not (incident.firing or incident.declared) or incident.state is State.MONITORING:

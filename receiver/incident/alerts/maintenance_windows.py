@@ -28,6 +28,8 @@ class Window(Kept):
     """Seconds, of a recurring one."""
     zone: str = "UTC"
     components: tuple[str, ...] = ()
+    public_name: str = ""
+    """What the public calls it; empty: the status page names its components."""
 
     def holds(self, now: datetime) -> datetime | None:
         """Return when the window that holds at `now` ends; None when none does."""

@@ -12,10 +12,13 @@ from receiver.incident.alerts.alert_storm import release_from_storm
 from receiver.incident.alerts.maintenance_hold import hold_for_maintenance
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
+from receiver.incident.paging.page_hours import queued_until
 from receiver.incident.paging.page_responders import page_responders
-from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.incident import Incident
 from receiver.model.severity import Decision, Severity, worst
 
 
@@ -70,6 +73,6 @@ def _raise(
     draft.add(Kind.SEVERITY_RAISED, "measured", text, data, (*policy.informs, *pagers_of(incident)))
     if decision.severity is Severity.SEV1:
         release_from_storm(draft, policy, "severity_raised")
-    if draft.incident.held is None:
+    if draft.incident.held is None or queued_until(draft.incident) is not None:
         hold_for_maintenance(draft, policy, labels)
     page_responders(draft, policy, "severity_raised")

@@ -1,4 +1,4 @@
-"""What Alertmanager says of an incident's alerts when it is asked: held back there, or not known any more. Pure."""
+"""What Alertmanager says of an incident's alerts when it is asked: held back there, or not known anymore. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
@@ -68,6 +68,6 @@ def on_alertmanager_answer(
     over = incident.firing and len(gone) >= incident.firing
     if over and incident.severity in ASKED_FIRST and not draft.incident.proposed:
         minutes = grace.total_seconds() / 60
-        text = f"Alertmanager has not known its {len(gone)} alerts for {minutes:g} min: is it over? resolve it"
+        text = f"Alertmanager has not had its {len(gone)} alerts for {minutes:g} min: resolve it if it is over"
         draft.add(Kind.RESOLUTION_PROPOSED, "unknown_upstream", text, {"unknown": len(gone)}, policy.informs)
     return draft

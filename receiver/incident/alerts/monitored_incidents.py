@@ -8,10 +8,14 @@ from typing import Any
 
 from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.page_responders import page_recipients, page_responders, page_responders_again
-from receiver.incident.paging.recipients import Policy, Recipient, backup_of, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import Recipient, backup_of
 from receiver.model.base import rfc3339
 from receiver.model.incident.event import Destination, Kind
-from receiver.model.incident.incident import TAKEN, Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import TAKEN
 
 CYCLES, CYCLES_WITHIN = 3, timedelta(minutes=30)
 """So many ends of all alerts within that time are flapping (surfaces.md, Delivery)."""
@@ -29,7 +33,7 @@ def begin_monitoring(
     data: Mapping[str, Any] | None = None,
     to: Iterable[Destination] | None = None,
 ) -> None:
-    """Write that nothing fires any more, or that a person says so (`mitigated` in `data`).
+    """Write that nothing fires anymore, or that a person says so (`mitigated` in `data`).
 
     Pages that nobody has answered are resolved at the vendor, and the escalation clock stops. In the third cycle within
     half an hour the alerts flap: the pages stay open and the clock runs.
@@ -41,7 +45,7 @@ def begin_monitoring(
         data["ends"] = [rfc3339(at) for at in ends]
         data["flapping"] = incident.flapping or len(ends) >= CYCLES
     if data.get("flapping"):
-        text = f"{text}; the alerts come and go: what nobody has answered stays open"
+        text = f"{text}; the alerts are flapping: unanswered pages stay open"
     else:
         data["withdrawn"] = _keys(incident.unanswered)
     everywhere = (*policy.informs, *pagers_of(incident)) if to is None else to
@@ -115,7 +119,7 @@ def _notified_again(watched: Incident, draft: Transition, worse: bool) -> list[P
 
 def _cleared(page: Page, watched: Incident) -> bool:
     # Made before it was monitored, and neither withdrawn nor left open on purpose: an earlier release has acknowledged
-    # it at the vendor, where it calls nobody any more. Nobody has answered it.
+    # it at the vendor, where it calls nobody anymore. Nobody has answered it.
     return not watched.flapping and watched.monitoring_at is not None and page.at <= watched.monitoring_at
 
 

@@ -7,20 +7,27 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.alerts.alert_storm import join_storm, joins_storm, release_from_storm
+from receiver.incident.alerts.foreign_resolves import report_ignored_ends
 from receiver.incident.alerts.joined_alerts import join_alerts, mentioned_on_join
 from receiver.incident.alerts.maintenance_hold import hold_for_maintenance, release_from_maintenance
 from receiver.incident.alerts.monitored_incidents import begin_monitoring, end_monitoring
-from receiver.incident.log.alert_membership import LEAVES_AFTER, fired, sender, tombstones, worst_of
+from receiver.incident.alerts.private_alerts import make_private_for
+from receiver.incident.log.alert_membership import FOREIGN, LEAVES_AFTER, fired, sender, tombstones, worst_of
 from receiver.incident.log.alert_membership import counts as counts_of
 from receiver.incident.log.alert_membership import ended as ended_by
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart, Outcome
+from receiver.incident.paging.page_hours import queued_until
 from receiver.incident.paging.page_responders import adopt_pages, page_responders
-from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
 from receiver.model.alert.alert import Alert
 from receiver.model.base import to_ms
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import TAKEN, AlertRecord, Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import TAKEN, State
 from receiver.model.severity import Decision, Severity
 
 _QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
@@ -55,6 +62,8 @@ class NotificationUpdate:
         state = self.draft.incident.state
         joined = self.part.key not in self.draft.incident.keys
         fresh, ended = self._members()
+        # First, so that everything after it is written about an incident that only its team sees.
+        make_private_for(self.draft, self.policy, self._new(fresh))
         gone = self._leaving()
         records = {name: r for name, r in {**self.before, **self.changed}.items() if name not in gone}
         counts = counts_of(self.draft.incident, records, len(gone)) | {"partial": self._partial()}
@@ -66,17 +75,23 @@ class NotificationUpdate:
         if self.live:
             release_from_maintenance(self.draft, self.policy, [alert.labels for alert in self.live])
         if self.part.truncated and ended and not counts["firing"]:
-            text = f"all alerts shown have ended, but {self.part.truncated} more were cut off: nothing resolves"
-            self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
+            self._report_truncation()
         over = not (counts["firing"] or counts["partial"] or self.held)
         if over and self.draft.incident.state not in _QUIET:
             outcome, reason = Outcome.RESOLVED, "all_alerts_ended"
             self._watch()
-        if not (self.draft.events or self.changed or joined):
-            outcome, reason = Outcome.DUPLICATE, "duplicate"
+        moved = bool(self.draft.events or self.changed or joined)
+        ignored = report_ignored_ends(self.draft, self.part, self.before, self.policy.informs)
+        if not moved:
+            outcome, reason = (Outcome.IGNORED, FOREIGN) if ignored else (Outcome.DUPLICATE, "duplicate")
+        elif raised and outcome is Outcome.UPDATED:
+            reason = "severity_raised"
+        return self._decision(outcome, reason, gone, len(ignored))
+
+    def _decision(self, outcome: Outcome, reason: str, gone: Sequence[str], ignored: int) -> IntakeDecision:
         return IntakeDecision(
             outcome,
-            "severity_raised" if raised and outcome is Outcome.UPDATED else reason,
+            reason,
             self.draft.incident if self.draft.events or self.changed else None,
             self.draft.events,
             self.changed,
@@ -87,7 +102,12 @@ class NotificationUpdate:
             tombs=tombstones(self.part, self.before),
             pointers={self.part.key: self.view.pointer},
             untomb=[a.fingerprint for a in self.live if a.fingerprint in self.view.tombs],
+            ignored=ignored,
         )
+
+    def _report_truncation(self) -> None:
+        text = f"all alerts shown have ended, but {self.part.truncated} more were truncated: nothing is resolved"
+        self.draft.add(Kind.PARTIAL_VIEW, "truncated", text, to=self.policy.informs)
 
     def _moved(
         self,
@@ -106,7 +126,7 @@ class NotificationUpdate:
             outcome, reason = Outcome.REOPENED, self._reopen(counts)
         elif state is State.MONITORING and (fresh or self._began_anew()):
             reason = "refired"
-            text = f"{counts['firing']} alerts fire again"
+            text = firing_again(counts["firing"])
             _, decision = worst_of(self.live, self.part)
             worse = decision.severity.worse_than(self.draft.incident.severity)
             sheltered = self.draft.incident.held or hold_for_maintenance(self.draft, self.policy, self._firing_labels())
@@ -119,7 +139,7 @@ class NotificationUpdate:
             data = counts | ({"people": people} if people else {})
             self.draft.add(Kind.UPDATED, "alerts_changed", _moves(fresh, ended), data, self.policy.informs)
         elif counts["partial"] != list(self.draft.incident.partial) or gone:
-            self.draft.add(Kind.UPDATED, "view_changed", "what the notifications show has changed", counts)
+            self.draft.add(Kind.UPDATED, "view_changed", "the alerts' labels or annotations have changed", counts)
         return outcome, reason
 
     def _new(self, fresh: Sequence[Alert]) -> list[Alert]:
@@ -137,14 +157,15 @@ class NotificationUpdate:
         fresh: list[Alert] = []
         ended: list[Alert] = []
         for alert in self.live:
-            record = fired(alert, self.part.decisions[alert.fingerprint], self.now)
+            record = fired(alert, self.part.decisions[alert.fingerprint], self.now, self.part.sender)
             known = self.before.get(alert.fingerprint)
             if known is None or not known.firing:
                 fresh.append(alert)
             else:
                 # startsAt may differ between Alertmanager peers and move back: the latest beginning is kept.
-                starts = max(record.starts_ms, known.starts_ms)
-                record = record._replace(starts_ms=starts, seen_ms=known.seen_ms)
+                later = self.part.sender.may_resolve(known.sender)
+                starts = max(record.starts_ms, known.starts_ms) if later else known.starts_ms
+                record = record._replace(starts_ms=starts, seen_ms=known.seen_ms, sender=known.sender)
             if record != known:
                 self.changed[alert.fingerprint] = record
             if known is None or known.digest != record.digest:
@@ -153,7 +174,7 @@ class NotificationUpdate:
             known = self.before.get(alert.fingerprint)
             if alert.firing or known is None or alert.fingerprint in self.changed:
                 continue
-            record = ended_by(known, alert, self.now)
+            record = ended_by(known, alert, self.now, self.part.sender)
             if record != known:
                 self.changed[alert.fingerprint] = record
                 self.freed.append(alert.fingerprint)
@@ -175,8 +196,8 @@ class NotificationUpdate:
     def _reopen(self, counts: dict[str, Any]) -> str:
         # A key leads to one open incident: what has gone on elsewhere meanwhile stays there.
         counts["keys"] = [key for key in counts.get("keys", self.draft.incident.keys) if key not in self.view.lost]
-        # Pages of the ring before still owe their resolve: they are told of the reopening as well.
-        text = f"{counts['firing']} alerts fire again after the resolution"
+        # Pages of the ring before still need their resolve: they get the reopening, too.
+        text = f"{firing_again(counts['firing'])} after the resolution"
         everybody = (*self.policy.informs, *pagers_of(self.draft.incident))
         self.draft.add(Kind.REOPENED, "reopened", text, counts, everybody)
         _, decision = worst_of(self.live, self.part)
@@ -204,7 +225,7 @@ class NotificationUpdate:
         if not decision.severity.worse_than(self.draft.incident.severity):
             return False
         self._raised(decision)
-        if self.draft.incident.held is None:
+        if self.draft.incident.held is None or queued_until(self.draft.incident) is not None:
             # A window that holds everything that fires holds what it would call for, too, until it ends.
             hold_for_maintenance(self.draft, self.policy, self._firing_labels())
         page_responders(self.draft, self.policy, "severity_raised")
@@ -229,7 +250,7 @@ class NotificationUpdate:
 
     def _watch(self) -> None:
         minutes = self.policy.monitor_for.total_seconds() / 60
-        text = f"all alerts have ended; watched for {minutes:g} min"
+        text = f"all alerts have ended; monitoring for {minutes:g} min"
         begin_monitoring(self.draft, self.policy, "all_alerts_ended", text)
 
 
@@ -241,3 +262,8 @@ def _moves(fresh: Sequence[Alert], ended: Sequence[Alert]) -> str:
             more = f" and {len(names) - 5} more names" if len(names) > 5 else ""
             said.append(f"{len(alerts)} {verb}: {', '.join(names[:5])}{more}")
     return "; ".join(said)
+
+
+def firing_again(count: int) -> str:
+    """Return the words of the timeline for so many alerts."""
+    return "1 alert is firing again" if count == 1 else f"{count} alerts are firing again"

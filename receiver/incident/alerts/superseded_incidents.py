@@ -12,10 +12,14 @@ from datetime import datetime
 from receiver.incident.log.alert_membership import counts
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
-from receiver.incident.paging.recipients import Policy, page_destination
+from receiver.incident.paging.planned_pages import page_destination
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import to_ms
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import ADOPTED, AlertRecord, Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import ADOPTED
+from receiver.model.incident.state import State
 
 SUPERSEDED = "superseded"
 """Name of the timer, and why an incident ends that another one was opened for."""

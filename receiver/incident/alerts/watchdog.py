@@ -1,4 +1,4 @@
-"""The dead man's switch: the alert that always fires has fallen silent, or is heard of again. Pure."""
+"""The dead man's switch: the alert that always fires has gone silent, or is received again. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.paging.page_responders import page_responders
-from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.policy_snapshot import EscalationProgress
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 
 KEY = "watchdog"
@@ -33,19 +35,19 @@ def on_watchdog_silent(
     """Return the incident that says that nothing was heard since `last`; `pointer` is what the key leads to so far."""
     key, which = watchdog_key(name), f"the Watchdog alert of {name}" if name else "the Watchdog alert"
     minutes = (now - last).total_seconds() / 60
-    why = f"{which} was last heard of at {rfc3339(last)}, {minutes:.0f} min ago"
+    why = f"{which} was last received at {rfc3339(last)}, {minutes:.0f} min ago"
     draft = Transition(None, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
     incident = Incident(
         uid=uid,
         key=key,
         keys=(key,),
         episode=to_ms(now),
-        title=f"Alerting is silent: alerts {f'of {name} ' if name else ''}may not reach anybody",
+        title=f"Alerting is silent: alerts {f'of {name} ' if name else ''}may not reach anyone",
         severity=severity,
         decision=Decision(severity=severity, rule="watchdog", reasons=(why,)),
         opened_at=now,
         started_at=last,
-        plan=policy.plan,
+        plan=policy.opening_plan(now),
         ladder=EscalationProgress(since=now),
     )
     draft.open(incident, "watchdog_silent", f"{severity}: {why}", {"alerts": []}, policy.informs)
@@ -75,5 +77,5 @@ def on_watchdog_received(incident: Incident, policy: Policy, now: datetime) -> T
     """Return the end of that incident: the alert has come in again."""
     draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
     to = (*policy.informs, *pagers_of(incident))
-    draft.add(Kind.RESOLVED, "watchdog_heard", "the Watchdog alert is heard of again", to=to)
+    draft.add(Kind.RESOLVED, "watchdog_heard", "the Watchdog alert is received again", to=to)
     return draft

@@ -1,4 +1,4 @@
-"""A query of LogQL with labels in it: each stands as a value, wherever in the query its place is. Pure."""
+"""A LogQL query with labels, each escaped as a value at its place in the query. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 _PLACE = re.compile(r"\{\{\s*((?!\d)[^\s{}()|'\"`\\,;=*+%<>!&^~$@#?]+)\s*\}\}")
 _REGEX = re.compile(r"(?:=~|!~|\|~)\s*$")
-"""What stands before a quoted text that is a regular expression."""
+"""Operators before a quoted regular expression."""
 _PLAIN = re.compile(r"[A-Za-z0-9_]+")
 """A value that is one word outside quotes."""
 
@@ -43,7 +43,7 @@ def query_of(template: str, labels: Mapping[str, str]) -> str | None:
 
 
 def in_quotes(text: str) -> str:
-    r"""Return `text` as it stands between double quotes in PromQL and LogQL: `\`, `"` and line breaks escaped."""
+    r"""Return `text` for use between double quotes in PromQL and LogQL: `\`, `"` and line breaks escaped."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
 
 

@@ -18,14 +18,14 @@ from receiver.incident.context.logql_query import in_quotes, query_of
 from receiver.model.delivery.notice import Link
 
 URL_LIMIT = 3000
-"""Characters: what a button in Slack takes (contracts: slack, Length limits)."""
+"""Maximum number of characters of the URL of a button in Slack (contracts: slack, Length limits)."""
 BEFORE, AFTER = timedelta(minutes=10), timedelta(minutes=5)
-"""The window of a link begins and ends so long before and after the incident."""
+"""How long before and after the incident the time range of a link begins and ends."""
 UNKNOWN_START = timedelta(hours=1)
-"""How far back the window reaches when the alerts do not say when it began."""
+"""How far back the time range reaches if the alerts do not say when the incident began."""
 
 RUNBOOK = "Runbook"
-"""How the alert's own is called."""
+"""The text of the link to the alert's own runbook."""
 
 _PLACE = re.compile(r"\{\{\s*((?!\d)[^\s{}()|'\"`\\,;=*+%<>!&^~$@#?]+)\s*\}\}")
 _UNSAFE = re.compile(r"[^!-~]")
@@ -40,7 +40,7 @@ class GrafanaSettings(Protocol):
 
     @property
     def datasource(self) -> str:
-        """Uid of the data source there."""
+        """Uid of the data source in Grafana."""
 
 
 class PanelSettings(Protocol):
@@ -56,7 +56,7 @@ class PanelSettings(Protocol):
 
     @property
     def panel(self) -> int:
-        """Its number there."""
+        """Its number on the dashboard."""
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -64,11 +64,11 @@ class PanelSettings(Protocol):
 
 
 class PanelsSettings(GrafanaSettings, Protocol):
-    """`links.grafana`, where its panels are wanted."""
+    """`links.grafana`, for images of panels."""
 
     @property
     def panels(self) -> Sequence[PanelSettings]:
-        """Panels that are shown as pictures."""
+        """Panels that are shown as images."""
 
 
 class LokiSettings(GrafanaSettings, Protocol):
@@ -100,7 +100,7 @@ class SentrySettings(Protocol):
 
     @property
     def organization(self) -> str:
-        """The organisation there."""
+        """The organization in Sentry."""
 
     @property
     def project(self) -> str:
@@ -131,7 +131,7 @@ def links_of(
     settings: LinksSettings, labels: Mapping[str, str], annotations: Mapping[str, str], started_at: datetime,
     ended_at: datetime | None, now: datetime,
 ) -> tuple[Link, ...]:  # fmt: skip
-    """Return the links that the configuration and the alert's `runbook_url` give, in the order of a first look."""
+    """Return the links of the configuration and the alert's `runbook_url`, in the order of their use."""
     window = _window(started_at, ended_at, now)
     made = (
         (RUNBOOK, web(annotations.get("runbook_url", ""))),
@@ -146,14 +146,14 @@ def links_of(
 def pictures_of(
     settings: PanelsSettings, labels: Mapping[str, str], started_at: datetime, ended_at: datetime | None, now: datetime
 ) -> tuple[Link, ...]:
-    """Return links to the pictures that Grafana renders of its panels over the incident's time."""
+    """Return links to images of panels that Grafana renders for the time of the incident."""
     window = _window(started_at, ended_at, now)
     made = ((one.title, _picture(settings.url, one, labels, window)) for one in settings.panels)
     return tuple(Link(text=title, href=href) for title, href in made if href and len(href) <= URL_LIMIT)
 
 
 def images_of(annotations: Mapping[str, str]) -> tuple[Link, ...]:
-    """Return the picture that the alert names in `image_url`, when it plainly is at an https address."""
+    """Return the image in the alert's `image_url`, if that is an https address."""
     found = web(annotations.get("image_url", ""))
     return (Link(text="Graph", href=found),) if found and urlsplit(found).scheme == "https" else ()
 
@@ -248,7 +248,7 @@ def _errors(settings: SentrySettings, labels: Mapping[str, str], window: Window)
 
 
 def _query(asked: Mapping[str, str]) -> str:
-    # A blank as %20: a + is read as one in most places only. What UTF-8 cannot carry is replaced, not raised.
+    # A space as %20, because + is a space in some places only. What UTF-8 cannot encode is replaced.
     return urlencode(asked, quote_via=quote, safe="", errors="replace")
 
 

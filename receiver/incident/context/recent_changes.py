@@ -1,4 +1,4 @@
-"""Which change most likely brought an incident about. Pure; the asking is in pipeline/context/recent_changes.py."""
+"""Which change most likely caused an incident. Pure; pipeline/context/recent_changes.py queries the changes."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.recent_changes import Changes, RecentChange
 
 BACK = timedelta(hours=24)
-"""How far back it is looked (the seed's checklist: recent deployments, < 24h)."""
+"""How far back changes count (the seed's checklist: recent deployments, < 24h)."""
 SOON = timedelta(minutes=2)
-"""An alert's beginning is some scrapes late or early: what was changed so shortly after it counts as before."""
+"""An alert starts some scrapes early or late, so a change this soon after its start counts as before it."""
 FAILED = ("error", "failure")
-"""Deployments that did not arrive."""
+"""States of failed deployments."""
 LISTED = 5
 KEPT = 20
 WHERE = ("environment", "env")
-"""Labels that may say which environment an alert is about."""
+"""Labels that may name the environment of an alert."""
 
 
 def changes_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when to ask what was changed before an incident; None when it was asked, or there is nobody."""
+    """Return since when the query for recent changes is due; None if it was made, or there is no repository."""
     if incident.state.over or incident.changes is not None or incident.service not in policy.repositories:
         return None
     return incident.opened_at
 
 
 def changes_before(incident: Incident) -> datetime:
-    """Return when an incident began, as far as its alerts can be believed."""
+    """Return when an incident began, according to its plausible alerts."""
     return incident.started_at if incident.opened_at - incident.started_at < BACK else incident.opened_at
 
 
 def on_changes_read(
     incident: Incident, repository: str, found: Sequence[RecentChange], policy: Policy, now: datetime
 ) -> Transition:
-    """Return the event that tells what was changed in the day before, with the likely cause named."""
+    """Return the event with the changes of the day before, and the likely cause."""
     since = changes_before(incident)
     items = sorted((one for one in found if since - BACK <= one.at <= now), key=lambda one: one.at, reverse=True)
     likely, why = _likely(
@@ -61,7 +61,7 @@ def on_changes_read(
 
 
 def on_changes_unavailable(incident: Incident, repository: str, why: str, policy: Policy, now: datetime) -> Transition:
-    """Return the event that says that nobody could tell what was changed."""
+    """Return the event that records that the changes could not be queried."""
     made = Changes(repository=repository, why=f"not known: {why}")
     return _told(incident, made, "not_known", f"{repository}: recent changes are not known: {why}", policy, now)
 
@@ -73,12 +73,12 @@ def _told(incident: Incident, made: Changes, reason: str, text: str, policy: Pol
 
 
 def _likely(items: Sequence[RecentChange], since: datetime, environment: str) -> tuple[int | None, str]:
-    # The newest that had arrived when it began; a deployment says more than a release, which may lie unused, and where
-    # the alert fires, or else where users are, more than elsewhere. The preview of a pull request says least.
+    # The newest change before the start. A deployment ranks above a release, which may be unused; the environment of
+    # the alert, or else production, ranks above others. The preview of a pull request ranks last.
     before = [index for index, one in enumerate(items) if one.at <= since + SOON and one.state not in FAILED]
     if not before:
-        later = "; what there is came after it began, or did not arrive" if items else ""
-        return None, f"nothing was deployed in the 24 h before it began{later}"
+        later = "; those known came after it began, or were not reported" if items else ""
+        return None, f"no deployments in the 24 h before the incident{later}"
 
     def unlikely(index: int) -> tuple[bool, bool, bool, int]:
         one = items[index]

@@ -1,4 +1,4 @@
-"""Which runbooks of a wiki are about an incident: those labelled with its alert or its service. Pure."""
+"""Runbooks in a wiki for an incident: pages labeled with its alert or its service. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.model.delivery.notice import Link
 from receiver.model.incident.runbook import Runbook
 
 SHOWN = 3
-"""Runbooks of an incident that are linked, those of the alert before those of the service."""
+"""Maximum number of linked runbooks; those of the alert come before those of the service."""
 TITLE = 60
 
 

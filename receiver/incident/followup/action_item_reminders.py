@@ -1,4 +1,4 @@
-"""Action items after the incident: their owners are reminded, and what was done in vain is pointed out. Pure."""
+"""Reminders of action items, and of finished ones that did not prevent a recurrence. Pure."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy, email_destinations
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import email_destinations
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionItem, ActionStatus
 
 MORNING = time(9)
-"""When somebody is reminded on the day: nobody's night."""
+"""The time of day of a reminder."""
 AGAIN = timedelta(days=7)
-"""Between two reminders of one item."""
+"""Time between two reminders of one item."""
 MOST = 10
-"""Items that are carried from one incident to the next."""
+"""Maximum number of items that are copied from one incident to the next."""
 
 
 def action_items_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when the owner of an open item is next reminded: the morning of its day, then each week; None: never."""
+    """Return when the owner of an open item is next reminded: on the due day, then each week; None: never."""
     if incident.drill or incident.merged:
         return None
     return min((due for item in incident.actions if (due := _due(item, policy.zone)) is not None), default=None)
 
 
 def remind_owners(draft: Transition, policy: Policy) -> None:
-    """Remind of every item that is due."""
+    """Remind the owners of all due items."""
     items = [item for item in draft.incident.actions if (due := _due(item, policy.zone)) and due <= draft.now]
     if not items:
         return
@@ -42,7 +43,7 @@ def remind_owners(draft: Transition, policy: Policy) -> None:
 def recurrence(
     before: Incident | None, key: str, alerts: Collection[str] = (), known: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Return what a new incident of `key` keeps of the one `before` it, or that became part of it.
+    """Return what a new incident of `key` copies from the one `before` it, or that was merged into it.
 
     `alerts`, `known`: names of its alerts, and of those of the one before; where none is the same, another thing has
     happened to the same group.
@@ -60,7 +61,7 @@ def recurrence(
 
 
 def report_recurrence(draft: Transition, policy: Policy) -> None:
-    """Say that it has happened before although something was done against it."""
+    """Record that the incident recurred although action items were done."""
     incident = draft.incident
     if not incident.recurs:
         return
@@ -73,5 +74,5 @@ def _due(item: ActionItem, zone: str) -> datetime | None:
     if item.status is not ActionStatus.OPEN or item.due is None:
         return None
     first = datetime.combine(item.due, MORNING, ZoneInfo(zone))
-    # A day that was put off begins anew.
+    # A postponed due day restarts the reminders.
     return first if item.reminded_at is None or item.reminded_at < first else item.reminded_at + AGAIN

@@ -1,12 +1,13 @@
-"""The review: when a post-mortem is begun, and what people write when they look back. Pure."""
+"""The review: when a post-mortem starts, and the commands to edit it. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from receiver.incident.log.command_errors import IllegalCommand
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import rfc3339
 from receiver.model.command import CorrectEntry, SetClock, WritePostmortem
 from receiver.model.incident.event import Kind
@@ -15,11 +16,11 @@ from receiver.model.incident.postmortem import CorrectedTime, PostmortemVersion,
 from receiver.model.severity_policy import Postmortem
 
 MOST = 200
-"""Versions of a post-mortem: each is kept whole."""
+"""Maximum number of versions of a post-mortem; each is stored whole."""
 
 
 def postmortem_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when a page for the post-mortem is to be there; None: it is, or nobody asked for or wrote one."""
+    """Return since when a page for the post-mortem is due; None: it exists, or none was required or written."""
     if not policy.documents or not (requires_postmortem(incident, policy) or incident.review is not None):
         return None
     if not incident.state.over or incident.drill or incident.merged or incident.documented:
@@ -34,7 +35,7 @@ def requires_postmortem(incident: Incident, policy: Policy) -> bool:
 
 
 def begin_postmortem(draft: Transition, policy: Policy) -> None:
-    """Say that the draft is there, where it is kept; the page is written from the whole log."""
+    """Record that the draft exists, and where; the page is written from the whole log."""
     pages = [to.model_dump(mode="json") for to in policy.documents]
     names = ", ".join(to.channel for to in policy.documents)
     text = f"the draft of its post-mortem is in {names}"
@@ -43,7 +44,7 @@ def begin_postmortem(draft: Transition, policy: Policy) -> None:
 
 
 def write_postmortem(draft: Transition, command: WritePostmortem, policy: Policy) -> None:
-    """Keep a new version of the post-mortem; the one before stays in the log."""
+    """Store a new version of the post-mortem; the previous one stays in the log."""
     known = draft.incident.review
     before = known.status if known else ReviewStatus.DRAFT
     status = command.status or before
@@ -62,13 +63,13 @@ def write_postmortem(draft: Transition, command: WritePostmortem, policy: Policy
 
 
 def correct_entry(draft: Transition, command: CorrectEntry, policy: Policy) -> None:
-    """Set a line of the timeline right, or hide it; the line itself stays as it was written."""
+    """Correct or hide an entry of the timeline; the entry itself is not changed."""
     if command.seq > draft.incident.seq:
         raise IllegalCommand(
             draft.incident, f"correct entry {command.seq} of", f"it has entries 1 to {draft.incident.seq}"
         )
     if command.at is not None and command.at > draft.now:
-        raise IllegalCommand(draft.incident, f"correct entry {command.seq} of", "its time lies in the future")
+        raise IllegalCommand(draft.incident, f"correct entry {command.seq} of", "its time is in the future")
     fields = {
         "text": command.text,
         "at": rfc3339(command.at) if command.at else None,
@@ -78,15 +79,17 @@ def correct_entry(draft: Transition, command: CorrectEntry, policy: Policy) -> N
     if not said:
         return
     words = ", ".join("hidden" if v is True else "shown" if v is False else f"{n} {v}" for n, v in said.items())
-    data = {"entry": command.seq, "by": draft.actor.name, **said}
+    data: dict[str, Any] = {"entry": command.seq, "by": draft.actor.name, **said}
+    if command.restated:
+        data["restated"] = command.restated
     draft.add(Kind.CORRECTED, "corrected", f"entry {command.seq} corrected by {draft.actor.name}: {words}", data)
 
 
 def set_clock(draft: Transition, command: SetClock, policy: Policy) -> None:
-    """Say when something really was. What the log says, and what follows from it, stays."""
+    """Record when something really happened. The log, and decisions based on it, do not change."""
     incident, name = draft.incident, str(command.clock)
     if command.at is not None and command.at > draft.now:
-        raise IllegalCommand(incident, f"set {name} of", "its time lies in the future")
+        raise IllegalCommand(incident, f"set {name} of", "its time is in the future")
     before = incident.clocks.get(name)
     if before == command.at:
         return

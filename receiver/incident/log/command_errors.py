@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 
 POSSIBLE: dict[State, tuple[str, ...]] = {
     State.OPEN: ("acknowledge", "identify", "mitigate", "resolve", "escalate", "merge", "split"),

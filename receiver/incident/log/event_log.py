@@ -6,15 +6,21 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from receiver.incident.log.reducers import EFFECTS
 from receiver.incident.log.subscribers import followers
 from receiver.model.incident.event import Actor, ActorKind, Destination, Event, Kind
-from receiver.model.incident.incident import TAKEN, Incident, Page
+from receiver.model.incident.incident import DECISION, Incident, opened_incident
+from receiver.model.incident.incident_text import incident_text
+from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import NotifiedContact, Plan
+from receiver.model.incident.state import TAKEN
 from receiver.model.severity import Severity
 
 PLAN = "plan"
-"""The field that no event changes. It is half of a snapshot, so the first line of a log does not repeat it."""
+"""The field that no event but a change of team changes. It is half of a snapshot: the first line of a log leaves it
+out."""
 COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
 """Fields that any event may carry anew in its data: how many alerts, their names, which groups are cut."""
 PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
@@ -27,7 +33,7 @@ def apply_event(incident: Incident | None, event: Event, opening: Incident | Non
     `opening`: the incident that the first event of a log holds, where it need not be read from there.
     """
     if incident is None:
-        incident = opening or Incident.model_validate(event.data["incident"])
+        incident = opening or opened_incident(event.data)
     change = _carried(incident, event)
     effect = EFFECTS.get(event.kind)
     if effect is not None:
@@ -53,6 +59,8 @@ def _carried(incident: Incident, event: Event) -> dict[str, Any]:
         change["reached"] = (*incident.reached, *fresh)
     if "joining" in event.data:
         change["joining"] = tuple(event.data["joining"])
+    if "foreign" in event.data:
+        change["foreign"] = (*incident.foreign, event.data["foreign"])
     for name in ("joined_at", "answer_by"):
         if name in event.data:
             change[name] = datetime.fromisoformat(event.data[name])
@@ -101,10 +109,15 @@ def replay_events(events: Iterable[Event], plan: Plan | None = None) -> Incident
     `plan`: that of the snapshot beside the log. Logs of earlier releases hold it themselves.
     """
     incident: Incident | None = None
+    events = tuple(events)
+    # A change of team is the one event that brings another plan; the first of them says which it was before.
+    moved = next((event for event in events if event.kind is Kind.TEAM_CHANGED), None)
+    if moved is not None:
+        plan = Plan.model_validate(moved.data["plan_before"])
     for event in events:
         opening = None
         if incident is None and plan is not None and PLAN not in event.data.get("incident", (PLAN,)):
-            opening = Incident.model_validate(event.data["incident"]).model_copy(update={PLAN: plan})
+            opening = opened_incident(event.data).model_copy(update={PLAN: plan})
         incident = apply_event(incident, event, opening)
     return incident
 
@@ -133,9 +146,13 @@ class Transition:
     def open(
         self, incident: Incident, reason: str, text: str, data: Mapping[str, Any], to: Iterable[Destination] = ()
     ) -> None:
-        """Write the first line of the log: it holds the incident as it is opened, without its empty fields and plan."""
-        shown = incident.model_dump(mode="json", exclude={PLAN, *incident.empty_fields()})
-        whole = {"incident": shown, "decision": shown["decision"], **data}
+        """Write the first line of the log: it holds the incident as it is opened, without its empty fields and plan.
+
+        The decision stands beside it, and not in it once more.
+        """
+        shown = orjson.loads(incident_text(incident, (PLAN,)))
+        decision = shown["decision"] if DECISION in data else shown.pop(DECISION)
+        whole = {"incident": shown, "decision": decision, **data}
         self.add(Kind.OPENED, reason, text, whole, to, opening=incident)
 
     def add(

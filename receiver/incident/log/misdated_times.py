@@ -12,6 +12,7 @@ HAPPENED = (
     "opened_at", "started_at", "acknowledged_at", "first_acknowledged_at", "identified_at", "mitigated_at",
     "monitoring_at", "resolved_at", "closed_at", "severity_at", "calm_since", "answered_at", "joined_at", "updated_at",
     "reminded_at", "held_at", "storm_ended_at", "unknown_since", "failed_at", "lettered_at", "parts_at",
+    "private_at",
 )  # fmt: skip
 """Fields that say when something has happened: none can lie ahead."""
 DUE = ("acknowledged_until", "answer_by", "held_until")

@@ -8,9 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from receiver.model.alert.alert import Alert
+from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.alert.severity_unknowns import SeverityUnknown
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Event
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.incident import Incident
 from receiver.model.severity import Decision
 
 
@@ -46,9 +48,15 @@ class NotificationPart:
     released: bool = False
     """True when a hold has ended, or an emergency was paged: nothing is held again."""
     heard_since: datetime | None = None
-    """When its receiver was first heard of; None: nobody knows."""
+    """When its receiver was first seen; None: nobody knows."""
+    team: str = ""
+    """The team that owns these alerts by the configuration in force; empty: the top level."""
+    team_reason: str = ""
+    """Why."""
     apart: Mapping[str, str] = field(default_factory=dict)
     """The labels by which its alerts are grouped, which tell its incident from others."""
+    sender: Sender = ANYBODY
+    """Whose token it came with."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +97,5 @@ class IntakeDecision:
     untomb: Sequence[str] = ()
     held: Sequence[Alert] = ()
     """What is held for the group from now on; what was held and is not in it is let go."""
+    ignored: int = 0
+    """How many ends were ignored, as their sender may not resolve what another one reported."""

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from receiver.incident.log.misdated_times import moved_back
 from receiver.model.incident.event import Destination, Event, Kind
-from receiver.model.incident.incident import Incident, Page, Roles, State
-from receiver.model.incident.policy_snapshot import EscalationProgress, NotifiedContact
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.policy_snapshot import EscalationProgress, NotifiedContact, Plan
 from receiver.model.incident.postmortem import CorrectedTime, PostmortemVersion
 from receiver.model.incident.recent_changes import Changes
-from receiver.model.incident.response_records import ActionItem, ChecklistTick, Mitigation, ResponseTimer, StatusUpdate
+from receiver.model.incident.response_records import (
+    ActionItem,
+    ChecklistTick,
+    Mitigation,
+    NoiseMark,
+    ResponseTimer,
+    Roles,
+    StatusUpdate,
+)
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 from receiver.model.severity_policy import Until
 
 Effect = Callable[[Incident, Event], dict[str, Any]]
 """(state before, event) -> the fields that change."""
+Numbered = TypeVar("Numbered", ActionItem, StatusUpdate)
 
 
 def _stops(incident: Incident) -> bool:
@@ -91,7 +102,7 @@ def _identified(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _absorbed(incident: Incident, event: Event) -> dict[str, Any]:
-    # What the public has heard of the other one's components is told on here; older logs do not say.
+    # What the public has heard of the other one's components is published here from now on; older logs do not say.
     fresh = [one for one in event.data.get("parts", ()) if one not in incident.parts]
     more = {"parts": (*incident.parts, *fresh), "parts_at": event.at} if fresh else {}
     return {"absorbed": (*incident.absorbed, event.data["child"]), **more}
@@ -301,12 +312,41 @@ def _chosen(incident: Incident, event: Event) -> dict[str, Any]:
     return {"mitigations": (*incident.mitigations, Mitigation.model_validate(event.data["mitigation"]))}
 
 
+def _corrected(incident: Incident, event: Event) -> dict[str, Any]:
+    # What was hidden, or is shown again, of what the state repeats (followup/hidden_entries.py).
+    said, change = event.data.get("restated", {}), dict[str, Any]()
+    if "decision" in said:
+        change["decision"] = Decision.model_validate(said["decision"])
+    if "team_reason" in said:
+        change["team_reason"] = said["team_reason"]
+    if "mitigation" in said:
+        new = Mitigation.model_validate(said["mitigation"])
+        change["mitigations"] = tuple(new if one.n == new.n else one for one in incident.mitigations)
+    if "noise" in said:
+        change["noise"] = NoiseMark.model_validate(said["noise"])
+    if "action" in said:
+        change["actions"] = _patched(incident.actions, said["action"])
+    if "update" in said:
+        change["updates"] = _patched(incident.updates, said["update"])
+    change.update(said.get("edited", {}))
+    return change
+
+
+def _patched(items: tuple[Numbered, ...], change: dict[str, Any]) -> tuple[Numbered, ...]:
+    return tuple(one.model_copy(update=change) if one.n == change["n"] else one for one in items)
+
+
 def _updated(incident: Incident, event: Event) -> dict[str, Any]:
     update = StatusUpdate.model_validate(event.data["update"])
     others = tuple(known for known in incident.updates if known.n != update.n)
     change: dict[str, Any] = {"updates": tuple(sorted((*others, update), key=lambda known: known.n))}
     # A draft of the service's own has told nobody anything: it puts off no reminder.
     return change if update.template and update.published_at is None else {**change, "updated_at": event.at}
+
+
+def _discarded(incident: Incident, event: Event) -> dict[str, Any]:
+    # It has told nobody anything: it puts off no reminder.
+    return {"updates": _updated(incident, event)["updates"]}
 
 
 def _reminded_of(incident: Incident, event: Event) -> dict[str, Any]:
@@ -349,6 +389,27 @@ def _ticketed(incident: Incident, event: Event) -> dict[str, Any]:
     return {"ticketed": tuple(dict.fromkeys((*incident.ticketed, *made)))}
 
 
+def _team_changed(incident: Incident, event: Event) -> dict[str, Any]:
+    plan = Plan.model_validate(event.data["plan"])
+    change: dict[str, Any] = {
+        "team": event.data["team"],
+        "team_reason": event.text,
+        "plan": plan,
+        "notified": (),
+        "reached": tuple(
+            NotifiedContact.model_validate(item).model_copy(update={"seq": event.seq}) for item in event.data["waiting"]
+        ),
+    }
+    if incident.held == "storm":
+        change |= {"held": None, "held_at": None}  # a storm of the team before holds nothing back from the new one
+    if not event.data["taken"]:
+        watched = incident.state is State.MONITORING
+        change |= {"resume": State.OPEN} if watched else {"state": State.OPEN}
+        change |= {"acknowledged_by": None, "acknowledged_until": None}
+    after = incident.model_copy(update=change)
+    return {**change, "ladder": EscalationProgress() if after.held is not None else _begun(after, event.at)}
+
+
 EFFECTS: dict[Kind, Effect] = {
     Kind.SEVERITY_RAISED: _raised,
     Kind.SEVERITY_SET: _set,
@@ -383,12 +444,17 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.ACTION_ADDED: _promised,
     Kind.ACTION_CHANGED: _promised,
     Kind.MITIGATION: _chosen,
+    Kind.CORRECTED: _corrected,
     Kind.TIMER_STARTED: lambda incident, event: {"stopwatch": ResponseTimer(started_at=event.at)},
     Kind.TIMER_STOPPED: lambda incident, event: {
         "stopwatch": incident.stopwatch.model_copy(update={"stopped_at": event.at}) if incident.stopwatch else None
     },
     Kind.STATUS_UPDATE: _updated,
     Kind.STATUS_APPROVED: _updated,
+    Kind.STATUS_DISCARDED: _discarded,
+    Kind.NOISE: lambda incident, event: {
+        "noise": NoiseMark.model_validate(event.data["noise"]) if event.data["noise"] else None
+    },
     Kind.SILENCED: lambda incident, event: {"silences": tuple(event.data["silences"])},
     Kind.UPSTREAM: _reconciled,
     Kind.MEASURED: lambda incident, event: {"unmeasured": (*incident.unmeasured, *event.data.get("failed", ()))},
@@ -398,6 +464,13 @@ EFFECTS: dict[Kind, Effect] = {
     Kind.RELEASED: _released,
     Kind.MAINTENANCE: _held,
     Kind.MAINTENANCE_ENDED: _released,
+    Kind.VISIBILITY: lambda incident, event: {
+        "private": bool(event.data["private"]),
+        "private_at": event.at if event.data["private"] else None,
+        "visible_to": tuple(event.data["visible_to"]),
+    },
+    Kind.PAGE_QUEUED: _held,
+    Kind.PAGE_HOURS_BEGAN: _released,
     Kind.ALL_HANDS: _written,
     Kind.SECOND_ROAD: lambda incident, event: {
         "detoured": (*incident.detoured, event.data["page"]["key"]),
@@ -413,6 +486,7 @@ EFFECTS: dict[Kind, Effect] = {
     ),
     Kind.ACTION_DUE: _called_in,
     Kind.LETTER: lambda incident, event: {"lettered_at": event.at},
+    Kind.TEAM_CHANGED: _team_changed,
     Kind.BUDGET_KNOWN: lambda incident, event: {"spent": dict(event.data["spent"])},
     Kind.RULE_KNOWN: lambda incident, event: {"fires_after": event.data["for"]},
     Kind.POSTMORTEM: lambda incident, event: {

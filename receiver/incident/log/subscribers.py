@@ -15,6 +15,7 @@ TICKET_HEARS = frozenset(
         Kind.SEVERITY_RAISED,
         Kind.SEVERITY_SET,
         Kind.EDITED,
+        Kind.TEAM_CHANGED,
     }
 )
 """What changes a ticket; the rest stands in the timeline, and would only drown it."""

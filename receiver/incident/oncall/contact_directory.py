@@ -1,9 +1,9 @@
-"""The directory: names of the configuration become people, and severities their policy. Pure."""
+"""The directory: resolves names in the configuration to people, and severities to their policy. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -14,23 +14,23 @@ from receiver.model.severity_policy import Audience, Escalation, SeveritySetting
 
 
 def service_key(contact: str) -> str:
-    """Return the key under which the PagerDuty service of a contact stands among the people."""
+    """Return the key of the PagerDuty service of a contact among the people."""
     return f"{contact}@pagerduty"
 
 
 class UnknownName(LookupError):
-    """A name that the configuration does not have (any more): a reload may have removed it."""
+    """A name that the configuration does not have (anymore): a reload may have removed it."""
 
     def __init__(self, what: str, name: str) -> None:
         """Keep what kind of thing `name` should have been."""
-        super().__init__(f"no {what} is called {name}")
+        super().__init__(f"no {what} is named {name}")
         self.what = what
         self.name = name
 
 
 @dataclass(frozen=True)
 class ContactDirectory:
-    """Everybody who can be called, and the policy by which they are."""
+    """The people who can be paged, and the policy of each severity."""
 
     people: Mapping[str, Person]
     contacts: Mapping[str, Contact]
@@ -39,13 +39,17 @@ class ContactDirectory:
     escalations: Mapping[str, Escalation]
     audiences: tuple[Audience, ...] = ()
     overrides: tuple[Override, ...] = ()
-    """Those that were made while the service ran."""
+    """Overrides that were made at run time."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Contacts that are a team's own PagerDuty services, each with its key among the people."""
+    own: tuple[str, ...] | None = None
+    """The schedules whose people are paged for all hands; None: every schedule."""
 
     def people_of(self, contact: str, now: datetime) -> tuple[str, ...]:
-        """Return the keys of the people whom `contact` means at `now`. Raises UnknownName."""
+        """Return the keys of the people of `contact` at `now`. Raises UnknownName."""
         found = self._contact(contact)
         if found.routing_key is not None:
-            key = service_key(contact)
+            key = service_key(self.services.get(contact, contact))
             return (key,) if key in self.people else ()
         return self._reach(found, now)
 
@@ -55,7 +59,7 @@ class ContactDirectory:
         return self._reach(backup, now) if backup else ()
 
     def answers_within(self, contact: str) -> float | None:
-        """Return the seconds within which the schedule of `contact` is to answer; None: as the severity says."""
+        """Return the response time of the schedule of `contact` in seconds; None: that of the severity."""
         target = self.contacts.get(contact)
         schedule = self.schedules.get(target.schedule) if target and target.schedule else None
         return schedule.respond_within.total_seconds() if schedule and schedule.respond_within else None
@@ -81,12 +85,17 @@ class ContactDirectory:
             raise UnknownName("escalation", name)
         return self.escalations[name]
 
+    @property
+    def hands(self) -> tuple[Schedule, ...]:
+        """The schedules whose people are paged for all hands."""
+        return tuple(one for name, one in self.schedules.items() if self.own is None or name in self.own)
+
     def shift(self, schedule: str, now: datetime) -> Shift:
-        """Return who is on call at `now`: perhaps nobody. Raises UnknownName."""
+        """Return who is on call at `now`; None: nobody. Raises UnknownName."""
         return self.roster(schedule).at(now)
 
     def roster(self, schedule: str) -> Roster:
-        """Return the schedule with everybody's vacations and overrides. Raises UnknownName."""
+        """Return the schedule with all vacations and overrides. Raises UnknownName."""
         if schedule not in self.schedules:
             raise UnknownName("schedule", schedule)
         if schedule not in self._rosters:

@@ -1,4 +1,4 @@
-"""The hand-off from one person on call to the next: when it is, and what the seed's checklist says then. Pure."""
+"""The hand-off from one on-call person to the next: its time, and the seed's checklist for it. Pure."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from receiver.incident.oncall.on_call_shift import EVER, TICK, Roster, Shift
-from receiver.model.incident.incident import AlertRecord, Incident, State
+from receiver.model.incident.alert_record import AlertRecord
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import CHECKLIST, ActionItem, ActionStatus
+from receiver.model.incident.state import State
 
 LOOK_BACK = timedelta(hours=24)
 """The seed: review recent alerts (last 24h)."""
 ACCEPT_WITHIN = timedelta(hours=1)
-"""How soon a hand-off is to be accepted where the schedule has no `respond_within`."""
+"""Time to accept a hand-off if the schedule has no `respond_within`."""
 GAP = timedelta(days=31)
-"""How far back somebody is looked for who handed over before a gap."""
+"""How far back the outgoing person is looked for before a gap."""
 SHOWN, CUT, LONGEST = 8, 160, 2900
-"""Lines of an item, characters of a line, and of the whole: a message holds 3,000."""
+"""Maximum lines of an item, characters of a line, and of the message, which may have 3,000."""
 WORKED_ON = (State.ACKNOWLEDGED, State.IDENTIFIED, State.MONITORING)
 
 
 @dataclass(frozen=True)
 class HandOff:
-    """Somebody takes over a schedule."""
+    """The hand-off of a schedule from one person to the next."""
 
     schedule: str
     at: datetime
@@ -36,22 +38,22 @@ class HandOff:
 
     @property
     def key(self) -> str:
-        """What tells this hand-off from every other."""
+        """The identity of this hand-off."""
         return f"{self.schedule} {self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True)
 class HandoffMaintenance:
-    """A maintenance window that begins, or holds, before the shift ends."""
+    """A maintenance window that starts, or is active, before the shift ends."""
 
     name: str
     begins: datetime | None
-    """None: it holds now."""
+    """None: it is active now."""
 
 
 @dataclass(frozen=True)
 class HandoffContents:
-    """What there is to be handed over."""
+    """The content of a hand-off."""
 
     open: Sequence[Incident]
     recent: Mapping[str, Sequence[AlertRecord]]
@@ -66,7 +68,7 @@ class HandoffContents:
 
 
 def find_handoff(name: str, roster: Roster, shift: Shift) -> HandOff | None:
-    """Return the hand-off with which `shift` began; None when nobody took over, or the same person went on."""
+    """Return the hand-off at the start of `shift`; None if nobody is on call, or the same person continues."""
     if shift.since is None or shift.person is None:
         return None
     before = roster.at(shift.since - TICK)
@@ -78,7 +80,7 @@ def find_handoff(name: str, roster: Roster, shift: Shift) -> HandOff | None:
 
 
 def next_hand_off(name: str, roster: Roster, after: datetime, before: datetime) -> HandOff | None:
-    """Return the first hand-off later than `after` and not later than `before`; None when there is none."""
+    """Return the first hand-off after `after` and not after `before`; None if there is none."""
     for shift in roster.shifts(after, before + TICK):
         found = find_handoff(name, roster, shift)
         if found is not None and (shift.since or EVER) > after:
@@ -87,7 +89,7 @@ def next_hand_off(name: str, roster: Roster, after: datetime, before: datetime) 
 
 
 def checklist(handing: HandOff, standing: HandoffContents, names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Return the seed's On-Call Handoff Checklist: each item, and what there is to know about it.
+    """Return the seed's On-Call Handoff Checklist: each item with its details.
 
     `names` says how people are called. Titles and names of alerts are foreign: each stands on one line, cut.
     """
@@ -103,7 +105,7 @@ def checklist(handing: HandOff, standing: HandoffContents, names: Mapping[str, s
     return [
         ("Review open incidents", [_incident(one) for one in _ordered(standing.open)] or ["None is open"]),
         ("Review recent alerts (last 24h)", _recent(standing, handing.at) or ["There were none"]),
-        ("Check ongoing investigations", [_investigation(one) for one in _ordered(running)] or ["None is running"]),
+        ("Check ongoing investigations", [_investigation(one) for one in _ordered(running)] or ["None is in progress"]),
         ("Verify PagerDuty contact info", lacking or [f"{who} has an address on every paging channel"]),
         ("Test alerting (if changed)", changed),
         ("Review any scheduled maintenance", upkeep or [f"None before {_when(handing.until)}"]),
@@ -128,10 +130,10 @@ def handoff_text(handing: HandOff, standing: HandoffContents, names: Mapping[str
 
 
 def handoff_reminder(handing: HandOff, names: Mapping[str, str]) -> str:
-    """Return what both are told when nobody has accepted in time."""
+    """Return the message to both people when the hand-off was not accepted in time."""
     who = names.get(handing.incoming, handing.incoming)
     whom = names.get(handing.outgoing or "", handing.outgoing or "")
-    ask = f" {whom}, please make sure that it was seen." if handing.outgoing else ""
+    ask = f" {whom}, please make sure that they have seen it." if handing.outgoing else ""
     return (
         f"On-call hand-off of {handing.schedule} at {_when(handing.at)} is not accepted yet. {who}, you are on call: "
         f"accept it with /oncall accept, or `receiver oncall accept {handing.schedule}`.{ask}"

@@ -16,7 +16,7 @@ BACK, AHEAD = timedelta(days=30), timedelta(days=90)
 TYPE = "text/calendar"
 _WHY = {
     Reason.ROTATION: "by rotation",
-    Reason.COVER: "covers for somebody who is away",
+    Reason.COVER: "covers for someone who is away",
     Reason.OVERRIDE: "by override",
     Reason.NOBODY: "nobody is on call",
 }

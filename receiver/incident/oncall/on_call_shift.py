@@ -1,4 +1,4 @@
-"""Who is on call: a schedule and a moment give a shift. Pure.
+"""Who is on call: the shift of a schedule at a given time. Pure.
 
 Rotations lie over each other, and where several count the last one does. Whoever is away is passed over in the order
 of the rotation. Over all of that lie the overrides. What is left may be a gap: a shift that nobody has.
@@ -22,7 +22,7 @@ from receiver.model.wall_clock import parse_when
 __all__ = ["Reason", "Roster", "Shift", "hand_off", "members", "on_call"]
 
 KEPT = 4096
-"""Shifts that are remembered: five years of days, and the bound of what a caller can make us remember."""
+"""Maximum number of cached shifts: five years of days. It limits the memory that a caller can use."""
 TICK = timedelta(microseconds=1)
 EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -32,7 +32,7 @@ class Reason(StrEnum):
 
     ROTATION = "rotation"
     COVER = "cover"
-    """Whose turn it is, is away."""
+    """The person whose turn it is, is away."""
     OVERRIDE = "override"
     NOBODY = "nobody"
 
@@ -43,11 +43,11 @@ class Shift(Frozen):
     person: str | None
     """A key of `people`; None in a gap."""
     since: datetime | None
-    """When it began; None before the schedule starts, when the first person stands in."""
+    """When it began; None before the schedule starts, when the first person is on call."""
     until: datetime
     """When it ends."""
     next: str | None
-    """Who follows; None: a gap does."""
+    """The next person; None: a gap follows."""
     reason: Reason = Reason.ROTATION
     """Why it is this person."""
 
@@ -56,7 +56,7 @@ class _Holder(NamedTuple):
     person: str | None
     reason: Reason
     source: object
-    """What gave it: where it changes, another shift begins, even one of the same person."""
+    """The rotation or override of this shift; if it changes, another shift begins, even of the same person."""
 
 
 class _Span(NamedTuple):
@@ -67,12 +67,12 @@ class _Span(NamedTuple):
 
 
 class Roster:
-    """A schedule with its people's vacations and its overrides: a pure function of moments, which remembers."""
+    """A schedule with vacations and overrides: a pure function of time, with a cache."""
 
     def __init__(
         self, schedule: Schedule, people: Mapping[str, Person] | None = None, overrides: Iterable[Override] = ()
     ) -> None:
-        """`overrides` are those of this schedule that were made while the service ran."""
+        """`overrides`: those of this schedule that were made at run time."""
         zone = ZoneInfo(schedule.timezone)
         self._lanes = [
             CompiledLayer(schedule, always=True),
@@ -116,7 +116,7 @@ class Roster:
         return shift
 
     def shifts(self, begins: datetime, ends: datetime) -> Iterator[Shift]:
-        """Yield every shift that holds at some moment from `begins` on and before `ends`, the earliest first."""
+        """Yield every shift between `begins` and `ends` (exclusive), the earliest first."""
         shift = self.at(begins)
         while begins < ends:
             yield shift
@@ -124,7 +124,7 @@ class Roster:
             shift = self.at(begins)
 
     def gaps(self, begins: datetime, ends: datetime) -> list[tuple[datetime, datetime]]:
-        """Return the spans from `begins` on and before `ends` in which nobody is on call, the earliest first."""
+        """Return the spans between `begins` and `ends` (exclusive) in which nobody is on call, the earliest first."""
         found: list[tuple[datetime, datetime]] = []
         for shift in self.shifts(begins, ends):
             if shift.person is None:
@@ -168,7 +168,7 @@ class Roster:
 
 
 def members(schedule: Schedule, now: datetime) -> tuple[str, ...]:
-    """Return everybody who is on call here at `now`, or may be later, each once, as configured; who has been is not."""
+    """Return the people who are on call at `now` or may be later, each once, in the order of the configuration."""
     found: list[str] = []
     lines: tuple[Line, ...] = (schedule, *schedule.layers)
     for line in lines:

@@ -17,12 +17,12 @@ from receiver.model.severity_policy import Day
 from receiver.model.wall_clock import instant
 
 NEAR = timedelta(days=15)
-"""Around any moment, hours of the week begin or end within this time, even where the clocks skip them once."""
+"""At any time, hours of the week begin or end within this span, even if a clock change skips them once."""
 REACH = NEAR.days + 3
 BLOCK, BLOCKS = 32, 128
-"""Days of which the hours are worked out at once, and how many such blocks are kept."""
+"""Days whose hours are computed at once, and the number of such blocks in the cache."""
 KEPT = 4096
-"""Hand-offs that are remembered, so that what a caller asks for cannot fill the memory."""
+"""Maximum number of cached hand-offs, so that a caller cannot fill the memory."""
 
 Away = Callable[[str, datetime], bool]
 """(person, moment) -> whether that person is on vacation."""
@@ -30,20 +30,20 @@ Away = Callable[[str, datetime], bool]
 
 @dataclass(frozen=True)
 class Turn:
-    """Somebody's turn. Two moments lie in the same turn when their turns are equal."""
+    """The turn of one person. Two moments are in the same turn if their turns are equal."""
 
     person: str | None
-    """None: whoever is in the rotation is away."""
+    """None: everyone in the rotation is away."""
     number: int
-    """Counted from 0; below 0 before the rotation starts, when its first person stands in."""
+    """Counted from 0; below 0 before the rotation starts, when its first person is on call."""
     change: int
-    """Which change of the rotation it belongs to; 0 is how it began."""
+    """The change of the rotation that it belongs to; 0: before any change."""
     covers: bool = False
-    """Whether the person takes the turn of somebody who is away."""
+    """Whether the person covers for someone who is away."""
 
 
 class CompiledRotation:
-    """One rota, compiled: its hand-offs, and the hours in which it counts."""
+    """A compiled rotation: its hand-offs, and the hours in which it applies."""
 
     def __init__(self, rota: Rota) -> None:
         """Find the first hand-off: on the last hand-off day that is not later than `starts`."""
@@ -68,10 +68,10 @@ class CompiledRotation:
         return found
 
     def number(self, now: datetime) -> int:
-        """Return the number of the turn that holds at `now`: it has begun, and the next has not."""
+        """Return the number of the turn at `now`."""
         wall = now.astimezone(self.zone).replace(tzinfo=None)
         number = (wall - self._first) // self.shift
-        # Where the clocks changed, the estimate in wall-clock time is off by a few turns at most.
+        # After a clock change, the estimate in wall-clock time is off by a few turns at most.
         while self.begins(number + 1) <= now:
             number += 1
         while self.begins(number) > now:
@@ -79,7 +79,7 @@ class CompiledRotation:
         return number
 
     def counts(self, now: datetime) -> bool:
-        """Return whether it counts at `now`."""
+        """Return whether the rotation applies at `now`."""
         return not self._hours or bisect_right(self._open_hours(now), now) % 2 == 1
 
     def edges(self, now: datetime) -> tuple[datetime | None, datetime]:
@@ -101,7 +101,7 @@ class CompiledRotation:
         return before, after
 
     def _open_hours(self, now: datetime) -> list[datetime]:
-        # The moments around `now` at which its hours begin, end, begin ... Kept, for the next who asks.
+        # The times around `now` at which its hours begin and end, cached.
         block = now.astimezone(self.zone).toordinal() // BLOCK
         if block not in self._blocks:
             if len(self._blocks) >= BLOCKS:
@@ -128,16 +128,16 @@ class CompiledRotation:
 
 
 class CompiledLayer:
-    """A rotation with its changes: the last one that has taken over counts."""
+    """A rotation with its changes: the last change in effect applies."""
 
     def __init__(self, line: Line, *, always: bool) -> None:
-        """`always`: before it starts its first person stands in; otherwise it does not hold before it starts."""
+        """`always`: its first person is on call before it starts; otherwise it does not apply before it starts."""
         self._wheels = [CompiledRotation(rota) for rota in (line, *line.rotations)]
         starts = [wheel.begins(0) for wheel in self._wheels]
         self._starts: list[datetime | None] = [None if always else starts[0], *starts[1:]]
 
     def turn(self, now: datetime, away: Away) -> Turn | None:
-        """Return the turn at `now`; None when the rotation does not count then."""
+        """Return the turn at `now`; None if the rotation does not apply then."""
         change = self._change(now)
         if change is None:
             return None
@@ -156,13 +156,14 @@ class CompiledLayer:
         """Return the last moment, not later than `now`, and the first later one, at which it may change hands."""
         change = self._change(now)
         if change is None:
-            return None, self._wheels[0].begins(0)
+            # A change in another time zone may take effect before the rotation that it changes.
+            return None, min(start for start in self._starts if start is not None)
         before, after = self._wheels[change].edges(now)
         start = self._starts[change]
         if start is not None:
             before = start if before is None else max(before, start)
-        following = self._starts[change + 1] if change + 1 < len(self._starts) else None
-        return before, after if following is None else min(after, following)
+        # Changes in different time zones may take effect in another order than that of their days.
+        return before, min([after, *(later for later in self._starts[change + 1 :] if later is not None)])
 
     def _change(self, now: datetime) -> int | None:
         held = [index for index, start in enumerate(self._starts) if start is None or start <= now]

@@ -1,13 +1,14 @@
-"""Before the shift begins: who could not be reached, and which hours nobody holds. Pure."""
+"""Checks before a shift: who cannot be reached, and which hours nobody covers. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from receiver.incident.oncall.contact_directory import ContactDirectory
 from receiver.incident.oncall.on_call_shift import members
+from receiver.incident.oncall.reachability import Unproved
 from receiver.model.oncall.schedule_settings import Person, Target
 
 AHEAD = timedelta(days=14)
@@ -15,18 +16,20 @@ AHEAD = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Somebody who may be paged and has no address on any channel that rings."""
+    """A person who may be paged but has no address on any paging channel."""
 
     person: str
     """A key of `people`."""
     name: str
     called_as: tuple[str, ...]
-    """What leads to this person: `schedule primary`, `contact cto`."""
+    """Why this person may be paged: `schedule primary`, `contact cto`."""
+    log_only: bool = False
+    """Whether pages for this person are written to a log, which reaches nobody."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Hours that nobody holds."""
+    """Hours that nobody covers."""
 
     schedule: str
     begins: datetime
@@ -35,38 +38,52 @@ class Gap:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What was found."""
+    """The result of the checks."""
 
     begins: datetime
     ends: datetime
     unreachable: tuple[Unreachable, ...]
     gaps: tuple[Gap, ...]
+    unproved: tuple[Unproved, ...] = ()
+    """Channels without a recent answered test page; none without `reachability.prove_every`."""
 
     @property
     def good(self) -> bool:
-        """Whether everybody can be reached and every hour is held."""
-        return not self.unreachable and not self.gaps
+        """Whether everyone can be reached, with the required test pages answered, and every hour is covered."""
+        return not self.unreachable and not self.gaps and not self.unproved
 
 
 def check_shifts(
-    directory: ContactDirectory, pagers: Sequence[tuple[str, str]], now: datetime, ahead: timedelta = AHEAD
+    directory: ContactDirectory,
+    pagers: Sequence[tuple[str, str]],
+    now: datetime,
+    ahead: timedelta = AHEAD,
+    mute: Collection[str] = (),
 ) -> Preflight:
-    """Return who is unreachable and what nobody holds from `now` on.
+    """Return who is unreachable and which hours nobody covers from `now` on.
 
-    `pagers` are name and kind of the complete channels that can ring a person. Asked are everybody who is or may
+    `pagers` are name and kind of the complete channels that take pages, `mute` those of them that wake nobody: the log.
+    Asked are everybody who is or may
     come on call in a schedule, and everybody whom a severity or an escalation pages, the backups included.
     """
-    called: dict[str, dict[str, None]] = {}
-    for source, person in _called(directory, now):
-        called.setdefault(person, {})[source] = None
-    found = []
+    called, found = called_people(directory, now), []
+    waking = [(name, kind) for name, kind in pagers if name not in mute]
     for key, sources in called.items():
         card = directory.people.get(key)
-        if missing_addresses(card, pagers) == [name for name, _ in pagers]:
-            found.append(Unreachable(key, card.name if card else key, tuple(sources)))
+        if len(missing_addresses(card, waking)) == len(waking):
+            written = len(missing_addresses(card, pagers)) < len(pagers)
+            found.append(Unreachable(key, card.name if card else key, tuple(sources), written))
     ends = now + ahead
     gaps = [Gap(name, *span) for name in directory.schedules for span in directory.roster(name).gaps(now, ends)]
     return Preflight(now, ends, tuple(found), tuple(gaps))
+
+
+def called_people(directory: ContactDirectory, now: datetime) -> dict[str, dict[str, None]]:
+    """Return the people who may be paged, each with the reasons."""
+    called: dict[str, dict[str, None]] = {}
+    for source, person in _called(directory, now):
+        called.setdefault(person, {})[source] = None
+    return called
 
 
 def missing_addresses(card: Person | None, pagers: Iterable[tuple[str, str]]) -> list[str]:
@@ -96,7 +113,7 @@ def _called(directory: ContactDirectory, now: datetime) -> Iterator[tuple[str, s
 
 
 def _members(target: Target | None) -> tuple[str, ...]:
-    # Whom a schedule means is asked as the schedule's.
+    # A schedule as a contact counts as the schedule.
     if target is None or target.schedule is not None:
         return ()
     return target.people or ((target.person,) if target.person else ())

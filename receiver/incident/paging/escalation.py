@@ -1,41 +1,48 @@
-"""Who is called when nobody answers: the escalation matrix, missed responses, and acknowledgements that lapse. Pure."""
+"""Who is paged when nobody answers: escalation steps, missed responses, and expired acknowledgements. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_hours import within_page_hours
 from receiver.incident.paging.page_responders import BACKUP as BACKUP
-from receiver.incident.paging.page_responders import notify_contacts, page_contacts, page_recipients
-from receiver.incident.paging.recipients import Policy, Recipient, backup_of
+from receiver.incident.paging.page_responders import notify_contacts, page_contacts, page_recipients, told_text
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import Recipient, backup_of, email_destinations
+from receiver.model.incident.business_hours import add_business_time
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.policy_snapshot import ContactMethod, NotifiedContact, Step
+from receiver.model.incident.state import State
 from receiver.model.severity_policy import Until
 
 WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
-"""States in which somebody may still have to be called; watching suspends it."""
+"""States in which the escalation may continue; monitoring suspends it."""
 
 
 def escalation_goes_on(incident: Incident, policy: Policy) -> bool:
-    """Return whether the escalation of `incident` goes on."""
+    """Return whether the escalation of `incident` continues."""
     if incident.held is not None or incident.calling_state not in WAITING:
         return False
     return incident.calling_state is State.OPEN or policy.called(incident).until is Until.RESOLVED
 
 
 def step_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when the next step of the escalation is due; None when there is none, or its clock stands."""
+    """Return when the next step of the escalation is due; None if there is none, or the escalation is paused."""
     steps, ladder = policy.called(incident).steps, incident.ladder
     if not escalation_goes_on(incident, policy) or ladder.since is None or ladder.step >= len(steps):
         return None
-    return ladder.since + timedelta(seconds=max(0.0, steps[ladder.step].after - ladder.spent))
+    step, left = steps[ladder.step], max(0.0, steps[ladder.step].after - ladder.spent)
+    hours = policy.called(incident).page_hours if step.page else None
+    # The escalation is paused outside page hours, so that not everyone is paged at once when they begin.
+    return add_business_time(ladder.since, left, hours, hours.zone if hours else "UTC")
 
 
 def escalate(draft: Transition, policy: Policy, *, forced: bool = False, once: bool = False) -> None:
-    """Take the steps that are due; a step with nobody in it is passed at once, and said.
+    """Run the steps that are due. A step that reaches no one is recorded, and the next one follows immediately.
 
-    `forced`: somebody asks for the next step before it is due. `once`: no step after the first that reaches somebody.
+    `forced`: a person requests the next step before it is due. `once`: stop after the first step that reaches a person.
     """
     steps = policy.called(draft.incident).steps
     while (ladder := draft.incident.ladder).step < len(steps):
@@ -55,16 +62,16 @@ def _take(draft: Transition, policy: Policy, index: int, step: Step) -> bool:
     before = len(draft.events)
     draft.add(Kind.ESCALATED, "escalated", f"escalation step {index + 1} ({minutes}): {wanted}", data, policy.informs)
     reached = page_contacts(draft, policy, step.page, "escalated") if step.page else 0
-    heard = notify_contacts(draft, policy, step.notify, "escalated") if step.notify else 0
-    known = bool(step.notify) and not heard and _heard_before(draft, policy, step)
-    if reached or heard or known:
+    notified = notify_contacts(draft, policy, step.notify, "escalated") if step.notify else 0
+    known = bool(step.notify) and not notified and _notified_before(draft, policy, step)
+    if reached or notified or known:
         return False
-    text = f"nobody can be reached in step {index + 1}: the next one is taken at once"
+    text = f"nobody can be reached in step {index + 1}: the next step is taken at once"
     draft.add(Kind.STEP_PASSED, "nobody", text, {**data, "events": len(draft.events) - before}, policy.informs)
     return True
 
 
-def _heard_before(draft: Transition, policy: Policy, step: Step) -> bool:
+def _notified_before(draft: Transition, policy: Policy, step: Step) -> bool:
     incident = draft.incident
     known = set(incident.notified) | {page.person for page in incident.pages}
     found: set[str] = set()
@@ -77,14 +84,16 @@ def _heard_before(draft: Transition, policy: Policy, step: Step) -> bool:
 
 
 def response_due(incident: Incident) -> datetime | None:
-    """Return when the first contact that was called has not answered in time; None when nobody is waited for."""
+    """Return when the first contact misses its response time; None if no answer is expected."""
     if incident.held is not None or incident.calling_state not in WAITING:
         return None
-    return min((reach.due for reach in _unanswered(incident) if reach.due), default=None)
+    due = min((reach.due for reach in awaited(incident) if reach.due), default=None)
+    return within_page_hours(incident.called, due) if incident.called is not None else due
 
 
-def _unanswered(incident: Incident) -> list[NotifiedContact]:
-    # Once the severity is lowered to one that does not page a contact, nobody stands in for that contact either.
+def awaited(incident: Incident) -> list[NotifiedContact]:
+    """Return the contacts that have not answered, in any state of the incident; each has its time in `due`."""
+    # Once the severity is lowered to one that does not page a contact, its backup is not paged either.
     called = incident.called
     return [
         reach
@@ -95,8 +104,8 @@ def _unanswered(incident: Incident) -> list[NotifiedContact]:
 
 
 def on_response_missed(draft: Transition, policy: Policy) -> None:
-    """Say which contacts have not answered in time, and reach their backups the way that they were reached."""
-    late = [reach for reach in _unanswered(draft.incident) if reach.due is not None and reach.due <= draft.now]
+    """Record which contacts have not answered in time, and page or notify their backups in the same way."""
+    late = [reach for reach in awaited(draft.incident) if reach.due is not None and reach.due <= draft.now]
     if not late:
         return
     names = list(dict.fromkeys(reach.contact for reach in late))
@@ -110,7 +119,7 @@ def on_response_missed(draft: Transition, policy: Policy) -> None:
     )
     for reach in late:
         if _unmanned(policy, reach.contact, draft.now):
-            text = f"nobody stands behind {reach.contact} now: its backup is nobody at present"
+            text = f"no one is on call as the backup of {reach.contact} now"
             data = {"contact": reach.contact, "person": None}
             draft.add(Kind.PAGE_PASSED, "nobody", text, data, policy.informs)
         elif reach.way is ContactMethod.PAGE:
@@ -120,7 +129,7 @@ def on_response_missed(draft: Transition, policy: Policy) -> None:
 
 
 def _unmanned(policy: Policy, contact: str, now: datetime) -> bool:
-    # It has a backup, and there is nobody in it: a schedule that nobody holds at this hour.
+    # It has a backup without people: a schedule with nobody on call now.
     known = policy.directory.contacts.get(contact)
     return known is not None and known.backup is not None and not backup_of(policy, contact, now)
 
@@ -135,5 +144,6 @@ def _tell_backup(draft: Transition, policy: Policy, contact: str) -> None:
     known = set(draft.incident.notified) | {page.person for page in draft.incident.pages}
     people = [person for person in backup_of(policy, contact, draft.now) if person not in known]
     if people:
-        text = f"informed as backup of {contact}: {', '.join(people)}"
-        draft.add(Kind.NOTIFY, BACKUP, text, {"people": people}, policy.informs)
+        text = told_text(policy, people, f" as backup of {contact}")
+        to = (*policy.informs, *email_destinations(policy, people))
+        draft.add(Kind.NOTIFY, BACKUP, text, {"people": people}, to)

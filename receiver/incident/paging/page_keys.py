@@ -1,4 +1,4 @@
-"""The keys by which vendors know pages: the same page has the same key, whichever replica makes it. Pure."""
+"""Deduplication keys of pages: the same page has the same key on every replica. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 KEY_LIMIT = 255
-"""Characters of a deduplication key at PagerDuty (contract, Events v2)."""
+"""Maximum number of characters of a deduplication key at PagerDuty (contract, Events v2)."""
 PAGERDUTY = "pagerduty"
 
 
@@ -20,7 +20,7 @@ def page_key(namespace: str, key: str, episode: int, person: str, number: int) -
 
 
 def rule_key(base: str, pagers: Iterable[tuple[str, str]], channel: str, step: int, number: int) -> str:
-    """Return the key of a page that a personal rule makes: of each channel, step and round another one.
+    """Return the key of a page of a personal rule; it differs for each channel, step and round.
 
     PagerDuty's keys keep their form, so that it takes a later call for the same page.
     """

@@ -1,4 +1,4 @@
-"""By which channels a person is paged: at once, and later while nobody answers. Pure."""
+"""Personal notification rules: the channels that page a person at once, and later while nobody answers. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.page_hours import within_page_hours
 from receiver.incident.paging.page_keys import rule_key
-from receiver.incident.paging.recipients import Policy, address_of, page_destination
+from receiver.incident.paging.planned_pages import page_destination
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import address_of
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.model.oncall.personal_rules import PersonalRule
 
 WAITING = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED)
@@ -19,10 +24,10 @@ REASON = "personal_rule"
 
 @dataclass(frozen=True)
 class NextCall:
-    """The call that a rule makes next."""
+    """The next page of a rule."""
 
     first: Page
-    """The page that began the rule."""
+    """The page that started the rule."""
     rule: PersonalRule
     at: datetime
     round: int
@@ -30,17 +35,18 @@ class NextCall:
 
     @property
     def channel(self) -> str:
-        """The channel that it goes by."""
+        """Its channel."""
         return self.rule.steps[self.step].channel
 
 
 def personal_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when somebody is next paged by a rule of their own; None when no rule runs."""
-    return min((call.at for first in running(incident) for call in _left(incident, policy, first)[:1]), default=None)
+    """Return when a personal rule pages next; None if no rule is active."""
+    due = min((call.at for first in running(incident) for call in _left(incident, policy, first)[:1]), default=None)
+    return within_page_hours(policy.called(incident), due)
 
 
 def running(incident: Incident) -> Iterator[Page]:
-    """Yield the page that began each rule that runs: nobody has answered it, and it has not been withdrawn."""
+    """Yield the page that started each active rule: it is unanswered and not withdrawn."""
     if incident.held is not None or incident.calling_state not in WAITING:
         return
     seen = set()
@@ -53,7 +59,7 @@ def running(incident: Incident) -> Iterator[Page]:
 
 
 def page_further(draft: Transition, policy: Policy) -> None:
-    """Page people by the steps that are due. What is overdue is made good once for each channel, not once a step."""
+    """Page people by the due steps. Overdue steps are made up for once per channel, not once per step."""
     for first in list(running(draft.incident)):
         due = [call for call in _left(draft.incident, policy, first) if call.at <= draft.now]
         latest = {call.channel: call for call in due}
@@ -63,7 +69,7 @@ def page_further(draft: Transition, policy: Policy) -> None:
 
 
 def _left(incident: Incident, policy: Policy, first: Page) -> list[NextCall]:
-    # The calls behind the last one that was made and whose channel still leads to this person.
+    # The steps after the last page whose channel still has an address of this person.
     rule = first.rule
     assert rule is not None  # noqa: S101  (`running` yields no other)
     made = [
@@ -91,9 +97,11 @@ def _page(draft: Transition, policy: Policy, call: NextCall) -> None:
         key=rule_key(base, policy.pagers, channel, call.step, call.round), base=base, channel=channel,
         person=first.person, contact=first.contact, address=address, step=first.step, ring=first.ring, at=draft.now,
         number=first.number, note=first.note, by=first.by, rule_step=call.step, round=call.round,
+        how=call.rule.steps[call.step].how,
     )  # fmt: skip
     minutes = (call.at - first.at).total_seconds() / 60
     again = f", round {call.round + 1}" if call.round else ""
     said = f"as nobody has answered for {minutes:g} min (step {call.step + 1}{again})"
-    text = f"{page.person} is paged by {channel} {said}"
+    means = f"{channel} ({page.how})" if page.how else channel
+    text = f"{page.person} is paged by {means} {said}"
     draft.add(Kind.PAGE, REASON, text, {"page": page.model_dump(mode="json")}, (page_destination(page),))

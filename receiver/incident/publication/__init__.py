@@ -1,1 +1,1 @@
-"""What the public and customers are told."""
+"""Public updates and customer e-mail."""

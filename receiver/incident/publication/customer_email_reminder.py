@@ -1,23 +1,24 @@
-"""The e-mail to customers about a major incident: a draft, which the Communications Lead is told of. Pure."""
+"""Reminds the Communications Lead of the draft of the e-mail to customers about a major incident. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy, email_destinations
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import email_destinations
 from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
 
 MAJOR = (Severity.SEV1, Severity.SEV2)
-"""The seed writes to customers about these."""
+"""Severities that the seed informs customers about."""
 
 
 def customer_email_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when the Communications Lead is to be told of the draft; None: she was, or there is no reason to.
+    """Return when the reminder is due; None: it was sent, or it is not needed.
 
-    Nobody has the role, or customers do not see it: then nobody is asked, and the draft can be read all the same.
+    It is not needed if nobody has the role, or customers do not see the incident. The draft can be read in any case.
     """
     if incident.severity not in MAJOR or not incident.state.over or incident.drill or incident.merged:
         return None
@@ -29,8 +30,8 @@ def customer_email_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def remind_of_customer_email(draft: Transition, policy: Policy) -> None:
-    """Tell her where it is: she writes what is open in it, and sends it."""
+    """Remind the Communications Lead where the draft is, to complete and send it."""
     lead, label = draft.incident.roles.communications_lead, draft.incident.label
     people = [lead] if lead else []
-    text = f"the e-mail to customers is drafted for {lead} to complete and send: receiver customer-email {label}"
+    text = f"customer e-mail drafted; {lead} to review and send: receiver customer-email {label}"
     draft.add(Kind.LETTER, "drafted", text, {"people": people}, (*policy.informs, *email_destinations(policy, people)))

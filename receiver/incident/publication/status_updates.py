@@ -1,4 +1,4 @@
-"""What the public is told, by the policy of the severity: at once, as a draft with a deadline, or never. Pure.
+"""Status updates by the policy of the severity: published at once, drafted with a deadline, or never. Pure.
 
 The words are the seed's templates (it has none for the time of watching), filled with names of components and nothing
 else: no label, host or person can get into them. Anything more a person writes, who then answers for it.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.page_hours import queued_until
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import rfc3339
 from receiver.model.incident.event import Destination, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Publish
 
@@ -31,7 +33,7 @@ _WANTED = {
 _RANK = tuple(UpdateStatus)
 _AFTER = (UpdateStatus.MONITORING, UpdateStatus.RESOLVED)
 _WORDS = {
-    Severity.SEV1: "a major outage of",
+    Severity.SEV1: "a major outage affecting",
     Severity.SEV2: "problems with",
     Severity.SEV3: "degraded performance of",
     Severity.SEV4: "minor problems with",
@@ -39,20 +41,20 @@ _WORDS = {
 
 
 def status_update_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when something about the public is to be done: a template, or a reminder; None: nothing."""
+    """Return when a template or a reminder is due; None: neither."""
     if wanted_status(incident, policy) is not None:
         return incident.severity_at or incident.opened_at
     return min((at for _, at in _owed(incident)), default=None)
 
 
 def publish_status_update(draft: Transition, policy: Policy) -> None:
-    """Publish or draft what the state asks for; remind of a draft that waits too long, and of a promised update."""
+    """Publish or draft an update for the state; remind of an overdue draft and of a promised update."""
     follow_up(draft, policy)
     late = [update for update, at in _owed(draft.incident) if at <= draft.now]
     if not late:
         return
     texts = [
-        f"draft {one.n} ({one.status}) waits for approval: the public was to hear of it by {_clock(one.deadline)}"
+        f"draft {one.n} ({one.status}) is waiting for approval: the public update was due at {_clock(one.deadline)}"
         if one.waits
         else f"the next public update was promised for {_clock(one.next_update)}"
         for one in late
@@ -63,44 +65,44 @@ def publish_status_update(draft: Transition, policy: Policy) -> None:
 
 
 def wanted_status(incident: Incident, policy: Policy) -> UpdateStatus | None:
-    """Return the status that a template is to be made for now; None: none.
+    """Return the status that a template is due for now; None: none.
 
-    Nothing begins by itself for a drill, for what is held back or part of another incident, nor for what customers do
-    not see. Once the public has heard, it hears the rest, whatever has become of the severity: that it is worse, that a
-    fix did not hold (once: whoever flaps is not told on), and how it ended. What a person has said of the same status
-    or a later one stands.
+    Nothing is published for a drill, for an incident that is held or part of another one, or for one that customers do
+    not see. After the first published update, the others follow at any severity: that it is worse, that a fix did not
+    hold (once, even if alerts flap), and how it ended. A person's update of the same status or a later one is kept.
     """
     status = _WANTED[incident.state]
     if incident.drill or len(incident.updates) >= MOST:
         return None
-    heard = any(one.published_at for one in incident.updates)
-    # What nobody outside has heard of need not be called off.
-    if not heard and (status in _AFTER or not _meant(incident, policy)):
+    known = any(one.published_at for one in incident.updates)
+    # An incident that was never published needs no end.
+    if not known and (status in _AFTER or not _concerns_public(incident, policy)):
         return None
-    told = [one for one in incident.updates if one.round == incident.reopened]
-    if any(_says(one, status, incident, policy) for one in told):
-        newest = told[-1]
+    written = [one for one in incident.updates if one.round == incident.reopened]
+    if any(_says(one, status, incident, policy) for one in written):
+        newest = written[-1]
         relapsed = status not in _AFTER and newest.status is UpdateStatus.MONITORING and not newest.waits
         return status if relapsed else None
     return status
 
 
 def publishes_automatically(incident: Incident, policy: Policy) -> bool:
-    """Return whether an update of `incident` goes out without anybody's approval."""
-    return policy.called(incident).publish is Publish.AUTO and _meant(incident, policy)
+    """Return whether updates of `incident` are published without approval."""
+    return policy.called(incident).publish is Publish.AUTO and _concerns_public(incident, policy)
 
 
-def _meant(incident: Incident, policy: Policy) -> bool:
-    # Whether the policy wants the public to hear. What was merged away may still say so.
+def _concerns_public(incident: Incident, policy: Policy) -> bool:
+    # Whether the policy publishes it. Updates of a merged incident may still be published.
     part = incident.parent is not None and not incident.merged
-    if incident.drill or incident.storm or incident.held is not None or part:
+    held = incident.held is not None and queued_until(incident) is None
+    if incident.drill or incident.storm or held or part or incident.private:
         return False
     plan, seen = policy.called(incident), policy.visible(incident.labels, incident.decision.scope)
     return plan.publish is not None and seen is not False and (plan.publish_when is None or seen is True)
 
 
 def _says(one: StatusUpdate, status: UpdateStatus, incident: Incident, policy: Policy) -> bool:
-    # Whether nothing more is to be said than `one` says.
+    # Whether `one` already says as much.
     if _RANK.index(one.status) < _RANK.index(status):
         return False
     if one.template and one.waits and publishes_automatically(incident, policy):
@@ -110,43 +112,48 @@ def _says(one: StatusUpdate, status: UpdateStatus, incident: Incident, policy: P
 
 
 def update_recipients(policy: Policy, update: StatusUpdate) -> tuple[Destination, ...]:
-    """Return who hears of `update`: chat of every one, the public and the support of what is let out."""
+    """Return the destinations of `update`: chat for every one, the public and support for a published one."""
     if update.published_at is None:
         return policy.informs
     return (*policy.informs, *policy.public, *policy.support)
 
 
+def published_where(policy: Policy) -> str:
+    """Return `published`, with where if no channel passes it on: then the built-in page alone shows it."""
+    return "published" if policy.public else "published on the built-in status page only"
+
+
 def number_of(incident: Incident) -> int:
-    """Return the number of the next update: a draft of the service's own that still waits gives way to it."""
+    """Return the number of the next update, which replaces a pending draft of the service's own."""
     waiting = (one.n for one in incident.updates if one.template and one.waits)
     return next(waiting, len(incident.updates) + 1)
 
 
 def follow_up(draft: Transition, policy: Policy) -> None:
-    """Add what the state now asks to tell the public, in the same decision: whoever reads sees it at once."""
+    """Add the public update for the new state to the same decision, so that readers see it at once."""
     status = wanted_status(draft.incident, policy)
     if status is not None:
         _template(draft, status, policy)
 
 
 def components_of(incident: Incident, policy: Policy) -> tuple[str, ...]:
-    """Return the ids of the components that the incident's labels belong to, and those that were merged into it."""
+    """Return the ids of the components of the incident's labels, and of incidents that were merged into it."""
     return tuple(name for name, _ in _concerned(incident, policy))
 
 
 def inherited(child: Incident, policy: Policy) -> tuple[str, ...]:
-    """Return the components that whatever `child` is merged into has to tell of: those that the public knows of."""
+    """Return the published components of `child`, which the incident that it is merged into takes over."""
     newest = max((one for one in child.updates if one.published_at), key=_newest, default=None)
     return (newest.components or components_of(child, policy)) if newest else ()
 
 
 def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime | None:
-    """Return by when the public is to hear of what is drafted at `now`; None: nobody waits for it.
+    """Return the deadline of a draft written at `now`; None: it has none.
 
-    The first word counts from when the incident got its severity, the later ones from when there is something to say.
+    The deadline of the first update counts from when the incident got its severity, that of a later one from now.
     """
     within = policy.called(incident).publish_within
-    if within is None or not _meant(incident, policy):
+    if within is None or not _concerns_public(incident, policy):
         return None
     if any(one.published_at for one in incident.updates if one.round == incident.reopened):
         return now + timedelta(seconds=within)
@@ -154,18 +161,18 @@ def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime |
 
 
 def update_obsolete(update: StatusUpdate, incident: Incident) -> str | None:
-    """Return why `update` cannot be published any more, with what would be right; None when it can."""
+    """Return why `update` can no longer be published, and what to do instead; None if it can."""
     if incident.drill:
         return "it is a drill: nothing of it is public"
     if incident.state.over and update.status is not UpdateStatus.RESOLVED:
         return f"it is {incident.state}: say resolved, or reopen it"
     since = [one for one in incident.updates if one.published_at and one.published_at > update.at]
     later = [one for one in since if _RANK.index(one.status) > _RANK.index(update.status)]
-    return f"the public has heard of {later[-1].status} since: write a new update" if later else None
+    return f"{later[-1].status} has been published since: write a new update" if later else None
 
 
 def refresh_draft(update: StatusUpdate, incident: Incident, policy: Policy, now: datetime) -> StatusUpdate:
-    """Return a draft as it is let out at `now`: a template promises no time that has passed. A person's words stand."""
+    """Return a draft as it is published at `now`: templates get new times, a person's text stays as it is."""
     if not update.template:
         return update
     fresh = {"text": template(update.status, incident, policy, now), "components": components_of(incident, policy)}
@@ -174,7 +181,7 @@ def refresh_draft(update: StatusUpdate, incident: Incident, policy: Policy, now:
 
 
 def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
-    """Return the seed's words for `status`, filled with names of components and times."""
+    """Return the seed's template for `status`, filled with names of components and times."""
     names = ", ".join(name for _, name in _concerned(incident, policy)) or policy.product
     about = f"{_WORDS[incident.severity]} {names}"
     if status is UpdateStatus.INVESTIGATING:
@@ -183,9 +190,10 @@ def template(status: UpdateStatus, incident: Incident, policy: Policy, now: date
         words = f"We have identified the cause of {about} and are working on a fix."
         return f"{words} Next update: {_clock(now + TYPICALLY)}."
     if status is UpdateStatus.MONITORING:
-        return f"A fix for {about} is in place, and we are watching the result. Next update: {_clock(now + TYPICALLY)}."
+        due = f"Next update: {_clock(now + TYPICALLY)}."
+        return f"A fix for {about} has been implemented, and we are monitoring the results. {due}"
     if incident.merged:
-        return "Work on this issue goes on as part of another one."
+        return "We are continuing to work on this issue as part of another incident."
     began, ended = incident.started_at, incident.resolved_at or now
     minutes = max(1, round((ended - began).total_seconds() / 60))
     return (
@@ -212,7 +220,7 @@ def _template(draft: Transition, status: UpdateStatus, policy: Policy) -> None:
         severity=incident.severity,
     )
     data = {"update": update.model_dump(mode="json")}
-    word = "published" if at_once else f"draft {update.n}, waits for approval"
+    word = published_where(policy) if at_once else f"draft {update.n}, waiting for approval"
     draft.add(
         Kind.STATUS_UPDATE, "template", f"{status} ({word}): {update.text}", data, update_recipients(policy, update)
     )
@@ -229,7 +237,7 @@ def _newest(update: StatusUpdate) -> tuple[datetime, int]:
 
 
 def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
-    # Drafts past their deadline, and the promise of the newest update that the public has seen.
+    # Drafts past their deadline, and the newest published update if its next update is overdue.
     out = [one for one in incident.updates if one.published_at is not None]
     found = [
         (one, one.deadline)
@@ -237,7 +245,7 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
         if one.waits
         and one.deadline
         and not one.reminded
-        and not _heard_since(one, out)
+        and not published_since(one, out)
         # Nobody is asked for a word that would be refused (a draft of what was merged into another one).
         and update_obsolete(one, incident) is None
     ]
@@ -248,8 +256,8 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
     return found
 
 
-def _heard_since(draft: StatusUpdate, out: list[StatusUpdate]) -> bool:
-    # Whether the public has heard as much as the draft would tell, in other words.
+def published_since(draft: StatusUpdate, out: list[StatusUpdate]) -> bool:
+    """Return whether one of `out`, the published updates, says as much as `draft`."""
     rank = _RANK.index(draft.status)
     return any(one.published_at and one.published_at >= draft.at and _RANK.index(one.status) >= rank for one in out)
 

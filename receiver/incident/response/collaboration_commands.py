@@ -1,25 +1,18 @@
-"""The work on an incident: notes, roles, checklist, action items, mitigations, the timer, status updates. Pure."""
+"""Commands that record work on an incident: notes, roles, checklist, action items, mitigations, timer. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from receiver.incident.alerts.monitored_incidents import begin_monitoring
 from receiver.incident.followup.postmortem_commands import correct_entry, set_clock, write_postmortem
-from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
+from receiver.incident.log.command_errors import IllegalCommand
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.escalation import WAITING
-from receiver.incident.paging.recipients import Policy, pagers_of
-from receiver.incident.publication.status_updates import (
-    components_of,
-    deadline_of,
-    number_of,
-    publishes_automatically,
-    refresh_draft,
-    update_obsolete,
-    update_recipients,
-)
+from receiver.incident.name_lookup import find_name
+from receiver.incident.paging.policy import Policy
+from receiver.incident.publication.drafts import discard_draft, edit_draft
+from receiver.incident.response.record_limits import check_room
+from receiver.incident.response.status_update_commands import approve_update, update_status_page
 from receiver.model.base import rfc3339
 from receiver.model.command import (
     AddAction,
@@ -31,38 +24,51 @@ from receiver.model.command import (
     Choose,
     Command,
     CorrectEntry,
+    DiscardDraft,
+    EditDraft,
+    MarkNoise,
     RecordSilence,
     RunTimer,
     SetClock,
+    SetVisibility,
     UpdateStatusPage,
     WritePostmortem,
 )
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import (
     CHECKLIST,
     OPTIONS,
     ActionItem,
     ActionStatus,
     Mitigation,
-    StatusUpdate,
-    UpdateStatus,
+    NoiseMark,
 )
-
-MOST = 200
-"""Notes may be many; action items, mitigations and updates of one incident are at most so many each."""
 
 
 def _note(draft: Transition, command: AddNote, policy: Policy) -> None:
     at = command.at or draft.now
     if at > draft.now:
-        raise IllegalCommand(draft.incident, "note", "its time lies in the future")
+        raise IllegalCommand(draft.incident, "note", "its time is in the future")
     data = {"by": draft.actor.name, "at": rfc3339(at)}
     draft.add(Kind.NOTE, "note", command.text, data, policy.informs)
 
 
+def _set_visibility(draft: Transition, command: SetVisibility, policy: Policy) -> None:
+    incident, private = draft.incident, command.visibility == "team"
+    if incident.private is private:
+        return
+    _, others = policy.guarded(incident.labels, incident.team)
+    who = f"team {incident.team} and callers of no team" if incident.team else "callers that are limited to no team"
+    seen = sorted({to.channel for to in (*policy.informs, *incident.ticketed, *incident.documented, *incident.written)})
+    posted = f"; what was posted before stays there: {', '.join(seen)}" if private and seen else ""
+    text = f"only {who} can see it now{posted}" if private else "everyone who can read incidents can see it now"
+    data = {"by": draft.actor.name, "private": private, "visible_to": list(others) if private else [], "posted": seen}
+    draft.add(Kind.VISIBILITY, "private" if private else "public", f"{text} (by {draft.actor.name})", data)
+
+
 def _assign(draft: Transition, command: Assign, policy: Policy) -> None:
     role, person = command.role, (command.person or "").removeprefix("@") or None
+    _check_person(person, policy, known_only=command.known_only)
     before = getattr(draft.incident.roles, role.field)
     if before == person:
         return
@@ -71,20 +77,28 @@ def _assign(draft: Transition, command: Assign, policy: Policy) -> None:
     draft.add(Kind.ROLE, "assigned" if person else "vacant", text, data, policy.informs)
 
 
+def _check_person(person: str | None, policy: Policy, *, known_only: bool) -> None:
+    people = policy.directory.people
+    # Without people in the configuration, every name is accepted.
+    if known_only and person is not None and people:
+        find_name(person, people, "person")
+
+
 def _check_off(draft: Transition, command: CheckOff, policy: Policy) -> None:
     if command.item > len(CHECKLIST):
         raise IllegalCommand(draft.incident, "tick", f"the checklist has items 1 to {len(CHECKLIST)}")
     known = any(tick.item == command.item for tick in draft.incident.checklist)
     if known is command.done:
         return
-    word = "done" if command.done else "not done after all"
+    word = "done" if command.done else "unchecked"
     data = {"item": command.item, "done": command.done, "by": draft.actor.name}
     text = f"{CHECKLIST[command.item - 1]}: {word} ({draft.actor.name})"
     draft.add(Kind.CHECKLIST, "checked" if command.done else "unchecked", text, data, policy.informs)
 
 
 def _add_action(draft: Transition, command: AddAction, policy: Policy) -> None:
-    _room(draft, "add an action item", len(draft.incident.actions))
+    check_room(draft, "add an action item", len(draft.incident.actions))
+    _check_person(command.owner, policy, known_only=command.known_only)
     item = ActionItem(
         n=len(draft.incident.actions) + 1,
         title=command.title,
@@ -105,7 +119,8 @@ def _change_action(draft: Transition, command: ChangeAction, policy: Policy) -> 
     if known is None:
         have = f"it has actions 1 to {len(draft.incident.actions)}" if draft.incident.actions else "it has none"
         raise IllegalCommand(draft.incident, f"change action {command.n}", have)
-    fields = {name: getattr(command, name) for name in command.model_fields_set if name != "n"}
+    _check_person(command.owner, policy, known_only=command.known_only)
+    fields = {name: getattr(command, name) for name in command.model_fields_set - {"n", "known_only"}}
     fields = {name: value for name, value in fields.items() if value is not None and getattr(known, name) != value}
     if not fields:
         return
@@ -118,8 +133,10 @@ def _change_action(draft: Transition, command: ChangeAction, policy: Policy) -> 
 
 
 def _choose(draft: Transition, command: Choose, policy: Policy) -> None:
-    _room(draft, "choose a mitigation", len(draft.incident.mitigations))
+    check_room(draft, "choose a mitigation", len(draft.incident.mitigations))
     option = next((one for one in OPTIONS if command.option.lower() in (one.name, one.title.lower())), None)
+    if option is None and command.known_only:
+        find_name(command.option, [one.name for one in OPTIONS], "option")
     chosen = Mitigation(
         n=len(draft.incident.mitigations) + 1,
         option=option.name if option else command.option,
@@ -152,93 +169,15 @@ def _timer(draft: Transition, command: RunTimer, policy: Policy) -> None:
     )
 
 
-_ORDER = (State.OPEN, State.ACKNOWLEDGED, State.IDENTIFIED, State.MONITORING, State.RESOLVED, State.CLOSED)
-_MEANS = {
-    UpdateStatus.INVESTIGATING: State.ACKNOWLEDGED,
-    UpdateStatus.IDENTIFIED: State.IDENTIFIED,
-    UpdateStatus.MONITORING: State.MONITORING,
-    UpdateStatus.RESOLVED: State.RESOLVED,
-}
-
-
-def _update(draft: Transition, command: UpdateStatusPage, policy: Policy) -> None:
-    _room(draft, "update the status of", len(draft.incident.updates))
-    _known(command.components or (), policy)
-    _ahead(draft, command)
-    publish = publishes_automatically(draft.incident, policy) if command.publish is None else command.publish
-    publish = publish and not draft.incident.drill
-    update = StatusUpdate(
-        n=number_of(draft.incident),
-        status=command.status,
-        text=command.text,
-        components=components_of(draft.incident, policy) if command.components is None else command.components,
-        next_update=command.next_update,
-        by=draft.actor.name,
-        at=draft.now,
-        published_at=draft.now if publish else None,
-        cause=command.cause,
-        expected_resolution=command.expected_resolution,
-        deadline=None if publish else deadline_of(draft.incident, policy, draft.now),
-        round=draft.incident.reopened,
-        severity=draft.incident.severity,
-    )
-    why = update_obsolete(update, draft.incident) if publish else None
-    if why is not None:
-        raise IllegalCommand(draft.incident, f"publish {command.status} for", why)
-    data = {"update": update.model_dump(mode="json")}
-    text = f"{command.status}{'' if publish else f' (draft {update.n}, waits for approval)'}: {command.text}"
-    draft.add(Kind.STATUS_UPDATE, command.status, text, data, update_recipients(policy, update))
-    _forward(draft, command.status, policy)
-
-
-def _ahead(draft: Transition, command: UpdateStatusPage) -> None:
-    promised = (("next update", command.next_update), ("expected resolution", command.expected_resolution))
-    for what, at in promised:
-        if at is not None and at <= draft.now:
-            why = f"its {what} ({rfc3339(at)}) has passed: name a time to come"
-            raise IllegalCommand(draft.incident, "update the status of", why, ("status-updates",))
-
-
-def _forward(draft: Transition, status: UpdateStatus, policy: Policy) -> None:
-    # An update moves the incident forward to what it says, never back (surfaces.md, Decided).
-    wanted, state = _MEANS[status], draft.incident.state
-    if _ORDER.index(wanted) <= _ORDER.index(state):
+def _noise(draft: Transition, command: MarkNoise, policy: Policy) -> None:
+    if command.noise is (draft.incident.noise is not None) and not command.text:
         return
-    to = (*policy.informs, *pagers_of(draft.incident))
-    who = {"by": draft.actor.name}
-    if wanted is State.ACKNOWLEDGED:
-        draft.add(Kind.ACKNOWLEDGED, "status_update", f"acknowledged by {draft.actor.name}", who, to)
-    elif wanted is State.IDENTIFIED:
-        draft.add(Kind.IDENTIFIED, "status_update", f"cause identified by {draft.actor.name}", who, to)
-    elif wanted is State.MONITORING and state in WAITING:
-        text = f"mitigated, says {draft.actor.name}"
-        begin_monitoring(draft, policy, "status_update", text, {**who, "mitigated": True}, to)
-    elif wanted is State.RESOLVED:
-        draft.add(Kind.RESOLVED, "status_update", f"resolved by {draft.actor.name}", who, to)
-
-
-def _known(components: Iterable[str], policy: Policy) -> None:
-    strange = [name for name in components if name not in policy.parts]
-    if strange:
-        have = f"there are {', '.join(policy.parts)}" if policy.parts else "the page has none: leave components out"
-        raise ImpossibleCommand(f"no component of the status page is called {', '.join(strange)[:200]} ({have})")
-
-
-def _approve(draft: Transition, command: ApproveUpdate, policy: Policy) -> None:
-    known = next((update for update in draft.incident.updates if update.n == command.n), None)
-    if known is None:
-        have = f"it has updates 1 to {len(draft.incident.updates)}" if draft.incident.updates else "it has none"
-        raise IllegalCommand(draft.incident, f"approve update {command.n} of", have, ("status-updates",))
-    if known.published_at is not None:
-        return
-    why = update_obsolete(known, draft.incident)
-    if why is not None:
-        raise IllegalCommand(draft.incident, f"publish update {command.n} of", why)
-    fresh = refresh_draft(known, draft.incident, policy, draft.now)
-    update = fresh.model_copy(update={"published_at": draft.now, "approved_by": draft.actor.name})
-    data = {"update": update.model_dump(mode="json")}
-    text = f"update {known.n} approved by {draft.actor.name}"
-    draft.add(Kind.STATUS_APPROVED, "approved", text, data, update_recipients(policy, update))
+    who = draft.actor.name
+    mark = NoiseMark(by=who, at=draft.now, text=command.text or "") if command.noise else None
+    text = f"marked as noise by {who}" if mark else f"{who} removed the noise mark"
+    data = {"noise": mark.model_dump(mode="json") if mark else None}
+    more = f"{text}: {command.text}" if command.text else text
+    draft.add(Kind.NOISE, "noise" if mark else "not_noise", more, data, policy.informs)
 
 
 def _silenced(draft: Transition, command: RecordSilence, policy: Policy) -> None:
@@ -250,24 +189,23 @@ def _silenced(draft: Transition, command: RecordSilence, policy: Policy) -> None
     draft.add(Kind.SILENCED, "silenced", f"{text}: {command.text}" if command.text else text, data, policy.informs)
 
 
-def _room(draft: Transition, what: str, count: int) -> None:
-    if count >= MOST:
-        raise IllegalCommand(draft.incident, what, f"there are {MOST} already")
-
-
-LABOUR: dict[type[Command], Callable[[Transition, Any, Policy], None]] = {
+COLLABORATION: dict[type[Command], Callable[[Transition, Any, Policy], None]] = {
     AddNote: _note,
+    SetVisibility: _set_visibility,
     Assign: _assign,
     CheckOff: _check_off,
     AddAction: _add_action,
     ChangeAction: _change_action,
     Choose: _choose,
     RunTimer: _timer,
-    UpdateStatusPage: _update,
-    ApproveUpdate: _approve,
+    UpdateStatusPage: update_status_page,
+    ApproveUpdate: approve_update,
+    EditDraft: edit_draft,
+    DiscardDraft: discard_draft,
+    MarkNoise: _noise,
     RecordSilence: _silenced,
     WritePostmortem: write_postmortem,
     CorrectEntry: correct_entry,
     SetClock: set_clock,
 }
-"""Each command of this page, and what it writes."""
+"""The function that carries out each of these commands."""

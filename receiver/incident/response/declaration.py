@@ -1,4 +1,4 @@
-"""An incident that a person declares, without an alert. Pure."""
+"""Declares an incident without an alert. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.page_responders import page_responders
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.incident.publication.status_updates import follow_up
 from receiver.model.base import to_ms
 from receiver.model.command import Declare
@@ -17,9 +17,11 @@ from receiver.model.severity import Decision
 
 
 def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datetime) -> Transition:
-    """Return the opening of an incident by hand, with whom its severity calls."""
+    """Return the opening of a declared incident, with the pages of its severity."""
     decision = Decision(severity=request.severity, rule="person", reasons=(f"declared by {actor.name}",))
     key = f"declared:{uid}"
+    labels = {"service": request.service} if request.service else {}
+    private, visible_to = policy.guarded(labels, policy.team)
     incident = Incident(
         uid=uid,
         key=key,
@@ -28,7 +30,7 @@ def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datet
         title=request.title,
         severity=request.severity,
         service=request.service,
-        labels={"service": request.service} if request.service else {},
+        labels=labels,
         summary=request.summary,
         decision=decision,
         by_hand=True,
@@ -36,7 +38,12 @@ def declare(request: Declare, uid: str, policy: Policy, actor: Actor, now: datet
         drill=request.drill,
         opened_at=now,
         started_at=now,
-        plan=policy.plan,
+        plan=policy.opening_plan(now),
+        team=policy.team,
+        origin_team=policy.team,
+        team_reason=f"declared for it by {actor.name}" if policy.team else "",
+        private=private,
+        visible_to=visible_to,
         ladder=EscalationProgress(since=now),
     )
     draft = Transition(None, actor, now)

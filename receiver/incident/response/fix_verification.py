@@ -1,4 +1,4 @@
-"""Whether the fix is verified: checks while the incident is watched. Pure.
+"""Verifies a fix with checks while the incident is monitored. Pure.
 
 The asking is in pipeline/response/fix_verification.py.
 """
@@ -11,29 +11,31 @@ from typing import Any
 
 from receiver.incident.alerts.monitored_incidents import begin_monitoring, end_monitoring, notify_again
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.fix_verification import CheckResult
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 
 
 def verify_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return since when the checks are to be asked; None when there are none, or nothing is watched."""
+    """Return since when the checks are due; None if there are none, or the incident is not monitored."""
     if policy.verify_every is None or incident.state.over or incident.partial:
         return None
-    # Also while a person is asked whether it is over: what they go by may have gone bad meanwhile.
+    # Also while a person is asked to resolve it, because a check may fail meanwhile.
     if incident.state is State.MONITORING:
         return incident.monitoring_at
     return incident.failed_at if incident.failing and not incident.firing else None
 
 
 def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when the incident has been watched long enough; None while it is not watched.
+    """Return when the monitoring of the incident ends; None while it is not monitored.
 
     Whatever still fires then has not been mitigated, although a person has said so.
     """
     watching = incident.state is State.MONITORING and incident.monitoring_at is not None
-    # Once proposed, or with alerts that nobody can see, a person resolves it.
+    # If resolving was proposed, or some alerts are unknown, a person resolves it.
     if not watching or incident.monitoring_at is None:
         return None
     if (incident.partial or incident.proposed) and not incident.firing:
@@ -42,7 +44,7 @@ def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
-    """It stayed quiet long enough, and every check is good or could not be asked: resolve it, or ask people to.
+    """Resolve an incident that stayed quiet and whose checks pass or could not run, or ask people to resolve it.
 
     Where alerts still fire, what a person said of it was wrong: people are called as though nobody had answered.
     """
@@ -57,14 +59,14 @@ def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] =
     if policy.auto_resolve:
         draft.add(Kind.RESOLVED, "monitored", text, data, (*policy.informs, *pagers_of(draft.incident)))
     else:
-        # Pages that flapping has left open: it has been quiet for long enough.
+        # Flapping has left these pages open; now it has been quiet for long enough.
         data["withdrawn"] = [page.key for page in draft.incident.unanswered]
         to = (*policy.informs, *pagers_of(draft.incident))
         draft.add(Kind.RESOLUTION_PROPOSED, "monitored", f"{text} - resolve it?", data, to)
 
 
 def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy, now: datetime) -> Transition:
-    """Return what the checks say now: nothing, a relapse, a new watch, or the end of this one."""
+    """Return the result of the checks: nothing, a relapse, monitoring again, or the end of monitoring."""
     draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="verification"), now)
     bad = [check for check in checks if check.ok is False]
     unasked = [check for check in checks if check.ok is None and check.name not in incident.unasked]
@@ -80,7 +82,7 @@ def on_checks(checks: Sequence[CheckResult], incident: Incident, policy: Policy,
         elif ends is not None and now >= ends:
             end_watch(draft, policy, checks)
     elif incident.failing and not bad and not incident.firing:
-        text = f"the checks are good again; watched for {policy.monitor_for.total_seconds() / 60:g} min"
+        text = f"the checks pass again; monitoring for {policy.monitor_for.total_seconds() / 60:g} min"
         begin_monitoring(draft, policy, "checks_recovered", text)
     return draft
 

@@ -1,20 +1,21 @@
-"""What people are reminded of: a role that nobody has, an update that is due, a severity that is too high. Pure."""
+"""Reminders: a vacant role, an update that is due, a severity that is too high. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.incident.business_hours import add_business_time
 from receiver.model.incident.event import Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 
 
 def reminder_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when people are next reminded of a missing Incident Commander or update; None: of nothing."""
+    """Return when the next reminder of a missing Incident Commander or update is due; None: no reminder."""
     plan = policy.called(incident)
-    # Once it is proposed to resolve it, that is what people are asked for.
+    # After the proposal to resolve it, no other reminder is sent.
     if plan.update is None or incident.state.over or incident.held is not None:
         return None
     begun = incident.severity_at or incident.opened_at
@@ -24,7 +25,7 @@ def reminder_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def remind(draft: Transition, policy: Policy) -> None:
-    """Say what is missing."""
+    """Remind the responders of what is missing."""
     incident = draft.incident
     plan = policy.called(incident)
     missing = []
@@ -40,7 +41,7 @@ def remind(draft: Transition, policy: Policy) -> None:
 
 
 def lower_severity_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when a lower severity is proposed; None while it is not milder, or was proposed before."""
+    """Return when a lower severity is proposed; None if its alerts are not less severe, or it was proposed before."""
     if incident.calm_since is None or incident.milder is incident.worst or incident.worst is None:
         return None
     if incident.state is State.MONITORING or incident.state.over or incident.by_hand:
@@ -49,7 +50,7 @@ def lower_severity_due(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def propose_lower_severity(draft: Transition, policy: Policy) -> None:
-    """Ask the responders whether the severity may fall: it never falls by itself."""
+    """Propose a lower severity to the responders; it is never lowered automatically."""
     incident = draft.incident
     if incident.worst is None:
         return

@@ -1,4 +1,4 @@
-"""What somebody typed behind a slash command, and what it asks for (surfaces.md, Slash commands). Pure."""
+"""Parses the text after a slash command (surfaces.md, Slash commands). Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from receiver.model.command import Command, Declare
 from receiver.model.severity import Severity
 
 LONGEST = 8000
-"""Characters that are read; Slack sends fewer."""
+"""Maximum number of characters that are read; Slack sends fewer."""
 _QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "”": "”"}
-"""Opening marks and what closes each: a phone makes typographic ones of them."""
+"""Opening quotation marks, each with its closing mark; phones type typographic ones."""
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 _GROUP = re.compile(r"<!subteam\^S[A-Z0-9]+\|@?([^>]+)>")
-"""A user group, as Slack writes `@backend-oncall` when a group is called so."""
+"""A user group, as Slack sends `@backend-oncall` if a group has that name."""
 _SEVERITY = re.compile(r"(?:sev(?:erity)?[-=: ]?)*([1-4])", re.IGNORECASE)
 _SPAN = re.compile(r"([1-9][0-9]{0,5})(m|h|d)")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
@@ -28,7 +28,7 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 
 class SlashCommandError(ValueError):
-    """What was typed asks for nothing that is known; the text says what would be right."""
+    """The text is not a valid command; the message says what would be."""
 
 
 @dataclass(frozen=True)
@@ -41,40 +41,40 @@ class Word:
 
 @dataclass(frozen=True)
 class SlashCommand:
-    """What is asked for, and of which incident."""
+    """A parsed command, and its incident."""
 
     verb: str
     number: str | None = None
-    """The incident's id where one was typed."""
+    """The incident's id, if the text has one."""
     command: Command | None = None
     declare: Declare | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
 class Words:
-    """The words of one command, taken one after the other."""
+    """The words of one command, read one after the other."""
 
     def __init__(self, text: str, number: re.Pattern[str], person: Callable[[str, str], str]) -> None:
-        """`number`: what an incident's id looks like; `person`: (Slack's id, name) -> who it is."""
+        """`number`: the pattern of an incident's id; `person`: (Slack's id, name) -> the person's key."""
         self.person = person
         words = split_words(text)
         self.numbers = [word.text.upper() for word in words if not word.quoted and number.fullmatch(word.text)]
         self.rest = [word for word in words if word.quoted or not number.fullmatch(word.text)]
 
     def next(self, usage: str) -> str:
-        """Take the next word. Raises Misunderstood with `usage` when there is none."""
+        """Read the next word. Raises SlashCommandError with `usage` if there is none."""
         if not self.rest:
             raise SlashCommandError(f"something is missing: write {usage}")
         return self.rest.pop(0).text
 
     def all(self) -> str:
-        """Take every word that is left, as one text; "" when there is none."""
+        """Read all remaining words as one text; "" if there are none."""
         text = " ".join(self._shown(word) for word in self.rest).strip()
         self.rest = []
         return text
 
     def who(self, usage: str) -> str:
-        """Take a person or a contact: `<@U..>`, `<!subteam^S..|@name>` or `@name`. Raises Misunderstood."""
+        """Read a person or a contact: `<@U..>`, `<!subteam^S..|@name>` or `@name`. Raises SlashCommandError."""
         word = self.next(usage)
         match = _PERSON.fullmatch(word)
         if match is not None:
@@ -82,7 +82,7 @@ class Words:
         return _GROUP.sub(r"\1", word).removeprefix("@")
 
     def number(self) -> str | None:
-        """Return the id that was typed. Raises Misunderstood for several."""
+        """Return the incident's id. Raises SlashCommandError for more than one."""
         if len(set(self.numbers)) > 1:
             raise SlashCommandError(f"name one incident, not {' and '.join(self.numbers)}")
         return self.numbers[0] if self.numbers else None
@@ -93,7 +93,7 @@ class Words:
 
 
 def split_words(text: str) -> list[Word]:
-    """Return the words of `text`; what stands in quotation marks is one word. An open quotation ends at the end."""
+    """Return the words of `text`; a quoted text is one word. A missing closing mark is ignored."""
     text, words, at = html.unescape(text[:LONGEST]), list[Word](), 0
     while at < len(text):
         if text[at].isspace():
@@ -113,23 +113,23 @@ def split_words(text: str) -> list[Word]:
 
 
 def severity(text: str) -> Severity:
-    """Return the severity of `2`, `sev2`, `SEV-2` or `severity=2`. Raises Misunderstood."""
+    """Return the severity of `2`, `sev2`, `SEV-2` or `severity=2`. Raises SlashCommandError."""
     match = _SEVERITY.fullmatch(text.strip())
     if match is None:
-        raise SlashCommandError(f"{text[:50]} is no severity: write 1, 2, 3 or 4")
+        raise SlashCommandError(f"{text[:50]} is not a severity: write 1, 2, 3 or 4")
     return Severity(f"SEV-{match[1]}")
 
 
 def whole(text: str) -> int | None:
-    """Return the whole number that `text` is; None for anything else, such as `²`, which `int` would not read."""
+    """Return the integer in `text`; None for anything else, such as `²`, which `int` rejects."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
 
 
 def seconds(text: str) -> int:
-    """Return the seconds of `30m`, `2h`, `1d`. Raises Misunderstood."""
+    """Return the seconds of `30m`, `2h`, `1d`. Raises SlashCommandError."""
     match = _SPAN.fullmatch(text.strip().lower())
     if match is None:
-        raise SlashCommandError(f"{text[:50]} is no duration: write 30m, 2h or 1d")
+        raise SlashCommandError(f"{text[:50]} is not a duration: write 30m, 2h or 1d")
     return int(match[1]) * _SECONDS[match[2]]
 
 
@@ -147,10 +147,10 @@ def day(text: str, now: datetime) -> date | None:
 
 
 def made(kind: type[Any], usage: str, **fields: Any) -> Any:
-    """Return the command of that kind. Raises Misunderstood with the field that does not fit."""
+    """Return the command of that kind. Raises SlashCommandError with the invalid field."""
     try:
         return kind(**fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise SlashCommandError(f"{where}: {first['msg']}; write {usage}") from None
+        raise SlashCommandError(f"{where}: {first['msg'].removeprefix('Value error, ')}; write {usage}") from None

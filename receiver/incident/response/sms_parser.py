@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 
 LAST = timedelta(minutes=30)
-"""How old the last page of a number may be that an answer without a number means."""
+"""Maximum age of the page that an answer without an incident number refers to."""
 FORM = re.compile(r"\s*(?:([0-9]{1,12})\s*(a|ack|c|e)|(a|ack|c|e)\s*([0-9]{1,12})?)\s*", re.IGNORECASE | re.ASCII)
 
 
 class Wish(StrEnum):
-    """What an answer asks for."""
+    """The command of an answer."""
 
     ACKNOWLEDGE = "a"
     ESCALATE = "e"
@@ -25,15 +26,20 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True)
 class SmsAnswer:
-    """An answer that was understood."""
+    """A parsed answer."""
 
     wish: Wish
     number: int | None
-    """Of the incident; None: the last one that was paged to this number."""
+    """The number of the incident; None: the last one that this phone number was paged for."""
+
+
+def is_test_answer(text: str) -> bool:
+    """Return whether `text` answers a test page. Its word differs from those for incidents to avoid mistakes."""
+    return text.strip().casefold() == "ok"
 
 
 def read_answer(text: str) -> SmsAnswer | None:
-    """Return what `text` asks for; None: it is no answer."""
+    """Return the answer in `text`; None if it is not one."""
     found = FORM.fullmatch(text)
     if found is None:
         return None
@@ -44,7 +50,7 @@ def read_answer(text: str) -> SmsAnswer | None:
 def meant_by(
     answer: SmsAnswer, incidents: Iterable[Incident], channel: str, address: str, now: datetime
 ) -> tuple[Incident, Page] | None:
-    """Return the incident, and its page to this number, that is meant; None: this number was not paged for it."""
+    """Return the incident of an answer, and its page to this phone number; None: the number was not paged for it."""
     found = [
         (incident, page)
         for incident in incidents
@@ -59,6 +65,6 @@ def meant_by(
 
 
 def number_of(incident: Incident) -> int | None:
-    """Return the number at the end of an incident's id; None where there is none."""
+    """Return the number at the end of an incident's id; None if there is none."""
     digits = re.search(r"([0-9]+)[^0-9]*$", incident.id)
     return int(digits[1]) if digits else None

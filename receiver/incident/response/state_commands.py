@@ -1,4 +1,4 @@
-"""What a responder's command does to an incident: (state, command, policy, now) -> events with a reason. Pure."""
+"""Applies a responder's command to an incident: (state, command, policy, now) -> events with a reason. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.escalation import WAITING, escalate
 from receiver.incident.paging.page_command import run_page_command
 from receiver.incident.paging.page_responders import page_responders
-from receiver.incident.paging.recipients import Policy, pagers_of
+from receiver.incident.paging.planned_pages import pagers_of
+from receiver.incident.paging.policy import Policy
 from receiver.incident.publication.status_updates import follow_up
-from receiver.incident.response.collaboration_commands import LABOUR
+from receiver.incident.response.collaboration_commands import COLLABORATION
+from receiver.incident.response.team_change import change_team
 from receiver.model.command import (
     Acknowledge,
+    ChangeTeam,
     Close,
     Command,
     Edit,
@@ -30,21 +33,22 @@ from receiver.model.command import (
     Resolve,
 )
 from receiver.model.incident.event import Actor, Destination, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision
 
 SAME = timedelta(seconds=10)
-"""Within which one person's second acknowledgement is the first one again."""
+"""Time within which a second acknowledgement by the same person is the same click."""
 _TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
 def on_command(
     command: Command, incident: Incident, policy: Policy, actor: Actor, now: datetime, origin: str | None = None
 ) -> Transition:
-    """Return the events of `command`; none when it changes nothing (it has been done already).
+    """Return the events of `command`; none if it changes nothing (it was carried out before).
 
     `origin` is the key of the page, or the name of the ticket channel, that it came from: it is not sent back there.
-    Raises Illegal with the reason and what is possible instead.
+    Raises IllegalCommand with the reason and what is possible instead.
     """
     draft = Transition(incident, actor, now, origin)
     kind = type(command)
@@ -53,7 +57,7 @@ def on_command(
     if kind in _COMMANDS:
         _COMMANDS[kind](draft, command, policy, origin)
     else:
-        LABOUR[kind](draft, command, policy)
+        COLLABORATION[kind](draft, command, policy)
     if draft.events:
         follow_up(draft, policy)
     return draft
@@ -73,7 +77,7 @@ def _acknowledge(draft: Transition, command: Acknowledge, policy: Policy, origin
     who = draft.actor.name
     if _twice(draft, command, policy):
         return
-    # Once more renews the lease, and answers what has rung since.
+    # A later acknowledgement renews the lease, and answers later pages.
     again = incident.state is not State.OPEN
     text = _said(f"acknowledged {'again ' if again else ''}by {who}", command.text)
     data = {"by": who, "origin": origin}
@@ -81,7 +85,7 @@ def _acknowledge(draft: Transition, command: Acknowledge, policy: Policy, origin
 
 
 def _twice(draft: Transition, command: Acknowledge, policy: Policy) -> bool:
-    # The second of two clicks: nothing has rung since the first, and the lease would end at the same time.
+    # A double click: nobody was paged since the first, and the lease would end at the same time.
     incident, lease = draft.incident, policy.called(draft.incident).lease
     if incident.acknowledged_by != draft.actor.name or command.text or incident.state not in _TAKEN:
         return False
@@ -100,7 +104,7 @@ def _identify(draft: Transition, command: Identify, policy: Policy, origin: str 
 def _mitigate(draft: Transition, command: Mitigate, policy: Policy, origin: str | None) -> None:
     require_state(draft.incident, "mitigate", WAITING)
     minutes = policy.monitor_for.total_seconds() / 60
-    text = _said(f"mitigated, says {draft.actor.name}; watched for {minutes:g} min", command.text)
+    text = _said(f"mitigated by {draft.actor.name}; monitoring for {minutes:g} min", command.text)
     data = {"by": draft.actor.name, "mitigated": True}
     begin_monitoring(draft, policy, "mitigated", text, data, _everywhere(draft, policy, origin))
 
@@ -125,7 +129,7 @@ def _close(draft: Transition, command: Close, policy: Policy, origin: str | None
 
 
 def may_reopen(incident: Incident, others: Iterable[Incident]) -> None:
-    """Raise Illegal where one of `others`, to which its keys lead, is open: a key has one open incident at most."""
+    """Raise IllegalCommand if one of `others`, which share its keys, is open: a key has at most one open incident."""
     for other in others:
         if other.uid != incident.uid and not other.state.over:
             why = f"{other.label} is open for the same alerts: work on that one, or close it first"
@@ -148,7 +152,7 @@ def _escalate(draft: Transition, command: Escalate, policy: Policy, origin: str 
     steps = policy.called(incident).steps
     if incident.ladder.step >= len(steps):
         last = "every step has been taken" if steps else f"{incident.severity} has no escalation"
-        raise IllegalCommand(incident, "escalate", f"{last}: page somebody with a contact's name", ("page",))
+        raise IllegalCommand(incident, "escalate", f"{last}: page a contact by name", ("page",))
     if command.text:
         draft.add(Kind.NOTE, "escalated", command.text, {"by": draft.actor.name}, policy.informs)
     escalate(draft, policy, forced=True)
@@ -188,6 +192,7 @@ def _edit(draft: Transition, command: Edit, policy: Policy, origin: str | None) 
 
 _COMMANDS: dict[type[Command], Callable[[Transition, Any, Policy, str | None], None]] = {
     Acknowledge: _acknowledge,
+    ChangeTeam: change_team,
     Identify: _identify,
     Mitigate: _mitigate,
     Resolve: _resolve,

@@ -1,4 +1,4 @@
-"""What somebody did to a ticket at its vendor, as commands here. Pure.
+"""Changes of a ticket at its vendor, as commands. Pure.
 
 The asking is in pipeline/response/ticket_sync.py.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.model.command import Acknowledge, AddNote, ChangeAction, Command, Resolve
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionStatus
+from receiver.model.incident.state import State
 from receiver.model.incident.ticket import Ticket, TicketStatus
 
 
 def commands_of_ticket(
     ticket: Ticket, before: Ticket | None, incident: Incident, policy: Policy, owner: str | None
 ) -> Command | None:
-    """Return the command that a change of `ticket` means; None when it means nothing.
+    """Return the command of a change of `ticket`; None if it has none.
 
     `before`: the ticket as it was seen last, None when it was not: a new one is new, and whoever has it then may be the
     project's default, whom nobody has chosen. Only what changed
@@ -26,7 +27,7 @@ def commands_of_ticket(
     """
     was = before.progress if before else TicketStatus.NEW
     if ticket.moved is not None and ticket.moved is not (before.moved if before else None):
-        # Taken there from here since it was last seen: that is where a change of theirs begins.
+        # This service changed it since it was last read; a change at the vendor starts from that state.
         was = ticket.moved
     ended = ticket.progress is TicketStatus.DONE and was is not TicketStatus.DONE
     begun_again = was is TicketStatus.DONE and ticket.progress is not TicketStatus.DONE
@@ -55,12 +56,14 @@ def _whole(
 ) -> Command | None:
     who = f" (assigned to {owner})" if owner else ""
     if ended and not incident.state.over:
-        # Where the ticket is the work, its end is the end; a page is not answered by tidying up a board.
+        # An incident that only has a ticket ends with the ticket. A page is not answered by moving a ticket.
         if policy.called(incident).ticket:
             return Resolve(text=f"{ticket.key} is done{who}")
-        return AddNote(text=f"{ticket.key} is done{who}; the incident goes on: resolve it if it is over")
+        return AddNote(text=f"{ticket.key} is done{who}; the incident stays open: resolve it if it is over")
     if taken and incident.state is State.OPEN:
         if policy.called(incident).ticket:
             return Acknowledge(text=f"{ticket.key} is taken{who}")
-        return AddNote(text=f"{ticket.key} is taken{who}; the pages go on: acknowledge the incident if it is answered")
+        return AddNote(
+            text=f"{ticket.key} is taken{who}; paging continues: acknowledge the incident if someone is working on it"
+        )
     return None

@@ -8,10 +8,12 @@ from datetime import datetime
 from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.escalation import escalate, on_response_missed, response_due, step_due
 from receiver.incident.paging.page_responders import adopt_pages
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.incident.store_outage.emergency_pages import PAGED
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 
 AWAY = "the incident store is away"
 NOTE = f"nobody has acknowledged ({AWAY})"

@@ -1,17 +1,22 @@
-"""Whom to page while the store is away: decided from the notification, the rules and what this replica remembers."""
+"""Who is paged while the store is away: decided by the notification, the rules and the incidents in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
-from receiver.incident.alerts.alert_storm import KEY as STORM
+from receiver.incident.alerts.alert_storm import storm_key
 from receiver.incident.alerts.maintenance_hold import WINDOW, in_maintenance
 from receiver.incident.log.notification_outcome import NotificationPart
-from receiver.incident.paging.recipients import Policy, episode_of, find_recipients, plan_pages
+from receiver.incident.paging.page_hours import pages_wait_until
+from receiver.incident.paging.planned_pages import episode_of, plan_pages
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import find_recipients
 from receiver.model.alert.alert import Alert
 from receiver.model.base import to_ms
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity, worst
 
 PAGED = (Severity.SEV1, Severity.SEV2)
@@ -30,40 +35,48 @@ def emergency_pages(
     episode: int | None = None,
     unheard: bool = False,
 ) -> list[Page]:
-    """Return the pages that a notification calls for although nothing can be stored; nothing ever resolves here.
+    """Return the pages for a notification that cannot be stored. Nothing is resolved here.
 
-    `known` is the newest incident of the key that this replica remembers: what it has paged is not paged again, under
-    the same key and episode; what a person has closed over these alerts stays closed. `sent` are the emergency pages
-    made so far, `episode` is that of the first of them for this key: a group that shrinks keeps its page keys.
-    Nobody is paged for what a maintenance window holds. `unheard`: `known` was opened by a commit of this replica whose
-    answer did not come, so that nobody knows of its pages: they are sent under the same keys.
+    `known`: the newest incident of the key that this replica remembers. Its people are not paged again, and it stays
+    closed if a person has closed it over these alerts. `sent`: the emergency pages so far; `episode`: that of the first
+    of them for this key, so that a group that shrinks keeps its page keys. Alerts in a maintenance window page nobody.
+    `unheard`: the answer to the commit that opened `known` was lost, so its pages are sent under the same keys.
     """
     firing = [alert for alert in part.alerts if alert.firing]
     severity = worst(part.decisions[alert.fingerprint].severity for alert in firing)
     if severity not in PAGED or in_maintenance(policy, [alert.labels for alert in firing], now) is not None:
         return []
-    ring, paged = 1, list(sent)
+    ring, paged, view = 1, list(sent), policy.for_team(part.team)
+    if pages_wait_until(view.plan.severities[severity], now) is not None:
+        return []  # it waits for its page hours, and is stored before them or sent again
     before: tuple[Page, ...] = ()
     episode = episode if episode is not None else first_episode(part, known)
     if known is not None and known.state is State.CLOSED and _closed_over(known, firing, severity):
         return []
     if known is not None and known.state is State.RESOLVED and known.resolved_at is not None:
         if now - known.resolved_at <= policy.reopen_within:
-            episode, ring, before = known.episode, known.ring + 1, known.pages
+            episode, ring, before, view = known.episode, known.ring + 1, known.pages, policy.of(known)
     elif known is not None and not known.state.over:
-        left = (known.held or "").startswith(WINDOW)  # a window held it, and holds all of it no longer
-        # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
-        quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
-        unheard = unheard and known.state is State.OPEN and known.ring == 1 and known.held is None
-        if not severity.worse_than(known.severity) and not left and not quiet and not unheard:
+        pages = _pages_so_far(known, severity, unheard=unheard)
+        if pages is None:
             return []
-        episode, ring = known.episode, known.ring
-        before = () if unheard else _withdrawn(known) if quiet else known.pages
+        episode, ring, view, before = known.episode, known.ring, policy.of(known), pages
         paged.extend(before)
     key = known.key if known is not None and (ring > 1 or not known.state.over) else part.key
-    made = _pages(policy, severity, key=key, episode=episode, ring=ring, paged=before, now=now)
+    made = _pages(view, severity, key=key, episode=episode, ring=ring, paged=before, now=now)
     done = {(page.channel, page.key) for page in paged}
     return [page for page in made if (page.channel, page.key) not in done]
+
+
+def _pages_so_far(known: Incident, severity: Severity, *, unheard: bool) -> tuple[Page, ...] | None:
+    # The pages of an open incident that count as sent; None: it needs no page.
+    released = (known.held or "").startswith(WINDOW)  # a window held it, and no longer holds all of it
+    # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
+    quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
+    unheard = unheard and known.state is State.OPEN and known.ring == 1 and known.held is None
+    if not severity.worse_than(known.severity) and not released and not quiet and not unheard:
+        return None
+    return () if unheard else _withdrawn(known) if quiet else known.pages
 
 
 def first_episode(part: NotificationPart, known: Incident | None, began: int | None = None) -> int:
@@ -79,7 +92,7 @@ def first_episode(part: NotificationPart, known: Incident | None, began: int | N
 
 def storm_pages(severity: Severity, policy: Policy, began: datetime, now: datetime) -> list[Page]:
     """Return the pages of one storm that began at `began`: for all that is above the limit of storm control."""
-    return _pages(policy, severity, key=STORM, episode=to_ms(began), ring=1, paged=(), now=now)
+    return _pages(policy, severity, key=storm_key(policy.team), episode=to_ms(began), ring=1, paged=(), now=now)
 
 
 def storm_began(now: datetime) -> datetime:

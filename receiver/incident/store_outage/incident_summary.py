@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 
 from receiver.incident.paging.acknowledgement_expiry import acknowledgement_expires_at
 from receiver.incident.paging.escalation import response_due, step_due
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.page_hours import within_page_hours
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import from_ms, to_ms
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import PAGES, TITLE, IncidentSummary, PageMark
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision
 
 
@@ -34,7 +37,8 @@ def summarize(incident: Incident, policy: Policy) -> IncidentSummary:
         queued=asked is not None and (asked.queue or asked.ticket),
         call_ms=_ms(min(calls, default=None)), answer_ms=_ms(answer),
         public=any(update.published_at is not None for update in incident.updates),
-        resume=incident.resume, flapping=incident.flapping,
+        resume=incident.resume, flapping=incident.flapping, team=incident.team,
+        private=incident.private, visible_to=incident.visible_to,
     )  # fmt: skip
 
 
@@ -61,7 +65,8 @@ def remembered(summary: IncidentSummary) -> Incident:
         episode=summary.episode, ring=summary.ring, title=summary.title, severity=summary.severity, state=summary.state,
         service=summary.service, firing=summary.firing, pages=pages, held=summary.held, merged=summary.merged,
         drill=summary.drill, acknowledged_by=summary.acknowledged_by, resume=summary.resume,
-        flapping=summary.flapping, opened_at=opened, started_at=opened,
+        flapping=summary.flapping, team=summary.team, origin_team=summary.team, private=summary.private,
+        visible_to=summary.visible_to, opened_at=opened, started_at=opened,
         resolved_at=from_ms(summary.resolved_ms) if summary.resolved_ms is not None else None,
         decision=Decision(severity=summary.severity, rule="", reasons=()),
     )  # fmt: skip
@@ -76,7 +81,7 @@ def _answer_due(incident: Incident, policy: Policy) -> datetime | None:
     rung = [page.at for page in incident.pages if page.ring == incident.ring]
     if not rung and (plan.page or any(step.page for step in plan.steps)):
         rung = [incident.ladder.since or incident.severity_at or incident.opened_at]
-    return max(rung) + timedelta(seconds=plan.respond) if rung else None
+    return within_page_hours(plan, max(rung) + timedelta(seconds=plan.respond)) if rung else None
 
 
 def _ms(at: datetime | None) -> int | None:

@@ -1,38 +1,39 @@
-"""Who would be called when, if nobody answered: the timers of an incident run ahead, with nothing written. Pure."""
+"""Who would be paged when, if nobody answered: runs the timers of an incident ahead of time. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from receiver.incident.paging.recipients import Policy
-from receiver.incident.timers import on_timer, timers
+from receiver.incident.paging.policy import Policy
+from receiver.incident.timers import PAGE_HOURS, on_timer, timers
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import ContactMethod
 
-CALLS = ("escalate", "answer", "personal")
-"""The timers that call people while nobody answers."""
+CALLS = (PAGE_HOURS, "escalate", "answer", "personal")
+"""The timers that page people while nobody answers."""
 HORIZON = timedelta(days=7)
 MOST = 200
-"""Steps that are looked ahead at most."""
+"""Maximum number of steps in a forecast."""
 
 
 class Call(NamedTuple):
-    """Somebody who would be called."""
+    """A person who would be paged or notified."""
 
     minute: float
-    """After the opening."""
+    """Minutes after the opening."""
     way: ContactMethod
     contact: str | None
-    """None for somebody who is only told."""
+    """None for a person who is only notified."""
     person: str
     step: str
     channel: str | None = None
 
 
 def forecast(incident: Incident, events: tuple[Event, ...], policy: Policy) -> list[Call]:
-    """Return everybody whom the incident would call if nobody answered, in the order of time.
+    """Return the people whom the incident would page or notify if nobody answered, in chronological order.
 
     `events` are those of its opening. Nobody's acknowledgement, no resolution, no change of the configuration.
     """

@@ -1,4 +1,4 @@
-"""What would have happened under other rules: notifications that came in, lived through again. Pure.
+"""Replays past notifications under other rules. Pure.
 
 People are left out: nobody acknowledges, sets a severity, merges or closes. Pages are those of an opening, of a rise
 and of a reopening; what escalation would have added depends on when somebody answered.
@@ -13,29 +13,31 @@ from typing import Any
 
 from receiver.incident.alerts.lifecycle import on_notification
 from receiver.incident.log.notification_outcome import KeyState, NotificationPart
-from receiver.incident.paging.recipients import HOLD, Policy
+from receiver.incident.paging.policy import HOLD, Policy
 from receiver.incident.timers import MONITOR, on_timer, timers
 from receiver.model.alert.alert import Alert
 from receiver.model.base import rfc3339
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import AlertRecord, Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.severity import Decision, Severity
 
 
 @dataclass
 class ReplayedIncident:
-    """One incident as it would have been."""
+    """One replayed incident."""
 
     key: str
     title: str
     opened_at: datetime
     severity: Severity
-    """The worst that it came to."""
+    """Its worst severity."""
     rule: str
-    """That led to it."""
+    """The rule that decided it."""
     reasons: tuple[str, ...]
     pages: list[str] = field(default_factory=list)
-    """Who would have been paged without anybody waiting, in order."""
+    """The people who would have been paged at once, in order."""
 
     def shape(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -45,13 +47,13 @@ class ReplayedIncident:
 
 
 class RuleReplay:
-    """A life under one policy; notifications are given in the order of time."""
+    """A replay under one policy; notifications are given in chronological order."""
 
     def __init__(self, policy: Policy) -> None:
-        """Storms are left out: which incidents stand in one depends on all of them together."""
+        """Storms are left out, because which incidents belong to one depends on all of them together."""
         self.policy = replace(policy, storm=None, verify_every=None, auto_resolve=True)
         self.lived: dict[str, ReplayedIncident] = {}
-        """By a number that counts openings: the same under other rules."""
+        """By the number of the opening, which is the same under other rules."""
         self._incidents: dict[str, Incident] = {}
         self._records: dict[str, dict[str, AlertRecord]] = {}
         self._pointers: dict[str, str] = {}
@@ -60,7 +62,7 @@ class RuleReplay:
         self._held: dict[str, tuple[datetime, NotificationPart, Sequence[Alert]]] = {}
 
     def see(self, part: NotificationPart, now: datetime) -> None:
-        """Take one part of a notification that came at `now`."""
+        """Replay one part of a notification that arrived at `now`."""
         for group, (until, held, alerts) in list(self._held.items()):
             if until <= now:
                 del self._held[group]

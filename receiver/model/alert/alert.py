@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, ValidationError
 
 from receiver.model.alert.payload_salvage import salvage
+from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.base import Frozen
+from receiver.model.field_words import upstream_words
 
 VALUE_LIMIT = 4096
-"""Characters of a label's or annotation's value that are kept: rules and messages never need more (reliability S13)."""
+"""Maximum number of stored characters of a label or annotation: rules and messages need no more (reliability S13)."""
 MAX_ALERTS = 20_000
 MAX_LABELS = 256
 MAX_TRUNCATED = 1_000_000
@@ -26,7 +28,7 @@ GROUP_KEY_LIMIT = 16_384
 FNV_LIMIT = 4096
 """Bytes of labels up to which the fingerprint is Alertmanager's own."""
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands for a startsAt that is missing or unreadable: a firing alert is never dropped for its clock."""
+"""Replaces a missing or invalid startsAt, so that a firing alert is never dropped for its time."""
 
 GRAFANA = (
     'this is the webhook of Grafana Alerting (version "1"), which is not read yet; in Grafana take a contact point of '
@@ -58,7 +60,7 @@ class BadNotification(ValueError):
     """
 
     def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
-        """Keep what is wrong in words and, for each field, where."""
+        """`detail`: the error in words; `errors`: one for each field."""
         super().__init__(detail)
         self.detail = detail
         self.errors = errors or []
@@ -80,7 +82,7 @@ def fingerprint(labels: dict[str, str]) -> str:
 
 
 def cut(texts: dict[str, str]) -> dict[str, str]:
-    """Return `texts` with every value cut to what is kept."""
+    """Return `texts` with every value cut to the stored length."""
     if max(map(len, texts.values()), default=0) <= VALUE_LIMIT:
         return texts
     return {name: text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…" for name, text in texts.items()}
@@ -141,7 +143,7 @@ class Alert(_Foreign):
     fingerprint: str = ""
 
     def model_post_init(self, context: Any, /) -> None:
-        """Cut what is too long, read the times; a fingerprint that is none is computed from the labels."""
+        """Cut long values and parse the times; an invalid fingerprint is computed from the labels."""
         values = self.__dict__  # frozen, but not finished yet
         values["labels"], values["annotations"] = cut(values["labels"]), cut(values["annotations"] or {})
         if len(values["generator_url"]) > VALUE_LIMIT:
@@ -178,9 +180,11 @@ class Notification(_Foreign):
     )
     set_aside: tuple[str, ...] = Field((), exclude=True)
     """What of the body was cut or left out because it breaks a rule or a limit, in words."""
+    sender: Sender = Field(ANYBODY, exclude=True)
+    """Whose token it came with; no body sets it."""
 
     def model_post_init(self, context: Any, /) -> None:
-        """Alertmanager passes the receiver's name through regexp quoting: take the backslashes back."""
+        """Remove the backslashes of the receiver's name, which Alertmanager quotes as a regular expression."""
         values = self.__dict__
         values["receiver"] = re.sub(r"\\(.)", r"\1", self.receiver[:VALUE_LIMIT])
         values["group_key"], values["external_url"] = _short_key(self.group_key), self.external_url[:VALUE_LIMIT]
@@ -210,7 +214,7 @@ def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
 
 
 def _parse_slowly(body: bytes, in_part: bool) -> Notification:
-    # The fast parser refuses lone surrogates; Python's own takes them, and they are replaced here.
+    # The fast parser rejects lone surrogates; Python's own accepts them, and they are replaced here.
     value = _loaded(body)
     try:
         value = _mend(value)
@@ -261,7 +265,10 @@ def _mend(value: Any) -> Any:
 
 def _refusal(error: ValidationError) -> BadNotification:
     errors = [
-        {"path": ".".join(str(part) for part in item["loc"])[:200], "message": item["msg"][:200]}
+        {
+            "path": ".".join(str(part) for part in item["loc"])[:200],
+            "message": upstream_words(item["type"], item["msg"])[:200],
+        }
         for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
     ]
     where = errors[0]["path"] or "the body"

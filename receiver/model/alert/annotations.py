@@ -29,7 +29,7 @@ def values_of(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def middle_cut(text: str, limit: int) -> str:
-    """Return `text` with at most `limit` characters: what is left out of its middle leaves an ellipsis."""
+    """Return `text` with at most `limit` characters: an ellipsis replaces its middle."""
     if len(text) <= limit:
         return text
     room = max(limit - 1, 0)

@@ -9,12 +9,12 @@ from typing import Any
 
 STATUSES = ("firing", "resolved")
 FIRST = ("alertname", "severity", "service", "namespace")
-"""Labels that are kept of an alert with too many."""
+"""Maximum number of stored labels of an alert."""
 LONGEST_NAME = 1024
 TEXTS = ("generatorURL", "fingerprint")
 GROUPS = ("groupLabels", "commonLabels", "commonAnnotations")
 TOLD = 20
-"""Of what was cut or set aside, so much is told one by one."""
+"""Maximum number of cut or rejected parts that are listed one by one."""
 
 
 def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -32,6 +32,11 @@ def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[d
         said.append(f"alerts: {len(alerts) - most_alerts} beyond {most_alerts} are set aside")
         before = body.get("truncatedAlerts")
         rest["truncatedAlerts"] = (before if isinstance(before, int) else 0) + len(alerts) - most_alerts
+    _name(rest, said)
+    if not isinstance(rest.get("status", ""), str):
+        # It says nothing that the alerts do not say. Another word is none of Alertmanager's.
+        said.append("status: not text, taken from the alerts")
+        rest["status"] = "firing" if any(one["status"] == "firing" for one in kept) else "resolved"
     for name in GROUPS:
         if name in body:
             rest[name] = _texts(body[name], name, most_labels, said) or {}
@@ -40,10 +45,22 @@ def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[d
         rest.pop("externalURL")
     truncated = rest.get("truncatedAlerts", 0)
     if not isinstance(truncated, int) or truncated < 0:
-        said.append("truncatedAlerts: no count, dropped")
+        said.append("truncatedAlerts: not a count, dropped")
         rest.pop("truncatedAlerts")
     more = [f"and {len(said) - TOLD} more"] if len(said) > TOLD else []
     return rest | {"alerts": kept}, (*said[:TOLD], *more)
+
+
+def _name(body: dict[str, Any], said: list[str]) -> None:
+    """Read what names the group; a number is its text. A receiver is only a name, and a group key is needed."""
+    for name in ("groupKey", "receiver"):
+        value = body.get(name, "")
+        if isinstance(value, bool | int | float):
+            body[name] = str(value)
+            said.append(f"{name}: not text, read as one")
+        elif name == "receiver" and not isinstance(value, str):
+            body[name] = ""
+            said.append(f"{name}: not text, dropped")
 
 
 def _alert(alert: Any, place: str, most: int, said: list[str]) -> dict[str, Any] | None:

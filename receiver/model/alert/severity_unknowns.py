@@ -1,23 +1,24 @@
-"""What a severity had to be decided without, as people are told of it: which alert rule to mend, and how."""
+"""Data that was missing when a severity was decided: which alert rule to fix, and how."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-KINDS = ("measurement", "missing", "scope", "severity", "service", "query")
+KINDS = ("measurement", "missing", "scope", "severity", "service", "query", "team")
 """Few and fixed: fit for a metric's label (`severity_unknowns_total{kind}`)."""
 _REMEDY = {
     "measurement": "write it in the alert rule as a number with its unit, as in 7.3%, 6.2s or 1.6x",
     "missing": "add it to the alert rule's annotations, as the rules file says in `measurements`",
     "scope": "give the alert rule a scope that the rules file knows in `scope.order`",
     "severity": "give the alert rule a severity that `otherwise.map` knows, or add the word there",
-    "service": "mend the label service of the alert rule, or give it a component in `status_page.components`",
-    "query": "look at the query in `measurements`, and whether Prometheus answers it",
+    "service": "correct the label service of the alert rule, or add a component to `status_page.components`",
+    "team": "add a matcher for it to a team in `teams`, or a last team without matchers that owns the rest",
+    "query": "check the query in `measurements`, and that Prometheus answers it",
 }
 
 
 class SeverityUnknown(NamedTuple):
-    """One thing about one alert that the rules could not use."""
+    """One value of an alert that the rules could not use."""
 
     alertname: str
     kind: str

@@ -9,17 +9,18 @@ from typing import Any
 from receiver.model.base import Frozen
 from receiver.model.delivery.public_incident import PublicNews
 from receiver.model.incident.event import Event
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 
 
 class Action(StrEnum):
-    """What is asked of a channel."""
+    """The action of a channel."""
 
     TRIGGER = "trigger"
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
     INFORM = "inform"
-    """Say how the incident stands now: a first message, or an edit and what is new."""
+    """Post the state of the incident: a first message, or an edit and the new events."""
     TELL = "tell"
     """A message about the service itself, without an incident: only `text` is filled."""
     DOCUMENT = "document"
@@ -27,7 +28,7 @@ class Action(StrEnum):
 
 
 class Mention(Frozen):
-    """A person whom a channel mentions; `address` is how it calls them, and comes from the configuration only."""
+    """A person whom a channel mentions; `address` comes only from the configuration."""
 
     name: str
     address: str | None = None
@@ -41,18 +42,18 @@ class Link(Frozen):
 
 
 class Document(Frozen):
-    """A page as it is to stand: a post-mortem, a review."""
+    """The content of a wiki page: a post-mortem, a review."""
 
     key: str
     """Stable: by it the page is known again."""
     title: str
     """Names the incident or the month, so that no two documents share one."""
     markdown: str
-    """Headings, paragraphs, lists, tables, code; foreign text in it is escaped by whoever wrote it."""
+    """Headings, paragraphs, lists, tables, code; foreign text in it is already escaped."""
 
 
 class Notice(Frozen):
-    """What one destination is to hear. The newest state counts, not the one of the event that called for it."""
+    """What is sent to one destination: the newest state, not that of the event that required it."""
 
     key: str
     """Stable: the same notice sent twice carries the same key. For a page it is the page key."""
@@ -64,7 +65,7 @@ class Notice(Frozen):
     incident: Incident | None = None
     page: Page | None = None
     events: tuple[Event, ...] = ()
-    """What this destination has not heard yet, oldest first; empty for a page."""
+    """Events that were not sent to this destination yet, oldest first; empty for a page."""
     alerts: tuple[AlertLine, ...] = ()
     """At most 20 of the firing alerts."""
     mentions: tuple[Mention, ...] = ()
@@ -82,14 +83,14 @@ class Notice(Frozen):
     paged: tuple[str, ...] = ()
     """Names of the people whom this incident has paged."""
     images: tuple[Link, ...] = ()
-    """Pictures at https addresses, which only who reads the page looks at."""
+    """Images at https addresses, which only the reader's client loads."""
     links: tuple[Link, ...] = ()
     url: str | None = None
     """Where the console shows the incident; None without `service.public_url`."""
     answers: dict[str, str] = {}
     """Token of each verb that the person may answer with (model/delivery/phone_answer.py); empty: no answers."""
     hooks: str | None = None
-    """Address below which this service takes answers, as phones reach it; None without `service.public_url`."""
+    """Base address for answers from phones; None without `service.public_url`."""
     memory: dict[str, Any] = {}
     """What the channel's last receipt for this destination asked to remember (a message's ts)."""
     repeat: bool = False
@@ -132,12 +133,12 @@ class Receipt(Frozen):
     ref: str | None = None
     """The vendor's id: a dedup key, a message's ts, a ticket."""
     memory: dict[str, Any] = {}
-    """Kept for the next notice to the same destination."""
+    """Stored for the next notice to the same destination."""
     warning: str | None = None
     room: Room | None = None
     """The incident's own place, once there is one."""
     nothing: bool = False
-    """There was nothing to be said to this destination."""
+    """There was nothing to send to this destination."""
 
 
 Notice.model_rebuild()

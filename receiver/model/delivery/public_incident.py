@@ -1,14 +1,14 @@
-"""What strangers may see. No field takes text out of an alert or the name of a person: there is nowhere to put it."""
+"""Data for the public. No field can hold text from an alert or the name of a person."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
-from receiver.model.base import Frozen
+from receiver.model.base import Frozen, Kept
 
 UNNAMED_PRODUCT = "our service"
-"""What the public reads where nobody has said what the product is called."""
+"""The name in public texts if the product has no name in the configuration."""
 
 
 class PublicStatus(StrEnum):
@@ -27,12 +27,15 @@ class Impact(StrEnum):
     MINOR = "minor"
     MAJOR = "major"
     CRITICAL = "critical"
+    MAINTENANCE = "maintenance"
+    """No problem, and scheduled maintenance is in progress."""
 
 
 class Condition(StrEnum):
     """How a component is, in Statuspage's words."""
 
     OPERATIONAL = "operational"
+    MAINTENANCE = "under_maintenance"
     DEGRADED = "degraded_performance"
     PARTIAL = "partial_outage"
     MAJOR = "major_outage"
@@ -47,7 +50,7 @@ class PublicComponent(Frozen):
 
 
 class PublicUpdate(Frozen):
-    """What the public was told, by a template or by a person who answers for the words."""
+    """A published update, from a template or by a person who is responsible for its text."""
 
     n: int
     progress: PublicStatus
@@ -56,7 +59,7 @@ class PublicUpdate(Frozen):
 
 
 class PublicIncident(Frozen):
-    """A problem as the public hears of it: its title and text are made of component names and fixed words."""
+    """A published problem: its title and text consist of component names and fixed words."""
 
     id: str
     """Opaque, and the same for the incident's whole life."""
@@ -69,7 +72,7 @@ class PublicIncident(Frozen):
     updated_at: datetime
     monitoring_at: datetime | None = None
     resolved_at: datetime | None = None
-    """When it was over; None: it goes on."""
+    """When it ended; None: it is open."""
     updates: tuple[PublicUpdate, ...] = ()
     """The newest first."""
 
@@ -82,7 +85,7 @@ class PublicNews(Frozen):
 
 
 class PublicMaintenance(Frozen):
-    """Scheduled maintenance, as the public hears of it: which components, and when."""
+    """Published scheduled maintenance: which components, and when."""
 
     id: str
     title: str
@@ -90,6 +93,19 @@ class PublicMaintenance(Frozen):
     starts_at: datetime
     ends_at: datetime
     active: bool
+    named: bool = False
+    """Whether it has a public name, which is then its title."""
+
+
+class PublicAnnouncement(Kept):
+    """What a person tells the public that belongs to no component."""
+
+    id: str
+    title: str
+    text: str
+    at: datetime
+    until: datetime | None = None
+    """When it leaves the page; None: when a person removes it."""
 
 
 class PublicPage(Frozen):
@@ -99,11 +115,13 @@ class PublicPage(Frozen):
     title: str
     url: str
     impact: Impact
-    """The worst of what is going on."""
+    """The worst impact of the open problems."""
     summary: str
     components: tuple[PublicComponent, ...]
     incidents: tuple[PublicIncident, ...] = ()
     """The newest first."""
     maintenance: tuple[PublicMaintenance, ...] = ()
-    """What goes on, and what comes in the next 14 days, the earliest first."""
+    """Current maintenance, and that of the next 14 days, the earliest first."""
+    announcements: tuple[PublicAnnouncement, ...] = ()
+    """The newest first."""
     updated_at: datetime

@@ -6,7 +6,7 @@ from receiver.model.base import Frozen
 
 
 class Quota(Frozen):
-    """One limit of a vendor, and what one notice takes of it."""
+    """One limit of a vendor, and how much of it one notice uses."""
 
     name: str
     """What it holds for: a method, a Slack channel, a routing key's hash. Never a secret."""
@@ -20,4 +20,4 @@ class Quota(Frozen):
     cost: int = 1
     """Calls that this notice makes, at most."""
     rank: int = 1
-    """0 goes before 1, and 1 before 2: who waits stands behind the more urgent ones only."""
+    """0 goes before 1, and 1 before 2: a delivery waits only behind more urgent ones."""

@@ -31,5 +31,22 @@ def add_business_time(start: datetime, seconds: float, hours: ResponseHours | No
     return start + timedelta(days=LONGEST)
 
 
+def next_opening(at: datetime, hours: ResponseHours, zone: str) -> datetime | None:
+    """Return when `hours` begin next after `at`, in UTC; None where `at` lies within them, their end excluded."""
+    clock = ZoneInfo(zone)
+    day = at.astimezone(clock).date()
+    for ahead in range(LONGEST):
+        date = day + timedelta(days=ahead)
+        if date.weekday() not in hours.days:
+            continue
+        opens = instant(datetime.combine(date, _wall(hours.opens)), clock)
+        closes = instant(datetime.combine(date, _wall(hours.closes)), clock)
+        if at < opens < closes:
+            return opens
+        if opens <= at < closes:
+            return None
+    return at + timedelta(days=LONGEST)
+
+
 def _wall(minutes: int) -> time:
     return time(minutes // 60, minutes % 60)

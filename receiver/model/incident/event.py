@@ -1,4 +1,4 @@
-"""An event of an incident's log: what happened, who did it, why, and who is to hear of it."""
+"""An event of an incident's log: what happened, who did it, why, and its destinations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.model.base import Kept
 
 
 class ActorKind(StrEnum):
-    """Which door an event came in by (surfaces.md, Event of a timeline)."""
+    """The source of an event (surfaces.md, Event of a timeline)."""
 
     ALERTMANAGER = "alertmanager"
     PERSON = "person"
@@ -27,6 +27,8 @@ class Actor(Kept):
 
     kind: ActorKind
     name: str
+    caller: str = Field("", exclude_if=lambda caller: not caller)
+    """The name of the token or session, in addition to `name`, which the caller may choose."""
 
 
 class Kind(StrEnum):
@@ -74,6 +76,7 @@ class Kind(StrEnum):
     TIMER_STOPPED = "timer_stopped"
     STATUS_UPDATE = "status_update"
     STATUS_APPROVED = "status_approved"
+    STATUS_DISCARDED = "status_discarded"
     VERIFICATION_FAILED = "verification_failed"
     CHECK_UNKNOWN = "check_unknown"
     SILENCED = "silenced"
@@ -84,12 +87,15 @@ class Kind(StrEnum):
     RELEASED = "released"
     MAINTENANCE = "maintenance"
     MAINTENANCE_ENDED = "maintenance_ended"
+    VISIBILITY = "visibility"
+    PAGE_QUEUED = "page_queued"
+    PAGE_HOURS_BEGAN = "page_hours_began"
     MEASURED = "measured"
     CHANGES = "changes"
     SECOND_ROAD = "second_road"
     STATUS_DUE = "status_due"
     ROOM = "room"
-    """Written no more, and in the logs of incidents that are kept: it changes nothing."""
+    """No longer written, but present in stored logs; it changes nothing."""
     POSTMORTEM = "postmortem"
     POSTMORTEM_WRITTEN = "postmortem_written"
     CORRECTED = "corrected"
@@ -100,6 +106,10 @@ class Kind(StrEnum):
     RULE_KNOWN = "rule_known"
     LETTER = "letter"
     BUDGET_KNOWN = "budget_known"
+    TEAM_CHANGED = "team_changed"
+    NOISE = "noise"
+    SEEN_BEFORE = "seen_before"
+    EXPRESSION_READ = "expression_read"
 
 
 class Destination(Kept):
@@ -112,7 +122,7 @@ class Destination(Kept):
     address: str
     paging: bool = False
     personal: bool = False
-    """Whether the address is a person's own, who hears of what matters and not of everything."""
+    """Whether the address is a person's own, which gets important events only."""
 
 
 class Event(Kept):
@@ -133,6 +143,6 @@ _SPEAKING = (Kind.PAGE, Kind.NOTIFY, Kind.ALL_HANDS, Kind.IDENTIFIED)
 
 
 def heading(kind: str, text: str) -> str:
-    """Return the words that stand before the text of an event of `kind`; empty where the text says the same itself."""
+    """Return the heading before the text of an event of `kind`; empty if the text already says the same."""
     words = kind.replace("_", " ")
     return "" if kind in _SPEAKING or (kind != Kind.NOTE and text.lower().startswith(words)) else words

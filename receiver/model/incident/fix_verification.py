@@ -10,6 +10,6 @@ class CheckResult(Frozen):
 
     name: str
     ok: bool | None
-    """None: it could not be asked; that is said, and holds nothing up."""
+    """None: it could not run; that is recorded, and delays nothing."""
     detail: str
     """What was measured, or why it could not be, in words: `0.3% < 5%`, `no answer within 2 s`."""

@@ -1,4 +1,4 @@
-"""What is kept in memory and beside the snapshot of each open incident: enough to list, count, filter and page it.
+"""The summary of an open incident, in memory and in the store: enough to list, count, filter and page it.
 
 The stored text is a JSON list that begins with its format. A reader that does not know the format derives the summary
 from the snapshot, so a later version may add fields under a new format while replicas of both versions run.
@@ -13,10 +13,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from receiver.model.base import from_ms
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 FORMAT = 1
+FORMAT_OF_TEAMS = 2
+"""That of an incident that a team owns: its team stands last."""
+FORMAT_OF_PRIVATE = 3
+"""That of a private incident: its team, that it is private, and which other teams see it stand last."""
 TITLE = 300
 """Characters of the title that are kept: as many as the console shows."""
 PAGES = 100
@@ -67,19 +71,22 @@ class IncidentSummary(NamedTuple):
     answer_ms: int | None
     """When its pages count as unanswered, although nobody else is called; None: never."""
     public: bool
-    """Whether the public was told of it."""
+    """Whether it was published."""
     resume: State | None
     """While monitoring: the state that a relapse falls back to."""
     flapping: bool
+    team: str = ""
+    private: bool = False
+    visible_to: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """`INC-2026-0001`, or a stand-in while it has no number yet."""
+        """`INC-2026-0001`, or a placeholder while it has no number yet."""
         return self.id or "(new incident)"
 
     @property
     def badge(self) -> str:
-        """What stands before its name: that it is a drill."""
+        """The prefix of its name: that it is a drill."""
         return "DRILL " if self.drill else ""
 
     @property
@@ -89,12 +96,16 @@ class IncidentSummary(NamedTuple):
 
 
 def pack(summary: IncidentSummary) -> bytes:
-    """Return what is stored: everything but uid, id and version, which the store keeps beside it."""
+    """Return the stored fields: all except uid, id and version, which the store has separately."""
     one = summary
     keys = None if one.keys == (one.key,) else one.keys
+    last: int | None
+    form, last = (FORMAT_OF_TEAMS, -2) if one.team else (FORMAT, -3)
+    if one.private:
+        form, last = FORMAT_OF_PRIVATE, None
     return orjson.dumps(
-        [FORMAT, one.severity, one.state, one.opened_ms, one.title, one.service, one.drill, one.firing, one.key, keys,
-         one.episode, one.ring, [tuple(page) for page in one.pages], *one[15:]]
+        [form, one.severity, one.state, one.opened_ms, one.title, one.service, one.drill, one.firing, one.key, keys,
+         one.episode, one.ring, [tuple(page) for page in one.pages], *one[15:last]]
     )  # fmt: skip
 
 
@@ -102,9 +113,12 @@ def unpack(uid: str, number: str, version: int, text: str) -> IncidentSummary | 
     """Return the summary that `pack` wrote; None where its format, severity or state is not known to this version."""
     try:
         known = orjson.loads(text)
-        if known[0] != FORMAT:
+        if known[0] not in (FORMAT, FORMAT_OF_TEAMS, FORMAT_OF_PRIVATE):
             return None
-        return _read(uid, number, version, known)
+        visible_to, private = (known.pop(), known.pop()) if known[0] == FORMAT_OF_PRIVATE else ((), False)
+        team = known.pop() if known[0] != FORMAT else ""
+        summary = _read(uid, number, version, known)
+        return summary._replace(team=sys.intern(team), private=bool(private), visible_to=tuple(visible_to))
     except (ValueError, TypeError, IndexError, KeyError):
         return None
 

@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 
 TITLE = "An incident that a later version of this service has written; open it by its id"
@@ -21,7 +23,7 @@ _READ = (
     "key", "keys", "episode", "ring", "title", "severity", "state", "resume", "monitoring_at", "flapping", "hushed",
     "raised", "detoured", "drill",
 )  # fmt: skip
-"""Fields that say whether a page is owed, and what it is about."""
+"""Fields for whether a page is pending, and what it is about."""
 _TEXTS = ("key", "channel", "person", "address")
 """Fields without which a page cannot be sent."""
 

@@ -1,4 +1,4 @@
-"""The policy in force when an incident opened: kept with it, so that a reload changes nothing about it."""
+"""The policy in force when an incident opened, stored with it so that a reload does not change it."""
 
 from __future__ import annotations
 
@@ -37,17 +37,24 @@ class ResponseHours(Kept):
     closes: int
 
 
+class PagingHours(ResponseHours):
+    """The hours of the week in which people are paged."""
+
+    zone: str
+    """Whose wall clock shows them."""
+
+
 class SeverityPlan(Kept):
     """What one severity asks for."""
 
     respond: float
-    """Seconds within which somebody must acknowledge."""
+    """Response time in seconds."""
     page: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     until: Until = Until.ACKNOWLEDGED
     steps: tuple[Step, ...] = ()
     lease: float | None = None
-    """Seconds that an acknowledgement holds without work; None: for ever."""
+    """Seconds after which an acknowledgement without work expires; None: never."""
     update: float | None = None
     """Seconds between status updates; None: no reminders."""
     all_hands: bool = False
@@ -56,14 +63,32 @@ class SeverityPlan(Kept):
     publish: Publish | None = None
     """How an update reaches the public; None: not at all by itself."""
     publish_within: float | None = None
-    """Seconds within which the public is to hear of it first."""
+    """Seconds until the first public update is due."""
     publish_when: CustomerVisible | None = None
     hours: ResponseHours | None = None
     """Only these hours count for `respond` and `update`."""
+    page_hours: PagingHours | None = None
+    """People are paged only then; None: around the clock."""
 
     def pages(self, contact: str) -> bool:
         """Return whether it pages `contact`, at once or in a step of its escalation."""
         return contact in self.page or any(contact in step.page for step in self.steps)
+
+
+class TeamPeople(Kept):
+    """The people of a team's contacts when an incident opened, in case a reload removes the team or a contact.
+
+    Addresses are those of people: they never leave in the API.
+    """
+
+    contacts: dict[str, tuple[str, ...]] = {}
+    """The people of each contact that the plan names."""
+    backups: dict[str, tuple[str, ...]] = {}
+    addresses: dict[str, dict[str, str]] = {}
+    """By person, the address on each channel."""
+    names: dict[str, str] = {}
+    informs: tuple[Destination, ...] = ()
+    """Where the team's incidents were announced."""
 
 
 class Plan(Kept):
@@ -74,10 +99,12 @@ class Plan(Kept):
     """The zone of business hours."""
     marks: tuple[Destination, ...] = ()
     """Where its time is marked, so that what was begun there is ended there."""
+    team_people: TeamPeople | None = None
+    """Only of an incident that a team owns."""
 
 
 class NotifiedContact(Kept):
-    """A contact that was called at the start of a ring, and by when it is to answer."""
+    """A contact that was paged at the start of a notification cycle, and its response deadline."""
 
     contact: str
     way: ContactMethod
@@ -90,7 +117,7 @@ class NotifiedContact(Kept):
 
 
 class EscalationProgress(Kept):
-    """Where the escalation stands. Its clock runs since `since`, and stands while that is None."""
+    """The progress of the escalation. Its clock runs since `since`, and is paused while that is None."""
 
     step: int = 0
     """Index of the next step."""

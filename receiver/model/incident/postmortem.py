@@ -16,7 +16,7 @@ class ReviewStatus(StrEnum):
 
 
 class PostmortemVersion(Kept):
-    """The newest version of a post-mortem that a person has written; its text stands in the log."""
+    """The newest version of a post-mortem by a person; its text is in the log."""
 
     version: int
     """Counts from 1."""

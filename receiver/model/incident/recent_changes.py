@@ -18,12 +18,12 @@ class RecentChange(Kept):
     by: str = ""
     environment: str = ""
     production: bool = False
-    """GitHub takes its environment for the one that users use."""
+    """Whether GitHub marks its environment as production."""
     transient: bool = False
     """Its environment is one that goes away again, as the preview of a pull request."""
     sha: str = ""
     state: str = ""
-    """How a deployment ended, as `success`; empty: nobody said."""
+    """The final state of a deployment, such as `success`; empty: unknown."""
     url: str | None = None
 
 

@@ -87,7 +87,7 @@ DEPLOYMENTS = 2
 
 
 class Option(Kept):
-    """A way to mitigate, and what it costs (the seed's mitigation options)."""
+    """A mitigation option with its risk and effort (the seed's mitigation options)."""
 
     name: str
     """The word of the slash command."""
@@ -127,7 +127,7 @@ OPTIONS = (
 
 
 class ChecklistTick(Kept):
-    """An item of the checklist that somebody has done."""
+    """A checked item of the checklist."""
 
     item: int
     """Its number, from 1."""
@@ -136,7 +136,7 @@ class ChecklistTick(Kept):
 
 
 class ActionStatus(StrEnum):
-    """Where an action item stands."""
+    """The state of an action item."""
 
     OPEN = "open"
     DONE = "done"
@@ -179,7 +179,7 @@ class UpdateStatus(StrEnum):
 
 
 class StatusUpdate(Kept):
-    """What the public is told, or would be once it is approved."""
+    """A status update for the public, published or a draft."""
 
     n: int
     status: UpdateStatus
@@ -195,7 +195,7 @@ class StatusUpdate(Kept):
     expected_resolution: datetime | None = None
     """When it is thought to be over."""
     deadline: datetime | None = None
-    """By when the public is to hear of it; None: nobody is waiting."""
+    """When it must be published; None: no deadline."""
     template: bool = False
     """Made by the service, of fixed words and names of components."""
     reminded: bool = False
@@ -204,11 +204,28 @@ class StatusUpdate(Kept):
     """How often the incident had been reopened by then."""
     severity: Severity | None = None
     """How severe the incident was then; None: nobody has noted it."""
+    discarded_at: datetime | None = None
+    """When the draft was discarded; None: it was not."""
+    discarded_by: str | None = None
 
     @property
     def waits(self) -> bool:
-        """Whether it is a draft that somebody may still let out."""
-        return self.published_at is None
+        """Whether it is a draft that can still be published."""
+        return self.published_at is None and self.discarded_at is None
+
+    @property
+    def state(self) -> str:
+        """`draft`, `published` or `discarded`."""
+        return "published" if self.published_at else "discarded" if self.discarded_at else "draft"
+
+
+class NoiseMark(Kept):
+    """A person's word that an incident was noise: its alert rule should not have called anybody."""
+
+    by: str
+    at: datetime
+    text: str = ""
+    """Why, or what the rule should do instead."""
 
 
 class ResponseTimer(Kept):
@@ -216,3 +233,16 @@ class ResponseTimer(Kept):
 
     started_at: datetime
     stopped_at: datetime | None = None
+
+
+class Roles(Kept):
+    """Who does what (the seed's roles)."""
+
+    incident_commander: str | None = None
+    technical_lead: str | None = None
+    communications_lead: str | None = None
+    scribe: str | None = None
+
+
+NOBODY = Roles()
+"""The roles of an incident in which nobody has one."""

@@ -1,4 +1,4 @@
-"""What is kept of an incident beside its snapshot, so that a review reads a tenth of it: times in milliseconds."""
+"""The record of an incident for reviews, a tenth of its size: times in milliseconds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.model.base import to_ms
-from receiver.model.incident.incident import ADOPTED, Incident
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import ADOPTED
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 
 TEXT = 200
-"""Characters kept of a label or an annotation."""
+"""Maximum number of stored characters of a label or an annotation."""
 
 
 def review_record_fields(incident: Incident) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def review_record_fields(incident: Incident) -> dict[str, Any]:
         "hours": asked.hours.model_dump() if asked and asked.hours else None,
         "zone": incident.plan.zone,
         "service": incident.service,
+        **({"team": incident.team} if incident.team else {}),
+        **({"private": [incident.team, *incident.visible_to]} if incident.private else {}),
         "labels": {name: value[:TEXT] for name, value in incident.labels.items()},
         "annotations": {name: value[:TEXT] for name, value in incident.annotations.items()},
         "alertname": incident.labels.get("alertname") or next(iter(incident.names), incident.decision.rule),
@@ -38,6 +41,7 @@ def review_record_fields(incident: Incident) -> dict[str, Any]:
         "drill": incident.drill,
         "merged": incident.merged,
         "in_storm": in_storm,
+        **({"noise": True} if incident.noise is not None else {}),
         "final": incident.review is not None and incident.review.status is ReviewStatus.FINAL,
         # Several channels of one call are one page.
         "pages": sorted(
@@ -52,7 +56,7 @@ def review_record_fields(incident: Incident) -> dict[str, Any]:
 
 
 def _began(incident: Incident) -> datetime | None:
-    # A person's declaration is no detection: how long it took, nobody knows until somebody says.
+    # A declared incident has no detection time until a person enters it.
     known = incident.clocks.get(CorrectedTime.IMPACT_BEGAN)
     if known is not None or incident.declared:
         return known

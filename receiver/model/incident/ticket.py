@@ -26,6 +26,6 @@ class Ticket(Kept):
     """The number of its action item; None: it is the incident's own."""
     progress: TicketStatus
     account: str | None = None
-    """Whom it is assigned to, as the vendor identifies people."""
+    """The vendor's id of the assignee."""
     moved: TicketStatus | None = None
-    """Where this service took it last; None: nowhere so far."""
+    """The last state that this service set; None: none so far."""

@@ -27,28 +27,37 @@ class RuleFor(StrEnum):
     SEV4 = Severity.SEV4.value
 
 
+class How(StrEnum):
+    """Which way a telephone is used."""
+
+    SMS = "sms"
+    CALL = "call"
+
+
 class RuleStep(Settings):
     """One step: a channel, and when it is used."""
 
     after: Duration
-    """Time since the person was paged first."""
+    """Time since the person was first paged."""
     by: str = Field(min_length=1)
     """A key of `channels`, by which this person has an address."""
+    how: How | None = None
+    """For a channel of kind twilio: `sms` or `call`; default: `call`."""
 
 
 class Repeat(Settings):
     """More rounds of the same steps."""
 
     times: int = Field(ge=0, le=MOST_ROUNDS)
-    """How many more."""
+    """Number of additional rounds."""
     every: PositiveDuration
-    """Time between the start of a round and that of the next."""
+    """Time from the start of one round to the start of the next."""
 
 
 def check_steps(steps: tuple[RuleStep, ...]) -> None:
     """Raise ValueError unless a first step comes at once, and each later one not before the one ahead of it."""
     if not steps or steps[0].after != timedelta():
-        raise ValueError("nobody is paged at once (write a first step with after: 0s)")
+        raise ValueError("no step pages at once (write a first step with after: 0s)")
     if any(later.after < earlier.after for earlier, later in pairwise(steps)):
         raise ValueError("steps out of order (write them from the earliest `after` to the latest)")
 
@@ -58,6 +67,8 @@ class FrozenStep(Kept):
 
     after: float
     channel: str
+    how: str = ""
+    """`sms` or `call` at a channel that does both; empty: as the channel does without it."""
     once: bool = False
     """Whether it is left out of later rounds: its vendor would take a repetition for the same page."""
 

@@ -29,7 +29,7 @@ def parse_handoff(text: str) -> tuple[int | None, time]:
     """
     match = _WHEN.fullmatch(text.strip())
     if match is None:
-        raise ValueError("not a moment of the week (write a day and a time, such as 'Monday 09:00')")
+        raise ValueError("not a time of the week (write a day and a time, such as 'Monday 09:00')")
     if match[1] is None:
         return None, parse_clock(match[2])
     days = [index for index, day in enumerate(DAYS) if match[1].lower() in (day, day[:3])]
@@ -65,11 +65,11 @@ class Hours(Settings):
     model_config = ConfigDict(populate_by_name=True)
 
     days: tuple[Day, ...] = Field(default=tuple(Day), min_length=1)
-    """Days of the week on which they begin; left out: every day."""
+    """Days of the week on which the hours begin; default: every day."""
     from_: ClockTime = Field(default=time(), alias="from")
-    """When they begin; left out: with the day."""
+    """Start of the hours; default: midnight."""
     to: ClockTime = time()
-    """When they end; not later than `from`: on the next day. Left out: at midnight."""
+    """End of the hours; if not later than `from`, on the next day. Default: midnight."""
 
 
 class Rota(Settings):
@@ -80,15 +80,15 @@ class Rota(Settings):
     length: PositiveDuration | None = None
     """With `rotation: custom`: a shift's length in wall-clock time, at least 1h."""
     handoff: Annotated[str, AfterValidator(check_handoff)] = ""
-    """When a shift ends, as `Monday 09:00` (weekly) or `09:00` (daily); left out: Monday 09:00, or 09:00."""
+    """When a shift ends, as `Monday 09:00` (weekly) or `09:00` (daily); default: Monday 09:00, or 09:00."""
     timezone: ZoneName = "UTC"
     """The zone of `handoff`, `starts` and `only`."""
     starts: Annotated[date, AfterValidator(check_day)] = date(2024, 1, 1)
-    """The day on which, or in the shift of which, the first of `people` begins."""
+    """The day on which, or in whose shift, the first of `people` begins."""
     people: tuple[str, ...] = Field(min_length=1)
-    """Keys of `people`, in the order of their shifts. Changed in place it changes past shifts: see `rotations`."""
+    """Keys of `people`, in shift order. Editing the list changes past shifts: see `rotations`."""
     only: tuple[Hours, ...] = ()
-    """Hours in which it counts, such as nights or weekends; left out: always."""
+    """Hours in which it applies, such as nights or weekends; default: always."""
 
     @property
     def shift(self) -> timedelta:
@@ -122,7 +122,7 @@ class Change(Rota):
     """What a rotation becomes, from its day on; what is left out stays as it was."""
 
     starts: Annotated[date, AfterValidator(check_day)]
-    """The day of the hand-off at which it takes over, with the first of `people`."""
+    """The day of the hand-off from which it applies, beginning with the first of `people`."""
 
     @model_validator(mode="after")
     def _at_a_hand_off(self) -> Self:
@@ -138,7 +138,7 @@ def at_a_hand_off(rota: R) -> R:
     if day is not None and rota.starts.weekday() != day:
         earlier = rota.starts - timedelta(days=(rota.starts.weekday() - day) % 7)
         hint = f"write {earlier} or {earlier + timedelta(days=7)}, or another handoff"
-        raise ValueError(f"{rota.starts} is no {DAYS[day].title()}, the day of the handoff ({hint})")
+        raise ValueError(f"{rota.starts} is not a {DAYS[day].title()}, the day of the handoff ({hint})")
     return rota
 
 
@@ -146,7 +146,7 @@ class Line(Rota):
     """A rotation with what it becomes later, so that what has been stays as it was."""
 
     rotations: tuple[Change, ...] = ()
-    """What it becomes later, the earliest first: each takes over at its first hand-off, and the past stays."""
+    """Later changes, earliest first: each applies from its first hand-off, and past shifts stay."""
 
     @model_validator(mode="before")
     @classmethod
@@ -179,7 +179,7 @@ class Layer(Line):
     """A rotation that lies over others, and wins where it holds."""
 
     name: str = ""
-    """What it is for, such as nights; for people."""
+    """A name for people, such as nights."""
 
     @model_validator(mode="after")
     def _begins(self) -> Self:

@@ -38,9 +38,9 @@ class Vacation(Settings):
     model_config = ConfigDict(populate_by_name=True)
 
     from_: When = Field(alias="from")
-    """The day or time from which on."""
+    """The first day, or the start time."""
     until: When
-    """When it ends; a day is included."""
+    """The last day, or the end time."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -55,16 +55,18 @@ class Person(Settings):
     """Every key that is no field is an address: the name or kind of a channel, and the address there."""
 
     name: str = Field(min_length=1)
-    """How messages call this person."""
+    """The person's name in messages."""
     timezone: Annotated[ZoneName | None, BeforeValidator(_none_without)] = None
-    """Where this person's clock is, for what they are shown and for `vacations`; none: that of `service.timezone`."""
+    """The person's time zone, for displayed times and for `vacations`; none: `service.timezone`."""
+    oidc_subject: Annotated[str | None, BeforeValidator(_none_without)] = None
+    """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the e-mail address."""
     vacations: tuple[Vacation, ...] = ()
     """When this person is away: the next of a rotation takes over. Without `timezone` on the schedule's clocks."""
     page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()
-    """By which channels this person is paged, one after the other while nobody answers: a list, or one for `default`
-    and one a severity. None: at once by every channel that pages and has an address here."""
+    """Channels that page this person, in order until the person responds: a list, or a list for `default` and one per
+    severity. None: all paging channels at once for which the person has an address."""
     repeat: Repeat | None = None
-    """More rounds of `page_by`; none: one round."""
+    """Additional rounds of `page_by`; none: one round."""
     addresses: dict[str, SecretStr] = {}
     """Address by name or kind of a channel. Secret: for a pager it is a routing key."""
 
@@ -105,7 +107,7 @@ class Target(Settings):
     """Whom a contact means: exactly one of a schedule, a person and a group."""
 
     schedule: str | None = None
-    """A key of `schedules`: whoever is on call there."""
+    """A key of `schedules`: the person on call there."""
     person: str | None = None
     """A key of `people`."""
     people: tuple[str, ...] = ()
@@ -124,7 +126,7 @@ class Contact(Target):
     channel: str | None = None
     """With `service`: a key of `channels`, of kind pagerduty."""
     service: SecretStr | None = None
-    """In place of people: the routing key of a PagerDuty service, whose own schedule says who is called."""
+    """Instead of people: the routing key of a PagerDuty service, which uses its own schedule."""
     pagerduty_service: SecretStr | None = None
     """The same, where there is one channel of kind pagerduty."""
     backup: Target | None = None
@@ -153,9 +155,9 @@ class Planned(Settings):
     person: str
     """A key of `people`."""
     from_: When = Field(alias="from")
-    """The day or time from which on; without an offset on the clocks of the schedule's `timezone`."""
+    """The first day, or the start time; without an offset, in the schedule's `timezone`."""
     until: When
-    """When it ends; a day is included."""
+    """The last day, or the end time."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -185,15 +187,18 @@ class Schedule(Line):
     """Who is on call when: rotations over each other, then overrides."""
 
     layers: tuple[Layer, ...] = ()
-    """More rotations; where several hold, the last one counts."""
+    """Additional rotations; if several apply, the last one wins."""
     overrides: tuple[Planned, ...] = ()
-    """Who takes over from whom for a while; the last one counts, and those made by command before all."""
+    """Temporary replacements; the last one wins, and those made by command win over all."""
     handoff_channel: str | None = None
-    """A key of `channels`: where the hand-off is told."""
+    """A key of `channels`, in which the hand-off is posted; none: the chat of the schedule's team."""
+    weekly_plan: bool | None = None
+    """Whether the shifts of the next seven days are posted each Monday at 09:00 in the channel of the hand-off; none:
+    only if that is the chat of its team."""
     user_groups: dict[str, str] = {}
-    """By key of `channels`: the user group there whose one member is always whoever is on call (Slack: `S...`)."""
+    """By key of `channels`: the user group there whose only member is the person on call (Slack: `S...`)."""
     respond_within: PositiveDuration | None = None
-    """How soon whoever is on call here is to answer; none: as the severity says."""
+    """Response time of the person on call; none: that of the severity."""
 
     @model_validator(mode="before")
     @classmethod

@@ -41,7 +41,7 @@ class AlertRuleDelay:
         member, setting = f"{uid} {RULE}", self.setting()
         incident = await self.incidents.incident(uid)
         waits, name = None, ""
-        if incident is not None and setting.prometheus and rule_due(incident, setting.policy) is not None:
+        if incident is not None and setting.prometheus and rule_due(incident, setting.policy.of(incident)) is not None:
             name = incident.labels["alertname"]
             try:
                 waits = await Prometheus(self.asking, setting.prometheus).waits(name)

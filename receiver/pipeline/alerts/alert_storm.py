@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from receiver.incident.alerts.alert_storm import HELD, KEY, LOOK, NAMED, release_from_storm, update_storm
+from receiver.incident.alerts.alert_storm import HELD, LOOK, NAMED, release_from_storm, update_storm
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.timers import STORM
@@ -50,20 +50,29 @@ class StormTimer:
             return
         worst = Severity(f"SEV-{min(children.values())}") if children else None
         # A configuration without storms ends this one, and it still answers for what it holds back.
-        over = limit is None or await self.incidents.opened_since(to_ms(now - limit[1])) < limit[0]
-        names = [child.id for child in await self.incidents.many(list(children)[:NAMED])] if over else []
-        draft = update_storm(incident, len(children), names, worst, over, setting.policy, now)
+        over = await self._over(incident, limit, now)
+        held = await self.incidents.many(list(children)[:NAMED]) if over else []
+        names = [child.id for child in held if incident.private or not child.private]
+        draft = update_storm(incident, len(children), names, worst, over, setting.policy.of(incident), now)
         if draft is not None:
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             ended = any(event.kind is Kind.STORM_ENDED for event in draft.events)
             try:
-                await self.intake.commit(verdict, setting, now, unpoint=[KEY] if ended else ())
+                await self.intake.commit(verdict, setting, now, unpoint=[incident.key] if ended else ())
             except StaleVersion:
                 return  # looked at again when the lease has passed
         await self.due.later(member, to_ms(now + LOOK))
 
+    async def _over(self, storm: Incident, limit: tuple[int, timedelta] | None, now: datetime) -> bool:
+        if limit is None:
+            return True
+        if now - storm.opened_at < limit[1]:
+            # After an outage it is opened before the incidents that it stands for: they are not counted yet.
+            return False
+        return await self.incidents.opened_since(to_ms(now - limit[1]), storm.team) < limit[0]
+
     async def _let_out(self, storm: Incident, now: datetime) -> bool:
-        # Nobody answers for them any more: whoever said that the storm is over may not have known of each.
+        # Nobody answers for them anymore: whoever said that the storm is over may not have known of each.
         done = True
         for uid in await self.incidents.children(storm.uid):
             # One that cannot be let out keeps no other in.
@@ -77,7 +86,7 @@ class StormTimer:
             if known is None or known.state.over or known.held != HELD or known.parent != storm:
                 return
             draft = Transition(known, Actor(kind=ActorKind.TIMER, name=STORM), now)
-            release_from_storm(draft, self.setting().policy, "storm_over")
+            release_from_storm(draft, self.setting().policy.of(known), "storm_over")
             verdict = IntakeDecision(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
             try:
                 await self.intake.commit(verdict, self.setting(), now)

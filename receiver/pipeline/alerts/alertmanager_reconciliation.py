@@ -20,10 +20,12 @@ from receiver.incident.log.notification_outcome import IntakeDecision, Notificat
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.base import from_ms
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.alert_record import AlertRecord
+from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.alerts.unheard_alerts import SENDER, UnheardAlerts
-from receiver.pipeline.intake.intake import Intake, PartResult
+from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.intake.intake_answer import PartResult
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.supervision import run_step
 from receiver.sources.alertmanager import Alertmanager, UpstreamAlert
@@ -49,7 +51,7 @@ class _Compared:
 
     version: int
     firing: tuple[tuple[str, datetime], ...]
-    """Its firing alerts, and when each was heard of last."""
+    """Its firing alerts, and when each was last seen."""
     counts: Mapping[str, int]
     gone: Collection[str]
     """Alerts that upstream has forgotten, which only people end."""
@@ -104,7 +106,7 @@ class AlertmanagerReconciliation:
             return now + rhythm.every
         if upstream_now.silent:
             self._unanswered("some_silent", "; ".join(upstream_now.silent))
-        # What it does not know just after its start it may only not have heard of yet.
+        # What it does not know just after its start it may only not have received yet.
         certain = not upstream_now.silent and now - upstream_now.started >= rhythm.forgotten_after
         changed = await self._differing(upstream_now, before if certain else None, setting, now)
         for first in range(0, len(changed), PAGE):
@@ -113,7 +115,7 @@ class AlertmanagerReconciliation:
             for incident, known in zip(found, records, strict=True):
                 mine = before.get(incident.uid, {}) if certain else None
                 compare = partial(self._compare, incident, known, upstream_now, mine, setting, now)
-                # One that cannot be brought in line keeps neither the others from it, nor what was never heard of.
+                # One that cannot be brought in line keeps neither the others from it, nor what was never seen.
                 await run_step(NAME, compare, self.metrics, self.intake.due.probe)
         await self.unheard.open(groups, upstream_now.files, setting, rhythm.unheard_after, now)
         return now + rhythm.every
@@ -158,7 +160,7 @@ class AlertmanagerReconciliation:
         setting: ActiveConfig,
         now: datetime,
     ) -> list[str]:
-        # Uids of what has changed since it was in line with what is known upstream, or is not in line any more. What is
+        # Uids of what has changed since it was in line with what is known upstream, or is not in line anymore. What is
         # still as it was is not read again.
         assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
         compared, self._compared, changed = self._compared, {}, []
@@ -197,7 +199,7 @@ class AlertmanagerReconciliation:
         if since:
             self._missed[incident.uid] = since
         gone = gone_upstream(since, grace, now)
-        draft = on_alertmanager_answer(incident, counts, gone, setting.policy, grace, now)
+        draft = on_alertmanager_answer(incident, counts, gone, setting.policy.of(incident), grace, now)
         ends = bool(gone) and incident.severity not in ASKED_FIRST
         if not draft.events and not ends:
             self._compared[incident.uid] = _Compared(incident.version, tuple(firing.items()), counts, gone)
@@ -206,7 +208,7 @@ class AlertmanagerReconciliation:
             try:
                 await self.intake.commit(verdict, setting, now)
             except StaleVersion:
-                return  # it has just been heard of: asked again next time
+                return  # it has just been seen: checked again next time
         if ends:
             await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from receiver.incident.alerts.alert_storm import KEY, storm_after_hold
+from receiver.incident.alerts.alert_storm import storm_after_hold, storm_key
 from receiver.incident.alerts.maintenance_hold import WINDOW, in_maintenance, recheck_after_maintenance
 from receiver.incident.alerts.maintenance_windows import Window
 from receiver.incident.log.command_errors import InvalidField
@@ -36,7 +36,7 @@ FORGOTTEN = timedelta(days=30)
 
 LOOK = timedelta(minutes=1)
 """How often it is looked whether the window still holds what it held: it may have been taken down meanwhile."""
-ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components")
+ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components", "public_name")
 """What a request asked for again is told by; when a window without `from` began is the first request's."""
 
 log = structlog.get_logger("receiver.maintenance")
@@ -79,13 +79,13 @@ class MaintenanceWindows:
         before = next((one for one in self.windows() if one.id == number), None)
         if before is not None:
             if any(getattr(before, name) != getattr(window, name) for name in ASKED):
-                raise IdempotencyKeyReused("it was used before, for another window")
+                raise IdempotencyKeyReused("it was already used for another window")
             return before
         lasts = timedelta(seconds=window.lasts)
         if window.starts is not None and window.ends is not None:
             lasts = window.ends - window.starts
             if window.ends <= now:
-                raise InvalidField("until", "it ends before it begins to count (write a time later than now)")
+                raise InvalidField("until", "it ends before it takes effect (write a time later than now)")
             if lasts <= timedelta():
                 raise InvalidField("until", "it ends before it begins (write a time later than `from`)")
         if lasts > LONGEST:
@@ -103,7 +103,7 @@ class MaintenanceWindows:
         """Take a window down: what it held calls people now. Return it as it was. Raises NoSuchWindow, StoreAway."""
         found = next((one for one in self.windows() if one.id == number), None)
         if found is None:
-            raise NoSuchWindow("there is no such window here (those of the configuration are changed there)")
+            raise NoSuchWindow("there is no such window (change those of the configuration in the configuration)")
         await self.board.take(WINDOWS, number)
         await self.reread()
         log.info("maintenance_removed", window=found.name, id=number, by=actor.name)
@@ -129,15 +129,17 @@ class MaintenanceWindows:
     async def _storm(self, incident: Incident, now: datetime) -> str:
         # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
         # What is held beside it comes from the cache: to read all of it for each of many would keep the store busy.
-        known, held = await self._open_storm(), incident.held or ""
-        storm = None if known else storm_after_hold(held, self.incident_cache.held(held), self.setting().policy)
+        known, held = await self._open_storm(incident.team), incident.held or ""
+        alike = [one for one in self.incident_cache.held(held) if one.team == incident.team]
+        storm = None if known else storm_after_hold(held, alike, self.setting().policy)
         if storm is None:
             return known
-        await self.intake.open_storm(*storm, self.setting(), now)
-        return await self._open_storm()
+        await self.intake.open_storm(*storm, self.setting(), now, team=incident.team)
+        return await self._open_storm(incident.team)
 
-    async def _open_storm(self) -> str:
-        uid, is_open = (await self.incidents.led([KEY]))[KEY]
+    async def _open_storm(self, team: str) -> str:
+        key = storm_key(team)
+        uid, is_open = (await self.incidents.led([key]))[key]
         return uid if is_open else ""
 
     async def _release(self, uid: str, actor: Actor, now: datetime) -> None:
@@ -149,7 +151,7 @@ class MaintenanceWindows:
             bodies = await self.incidents.bodies(uid)
             draft = Transition(incident, actor, now)
             alerts = [body.get("labels", {}) for name, body in bodies.items() if name in firing]
-            policy = self.setting().policy
+            policy = self.setting().policy.of(incident)
             let_out = in_maintenance(policy, alerts or [incident.labels], now) is None
             recheck_after_maintenance(draft, policy, alerts, await self._storm(incident, now) if let_out else "")
             if not draft.events:
@@ -178,6 +180,7 @@ def window_of(given: Mapping[str, Any], now: datetime) -> Window:
         lasts=float(given.get("lasts") or 0),
         zone=given["timezone"],
         components=tuple(given["components"]),
+        public_name=given.get("public_name") or "",
     )
 
 
@@ -190,6 +193,7 @@ def window_shape(window: Window, now: datetime) -> dict[str, Any]:
         "name": window.name,
         "matchers": list(window.matchers),
         "components": list(window.components),
+        "public_name": window.public_name or None,
         "from": _text(window.starts),
         "until": _text(window.ends),
         "weekly": window.weekly,

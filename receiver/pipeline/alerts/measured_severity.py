@@ -13,7 +13,7 @@ from receiver.incident.timers import MEASURE, measure_due
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.base import from_ms, to_ms
-from receiver.model.incident.incident import AlertRecord
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
@@ -63,7 +63,7 @@ class SeverityMeasurement:
         """Ask about the incident `uid`, and write what is new. Raises StoreAway."""
         member, setting = f"{uid} {MEASURE}", self.setting()
         incident = await self.incidents.incident(uid)
-        if incident is None or measure_due(incident, setting.policy) is None:
+        if incident is None or measure_due(incident, setting.policy.of(incident)) is None:
             await self.intake.due.drop_timer(member)
             return
         records = await self.incidents.records(uid)
@@ -75,7 +75,7 @@ class SeverityMeasurement:
             pairs = [pair for answers in asked.values() for pair in answers.items()]
             failed = {f"{name}: {answer}" for name, answer in pairs if isinstance(answer, str)}
             labels = [alert.labels for alert in alerts if alert.firing]
-            verdict = on_measured(incident, records, decided, sorted(failed), setting.policy, now, labels)
+            verdict = on_measured(incident, records, decided, sorted(failed), setting.policy.of(incident), now, labels)
             if verdict is not None:
                 try:
                     done = await self.intake.commit(verdict, setting, now)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
-from receiver.config.alertmanager_file.muted_routes import MutedRoutes, muted_routes
 from receiver.config.config_errors import ConfigError
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, AlertStatus, Notification
@@ -19,6 +19,9 @@ from receiver.pipeline.supervision import run_step
 from receiver.sources.alertmanager import Group, UpstreamState
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.stepped_loop import in_steps
+
+if TYPE_CHECKING:
+    from receiver.config.alertmanager_file.muted_routes import MutedRoutes
 
 NAME = "reconcile"
 SENDER = "reconciler"
@@ -103,7 +106,7 @@ class UnheardAlerts:
                 self._files[url] = known[url]
                 continue
             try:
-                routes = await asyncio.to_thread(muted_routes, text)
+                routes = await asyncio.to_thread(_muted_routes, text)
             except ConfigError as error:
                 # Alertmanager has accepted it, so the mistake is here: what it may hold back is taken as free.
                 log.warning("alertmanager_intervals_unread", detail=str(error)[:200])
@@ -140,3 +143,10 @@ def _notification(group: Group, alerts: Iterable[UpstreamState]) -> Notification
         group_labels=dict(group.labels),
         common_labels=common,
     )
+
+
+def _muted_routes(text: str) -> MutedRoutes | None:
+    # Loaded with the first file that an Alertmanager shows.
+    from receiver.config.alertmanager_file.muted_routes import muted_routes  # noqa: PLC0415
+
+    return muted_routes(text)

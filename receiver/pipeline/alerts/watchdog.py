@@ -62,7 +62,7 @@ class WatchdogTimer:
         self.metrics.watchdog.set(min(lasts.values()).timestamp())
         after = setting.silent_after
         found = [await self._one(name, last, setting, after, now) for name, last in sorted(lasts.items())]
-        # The metric tells of the one that was not heard of for longest: it is to follow.
+        # The metric tells of the one that has been silent for longest.
         return min((*found, now + LOOK) if setting.watchdogs_by else found)
 
     async def _lasts(self, setting: ActiveConfig) -> dict[str, datetime]:
@@ -80,7 +80,7 @@ class WatchdogTimer:
             nonlocal again
             again = await self._look(name, last, setting, after, now)
 
-        # One that cannot be looked at keeps the silence of no other from being heard.
+        # One that cannot be read does not keep another's silence from being noticed.
         await run_step(NAME, look, self.metrics, self.due.probe)
         return again
 
@@ -94,7 +94,7 @@ class WatchdogTimer:
         silent_at = max(last, self.able_since()) + silent_after
         if now < silent_at:
             if incident is not None and silence_ends(incident, name) and last > incident.opened_at:
-                draft = on_watchdog_received(incident, setting.policy, now)
+                draft = on_watchdog_received(incident, setting.policy.of(incident), now)
                 await self._commit(
                     IntakeDecision(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now
                 )
@@ -111,7 +111,7 @@ class WatchdogTimer:
         return now + LOOK
 
     async def beaten(self, now: datetime) -> None:
-        """The alert was heard of: arm the timer, or end what its silence has opened."""
+        """The alert was received: arm the timer, or end what its silence has opened."""
         setting = self.setting()
         if setting.silent_after is None:
             return

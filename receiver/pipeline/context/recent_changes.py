@@ -64,7 +64,7 @@ class RecentChangesReader:
         """
         member, setting = f"{uid} {CHANGES}", self.setting()
         incident = await self.incidents.incident(uid)
-        if incident is None or setting.github is None or changes_due(incident, setting.policy) is None:
+        if incident is None or setting.github is None or changes_due(incident, setting.policy.of(incident)) is None:
             await self.intake.due.drop_timer(member)
             return
         repository = setting.policy.repositories[incident.service or ""]
@@ -73,14 +73,14 @@ class RecentChangesReader:
             return
         try:
             found = await self._ask(repository, setting, now)
-            draft = on_changes_read(incident, repository, found, setting.policy, now)
+            draft = on_changes_read(incident, repository, found, setting.policy.of(incident), now)
         except SourceError as error:
             self.metrics.loop_errors.labels(CHANGES).inc()
             log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
             if now - incident.opened_at < PATIENCE:
                 await self.intake.due.later(member, to_ms(now + AGAIN))
                 return
-            draft = on_changes_unavailable(incident, repository, str(error), setting.policy, now)
+            draft = on_changes_unavailable(incident, repository, str(error), setting.policy.of(incident), now)
         verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
         try:
             await self.intake.commit(verdict, setting, now)

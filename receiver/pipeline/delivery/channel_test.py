@@ -15,21 +15,21 @@ from receiver.incident.name_lookup import MOST, find_name
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.incident.event import Actor, Destination
-from receiver.model.incident.incident import Page
+from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import OK, DeliveryAttempts
 from receiver.store.client.connection import StoreAway
 
 HINTS = {
-    "auth": "the credential is wrong, or lacks a right: look at it in the configuration",
-    "timeout": "nobody answered in time: is the address right, and may this service reach it?",
-    "connection": "there is no connection: is the address right, and may this service reach it?",
-    "client_error": "the vendor refuses the request: look at the address, the channel's name and its rights",
-    "rate_limited": "the vendor asks for patience: try again later",
-    "server_error": "the vendor is in trouble: try again later",
-    "bad_answer": "something else than the vendor answers there: look at the address",
-    "redirect": "the address leads elsewhere: write the address that it leads to",
-    "refused": "it was not sent: look at the address",
+    "auth": "the credential is wrong or lacks a permission: check it in the configuration",
+    "timeout": "check the address, and that this host can reach it",
+    "connection": "check the address, that a server listens there, and that this host can reach it",
+    "client_error": "the request was refused: check the address, the channel's name, and the permissions",
+    "rate_limited": "too many requests: try again later",
+    "server_error": "the server reports an internal error: try again later",
+    "bad_answer": "another program answers there: check the address",
+    "redirect": "the address redirects: write the address that it redirects to",
+    "refused": "it was not sent: check the address",
 }
 
 ME = "me"
@@ -61,21 +61,32 @@ class ChannelTest:
         self.off = off
 
     def channels(self) -> list[dict[str, Any]]:
-        """Return every channel: its kind, what it is for, whether it is on, and whether it is given a rest."""
+        """Return every channel: its kind, what it is for, whether it is on, and whether it is paused."""
         rows = []
         for name, channel in sorted(self.setting().channels.items()):
             flags = ("paging", "informs", "tickets", "publishes", "personal")
             uses = [flag for flag in flags if getattr(channel, flag)]
-            resting = self.deliver.circuits.get(name, OK).open
-            rows.append({"name": name, "kind": channel.kind, "uses": uses, "on": True, "why": None, "resting": resting})
+            rest = self.deliver.circuits.get(name, OK)
+            rows.append({
+                "name": name, "kind": channel.kind, "uses": uses, "on": True, "why": None, "resting": rest.open,
+                "resting_until": rfc3339(rest.until) if rest.until else None,
+                **self._last_error(name),
+                "last_success": rfc3339(last) if (last := self.deliver.last_successes.get(name)) else None,
+            })  # fmt: skip
         rows += [
-            {"name": name, "kind": None, "uses": [], "on": False, "why": why, "resting": False}
+            {"name": name, "kind": None, "uses": [], "on": False, "why": why, "resting": False,
+             "resting_until": None, "last_error": None, "last_error_at": None, "last_success": None}
             for name, why in sorted(self.off().items())
-        ]
+        ]  # fmt: skip
         return rows
 
+    def _last_error(self, name: str) -> dict[str, str | None]:
+        # By this replica since it started, whether or not messages were accepted since then.
+        at = self.deliver.last_error_times.get(name)
+        return {"last_error": self.deliver.last_errors.get(name), "last_error_at": rfc3339(at) if at else None}
+
     async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> ChannelTestResult:
-        """Send a message that says that it is a test; by a pager ring `person`, and end that at once.
+        """Send a message that says that it is a test; a pager pages `person`, and the page is resolved at once.
 
         Where a message would leave something that stays (a ticket, a page, what the public reads) the vendor is asked
         something instead, with the same address and credential.
@@ -91,11 +102,12 @@ class ChannelTest:
         try:
             receipt = await self._send(channel, address, text, person, now, setting)
         except DeliveryError as error:
-            hint = HINTS.get(error.reason, "")
-            log.warning("channel_test", channel=channel.name, outcome=error.reason)
-            return ChannelTestResult(channel.name, error.reason, f"{error.detail}{f' ({hint})' if hint else ''}")
+            log.warning("channel_test", channel=channel.name, outcome=error.reason, error=error.detail)
+            return ChannelTestResult(channel.name, error.reason, _hinted(error))
+        self.deliver.last_successes[channel.name] = now
         log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
-        taken = "the vendor has taken it" if _speaks(channel) else "the vendor answers; a test leaves nothing there"
+        host = channel.server()
+        taken = f"accepted by {host}" if _speaks(channel) else f"{host} answers; a test creates nothing there"
         return ChannelTestResult(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
     def _reached(self, channel: Channel[Any], person: str | None, setting: ActiveConfig) -> tuple[str | None, str]:
@@ -105,7 +117,9 @@ class ChannelTest:
         people = setting.policy.directory.people
         reached = {key: at for key, card in people.items() if (at := card.address(channel.name, channel.kind))}
         if person is None:
-            raise ImpossibleCommand(f"{channel.name} reaches people: say whom (write to: {_any(reached)})")
+            raise ImpossibleCommand(
+                f"a test page of {channel.name} needs a person (to: {_any(reached)}; on the command line --to)"
+            )
         if person == ME and ME not in people and len(reached) == 1:
             return next(iter(reached.items()))
         key = find_name(person, people, "person")
@@ -130,7 +144,7 @@ class ChannelTest:
             receipt = await channel.send(begin)
         except DeliveryError as error:
             if error.ambiguous:
-                await self._end(channel, begin, page, now)  # it may ring, although nobody has said so
+                await self._end(channel, begin, page, now)  # it may page, although no answer said so
             raise
         warning = await self._end(channel, begin, page, now)
         return receipt if warning is None else receipt.model_copy(update={"warning": warning})
@@ -140,7 +154,7 @@ class ChannelTest:
         try:
             await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
         except DeliveryError as error:
-            why = f"it rings, and could not be ended ({error.reason})"
+            why = f"the page is open and could not be resolved ({error.reason})"
         else:
             return None
         memory = {"page": page.model_dump(mode="json"), "action": Action.RESOLVE}
@@ -148,8 +162,8 @@ class ChannelTest:
         try:
             await self.deliver.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
         except StoreAway:
-            return f"{why}: end {page.key} there by hand"
-        return f"{why}: that is tried again until it is"
+            return f"{why}: resolve {page.key} there yourself"
+        return f"{why}: this is retried until it is"
 
 
 async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
@@ -171,9 +185,14 @@ async def send_once(channel: Channel[Any], person: str, address: str, now: datet
         await channel.send(begin)
         await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
     except DeliveryError as error:
-        hint = HINTS.get(error.reason, "")
-        return f"{error.detail}{f' ({hint})' if hint else ''}"
+        return _hinted(error)
     return None
+
+
+def _hinted(error: DeliveryError) -> str:
+    # Some channels name the setting to check.
+    hint = "" if "(check " in error.detail else HINTS.get(error.reason, "")
+    return f"{error.detail}{f' ({hint})' if hint else ''}"
 
 
 def _any(people: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a vendor is given a rest: a pure state machine, one for each channel and replica."""
+"""Whether a channel is paused: a pure state machine, one for each channel and replica."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 FAILURES = 5
-"""Failures in a row after which a channel is given a rest."""
+"""Failures in a row after which a channel is paused."""
 FIRST_REST = timedelta(seconds=5)
 LONGEST_REST = timedelta(seconds=60)
-"""A rest is twice as long as the one before, up to a minute: then one delivery tries again."""
+"""A pause is twice as long as the one before, up to a minute: then one delivery tries again."""
 AWAY = frozenset({"timeout", "connection", "server_error", "bad_answer", "redirect"})
 """Failures that say something about the vendor, and not about one delivery. A rate limit has its own waiting."""
 AT_ONCE = frozenset({"auth"})
@@ -23,13 +23,13 @@ class CircuitBreaker:
     failures: int = 0
     """In a row."""
     rests: int = 0
-    """How often it was tried in vain since it was given a rest."""
+    """How often it was tried in vain since it was paused."""
     until: datetime | None = None
-    """Until when it rests; None: it does not."""
+    """Until when it is paused; None: it is not."""
 
     @property
     def open(self) -> bool:
-        """Whether it is given a rest."""
+        """Whether it is paused."""
         return self.until is not None
 
     def allows(self, now: datetime) -> bool:
@@ -37,7 +37,7 @@ class CircuitBreaker:
         return self.until is None or now >= self.until
 
     def tried(self, now: datetime) -> CircuitBreaker:
-        """Return the state while one delivery tries after a rest: the others wait for how it goes."""
+        """Return the state while one delivery tries after a pause: the others wait for the result."""
         return replace(self, until=now + FIRST_REST) if self.until is not None else self
 
     def good(self) -> CircuitBreaker:

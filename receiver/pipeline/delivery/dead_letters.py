@@ -19,7 +19,7 @@ Letter = dict[str, Any]
 
 
 class NoSuchDeadLetter(Exception):
-    """There is no such dead letter, or not any more."""
+    """There is no such dead letter, or not anymore."""
 
 
 class DeadLetter(Exception):
@@ -56,7 +56,7 @@ class DeadLetters:
         done = await self.due.replay(member, to_ms(now))
         if done is RetryResult.NOTHING_LEFT:
             raise DeadLetter(
-                "its incident is older than the history: nothing is left to be sent, drop this dead letter"
+                "its incident is no longer in the history: there is nothing left to send, drop this dead letter"
             )
         if done is RetryResult.NONE:
             raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")

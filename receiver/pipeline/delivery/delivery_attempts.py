@@ -15,24 +15,31 @@ import structlog
 
 from receiver.channels.base import Channel, DeliveryError
 from receiver.clock import Clock
+from receiver.log import DirectLog
 from receiver.metrics import Metrics
 from receiver.model.base import from_ms, rfc3339, to_ms
 from receiver.model.delivery.notice import Action, AlertLine, Notice, Receipt
 from receiver.model.delivery.public_incident import PublicNews
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import PROVED
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.circuit_breaker import CircuitBreaker
 from receiver.pipeline.delivery.refused_routing_keys import REASON, RefusedKeys
+from receiver.pipeline.delivery.shown_events import shown_events
 from receiver.pipeline.open_incidents.unreadable_incidents import UnreadableIncidents
 from receiver.pipeline.outbox.cancelled_pages import CANCELLED, cancellation, cancelled_because, number_of, said_before
 from receiver.pipeline.outbox.notices import (
     alert_lines,
     document_notice,
     inform_notice,
+    page_due,
     page_notice,
     plain,
     stray_notice,
 )
+from receiver.pipeline.outbox.outbox_rows import may_hear
+from receiver.pipeline.outbox.page_delivery import GIVEN_UP
+from receiver.pipeline.shared_documents import PROOF
 from receiver.store.client.store_errors import IncidentUnreadable, StoreAway
 from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome, UnreadableRow
 from receiver.store.due.rate_limits import RateLimits
@@ -55,18 +62,20 @@ COMPLETE_TRIES, COMPLETE_AGAIN = 5, 0.2
 SLOT = "slot"
 """In a row's memory: its turn within the vendor's quota."""
 DETOUR_AFTER = 5.0
-"""Seconds after which a page that is not through takes the second road, at its second failure at the latest."""
+"""Seconds after which a page that is not through uses the fallback channels, at its second failure at the latest."""
 IN_TIME = 0.1
 """Seconds before the end of its usable lease at which a page is sent with the data that is already loaded."""
 OK = CircuitBreaker()
 
 log = structlog.get_logger("receiver.delivery")
+line = DirectLog("receiver.delivery")
+"""For the one line of each delivery: by the usual path it took as long as the request to the vendor."""
 
 T = TypeVar("T")
 
 
 class ReceiptNotStored(StoreAway):
-    """A send has ended, and the store could not be told how."""
+    """A send has ended, and its result could not be stored."""
 
     condition = "receipt_not_stored"
 
@@ -97,19 +106,19 @@ async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
     task = asyncio.ensure_future(asked)
     done, _ = await asyncio.wait({task}, timeout=max(0.0, until - clock.monotonic()))
     if not done:
-        task.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody waits for it any more
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody waits for it anymore
         return None
     return task.result()
 
 
 class DeliveryListener(Protocol):
-    """Who is told of what happens beside a delivery."""
+    """Who is informed of side effects of a delivery."""
 
     async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
-        """A page was refused for good: somebody else has to be paged."""
+        """A page was permanently refused: somebody else has to be paged."""
 
     async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
-        """A page is not through: its person is called by the second road, once."""
+        """A page did not get through: its person is paged through the fallback channels, once."""
 
 
 class DeliveryAttempts:
@@ -125,7 +134,7 @@ class DeliveryAttempts:
         aside: DeliveryListener,
         pace: RateLimits,
     ) -> None:
-        """`aside`: who is told of what happens beside a delivery; `pace`: the quotas of vendors."""
+        """`aside`: who is informed of side effects of a delivery; `pace`: the quotas of vendors."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
@@ -148,10 +157,15 @@ class DeliveryAttempts:
         self.keys = RefusedKeys(setting, due)
         self.unreadable = UnreadableIncidents(incidents)
         self.circuits: dict[str, CircuitBreaker] = {}
-        """By channel: whether it is given a rest."""
+        """By channel: whether it is paused."""
+        self.last_errors: dict[str, str] = {}
+        self.last_error_times: dict[str, datetime] = {}
+        """By channel: what its last failed delivery said."""
+        self.last_successes: dict[str, datetime] = {}
+        """By channel: when its vendor last accepted something from this replica."""
 
     async def one(self, row: LeasedRow, latest: float = math.inf) -> None:
-        """Send what `row` owes, and write to the store how it went. Raises StoreAway; the lease then runs out.
+        """Send the notice of `row`, and write to the store how it went. Raises StoreAway; the lease then runs out.
 
         Nothing is sent after `latest`, in monotonic seconds: the lease may end before the send does (reliability P3).
         """
@@ -190,16 +204,17 @@ class DeliveryAttempts:
 
     async def _answerable(self, row: LeasedRow, notice: Notice, channel: Channel[Any], until: float) -> Notice:
         # Without the store a page goes out without buttons: it can still be opened.
-        if self.issue is None or not row.uid or not _calls(notice) or not channel.answerable():
+        of_a_page = row.uid or PROOF in row.memory
+        if self.issue is None or not of_a_page or not _calls(notice) or not channel.answerable():
             return notice
         with suppress(StoreAway):
             return await in_time(self.issue(row, notice), until, self.clock) or notice
         return notice
 
     async def overtaken(self, row: LeasedRow, incident: Incident | None, now: datetime) -> None:
-        """Write that `row` owes nothing: what it would have said is not true any more, or was said. Raises StoreAway.
+        """Write that `row` has nothing to send: its content is outdated, or was sent. Raises StoreAway.
 
-        A page that rang nobody ends with a receipt that says why.
+        A page that notified nobody ends with a receipt that says why.
         """
         more: dict[str, Any] = {}
         if row.uid and (why := cancelled_because(row, incident)) and not said_before(row.memory):
@@ -210,13 +225,13 @@ class DeliveryAttempts:
         return "sent" not in row.memory and self.sent_before(row.to.channel, row.to.address)
 
     def resting(self, setting: ActiveConfig) -> list[str]:
-        """Return the names of the channels that ring people and are given a rest."""
+        """Return the names of the channels that page people and are paused."""
         return [name for name, one in setting.channels.items() if one.paging and self.circuits.get(name, OK).open]
 
     async def _held_back(
         self, row: LeasedRow, notice: Notice, channel: Channel[Any], now: datetime, until: float
     ) -> bool:
-        # Put off without an attempt: while the vendor rests (a page never waits for that), or until its quota allows.
+        # Postponed without an attempt while the channel is paused (a page never waits), or until its quota allows.
         circuit, wait_ms, memory = self.circuits.get(row.to.channel, OK), 0, dict(row.memory)
         if not row.to.paging and not circuit.allows(now) and circuit.until is not None:
             wait_ms = to_ms(circuit.until) - to_ms(now) + random.randrange(1000)  # noqa: S311
@@ -257,16 +272,21 @@ class DeliveryAttempts:
         uid, incidents = row.uid, self.incidents
         if not row.to.paging:
             return await incidents.incident(uid), None, True
+        known = self.at_hand(row) if until < math.inf else None
+        due = page_due(row, known) if known is not None else None
+        calls = due is not None and due[1] is Action.TRIGGER
         try:
+            if due is not None and not calls:
+                # As far as is known here it ends a page, and names no alerts. Should it call after all, they are read.
+                return await incidents.incident(uid), None, True
             # All of a page at once: a store that takes half a second a command must not take two for it.
-            asked = asyncio.gather(incidents.incident(uid), incidents.records(uid), incidents.bodies(uid))
+            asked = incidents.ask_page(uid)
             # With a store so slow that the lease ends before it answers, no replica would ever send it.
-            known = self.at_hand(row) if until < math.inf else None
-            calls = known is not None and _calls(page_notice(row, known, setting, now))
-            if calls and await in_time(asked, until, self.clock) is None:
+            replies = await in_time(asked, until if calls else math.inf, self.clock)
+            if replies is None:
                 log.warning("page_sent_as_leased", id=row.member)
                 return known, (), True
-            incident, records, bodies = await asked
+            incident, records, bodies = incidents.page_of(uid, replies)
         except IncidentUnreadable:
             # First a replica of the version that has written it may take it; then it is paged as far as it can be read.
             incident = await self.unreadable.to_page(row, setting.policy, now) if row.attempts else None
@@ -286,7 +306,8 @@ class DeliveryAttempts:
     ) -> Notice | None:
         if not row.uid:
             return stray_notice(row, setting, now)
-        if incident is None:
+        # An incident may have become private since this was owed.
+        if incident is None or not may_hear(row.to, incident, setting):
             return None
         if row.to.paging:
             notice = page_notice(row, incident, setting, now)
@@ -296,12 +317,14 @@ class DeliveryAttempts:
             if channel.documents:
                 whole, receipts = await self.incidents.events(row.uid), await self.incidents.receipts(row.uid)
                 return document_notice(row, incident, whole, setting, now, receipts)
-            events = await self.incidents.events(row.uid, row.cursor)
+            events = await shown_events(self.incidents, await self.incidents.events(row.uid, row.cursor))
             notice = inform_notice(row, incident, events, (), setting, now)
             if notice is None:
                 return None
         if channel.publishes and self.public is not None:
             return notice.model_copy(update={"public": self.public(incident)})
+        if incident.private:
+            return notice  # its alerts are named nowhere
         if lines is None:
             lines = tuple(alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid)))
         return notice.model_copy(update={"alerts": lines})
@@ -312,6 +335,8 @@ class DeliveryAttempts:
             receipt = await channel.send(notice)
         except DeliveryError as error:
             self._observe(row, notice, error.reason, began)
+            self.last_errors[row.to.channel] = str(error)
+            self.last_error_times[row.to.channel] = self.clock.now()
             before = self.circuits.get(row.to.channel, OK)
             self._learn(row.to.channel, before.record_failure(error.reason, self.clock.now()))
             await self._again(row, notice, incident, error)
@@ -323,7 +348,7 @@ class DeliveryAttempts:
             self.keys.accepted(row.to.channel, notice)
         if not receipt.nothing:
             self._learn(row.to.channel, OK)
-        if not receipt.nothing:
+            self.last_successes[row.to.channel] = self.clock.now()
             self._observe(row, notice, "ok", began)
         if receipt.room is not None and row.memory.get("room") != receipt.room.id:
             # Commands that are typed there are about this incident.
@@ -369,6 +394,8 @@ class DeliveryAttempts:
         if error.retry_after is not None:
             wait = max(wait, min(error.retry_after, PAGE_WAIT if row.to.paging else LONGEST_WAIT))
         again = to_ms(now) + round(wait * 1000)
+        log.warning("delivery_failed", **_subject(row, notice), reason=error.reason, error=error.detail,
+                    retried_at=rfc3339(from_ms(again)))  # fmt: skip
         kept = self._receipt(row, notice, now, error.reason, detail=error.detail) if row.attempts < 3 else None
         memory = {**row.memory, **error.progress}
         memory.pop(SLOT, None)
@@ -393,8 +420,8 @@ class DeliveryAttempts:
 
     async def _detour(self, row: LeasedRow, notice: Notice, incident: Incident | None, error: DeliveryError) -> None:
         # Whoever is not reached within seconds is called another way; the page itself goes on being tried.
-        if notice.action is not Action.TRIGGER or notice.page is None:
-            return
+        if notice.action is not Action.TRIGGER or notice.page is None or notice.page.step == PROVED:
+            return  # nobody else is called because a test page is not through
         if error.permanent:
             # Of an incident's page `failed` has told; one outside any has nobody else.
             if incident is None:
@@ -421,10 +448,10 @@ class DeliveryAttempts:
             "at": rfc3339(now),
             "attempts": row.attempts + 1,
         }
-        kept = self._receipt(row, notice, now, reason, detail=detail)
+        kept = self._receipt(row, notice, now, reason, detail=detail, **{GIVEN_UP: True})
         await self._complete(row, SendingOutcome.PARKED, to_ms(now), receipt=kept, letter=letter)
-        log.error("dead_letter", id=row.member, channel=row.to.channel, reason=reason, detail=detail)
-        # Whoever was rung is not to be called another way because the vendor did not take the acknowledgement.
+        log.error("dead_letter", id=row.member, **_subject(row, notice), reason=reason, detail=detail)
+        # A person who was paged is not paged another way because the vendor did not take the acknowledgement.
         calls = notice is None or notice.action is Action.TRIGGER
         if row.to.paging and calls and incident is not None and not incident.state.over:
             await self.aside.failed(row, incident, reason)
@@ -462,15 +489,17 @@ class DeliveryAttempts:
         took = self.clock.monotonic() - began
         self.metrics.deliveries.labels(row.to.channel, notice.action, outcome).inc()
         self.metrics.delivery_duration.labels(row.to.channel).observe(took)
-        incident = notice.incident
-        log.info(
-            "delivery",
-            channel=row.to.channel,
-            action=str(notice.action),
-            outcome=outcome,
-            incident=incident.id if incident else None,
-            severity=incident.severity if incident else None,
-            person=notice.page.person if notice.page else None,
-            attempt=row.attempts + 1,
-            took_ms=round(took * 1000),
-        )
+        line.info("delivery", **_subject(row, notice), outcome=outcome, took_ms=round(took * 1000))
+
+
+def _subject(row: LeasedRow, notice: Notice | None) -> dict[str, Any]:
+    # What every line about a delivery says.
+    incident = notice.incident if notice else None
+    return {
+        "channel": row.to.channel,
+        "action": str(notice.action) if notice else None,
+        "incident": incident.id if incident else None,
+        "severity": incident.severity if incident else None,
+        "person": notice.page.person if notice and notice.page else None,
+        "attempt": row.attempts + 1,
+    }

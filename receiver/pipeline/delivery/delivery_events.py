@@ -1,4 +1,4 @@
-"""What happens beside a delivery and belongs into the log: a page refused for good, a second road."""
+"""Side effects of a delivery that belong in the log: a page permanently refused, a fallback channel."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.paging.escalation import BACKUP
 from receiver.incident.paging.fallback_channels import fallback_channels, use_fallback_channels
 from receiver.incident.paging.page_responders import page_recipients
+from receiver.incident.paging.policy import Policy
 from receiver.incident.paging.recipients import Recipient, backup_of
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
@@ -57,30 +59,30 @@ class DeliveryEvents:
         self.intake = intake
 
     async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
-        """A page was refused for good: call its person by the second road, and page the contact's backup.
+        """A page was permanently refused: page its person through the fallback channels, and page the contact's backup.
 
         Raises StoreAway.
         """
         key = row.to.address
 
-        def write(draft: Transition, setting: ActiveConfig) -> None:
+        def write(draft: Transition, policy: Policy) -> None:
             page = _page(draft.incident, key)
             said = any(event.kind is Kind.PAGE_FAILED for event in draft.events)
             if page is None or page.ring != draft.incident.ring or said or not _calls(page, draft.incident):
                 return
-            text = f"the page to {page.person} was refused for good ({reason})"
+            text = f"page to {page.person} failed permanently ({reason.replace('_', ' ')})"
             whom = {"person": page.person, "contact": page.contact}
-            draft.add(Kind.PAGE_FAILED, reason, text, whom, setting.policy.informs)
+            draft.add(Kind.PAGE_FAILED, reason, text, whom, policy.informs)
             if key not in draft.incident.detoured:
-                use_fallback_channels(draft, setting.policy, page, reason)
-            backup = backup_of(setting.policy, page.contact, draft.now)
+                use_fallback_channels(draft, policy, page, reason)
+            backup = backup_of(policy, page.contact, draft.now)
             if backup:
-                page_recipients(draft, setting.policy, [Recipient(page.contact, backup)], BACKUP)
+                page_recipients(draft, policy, [Recipient(page.contact, backup)], BACKUP)
 
         await self._commit(incident, write)
 
     async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
-        """A page is not through: its person is called by the second road, once for each page. Raises StoreAway."""
+        """A page did not get through: page its person through the fallback channels, once. Raises StoreAway."""
         page = notice.page
         if page is None:
             return
@@ -88,13 +90,13 @@ class DeliveryEvents:
             await self._stray(page, notice.text, reason)
             return
 
-        def write(draft: Transition, setting: ActiveConfig) -> None:
+        def write(draft: Transition, policy: Policy) -> None:
             ours = _page(draft.incident, page.key)
             if ours is None or page.key in draft.incident.detoured:
                 return
             called_for = ours.called_for(draft.incident.called)
             if called_for and page_action(ours, draft.incident) is Action.TRIGGER:
-                use_fallback_channels(draft, setting.policy, ours, reason)
+                use_fallback_channels(draft, policy, ours, reason)
 
         await self._commit(incident, write)
 
@@ -107,14 +109,14 @@ class DeliveryEvents:
         if rows:
             await self.due.owe(rows, to_ms(self.clock.now()), f"detour {page.key}")
 
-    async def _commit(self, incident: Incident, write: Callable[[Transition, ActiveConfig], None]) -> None:
+    async def _commit(self, incident: Incident, write: Callable[[Transition, Policy], None]) -> None:
         for _ in range(TRIES):
             fresh = await self.incidents.incident(incident.uid)
             if fresh is None:
                 return
             setting = self.setting()
             draft = Transition(fresh, ACTOR, self.clock.now())
-            write(draft, setting)
+            write(draft, setting.policy.of(fresh))
             if not draft.events:
                 return
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)

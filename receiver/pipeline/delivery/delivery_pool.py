@@ -70,6 +70,10 @@ class DeliveryPool:
         heapq.heappush(self._waiting.setdefault(lane, []), item)
         self.refill(lane)
 
+    def urgent_waiting(self) -> bool:
+        """Return whether an urgent page waits here for its turn."""
+        return any(lane.endswith("!") and waiting for lane, waiting in self._waiting.items())
+
     def refill_all(self) -> None:
         """Start what has waited for its time."""
         for lane in list(self._waiting):

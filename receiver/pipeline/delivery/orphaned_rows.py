@@ -1,4 +1,4 @@
-"""Rows of channels that are not in the configuration any more: given up with the reason, and never silently."""
+"""Rows of channels that are not in the configuration anymore: given up with the reason, and never silently."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RowDecision(StrEnum):
 
     TO_OTHERS = "to_others"
     OVER = "over"
-    """There is nothing to be said any more."""
+    """There is nothing to be said anymore."""
     GIVEN_UP = "given_up"
 
 
@@ -46,13 +46,13 @@ def why_undeliverable(channel: str, channels: Container[str], off: Mapping[str, 
     if channel in channels:
         return None
     why = off.get(channel)
-    return f"channel {channel} is off ({why})" if why else f"channel {channel} is not configured any more"
+    return f"channel {channel} is off ({why})" if why else f"channel {channel} is no longer configured"
 
 
 def decide_orphaned_row(
     row: LeasedRow, notice: Notice | None, last_ms: int | None, since: datetime, now: datetime
 ) -> RowDecision:
-    """Return what becomes of `row`, of which `notice` is owed.
+    """Return what becomes of `row`, of which `notice` is pending.
 
     `last_ms`: when somebody last served its lane; `since`: when this replica began to listen without a break. Nobody
     could say anything while the store was away.

@@ -47,7 +47,7 @@ class RefusedKeys:
         person = notice.page.person if notice.page else "somebody"
         text = (
             f"{channel} refuses the key of {person} ({detail}): no page to {person} gets through. Correct the address "
-            f"of {person} for {channel} in `people`, and reload; until then pages take the second road."
+            f"of {person} for {channel} in `people`, and reload; until then pages use the fallback channels."
         )
         once = f"refused {channel} {key} {to_ms(now) // round(AGAIN.total_seconds() * 1000)}"
         rows: list[tuple[str, str, Destination, dict[str, Any]]] = [

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any
 
-import orjson
+import structlog
 
 from receiver.clock import Clock
 from receiver.incident.alerts.alert_start import drop_future_starts
-from receiver.incident.alerts.alert_storm import KEY, open_storm
+from receiver.incident.alerts.alert_storm import open_storm, storm_key
 from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.log.alert_membership import FOREIGN
 from receiver.incident.log.event_log import Transition
-from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart, Outcome
+from receiver.incident.log.notification_outcome import IntakeDecision, NotificationPart, Outcome
 from receiver.incident.paging.page_responders import adopt_pages
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.incident.timers import held_until
@@ -26,27 +28,41 @@ from receiver.metrics import Metrics
 from receiver.model.alert.alert import Alert, Notification
 from receiver.model.alert.severity_unknowns import SeverityUnknown
 from receiver.model.base import to_ms
-from receiver.model.incident.event import Actor, ActorKind, Event, Kind
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.event import Actor, ActorKind, Event
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
+from receiver.pipeline.intake.commit_parts import (
+    alert_body,
+    asked_tombstones,
+    calls_anew,
+    frees,
+    key_state,
+    monitoring_until,
+    of_another_team,
+    storm_guard,
+    timers_to_set,
+)
+from receiver.pipeline.intake.intake_answer import IGNORED, REPEATED, Answer, PartResult, Repetition, repeated_part
 from receiver.pipeline.intake.known_receivers import HeardReceivers
 from receiver.pipeline.intake.notification_parts import (
     digest_of,
     divided,
     group_of,
-    held_alerts,
     held_text,
     living,
+    owned_alerts,
     parts_of,
     released,
 )
 from receiver.pipeline.intake.unconfirmed_commits import UnheardCommit
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.unreadable_incidents import UnreadableIncidents, superseded_by
-from receiver.pipeline.outbox.outbox_rows import fresh_pages, outbox_rows, timers_of
+from receiver.pipeline.outbox.outbox_rows import fresh_pages, outbox_rows
 from receiver.store.client.connection import Connection, Contended
+from receiver.store.client.store_errors import StoreLostData
 from receiver.store.due.due_set import DueSet
 from receiver.store.due.leased_row import LeasedRow
 from receiver.store.incidents.commit_request import (
@@ -58,9 +74,8 @@ from receiver.store.incidents.commit_request import (
     new_token,
     new_uid,
 )
-from receiver.store.incidents.incident_store import IncidentStore, Known, Seen
+from receiver.store.incidents.incident_store import IncidentStore, Known, Seen, seen_of
 from receiver.store.watchdog_times import MOST, WatchdogTimes
-from receiver.triage.correlation import split_by_key
 from receiver.triage.rules.rule_set import Answers
 
 STRAIGHT = 50
@@ -72,49 +87,12 @@ DIGESTS = 10_000
 PUT_OFF, PUT_OFF_LEAST, PUT_OFF_MOST = 30, 1000, 60_000
 """Milliseconds that messages about an adopted incident wait for each group that is still to be adopted; less than the
 least is no wait, and more than the most is none either."""
-FREES = frozenset({
-    Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED, Kind.CLOSED, Kind.ACKNOWLEDGEMENT_LAPSED,
-    Kind.ESCALATED, Kind.STEP_PASSED, Kind.RESPONSE_BREACHED, Kind.PAGE_FAILED, Kind.SECOND_ROAD, Kind.EMERGENCY_PAGED,
-})  # fmt: skip
-"""What answers, ends or escalates an incident: it is written even when the store's memory is full."""
 OLD = 5.0
 """Seconds after which a decision that is made anew is about an old notification."""
+log = structlog.get_logger("receiver.intake")
+
 TRIES = 12
 """Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
-
-
-@dataclass(frozen=True)
-class PartResult:
-    """What became of one part of a notification."""
-
-    incident: str | None
-    severity: Severity | None
-    outcome: Outcome
-    reason: str
-
-
-class Repetition(NamedTuple):
-    """By what a repetition of a notification is known: the store has `digests` as what its `groups` last said."""
-
-    groups: tuple[str, ...]
-    digests: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of a notification; `parts` has one for each incident that it was split over."""
-
-    parts: tuple[PartResult, ...]
-    repetition: Repetition | None = None
-    """By what a repetition is known; None where each must be read: heartbeats count, times depend on the arrival."""
-
-    @property
-    def foremost(self) -> PartResult:
-        """The part that tells of the most severe incident."""
-        return min(self.parts, key=lambda said: said.severity.rank if said.severity else 9)
-
-
-IGNORED = Answer((PartResult(None, None, Outcome.IGNORED, "nothing_to_say"),))
 
 
 class Intake:
@@ -144,9 +122,10 @@ class Intake:
         self.unreadable = UnreadableIncidents(incidents)
         self.heard = HeardReceivers(incidents)
         self._beats: dict[str, int] = {}
-        """When each Watchdog was last heard of here, in milliseconds."""
-        self._digests: OrderedDict[str, str] = OrderedDict()
-        """What this replica has heard last of each group."""
+        """When each Watchdog was last received here, in milliseconds."""
+        self._digests: dict[int, int] = {}
+        """The last notification of each group that this replica received, as hashes: a third of the texts' memory.
+        Where two are equal by chance, the group is looked up once more."""
         self._writing: set[asyncio.Future[Committed]] = set()
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
         """What queries have said of alerts lately, by fingerprint and measurement."""
@@ -180,7 +159,7 @@ class Intake:
         before and kept; what the store knows to have ended since is left out.
         Raises StoreAway: nothing is known to be durable, and the sender must come again.
         """
-        setting = self.setting()
+        setting, moves = self.setting(), self.connection.moves
         sent, notification = notification, drop_future_starts(notification, now)
         alive, beating = living(notification, setting)
         if beating:
@@ -188,12 +167,12 @@ class Intake:
         if not alive:
             return IGNORED
         since = await self.heard.since(notification.receiver, now)
-        members = split_by_key(notification, setting.correlate_by, alive)
+        members = owned_alerts(notification, alive, setting)
         groups = [group_of(notification, key) for key in members]
-        texts = [digest_of(notification, alerts, setting) for alerts in members.values()]
+        texts = [digest_of(notification, one.alerts, setting) for one in members.values()]
         seen: Sequence[Seen | None] = [None] * len(groups)
-        # What this replica has not heard last of the group is hardly a repetition: it is looked up as it is loaded.
-        straight = len(groups) == 1 and len(alive) <= STRAIGHT and self._digests.get(groups[0]) != texts[0]
+        # Not this replica's last notification of the group, so hardly a repetition: it is looked up as it is loaded.
+        straight = len(groups) == 1 and len(alive) <= STRAIGHT and self._digests.get(hash(groups[0])) != hash(texts[0])
         if not released and not straight:
             seen = await self.incidents.seen(groups)
         fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
@@ -210,7 +189,7 @@ class Intake:
         said = []
         for index, last in enumerate(seen):
             if last is not None and not fresh[index]:
-                said.append(_again(last))
+                said.append(repeated_part(last))
             else:
                 part = parts[index]
                 pages = (adopted or {}).get(part.key, ())
@@ -219,26 +198,42 @@ class Intake:
         if any(fresh):
             self.kept(notification, now)
         await self.heard.told(notification.receiver, {one.outcome for one in said}, now)
-        if any(one.outcome is Outcome.DUPLICATE for one in said):
-            await self._absorb(now)
+        await self._absorb(said, moves, now)
         if beating or notification is not sent or len(alive) < len(notification.alerts):
             return Answer(tuple(said))
         return Answer(tuple(said), Repetition(tuple(groups), tuple(texts)))
 
-    async def repeated(self, repetition: Repetition, now: datetime) -> Answer | None:
+    async def repeated(self, repetition: Repetition, now: datetime, limit: float) -> Answer | None:
         """Return the answer to a notification that says what it said before; None where something has changed since.
 
-        Raises StoreAway.
+        Raises StoreAway; TimeoutError where the store has not answered within `limit` seconds of wall-clock time.
         """
-        seen = await self.incidents.seen(repetition.groups)
-        same = [last for last, digest in zip(seen, repetition.digests, strict=True) if last and last.digest == digest]
-        if len(same) < len(repetition.groups):
-            return None
-        await self._absorb(now)
-        return Answer(tuple([_again(last) for last in same]))
+        moves = self.connection.moves
+        texts = await self.incidents.seen_texts(repetition.groups, limit)
+        if repetition.answer is None or texts != repetition.texts:
+            # Comparing texts takes a tenth of reading them and making the same answer once more.
+            seen = zip(map(seen_of, texts), repetition.digests, strict=True)
+            same = [last for last, digest in seen if last and last.digest == digest]
+            if len(same) < len(repetition.groups):
+                return None
+            repetition.texts, repetition.answer = texts, Answer(tuple([repeated_part(last) for last in same]))
+        await self._confirm(moves)
+        self._repeats(now)
+        return repetition.answer
 
-    async def _absorb(self, now: datetime) -> None:
-        await self.connection.confirm()
+    async def _absorb(self, said: Sequence[PartResult], moves: int, now: datetime) -> None:
+        duplicate = any(one.outcome is Outcome.DUPLICATE for one in said)
+        if duplicate or any(one.reason == REPEATED for one in said):
+            await self._confirm(moves)
+        if duplicate:
+            self._repeats(now)
+
+    async def _confirm(self, moves: int) -> None:
+        # The commit that is repeated may have been answered 503, or be on a server that was replaced meanwhile.
+        if self.connection.confirms:
+            await self.connection.confirm(moves)
+
+    def _repeats(self, now: datetime) -> None:
         self.metrics.duplicates.inc()
         self.absorbed(now)
 
@@ -251,10 +246,13 @@ class Intake:
         await self.beaten(now)
 
     def _remember(self, group: str, digest: str) -> None:
-        self._digests[group] = digest
-        self._digests.move_to_end(group)
+        key = hash(group)
+        self._digests.pop(key, None)
+        self._digests[key] = hash(digest)
         if len(self._digests) > DIGESTS:
-            self._digests.popitem(last=False)
+            # The oldest go together: to look for the first of a dictionary passes every one that was removed.
+            for old in list(islice(self._digests, DIGESTS // 10)):
+                del self._digests[old]
 
     async def hear_again(self) -> None:
         """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
@@ -279,7 +277,7 @@ class Intake:
         part = released(group, text, setting)
         for _ in range(TRIES):
             names = [alert.fingerprint for alert in part.alerts]
-            known = await self.incidents.known(part.key, group, names, self._since(setting, now))
+            known = await self.incidents.known(part.key, group, names, self._since(setting, now), team=part.team)
             if known.held != text:
                 return  # a notification changed it meanwhile: its timer comes back with what is held now
             known = await self.unreadable.known_instead(part, known, now)
@@ -304,31 +302,43 @@ class Intake:
         told: Collection[str] = (),
         *,
         straight: bool = False,
+        seen_as: str = "",
+        home: NotificationPart | None = None,
     ) -> list[PartResult]:
         # `told`: fingerprints that were split off, whose incident is told by another part.
-        # `straight`: it may still turn out to be a repetition.
+        # `straight`: it may still turn out to be a repetition. `seen_as`: the group that `text` is the digest of.
+        # `home`: what it is a part of, where these alerts were told to another team before.
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
         ended = [alert.fingerprint for alert in part.alerts if not alert.firing]
+        named = asked_tombstones(part, firing)
         began = self.clock.monotonic()
         for _ in range(TRIES):
             if not part.released and self.clock.monotonic() - began > OLD:
                 # This process stood still in the middle of it: what has ended since is left out, as of a kept copy.
                 part = replace(part, late=True)
-            known = await self.incidents.known(part.key, part.group, firing, self._since(setting, now), ended)
+            known = await self.incidents.known(part.key, part.group, named, self._since(setting, now), ended, part.team)
             if (straight or known.unreadable) and known.seen is not None and known.seen.digest == text:
-                return [_again(known.seen)]
+                return [repeated_part(known.seen)]
             known = await self.unreadable.known_instead(part, known, now)
             away = {name: key for name, key in known.apart.items() if key != part.key and name not in told}
             if away:
                 # What was split off first: once the rest is written, a repetition of the group is a duplicate.
                 said, shared = [], self._shared(part, known, away)
-                for one in divided(part, away, shared):
-                    rest = one.key == part.key
-                    told_of = adopted if rest else ()
-                    said += await self._decide(one, text if rest else "", setting, now, told_of, shared.union(told))
+                made = divided(part, away, shared)
+                for one in made:
+                    # The last one says what a repetition of the whole group is known by.
+                    last = one is made[-1]
+                    said += await self._decide(
+                        one, text if last else "", setting, now, adopted if last else (), shared.union(told),
+                        seen_as=part.group, home=part if one.key != part.key else None,
+                    )  # fmt: skip
                 return said
             verdict = await self._judge(part, known, setting, now, [page for page, _ in adopted])
             if verdict is None:
+                continue
+            if home is not None and verdict.outcome is Outcome.OPENED:
+                # What it was told to before is over: it goes to the team that owns it now.
+                part, told, home = replace(part, key=home.key), {*told, *firing, *ended}, None
                 continue
             try:
                 about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
@@ -337,7 +347,9 @@ class Intake:
                     setting,
                     now,
                     part=part,
-                    text=text,
+                    # What is ignored is not what the group said last: the same words of its own sender count.
+                    text="" if verdict.reason == FOREIGN else text,
+                    seen_as=seen_as,
                     turn=(part.key, known.turn),
                     about=about,
                     adopted=adopted,
@@ -350,7 +362,8 @@ class Intake:
             incident = done.incident or about
             if incident is None or verdict.outcome is Outcome.IGNORED:
                 return [PartResult(None, None, Outcome.IGNORED, verdict.reason)]
-            return [PartResult(incident.id, incident.severity, verdict.outcome, verdict.reason)]
+            until = monitoring_until(incident, setting)
+            return [PartResult(incident.id, incident.severity, verdict.outcome, verdict.reason, until)]
         raise Contended("others were faster each time")
 
     @staticmethod
@@ -370,12 +383,14 @@ class Intake:
     ) -> IntakeDecision | None:
         # None: the storm that it is part of has been opened, and it is decided again.
         lost = await self.incidents.lost(known.incident) if known.incident is not None else frozenset()
-        view = replace(_view(known), lost=lost, labels=await self._labels(part, known, setting, now))
+        view = replace(key_state(known, part), lost=lost, labels=await self._labels(part, known, setting, now))
+        if of_another_team(part, known.incident):
+            view = replace(view, recent=0, storm="")  # the storms that are known are those of `part.team`
         verdict = on_notification(part, view, setting.policy, new_uid(), now, adopted)
         if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
             within = setting.policy.storm[1].total_seconds() if setting.policy.storm else 0
             why = f"{known.recent} incidents opened within {within:g} s"
-            await self.open_storm(verdict.incident.severity, why, setting, now)
+            await self.open_storm(verdict.incident.severity, why, setting, now, team=verdict.incident.team)
             return None
         return verdict
 
@@ -396,20 +411,26 @@ class Intake:
         now: datetime,
         adopted: Sequence[tuple[Page, bool]] = (),
         began: datetime | None = None,
+        *,
+        team: str = "",
     ) -> None:
-        """Open the incident that stands for a storm; another replica may have been faster.
+        """Open the incident that stands for a storm of `team`; another replica may have been faster.
 
         `adopted`: pages that were sent for it while the store was away, since `began`, with whether they were accepted.
         """
         # The one before may have been ended by a person, who knew nothing of the key: it leads there still.
-        before, is_open = (await self.incidents.led([KEY]))[KEY]
-        if is_open:
-            await self._adopt_into(before, adopted, setting, now)
-            return
+        key = storm_key(team)
         sent = [page for page, _ in adopted]
-        verdict = open_storm(new_uid(), severity, why, setting.policy, now, before, sent, began)
-        with suppress(StaleVersion):
-            await self.commit(verdict, setting, now, adopted=adopted)
+        for _ in range(TRIES):
+            before, is_open = (await self.incidents.led([key]))[key]
+            if is_open:
+                await self._adopt_into(before, adopted, setting, now)
+                return
+            verdict = open_storm(new_uid(), severity, why, setting.policy.for_team(team), now, before, sent, began)
+            # Where another replica was faster, its storm adopts the pages: nothing else would ever resolve them.
+            with suppress(StaleVersion):
+                await self.commit(verdict, setting, now, adopted=adopted)
+                return
 
     async def _adopt_into(
         self, uid: str, adopted: Sequence[tuple[Page, bool]], setting: ActiveConfig, now: datetime
@@ -437,6 +458,7 @@ class Intake:
         *,
         part: NotificationPart | None = None,
         text: str = "",
+        seen_as: str = "",
         turn: tuple[str, int] | None = None,
         about: Incident | None = None,
         adopted: Sequence[tuple[Page, bool]] = (),
@@ -446,47 +468,47 @@ class Intake:
         unpoint: Sequence[str] = (),
         supersedes: str = "",
     ) -> Committed:
-        """Write a verdict and start what it owes. Raises Stale, Repeated or StoreAway.
+        """Write a verdict and start its deliveries. Raises Stale, Repeated or StoreAway.
 
         `once`: a door's key against repetition, with `what` to recognise it by; `into`, `unpoint`, `supersedes`: see
         store Change.
         """
         incident = verdict.incident
-        summary = summarize(incident, setting.policy) if incident else None
+        summary = summarize(incident, setting.policy.of(incident)) if incident else None
         put_off = self._put_off() if adopted else 0
         change = CommitRequest(
             incident=incident,
             about=about,
             events=verdict.events,
             records=verdict.records,
-            bodies={name: _body(alert) for name, alert in verdict.bodies.items()},
+            bodies={name: alert_body(alert) for name, alert in verdict.bodies.items()},
             gone=verdict.gone,
             owners=verdict.owners,
             freed=verdict.freed,
             pointers=verdict.pointers,
             turn=turn,
-            seen={part.group: text} if part and text else {},
+            seen={seen_as or part.group: text} if part and text else {},
             tombs=verdict.tombs,
             untomb=verdict.untomb,
             rows=outbox_rows(incident, verdict.events, setting, adopted, put_off) if incident else (),
-            timers=timers_of(incident, setting, put_off) if incident else {},
+            timers=timers_to_set(incident, setting, put_off) if incident else {},
             held=[(part.group, held_text(part, verdict.held), to_ms(held_until(now)))] if part and verdict.held else (),
             unheld=[part.group] if part and not verdict.held else (),
             once=[once] if once else (),
             what=what,
-            storm=_storm_guard(verdict, setting, now, adopted),
-            again=_calls_anew(verdict),
+            storm=None if of_another_team(part, incident) else storm_guard(verdict, setting, now, adopted),
+            again=calls_anew(verdict),
             into=into,
             unpoint=unpoint,
             supersedes=supersedes,
-            frees=_frees(verdict),
+            frees=frees(verdict),
             summary=summary,
         )
         # A commit that was sent is not given up with its caller, whose time may end first: what it has leased to this
-        # replica would reach nobody until the lease ends, and whoever tries again is told that it is a repetition.
+        # replica would reach nobody until the lease ends, and a retry is answered as a repetition.
         writing = asyncio.ensure_future(self._write(change, verdict, setting, now))
         self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
+        writing.add_done_callback(self._ended)
         return await asyncio.shield(writing)
 
     async def _write(
@@ -498,7 +520,7 @@ class Intake:
                 change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now), token=token
             )
             heard = True
-        except (StaleVersion, RepeatedNotification):
+        except (StaleVersion, RepeatedNotification, StoreLostData):
             heard = True
             raise
         finally:
@@ -506,6 +528,11 @@ class Intake:
                 self.unheard(self._doubtful(change, verdict.events, token, began, now))
         self._written(change, verdict.events, began, now, done)
         return done
+
+    def _ended(self, writing: asyncio.Future[Committed]) -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled():
+            writing.exception()  # its caller may have gone: it is read here, so that asyncio reports no forgotten one
 
     def _doubtful(
         self, change: CommitRequest, events: Sequence[Event], token: str, began: float, now: datetime
@@ -539,20 +566,27 @@ class Intake:
 
     def _count(self, verdict: IntakeDecision, part: NotificationPart, now: datetime, written: Incident | None) -> None:
         incident = verdict.incident
+        team = self.metrics.team(part.team)
         # Counted first: a child of a metric is found through a lock, which took 4 us for each alert.
         for (rule, severity), count in Counter((one.rule, one.severity) for one in part.decisions.values()).items():
-            self.metrics.alerts.labels("firing", severity).inc(count)
+            self.metrics.alerts.labels("firing", severity, team).inc(count)
             self.metrics.rule_hits.labels(rule, severity).inc(count)
         for one in part.unknowns:
             self.metrics.unknowns.labels(one.kind).inc()
         if part.unknowns:
             self.unsure(part.unknowns, written.id if written else None, now)
+        if verdict.ignored:
+            self.metrics.resolves_ignored.labels(part.sender.name).inc(verdict.ignored)
+            log.warning(
+                "resolve_ignored", reason=FOREIGN, sender=part.sender.name, alerts=verdict.ignored,
+                incident=written.id if written else None,
+            )  # fmt: skip
         if incident is None:
             return
         if ended := sum(not alert.firing for alert in part.alerts):
-            self.metrics.alerts.labels("resolved", incident.severity).inc(ended)
+            self.metrics.alerts.labels("resolved", incident.severity, team).inc(ended)
         if verdict.outcome is Outcome.OPENED:
-            self.metrics.opening(incident.severity, incident.service)
+            self.metrics.opening(incident.severity, None if incident.private else incident.service, incident.team)
             if not incident.estimated:
                 late = (now - incident.started_at).total_seconds()
                 self.metrics.detect.labels(incident.severity).observe(max(0.0, late))
@@ -561,58 +595,3 @@ class Intake:
 
 async def _nothing(now: datetime) -> None:
     return None
-
-
-def _view(known: Known) -> KeyState:
-    held = held_alerts(known.held) if known.held else []
-    return KeyState(
-        known.pointer, known.incident, known.records, known.owners, known.tombs, held, known.recent, known.storm
-    )
-
-
-def _storm_guard(
-    verdict: IntakeDecision, setting: ActiveConfig, now: datetime, adopted: Sequence[tuple[Page, bool]]
-) -> tuple[int, int] | None:
-    # Of many openings at once no more than the limit may page by themselves: the commit counts again.
-    storm, incident = setting.policy.storm, verdict.incident
-    if storm is None or incident is None or adopted or incident.held:
-        return None
-    if incident.version and not _calls_anew(verdict):
-        return None
-    if incident.declared or incident.split_from:
-        return None
-    if incident.severity is Severity.SEV1 or incident.key == KEY:
-        return None
-    return storm[0], to_ms(now - storm[1])
-
-
-def _calls_anew(verdict: IntakeDecision) -> bool:
-    # Alerts that fire again are as many calls as alerts that fire for the first time.
-    incident = verdict.incident
-    if incident is None or incident.storm or incident.drill or incident.held_until is not None:
-        return False
-    kinds = {event.kind for event in verdict.events}
-    calls = Kind.PAGE in kinds or Kind.STORM_JOINED in kinds
-    return calls and not kinds.isdisjoint((Kind.REOPENED, Kind.REFIRED))
-
-
-def _frees(verdict: IntakeDecision) -> bool:
-    # No alert that fires is new in it, so that what grows is bounded by what is open.
-    incident = verdict.incident
-    if incident is None or not incident.version or verdict.bodies:
-        return False
-    return bool(verdict.freed) or not {event.kind for event in verdict.events}.isdisjoint(FREES)
-
-
-def _again(last: Seen) -> PartResult:
-    if not last.id:
-        return PartResult(None, None, Outcome.IGNORED, "duplicate")
-    # A severity that only a later version knows is left out of the answer: the repetition is one all the same.
-    severity = Severity(last.severity) if last.severity in list(Severity) else None
-    return PartResult(last.id, severity, Outcome.DUPLICATE, "duplicate")
-
-
-def _body(alert: Alert) -> bytes:
-    return orjson.dumps(
-        {"labels": alert.labels, "annotations": alert.annotations, "generator_url": alert.generator_url}
-    )

@@ -14,7 +14,7 @@ from receiver.store.client.store_errors import StoreAway
 from receiver.store.incidents.incident_store import IncidentStore
 
 MOST = 100
-"""Receivers that a replica remembers; of more, those heard of longest ago are looked up again."""
+"""Receivers that a replica remembers; of more, those seen longest ago are looked up again."""
 OPENING = frozenset({Outcome.OPENED, Outcome.REOPENED, Outcome.UPDATED})
 """What says that a receiver leads here."""
 LONGEST = 200
@@ -24,7 +24,7 @@ LONGEST = 200
 @dataclass
 class _Heard:
     since: datetime | None
-    """When it was first heard of; None: before that was kept."""
+    """When it was first seen; None: before this was stored."""
     kept: bool
     """Whether the store has its name."""
 
@@ -33,12 +33,12 @@ class HeardReceivers:
     """The names of one replica. A name alone says nothing: whoever may send can send any."""
 
     def __init__(self, incidents: IncidentStore) -> None:
-        """Nothing was heard of yet."""
+        """Nothing was received yet."""
         self.incidents = incidents
         self._heard: OrderedDict[str, _Heard] = OrderedDict()
 
     async def since(self, receiver: str, now: datetime) -> datetime | None:
-        """Return when `receiver` was first heard of, `now` where it never was; None: nobody knows. Raises StoreAway."""
+        """Return when `receiver` was first seen, `now` where it never was; None: nobody knows. Raises StoreAway."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
         if known is None:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
-from receiver.model.alert.alert import Notification, receiver_as_sent
+from receiver.model.alert.alert import NO_TIME, Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import StoreAway
@@ -25,6 +25,7 @@ BATCH = 2_000
 
 log = structlog.get_logger("receiver.history")
 Came = tuple[datetime, Notification]
+_NONE = "1970-01-01T00:00:00Z"
 
 
 class NotificationHistory:
@@ -96,11 +97,35 @@ class NotificationHistory:
 
 def notification_document(notification: Notification) -> dict[str, Any]:
     """Return a notification as Alertmanager writes it: parsed again, it is the same."""
-    made = notification.model_dump(mode="json", by_alias=True)
-    made["receiver"] = receiver_as_sent(notification.receiver)
-    for alert in made["alerts"]:
-        alert["generatorURL"] = alert.pop("generator_url")
-    return made
+    # By hand: the model's own dump copies each label, and took more than compressing the text does.
+    return {
+        "version": notification.version,
+        "groupKey": notification.group_key,
+        "receiver": receiver_as_sent(notification.receiver),
+        "status": notification.status,
+        "alerts": [
+            {
+                "status": alert.status,
+                "labels": alert.labels,
+                "annotations": alert.annotations,
+                "startsAt": _moment(alert.starts_at),
+                "endsAt": _moment(alert.ends_at),
+                "generatorURL": alert.generator_url,
+                "fingerprint": alert.fingerprint,
+            }
+            for alert in notification.alerts
+        ],
+        "groupLabels": notification.group_labels,
+        "commonLabels": notification.common_labels,
+        "commonAnnotations": notification.common_annotations,
+        "externalURL": notification.external_url,
+        "truncatedAlerts": notification.truncated,
+    }
+
+
+def _moment(at: datetime) -> str:
+    # Those of alerts are in UTC, and the end of one that fires is no time.
+    return _NONE if at is NO_TIME else f"{at.isoformat()[:-6]}Z"
 
 
 def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,13 +16,23 @@ from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.service_name import service_of
 from receiver.incident.store_outage.emergency_pages import PAGED
 from receiver.model.alert.alert import Alert, Notification
+from receiver.model.alert.sender import Sender
 from receiver.model.alert.severity_unknowns import SeverityUnknown
 from receiver.model.severity import Decision, Severity
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.triage.correlation import GROUP, digest, split_by_key
+from receiver.triage.correlation import GROUP, digest, family, split_by_key, team_key
 from receiver.triage.heartbeat_alerts import is_no_alarm
 from receiver.triage.rules.rule_set import Answers, Unknown
 from receiver.triage.safe_text import quoted
+
+
+class OwnedAlerts(NamedTuple):
+    """The alerts of one correlation key, the team that owns them, and why."""
+
+    team: str
+    why: str
+    alerts: list[Alert]
+
 
 NAME = 200
 """Characters of the name that labels give a Watchdog."""
@@ -76,17 +87,15 @@ def parts_of(
     released: bool = False,
     asked: Mapping[str, Answers] | None = None,
     heard_since: datetime | None = None,
-    members: Mapping[str, Sequence[Alert]] | None = None,
+    members: Mapping[str, OwnedAlerts] | None = None,
 ) -> list[NotificationPart]:
-    """Return the parts of a notification, one for each correlation key, with the rules' decisions.
-
-    `members`: the alerts by correlation key, where they are known.
-    """
+    """Return the parts of a notification, one for each correlation key; `members`: of `owned_alerts`, if known."""
     if members is None:
-        members = split_by_key(notification, setting.correlate_by, alerts)
+        members = owned_alerts(notification, alerts, setting)
     firing = [alert for alert in alerts if alert.firing]
     examined = setting.rules.examine(firing, asked, partial=notification.truncated > 0)
     decided = {a.fingerprint: one for a, one in zip(firing, examined, strict=True)}
+    shared = _shared_families(members, setting)
     return [
         NotificationPart(
             key=key,
@@ -95,20 +104,51 @@ def parts_of(
             truncated=notification.truncated,
             alerts=own,
             decisions={a.fingerprint: decided[a.fingerprint].decision for a in own if a.firing},
-            unknowns=[u for a in own if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting)],
+            unknowns=[u for a in own if a.firing for u in _unsure(a, decided[a.fingerprint].unknowns, setting, team)],
+            team=team,
+            team_reason=why if setting.owners.names else "",
             labels=notification.common_labels,
             annotations=notification.common_annotations,
             released=released,
             heard_since=heard_since,
-            apart=_apart(notification, own, setting),
+            apart=_apart(notification, own, setting, team if family(key) in shared else ""),
+            sender=notification.sender,
         )
-        for key, own in members.items()
+        for key, (team, why, own) in members.items()
     ]
 
 
-def _apart(notification: Notification, members: Sequence[Alert], setting: ActiveConfig) -> dict[str, str]:
+def owned_alerts(notification: Notification, alerts: Sequence[Alert], setting: ActiveConfig) -> dict[str, OwnedAlerts]:
+    """Return the alerts that belong together, by correlation key: those of one group that one team owns.
+
+    Which team an alert has that already fires is for the store to say: it stays with the team that it was told to.
+    """
+    members = split_by_key(notification, setting.correlate_by, alerts)
+    if not setting.owners.names:
+        return {key: OwnedAlerts("", "", own) for key, own in members.items()}
+    made: dict[str, OwnedAlerts] = {}
+    for key, own in members.items():
+        teams: dict[str, OwnedAlerts] = {}
+        for alert, owner in zip(own, setting.owners.owners([one.labels for one in own]), strict=True):
+            part = teams.get(owner.team)
+            if part is None:
+                part = teams[owner.team] = OwnedAlerts(owner.team, owner.why, [])
+                made[team_key(key, owner.team)] = part
+            part.alerts.append(alert)
+    return made
+
+
+def _shared_families(members: Mapping[str, OwnedAlerts], setting: ActiveConfig) -> set[str]:
+    """Return the families of keys that several teams share."""
+    counts = Counter(map(family, members)) if setting.owners.names else Counter[str]()
+    return {name for name, count in counts.items() if count > 1}
+
+
+def _apart(notification: Notification, members: Sequence[Alert], setting: ActiveConfig, team: str) -> dict[str, str]:
+    # `team`: the owner, where other teams own alerts of the same group; it distinguishes their incidents.
     grouped = notification.group_labels if GROUP in setting.correlate_by else {}
-    return grouped | {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
+    named = {name: members[0].labels[name] for name in setting.correlate_by if name in members[0].labels}
+    return grouped | named | ({"team": team} if team else {})
 
 
 def divided(part: NotificationPart, away: Mapping[str, str], shared: Collection[str] = ()) -> list[NotificationPart]:
@@ -149,6 +189,9 @@ def released(group: str, text: str, setting: ActiveConfig) -> NotificationPart:
         annotations=held["annotations"],
         released=True,
         apart=held.get("apart", {}),
+        sender=Sender(str(held.get("sender", ""))),
+        team=held.get("team", ""),
+        team_reason=held.get("team_reason", ""),
     )
 
 
@@ -166,7 +209,7 @@ def held_alerts(text: str) -> list[Alert]:
 
 
 def held_text(part: NotificationPart, alerts: Sequence[Alert]) -> str:
-    """Return what is kept of `alerts` of a part until they may be told; `released` reads it."""
+    """Return what is kept of `alerts` of a part until they may be sent; `released` reads it."""
     return orjson.dumps(
         {
             "key": part.key,
@@ -175,6 +218,9 @@ def held_text(part: NotificationPart, alerts: Sequence[Alert]) -> str:
             "labels": dict(part.labels),
             "annotations": dict(part.annotations),
             "apart": dict(part.apart),
+            "sender": part.sender.name,
+            "team": part.team,
+            "team_reason": part.team_reason,
             "alerts": [alert.model_dump(mode="json") for alert in alerts],
         }
     ).decode()
@@ -187,19 +233,27 @@ def digest_of(notification: Notification, alerts: Sequence[Alert], setting: Acti
 
 
 def group_of(notification: Notification, key: str) -> str:
-    """Return the name of a notification's group within one correlation key: 32 hexadecimal digits."""
-    text = orjson.dumps([notification.receiver, notification.group_key, key])
+    """Return the name of a notification's group within one correlation key: 32 hexadecimal digits.
+
+    A restricted sender has groups of its own, so that it replaces nothing of what another one said of a group.
+    """
+    text = orjson.dumps([notification.receiver, notification.group_key, key, *notification.sender.mark])
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: ActiveConfig) -> Sequence[SeverityUnknown]:
-    if not unknowns and not setting.components:
+def _unsure(alert: Alert, unknowns: Sequence[Unknown], setting: ActiveConfig, team: str) -> Sequence[SeverityUnknown]:
+    unowned = bool(setting.owners.names) and not team
+    if not unknowns and not setting.components and not unowned:
         return ()
     name, where = alert.labels.get("alertname", ""), alert.generator_url
     found = [SeverityUnknown(name, one.kind, one.text, where) for one in unknowns]
+    if unowned:
+        read = ", ".join(f"{name}={quoted(alert.labels.get(name, ''))}" for name in setting.owners.labels)
+        found.append(SeverityUnknown(name, "team", f"no team owns it: {read}"[:300], where))
     service = service_of(alert.labels, ("service",))
     if service and setting.components:
         known = any(all(matcher.matches(alert.labels) for matcher in item) for item in setting.components)
         if not known:
-            found.append(SeverityUnknown(name, "service", f"no component knows the service {quoted(service)}", where))
+            told = f"no status-page component matches service {quoted(service)}"
+            found.append(SeverityUnknown(name, "service", told, where))
     return found

@@ -57,7 +57,7 @@ class SupersededIncidents:
                 heir = taken.incident
             records = await self.incidents.records(uid)
             theirs = await self.incidents.records(heir.uid)
-            verdict = end_superseded(incident, heir, records, theirs, setting.policy, now)
+            verdict = end_superseded(incident, heir, records, theirs, setting.policy.of(incident), now)
             if verdict.events:
                 await self.intake.commit(verdict, setting, now)
         except StaleVersion:

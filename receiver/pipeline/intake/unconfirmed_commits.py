@@ -62,7 +62,7 @@ class UnconfirmedCommits:
         return {group for one in self for group in one.groups}
 
     def add(self, commit: UnheardCommit) -> None:
-        """Note a commit that nothing was heard of."""
+        """Note a commit without an answer."""
         self._commits[commit.token] = commit
         if len(self._commits) > MOST:
             del self._commits[next(iter(self._commits))]

@@ -1,4 +1,4 @@
-"""Secret addresses of calendars: who knows one may read one schedule, and nothing else. Only their hashes are kept."""
+"""Secret addresses of calendars: each gives read access to one schedule. Only their hashes are stored."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from receiver.pipeline.oncall.overrides import Overrides
 from receiver.pipeline.shared_documents import CALENDAR
 
 BYTES = 24
-"""Random bytes of an address: nobody guesses it."""
+"""Random bytes of an address, so that it cannot be guessed."""
 
 log = structlog.get_logger("receiver.duty")
 
 
 class NoAddress(LookupError):
-    """Nobody has such an address."""
+    """There is no such address."""
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Who has an address, and what of."""
+    """The person and the schedule of an address."""
 
     schedule: str
     person: str
@@ -38,13 +38,13 @@ class CalendarAddresses:
     """One address for each schedule and person; a new one ends the one before."""
 
     def __init__(self, overrides: Overrides) -> None:
-        """`duty` knows the schedules and the board."""
+        """`duty` has the schedules and the shared documents."""
         self.overrides = overrides
 
     async def make(self, schedule: str, person: str, actor: Actor, now: datetime) -> tuple[Subscriber, str]:
-        """Return whose address it is, and the secret part of it, which is shown this once.
+        """Return the person and schedule of a new address, and its secret part, which is only shown now.
 
-        Raises Impossible for a name that nobody has, BoardFull, StoreAway.
+        Raises ImpossibleCommand for a name that nobody has, SharedDocumentsFull, StoreAway.
         """
         whose = self._whose(schedule, person)
         token = secrets.token_urlsafe(BYTES)
@@ -58,7 +58,7 @@ class CalendarAddresses:
         return whose, token
 
     async def end(self, schedule: str, person: str, actor: Actor) -> Subscriber:
-        """End the address of a schedule and person. Raises NoAddress, Impossible, StoreAway."""
+        """End the address of a schedule and person. Raises NoAddress, ImpossibleCommand, StoreAway."""
         whose = self._whose(schedule, person)
         if not await self.overrides.board.take(CALENDAR, _key(whose)):
             raise NoAddress("there is no such address")
@@ -67,13 +67,13 @@ class CalendarAddresses:
         return whose
 
     def find(self, token: str) -> Subscriber:
-        """Return who has the address with this secret part. Raises NoAddress.
+        """Return the owner of the address with this secret part. Raises NoAddress.
 
         Who has left the configuration, and a schedule that has, have none.
         """
         given, found = _hash(token), None
         for document in self.overrides.schedules.posted().get(CALENDAR, {}).values():
-            # All of them are compared, so that the time says nothing about which one was near.
+            # All of them are compared, so that the time does not reveal which one matched.
             if hmac.compare_digest(str(document.get("hash", "")), given):
                 found = Subscriber(str(document.get("schedule", "")), str(document.get("person", "")))
         directory = self.overrides.schedules.directory

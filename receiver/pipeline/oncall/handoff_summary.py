@@ -1,15 +1,23 @@
-"""What there is to be handed over, gathered for the checklist of a hand-off."""
+"""Gathers the content of a hand-off for its checklist."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 
 import orjson
 
-from receiver.incident.oncall.handoff_checklist import LOOK_BACK, HandOff, HandoffContents, HandoffMaintenance
+from receiver.incident.oncall.handoff_checklist import (
+    LOOK_BACK,
+    HandOff,
+    HandoffContents,
+    HandoffMaintenance,
+    checklist,
+)
 from receiver.incident.oncall.shift_preflight import missing_addresses
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.alert_record import AlertRecord
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import ActionItem, ActionStatus
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
@@ -17,9 +25,9 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
 
 OPEN, NEWEST = 500, 500
-"""Incidents that are looked at: the most severe of the open ones, and the newest of all for alerts."""
+"""Maximum number of incidents: the most severe open ones, and the newest of all for alerts."""
 LISTED = 100
-"""Incidents whose alerts are counted."""
+"""Maximum number of incidents whose alerts are counted."""
 
 
 async def gather_handoff_contents(
@@ -31,18 +39,19 @@ async def gather_handoff_contents(
     changed: bool | None,
     now: datetime,
 ) -> HandoffContents:
-    """Return what stands open now; drills are left out. Raises StoreAway."""
+    """Return what is open now, without drills. Raises StoreAway."""
     worst = [one.uid for one in islice(cache.worst_first(oldest=True), OPEN)]
-    running = [one for one in await incidents.many(worst) if not one.drill and not one.state.over]
-    newest = [one for one in await incidents.listing(most=NEWEST) if not one.drill]
+    # The checklist is posted in a channel, so private incidents are left out.
+    running = [one for one in await incidents.many(worst) if not (one.drill or one.private or one.state.over)]
+    newest = [one for one in await incidents.listing(most=NEWEST) if not (one.drill or one.private)]
     fresh = {one.uid: one for one in (*running, *newest) if _has_news(one, now)}
     recent: dict[str, list[AlertRecord]] = {}
     for uid in list(fresh)[:LISTED]:
         recent[uid] = list((await incidents.records(uid)).values())
     owed = {(one.label, item.n): item for one in (*running, *newest) for item in one.actions}
     async for number, kept in pasts.promised():
-        # However old: what somebody has promised is owed until it is done.
-        for row in () if kept["drill"] else kept["actions"]:
+        # At any age, because an action item stays open until it is done.
+        for row in () if kept["drill"] or kept.get("private") else kept["actions"]:
             item = ActionItem.model_validate_json(orjson.dumps(row))
             owed[number, item.n] = item
     card = setting.policy.directory.people.get(handing.incoming)
@@ -54,6 +63,15 @@ async def gather_handoff_contents(
         unreachable=missing_addresses(card, setting.policy.pagers),
         changed=changed,
     )
+
+
+async def handoff_packet(
+    cache: IncidentCache, incidents: IncidentStore, pasts: ReviewRecordReader, setting: ActiveConfig,
+    handing: HandOff, names: Mapping[str, str], now: datetime,
+) -> list[tuple[str, list[str]]]:  # fmt: skip
+    """Return each item of the hand-off's checklist with its details. Raises StoreAway."""
+    standing = await gather_handoff_contents(cache, incidents, pasts, setting, handing, None, now)
+    return checklist(handing, standing, names)
 
 
 def _has_news(one: Incident, now: datetime) -> bool:

@@ -1,32 +1,40 @@
-"""Hand-offs, told when they are due: the checklist where the schedule says, and a reminder when nobody accepts."""
+"""Announces due hand-offs with the checklist, and reminds people when nobody accepts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
 
 from receiver.incident.oncall.handoff_checklist import ACCEPT_WITHIN, HandOff, handoff_reminder, handoff_text
+from receiver.incident.oncall.shift_offers import PLANNED, plan_moment, plan_text
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.event import Destination
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.oncall.handoff_summary import gather_handoff_contents
 from receiver.pipeline.oncall.on_call_overview import OnCallOverview
+from receiver.pipeline.oncall.schedule_channel import place_of
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.shared_documents import ACCEPTED, HANDED_OFF, OVERRIDE, Documents
+from receiver.pipeline.shared_documents import ACCEPTED, HANDED_OFF, OFFER, OVERRIDE, TAKEN_BACK, Documents
 from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.shared_documents import SharedDocuments
 
 LATE = timedelta(hours=4)
-"""A hand-off that is older is no news any more. Less than the 7 days for which `once` holds."""
+"""A hand-off that is older is no news anymore. Less than the 7 days for which `once` holds."""
 LOOK = timedelta(minutes=5)
-"""Between two looks: a reload or an override may have moved a hand-off."""
-KEPT = {OVERRIDE: timedelta(days=400), ACCEPTED: timedelta(days=60)}
-"""How long what is over stays on the board: the calendar shows 30 days back, reports count a year."""
+"""Maximum time between two checks, because a reload or an override may move a hand-off."""
+PLAN_SHIFTS = 50
+"""Shifts that a weekly plan lists at most."""
+KEPT = {
+    OFFER: timedelta(days=60), OVERRIDE: timedelta(days=400), ACCEPTED: timedelta(days=60),
+    TAKEN_BACK: timedelta(days=60),
+}  # fmt: skip
+"""How long past overrides and hand-offs are kept: the calendar shows 30 days, reports a year."""
 
 log = structlog.get_logger("receiver.duty")
 
@@ -39,7 +47,7 @@ class Handoffs:
         incidents: IncidentStore,
         cache: IncidentCache, pasts: ReviewRecordReader,
     ) -> None:  # fmt: skip
-        """The work loop calls `hand_off` when it is due, and sends what is owed."""
+        """The work loop calls `hand_off` when it is due, and sends the due work."""
         self.setting = setting
         self.schedules = schedules
         self.board = board
@@ -53,10 +61,12 @@ class Handoffs:
         _, documents = await self.board.read()
         directory, again = self.setting().policy.directory, now + LOOK
         for name, schedule in directory.schedules.items():
-            channel = self.setting().channels.get(schedule.handoff_channel or "")
-            if channel is None or not channel.informs:
+            place = place_of(self.setting(), name)
+            if place is None:
                 continue
-            to = Destination(channel=channel.name, address=channel.address())
+            to, of_team = place
+            if schedule.weekly_plan or (schedule.weekly_plan is None and of_team):
+                await self._plan(name, schedule.timezone, to, now)
             again = min(again, directory.roster(name).at(now).until)
             handing = self.schedules.handing(name, now)
             if handing is None:
@@ -72,8 +82,17 @@ class Handoffs:
         await self._tidy(documents, now)
         return again
 
+    async def _plan(self, name: str, zone: str, to: Destination, now: datetime) -> None:
+        at = plan_moment(now, zone)
+        if not at <= now < at + LATE:
+            return
+        shifts = list(islice(self.schedules.shifts(name, at, PLANNED), PLAN_SHIFTS))
+        memory = {"text": plan_text(name, shifts, self.schedules.people, zone)}
+        if await self._owe(f"plan {name} {to_ms(at)}", to, memory, now):
+            log.info("weekly_plan_told", schedule=name, shifts=len(shifts))
+
     async def _told(self, handing: HandOff, to: Destination, documents: Documents, now: datetime) -> datetime | None:
-        # When it was told, now or before; None when that was never done and comes too late.
+        # When it was announced, now or before; None if it was not announced and is too old.
         last = documents.get(HANDED_OFF, {}).get(handing.schedule, {})
         if last.get("key") == handing.key:
             return datetime.fromisoformat(last["at"])
@@ -102,7 +121,7 @@ class Handoffs:
         return await self.due.owe([(member, to.channel, to, dict(memory))], to_ms(now), once)
 
     async def _tidy(self, documents: Documents, now: datetime) -> None:
-        for kind, field in ((OVERRIDE, "until"), (ACCEPTED, "at")):
+        for kind, field in ((OFFER, "until"), (OVERRIDE, "until"), (ACCEPTED, "at"), (TAKEN_BACK, "at")):
             for key, document in documents.get(kind, {}).items():
                 if datetime.fromisoformat(document[field]) < now - KEPT[kind]:
                     await self.board.take(kind, key)

@@ -1,9 +1,9 @@
-"""What there is to know about schedules: who is on call, who follows, what is amiss. It asks no store."""
+"""An overview of the schedules: who is on call, who is next, and problems. It does not read the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from receiver.incident.name_lookup import find_name
@@ -14,16 +14,18 @@ from receiver.incident.oncall.icalendar_export import TYPE as TYPE
 from receiver.incident.oncall.icalendar_export import calendar_of
 from receiver.incident.oncall.on_call_shift import Roster
 from receiver.incident.oncall.on_call_shift import Shift as Shift
+from receiver.incident.oncall.reachability import Unproved, find_unproved, means_of
 from receiver.incident.oncall.shift_preflight import Preflight as Preflight
-from receiver.incident.oncall.shift_preflight import check_shifts
+from receiver.incident.oncall.shift_preflight import called_people, check_shifts
 from receiver.model.oncall.schedule_settings import Override
 from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.response.reachability_tests import proofs_of
 from receiver.pipeline.shared_documents import ACCEPTED, Documents
 
 
 @dataclass(frozen=True)
 class AcceptedHandoff:
-    """A hand-off that somebody has accepted."""
+    """An accepted hand-off."""
 
     handing: HandOff
     by: str
@@ -31,16 +33,16 @@ class AcceptedHandoff:
 
 
 class OnCallOverview:
-    """The schedules in force, with what was put up at run time."""
+    """The schedules in force, with changes made at run time."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], posted: Callable[[], Documents]) -> None:
-        """`posted` is what stands on the board, as it was last read."""
+        """`posted` returns the shared documents as last read."""
         self.setting = setting
         self.posted = posted
 
     @property
     def directory(self) -> ContactDirectory:
-        """Everybody who can be called."""
+        """The people who can be paged."""
         return self.setting().policy.directory
 
     @property
@@ -54,11 +56,11 @@ class OnCallOverview:
         return {key: one.name for key, one in self.directory.people.items()}
 
     def at(self, schedule: str, now: datetime) -> Shift:
-        """Return the shift that holds at `now`. Raises Impossible for an unknown schedule."""
+        """Return the shift that holds at `now`. Raises ImpossibleCommand for an unknown schedule."""
         return self._roster(schedule)[1].at(now)
 
     def shifts(self, schedule: str, begins: datetime, lasts: timedelta) -> Iterator[Shift]:
-        """Return the shifts from `begins` on, gaps among them. Raises Impossible for an unknown schedule."""
+        """Return the shifts from `begins` on, gaps among them. Raises ImpossibleCommand for an unknown schedule."""
         return self._roster(schedule)[1].shifts(begins, begins + lasts)
 
     def overrides(self, now: datetime) -> list[Override]:
@@ -68,25 +70,53 @@ class OnCallOverview:
     def calendar(self, schedule: str, now: datetime, realm: str, person: str | None = None) -> bytes:
         """Return a schedule as iCalendar; `realm` tells this installation; `person`: the shifts of this one alone.
 
-        Raises Impossible for an unknown schedule.
+        Raises ImpossibleCommand for an unknown schedule.
         """
         name, roster = self._roster(schedule)
         return calendar_of(name, roster, self.people, now, realm, person)
 
     def preflight(self, now: datetime) -> Preflight:
-        """Return who is unreachable, and which hours nobody holds, in the next 14 days."""
-        return check_shifts(self.directory, self.setting().policy.pagers, now)
+        """Return who is unreachable, and which hours nobody covers, in the next 14 days."""
+        policy = self.setting().policy
+        found = check_shifts(self.directory, policy.pagers, now, mute=policy.mute)
+        return replace(found, unproved=self.unproved(now))
+
+    def reached(self, now: datetime) -> list[str]:
+        """Return the people who may be paged and have an address on a paging channel."""
+        policy = self.setting().policy
+        pagers = [(name, kind) for name, kind in policy.pagers if name not in policy.mute]
+        people = self.directory.people
+        return [one for one in called_people(self.directory, now) if one in people and means_of(people[one], pagers)]
+
+    def people_of_teams(self, teams: Collection[str], now: datetime) -> set[str]:
+        """Return the people whom `teams` may page: those of their schedules and contacts."""
+        views, found = self.setting().policy.teams, set[str]()
+        for team in teams:
+            if (view := views.get(team)) is not None:
+                every = view.directory
+                own = {name: one for name, one in every.schedules.items() if every.own is None or name in every.own}
+                found |= called_people(replace(every, schedules=own), now).keys()
+        return found
+
+    def unproved(self, now: datetime) -> tuple[Unproved, ...]:
+        """Return the channels by which people may be paged without a recent answered test page, if that is required."""
+        policy, every = self.setting().policy, self.setting().prove_every
+        if every is None:
+            return ()
+        pagers = [(name, kind) for name, kind in policy.pagers if name not in policy.mute]
+        people = called_people(self.directory, now)
+        return tuple(find_unproved(self.directory, people, pagers, proofs_of(self.posted()), every, now))
 
     def handing(self, schedule: str, now: datetime) -> HandOff | None:
-        """Return the hand-off with which the present shift of `schedule` began, None when nobody took over.
+        """Return the hand-off at the start of the current shift of `schedule`; None if nobody is on call.
 
-        Raises Impossible for an unknown schedule.
+        Raises ImpossibleCommand for an unknown schedule.
         """
         name, roster = self._roster(schedule)
         return find_handoff(name, roster, roster.at(now))
 
     def accepted(self, handing: HandOff | None, documents: Documents | None = None) -> AcceptedHandoff | None:
-        """Return who has accepted `handing`, None when nobody has; `documents` are read rather than what is known."""
+        """Return who has accepted `handing`; None: nobody. `documents`: used instead of the documents last read."""
         if handing is None:
             return None
         document = (self.posted() if documents is None else documents).get(ACCEPTED, {}).get(handing.key)

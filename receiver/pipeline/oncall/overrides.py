@@ -1,9 +1,10 @@
-"""Duty: overrides, and hand-offs that are accepted, on their way into the store."""
+"""Commits overrides and accepted hand-offs."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,15 +17,15 @@ from receiver.model.incident.event import Actor
 from receiver.model.oncall.schedule_settings import Override
 from receiver.pipeline.oncall.on_call_overview import AcceptedHandoff, OnCallOverview
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused
-from receiver.pipeline.shared_documents import ACCEPTED, OVERRIDE
+from receiver.pipeline.shared_documents import ACCEPTED, OVERRIDE, TAKEN_BACK
 from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.commit_request import new_uid
-from receiver.store.shared_documents import SharedDocuments
+from receiver.store.shared_documents import SharedDocuments, SharedDocumentsFull
 
 HANDOFF = "handoff"
-"""The name of the timer that looks after hand-offs (pipeline/oncall/handoffs.py)."""
+"""The name of the timer of hand-offs (pipeline/oncall/handoffs.py)."""
 GRACE = timedelta(minutes=1)
-"""How far in the past an override may begin: whoever writes "now" is a little late."""
+"""How far in the past an override may begin, because a request with "now" arrives a little later."""
 LONGEST = timedelta(days=400)
 """How long an override may last."""
 
@@ -32,7 +33,7 @@ log = structlog.get_logger("receiver.duty")
 
 
 class PastOverride(Exception):
-    """It lies in the past, and past shifts never change; or there is nothing to be done about it now."""
+    """It is in the past, and past shifts never change; or it cannot be changed now."""
 
 
 class NoSuchOverride(LookupError):
@@ -40,7 +41,7 @@ class NoSuchOverride(LookupError):
 
 
 class Overrides:
-    """What changes who is on call, and who has taken over."""
+    """Changes who is on call, and records who has accepted."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Overrides:
         due: DueSet,
         reread: Callable[[], Awaitable[int]],
     ) -> None:
-        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        """`reread` applies the shared documents, so that an answer already reflects the change."""
         self.schedules = schedules
         self.board = board
         self.due = due
@@ -62,7 +63,8 @@ class Overrides:
         """Let `person` take over `schedule`, from `begins` (None: now) until `until`; return it once it is durable.
 
         `once`: a key against repetition; what it made the first time is returned.
-        Raises Impossible for a name that nobody has, Unfit for times that cannot be, Reused, BoardFull, StoreAway.
+        Raises ImpossibleCommand for a name that nobody has, InvalidField for times that cannot be,
+        IdempotencyKeyReused, SharedDocumentsFull, StoreAway.
         """
         directory = self.schedules.directory
         made = Override(
@@ -84,17 +86,17 @@ class Overrides:
                     "until", f"longer than {LONGEST.days} days (write the change into the configuration)"
                 )
             await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
-            await self._moved(now)
+            await self.moved(now)
             log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
         found = next(one for one in self.schedules.directory.overrides if one.id == made.id)
         if (found.schedule, found.person) != (made.schedule, made.person) or (begins and found.from_ < begins):
-            raise IdempotencyKeyReused("it was used before, for another override")
+            raise IdempotencyKeyReused("it was already used for another override")
         return found
 
     async def lift(self, number: str, actor: Actor, now: datetime) -> Override:
-        """End an override: one that holds ends now, one to come never begins. Return it as it was, or is.
+        """End an override: an active one ends now, a future one is removed. Return it.
 
-        Raises NoSuchOverride, Past for one that is over, StoreAway.
+        Raises NoSuchOverride, PastOverride for one that is over, StoreAway.
         """
         overrides = {one.id: one for one in self.schedules.directory.overrides}
         found = overrides.get(number)
@@ -107,23 +109,36 @@ class Overrides:
             await self.board.put(OVERRIDE, number, _document(found))
         else:
             await self.board.take(OVERRIDE, number)
-        await self._moved(now)
+        text = f"{actor.name} has lifted the override of {found.person} from {rfc3339(found.from_)} ({number})"
+        await self.note_taken_back(number, found.schedule, "override_lifted", text, actor, now)
+        await self.moved(now)
         log.info("override_lifted", schedule=found.schedule, id=found.id, by=actor.name)
         return found
 
-    async def _moved(self, now: datetime) -> None:
+    async def note_taken_back(
+        self, number: str, schedule: str, kind: str, text: str, actor: Actor, now: datetime
+    ) -> None:
+        """Record in the log of `schedule` that the override or the offer `number` was removed. Raises StoreAway."""
+        document = {"schedule": schedule, "kind": kind, "by": actor.name, "at": rfc3339(now), "text": text}
+        # The removal stays in effect even if there is no room for the entry.
+        with suppress(SharedDocumentsFull):
+            await self.board.put(TAKEN_BACK, f"{kind} {number} {to_ms(now)}", document)
+
+    async def moved(self, now: datetime) -> None:
+        """Apply the shared documents, and check at once whether there is a hand-off to announce."""
         await self.reread()
-        # Somebody may have taken over by this: there is a hand-off to be told.
+        # The change may be a hand-off that must be announced.
         await self.due.later(f"sys {HANDOFF}", to_ms(now))
 
     async def accept(self, schedule: str, actor: Actor, now: datetime) -> AcceptedHandoff:
         """Accept the hand-off with which the present shift of `schedule` began; the first to accept it counts.
 
-        Raises Impossible for an unknown schedule, Past when nobody has taken over, BoardFull, StoreAway.
+        Raises ImpossibleCommand for an unknown schedule, PastOverride when nobody has taken over, SharedDocumentsFull,
+        StoreAway.
         """
         handing = self.schedules.handing(schedule, now)
         if handing is None:
-            raise PastOverride("nobody has taken this schedule over, so there is nothing to accept")
+            raise PastOverride("nobody has taken over this schedule, so there is nothing to accept")
         document = {"by": actor.name, "at": rfc3339(now)}
         if await self.board.put(ACCEPTED, handing.key, document, only_new=True):
             log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)

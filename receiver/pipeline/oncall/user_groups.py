@@ -1,4 +1,4 @@
-"""User groups that always have whoever is on call: `@primary-oncall` reaches the right person."""
+"""User groups whose members are on call now: `@primary-oncall` reaches the right person."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from receiver.store.shared_documents import SharedDocuments
 
 NAME = "groups"
 LOOK = timedelta(minutes=5)
-"""Between two looks: a reload or an override may have moved a hand-off."""
+"""Maximum time between two checks, because a reload or an override may move a hand-off."""
 AGAIN = timedelta(seconds=30)
 GROUPS = "group"
-"""Kind of the documents on the board that say whom a group was given, by schedule and channel."""
+"""Kind of the shared documents with the members of each group, by schedule and channel."""
 
 log = structlog.get_logger("receiver.duty")
 

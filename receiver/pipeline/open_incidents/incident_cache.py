@@ -7,18 +7,19 @@ its own incident; counts and indexes are kept as incidents come and go, and noth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from receiver.incident.store_outage.incident_summary import remembered
 from receiver.metrics import Metrics
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents.opening_order import OpeningOrder
 from receiver.pipeline.open_incidents.public_incidents import PublicIncidents
 
 OVER = 2000
-"""Incidents that are over of which the summary is kept, those that were heard of last."""
+"""Incidents that are over of which the summary is kept, the most recent ones."""
 
 
 class IncidentCache:
@@ -40,11 +41,13 @@ class IncidentCache:
         """Told of every newer summary."""
         self._open: dict[str, IncidentSummary] = {}
         self._over: dict[str, IncidentSummary] = {}
+        self._newest_over: list[IncidentSummary] | None = None
+        """Those that are over, sorted: every page of the console asks for them. None: to be sorted anew."""
         self._by_key: dict[str, str] = {}
         self._by_page: dict[str, tuple[str, ...]] = {}
         self._held: dict[str, set[str]] = {}
         self._order = OpeningOrder()
-        self._counts: Counter[tuple[Severity, State]] = Counter()
+        self._counts: Counter[tuple[Severity, State, str]] = Counter()
         self._committed: dict[str, int] = {}
 
     @property
@@ -106,9 +109,11 @@ class IncidentCache:
         """Return the incidents that are not over. The list is a copy: step through it, do not walk it in one go."""
         return list(self._open.values())
 
-    def over(self) -> list[IncidentSummary]:
-        """Return the at most 2,000 incidents that are over and are remembered here, the newest first."""
-        return sorted(self._over.values(), key=lambda one: (one.opened_ms, one.uid), reverse=True)
+    def over(self) -> Sequence[IncidentSummary]:
+        """Return the at most 2,000 incidents that are over and are remembered here, the newest first; not to change."""
+        if self._newest_over is None:
+            self._newest_over = sorted(self._over.values(), key=lambda one: (one.opened_ms, one.uid), reverse=True)
+        return self._newest_over
 
     def paged(self, key: str) -> list[IncidentSummary]:
         """Return the incidents that have the page of this key."""
@@ -139,6 +144,7 @@ class IncidentCache:
         was_open = self.open()
         for index in (self._open, self._over, self._by_key, self._by_page, self._held, self._counts, self._committed):
             index.clear()
+        self._newest_over = None
         self._order.clear()
         self.public.clear()
         self.complete, self.after = False, 0
@@ -149,12 +155,14 @@ class IncidentCache:
         self.complete = True
         for severity in Severity:
             for state in State:
-                self.metrics.open.labels(severity, state).set(self._counts[severity, state])
+                for team in self.metrics.teams:
+                    self.metrics.open.labels(severity, state, team).set(self._counts[severity, state, team])
 
     def _add(self, summary: IncidentSummary) -> None:
         uid = summary.uid
         if summary.state.over:
             self._over[uid] = summary
+            self._newest_over = None
         else:
             self._open[uid] = summary
             self._order.add(summary)
@@ -174,6 +182,7 @@ class IncidentCache:
 
     def _remove(self, summary: IncidentSummary) -> None:
         uid = summary.uid
+        self._newest_over = None if uid in self._over else self._newest_over
         if self._over.pop(uid, None) is None:
             del self._open[uid]
             self._order.remove(summary)
@@ -192,7 +201,6 @@ class IncidentCache:
     def _forget(self, summary: IncidentSummary) -> None:
         self._remove(summary)
         self._unpoint(summary.uid, summary.keys)
-        self.public.drop(summary.uid)
 
     def _unpoint(self, uid: str, keys: Iterable[str]) -> None:
         for key in keys:
@@ -202,10 +210,10 @@ class IncidentCache:
     def _count(self, summary: IncidentSummary, by: int) -> None:
         if summary.drill:
             return
-        self._counts[summary.severity, summary.state] += by
+        counted = summary.severity, summary.state, self.metrics.team(summary.team)
+        self._counts[counted] += by
         if self.complete:
-            count = self._counts[summary.severity, summary.state]
-            self.metrics.open.labels(summary.severity, summary.state).set(count)
+            self.metrics.open.labels(*counted).set(self._counts[counted])
 
 
 def _follows(summary: IncidentSummary, other: IncidentSummary) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from receiver.model.incident.incident import State
-from receiver.model.incident.incident_copy import IncidentCopy
 from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.state import State
 from receiver.store.incidents.commit_request import CommitRequest
+from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.store_recovery import StoreMemory
 
 BYTES = 48 * 1024 * 1024
@@ -41,7 +41,7 @@ class IncidentCopies:
         self._lean_bytes = 0
         self._sizes: dict[str, int] = {}
         self._wanted: OrderedDict[str, int] = OrderedDict()
-        """Version that was heard of, by uid."""
+        """Latest known version, by uid."""
         self._wanted_lean: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
@@ -90,14 +90,14 @@ class IncidentCopies:
         first = 2 + len(change.events)
         self._drop(incident.uid)
         known.lean = known.lean or alerts > LARGEST
-        known.events += [_text(event) for event in args[2:first]]
+        known.events += args[2:first]
         known.alerts |= _pairs(args[first : first + 2 * alerts])
         if not known.lean:
             known.bodies |= _pairs(args[first + 2 * alerts : first + 2 * (alerts + bodies)])
         for name in change.gone:
             known.alerts.pop(name, None)
             known.bodies.pop(name, None)
-        known.state, known.version, known.over = _text(args[1]), version, incident.state.over
+        known.state, known.version, known.over = args[1], version, incident.state.over
         self._put(known)
 
     async def read(self) -> None:
@@ -131,7 +131,7 @@ class IncidentCopies:
                 self._put(copy)
 
     def forget_wanted(self) -> None:
-        """Read nothing of what was to be read: the store does not know it any more."""
+        """Read nothing of what was to be read: the store does not know it anymore."""
         self._wanted.clear()
         self._wanted_lean.clear()
 
@@ -171,7 +171,7 @@ class IncidentCopies:
 
 
 def _settle(waiting: OrderedDict[str, int], read: Iterable[tuple[str, int]]) -> None:
-    """Take away what was read, unless a newer version of it was heard of meanwhile."""
+    """Take away what was read, unless a newer version of it became known meanwhile."""
     for uid, version in read:
         if waiting.get(uid) == version:
             del waiting[uid]
@@ -186,9 +186,5 @@ def _is_over(state: str) -> bool:
     return isinstance(written, dict) and written.get("state") in (State.RESOLVED, State.CLOSED)
 
 
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _pairs(values: Sequence[Any]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in zip(values[::2], values[1::2], strict=True)}
+def _pairs(values: Sequence[Any]) -> dict[str, str | bytes]:
+    return dict(zip(values[::2], values[1::2], strict=True))

@@ -12,6 +12,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.pipeline.open_incidents.incident_labels import IncidentLabels
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.open_summaries import PAGE, OpenSummaries
 from receiver.store.stepped_loop import in_steps
@@ -41,6 +42,7 @@ class IncidentFollower:
         self.incidents = incidents
         self.cache = cache
         self.summaries = OpenSummaries(incidents)
+        self.labels = IncidentLabels(incidents)
         self._begun = False
         self._place = float("-inf")
         self._rows = ROWS
@@ -118,6 +120,13 @@ class IncidentFollower:
         await self._take([uid for uid in uids if self.cache.get(uid) is None])
         return [one for uid in uids if (one := self.cache.get(uid)) is not None and one.state.over]
 
+    async def summaries_of(self, uids: Sequence[str]) -> list[IncidentSummary]:
+        """Return the summaries of `uids` that exist, whether or not the cache has them. Raises StoreAway."""
+        found = await self.summaries.read(uids)
+        return [
+            one if isinstance(one, IncidentSummary) else summarize(one, self.setting().policy.of(one)) for one in found
+        ]
+
     async def _read_list(self) -> bool:
         # By time of opening, from that of the last one on: nothing that goes meanwhile makes another be passed over.
         rows = await self.summaries.open_from(self._place, self._rows)
@@ -141,17 +150,17 @@ class IncidentFollower:
             found = await self.summaries.read(uids[first : first + PAGE])
             async for one in in_steps(found, TAKEN):
                 if isinstance(one, Incident):
-                    self.cache.take(summarize(one, self.setting().policy), one, news=news)
+                    self.cache.take(summarize(one, self.setting().policy.of(one)), one, news=news)
                 elif one.public or (news and self.cache.listening()):
                     whole.append(one.uid)
                 else:
                     self.cache.take(one, news=news)
             async for incident in in_steps(await self.incidents.many(whole), TAKEN):
-                self.cache.take(summarize(incident, self.setting().policy), incident, news=news)
+                self.cache.take(summarize(incident, self.setting().policy.of(incident)), incident, news=news)
 
     def _tell_lost(self) -> None:
         # Nobody would ever end what the store has lost, and it would keep an emergency from being paged. An alert that
-        # still fires comes again, with the same page keys: nobody is rung twice for it.
+        # still fires comes again, with the same page keys: nobody is paged twice for it.
         lost = [one for one in self._lost if self.cache.get(one.uid) is None]
         self._lost = []
         for one in lost[:LOGGED]:

@@ -1,18 +1,35 @@
-"""The incidents that the public was told of: all that are open, and the newest of those that are over."""
+"""The published incidents: all that are open, and the newest of those that are over."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from receiver.model.base import to_ms
-from receiver.model.incident.incident import Incident, State
-from receiver.model.incident.response_records import StatusUpdate
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
-OVER = 200
-"""Incidents that are over of which the record is kept: the status page shows 50."""
+OVER = 1_000
+"""Incidents that are over of which the record is kept, for the bars and months of the status page: about 3 MB."""
+
+
+class PublishedUpdate(NamedTuple):
+    """What the status page shows of an update: as a model it took four times as much, and thousands are kept."""
+
+    n: int
+    status: UpdateStatus
+    text: str
+    components: tuple[str, ...]
+    by: str
+    at: datetime
+    published_at: datetime | None
+    next_update: datetime | None
+    cause: str | None
+    expected_resolution: datetime | None
+    template: bool
 
 
 class PublicRecord(NamedTuple):
@@ -25,7 +42,7 @@ class PublicRecord(NamedTuple):
     labels: dict[str, str]
     parts: tuple[str, ...]
     parts_at: datetime | None
-    updates: tuple[StatusUpdate, ...]
+    updates: tuple[PublishedUpdate, ...]
     """Those that were published."""
     opened_at: datetime
     monitoring_at: datetime | None
@@ -40,13 +57,28 @@ class PublicRecord(NamedTuple):
 
 def public_record(incident: Incident) -> PublicRecord | None:
     """Return what the public may be shown of `incident`; None for a drill, and where nothing was published."""
-    told = tuple(update for update in incident.updates if update.published_at is not None)
+    told = tuple(published_update(update) for update in incident.updates if update.published_at is not None)
     if incident.drill or not told:
         return None
     return PublicRecord(
         incident.uid, incident.version, incident.severity, incident.state, incident.labels, incident.parts,
-        incident.parts_at, told, incident.opened_at, incident.monitoring_at, incident.resolved_at, incident.closed_at,
+        _utc(incident.parts_at), told, incident.opened_at.astimezone(UTC), _utc(incident.monitoring_at),
+        _utc(incident.resolved_at), _utc(incident.closed_at),
     )  # fmt: skip
+
+
+def published_update(update: StatusUpdate) -> PublishedUpdate:
+    """Return what the status page shows of `update`."""
+    return PublishedUpdate(
+        update.n, update.status, update.text, update.components, update.by, update.at.astimezone(UTC),
+        _utc(update.published_at), _utc(update.next_update), update.cause, _utc(update.expected_resolution),
+        update.template,
+    )  # fmt: skip
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    # A time that was parsed brings a timezone of its own, as large as itself.
+    return moment.astimezone(UTC) if moment is not None else None
 
 
 class PublicIncidents:
@@ -56,28 +88,48 @@ class PublicIncidents:
         """Nothing was told yet."""
         self.turns = 0
         """How often it has changed: a page that was made at the same count is still right."""
+        self.since: datetime | None = None
+        """From when on all are known; None: the history has not been read yet."""
         self._open: dict[str, PublicRecord] = {}
         self._order: list[tuple[int, str]] = []
         """Time of opening and uid of each that is open, in order."""
         self._over: dict[str, PublicRecord] = {}
+        self.private_since: dict[str, datetime] = {}
+        """When those that were public and are private now became so, by uid: nothing older is mailed any more."""
 
     def take(self, incident: Incident) -> None:
         """Take over a newer snapshot."""
-        record = public_record(incident)
+        record, known = public_record(incident), self._open.get(incident.uid)
+        if record is not None and known is not None and incident.private:
+            # Nothing more becomes public of an incident that became private, unless a person publishes it.
+            record = record._replace(severity=known.severity)
         self.drop(incident.uid)
         if record is None:
             return
         self.turns += 1
+        if incident.private_at is not None:
+            self.private_since[record.uid] = incident.private_at
         if not record.state.over:
             self._open[record.uid] = record
             insort(self._order, (to_ms(record.opened_at), record.uid))
             return
         self._over[record.uid] = record
         if len(self._over) > OVER:
+            self.drop(self.over()[-1].uid)
+
+    def remember(self, record: PublicRecord) -> None:
+        """Take over one that is over out of the history, unless it is known better."""
+        known = self._over.get(record.uid)
+        if record.uid in self._open or (known is not None and known.version >= record.version):
+            return
+        self.turns += 1
+        self._over[record.uid] = record
+        if len(self._over) > OVER:
             del self._over[self.over()[-1].uid]
 
     def drop(self, uid: str) -> None:
         """Forget an incident, if it is here."""
+        self.private_since.pop(uid, None)
         record = self._open.pop(uid, None)
         if record is not None:
             del self._order[bisect_left(self._order, (to_ms(record.opened_at), uid))]
@@ -89,6 +141,7 @@ class PublicIncidents:
         self._open.clear()
         self._order.clear()
         self._over.clear()
+        self.private_since.clear()
         self.turns += 1
 
     def open(self) -> list[PublicRecord]:

@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.incident.log.notification_outcome import IntakeDecision, NotificationPart, Outcome
-from receiver.incident.paging.recipients import Policy, address_of
-from receiver.model.incident.incident import Incident, Page
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import address_of
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.store.due.leased_row import LeasedRow
 from receiver.store.incidents.incident_store import IncidentStore, Known
 
@@ -77,7 +79,7 @@ class UnreadableIncidents:
         return first
 
     async def to_page(self, row: LeasedRow, policy: Policy, now: datetime) -> Incident | None:
-        """Return what can be read of the incident of `row`, with the page that the row owes; None where there is none.
+        """Return what can be read of the incident of `row`, with the page of the row; None where there is none.
 
         Where the page itself cannot be read it goes to the address that the configuration has for its person.
         """

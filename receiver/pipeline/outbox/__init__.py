@@ -1,1 +1,1 @@
-"""What a decision owes: a row for each destination, and what each destination is told."""
+"""What a decision sends: a row for each destination, and the text for each destination."""

@@ -8,7 +8,9 @@ from typing import Any
 
 from receiver.model.base import rfc3339
 from receiver.model.delivery.notice import Action, Notice
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.store.due.leased_row import LeasedRow
 
 CANCELLED = "cancelled"
@@ -16,7 +18,7 @@ CANCELLED = "cancelled"
 
 
 def page_of(row: LeasedRow, incident: Incident) -> Page | None:
-    """Return the page that `row` owes, None where the incident does not know it."""
+    """Return the page of `row`, None where the incident does not know it."""
     return next((p for p in incident.pages if (p.key, p.channel) == (row.to.address, row.to.channel)), None)
 
 

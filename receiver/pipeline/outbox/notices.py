@@ -7,18 +7,24 @@ from datetime import datetime
 from typing import Any
 
 from receiver.incident.alerts.alert_start import alerts_began
+from receiver.incident.alerts.private_alerts import guarded_by_any
 from receiver.incident.context.observability_links import images_of
 from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.paging.page_responders import CALLED
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.incident.service_name import SERVICE_FROM, service_of
 from receiver.incident.title import named
 from receiver.model.alert.annotations import description_of, values_of
-from receiver.model.base import from_ms
+from receiver.model.base import from_ms, to_ms
 from receiver.model.delivery.notice import Action, AlertLine, Document, Notice
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import AlertRecord, Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.outbox.private_notices import sealed
+from receiver.pipeline.shared_documents import PROOF
 from receiver.store.due.due_set import LeasedRow
 
 SHOWN = 20
@@ -31,7 +37,7 @@ again, and of who asks for them by name."""
 
 
 def page_action(page: Page, incident: Incident) -> Action:
-    """Return what the vendor should have heard last of `page`, as the incident stands now."""
+    """Return the last state that the vendor should have of `page`, as the incident stands now."""
     if page.ring != incident.ring or incident.state.over or page.withdrawn:
         return Action.RESOLVE
     # Only people acknowledge. An acknowledgement answers the pages that were made until then; a later one (a raised
@@ -49,9 +55,18 @@ def _called_while_monitoring(page: Page, incident: Incident) -> bool:
 
 
 def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime) -> Notice | None:
-    """Return the notice that a page's row owes, or None when there is nothing (more) to say.
+    """Return the notice of a page's row, or None when there is nothing (more) to say (`page_due`)."""
+    due = page_due(row, incident)
+    if due is None:
+        return None
+    page, action = due
+    return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
 
-    What is resolved or acknowledged is not paged any more. Its resolve is sent even so: a replica that paged while the
+
+def page_due(row: LeasedRow, incident: Incident) -> tuple[Page, Action] | None:
+    """Return the page of a row and what the vendor should hear of it; None when there is nothing (more) to say.
+
+    What is resolved or acknowledged is not paged anymore. Its resolve is sent even so: a replica that paged while the
     store was away, and died before it could say so, may have rung under this key. Elsewhere the vendor drops it.
     """
     page = next(
@@ -60,12 +75,13 @@ def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: 
     if page is None:
         return None
     sent = row.memory.get("sent")
-    # A replica that died may have rung or not: an acknowledgement sent on that chance does not say that it has.
+    # A replica that died may have paged or not: an acknowledgement sent on that chance does not say that it has.
     rung = bool(row.memory.get("rung")) or sent == Action.TRIGGER
     # What was answered before it could be sent has reached nobody: once the severity rises after that, it calls.
     reached = rung or page.key in incident.detoured
     called = row.memory.get("called", 0) if reached else incident.raised
-    page = page.model_copy(update={"seq": max(page.seq, called)})
+    if called > page.seq:
+        page = page.model_copy(update={"seq": called})
     action = page_action(page, incident)
     if action is Action.TRIGGER and not rung and not page.called_for(incident.called):
         # Lowered before any vendor has accepted it. Where an attempt may have got through, it is resolved there.
@@ -79,7 +95,7 @@ def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: 
         return None
     if sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1:
         return None
-    return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
+    return page, action
 
 
 def inform_notice(
@@ -90,7 +106,7 @@ def inform_notice(
     setting: ActiveConfig,
     now: datetime,
 ) -> Notice | None:
-    """Return the message that an informing channel owes: the newest state, and what it has not heard yet."""
+    """Return the next message of an informing channel: the newest state, and what it has not been sent yet."""
     fresh = tuple(event for event in events if row.to in event.to)
     if not fresh:
         return None
@@ -159,7 +175,7 @@ def document_notice(
 
 
 def stray_notice(row: LeasedRow, setting: ActiveConfig, now: datetime) -> Notice | None:
-    """Return what a row without an incident owes: a message about the service itself, or a stray page."""
+    """Return the notice of a row without an incident: a message about the service itself, or a stray page."""
     text, again = str(row.memory.get("text", "")), row.tries > 1
     if "document" in row.memory:
         document = Document.model_validate(row.memory["document"])
@@ -184,8 +200,8 @@ def stray_notice(row: LeasedRow, setting: ActiveConfig, now: datetime) -> Notice
             repeat=again,
             now=now,
         )
-    if row.memory.get("sent"):
-        return None
+    if row.memory.get("sent") or to_ms(now) > int(row.memory.get(PROOF, to_ms(now))):
+        return None  # it is done, or a test page whose time is over
     page = Page.model_validate(row.memory["page"])
     action = Action(row.memory.get("action", Action.TRIGGER))
     return Notice(key=page.key, action=action, address=page.address, text=text, page=page, repeat=again, now=now)
@@ -195,7 +211,7 @@ def _notice(
     row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime, action: Action, address: str, **more: Any
 ) -> Notice:
     text = f"{incident.badge}[{incident.severity}] {incident.title} ({incident.label})"
-    return Notice(
+    made = Notice(
         action=action,
         address=address,
         text=text,
@@ -206,9 +222,16 @@ def _notice(
         memory=row.memory,
         repeat=row.tries > 1,
         now=now,
-        paged=tuple(dict.fromkeys(page.person for page in incident.pages)),
+        paged=_paged(incident),
         **more,
     )
+    return sealed(made)
+
+
+def _paged(incident: Incident) -> tuple[str, ...]:
+    # A page that its own channel did not accept does not read as sent.
+    around = {page.person: page.key in incident.detoured for page in incident.pages}
+    return tuple(f"{person} (by a fallback channel)" if other else person for person, other in around.items())
 
 
 def plain(notice: Notice) -> Notice:
@@ -269,6 +292,7 @@ def bare_incident(part: NotificationPart, page: Page, now: datetime, policy: Pol
         keys=(part.key,),
         episode=0,
         title=policy.title(shown) if policy else shown.title,
+        private=policy is not None and guarded_by_any(policy, (part.labels, *(a.labels for a in firing)), part.team)[0],
         severity=decision.severity,
         service=service_of(alert.labels, policy.service_from if policy else SERVICE_FROM),
         labels=dict(alert.labels),
@@ -280,4 +304,6 @@ def bare_incident(part: NotificationPart, page: Page, now: datetime, policy: Pol
         firing=len(firing),
         names=tuple(dict.fromkeys(a.name for a in firing))[:SHOWN],
         pages=(page,),
+        team=part.team,
+        origin_team=part.team,
     )

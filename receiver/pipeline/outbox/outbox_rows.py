@@ -1,4 +1,4 @@
-"""What a decision owes: a row for each destination, and the moments at which somebody has to look again. Pure."""
+"""What a decision sends: a row for each destination, and the moments at which somebody has to look again. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from receiver.incident.paging.recipients import page_destination
+from receiver.incident.paging.planned_pages import page_destination
 from receiver.incident.timers import CHANGES, timers
 from receiver.model.base import rfc3339, to_ms
 from receiver.model.delivery.notice import Action
 from receiver.model.incident.event import Destination, Event, Kind
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.outbox.notices import page_action
@@ -32,13 +33,15 @@ def outbox_rows(
     adopted: Sequence[tuple[Page, bool]] = (),
     put_off_ms: int = 0,
 ) -> list[OutboxRow]:
-    """Return what each destination is owed after `events`: one row each, up to the last event addressed to it.
+    """Return what each destination must be sent after `events`: one row each, up to the last event addressed to it.
 
     What is no page may wait for `put_off_ms`.
     """
     last: dict[Destination, int] = {}
     for event in events:
         last.update(dict.fromkeys(event.to, event.seq))
+    if incident.private:
+        last = {to: seq for to, seq in last.items() if may_hear(to, incident, setting)}
     pages = {(page.channel, page.key): page for page in incident.pages}
     accepted = {page_destination(page): _receipt(page) if sent else None for page, sent in adopted}
     ended = {page.key for page in incident.pages if page.ring != incident.ring or page.withdrawn}
@@ -65,6 +68,21 @@ def outbox_rows(
     return made
 
 
+def may_hear(to: Destination, incident: Incident, setting: ActiveConfig) -> bool:
+    """Return whether `to` may be told of `incident` as it stands now.
+
+    Of a private one: pagers and mail of the people who are called, the team's own chat, the public page where a person
+    has published something, and tickets where the channel asks for them. Nothing else that others read.
+    """
+    if not incident.private:
+        return True
+    policy = setting.policy
+    own_chat = to in policy.of(incident).informs and to not in policy.informs
+    channel = setting.channels.get(to.channel)
+    ticket = to in incident.ticketed and channel is not None and channel.takes_private()
+    return to.paging or to.personal or own_chat or ticket or to in policy.public
+
+
 def _receipt(page: Page) -> dict[str, Any]:
     return {
         "at": rfc3339(page.at), "channel": page.channel, "to": page.person, "action": Action.TRIGGER,
@@ -77,7 +95,7 @@ def timers_of(incident: Incident, setting: ActiveConfig, put_off_ms: int = 0) ->
 
     What only asks somebody about it may wait for `put_off_ms`.
     """
-    due = timers(incident, setting.policy)
+    due = timers(incident, setting.policy.of(incident))
     if put_off_ms and (at := due[CHANGES]) is not None:
         due[CHANGES] = at + timedelta(milliseconds=put_off_ms)
     return {f"{incident.uid} {name}": to_ms(at) if at else 0 for name, at in due.items()}

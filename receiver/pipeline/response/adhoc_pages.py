@@ -1,18 +1,20 @@
-"""Pages outside any incident: somebody wants somebody."""
+"""Pages outside any incident: one person pages another."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from receiver.incident.log.command_errors import ImpossibleCommand
-from receiver.incident.name_lookup import find_name
-from receiver.incident.paging.recipients import find_recipients, page_destination, plan_pages
+from receiver.incident.paging.named_contacts import Named, find_named
+from receiver.incident.paging.planned_pages import page_destination, plan_pages
+from receiver.incident.paging.policy import Policy
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Actor
-from receiver.model.incident.incident import Page
+from receiver.model.incident.page import Page
+from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused
 from receiver.store.due.due_set import DueSet, KeyReused
@@ -25,37 +27,43 @@ class AdhocPageResult:
 
     pages: tuple[Page, ...]
     just_paged: tuple[str, ...] = ()
-    """People whom the same caller has paged less than a minute ago: they are not paged again."""
+    """People who are not paged again, because the same caller paged them less than a minute ago."""
+
+
+class AnotherTeam(Exception):
+    """The contact belongs to a team whose people the caller may not page."""
 
 
 class AdhocPages:
-    """The way of a page that belongs to no incident into the store."""
+    """Commits pages that belong to no incident."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], due: DueSet) -> None:
-        """The work loop sends what is owed."""
+        """The work loop sends the pages."""
         self.setting = setting
         self.due = due
 
     async def page(
-        self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
-    ) -> AdhocPageResult:
+        self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None, what: str = "",
+        teams: Set[str] = frozenset(),
+    ) -> AdhocPageResult:  # fmt: skip
         """Page `contact`, and return the pages once they are durable; who has called stands in the text.
 
         One caller pages one person at most once a minute. `once`: a key against repetition; the same pages are
-        returned, and nobody is paged again.
-        Raises Impossible with the nearest name where there is no such contact, or nobody who can be reached, and
-        Reused where the key was used before, with another `what`.
+        returned, and nobody is paged again. `teams`: only the contacts that these teams see may be paged; none: all.
+        Raises AnotherTeam; ImpossibleCommand with the nearest name where there is no such contact, or nobody who can be
+        reached; IdempotencyKeyReused where the key was used before, with another `what`.
         """
         policy = self.setting().policy
-        name = find_name(contact, policy.directory.contacts, "contact")
+        named = _named(contact, policy, teams, now)
+        name = named.name
         uid = hashlib.sha256(once.encode()).hexdigest()[:24] if once else new_uid()
         key = f"call:{uid}"
         made, passed = plan_pages(
-            policy, find_recipients(policy, (name,), now), key=key, episode=0, ring=1, paged=(), step="called", now=now
+            policy, named.recipients, key=key, episode=0, ring=1, paged=(), step="called", now=now
         )
         if not made:
             why = ", ".join(sorted({one.reason.replace("_", " ") for one in passed})) or "nobody"
-            raise ImpossibleCommand(f"nobody of {name} can be paged: {why}")
+            raise ImpossibleCommand(f"nobody in {name} can be paged: {why}")
         said = f"{text} (from {actor.name})"
         rows = [
             (
@@ -68,9 +76,32 @@ class AdhocPages:
         try:
             too_soon = await self.due.call(rows, to_ms(now), once, what)
         except KeyReused:
-            raise IdempotencyKeyReused("this key was used before, for something else") from None
+            raise IdempotencyKeyReused("this key was already used for another request") from None
         paged = [page for index, page in enumerate(made) if index not in too_soon]
         return AdhocPageResult(tuple(paged), tuple(dict.fromkeys(made[index].person for index in sorted(too_soon))))
+
+
+def _named(contact: str, policy: Policy, teams: Set[str], now: datetime) -> Named:
+    if not teams:
+        return find_named(contact, policy, Severity.SEV4, now)
+    found, foreign, unknown = dict[str, Named](), False, ImpossibleCommand(f"no contact is called {contact[:100]}")
+    for team in sorted(teams & policy.teams.keys()):
+        try:
+            named = find_named(contact, policy.teams[team], Severity.SEV4, now)
+        except ImpossibleCommand as none:
+            unknown = none
+            continue
+        if named.view.team in teams:
+            found[team] = named
+        else:
+            foreign = True
+    several = {one.recipients: team for team, one in found.items()}
+    if len(several) > 1:
+        names = " or ".join(f"{team}/{contact.strip().removeprefix('@')}" for team in sorted(several.values()))
+        raise ImpossibleCommand(f"more than one team has the contact {contact[:100]}: write {names}")
+    if found:
+        return next(iter(found.values()))
+    raise AnotherTeam("this token is limited to teams, and pages no contact of another one") if foreign else unknown
 
 
 def _pace(actor: Actor, page: Page) -> str:

@@ -1,4 +1,4 @@
-"""A human command in: load, decide, commit. The same way for every door: API, Slack, PagerDuty, console."""
+"""Carries out commands of people: load, decide, commit. The same for API, Slack, PagerDuty and console."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from typing import Any
 
 import structlog
 
+from receiver.incident.followup.hidden_entries import restated
 from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand, InvalidField
+from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
+from receiver.incident.paging.policy import Policy
 from receiver.incident.response.declaration import declare
+from receiver.incident.response.firing_alerts import firing_after, still_firing
 from receiver.incident.response.merge import absorb_incident, merge_incident
 from receiver.incident.response.state_commands import may_reopen, on_command
 from receiver.incident.timers import HAND_OVER
 from receiver.metrics import Metrics
-from receiver.model.command import Command, Declare
+from receiver.model.command import Command, CorrectEntry, Declare
 from receiver.model.delivery.notice import Action
 from receiver.model.incident.event import Actor, Event
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
@@ -29,7 +34,7 @@ from receiver.store.incidents.commit_request import RepeatedNotification, StaleV
 from receiver.store.incidents.incident_store import IncidentStore
 
 TRIES = 12
-"""Decisions made anew when others commit first."""
+"""Maximum number of attempts if others commit first."""
 
 log = structlog.get_logger("receiver.respond")
 
@@ -42,34 +47,36 @@ class VersionConflict(Exception):
     """The incident is not at the version that the caller has seen (If-Match)."""
 
     def __init__(self, incident: Incident) -> None:
-        """`incident` is how it stands now."""
+        """`incident`: its current state."""
         super().__init__(f"{incident.label} is at version {incident.version}")
         self.incident = incident
 
 
 class IdempotencyKeyReused(Exception):
-    """The key against repetition was used before, for something else."""
+    """The idempotency key was used before, for another command."""
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What became of a command."""
+    """The result of a command."""
 
     incident: Incident
-    """As it stands now."""
+    """Its state after the command."""
     events: tuple[Event, ...]
-    """What was written; none when the command changed nothing."""
+    """The events of the command; empty if it changed nothing."""
     repeated: bool = False
-    """True when the door has taken this before: nothing was written now."""
+    """True if this request was carried out before, so nothing was written now."""
+    warning: str | None = None
+    """What the caller should know: that alerts of an ended incident still fire."""
 
 
 class CommandHandler:
-    """The way of a command into the store."""
+    """Decides and commits commands."""
 
     def __init__(
         self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, metrics: Metrics
     ) -> None:
-        """Commits go through the intake's `commit`, as everything does."""
+        """Commands are committed by the intake's `commit`, like all changes."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -87,20 +94,18 @@ class CommandHandler:
         what: str = "",
         origin: str | None = None,
     ) -> CommandResult:
-        """Do `command` to the incident `number` (INC-2026-0001, or its uid) and return what became of it.
+        """Carry out `command` on the incident `number` (INC-2026-0001, or its uid) and return the result.
 
-        `expected`: the version that the caller has seen. `once`: a key against repetition, kept for 7 days with
-        `what`. `origin`: the page key that the command came from, which is not told of it again.
-        Raises Unknown, Illegal, Impossible, Changed, Reused, StoreAway.
+        `expected`: the version that the caller has seen. `once`: an idempotency key, stored for 7 days with `what`.
+        `origin`: the page key that the command came from, to which it is not sent back.
+        Raises UnknownIncident, IllegalCommand, ImpossibleCommand, VersionConflict, IdempotencyKeyReused, StoreAway.
         """
         if (same := await self.repeated(once, what)) is not None:
             return same
         for _ in range(TRIES):
-            incident = await self.find(number)
-            if expected is not None and incident.version != expected:
-                raise VersionConflict(incident)
+            incident = await self._at_version(number, expected)
             setting = self.setting()
-            draft = on_command(command, incident, setting.policy, actor, now, origin)
+            draft = await self._decided(command, incident, setting.policy.of(incident), actor, now, origin)
             if not draft.events:
                 return CommandResult(incident, ())
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
@@ -113,11 +118,31 @@ class CommandHandler:
             except RepeatedNotification as before:
                 return await self.before(before, what)
             log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
-            return CommandResult(done, tuple(draft.events))
+            warning = firing_after(draft.incident, draft.events, setting.policy.reopen_within)
+            return CommandResult(done, tuple(draft.events), warning=warning)
         raise Contended("others were faster each time")
 
+    async def _at_version(self, number: str, expected: int | None) -> Incident:
+        incident = await self.find(number)
+        if expected is not None and incident.version != expected:
+            raise VersionConflict(incident)
+        return incident
+
+    async def _decided(
+        self, command: Command, incident: Incident, policy: Policy, actor: Actor, now: datetime, origin: str | None
+    ) -> Transition:
+        # A command that hides an entry is told what the incident says of it; the log is read for nothing else.
+        if isinstance(command, CorrectEntry) and command.hidden is not None:
+            said = restated(await self.incidents.events(incident.uid), command.seq, hidden=command.hidden)
+            command = command.model_copy(update={"restated": said})
+        return on_command(command, incident, policy, actor, now, origin)
+
+    def still_firing(self, firing: int) -> str | None:
+        """Return what happens with the `firing` alerts of an incident that is resolved; None where none fires."""
+        return still_firing(firing, self.setting().policy.reopen_within)
+
     async def _taken_back(self, incident: Incident) -> dict[str, str]:
-        # The one that is reopened takes its keys back; the commit sees whether they lead where they led now.
+        # A reopened incident gets its keys back; the commit checks that their owner has not changed.
         led = await self.incidents.led(incident.keys)
         may_reopen(incident, await self.incidents.many([uid for uid, is_open in led.values() if is_open]))
         return {key: uid for key, (uid, _) in led.items()}
@@ -125,9 +150,9 @@ class CommandHandler:
     async def declare(
         self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
     ) -> CommandResult:
-        """Open an incident by hand and return it. Raises Reused, StoreAway."""
+        """Open an incident by hand and return it. Raises IdempotencyKeyReused, StoreAway."""
         setting = self.setting()
-        draft = declare(request, new_uid(), setting.policy, actor, now)
+        draft = declare(request, new_uid(), setting.policy.for_team(request.team), actor, now)
         key = draft.incident.key
         verdict = IntakeDecision(Outcome.OPENED, "declared", draft.incident, draft.events, pointers={key: ""})
         try:
@@ -135,7 +160,7 @@ class CommandHandler:
         except RepeatedNotification as before:
             return await self.before(before, what)
         if not done.drill:
-            self.metrics.opening(done.severity, done.service)
+            self.metrics.opening(done.severity, done.service, done.team)
         log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
         return CommandResult(done, tuple(draft.events))
 
@@ -160,7 +185,7 @@ class CommandHandler:
             setting = self.setting()
             records = await self.incidents.records(child.uid)
             owners = await self.incidents.owners([name for name, record in records.items() if record.firing])
-            verdict = merge_incident(child, parent, owners, setting.policy, actor, now)
+            verdict = merge_incident(child, parent, owners, setting.policy.of(child), actor, now)
             if verdict is None:
                 return CommandResult(parent, ())
             try:
@@ -174,7 +199,7 @@ class CommandHandler:
         raise Contended("others were faster each time")
 
     async def hand_over(self, uid: str, now: datetime) -> None:
-        """Give the alerts of a merged incident to the one that it was merged into; once is enough. Raises StoreAway."""
+        """Move the alerts of a merged incident to the one that it was merged into; idempotent. Raises StoreAway."""
         for _ in range(TRIES):
             child = await self.incidents.incident(uid)
             parent = await self._heir(child) if child else None
@@ -185,8 +210,8 @@ class CommandHandler:
             theirs = await self.incidents.records(child.uid)
             setting = self.setting()
             bodies, lost = await self.incidents.bodies(child.uid), await self.incidents.lost(parent)
-            verdict = absorb_incident(parent, child, records, theirs, bodies, setting.policy, now, lost)
-            # What the vendor has taken is not sent again; what it may have taken is, under the same key.
+            verdict = absorb_incident(parent, child, records, theirs, bodies, setting.policy.of(parent), now, lost)
+            # Pages that the vendor accepted are not sent again; those that it may have accepted are, with the same key.
             rang = await self._rang(child) if child.handed else set()
             taken = [(page, page.key in rang) for page in child.handed]
             with suppress(StaleVersion):
@@ -196,14 +221,14 @@ class CommandHandler:
         raise Contended("others were faster each time")
 
     async def _heir(self, child: Incident) -> Incident | None:
-        # What it was merged into may have been merged meanwhile, before it took the child over.
+        # The target may have been merged itself before it took over the child.
         parent = await self.incidents.incident(child.parent) if child.parent else None
         while parent is not None and parent.merged and parent.parent and child.uid not in parent.absorbed:
             parent = await self.incidents.incident(parent.parent)
         return parent
 
     async def _rang(self, child: Incident) -> set[str]:
-        # The keys of its pages that the vendor has taken: from it, or from what was merged into it before.
+        # The keys of its pages that the vendor accepted, from it or from incidents merged into it before.
         told = await self.incidents.receipts(child.uid)
         keys = {page.key for page in child.handed if any(_rang(page, receipt) for receipt in told)}
         for uid in child.absorbed:
@@ -213,17 +238,18 @@ class CommandHandler:
         return keys
 
     async def find(self, number: str) -> Incident:
-        """Return the incident of that id or uid. Raises Unknown, StoreAway."""
+        """Return the incident of that id or uid. Raises UnknownIncident, StoreAway."""
         uid = await self.incidents.uid_of(number)
         incident = await self.incidents.incident(uid or number)
         if incident is None:
-            raise UnknownIncident(f"no incident is called {number}")
+            raise UnknownIncident(f"no incident is named {number}")
         return incident
 
     async def repeated(self, once: str | None, what: str) -> CommandResult | None:
-        """Return what was done under the key `once` before, or None.
+        """Return the earlier result under the key `once`; None: there is none.
 
-        Asked first: what was done has changed version and state, and would be refused the second time. Raises Reused.
+        Asked first: what was done has changed version and state, and would be refused the second time.
+        Raises IdempotencyKeyReused.
         """
         found = await self.incidents.taken(once) if once else None
         return await self.before(found, what) if found is not None else None
@@ -244,9 +270,9 @@ class CommandHandler:
         return done.incident
 
     async def before(self, before: RepeatedNotification, what: str) -> CommandResult:
-        """Return what a door has done under its key before. Raises Reused when that was something else."""
+        """Return the earlier result under this key. Raises IdempotencyKeyReused if that was another command."""
         if before.what != what:
-            raise IdempotencyKeyReused("this key was used before, for something else")
+            raise IdempotencyKeyReused("this key was already used for another request")
         return CommandResult(await self.find(before.uid), (), repeated=True)
 
 

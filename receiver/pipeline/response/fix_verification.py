@@ -1,4 +1,4 @@
-"""The checks of `verification`: asked while an incident is watched.
+"""The checks of `verification`: run while an incident is monitored.
 
 Decided by incident/response/fix_verification.py.
 """
@@ -25,12 +25,12 @@ from receiver.store.incidents.incident_store import IncidentStore
 
 
 class FixVerification:
-    """The timer of incidents that are watched, where there are checks."""
+    """The timer of monitored incidents, if there are checks."""
 
     def __init__(
         self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
     ) -> None:
-        """Answers are kept for half the time between two looks: many incidents ask the same."""
+        """Results are cached for half the interval of the checks, because many incidents run the same ones."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -39,17 +39,17 @@ class FixVerification:
         self._one = asyncio.Lock()
 
     async def look(self, uid: str, now: datetime) -> None:
-        """Ask the checks about the incident `uid`, and write what they say that is new. Raises StoreAway."""
+        """Run the checks for the incident `uid`, and record changed results. Raises StoreAway."""
         member, setting = f"{uid} {VERIFY}", self.setting()
         incident = await self.incidents.incident(uid)
         every = setting.policy.verify_every
-        if incident is None or every is None or verify_due(incident, setting.policy) is None:
+        if incident is None or every is None or verify_due(incident, setting.policy.of(incident)) is None:
             await self.intake.due.drop_timer(member)
             return
         checks = await self.results(setting, now)
-        draft = on_checks(checks, incident, setting.policy, now)
+        draft = on_checks(checks, incident, setting.policy.of(incident), now)
         again = now + every
-        ends = watch_ends(draft.incident, setting.policy)
+        ends = watch_ends(draft.incident, setting.policy.of(draft.incident))
         if ends is not None and now < ends:
             again = min(again, ends)
         if draft.events:
@@ -60,16 +60,16 @@ class FixVerification:
                 return  # somebody changed it: looked at again when the lease has passed
             if done.incident is not None:
                 count_events(self.intake.metrics, done.incident, draft.events)
-        if verify_due(draft.incident, setting.policy) is not None:
+        if verify_due(draft.incident, setting.policy.of(draft.incident)) is not None:
             await self.intake.due.later(member, to_ms(again))
 
     async def results(self, setting: ActiveConfig, now: datetime) -> tuple[CheckResult, ...]:
-        """Return what every check says; one question each, however many incidents wait for it."""
+        """Return the result of every check; each runs once, for all incidents that wait for it."""
         async with self._one:
             every = setting.policy.verify_every
             if self._known is not None and every is not None:
                 at, known = self._known
-                # Who did not answer is not asked again at once: the question costs more than it tells.
+                # A check that did not answer is not repeated at once, because it costs more than it is worth.
                 rest = every * 3 if any(check.ok is None for check in known) else every / 2
                 if abs(now - at) < rest:
                     return known

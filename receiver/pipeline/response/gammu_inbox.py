@@ -1,4 +1,4 @@
-"""Messages that gammu-smsd has received: read from its inbox, answered once, and removed."""
+"""Messages received by gammu-smsd: read from its inbox, answered once, and removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from receiver.store.client.store_errors import StoreAway
 
 NAME = "sms"
 EVERY = 1.0
-"""Seconds between two looks into an inbox."""
+"""Seconds between two reads of an inbox."""
 FILE = re.compile(r"IN[0-9]{8}_[0-9]{6}_[0-9]+_(\+[0-9]{3,15})_[0-9]+\.txt")
 LARGEST = 4096
 
@@ -26,7 +26,7 @@ log = structlog.get_logger("receiver.answers")
 
 
 class GammuInbox:
-    """Looks into the inbox of each modem on this machine."""
+    """Reads the inbox of each modem on this machine."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], answers: SmsAnswers, clock: Clock) -> None:
         """Nothing is read before `run`."""
@@ -35,13 +35,13 @@ class GammuInbox:
         self.clock = clock
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Read the inboxes until canceled."""
         while True:
             await self.look()
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
-        """Take what has arrived. A message stays where it is while the store is away."""
+        """Process the received messages. A message stays in the inbox while the store is away."""
         for name, channel in self.setting().channels.items():
             if isinstance(channel, Gammu) and channel.settings.receives:
                 try:
@@ -58,7 +58,7 @@ class GammuInbox:
             await asyncio.to_thread(file.unlink, missing_ok=True)
             return
         content = await asyncio.to_thread(_read, file)
-        # The name has a second in it: the same text within that second is the same message.
+        # The file name contains the second, so the same text within that second is the same message.
         once = f"sms {name} {file.name} {hashlib.sha256(content).hexdigest()[:16]}"
         said = await self.answers.take(name, form[1], _text(content), once, self.clock.now())
         if said is not None:

@@ -18,11 +18,11 @@ from receiver.store.client.store_errors import StoreAway
 
 NAME = "replies"
 FIRST = "12h"
-"""What was posted while no replica listened is read too; what was done before is not done again."""
+"""Messages posted while no replica listened are read as well; earlier commands are not repeated."""
 LOOK = 2.0
-"""Seconds between two looks at which channels are to be read: a reload may change them."""
+"""Seconds between two checks of the configured channels, which a reload may change."""
 AGAIN, LONGEST = 0.5, 15.0
-"""Seconds until a stream that has ended is opened again: the first time, and at most."""
+"""Seconds until a stream that has ended is reopened: the first time, and at most."""
 STORE_AGAIN = 1.0
 """Seconds until an answer is tried again while the store is away."""
 
@@ -30,7 +30,7 @@ log = structlog.get_logger("receiver.answers")
 
 
 class NtfyReplies:
-    """Reads the reply topic of each ntfy channel. Every replica does: an answer is done once, whoever reads it."""
+    """Reads the reply topic of each ntfy channel. Every replica does; each answer is carried out once."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], answers: PhoneAnswers, clock: Clock) -> None:
         """Nothing is read before `run`."""
@@ -38,11 +38,11 @@ class NtfyReplies:
         self.answers = answers
         self.clock = clock
         self.since: dict[str, str] = {}
-        """Id of the last message that was taken, by channel."""
+        """Id of the last processed message, by channel."""
         self._readers: dict[str, tuple[Ntfy, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
-        """Read for ever, and follow the configuration."""
+        """Read until canceled, and follow the configuration."""
         try:
             while True:
                 self._follow()
@@ -72,7 +72,7 @@ class NtfyReplies:
         topic = NtfyTopic(channel.settings.server, channel.settings.reply_topic, channel.token())
         while True:
             try:
-                # What was taken last is where it goes on: nothing is lost between two connections.
+                # Continues after the last processed message, so that none is lost between two connections.
                 async with aclosing(topic.read(self.since.get(name, FIRST))) as messages:
                     async for posted in messages:
                         if lost:

@@ -1,4 +1,4 @@
-"""What people do in PagerDuty becomes a command here, once, and is not sent back to the page that it came from."""
+"""Actions of people in PagerDuty become commands, once, and are not sent back to their page."""
 
 from __future__ import annotations
 
@@ -12,41 +12,45 @@ import structlog
 from receiver.channels.pagerduty import PagerDuty, summary_of
 from receiver.model.command import Acknowledge, AddNote, Command, Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
+from receiver.pipeline.outbox.private_notices import shown_incident
 from receiver.pipeline.response.command_handler import CommandHandler, IllegalCommand
+from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.pagerduty import PagerDutyWebhookEvent, Rest, read
 from receiver.store.incidents.incident_store import IncidentStore
 
 OLD = timedelta(days=6)
-"""An event that happened longer ago is no news: PagerDuty tries for 48 h, and ours are remembered for 7 days."""
+"""Maximum age of an event: PagerDuty retries for 48 h, and ids are stored for 7 days."""
 
 SOON = timedelta(minutes=5)
-"""Within which an emergency page has an incident, once the store is back."""
+"""Time in which an emergency page gets an incident once the store is back."""
 LAPSED = "incident.unacknowledged"
 ITSELF = "PagerDuty"
-"""Who did what nobody did."""
+"""The actor of an event without a person."""
 _ID = re.compile(r"\(([^()\s]{1,100})\)$")
-"""How the title of a page ends: with the incident's id."""
+"""The end of a page's title: the incident's id."""
 
 log = structlog.get_logger("receiver.pagerduty")
 
 
 @dataclass(frozen=True)
 class MatchedIncident:
-    """An incident of ours that a webhook is about."""
+    """The incident of a webhook."""
 
     incident: Incident
     page: Page
     origin: str | None
-    """The key of the page that it came from; None: it may have been any of the incident's."""
+    """The key of its page; None: it may be any page of the incident."""
 
 
 @dataclass(frozen=True)
 class PagerDutyEventResult:
-    """What became of a webhook."""
+    """The result of a webhook."""
 
     outcome: str
     """`updated`, `duplicate` or `ignored`."""
@@ -55,11 +59,11 @@ class PagerDutyEventResult:
 
 
 class UnknownPage(Exception):
-    """Which incident it is about is not known yet: PagerDuty is to send the webhook again."""
+    """Its incident is not known yet; PagerDuty must send the webhook again."""
 
 
 class PagerDutyEvents:
-    """The way of a webhook of PagerDuty to the incident that it is about."""
+    """Carries out webhooks of PagerDuty."""
 
     def __init__(
         self,
@@ -68,27 +72,29 @@ class PagerDutyEvents:
         incidents: IncidentStore,
         respond: CommandHandler,
         asking: SourceClient,
+        proofs: ReachabilityTests,
     ) -> None:
-        """`asking` is for the REST API, where a token for it is configured."""
+        """`asking`: a client for the REST API, used if a token for it is configured."""
         self.setting = setting
         self.follower = follower
         self.cache = follower.cache
         self.incidents = incidents
         self.respond = respond
         self.asking = asking
+        self.proofs = proofs
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """What webhooks may be signed with; nothing: none are taken."""
+        """The signing secrets of webhooks; empty: no webhook is accepted."""
         channels = self.setting().channels.values()
         return tuple(secret for one in channels if isinstance(one, PagerDuty) for secret in one.settings.secrets_in)
 
     async def take(self, raw: bytes, now: datetime) -> PagerDutyEventResult:
-        """Do what a webhook asks for. Raises StoreAway, and Unheard when it is to be sent again."""
+        """Carry out a webhook. Raises StoreAway, and UnknownPage if it must be sent again."""
         try:
             return await self._do(read(raw), now)
         except ValueError as error:
-            # There will be no better copy of it; refused, it would count against us at PagerDuty.
+            # A retry would be the same, and a refusal would count against this endpoint at PagerDuty.
             return PagerDutyEventResult("ignored", str(error))
         except SourceError as error:
             raise UnknownPage(error.reason) from None
@@ -99,17 +105,19 @@ class PagerDutyEvents:
         command = command_of(told, now)
         if command is None:
             return PagerDutyEventResult("ignored", "not_for_us")
-        # Our own call to its Events API comes back as done by nobody. Taking an acknowledgement back is no call of
-        # ours: there it has lapsed, and rings again.
+        # An event that this service sent comes back without an actor. An unacknowledge event is not one of them: the
+        # acknowledgement expired in PagerDuty, which notifies again.
         who = told.who or (ITSELF if told.kind == LAPSED else None)
         if who is None:
             return PagerDutyEventResult("ignored", "echo")
         found = await self._find(told, over=isinstance(command, AddNote))
         if not found:
+            if isinstance(command, Acknowledge | Resolve) and told.key and await self.proofs.answered(told.key, now):
+                return PagerDutyEventResult("updated", "test_page")
             if isinstance(command, Acknowledge | Resolve) and self._to_come(told, now):
-                raise UnknownPage("it is about a page that no incident has yet")
+                raise UnknownPage("it concerns a page that no incident has yet")
             return PagerDutyEventResult("ignored", "no_page_of_ours")
-        # Grouped there, several of ours are one: it was done to each of them.
+        # PagerDuty may group several incidents into one; the action applies to each of them.
         news = [await self._give(one, command, told, who, now) for one in found]
         return next((one for one in news if one.outcome == "updated"), news[0])
 
@@ -117,7 +125,7 @@ class PagerDutyEvents:
         self, found: MatchedIncident, command: Command, told: PagerDutyWebhookEvent, who: str, now: datetime
     ) -> PagerDutyEventResult:
         incident, page = found.incident, found.page
-        # Who has acknowledged a page that was withdrawn a moment later has answered the incident all the same.
+        # An acknowledgement of a page that was withdrawn a moment later answers the incident nonetheless.
         answered = isinstance(command, Acknowledge) and page.ring == incident.ring
         if page.ring != incident.ring or (page.withdrawn and incident.state is not State.MONITORING and not answered):
             return PagerDutyEventResult("ignored", "an_earlier_page", incident.id)
@@ -137,20 +145,20 @@ class PagerDutyEvents:
         )
 
     def _to_come(self, told: PagerDutyWebhookEvent, now: datetime) -> bool:
-        # What rang while the store was away belongs to an incident as soon as that is written: until then PagerDuty is
-        # to come again, or whoever has answered would be passed over, and the next one rung.
+        # An emergency page has no incident until it is stored. Until then PagerDuty must retry; otherwise the answer
+        # would be ignored, and the next person paged.
         ours = re.match(rf"{re.escape(self.setting().policy.namespace)}/[0-9a-f]{{32}}/[0-9]+/", told.key)
         fresh = told.at is not None and now - told.at < SOON
         return ours is not None and fresh and not any(one.state.over for one in self.cache.paged(told.key))
 
     async def _find(self, told: PagerDutyWebhookEvent, *, over: bool) -> list[MatchedIncident]:
-        # Only what this service has paged through PagerDuty is its business, whatever a title says. `over`: what has
-        # ended counts too, for whoever resolves something there writes why into a note that comes behind.
+        # Only pages that this service sent through PagerDuty count, whatever a title says. `over`: include ended
+        # incidents, because the note of a person who resolves in PagerDuty arrives after the resolve.
         names = {name: one for name, one in self.setting().channels.items() if isinstance(one, PagerDuty)}
         found = await self._holding({told.key}, names, over=over) if told.key else []
         if found or not told.incident:
             return found
-        # Where PagerDuty has grouped alerts the incident's key is empty, or not ours: its alerts have ours.
+        # If PagerDuty has grouped alerts, the incident's key is empty or foreign; its alerts have our keys.
         for channel in names.values():
             token = channel.settings.api_token.get_secret_value()
             if token:
@@ -161,7 +169,7 @@ class PagerDutyEvents:
         return await self._titled(told, names, over=over) if not told.key else []
 
     async def _holding(self, keys: set[str], channels: Iterable[str], *, over: bool) -> list[MatchedIncident]:
-        # The index may lag behind another replica: the page may be another incident's by now, or of a newer one.
+        # The index may lag behind another replica: the page may belong to another or newer incident by now.
         found = holders(await self._incidents(keys, over=over), keys, channels)
         if not found:
             await self.follower.catch_up()
@@ -176,12 +184,12 @@ class PagerDutyEvents:
     async def _titled(
         self, told: PagerDutyWebhookEvent, channels: Iterable[str], *, over: bool
     ) -> list[MatchedIncident]:
-        # Without any key, the whole title that we sent is as good: it ends in the incident's id. Nothing less is. All
-        # pages of the incident have it: which one this was nobody knows, and each of them is told.
+        # Without any key, only the complete title identifies the incident: it ends with the incident's id. All pages of
+        # the incident have the same title, so all of them are updated.
         number = _ID.search(told.title)
         uid = await self.incidents.uid_of(number[1]) if number else None
         incident = await self.incidents.incident(uid) if uid else None
-        if incident is None or told.title != summary_of(incident):
+        if incident is None or told.title != summary_of(shown_incident(incident)):
             return []
         if incident.state.over and (incident.merged or not over):
             return []
@@ -191,7 +199,7 @@ class PagerDutyEvents:
 
 
 def command_of(told: PagerDutyWebhookEvent, now: datetime) -> Command | None:
-    """Return what a webhook asks for; None: nothing that is done here. Pure."""
+    """Return the command of a webhook; None: it has none. Pure."""
     kind = told.kind.removeprefix("incident.")
     if kind == "acknowledged":
         return Acknowledge(text="in PagerDuty")
@@ -199,10 +207,10 @@ def command_of(told: PagerDutyWebhookEvent, now: datetime) -> Command | None:
         return Resolve(text="in PagerDuty")
     text = {
         "annotated": told.text,
-        # Merged there it is said to be resolved, and goes on as part of the other one.
+        # PagerDuty reports a merged incident as resolved, although it continues as part of another one.
         "resolved": "merged into another incident in PagerDuty",
         "status_update_published": f"status update in PagerDuty: {told.text}" if told.text else "",
-        "unacknowledged": "not acknowledged any more in PagerDuty",
+        "unacknowledged": "no longer acknowledged in PagerDuty",
         "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
         "delegated": f"delegated in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
     }.get(kind, "")

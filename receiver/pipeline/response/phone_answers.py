@@ -13,40 +13,50 @@ import structlog
 from receiver.channels.ntfy.channel import Ntfy
 from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.model.base import from_ms, to_ms
-from receiver.model.command import Acknowledge, Command, Escalate
+from receiver.model.command import Acknowledge, Command, Escalate, Resolve
 from receiver.model.delivery.notice import Notice
 from receiver.model.delivery.phone_answer import TOKEN_BYTES, VALID_FOR, Verb
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import PROVED, Page
+from receiver.model.incident.state import State
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.response.command_handler import CommandHandler, CommandResult
+from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.store.answer_tokens import AnswerToken, AnswerTokens, token_hash
 from receiver.store.due.due_set import LeasedRow
 from receiver.store.incidents.incident_store import IncidentStore
 
-COMMANDS: dict[Verb, type[Acknowledge | Escalate]] = {Verb.ACKNOWLEDGE: Acknowledge, Verb.ESCALATE: Escalate}
+COMMANDS: dict[Verb, type[Acknowledge | Escalate | Resolve]] = {
+    Verb.ACKNOWLEDGE: Acknowledge,
+    Verb.ESCALATE: Escalate,
+    Verb.RESOLVE: Resolve,
+}
+DONE = {Verb.ACKNOWLEDGE: "acknowledged", Verb.ESCALATE: "escalated", Verb.RESOLVE: "resolved"}
 MERGES = 10
-"""How often a merged incident is followed to the one that it became part of."""
+"""Maximum number of merges that are followed to the target."""
+LONGEST = 100
+"""Maximum number of characters of a token; a valid one has 43."""
 FORM = re.compile(r"(acknowledge|escalate) ([A-Za-z0-9_-]{43})")
-"""What a button posts: the verb and its token."""
+"""The body that a button posts: the verb and its token."""
 
 log = structlog.get_logger("receiver.answers")
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What became of an answer: an HTTP status and a sentence for the person who answered."""
+    """The result of an answer: an HTTP status and a sentence for the person who answered."""
 
     status: int
     text: str
     incident: str | None = None
 
 
-UNKNOWN = Answered(404, "no page waits for this answer")
+UNKNOWN = Answered(404, "no page is waiting for this answer")
 
 
 class PhoneAnswers:
-    """The way of an answer to the incident that it is about."""
+    """Carries out answers to pages."""
 
     def __init__(
         self,
@@ -54,35 +64,36 @@ class PhoneAnswers:
         incidents: IncidentStore,
         respond: CommandHandler,
         tokens: AnswerTokens,
+        proofs: ReachabilityTests,
     ) -> None:
-        """What an answer asks for is done as any command is."""
+        """An answer is carried out like any command."""
         self.setting = setting
         self.incidents = incidents
         self.respond = respond
         self.tokens = tokens
+        self.proofs = proofs
 
     def hooked(self) -> list[str]:
         """Return the names of the ntfy channels whose buttons post to this service."""
         return [name for name, one in self.setting().channels.items() if isinstance(one, Ntfy) and one.hooked()]
 
     async def issue(self, row: LeasedRow, notice: Notice) -> Notice:
-        """Return the notice of a page with a token for each verb, once their hashes are kept. Raises StoreAway."""
+        """Return the notice of a page with a token for each verb, once their hashes are stored. Raises StoreAway."""
         page = notice.page
-        if page is None or not row.uid:
+        channel = self.setting().channels.get(page.channel) if page else None
+        uid = row.uid or (PROVED if page is not None and page.step == PROVED else "")
+        if page is None or channel is None or not uid:
             return notice
-        made = {verb: secrets.token_urlsafe(TOKEN_BYTES) for verb in Verb}
+        made = {verb: secrets.token_urlsafe(TOKEN_BYTES) for verb in channel.verbs}
         at_ms = to_ms(notice.now)
         await self.tokens.keep(
-            {
-                token: AnswerToken(row.uid, page.channel, page.key, page.person, verb, at_ms)
-                for verb, token in made.items()
-            }
+            {token: AnswerToken(uid, page.channel, page.key, page.person, verb, at_ms) for verb, token in made.items()}
         )
         answers = {verb.value: token for verb, token in made.items()}
         return notice.model_copy(update={"answers": answers, "hooks": self.setting().hooks})
 
     async def take(self, text: str, channels: Collection[str], now: datetime) -> Answered:
-        """Do what an answer that came back by one of `channels` asks for. Raises StoreAway.
+        """Carry out an answer that arrived through one of `channels`. Raises StoreAway.
 
         What is forged, altered or another channel's changes nothing, and is told apart by nobody.
         """
@@ -94,19 +105,41 @@ class PhoneAnswers:
         if meant is None or meant.verb != verb or meant.channel not in channels:
             log.info("phone_answer", status=UNKNOWN.status)
             return UNKNOWN
-        answered = await self._do(meant, verb, token_hash(token), now)
+        return await self._answered(meant, verb, f"answer {token_hash(token)}", now)
+
+    async def press(self, token: str, verb: Verb, channels: Collection[str], now: datetime) -> Answered:
+        """Do what a key asks for that was pressed in the call of `token`; `channels` signed it. Raises StoreAway."""
+        meant = await self.meant(token, channels)
+        if meant is None:
+            return UNKNOWN
+        return await self._answered(meant, verb, f"answer {token_hash(token)} {verb}", now)
+
+    async def meant(self, token: str, channels: Collection[str]) -> AnswerToken | None:
+        """Return the record of the token of a call or message of one of `channels`; None: there is none."""
+        meant = await self.tokens.find(token) if len(token) <= LONGEST else None
+        return meant if meant is not None and meant.verb == Verb.KEY and meant.channel in channels else None
+
+    async def page(self, meant: AnswerToken) -> tuple[Incident, Page] | None:
+        """Return the page of a token, and its incident; None: unknown. Raises StoreAway."""
+        incident, page = await self._page(meant)
+        return (incident, page) if incident is not None and page is not None else None
+
+    async def _answered(self, meant: AnswerToken, verb: Verb, once: str, now: datetime) -> Answered:
+        answered = await self._do(meant, verb, once, now)
         log.info(
             "phone_answer",
             channel=meant.channel,
             person=meant.person,
-            verb=meant.verb,
+            verb=verb,
             status=answered.status,
             incident=answered.incident,
         )
         return answered
 
-    async def _do(self, meant: AnswerToken, verb: Verb, name: str, now: datetime) -> Answered:
-        once = f"answer {name}"
+    async def _do(self, meant: AnswerToken, verb: Verb, once: str, now: datetime) -> Answered:
+        if meant.uid == PROVED:
+            said = await self.proofs.answered(meant.key, now)
+            return Answered(200, said) if said else Answered(410, "this test page has ended")
         if (before := await self.respond.repeated(once, verb)) is not None:
             return _done(before, verb)
         incident, page = await self._page(meant)
@@ -147,7 +180,7 @@ def _page_of(incident: Incident, meant: AnswerToken) -> Page | None:
 def _refusal(incident: Incident, page: Page, verb: Verb, expired: bool) -> Answered | None:
     if incident.state.over:
         return Answered(410, f"{incident.label} is over", incident.id)
-    # Who acknowledges a page that was withdrawn a moment ago has answered the incident all the same.
+    # An acknowledgement of a page that was withdrawn a moment ago answers the incident nonetheless.
     withdrawn = page.withdrawn and incident.state is not State.MONITORING and verb is not Verb.ACKNOWLEDGE
     if page.ring != incident.ring or withdrawn:
         return Answered(410, f"this page of {incident.label} has ended", incident.id)
@@ -157,8 +190,7 @@ def _refusal(incident: Incident, page: Page, verb: Verb, expired: bool) -> Answe
 
 
 def _done(done: CommandResult, verb: Verb) -> Answered:
-    word = "acknowledged" if verb is Verb.ACKNOWLEDGE else "escalated"
-    return Answered(200, f"{done.incident.label} is {word}", done.incident.id)
+    return Answered(200, f"{done.incident.label} is {DONE[verb]}", done.incident.id)
 
 
 __all__ = ["Answered", "PhoneAnswers"]

@@ -1,4 +1,4 @@
-"""Silences upstream: made from an incident's labels, ended with the incident."""
+"""Silences in Alertmanager: created from an incident's labels, ended with the incident."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from receiver.model.command import RecordSilence
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
+from receiver.pipeline.outbox.private_notices import shown_incident
 from receiver.pipeline.response.command_handler import CommandHandler, CommandResult, VersionConflict
 from receiver.sources.alertmanager import Alertmanager
 from receiver.sources.http_client import SourceClient, SourceError
@@ -23,17 +24,17 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 AGAIN = timedelta(seconds=30)
-"""How soon it is tried again to end a silence."""
+"""Time until ending a silence is retried."""
 
 log = structlog.get_logger("receiver.silence")
 
 
 class SilenceFailed(Exception):
-    """Alertmanager did not do it; nothing is kept."""
+    """Alertmanager did not create the silence; nothing was stored."""
 
 
 class Silences:
-    """The way of a silence to Alertmanager and back."""
+    """Creates and ends silences in Alertmanager."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Silences:
         intake: Intake,
         asking: SourceClient,
     ) -> None:
-        """Only the configured Alertmanagers are asked, never an address out of a notification."""
+        """Only configured Alertmanagers are called, never an address from a notification."""
         self.setting = setting
         self.incidents = incidents
         self.respond = respond
@@ -59,7 +60,8 @@ class Silences:
         Asked twice it is one silence: it is found again by the incident's id in its comment. A later end makes it
         longer.
         `expected`, `once` and `what` as for `Respond.act`.
-        Raises Unknown, Impossible without labels to go by, Unanswered, Illegal, Changed, Reused, StoreAway.
+        Raises UnknownIncident, ImpossibleCommand without labels to go by, SilenceFailed,
+        IllegalCommand, VersionConflict, IdempotencyKeyReused, StoreAway.
         """
         if (same := await self.respond.repeated(once, what)) is not None:
             return same
@@ -74,7 +76,7 @@ class Silences:
         if not urls:
             raise SilenceFailed("no Alertmanager is configured (write its address into ingest.alertmanagers)")
         until = now + timedelta(seconds=seconds)
-        comment = f"{incident.id} {text or incident.title}"[:1000]
+        comment = f"{incident.id} {text or shown_incident(incident).title}"[:1000]
         try:
             upstream = Alertmanager(self.asking, urls)
             known, fresh = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
@@ -84,7 +86,7 @@ class Silences:
         return await self.respond.act(incident.uid, made, actor, now, once=once, what=what)
 
     async def end(self, uid: str, now: datetime) -> None:
-        """End the silences of an incident that is over; what cannot be reached is tried again. Raises StoreAway."""
+        """End the silences of a resolved incident; retried if Alertmanager is unavailable. Raises StoreAway."""
         member, incident = f"{uid} {UNSILENCE}", await self.incidents.incident(uid)
         if incident is None or not incident.state.over or not incident.silences:
             await self.intake.due.drop_timer(member)
@@ -98,8 +100,8 @@ class Silences:
             await self.intake.due.later(member, to_ms(now + AGAIN))
             return
         draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="silence"), now)
-        text = f"{len(incident.silences)} silences in Alertmanager have ended with it"
-        draft.add(Kind.SILENCED, "expired", text, {"silences": []}, setting.policy.informs)
+        text = f"{len(incident.silences)} silences in Alertmanager were removed with it"
+        draft.add(Kind.SILENCED, "expired", text, {"silences": []}, setting.policy.of(incident).informs)
         try:
             await self.intake.commit(
                 IntakeDecision(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now

@@ -1,4 +1,4 @@
-"""An answer by SMS becomes a command of whoever has that number, and is told by one SMS what became of it."""
+"""An answer by SMS becomes a command of the person with that number, and one SMS reports the result."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 import structlog
 
 from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
-from receiver.incident.response.sms_parser import SmsAnswer, Wish, meant_by, read_answer
+from receiver.incident.response.sms_parser import SmsAnswer, Wish, is_test_answer, meant_by, read_answer
 from receiver.model.command import Acknowledge, Command, Escalate
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.response.command_handler import CommandHandler
+from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.store.incidents.incident_store import IncidentStore
 
 REPLIES, WITHIN = 10, timedelta(minutes=10)
-"""So many answers to one number within that time: whoever forges a number must not run up its bill."""
+"""Maximum number of answers to one number in that time: a forged number must not run up the bill."""
 HELP = "Not understood. Answer a NUMBER to acknowledge, e NUMBER to escalate; NUMBER is that of the incident."
 
 log = structlog.get_logger("receiver.answers")
@@ -33,12 +35,14 @@ class SmsAnswers:
         follower: IncidentFollower,
         incidents: IncidentStore,
         respond: CommandHandler,
+        proofs: ReachabilityTests,
     ) -> None:
-        """What an answer asks for is done as any command is."""
+        """An answer is carried out like any command."""
         self.setting = setting
         self.follower = follower
         self.incidents = incidents
         self.respond = respond
+        self.proofs = proofs
         self._replied: dict[str, list[datetime]] = {}
 
     async def take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
@@ -60,6 +64,8 @@ class SmsAnswers:
         if not self._known(channel, number):
             log.warning("sms_from_nobody", channel=channel)
             return None
+        if is_test_answer(text):
+            return await self.proofs.answered_from(channel, number, now) or "No test page is waiting for your answer."
         answer = read_answer(text)
         if answer is None:
             return HELP
@@ -77,7 +83,7 @@ class SmsAnswers:
 
     async def _do(self, answer: SmsAnswer, incident: Incident, page: Page, once: str, now: datetime) -> str:
         if answer.wish is Wish.CLOSE:
-            return f"{incident.label} is resolved in chat or in the console: an SMS can be forged."
+            return f"Resolve {incident.label} in chat or in the console: an SMS can be forged."
         acknowledges = answer.wish is Wish.ACKNOWLEDGE
         if acknowledges and page.seq <= incident.hushed:
             return f"{incident.label} has been acknowledged by {incident.acknowledged_by or 'somebody'}."

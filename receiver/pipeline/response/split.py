@@ -1,17 +1,21 @@
-"""The way of a split into the store: the new incident first, then what the old one lets go."""
+"""Commits a split: first the new incident, then the alerts that the old one gives up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import structlog
 
-from receiver.incident.response.split import remove_split_alerts, split_incident
+from receiver.incident.log.notification_outcome import IntakeDecision
+from receiver.incident.response.split import SplitAlerts, remove_split_alerts, split_incident
 from receiver.incident.timers import LEAVE
 from receiver.model.alert.alert import Alert
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Actor
+from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.response.command_handler import TRIES, CommandHandler, CommandResult, VersionConflict
@@ -28,7 +32,7 @@ class IncidentSplit:
     def __init__(
         self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, respond: CommandHandler
     ) -> None:
-        """Commits go through the intake's `commit`, as everything does."""
+        """Splits are committed by the intake's `commit`, like all changes."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -55,26 +59,7 @@ class IncidentSplit:
             if expected is not None and parent.version != expected:
                 raise VersionConflict(parent)
             setting = self.setting()
-            records = await self.incidents.records(parent.uid)
-            bodies = await self.incidents.bodies(parent.uid)
-            alerts = {
-                name: Alert.model_validate(
-                    {
-                        **bodies[name],
-                        "status": "firing" if records[name].firing else "resolved",
-                        "fingerprint": name,
-                    }
-                )
-                for name in names
-                if name in bodies and name in records
-            }
-            firing = [alert for alert in alerts.values() if alert.firing]
-            decided = setting.rules.decide(firing)
-            decisions = {alert.fingerprint: one for alert, one in zip(firing, decided, strict=True)}
-            known = await self.incidents.known(parent.key, "", [alert.fingerprint for alert in firing])
-            verdict = split_incident(
-                parent, names, title, records, alerts, decisions, known.owners, setting.policy, actor, new_uid(), now
-            )
+            verdict = await self._decide(parent, names, title, actor, setting, now)
             try:
                 done = await self.respond.write(verdict, setting, now, once, what)
             except StaleVersion:
@@ -82,13 +67,27 @@ class IncidentSplit:
             except RepeatedNotification as before:
                 return await self.respond.before(before, what)
             log.info("split", incident=done.label, parent=parent.label, alerts=len(names), by=actor.name)
-            self.intake.metrics.opening(done.severity, done.service)
+            self.intake.metrics.opening(done.severity, done.service, done.team)
             await self.leave(done.uid, now)
             return CommandResult(done, tuple(verdict.events))
         raise Contended("others were faster each time")
 
+    async def _decide(
+        self, parent: Incident, names: Sequence[str], title: str | None, actor: Actor, setting: ActiveConfig,
+        now: datetime,
+    ) -> IntakeDecision:  # fmt: skip
+        records = await self.incidents.records(parent.uid)
+        bodies = await self.incidents.bodies(parent.uid)
+        alerts = {name: _alert(name, bodies[name], records[name]) for name in names if name in bodies.keys() & records}
+        firing = [alert for alert in alerts.values() if alert.firing]
+        decided = setting.rules.decide(firing)
+        decisions = {alert.fingerprint: one for alert, one in zip(firing, decided, strict=True)}
+        known = await self.incidents.known(parent.key, "", [alert.fingerprint for alert in firing])
+        part = SplitAlerts(new_uid(), names, records, alerts, decisions, known.owners)
+        return split_incident(parent, part, title, setting.policy.of(parent), actor, now)
+
     async def leave(self, uid: str, now: datetime) -> None:
-        """Let the old incident go of what `uid` has taken; once is enough. Raises StoreAway."""
+        """Remove the alerts of `uid` from the old incident; idempotent. Raises StoreAway."""
         for _ in range(TRIES):
             child = await self.incidents.incident(uid)
             parent = await self.incidents.incident(child.split_from) if child and child.split_from else None
@@ -98,7 +97,12 @@ class IncidentSplit:
             records = await self.incidents.records(parent.uid)
             names = list(await self.incidents.records(child.uid))
             setting = self.setting()
-            verdict = remove_split_alerts(parent, child, records, names, setting.policy, now)
+            verdict = remove_split_alerts(parent, child, records, names, setting.policy.of(parent), now)
             with suppress(StaleVersion):
                 await self.respond.write(verdict, setting, now)
         raise Contended("others were faster each time")
+
+
+def _alert(name: str, body: Mapping[str, Any], record: AlertRecord) -> Alert:
+    status = "firing" if record.firing else "resolved"
+    return Alert.model_validate({**body, "status": status, "fingerprint": name})

@@ -1,4 +1,4 @@
-"""Tickets asked back: what somebody did in Jira is a command here."""
+"""Follows tickets: changes in Jira become commands."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from receiver.store.incidents.ticket_states import TicketStates
 NAME = "tickets"
 EVERY = timedelta(seconds=60)
 FIRST = timedelta(days=1)
-"""How far back it is looked the first time, and at most: a replica does not know when another one asked."""
+"""How far back changes are queried the first time, and at most; a replica does not know when another one did."""
 OVERLAP = timedelta(minutes=2)
-"""A vendor's index is late by seconds, and its times are whole minutes."""
+"""Overlap of two queries: a vendor's index is late by seconds, and its times are whole minutes."""
 
 log = structlog.get_logger("receiver.tickets")
 
 
 class TicketSync:
-    """The timer that asks every channel that makes tickets what has changed there."""
+    """The timer that queries every ticket channel for changes."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class TicketSync:
         respond: CommandHandler,
         metrics: Metrics,
     ) -> None:
-        """One replica asks at a time; what it takes over it writes as everybody does who responds."""
+        """One replica queries at a time, and commits the changes like any command."""
         self.setting = setting
         self.incidents = incidents
         self.seen = seen
@@ -52,7 +52,7 @@ class TicketSync:
         self._asked: dict[str, datetime] = {}
 
     def forget(self) -> None:
-        """Forget when tickets were asked for last: that was dated by a clock that was wrong."""
+        """Forget when tickets were last queried, because that time is from a wrong clock."""
         self._asked.clear()
 
     async def look(self, now: datetime) -> datetime | None:
@@ -78,7 +78,7 @@ class TicketSync:
             try:
                 await self._take(name, channel, ticket, before, now)
             except (ValueError, IncidentUnreadable):
-                # An incident that this version cannot read, or what fits no command: the others are heard all the same.
+                # An incident that this release cannot read, or a change without a command, does not stop the others.
                 spoilt = True
                 self.metrics.loop_errors.labels(NAME).inc()
                 log.exception("ticket_spoilt", channel=name, ticket=clean(ticket.key, 100))
@@ -100,7 +100,7 @@ class TicketSync:
         if incident is None:
             return
         owner = self._owner(name, channel, ticket)
-        command = commands_of_ticket(ticket, before, incident, self.setting().policy, owner)
+        command = commands_of_ticket(ticket, before, incident, self.setting().policy.of(incident), owner)
         if command is None:
             return
         actor = Actor(kind=ActorKind.API, name=channel.kind)

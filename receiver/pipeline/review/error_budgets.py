@@ -1,4 +1,4 @@
-"""What an incident, and a month, has spent of the error budgets that Prometheus is asked about.
+"""How much of the error budgets in Prometheus an incident, or a month, has spent.
 
 The query gives the part that was bad over a span of time; what nobody answers is counted by the time of incidents.
 """
@@ -30,14 +30,14 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 SHORTEST = timedelta(minutes=1)
-"""A shorter span has too few samples to say anything."""
+"""A shorter span has too few samples."""
 _PLACE = re.compile(r"\{\{\s*window\s*\}\}")
 
 log = structlog.get_logger("receiver.budgets")
 
 
 class ErrorBudgets:
-    """The timer of incidents that are over, and what a month asks."""
+    """The timer of resolved incidents, and the queries of a monthly report."""
 
     def __init__(
         self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
@@ -49,11 +49,11 @@ class ErrorBudgets:
         self.asking = asking
 
     async def look(self, uid: str, now: datetime) -> None:
-        """Ask what the incident `uid` has spent, once; an answer is kept. Raises StoreAway."""
+        """Query what the incident `uid` has spent, once, and record it. Raises StoreAway."""
         setting = self.setting()
         incident = await self.incidents.incident(uid)
         found: dict[str, float] = {}
-        if incident is not None and budget_due(incident, setting.policy) is not None:
+        if incident is not None and budget_due(incident, setting.policy.of(incident)) is not None:
             found = await self._spent(incident, setting.terms)
         if incident is None or not found:
             await self.intake.due.drop_timer(f"{uid} {BUDGET}")
@@ -70,7 +70,7 @@ class ErrorBudgets:
     async def measured(
         self, told: Sequence[Mapping[str, Any]], terms: ReviewTargets, until: datetime
     ) -> list[Mapping[str, Any]]:
-        """Return error budgets as the review tells them, those with a query as Prometheus had them at `until`."""
+        """Return the error budgets for the review; those with a query are from Prometheus at `until`."""
         bad = await asyncio.gather(*(self._bad(one, one.window, until) for one in terms.budgets))
         return [
             one if part is None else {**one, **spent_of(part * one["window"], one["allowed"]), "by": "prometheus"}

@@ -23,16 +23,16 @@ NAME = "archive"
 EVERY = timedelta(hours=6)
 PART = 50
 GRACE = timedelta(days=60)
-"""How much longer the store keeps what a file is to hold: a folder that cannot be written to loses nothing at once."""
+"""How much longer the store keeps incidents that are archived, in case the folder cannot be written to."""
 
 log = structlog.get_logger("receiver.archive")
 
 
 class IncidentArchive:
-    """The way out of the store, and back."""
+    """Exports incidents from the store, and imports them."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], archive: Archive, incidents: IncidentStore) -> None:
-        """`incidents` knows how long an incident is kept."""
+        """`incidents`: the store of incidents, which has the retention time."""
         self.setting = setting
         self.archive = archive
         self.incidents = incidents
@@ -67,7 +67,7 @@ class IncidentArchive:
                 if document is None or not _old(document, before_ms):
                     continue
                 name = f"{from_ms(opened):%Y-%m}.jsonl"
-                # On disk first: what a crash leaves twice is recognized when it is put back.
+                # On disk first: a crash may leave duplicates, which the import recognizes.
                 await asyncio.to_thread(append, folder, name, [orjson.dumps(document)])
                 await self.archive.forget(document)
                 log.info("archived", incident=document["id"], file=name)
@@ -78,7 +78,7 @@ class IncidentArchive:
     async def page(
         self, since: datetime | None, until: datetime | None, after: str, now: datetime
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Return incidents that are over, oldest first, and where the next page begins. Raises StoreAway."""
+        """Return resolved incidents, oldest first, and the start of the next page. Raises StoreAway."""
         rows = await self.archive.opened(to_ms(since) if since else 0, to_ms(until or now), after, PART)
         found = [await self.archive.document(uid) for uid, _ in rows]
         over = [one for one in found if one is not None and one["state"]["state"] in ("resolved", "closed")]
@@ -92,12 +92,12 @@ class IncidentArchive:
             try:
                 incident, _ = read(document)
                 number = self.setting().id_parts(incident.opened_at)
-                due = action_items_due(incident, self.setting().policy)
+                due = action_items_due(incident, self.setting().policy.of(incident))
                 outcome = await self.archive.restore(
                     document, self.incidents.history_s, number, to_ms(now), to_ms(due) if due else 0
                 )
                 if outcome == "taken":
-                    raise BadDocument(f"another incident is called {incident.id}")
+                    raise BadDocument(f"another incident has the id {incident.id}")
                 counts[outcome] += 1
             except BadDocument as bad:
                 refused.append({"index": place, "id": str(document.get("id", ""))[:100], "why": str(bad)})
@@ -105,7 +105,7 @@ class IncidentArchive:
 
 
 def _old(document: Mapping[str, Any], before_ms: int) -> bool:
-    # What is open, what was touched lately, and what somebody has promised stays.
+    # Open incidents, recently changed ones, and those with open action items stay.
     state, events = document["state"], document["events"]
     promised = any(item["status"] == ActionStatus.OPEN for item in state.get("actions", ()))
     last = events[-1]["at"] if events else state["opened_at"]

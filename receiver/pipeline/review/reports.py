@@ -1,4 +1,4 @@
-"""Looking back: the store is read once for a report; the review is told of on the first of the month."""
+"""Reports: the store is read once per report; the monthly review is announced on the first of the month."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ from receiver.store.incidents.review_record_reader import ReviewRecordReader
 
 NAME = "monthly"
 MORNING = time(8)
-"""When the review of the month before is told, on the first, in the zone of the service: nobody's night."""
+"""Time of day on the first at which the review of the previous month is announced, in the service's time zone."""
+HISTORY = 6
+"""Months that a review shows side by side."""
 LATE = timedelta(days=5)
-"""A review that nobody told in time is told so long; less than the 7 days for which `once` holds."""
+"""A review that was not announced in time is announced for so long; less than the 7 days for which `once` holds."""
 EVERY = 300.0
-"""Seconds between two looks at the figures that are exported."""
+"""Seconds between two exports of the figures."""
 FLUSH = 10.0
 
 log = structlog.get_logger("receiver.reports")
 
 
 class Reports:
-    """What reads months back."""
+    """Builds reports from the store."""
 
     def __init__(
         self,
@@ -50,17 +52,23 @@ class Reports:
         metrics: Metrics,
         budgets: ErrorBudgets,
     ) -> None:
-        """Nothing is read before somebody asks."""
+        """Nothing is read before the first report."""
         self.setting = setting
         self.pasts = pasts
         self.due = due
         self.clock = clock
         self.metrics = metrics
         self.budgets = budgets
+        self.absorbed_at: datetime | None = None
+        """When this replica last took a notification that said nothing new."""
         self._absorbed: Counter[str] = Counter()
+        self._month: Month | None = None
+        """The month of the last notification that was counted, and ..."""
+        self._month_in = ""
+        """... the time zone that it was computed for."""
 
     def month(self, name: str | None, now: datetime) -> Month:
-        """Return the month of that name, or the one that `now` is in.
+        """Return the month of that name, or the current one at `now`.
 
         Raises ValueError with what would be right, and LookupError for a month that has not begun.
         """
@@ -72,22 +80,47 @@ class Reports:
             raise LookupError(f"{name} has not begun")
         return found
 
-    async def monthly(self, month: Month, now: datetime) -> dict[str, Any]:
-        """Return the review of `month` as JSON. Raises StoreAway."""
+    async def monthly(
+        self,
+        month: Month,
+        now: datetime,
+        teams: frozenset[str] | None = None,
+        team: str | None = None,
+        history: int = 0,
+    ) -> dict[str, Any]:
+        """Return the review of `month` as JSON. Raises StoreAway.
+
+        `teams`: those that the reader is limited to, none for a reader of every team; None: readers of any kind, who
+        see no private incident. `team`: only this team's incidents are counted. Repeated notifications are counted for
+        all teams together, and are left out of one team's month. `history`: how many months stand side by side in it.
+        """
         await self.flush()
         terms = self.setting().terms
-        review = MonthlyReview(month, terms, now)
+        review = MonthlyReview(month, terms, now, history)
         async for number, kept in self.pasts.since(to_ms(review.since)):
+            if team is not None and kept.get("team", "") != team:
+                continue
+            if (seen_by := kept.get("private")) is not None and (
+                teams is None or (teams and teams.isdisjoint(seen_by))
+            ):
+                continue
             review.see(read_review_record(kept, number, terms))
-        said = review.told(await self.pasts.absorbed_in(month.name))
+        said = review.told(await self.pasts.absorbed_in(month.name) if team is None else 0)
         return {**said, "error_budget": await self.budgets.measured(said["error_budget"], terms, review.until)}
 
     def absorb(self, now: datetime) -> None:
-        """Count a notification that said nothing new."""
-        self._absorbed[month_at(now, self.setting().terms.zone).name] += 1
+        """Count a duplicate notification."""
+        self.absorbed_at = now
+        zone = self.setting().terms.zone
+        month = self._month
+        if month is None or zone != self._month_in or not month.begins <= now < month.ends:
+            # Cached, because each duplicate is counted: computing it takes a thirtieth of a duplicate's CPU time.
+            month = self._month = month_at(now, zone)
+            self._month_in = zone
+        self._absorbed[month.name] += 1
 
     async def flush(self) -> None:
-        """Write what was counted; a store that is away is asked again later."""
+        """Write the counts; retried later if the store is away."""
         counts, self._absorbed = self._absorbed, Counter()
         if not counts:
             return
@@ -111,7 +144,7 @@ class Reports:
         return _morning(month_at(this.ends, zone), zone)
 
     async def _post(self, month: Month, setting: ActiveConfig, now: datetime) -> None:
-        said = await self.monthly(month, now)
+        said = await self.monthly(month, now, history=HISTORY)
         channel, wiki = setting.monthly or ("", False)
         chat = setting.channels.get(channel)
         key = f"review {month.name}"
@@ -132,14 +165,14 @@ class Reports:
 
     async def look(self, now: datetime) -> None:
         """Export the figures of this month against their targets. Raises StoreAway."""
-        said = await self.monthly(self.month(None, now), now)
+        said = await self.monthly(self.month(None, now), now, frozenset())
         for one in said["targets"]:
             value, met = one["actual"], one["met"]
             self.metrics.figure.labels(one["metric"]).set(float("nan") if value is None else value)
             self.metrics.target_met.labels(one["metric"]).set(float("nan") if met is None else int(met))
 
     async def run(self) -> None:
-        """Count and export, for ever; a store that is away leaves what was exported last."""
+        """Count and export until canceled; while the store is away, the last figures stay."""
         wait = 0.0
         while True:
             await self.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -13,20 +12,24 @@ from receiver.channels.base import DeliveryError
 from receiver.channels.safe_text import clean
 from receiver.channels.slack import command_reply as reply
 from receiver.incident.log.command_errors import ImpossibleCommand
+from receiver.incident.paging.page_hours import queued_until
 from receiver.incident.response.slash_commands import COMMANDS, PAGE, USAGE
 from receiver.incident.response.slash_parser import SlashCommand, SlashCommandError, Words, made
 from receiver.model.base import rfc3339
 from receiver.model.command import ApproveUpdate, Command, PageContact
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.oncall.overrides import Overrides
+from receiver.pipeline.oncall.shift_offers import ShiftOffers
+from receiver.pipeline.outbox.page_delivery import delivery_lines
 from receiver.pipeline.response.adhoc_pages import AdhocPages
 from receiver.pipeline.response.command_handler import CommandHandler, CommandResult
+from receiver.pipeline.response.incident_outlook import upcoming
 from receiver.pipeline.response.silences import Silences
 from receiver.pipeline.slack.requests import SlackRequests, SlackUser
 
 LISTED = 25
 READS = ("help", "list", "show", "oncall", "checklist", "options", "postmortem")
-"""What changes nothing: anybody of the workspace may ask it."""
+"""Commands that change nothing; everyone in the workspace may use them."""
 
 log = structlog.get_logger("receiver.slack")
 
@@ -34,12 +37,12 @@ Body = dict[str, Any]
 
 
 class SlackCommandRunner:
-    """The doors at `/slack/commands`, behind the signature."""
+    """The endpoints at `/slack/commands`, behind the signature."""
 
     def __init__(
         self, desk: SlackRequests, respond: CommandHandler, calls: AdhocPages, overrides: Overrides, silences: Silences
     ) -> None:
-        """Take what does things."""
+        """The handlers carry out the commands."""
         self.desk = desk
         self.respond = respond
         self.calls = calls
@@ -48,8 +51,8 @@ class SlackCommandRunner:
         self._does: dict[str, Callable[[SlashCommand, SlackUser, datetime], Awaitable[Body | None]]] = {
             "help": self._help, "list": self._list, "show": self._show, "create": self._create, "act": self._act,
             "merge": self._merge, "silence": self._silence, "page": self._page, "oncall": self._on_call,
-            "accept": self._accept, "approve": self._approve, "form": self._form, "checklist": self._checklist,
-            "options": self._options, "postmortem": self._postmortem,
+            "accept": self._accept, "offer": self._offer, "approve": self._approve, "form": self._form,
+            "checklist": self._checklist, "options": self._options, "postmortem": self._postmortem,
         }  # fmt: skip
 
     async def take(self, channel: str, form: Mapping[str, str], once: str, now: datetime) -> Body | None:
@@ -64,13 +67,14 @@ class SlackCommandRunner:
         )  # fmt: skip
         command = form.get("command", "")
         if command not in COMMANDS:
-            raise SlashCommandError(f"{clean(command, 50)} is not known here: there are {', '.join(COMMANDS)}")
+            raise SlashCommandError(f"{clean(command, 50)} is not a command here: there are {', '.join(COMMANDS)}")
         words = Words(
             form.get("text", ""), self.desk.setting().number, lambda user, name: self._name(asker, user, name)
         )
         wish = COMMANDS[command](words, now)
         if wish.verb not in READS:
             await self.desk.allow(asker, now)
+        asker = await self.desk.known(asker, now, acts=wish.verb not in READS)
         log.info("slash_command", command=command, verb=wish.verb, by=asker.name)
         return await self._does[wish.verb](wish, asker, now)
 
@@ -88,11 +92,11 @@ class SlackCommandRunner:
         return reply.said("In an incident's own channel its id may be left out.\n" + "\n".join(lines))
 
     async def _list(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
-        count = len(self.desk.incident_cache)
-        if not count:
+        shown = [one for one in self.desk.incident_cache.worst_first(oldest=True) if self.desk.sees(asker, one)]
+        if not shown:
             return reply.said("No incident is open.")
-        more = f"\n{count - LISTED} more" if count > LISTED else ""
-        return reply.said(reply.listing(islice(self.desk.incident_cache.worst_first(oldest=True), LISTED)) + more)
+        more = f"\n{len(shown) - LISTED} more" if len(shown) > LISTED else ""
+        return reply.said(reply.listing(shown[:LISTED]) + more)
 
     async def _show(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
@@ -100,10 +104,15 @@ class SlackCommandRunner:
         lines = [
             f"{incident.label}  {incident.severity}  {incident.state}  {incident.badge}{incident.title}",
             f"opened {rfc3339(incident.opened_at)}, {incident.firing} firing, {incident.resolved} resolved",
+            *([f"team: {incident.team} ({incident.team_reason})"] if incident.team else []),
             f"why: {incident.decision.rule}; {'; '.join(incident.decision.reasons)}",
             *roles,
             *(f"action {one.n}: {one.title} ({one.owner}, {one.status})" for one in incident.actions),
         ]
+        receipts = await self.desk.incidents.receipts(incident.uid)
+        lines += [clean(line, 200) for line in delivery_lines(incident, receipts)]
+        following = upcoming(incident, self.desk.setting(), now)
+        lines += [f"next: {', '.join(following.contacts)} at {rfc3339(following.at)}"] if following else []
         url = self.desk.setting().url(incident)
         return reply.said("\n".join([*lines, *([url] if url else [])]))
 
@@ -113,7 +122,7 @@ class SlackCommandRunner:
         receipts = await self.desk.incidents.receipts(incident.uid)
         text = self.desk.setting().postmortem(incident, log, now, receipts, None)
         known = incident.review
-        state = f"version {known.version}, {known.status}" if known else "the draft that the log gives"
+        state = f"version {known.version}, {known.status}" if known else "the generated draft"
         write = f"receiver postmortem {incident.label} --edit FILE"
         return reply.said(f"Post-mortem of {incident.label}: {state}. It is written with `{write}`.\n\n{text}")
 
@@ -123,7 +132,9 @@ class SlackCommandRunner:
         done = await self.respond.declare(wish.declare, asker.actor, now, once=asker.once, what="create")
         paged = ", ".join(dict.fromkeys(page.person for page in done.incident.pages))
         text = f"{done.incident.label} is open as {done.incident.severity}: {done.incident.title}"
-        return reply.said(f"{text}. {f'Paged: {paged}' if paged else 'Nobody is paged for this severity'}.")
+        waits = queued_until(done.incident)
+        nobody = f"Pages wait until {rfc3339(waits)}" if waits else "Nobody is paged for this severity"
+        return reply.said(f"{text}. {f'Paged: {paged}' if paged else nobody}.")
 
     async def _act(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
@@ -133,11 +144,12 @@ class SlackCommandRunner:
 
     async def _merge(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         into = wish.more["into"]
+        await self.desk.perhaps(asker, into)
         incident = await self.desk.perhaps(asker, wish.number)
         if incident is None or incident.id == into:
-            raise SlashCommandError(f"name both: the one, and the one that it is part of: write {USAGE['merge']}")
+            raise SlashCommandError(f"name both incidents: write {USAGE['merge']}")
         done = await self.respond.merge(incident.uid, into, asker.actor, now, once=asker.once, what="merge")
-        return reply.said(f"{incident.label} is part of {done.incident.label} now.")
+        return reply.said(f"{incident.label} was merged into {done.incident.label}.")
 
     async def _silence(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
@@ -172,6 +184,9 @@ class SlackCommandRunner:
     async def _accept(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         schedules = self.overrides.schedules
         named = wish.more["schedule"]
+        if named is not None and named.startswith("offer-"):
+            taken = await ShiftOffers(self.overrides).accept(named, asker.actor, now)
+            return reply.said(f"You take over {taken.schedule} until {taken.until:%a %Y-%m-%d %H:%M} UTC.")
         waiting = [
             name
             for name in schedules.names
@@ -180,10 +195,20 @@ class SlackCommandRunner:
             and schedules.accepted(handing) is None
         ]
         if named is None and not waiting:
-            raise ImpossibleCommand("no hand-off waits for you: to accept another's, write /oncall accept SCHEDULE")
+            raise ImpossibleCommand(
+                "no hand-off is waiting for you: to accept another's, write /oncall accept SCHEDULE"
+            )
         done = [await self.overrides.accept(name, asker.actor, now) for name in ([named] if named else waiting)]
         lines = [f"{one.handing.schedule}: accepted by {one.by} at {one.at:%H:%M} UTC" for one in done]
         return reply.said("\n".join(lines))
+
+    async def _offer(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
+        made = await ShiftOffers(self.overrides).offer(wish.more["days"], None, asker.actor, now)
+        lines = [
+            f"{one.id}: {one.schedule}, {one.begins:%a %Y-%m-%d %H:%M} to {one.until:%a %Y-%m-%d %H:%M} UTC"
+            for one in made
+        ]
+        return reply.said("\n".join([*lines, "A colleague takes over with /oncall accept OFFER."]))
 
     async def _approve(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
@@ -191,7 +216,7 @@ class SlackCommandRunner:
         if command is None:
             drafts = [update.n for update in incident.updates if update.waits]
             if not drafts:
-                raise ImpossibleCommand(f"{incident.label} has no draft that waits for approval")
+                raise ImpossibleCommand(f"{incident.label} has no draft waiting for approval")
             command = ApproveUpdate(n=drafts[-1])
         return told(await self.act(incident, command, asker, now))
 
@@ -216,9 +241,10 @@ class SlackCommandRunner:
 
 
 def told(done: CommandResult) -> Body:
-    """Return the answer that says what became of a command."""
+    """Return the answer with the result of a command."""
     if done.repeated:
-        return reply.said(f"{done.incident.label}: that was done before.")
+        return reply.said(f"{done.incident.label}: that was already done.")
     if not done.events:
-        return reply.said(f"{done.incident.label}: it was so already; it is {done.incident.state}.")
-    return reply.said(f"{done.incident.label}: {'; '.join(event.text for event in done.events[:5])}")
+        return reply.said(f"{done.incident.label}: no change; it is {done.incident.state}.")
+    text = f"{done.incident.label}: {'; '.join(event.text for event in done.events[:5])}"
+    return reply.said(f"{text}\nWarning: {done.warning}." if done.warning else text)

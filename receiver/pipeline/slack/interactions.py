@@ -1,4 +1,4 @@
-"""Buttons, boxes, choices and forms in Slack, and messages that somebody pins to the timeline."""
+"""Buttons, checkboxes, selections and forms in Slack, and messages that people pin to the timeline."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ log = structlog.get_logger("receiver.slack")
 
 
 class SlackInteractions:
-    """The doors at `/slack/interactions` and `/slack/events`, behind the signature."""
+    """The endpoints at `/slack/interactions` and `/slack/events`, behind the signature."""
 
     def __init__(self, desk: SlackRequests, commands: SlackCommandRunner) -> None:
-        """What a button does is done as the command is."""
+        """A button is carried out like its command."""
         self.desk = desk
         self.commands = commands
 
@@ -81,6 +81,7 @@ class SlackInteractions:
         _, number, shown = (*str(action.get("block_id") or "").split(" "), "", "")[:3]
         number = str(action.get("value") or number)[:60]
         await self.desk.allow(asker, now)
+        asker = await self.desk.known(asker, now, acts=True)
         incident = await self.desk.meant(asker, number or None)
         if name == "incident_update":
             await self.commands.form(incident, asker, now)
@@ -96,16 +97,17 @@ class SlackInteractions:
         elif name == "incident_escalate":
             await self._escalate(str(action.get("block_id") or "").partition(" ")[2], incident, asker, now)
         elif name in BUTTONS:
-            await self.commands.act(incident, BUTTONS[name](), asker, now)
-        # The message itself shows what became of it.
+            done = await self.commands.act(incident, BUTTONS[name](), asker, now)
+            # The message itself shows the result, but not what happens to alerts that still fire.
+            return told(done) if done.warning else None
         return None
 
     async def _escalate(self, shown: str, incident: Incident, asker: SlackUser, now: datetime) -> None:
-        # Every step calls somebody else: a second click on what was shown before the first is no wish for the next one.
+        # Every step pages other people, so a second click on the same message must not take the next step.
         if shown and shown != stage(incident):
             raise ImpossibleCommand(
-                f"{incident.label} has been escalated since this was shown: to go on, click on the message as it "
-                f"stands now, or write /incident escalate {incident.label}"
+                f"{incident.label} has been escalated since this was shown: to escalate again, use the "
+                f"current message, or write /incident escalate {incident.label}"
             )
         # Two that come at once find it at the same version.
         once = f"slack escalate {incident.uid} {incident.version}"
@@ -117,7 +119,7 @@ class SlackInteractions:
         chosen = action.get("selected_options")
         wanted = {str(_object(one).get("value")) for one in (chosen if isinstance(chosen, list) else [])}
         ticked = {str(tick.item): tick.by for tick in incident.checklist}
-        # Boxes that somebody else has ticked since these were shown are empty here, and nobody has unticked them.
+        # Boxes that another person has checked since are empty here, although nobody has unchecked them.
         seen = {item for item, by in ticked.items() if item in shown.split(",") or by == asker.name}
         for item in range(1, len(CHECKLIST) + 1):
             if (str(item) in wanted - ticked.keys()) or (str(item) in seen - wanted):
@@ -131,10 +133,11 @@ class SlackInteractions:
             return None
         try:
             await self.desk.allow(asker, now)
+            asker = await self.desk.known(asker, now, acts=True)
             about = _object(_json(view.get("private_metadata")))
             incident = await self.desk.meant(asker, str(about.get("incident") or "")[:60] or None)
             values = _object(_object(view.get("state")).get("values"))
-            # One form filled in one way is one wish, however often it is sent: the answer to it may have come late.
+            # The same form with the same input is one command, even if Slack repeats it because the answer was late.
             content = orjson.dumps([view.get("id"), values], option=orjson.OPT_SORT_KEYS)
             once = f"slack form {hashlib.sha256(content).hexdigest()}" if view.get("id") else asker.once
             for command in filled(values, now):
@@ -159,12 +162,13 @@ class SlackInteractions:
             channel, {"id": event.get("user")}, place, "",
             team=str(payload.get("team_id") or ""), app=str(payload.get("api_app_id") or ""),
         )  # fmt: skip
+        asker = await self.desk.known(asker, now, acts=True)
         incident = await self.desk.perhaps(asker, None)
         if incident is None:
             return
         found = _object(item.get("message")) or await self._message(asker, place, str(item.get("ts") or ""), now)
         stamp, text = str(found.get("ts") or ""), str(found.get("text") or "")
-        # Our own messages say nothing that the timeline does not know.
+        # The timeline already has the content of our own messages.
         if not stamp or not text.strip() or found.get("bot_id"):
             return
         await self.desk.allow(asker, now)
@@ -179,7 +183,7 @@ class SlackInteractions:
             return {}
         query = {"channel": place, "latest": stamp, "oldest": stamp, "inclusive": "true", "limit": "1"}
         try:
-            # The history has no answers in threads; what is asked for by its own time is found there.
+            # The history has no replies in threads; a reply is found by its own timestamp.
             for method, more in (("conversations.history", {}), ("conversations.replies", {"ts": stamp})):
                 async for found in asker.channel.api.items(method, "messages", query | more, now):
                     if found.get("ts") == stamp:
@@ -193,7 +197,7 @@ _MINUTES = frozenset(minutes for minutes, _ in LATER)
 
 
 def filled(values: Mapping[str, Any], now: datetime) -> list[Command]:
-    """Return what a form asks for. Raises Misunderstood with what is missing. Pure."""
+    """Return the command of a form. Raises SlashCommandError with what is missing. Pure."""
     status = _object(_object(_object(values.get("status")).get("status_select")).get("selected_option")).get("value")
     text = _object(_object(values.get("msg")).get("msg_input")).get("value")
     level = _object(_object(_object(values.get("sev")).get("sev_select")).get("selected_option")).get("value")

@@ -1,9 +1,9 @@
-"""Where Slack's users are served: who asks, whether they may, of which incident, and what they are answered."""
+"""Requests from Slack: who sent them, whether they may, for which incident, and the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +18,10 @@ from receiver.incident.log.command_errors import IllegalCommand, ImpossibleComma
 from receiver.incident.response.slash_parser import SlashCommandError
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.visibility import sees
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.oncall.overrides import PastOverride
+from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, UnknownIncident
 from receiver.pipeline.response.silences import SilenceFailed
@@ -29,7 +31,7 @@ from receiver.store.shared_documents import SharedDocumentsFull
 
 MEMBERS_FOR = timedelta(minutes=5)
 """How long the members of a user group are remembered."""
-AWAY = "The incident store is away: nothing was done. Pages go on. Please try again."
+AWAY = "The incident store is unavailable: nothing was done. Paging continues. Please try again."
 
 log = structlog.get_logger("receiver.slack")
 
@@ -40,19 +42,23 @@ class ForeignWorkspace(Exception):
 
 @dataclass(frozen=True)
 class SlackUser:
-    """Who asks, from where."""
+    """Who sent the request, and from where."""
 
     channel: Slack
     """The channel of the configuration that the request belongs to."""
     user: str
     """Slack's id."""
     name: str
-    """The key of `people` where Slack's id is there, else the name that Slack gives."""
+    """The key of `people` with this Slack id, or else the name in Slack."""
     place: str
     """The id of the Slack channel."""
     once: str
     """A key against repetition: the request's signature."""
     trigger: str = ""
+    teams: frozenset[str] | None = None
+    """The teams of the user groups that they are in (`team_groups`); None: the channel knows of no such groups."""
+    acts: bool = False
+    """Whether they request a change."""
 
     @property
     def actor(self) -> Actor:
@@ -61,12 +67,12 @@ class SlackUser:
 
 
 class SlackRequests:
-    """What commands, buttons and events have in common."""
+    """The common part of commands, buttons and events."""
 
     def __init__(
         self, setting: Callable[[], ActiveConfig], incident_cache: IncidentCache, incidents: IncidentStore
     ) -> None:
-        """Nobody's groups are known yet."""
+        """No user groups are known yet."""
         self.setting = setting
         self.incident_cache = incident_cache
         self.incidents = incidents
@@ -112,7 +118,7 @@ class SlackRequests:
         return called or clean(user, 50) or "somebody"
 
     async def speak(self, url: str, content: Mapping[str, Any]) -> None:
-        """Say something to whoever asked, at the address that came with the signed request; only Slack's is called."""
+        """Answer at the address in the signed request; only addresses of Slack are called."""
         slack = next((one for one in self.channels if answers_at(url, one.settings.api_url)), None)
         if slack is None:
             return
@@ -131,6 +137,35 @@ class SlackRequests:
                 return
         raise ImpossibleCommand("only the configured responders may do that (chat.responders)")
 
+    async def known(self, asker: SlackUser, now: datetime, *, acts: bool) -> SlackUser:
+        """Return `asker` with the teams of their user groups.
+
+        Raises Impossible where Slack does not say who is in them.
+        """
+        groups = asker.channel.settings.team_groups
+        if not groups:
+            return replace(asker, acts=acts)
+        teams = set()
+        for team, listed in groups.items():
+            for group in listed:
+                if asker.user in await self._of(asker.channel, group, now):
+                    teams.add(team)
+        return replace(asker, teams=frozenset(teams), acts=acts)
+
+    def sees(self, asker: SlackUser, incident: Incident | IncidentSummary) -> bool:
+        """Return whether `asker` sees an incident: a private one only by a group of one of its teams."""
+        return not incident.private or (bool(asker.teams) and sees(incident, asker.teams or ()))
+
+    def check(self, asker: SlackUser, incident: Incident) -> bool:
+        """Return whether `asker` sees an incident. Raises Impossible where they ask to change that of another team."""
+        if not self.sees(asker, incident):
+            return False
+        if asker.acts and asker.teams is not None and incident.team and incident.team not in asker.teams:
+            raise ImpossibleCommand(
+                f"{incident.label} belongs to team {incident.team}, which alone may act on it (team_groups)"
+            )
+        return True
+
     async def _of(self, channel: Slack, group: str, now: datetime) -> frozenset[str]:
         known = self._members.get(group)
         if known is not None and now - known[0] < MEMBERS_FOR:
@@ -147,7 +182,7 @@ class SlackRequests:
         return found
 
     async def meant(self, asker: SlackUser, number: str | None) -> Incident:
-        """Return the incident of that id, or whose own channel this is. Raises Misunderstood, Unknown, StoreAway."""
+        """Return the incident of that id, or of this channel. Raises SlashCommandError, UnknownIncident, StoreAway."""
         found = await self.perhaps(asker, number)
         if found is None:
             raise SlashCommandError("name the incident: its id, as INC-2026-0001, may stand anywhere in the command")
@@ -158,14 +193,15 @@ class SlackRequests:
         if number is not None:
             uid = await self.incidents.uid_of(number)
             incident = await self.incidents.incident(uid) if uid else None
-            if incident is None:
-                raise UnknownIncident(f"no incident is called {number}")
+            if incident is None or not self.check(asker, incident):
+                raise UnknownIncident(f"no incident is named {number}")
             return incident
-        return await self.incidents.within(asker.place) if asker.place else None
+        incident = await self.incidents.within(asker.place) if asker.place else None
+        return incident if incident is not None and self.check(asker, incident) else None
 
 
 def answers_at(url: str, api: str) -> bool:
-    """Return whether `url` is one that Slack may ask to answer at: https under slack.com, or where its API is."""
+    """Return whether answers may be sent to `url`: https under slack.com, or the host of the API."""
     try:
         parts, known = urlsplit(url), urlsplit(api)
         here = (parts.scheme, parts.hostname, parts.port) == (known.scheme, known.hostname, known.port)
@@ -183,14 +219,15 @@ EXCUSED = (
     UnknownIncident,
     SilenceFailed,
     PastOverride,
+    NoSuchOverride,
     IdempotencyKeyReused,
     SharedDocumentsFull,
 )
-"""Why a wish cannot be done: whoever asked is told."""
+"""Errors that are reported to the person who sent the command."""
 
 
 def error_reply(error: Exception) -> dict[str, Any]:
-    """Return what somebody is answered whose wish cannot be done, for one of `EXCUSED`."""
+    """Return the answer for one of the errors in `EXCUSED`."""
     if isinstance(error, StoreAway):
         return said(AWAY)
     more = ""

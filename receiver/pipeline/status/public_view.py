@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from receiver.channels.safe_text import clean
 from receiver.config import Config
@@ -13,6 +14,7 @@ from receiver.model.base import rfc3339
 from receiver.model.delivery.public_incident import (
     Condition,
     Impact,
+    PublicAnnouncement,
     PublicComponent,
     PublicIncident,
     PublicMaintenance,
@@ -24,7 +26,7 @@ from receiver.model.delivery.public_incident import (
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import StatusUpdate
 from receiver.model.severity import Severity
-from receiver.pipeline.open_incidents.public_incidents import PublicRecord
+from receiver.pipeline.open_incidents.public_incidents import PublicRecord, PublishedUpdate
 from receiver.triage.matchers import Matcher, parse_matcher
 
 _CONDITION = {Severity.SEV1: Condition.MAJOR, Severity.SEV2: Condition.PARTIAL, Severity.SEV3: Condition.DEGRADED}
@@ -35,6 +37,7 @@ _SUMMARY = {
     Impact.MINOR: "Degraded Performance",
     Impact.MAJOR: "Partial System Outage",
     Impact.CRITICAL: "Major Service Outage",
+    Impact.MAINTENANCE: "Service Under Maintenance",
 }
 _BADNESS = tuple(Condition)
 
@@ -48,31 +51,57 @@ AHEAD = timedelta(days=14)
 Known = Incident | PublicRecord
 
 
+def public_id(uid: str) -> str:
+    """Return the id by which strangers know an incident: 12 hexadecimal digits that tell nothing of it."""
+    return hashlib.sha256(f"public/{uid}".encode()).hexdigest()[:12]
+
+
+class ComponentRow(NamedTuple):
+    """A component as people who are signed in see it."""
+
+    component: PublicComponent
+    internal: bool
+    incidents: tuple[Incident, ...]
+
+
 class PublicView:
     """The status page of a configuration."""
 
-    def __init__(self, config: Config) -> None:
-        """Without components of its own the page has one: the service."""
+    def __init__(self, config: Config, *, internal: bool = False) -> None:
+        """Without components of its own the page has one: the service. `internal`: with the internal components."""
         self._config = config
         page = config.status_page
         self._at: dict[str, tuple[int, tuple[str, ...]]] = {}
         """Version of an incident, and the components that it touches."""
+        self._past: dict[str, tuple[int, PublicIncident]] = {}
+        """Version of an incident that is over, and what is shown of it."""
         self._components: list[tuple[PublicComponent, tuple[Matcher, ...]]] = [
             (PublicComponent(id=c.id, name=c.name), tuple(parse_matcher(text) for text in c.matchers))
-            for c in page.components
+            for c in (page.components if internal else page.public)
         ] or [(PublicComponent(id="service", name=config.service.product), ())]
 
-    def page(self, told: Sequence[PublicRecord], now: datetime, windows: Iterable[Window] = ()) -> PublicPage:
+    def page(
+        self, told: Sequence[PublicRecord], now: datetime, windows: Iterable[Window] = (),
+        announcements: Iterable[PublicAnnouncement] = (),
+    ) -> PublicPage:  # fmt: skip
         """Return the page at `now`. `told`: what is open and the public was told of, the newest first."""
         condition = self._conditions(told)
+        maintenance = self._maintenance(windows, now)
+        for name in (name for window in maintenance if window.active for name in window.components):
+            condition[name] = max(condition[name], Condition.MAINTENANCE, key=_BADNESS.index)
         shown = [self.incident(incident) for incident in told[:MOST]]
         worst = min({incident.severity for incident in told}, key=lambda one: one.rank, default=None)
         impact = _IMPACT.get(worst, Impact.NONE) if worst is not None else Impact.NONE
+        if impact is Impact.NONE and Condition.MAINTENANCE in condition.values():
+            impact = Impact.MAINTENANCE
         base = self._config.base_url
         return PublicPage(
             name=self._config.service.name, title=self._config.status_page.title, url=f"{base}/status" if base else "",
             impact=impact, summary=_SUMMARY[impact], incidents=tuple(shown), updated_at=now,
-            maintenance=self._maintenance(windows, now),
+            maintenance=maintenance,
+            announcements=tuple(
+                one for one in announcements if one.at <= now and (one.until is None or now < one.until)
+            ),
             components=tuple(
                 component.model_copy(update={"condition": condition[component.id]}) for component, _ in self._components
             ),
@@ -80,7 +109,29 @@ class PublicView:
 
     def past(self, told: Sequence[PublicRecord], most: int = 50) -> tuple[PublicIncident, ...]:
         """Return at most so many of `told` (what is over, the newest first), in that order."""
-        return tuple(self.incident(one) for one in told[:most])
+        found = {one.uid: self._past.get(one.uid) for one in told[:most]}
+        self._past = {
+            one.uid: known
+            if (known := found[one.uid]) and known[0] == one.version
+            else (one.version, self.incident(one))
+            for one in told[:most]
+        }
+        return tuple(shown for _, shown in self._past.values())
+
+    def by_component(
+        self, incidents: Sequence[Incident], now: datetime, windows: Iterable[Window] = ()
+    ) -> list[ComponentRow]:
+        """Return each component by all of `incidents`, whether or not the public was told of them."""
+        condition = self._conditions(incidents)
+        active = {name for one in self._maintenance(windows, now) if one.active for name in one.components}
+        hidden = {one.id for one in self._config.status_page.components if one.internal}
+        rows = []
+        for component, _ in self._components:
+            here = max(condition[component.id], Condition.MAINTENANCE, key=_BADNESS.index)
+            shown = here if component.id in active else condition[component.id]
+            mine = tuple(one for one in incidents if component.id in self._touched(one))
+            rows.append(ComponentRow(component.model_copy(update={"condition": shown}), component.id in hidden, mine))
+        return rows
 
     def news(self, incident: Incident, told: Iterable[PublicRecord]) -> PublicNews:
         """Return what a page elsewhere is to show of `incident`, and how the components are by it and all of `told`."""
@@ -120,8 +171,11 @@ class PublicView:
             key = hashlib.sha256(f"maintenance/{window.id or window.name}/{starts.timestamp():.0f}".encode())
             found.append(
                 PublicMaintenance(
-                    id=key.hexdigest()[:12], title=f"Scheduled maintenance: {', '.join(names[one] for one in touched)}",
+                    id=key.hexdigest()[:12],
+                    title=clean(window.public_name, 200)
+                    or f"Scheduled maintenance: {', '.join(names[one] for one in touched)}",
                     components=touched, starts_at=starts, ends_at=over, active=ends is not None,
+                    named=bool(window.public_name),
                 )
             )  # fmt: skip
         return tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
@@ -157,7 +211,7 @@ class PublicView:
             for one in told
         )
         return PublicIncident(
-            id=hashlib.sha256(f"public/{incident.uid}".encode()).hexdigest()[:12],
+            id=public_id(incident.uid),
             title=f"{names}: {_WORDS.get(incident.severity, 'minor problems')}",
             progress=PublicStatus.RESOLVED if over or not updates else updates[0].progress,
             impact=_IMPACT.get(incident.severity, Impact.NONE), components=touched,
@@ -167,12 +221,12 @@ class PublicView:
         )  # fmt: skip
 
 
-def _published(incident: Known) -> list[StatusUpdate]:
-    found = [one for one in incident.updates if one.published_at is not None]
+def _published(incident: Known) -> list[StatusUpdate | PublishedUpdate]:
+    found: list[StatusUpdate | PublishedUpdate] = [one for one in incident.updates if one.published_at is not None]
     return sorted(found, key=lambda one: (one.published_at or one.at, one.n), reverse=True)
 
 
-def _said(update: StatusUpdate) -> str:
+def _said(update: StatusUpdate | PublishedUpdate) -> str:
     # The lines of the seed's template, each where somebody has given it.
     lines = [update.text]
     if update.cause:

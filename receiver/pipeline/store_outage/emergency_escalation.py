@@ -20,10 +20,12 @@ from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
 from receiver.incident.store_outage.emergency_escalation import NOTE, next_step, pages_of, record_pages
 from receiver.model.base import to_ms
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
+from receiver.pipeline.outbox.private_notices import shown_incident
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPage, EmergencyPages
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.sources.http_client import SourceClient, SourceError
@@ -124,7 +126,7 @@ class EmergencyEscalation:
         setting, now, moment = self.setting(), self.clock.now(), self.clock.monotonic()
         for incident in self.snapshots.due(to_ms(now)):
             step = self._steps.get(incident.uid)
-            if step is None and next_step(incident, setting.policy, now) is not None:
+            if step is None and next_step(incident, setting.policy.of(incident), now) is not None:
                 step = self._steps[incident.uid] = EmergencyStep(incident)
             if step is None or step.busy or step.answered or step.draft is not None or moment < step.next_at:
                 continue
@@ -171,7 +173,7 @@ class EmergencyEscalation:
 
     def _page(self, step: EmergencyStep, setting: ActiveConfig) -> None:
         now = self.clock.now()
-        draft = next_step(step.incident, setting.policy, now)
+        draft = next_step(step.incident, setting.policy.of(step.incident), now)
         if draft is None:
             return
         # Without the store only a channel that knows a page by its key can tell a repetition from a new page.
@@ -181,7 +183,7 @@ class EmergencyEscalation:
             return
         for page in keyed:
             sent = page.model_copy(update={"note": NOTE})
-            text = f"[{step.incident.severity}] {NOTE}: {step.incident.title} ({step.incident.label})"
+            text = f"[{step.incident.severity}] {NOTE}: {shown_incident(step.incident).title} ({step.incident.label})"
             one = self.pages.add(sent, draft.incident, text)
             one.allows = self._lets
             step.pages.append((page, one))

@@ -12,8 +12,9 @@ import structlog
 
 from receiver.channels.base import DeliveryError
 from receiver.clock import Clock
-from receiver.incident.alerts.alert_storm import KEY as STORM
+from receiver.incident.alerts.alert_storm import storm_key
 from receiver.incident.log.notification_outcome import NotificationPart
+from receiver.incident.paging.policy import Policy
 from receiver.incident.store_outage.emergency_pages import (
     above_limit,
     emergency_pages,
@@ -23,12 +24,14 @@ from receiver.incident.store_outage.emergency_pages import (
 )
 from receiver.metrics import Metrics
 from receiver.model.delivery.notice import Action, Notice
-from receiver.model.incident.incident import Incident, Page
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.outbox.notices import bare_incident
+from receiver.pipeline.outbox.private_notices import PRIVATE, sealed
 
 AT_ONCE = 32
 """Emergency pages under way at once."""
@@ -75,17 +78,19 @@ class EmergencyPages:
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
         self.doubtful: Callable[[], bool] = lambda: False
-        """Returns whether it is not known any more that the store is away: then nothing is sent."""
+        """Returns whether it is not known anymore that the store is away: then nothing is sent."""
         self.lets_storm: Callable[[], bool] = lambda: True
         """As EmergencyPage.lets, for the pages of a storm."""
         self.storm: list[EmergencyPage] = []
-        """The pages of the one storm that stands for all that is above the limit."""
+        """The pages of storms, one for each team: they stand for all that is above the limit."""
         self.storm_began: datetime | None = None
         self._pages: dict[tuple[str, str], EmergencyPage] = {}
         self._episodes: dict[str, int] = {}
         """By correlation key, that of its first page: a group that shrinks keeps its page keys."""
         self._paged: dict[str, datetime] = {}
         """When each correlation key was paged first, while the storm's time lasts."""
+        self._team_of: dict[str, str] = {}
+        """The team that each of them belongs to: each team has storms of its own."""
         self._held_back: dict[str, Incident] = {}
         self._accepted: dict[tuple[str, str], float] = {}
         """When pages were accepted (monotonic), also of those that were adopted since, the oldest first."""
@@ -104,17 +109,14 @@ class EmergencyPages:
         episodes: Mapping[str, int] | None = None,
         in_doubt: Container[str] = (),
     ) -> tuple[list[EmergencyPage], bool]:
-        """Return the pages that these parts call for and that were not made yet, and whether a storm holds some back.
+        """Return the new pages for these parts, and whether a storm holds some back.
 
-        One page that lists them stands for all that is above the limit of storm control. `episodes`: of what fired when
-        each correlation key was refused first; without it, of what fires now. `in_doubt`: uids of commits of this
-        replica whose answer did not come.
+        One page lists everything above the limit of storm control. `episodes`: those when each correlation key was
+        first refused; without it, those of the alerts now. `in_doubt`: uids of commits whose answer was lost.
         """
         episodes, made = episodes or {}, list[EmergencyPage]()
         capped = False
-        if setting.policy.storm is not None:
-            within = setting.policy.storm[1]
-            self._paged = {k: at for k, at in self._paged.items() if k in self._episodes or now - at <= within}
+        self._forget_old_pages(setting.policy, now)
         for part in parts:
             if part.key in self._held_back:
                 capped = True
@@ -130,16 +132,23 @@ class EmergencyPages:
                 continue
             incident = bare_incident(part, found[0], now, setting.policy)
             if part.key not in self._paged:
-                if above_limit(incident.severity, self._paged.values(), setting.policy, now):
+                paged = [at for key, at in self._paged.items() if self._team_of.get(key, "") == part.team]
+                if above_limit(incident.severity, paged, setting.policy, now):
                     self._held_back[part.key] = incident
                     capped = True
                     continue
-                self._paged[part.key] = now
+                self._paged[part.key], self._team_of[part.key] = now, part.team
             self._episodes[part.key] = episode
             made += [self.add(page, bare_incident(part, page, now, setting.policy)) for page in found]
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()
         return made, capped
+
+    def _forget_old_pages(self, policy: Policy, now: datetime) -> None:
+        if policy.storm is not None:
+            within = policy.storm[1]
+            self._paged = {k: at for k, at in self._paged.items() if k in self._episodes or now - at <= within}
+            self._team_of = {key: team for key, team in self._team_of.items() if key in self._paged}
 
     def add(self, page: Page, incident: Incident, text: str = "") -> EmergencyPage:
         """Send `page` with the next `send`, and return how far it gets; `text` as in EmergencyPage."""
@@ -157,31 +166,38 @@ class EmergencyPages:
 
     def _page_storm(self, setting: ActiveConfig, now: datetime) -> None:
         # A moment later than the first, so that one page lists what comes at once.
-        if self.storm or self._storm_since is None or self.clock.monotonic() - self._storm_since < GATHER:
+        if self._storm_since is None or self.clock.monotonic() - self._storm_since < GATHER:
             return
-        held = list(self._held_back.values())
+        paged = {one.incident.team for one in self.storm}
+        for team in dict.fromkeys(one.team for one in self._held_back.values() if one.team not in paged):
+            self._page_storm_of(team, setting, now)
+
+    def _page_storm_of(self, team: str, setting: ActiveConfig, now: datetime) -> None:
+        held = [one for one in self._held_back.values() if one.team == team]
         severity = min((one.severity for one in held), key=lambda severity: severity.rank)
-        names = ", ".join(one.title for one in held[:NAMED]) + (
+        names = ", ".join(PRIVATE if one.private else one.title for one in held[:NAMED]) + (
             f" and {len(held) - NAMED} more" if len(held) > NAMED else ""
         )
-        self.storm_began = storm_began(now)
-        for page in storm_pages(severity, setting.policy, self.storm_began, now):
-            title = f"Storm: {len(held)} more groups of alerts fire: {names}"[:1000]
-            incident = held[0].model_copy(update={"key": STORM, "title": title, "severity": severity, "pages": (page,)})
-            one = self.add(page, incident)
+        began = self.storm_began = self.storm_began or storm_began(now)
+        for page in storm_pages(severity, setting.policy.for_team(team), began, now):
+            title = f"Storm: {len(held)} more groups of alerts are firing: {names}"[:1000]
+            change = {"key": storm_key(team), "title": title, "severity": severity, "pages": (page,)}
+            one = self.add(page, held[0].model_copy(update=change))
             one.allows = self.lets_storm
             self.storm.append(one)
 
     async def adopt_storm(self, intake: Intake, setting: ActiveConfig, now: datetime) -> None:
-        """Open the incident that stands for the storm that was paged without the store. Raises StoreAway."""
-        if not self.storm:
-            return
-        severity, why = self.storm[0].incident.severity, f"{len(self._held_back)} groups while the store was away"
-        pages = [(one.page, one.accepted) for one in self.storm]
-        await intake.open_storm(severity, why, setting, now, pages, self.storm_began)
-        log.warning("emergency_adopted", incident="storm", pages=len(pages))
-        self.forget(self.storm)
-        self.storm, self._storm_since, self._held_back = [], None, {}
+        """Open the incidents that stand for the storms that were paged without the store. Raises StoreAway."""
+        for team in dict.fromkeys(one.incident.team for one in self.storm):
+            held = [one for one in self._held_back.values() if one.team == team]
+            sent = [one for one in self.storm if one.incident.team == team]
+            severity, why = sent[0].incident.severity, f"{len(held)} groups while the store was away"
+            pages = [(one.page, one.accepted) for one in sent]
+            await intake.open_storm(severity, why, setting, now, pages, self.storm_began, team=team)
+            log.warning("emergency_adopted", incident="storm", pages=len(pages))
+        if self.storm:
+            self.forget(self.storm)
+            self.storm, self._storm_since, self.storm_began, self._held_back = [], None, None, {}
 
     def adopted(self, pages: Iterable[EmergencyPage]) -> dict[str, Sequence[tuple[Page, bool]]]:
         """Return pages by correlation key, each with whether the vendor accepted it: the commit adopts them."""
@@ -229,26 +245,14 @@ class EmergencyPages:
             self.metrics.emergency_pages.labels("stuck").inc()
             log.error("emergency_page_stuck", person=one.page.person, key=one.page.key, channel=one.page.channel)
             return
-        incident = one.incident
-        notice = Notice(
-            key=one.page.key,
-            action=Action.TRIGGER,
-            address=one.page.address,
-            incident=incident,
-            page=one.page,
-            text=one.text or f"EMERGENCY PAGE (the incident store is away): {incident.title}",
-            links=setting.links(incident, now) if incident.uid else (),
-            url=setting.url(incident) if incident.uid else None,
-            repeat=one.attempts > 0,
-            now=now,
-        )
+        notice = _notice(one, setting, now)
         one.attempts += 1
         wait = min(LONGEST_WAIT, 2.0**one.attempts * random.uniform(0.5, 1))  # noqa: S311
         # Set before it is sent: whatever the attempt fails of, the page is tried again, behind the others.
         one.next_at = self.clock.monotonic() + wait
         outcome = "ok"
         try:
-            await channel.send(notice)
+            await channel.send(sealed(notice))
         except DeliveryError as error:
             one.next_at = self.clock.monotonic() + max(min(error.retry_after or 0.0, PAGE_WAIT), wait)
             outcome = error.reason
@@ -260,5 +264,21 @@ class EmergencyPages:
         self.metrics.deliveries.labels(one.page.channel, "trigger", outcome).inc()
         self.metrics.emergency_pages.labels("accepted" if one.accepted else "failed").inc()
         log.critical(
-            "emergency_page", person=one.page.person, key=one.page.key, outcome=outcome, severity=incident.severity
+            "emergency_page", person=one.page.person, key=one.page.key, outcome=outcome, severity=one.incident.severity
         )
+
+
+def _notice(one: EmergencyPage, setting: ActiveConfig, now: datetime) -> Notice:
+    incident = one.incident
+    return Notice(
+        key=one.page.key,
+        action=Action.TRIGGER,
+        address=one.page.address,
+        incident=incident,
+        page=one.page,
+        text=one.text or f"EMERGENCY PAGE (the incident store is away): {incident.title}",
+        links=setting.links(incident, now) if incident.uid else (),
+        url=setting.url(incident) if incident.uid else None,
+        repeat=one.attempts > 0,
+        now=now,
+    )

@@ -19,17 +19,17 @@ from receiver.incident.log.notification_outcome import NotificationPart, Outcome
 from receiver.incident.store_outage.emergency_pages import PAGED, first_episode
 from receiver.metrics import Metrics
 from receiver.model.alert.alert import BadNotification, Notification, parse_notification
-from receiver.model.incident.incident import Page
+from receiver.model.alert.sender import ANYBODY, Sender
+from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.intake.notification_parts import judged
+from receiver.pipeline.intake.notification_parts import judged, owned_alerts
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPage, EmergencyPages
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.pipeline.store_outage.unread_bodies import UnreadBodies
 from receiver.pipeline.supervision import run_step
 from receiver.store.client.connection_lanes import SIZES, Lane, lane
 from receiver.store.client.store_errors import Overloaded, StoreAway, StoreSlow
-from receiver.triage.correlation import split_by_key
 
 MOST = 2000
 """Notifications that are kept: those that page, and those that were not judged yet."""
@@ -55,8 +55,9 @@ STEP = 20
 """Notifications that are judged before other tasks have their turn."""
 PARSE_ASIDE = 256 * 1024
 """Bytes above which a body is parsed in a thread."""
-SETTLED = 10_000
-"""Groups of which it is known when a notification was stored last."""
+SETTLED, SETTLED_FOR = 10_000, 300.0
+"""Groups of which it is known when a notification was stored last, and seconds for which that is kept while no body
+waits to be read: it is compared with bodies that arrived before, and parsing the last of them takes seconds."""
 UNKNOWN = 9
 """The rank of one that was not judged yet."""
 SENT_AGAIN = 3 * 60.0
@@ -136,9 +137,9 @@ class RefusedNotifications:
         self.doubted_groups: Callable[[], Container[str]] = frozenset
         """Returns the groups that these commits are of."""
         self.all_settled: Callable[[], None] = lambda: None
-        """Called when nothing is owed any more."""
+        """Called when nothing is pending anymore."""
         self.stopping = False
-        """Whether this process ends: no attempt begins because another one has ended."""
+        """Whether this process is stopping, so that no further attempt starts."""
         self._debts: dict[str, RefusedNotification] = {}
         self._bytes = 0
         self._unread = UnreadBodies()
@@ -149,21 +150,20 @@ class RefusedNotifications:
         self._order: deque[RefusedNotification] = deque()
         """What is to be attempted next, as of the last look."""
         self._ordered_at = 0.0
-        self._busy = 0
-        self._added = asyncio.Event()
+        self._busy, self._added = 0, asyncio.Event()
         self._adopting_storm = False
         monitor.came_back.append(self._store_back)
         pages.lets_storm = lambda: not self._adopting_storm
 
     def __len__(self) -> int:
-        """Return how many groups are owed."""
+        """Return how many groups are pending."""
         return len(self._debts)
 
     def add(self, notification: Notification, body: bytes = b"") -> None:
         """Keep a notification that was refused. A newer one of the same group replaces it, and keeps its beginning."""
         group = group_name(notification)
         known = self._debts.get(group)
-        if known is not None and known.notification == notification and known.ended is None:
+        if known is not None and _same(known.notification, notification) and known.ended is None:
             known.received = self.clock.monotonic()  # its sender repeats it
             return
         if known is not None and known.pages and not any(alert.firing for alert in notification.alerts):
@@ -196,15 +196,15 @@ class RefusedNotifications:
             self._forget(idle)
         return True
 
-    def add_unread(self, body: bytes) -> None:
+    def add_unread(self, body: bytes, sender: Sender = ANYBODY) -> None:
         """Keep a body that this process was too busy to read: it is judged later, and is a debt where it pages."""
-        if not self._unread.add(body, self.clock.monotonic()):
+        if not self._unread.add(body, self.clock.monotonic(), sender):
             log.error("refused_notification_dropped", kept=len(self._unread), reason="too many bodies wait to be read")
             return
         self._added.set()
 
     async def _read(self) -> None:
-        body, since = self._unread.take()
+        body, sender, since = self._unread.take()
         try:
             if len(body) > PARSE_ASIDE:
                 notification = await asyncio.to_thread(parse_notification, body)
@@ -212,6 +212,7 @@ class RefusedNotifications:
                 notification = parse_notification(body)
         except BadNotification:
             return  # its sender gets a 400 when it sends it again
+        notification = notification.model_copy(update={"sender": sender})
         group = group_name(notification)
         if self._settled.get(group, since) > since:
             return  # a later notification of the group was stored
@@ -223,15 +224,17 @@ class RefusedNotifications:
                 known.since, known.received = min(known.since, since), since
 
     def replaces(self, notification: Notification) -> bool:
-        """Return whether a notification differs from the one that is owed for its group."""
+        """Return whether a notification differs from the pending one of its group."""
         known = self._debts.get(group_name(notification))
-        return known is not None and known.notification != notification
+        return known is not None and not _same(known.notification, notification)
 
     def ends_pages(self, notification: Notification) -> bool:
         """Return whether alerts of an open SEV-1 or SEV-2 have ended by a notification: its escalation is to stop."""
         if all(alert.firing for alert in notification.alerts):
             return False
-        known = [self.pages.incident_cache.at(key) for key in split_by_key(notification, self.setting().correlate_by)]
+        known = [
+            self.pages.incident_cache.at(key) for key in owned_alerts(notification, notification.alerts, self.setting())
+        ]
         return any(one is not None and not one.state.over and one.severity in PAGED for one in known)
 
     def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
@@ -240,32 +243,36 @@ class RefusedNotifications:
         return self.pages.adopted(known.pages) if known is not None else {}
 
     def owes(self, group: str) -> bool:
-        """Return whether something is owed of a group, by its name (`group_name`)."""
+        """Return whether a group has something pending, by its name (`group_name`)."""
         return group in self._debts
 
     def settle(self, group: str) -> None:
         """Forget what was refused of a group: a later notification of it was stored, with the pages it had."""
-        self._settled[group] = self.clock.monotonic()
+        now = self._settled[group] = self.clock.monotonic()
         self._settled.move_to_end(group)
-        if len(self._settled) > SETTLED:
+        while len(self._settled) > SETTLED or (
+            not self._unread and next(iter(self._settled.values())) < now - SETTLED_FOR
+        ):
             self._settled.popitem(last=False)
         known = self._debts.get(group)
         if known is not None:
             self._forget(known)
 
-    def owed(self) -> list[bytes]:
-        """Return the bodies of what is owed, oldest first: for the data folder, should the process end.
+    def owed(self) -> list[tuple[bytes, Sender]]:
+        """Return the pending bodies and their senders, oldest first: for the data folder at the process's end.
 
         Safe to call from another thread.
         """
         debts = list(self._debts.values())  # one step, which no other thread interrupts
         debts.sort(key=lambda debt: debt.since)
         return self._unread.bodies() + [
-            debt.body or _body(debt.notification) for debt in debts if debt.parts is None or debt.rank <= 2
+            (debt.body or _body(debt.notification), debt.notification.sender)
+            for debt in debts
+            if debt.parts is None or debt.rank <= 2
         ]
 
     async def run(self) -> None:
-        """Look at what is owed until cancelled."""
+        """Retry what is pending until cancelled."""
         while True:
             if not self._debts and not self._unread and not self.pages.waiting:
                 self.all_settled()
@@ -362,7 +369,7 @@ class RefusedNotifications:
         return sorted(waiting, key=_turn)
 
     def _start_next(self) -> None:
-        # Also as soon as an attempt has ended: thousands that are owed do not wait for the next look at them.
+        # Also as soon as an attempt has ended: thousands of pending ones do not wait for the next look at them.
         while self._order and self._busy < (ADOPTING if self._order[0].pages else SIZES[Lane.DEBTS]):
             debt = self._order.popleft()
             gone = self._debts.get(group_name(debt.notification)) is not debt or (self.monitor.away and debt.decided)
@@ -491,8 +498,16 @@ def _waits_only(debt: RefusedNotification) -> bool:
 
 
 def group_name(notification: Notification) -> str:
-    """Return the name under which refused notifications of one group replace each other."""
-    return f"{notification.receiver}\0{notification.group_key}"
+    """Return the name under which refused notifications of one group replace each other.
+
+    A restricted sender has its own, so that it replaces nothing that another one sent.
+    """
+    return "\0".join((notification.receiver, notification.group_key, *notification.sender.mark))
+
+
+def _same(one: Notification, other: Notification) -> bool:
+    # Two Alertmanagers with a token each say the same of a group.
+    return one == (other if other.sender == one.sender else other.model_copy(update={"sender": one.sender}))
 
 
 def _episodes(parts: Sequence[NotificationPart]) -> dict[str, int]:

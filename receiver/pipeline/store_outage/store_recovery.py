@@ -1,4 +1,4 @@
-"""A store that has lost its memory: noticed by every replica, made good from what they hold, and told once.
+"""A store that has lost data: every replica notices, restores what it has, and one message says so.
 
 Until that is over nobody claims what is due (key `memory`, read with every beat), so that no step of an incident that
 has ended, or that somebody has acknowledged, is taken for an older store's word. docs/adr/0013.
@@ -6,19 +6,19 @@ has ended, or that somebody has acknowledged, is taken for an older store's word
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 
 from receiver.clock import Clock
-from receiver.incident.paging.recipients import page_destination
+from receiver.incident.paging.planned_pages import page_destination
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Destination
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.incident_copy import IncidentCopy
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
@@ -28,9 +28,11 @@ from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.outbox.outbox_rows import member_of, timers_of
 from receiver.pipeline.shared_documents import NOTHING, Documents
 from receiver.store.client.store_errors import StoreFull
+from receiver.store.commit_mark import CommitMark, contradicts
 from receiver.store.due.due_set import DueSet, StoreBeat
+from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.incidents.store_recovery import StoreMemory
+from receiver.store.incidents.store_recovery import NEWER, StoreMemory
 from receiver.store.incidents.stored_records import event_of, readable
 
 SAY = 2.0
@@ -59,6 +61,17 @@ NAMED = 20
 log = structlog.get_logger("receiver.memory")
 
 Row = tuple[str, str, Destination]
+
+
+class ExpectedStore(NamedTuple):
+    """What a store that has lost nothing shows at least."""
+
+    commits: int
+    """Commits that this replica has seen."""
+    number: int
+    """The number of this replica that the store has accepted."""
+    newest: CommitMark | None
+    """The newest commit whose mark is known here."""
 
 
 class StoreRecovery:
@@ -92,7 +105,7 @@ class StoreRecovery:
         self.board: Callable[[], tuple[int, Documents]] = lambda: (0, NOTHING)
         """The revision and the documents of the board, as they are known here."""
         self.hear_again: Callable[[], Awaitable[None]]
-        """Tells the store what was heard here of Alertmanager's receivers and Watchdogs."""
+        """Tells the store what this replica knows of Alertmanager's receivers and Watchdogs."""
         self.check: Callable[[Collection[str], datetime], Awaitable[bool]]
         """Asks Alertmanager about open incidents, by uid; returns whether it has answered."""
         self._epoch: str | None = None
@@ -104,6 +117,8 @@ class StoreRecovery:
         self._until_ms = 0
         """Until when this replica holds back what is due: it need not read that to do so."""
         self._lost: dict[str, tuple[int, str]] = {}
+        self._diverged: set[str] = set()
+        """Ids of incidents whose last change was lost, and that were changed since."""
         self._board: tuple[int, Documents] = (0, NOTHING)
         self._board_back = False
         self._unchecked: set[str] | None = None
@@ -114,36 +129,39 @@ class StoreRecovery:
         self._busy = False
 
     @property
-    def expected(self) -> tuple[int, int]:
-        """Number of commits, and number of this replica, below which a beat that begins now cannot be.
+    def expected(self) -> ExpectedStore:
+        """Return what a beat that begins now has to find.
 
         Not of one that is under way: what is committed meanwhile may be known here before its answer.
         """
-        return self.cache.highest, self.confirmed
+        return ExpectedStore(self.cache.highest, self.confirmed, self.incidents.newest)
 
-    async def look(self, beat: StoreBeat, expected: tuple[int, int], silent_ms: int | None) -> bool:
+    async def look(self, beat: StoreBeat, expected: ExpectedStore, silent_ms: int | None) -> bool:
         """Return whether the store has lost its memory since the last beat; then what is known must be read anew.
 
         `expected`: what that was before the beat began; `silent_ms`: for how long no replica had shown its clock at the
         first look of this one, None where none ever did. Raises StoreAway.
         """
         if self._epoch is None:
+            self.incidents.passed(beat.newest)
             self._epoch = beat.epoch or await self.memory.recover((), 0, 0)
             self._epochs.append(self._epoch)
+            self.incidents.epoch = self._epoch
             self._gap = bool(self.setting().alertmanagers) and (silent_ms or 0) > GAP_MS
             if self._gap:
                 # Whatever it is that the store says is due, it may be over by now.
                 await self._hold(ASKING_MS)
                 self._await_answer(set())
             return False
-        seen, confirmed = expected
-        if beat.epoch == self._epoch and beat.commits >= seen and beat.number >= confirmed:
+        if beat.epoch == self._epoch and not _has_lost(beat, expected):
+            self.incidents.passed(beat.newest)
             return False
-        seen = self.cache.highest
+        seen = max(self.cache.highest, expected.newest.number if expected.newest else 0)
         self._until_ms = to_ms(self.clock.now()) + GRACE_MS
         self._epoch = await self.memory.recover(self._epochs, seen, self._until_ms)
         self._epochs = [*self._epochs[1 - EPOCHS :], self._epoch]
         self.metrics.loop_errors.labels("beat").inc()
+        self.metrics.store_losses.inc()
         log.error("store_lost_memory", commits=beat.commits, known=seen, epoch=self._epoch)
         self._before |= {one.uid: one for one in (*self.cache.over(), *self.cache.open())}
         self.copies.forget_wanted()
@@ -151,6 +169,8 @@ class StoreRecovery:
         known = self.board()
         self._board = known if known[0] >= self._board[0] else self._board
         self._unfinished, self.confirmed, self._said = True, 0, None
+        # What the store has under that number is another commit from now on, or none.
+        self.incidents.newest, self.incidents.epoch = None, self._epoch
         return True
 
     def holds(self, until_ms: int) -> bool:
@@ -200,15 +220,17 @@ class StoreRecovery:
         uids = list(dict.fromkeys((*self._before, *self.copies.uids())))
         for first in range(0, len(uids), PAGE):
             part = uids[first : first + PAGE]
-            for uid, version in (await self.memory.versions(part)).items():
+            versions = await self.memory.versions(part)
+            for uid, version in versions.items():
                 await self._compare(uid, version)
+            await self._find_diverged(versions)
             await self._hold(GRACE_MS)
         await self.hear_again()
         self._board_back = await self.memory.put_board(*self._board) or self._board_back
         if self.setting().alertmanagers:
             self._await_answer(await self._unknown())
         self._unfinished, self._before = False, {}
-        self._untold = bool(self._lost or self._board_back)
+        self._untold = bool(self._lost or self._diverged or self._board_back)
 
     async def _compare(self, uid: str, version: int) -> None:
         known, copy = self._before.get(uid), self.copies.get(uid)
@@ -220,6 +242,17 @@ class StoreRecovery:
         if copy is not None and copy.version > version:
             await self._give_back(copy)
 
+    async def _find_diverged(self, versions: Mapping[str, int]) -> None:
+        # As many commits as before, or more, and not all of them the same: a replica that did not know of the lost one
+        # has gone on from what was there. Its log stays, and people are told that it lacks something.
+        copies = [copy for uid in versions if (copy := self.copies.get(uid)) and copy.events]
+        known = [copy for copy in copies if copy.version <= versions[copy.uid] < NEWER]
+        for uid in await self.memory.diverged(known):
+            copy = self.copies.get(uid)
+            if copy is not None:
+                self._diverged.add(copy.id)
+                log.error("incident_diverged", incident=copy.id, lost=copy.last_event[:1000])
+
     async def _give_back(self, copy: IncidentCopy) -> None:
         setting, now = self.setting(), self.clock.now()
         incident = readable(copy.uid, copy.state, str(copy.version), copy.id)
@@ -228,7 +261,7 @@ class StoreRecovery:
         given = await self.memory.give_back(
             copy,
             incident,
-            summarize(incident, setting.policy),
+            summarize(incident, setting.policy.of(incident)),
             rows=rows_of(incident, copy.events),
             timers=timers_of(incident, setting),
             number=setting.id_parts(incident.opened_at),
@@ -236,6 +269,7 @@ class StoreRecovery:
             now_ms=to_ms(now),
         )
         if given:
+            self.metrics.lost_incidents.labels("written_back").inc()
             log.warning("incident_written_back", incident=given, state=incident.state, version=copy.version)
 
     async def _unknown(self) -> set[str]:
@@ -274,19 +308,28 @@ class StoreRecovery:
             found |= await self.memory.versions(part)
         gone = sorted(label for uid, (version, label) in self._lost.items() if found[uid] < version)
         back = sorted(await self.memory.recovered())
-        text = _message(back, gone, board=self._board_back)
+        text = _message(back, gone, sorted(self._diverged), board=self._board_back)
         once = f"memory {self._epoch}"
         rows = [(f"- {to.channel} {once}", to.channel, to, {"text": text}) for to in self.setting().policy.informs]
         await self.due.owe(rows, to_ms(now), once)
+        if await self.memory.counts(self._epoch or ""):
+            # Every replica gets here and one of them counts, so the sum over the replicas is right.
+            self.metrics.lost_incidents.labels("lost").inc(len(gone))
         log.error("store_memory_made_good", back=len(back), lost=gone[:NAMED], more=max(0, len(gone) - NAMED))
-        self._untold, self._lost, self._board_back = False, {}, False
+        self._untold, self._lost, self._diverged, self._board_back = False, {}, set(), False
 
     def _saw_number(self, summary: IncidentSummary) -> None:
         self.incidents.saw(summary.id, self.setting().id_parts(summary.opened_at))
 
 
-def rows_of(incident: Incident, events: Iterable[str]) -> tuple[list[Row], list[Row]]:
-    """Return the rows of an incident's newest pages, and those of where it was told."""
+def _has_lost(beat: StoreBeat, expected: ExpectedStore) -> bool:
+    short = beat.commits < expected.commits or beat.number < expected.number
+    newest = expected.newest
+    return short or (newest is not None and beat.commits < newest.number) or contradicts(newest, beat.same)
+
+
+def rows_of(incident: Incident, events: Iterable[str | bytes]) -> tuple[list[Row], list[Row]]:
+    """Return the rows of an incident's newest pages, and those of the channels that have it."""
     urgent = "!" if incident.severity in (Severity.SEV1, Severity.SEV2) else ""
     pages = [
         (member_of(incident.uid, page.channel, page.key), f"{page.channel}{urgent}", page_destination(page))
@@ -296,16 +339,20 @@ def rows_of(incident: Incident, events: Iterable[str]) -> tuple[list[Row], list[
     return pages, [(member_of(incident.uid, to.channel, to.address), to.channel, to) for to in told]
 
 
-def _message(back: Sequence[str], gone: Sequence[str], *, board: bool) -> str:
-    parts = ["The incident store has lost its memory: it was emptied, or is older than it was."]
+def _message(back: Sequence[str], gone: Sequence[str], diverged: Sequence[str], *, board: bool) -> str:
+    parts = ["The incident store has lost data: it was emptied, or restored from an older state."]
     if back:
         parts.append(f"{_counted(back)} written back: {_listed(back)}.")
     if board:
         parts.append("Overrides and maintenance windows were written back.")
     if gone:
         parts.append(
-            f"{_counted(gone)} lost: {_listed(gone)}. What fires of that comes again with the next notification."
+            f"{_counted(gone)} lost: {_listed(gone)}. Their alerts that still fire are reported again by the next "
+            "notification."
         )
+    if diverged:
+        lost = "1 incident" if len(diverged) == 1 else f"{len(diverged)} incidents"
+        parts.append(f"{lost} lost the last change: {_listed(diverged)}. Check whether to repeat that change.")
     return " ".join(parts)
 
 

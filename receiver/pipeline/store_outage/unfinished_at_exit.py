@@ -1,4 +1,4 @@
-"""What this process owes when it ends: refused notifications, written to the data folder and read by the next start."""
+"""Refused notifications that are pending when this process ends: written to the data folder for the next start."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from receiver.pipeline.store_outage.refused_notifications import RefusedNotifica
 from receiver.store.refused_notifications_file import RefusedNotificationsFile
 
 END_LIMIT = 5.0
-"""Seconds for writing what is owed before the process ends all the same."""
+"""Seconds for writing what is pending before the process ends all the same."""
 OLDEST = 15 * 60.0
-"""Seconds after which an owed notification is not taken over any more: Alertmanager has sent its group again by then,
+"""Seconds after which a pending notification is no longer taken over: Alertmanager has sent its group again by then,
 and its end may have come, which nobody tells of what was never delivered."""
 
 log = structlog.get_logger("receiver.refused")
 
 
 class UnfinishedAtExit:
-    """Keeps the file of owed notifications in step with what is owed."""
+    """Keeps the file of pending notifications up to date."""
 
     def __init__(self, refused: RefusedNotifications, file: RefusedNotificationsFile | None) -> None:
         """`file` is None where there is no data folder: then the log gets them."""
@@ -34,17 +34,17 @@ class UnfinishedAtExit:
         refused.all_settled = self._settled
 
     def restore(self) -> None:
-        """Take over what an earlier process of this folder owed when it ended."""
+        """Take over what an earlier process of this folder left pending."""
         try:
             owed = self.file.read() if self.file else []
         except OSError as error:
             log.error("owed_notifications_unreadable", reason=str(error))
             return
         now = self.refused.clock.now().timestamp()
-        bodies = [body for at, body in owed if now - at <= OLDEST]
-        for body in bodies:
+        bodies = [(body, sender) for at, body, sender in owed if now - at <= OLDEST]
+        for body, sender in bodies:
             try:
-                self.refused.add(parse_notification(body), body)
+                self.refused.add(parse_notification(body).model_copy(update={"sender": sender}), body)
             except BadNotification as bad:
                 log.error("owed_notification_unreadable", reason=bad.detail)
         if owed:
@@ -52,7 +52,7 @@ class UnfinishedAtExit:
             log.warning("owed_notifications_restored", count=len(bodies), too_old=len(owed) - len(bodies))
 
     def save(self) -> None:
-        """Write what is owed. Safe to call from any thread, and raises nothing: the process is ending."""
+        """Write what is pending. Safe to call from any thread, and raises nothing: the process is ending."""
         bodies = self.refused.owed()
         if not bodies:
             self._settled()
@@ -65,7 +65,7 @@ class UnfinishedAtExit:
             else:
                 _write_line(event="owed_notifications_saved", count=len(bodies))
                 return
-        for body in bodies:
+        for body, _ in bodies:
             _write_line(event="notification_owed", body=body.decode("utf-8", "replace"))
 
     def _settled(self) -> None:
@@ -76,19 +76,19 @@ class UnfinishedAtExit:
 
 
 def _write_line(**record: object) -> None:
-    # Past the logger: its thread may not run any more.
+    # Past the logger: its thread may not run anymore.
     with suppress(OSError):
         os.write(sys.stderr.fileno(), orjson.dumps({"level": "critical", **record}) + b"\n")
 
 
 def end_process(reason: str, owed: UnfinishedAtExit) -> None:
-    """Save what is owed, write why, and end this process at once with exit code 70, without any clean-up."""
+    """Save what is pending, write why, and end this process at once with exit code 70, without any clean-up."""
     # A disk that hangs, or a log that nobody reads, must not keep the process alive.
     timer = threading.Timer(END_LIMIT, os._exit, (70,))
     timer.daemon = True
     timer.start()
     try:
         owed.save()
-        _write_line(event="process_ended", reason=reason, hint="it must be started again")
+        _write_line(event="process_ended", reason=reason, hint="start it again")
     finally:
         os._exit(70)

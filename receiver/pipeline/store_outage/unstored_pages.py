@@ -31,7 +31,6 @@ from receiver.pipeline.outbox.notices import page_notice
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.store.client.store_errors import StoreAway
 from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
-from receiver.store.incidents.stored_records import readable
 
 LIMIT = 15 * 60.0
 """Seconds for which a page is tried without the store."""
@@ -116,7 +115,7 @@ class UnstoredPages:
             return
         channel = self.setting().channels.get(row.to.channel)
         sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not SendingOutcome.AGAIN
-        if channel is None or not (channel.keyed or sent):
+        if channel is None or not (channel.keyed or channel.looks_up or sent):
             return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
         self.remember(row)
         now = self.clock.monotonic()
@@ -147,7 +146,7 @@ class UnstoredPages:
         """Keep the state that came with a row where none as new is kept; return the incident as it is known here."""
         known = self.snapshots.get(row.uid)
         if row.snapshot is not None and (known is None or known.version < int(row.snapshot[1])):
-            incident = readable(row.uid, *row.snapshot)
+            incident = self.snapshots.incidents.read_again(row.uid, *row.snapshot)
             if incident is not None:
                 self.snapshots.keep(incident)
         return self.snapshots.get(row.uid) if row.uid else None

@@ -9,6 +9,8 @@ from typing import Any
 
 from receiver.incident.alerts.lifecycle import on_notification
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState
+from receiver.incident.paging.page_hours import queued_until
+from receiver.incident.paging.policy import Policy
 from receiver.incident.whatif.escalation_forecast import forecast
 from receiver.incident.whatif.rule_replay import RuleReplay, difference
 from receiver.model.alert.alert import Notification, receiver_as_sent
@@ -86,20 +88,34 @@ def _shared(bags: Sequence[Any]) -> dict[str, str]:
 def _opened(setting: ActiveConfig, verdict: IntakeDecision, now: datetime) -> dict[str, Any]:
     incident = verdict.incident
     assert incident is not None  # noqa: S101  (the caller looked)
-    calls = forecast(incident, tuple(verdict.events), setting.policy)
+    policy = setting.policy.of(incident)
+    calls = forecast(incident, tuple(verdict.events), policy)
     pages = [
         {"minute": call.minute, "step": call.step, "contact": call.contact, "person": call.person,
          "channel": call.channel}
         for call in calls if call.way is ContactMethod.PAGE
     ]  # fmt: skip
     told = [{"minute": call.minute, "person": call.person} for call in calls if call.way is ContactMethod.NOTIFY]
-    escalation = setting.policy.directory.escalation(incident.severity)
+    escalation = policy.directory.escalation(incident.severity)
+    people = dict.fromkeys(call.person for call in calls if call.way is ContactMethod.NOTIFY)
+    unreached = [name for name in people if not _reaches(setting, policy, name)]
     return {
+        "team": incident.team, "team_reason": incident.team_reason,
         "severity": incident.severity, "title": incident.title, "service": incident.service,
-        "decision": incident.decision.model_dump(mode="json"), "pages": pages, "notified": list(incident.notified),
-        "told": told,
+        "decision": incident.decision.model_dump(mode="json") | {"owner": incident.team_reason}, "pages": pages,
+        "notified": list(incident.notified), "told": told, "unreached": unreached,
+        "pages_wait_until": rfc3339(waits) if (waits := queued_until(incident)) else None,
         "until": str(escalation.until) if escalation else None, "messages": _messages(setting, verdict, now),
     }  # fmt: skip
+
+
+def _reaches(setting: ActiveConfig, policy: Policy, person: str) -> bool:
+    # A message reaches a person at their own address, or in a room that others read; a log by itself is no such room.
+    card = policy.directory.people.get(person)
+    if card is None or any(card.address(channel, kind) for channel, kind in policy.letters):
+        return card is not None
+    rooms = {to.channel for to in policy.informs}
+    return any(setting.channels[name].wakes or card.address(name, setting.channels[name].kind) for name in rooms)
 
 
 def _messages(setting: ActiveConfig, verdict: IntakeDecision, now: datetime) -> list[dict[str, Any]]:
@@ -112,7 +128,8 @@ def _messages(setting: ActiveConfig, verdict: IntakeDecision, now: datetime) -> 
         claimed = LeasedRow(row.member, "", incident.uid, row.to, 0, row.last, 1, 0, to_ms(now), {})
         if row.to.paging:
             notice = page_notice(claimed, incident, setting, now)
-            notice = notice.model_copy(update={"alerts": tuple(lines)}) if notice else None
+            if notice is not None and not incident.private:
+                notice = notice.model_copy(update={"alerts": tuple(lines)})
         else:
             notice = inform_notice(claimed, incident, verdict.events, lines, setting, now)
         if notice is not None:

@@ -1,4 +1,4 @@
-"""The auditor: a loop of its own that looks whether what is owed happens, and complains when it does not.
+"""The auditor: a separate loop that checks whether due work is done, and reports it if not.
 
 It depends on nothing that the work loop does, for a loop that stands still cannot say so of itself: before each look
 it reads what has changed in the store, as the loop would. What has not changed is not read again.
@@ -23,29 +23,29 @@ from receiver.store.due.due_set import DueSet
 from receiver.store.stepped_loop import COMPARED, in_steps
 
 EVERY = 15.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 PATIENCE = timedelta(seconds=30)
-"""How late work may be beyond a lease before somebody has to look: a busy minute is no fault."""
+"""How long after its lease work may be late before it is reported: a busy minute is normal."""
 
 log = structlog.get_logger("receiver.audit")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is late."""
+    """The result of a check."""
 
     overdue: int
-    """Due rows that nobody has done."""
+    """Overdue rows."""
     oldest: datetime | None
     """When the oldest of them was due."""
     unattended: tuple[str, ...]
-    """Ids of incidents whose escalation is late."""
+    """Ids of incidents whose escalation is overdue."""
     unanswered: tuple[str, ...] = ()
-    """Ids of incidents whose pages nobody has answered, or that had nobody to page, with nobody left to be called."""
+    """Ids of unacknowledged incidents without further escalation, including those that had nobody to page."""
 
 
 class Auditor:
-    """Looks now and then; a look writes nothing."""
+    """Checks periodically; a check writes nothing."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Auditor:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """Every replica has one: what one cannot see another may."""
+        """Every replica has one, because another may see what this one cannot."""
         self.setting = setting
         self.follower = follower
         self.due = due
@@ -63,7 +63,7 @@ class Auditor:
         self.metrics = metrics
 
     async def run(self) -> None:
-        """Look every 15 s, for ever."""
+        """Check every 15 s until canceled."""
         while True:
             await asyncio.sleep(EVERY)
             try:
@@ -72,7 +72,7 @@ class Auditor:
                 log.warning("audit_blind", reason=str(away))
 
     async def look(self, now: datetime) -> Finding:
-        """Return what is late, having said so in metrics and log. Raises StoreAway."""
+        """Return what is late, and report it in metrics and log. Raises StoreAway."""
         setting = self.setting()
         edge = now - setting.lease - PATIENCE
         overdue, oldest_ms = await self.due.late(to_ms(edge))
@@ -84,21 +84,19 @@ class Auditor:
         self.metrics.unattended.set(len(unattended))
         self.metrics.unanswered.set(len(unanswered))
         if unanswered:
-            log.error(
-                "pages_unanswered", incidents=unanswered[:20], hint="everybody was called, and nobody has answered"
-            )
+            log.error("pages_unanswered", incidents=unanswered[:20], hint="everyone was paged and nobody has answered")
         if overdue or unattended:
             log.error(
                 "work_overdue",
                 rows=overdue,
                 oldest=finding.oldest.isoformat() if finding.oldest else None,
                 unattended=unattended[:20],
-                hint="is a replica's loop standing still, or a vendor away?",
+                hint="check for a replica whose loop is stuck, and for a vendor outage",
             )
         return finding
 
     async def _late(self, edge_ms: int) -> tuple[list[str], list[str]]:
-        # Ids of what was to call somebody before then, and of what has called everybody.
+        # Ids of incidents whose next page was due before then, and of those without further pages.
         await self.follower.catch_up()
         unattended, unanswered = [], []
         async for one in in_steps(self.follower.cache.open(), COMPARED):

@@ -1,4 +1,4 @@
-"""Keeps the clocks of replicas in agreement, whatever the store's clock does, and what is due in line with them."""
+"""Keeps the clocks of replicas in agreement even if the store's clock jumps, and due times consistent with them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 SHOW = 2.0
-"""Seconds between two times that a replica writes what its clock shows."""
+"""Interval in seconds at which a replica writes its time."""
 CAP = 15.0
-"""Seconds between two looks for what is due too far ahead."""
+"""Seconds between two checks for due times that are too far ahead."""
 PAGE_WAIT, INFORM_WAIT = 90_000, 960_000
 """The longest that a page, and anything else, waits for its next attempt, in milliseconds (delivery_attempts.py)."""
 HOLD_WAIT = timedelta(minutes=2)
@@ -50,7 +50,7 @@ class ClockAgreement:
         clock: Clock,
         intake: Callable[[], Intake],
     ) -> None:
-        """Nothing is agreed yet: call `first` before anything is dated."""
+        """Call `first` before using the clock."""
         self.setting = setting
         self.due = due
         self.incidents = incidents
@@ -58,23 +58,23 @@ class ClockAgreement:
         self.intake = intake
         self.times = AgreedTimes(due.connection)
         self.stepped: list[Callable[[datetime], None]] = []
-        """Called with the time when the clock was set: at the first look at the store, and after a step."""
+        """Callbacks when the clock is set, with the time: at the first read of the store, and after a jump."""
         self.silent_ms: int | None = None
-        """For how long no replica had shown its clock at the first look; None: none ever has."""
+        """For how long no replica had written its time at the first read; None: none ever has."""
         self._steps: int | None = None
         self._shown: float | None = None
         self._capped: float | None = None
         self._repair = False
 
     async def first(self) -> None:
-        """Follow the store's clock before anything is dated by this machine's. Raises StoreAway."""
+        """Follow the store's clock before this machine's clock is used. Raises StoreAway."""
         time_ms, agreed = await self.times.read()
         await self.look(time_ms, agreed)
         if agreed.shown_ms is not None and self.silent_ms is None:
             self.silent_ms = to_ms(self.clock.now()) - agreed.shown_ms
 
     async def look(self, time_ms: int, agreed: AgreedTime, took: float = 0.0) -> None:
-        """Follow the agreed time; `took`: seconds of the round trip that told of it. Raises StoreAway."""
+        """Follow the agreed time; `took`: seconds of the round trip that read it. Raises StoreAway."""
         wanted = self.clock.look(from_ms(time_ms), agreed, took)
         steps, before = self.clock.steps, self._steps
         self._steps = steps
@@ -94,7 +94,7 @@ class ClockAgreement:
         return self._repair or since >= SHOW
 
     async def keep(self) -> None:
-        """Do what is due: write what the clock shows, come nearer to the store's, cap what is due too far ahead.
+        """Write the time, reduce the offset from the store's clock, and cap due times that are too far ahead.
 
         Raises StoreAway.
         """
@@ -111,7 +111,7 @@ class ClockAgreement:
             await self._correct()
 
     async def cap(self) -> None:
-        """Let what is due further ahead than it can sensibly wait be due now. Raises StoreAway."""
+        """Make work due now whose due time is further ahead than its maximum wait. Raises StoreAway."""
         setting, now = self.setting(), self.clock.now()
         rows = await self.times.cap_rows(_lanes(setting), to_ms(now))
         timers = await self.times.cap_timers(longest_waits(setting), to_ms(now))
@@ -119,7 +119,7 @@ class ClockAgreement:
             log.warning("due_too_far_ahead", rows=rows, timers=timers)
 
     async def _approach(self) -> None:
-        # Nearer to the store's clock: at once where nothing waits, else by so little that no step is late for it.
+        # Reduce the offset: at once if nothing is due soon, else by so little that no step is late.
         time_ms, agreed = await self.times.read()
         if not agreed.offset_ms:
             return
@@ -132,7 +132,7 @@ class ClockAgreement:
             log.warning("clock_follows_store", offset_s=round(agreed.offset_ms / 1000, 1))
 
     async def _correct(self) -> None:
-        # After a step back: what was dated ahead would wait for as long as the clock was wrong.
+        # After a jump back, work dated ahead would wait for as long as the clock was wrong.
         now = self.clock.now()
         await self.intake().watchdogs.cap(self.setting().watchdogs_by, to_ms(now))
         far = await self.times.far_timers(to_ms(now + HOLD_WAIT))

@@ -1,4 +1,4 @@
-"""A thread that ends the process when the event loop hangs, or a task cannot be restarted: it is started anew then."""
+"""A thread that ends the process if the event loop hangs or a task cannot be restarted; a supervisor restarts it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from receiver.clock import Clock
 
 LIMIT = 30.0
-"""Seconds after which a loop that has not turned, or a task that does not run, ends the process (reliability P4)."""
+"""Seconds after which an event loop that hangs, or a task that does not run, ends the process (reliability P4)."""
 LOOK = 1.0
-"""Seconds between two looks of the thread."""
+"""Seconds between two checks of the thread."""
 COUNTED = 1.5
-"""Seconds that one look adds at most: when the thread itself was late, the whole process was stopped, not the loop."""
+"""Maximum seconds that one check adds: if the thread itself was late, the whole process was suspended."""
 TURN = 0.5
 """Seconds between two signs of life of the loop."""
 STILL = 5.0
-"""Seconds without a sign of life after which what has waited meanwhile may be old: its senders have given up."""
+"""Seconds without a sign of life after which waiting requests may be old, and their senders may have given up."""
 LATE = 2.0
-"""Seconds without a sign of life after which what was known of the outside before may have changed."""
+"""Seconds without a sign of life after which cached knowledge of other systems may be out of date."""
 CATCHES_UP = 1.0
 """Seconds after that in which such requests are read."""
 
@@ -47,7 +47,7 @@ class HangClock:
 
 
 class HangDetector:
-    """Watches one event loop from a thread of its own."""
+    """Monitors one event loop from a separate thread."""
 
     def __init__(
         self, clock: Clock, down: Callable[[], float], end: Callable[[str], None], limit: float | None = None
@@ -82,7 +82,7 @@ class HangDetector:
             self._timer.cancel()
 
     def stood_still(self) -> bool:
-        """Return whether this process has just stood still, stopped or blocked: what is read now may have waited."""
+        """Return whether this process was suspended or blocked just now, so that requests read now may have waited."""
         now = self.clock.monotonic()
         return now < self._caught_up_at or (self._turned_at is not None and now - self._turned_at > STILL)
 
@@ -114,7 +114,7 @@ class HangDetector:
             if (still := loop.look(now, self._turns)) >= self.limit:
                 self._end(f"the event loop has not turned for {still:.0f} s")
                 return
-            # The same count for tasks: a sign of life is that every one of them runs.
+            # The same for tasks: a sign of life is that each of them runs.
             alive = self._turns if self._down() == 0.0 else tasks.turn
             if (still := tasks.look(now, alive)) >= self.limit:
                 self._end(f"a task could not be restarted for {still:.0f} s")

@@ -1,4 +1,4 @@
-"""A beat outside while paging works: whoever waits for it there rings when it stops (`heartbeat` of the configuration).
+"""Sends a heartbeat to an external monitor while paging works; the monitor alerts when it stops (`heartbeat`).
 
 It is a timer of the store, so that it says that the store answers and some replica's loop turns; and it is held back
 while what is owed does not happen.
@@ -27,7 +27,7 @@ log = structlog.get_logger("receiver.heartbeat")
 
 
 class Heartbeat:
-    """Beats when the work loop says that it is time."""
+    """Sends the heartbeat when its timer is due."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Heartbeat:
         look: Callable[[datetime], Awaitable[Finding]],
         resting: Callable[[ActiveConfig], list[str]],
     ) -> None:
-        """`look` says what is late, `resting` which channels that ring people are given a rest."""
+        """`look` returns what is late, `resting` the paging channels whose circuit breaker is open."""
         self.resting = resting
         self.setting = setting
         self.asking = asking
@@ -71,7 +71,7 @@ class Heartbeat:
                 log.warning("heartbeat_failed", host=host, reason=f"answered {said.status}")
 
     async def _postpone(self, now: datetime) -> None:
-        # A stop of the service leaves the message in place: whoever follows the topic hears that nothing pages.
+        # If the service stops, the message stays, so that subscribers of the topic learn that nothing pages.
         setting = self.setting()
         if setting.dead_man is None:
             return
@@ -79,7 +79,7 @@ class Heartbeat:
         channel = setting.channels.get(name)
         if not isinstance(channel, Ntfy):
             return
-        text = f"No replica has been heard of for {after.total_seconds() / 60:g} min: nobody may be paged."
+        text = f"No replica has reported for {after.total_seconds() / 60:g} min: pages may not be sent."
         try:
             async with asyncio.timeout(LIMIT):
                 await channel.postpone(topic, after, text, now)

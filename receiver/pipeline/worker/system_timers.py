@@ -1,4 +1,4 @@
-"""How far ahead each timer of the service itself is due at most: one that is due later was dated by a wrong clock."""
+"""The maximum wait of each timer of the service itself; a longer one was dated by a wrong clock."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.alerts.alertmanager_reconciliation import NAME as RECONCILE
 from receiver.pipeline.alerts.watchdog import NAME as WATCHDOG
 from receiver.pipeline.oncall.overrides import HANDOFF
+from receiver.pipeline.oncall.reachability_timer import LOOK as PROVED_EVERY
+from receiver.pipeline.oncall.reachability_timer import NAME as PROVE
 from receiver.pipeline.oncall.user_groups import LOOK
 from receiver.pipeline.oncall.user_groups import NAME as GROUPS
 from receiver.pipeline.response.ticket_sync import EVERY as ASKED
@@ -19,7 +21,7 @@ from receiver.pipeline.review.reports import NAME as MONTHLY
 from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
 
 SLACK = timedelta(seconds=5)
-"""What the clocks of two replicas may differ by."""
+"""Maximum difference between the clocks of two replicas."""
 _MONTH = timedelta(days=32)
 
 _LONGEST: Mapping[str, Callable[[ActiveConfig], timedelta | None]] = {
@@ -31,6 +33,7 @@ _LONGEST: Mapping[str, Callable[[ActiveConfig], timedelta | None]] = {
     ARCHIVE: lambda setting: ARCHIVED,
     GROUPS: lambda setting: LOOK,
     HANDOFF: lambda setting: LOOK,
+    PROVE: lambda setting: PROVED_EVERY,
 }
 
 

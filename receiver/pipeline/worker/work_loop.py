@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 
-import structlog
-
 from receiver.clock import Clock
-from receiver.incident.log.event_log import Transition
-from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
-from receiver.incident.timers import on_timer, timers
 from receiver.metrics import Metrics
 from receiver.model.base import to_ms
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import DeliveryAttempts
 from receiver.pipeline.delivery.delivery_events import DeliveryEvents
-from receiver.pipeline.delivery.delivery_pool import DeliveryPool
-from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommits, UnheardCommit
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
@@ -32,41 +24,29 @@ from receiver.pipeline.store_outage.store_recovery import StoreRecovery
 from receiver.pipeline.store_outage.unstored_pages import UnstoredPages
 from receiver.pipeline.supervision import run_step
 from receiver.pipeline.worker.clock_agreement import ClockAgreement
-from receiver.store.client.connection import IncidentUnreadable, StoreAway
+from receiver.pipeline.worker.leased_deliveries import LeasedDeliveries
+from receiver.pipeline.worker.step_tasks import StepTasks
+from receiver.pipeline.worker.timer_runner import TimerRunner
+from receiver.store.client.connection import StoreAway
 from receiver.store.client.connection_lanes import Lane
-from receiver.store.client.connection_lanes import lane as using
-from receiver.store.client.store_errors import StoreFull
-from receiver.store.due.due_set import DueSet, LeasedRow, StoreBeat
-from receiver.store.due.leased_row import uid_of
+from receiver.store.due.due_set import DueSet, StoreBeat
 from receiver.store.due.rate_limits import RateLimits
-from receiver.store.incidents.commit_request import Committed, StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.keys import TIMERS
 
-TEND = 15.0
-"""Seconds between two times that a replica says which lanes it serves, and looks for those that nobody does."""
-BEAT = 0.25
-"""Seconds between two looks at the store: what another replica left undone is late by this and its lease, at most."""
-LOOK = 0.2
-"""Seconds between two looks at what does not wait for the store."""
+ORPHAN_CHECK = 15.0
+"""Seconds between two checks for lanes that no replica serves; each time, this replica reports the lanes it serves."""
+POLL = 0.25
+"""Seconds between two polls of the store: work that another replica has left is late by this and its lease, at most."""
+PENDING = 0.2
+"""Seconds between two checks of work that does not wait for the store."""
 REFRESH = 1.0
-"""Seconds between two looks for urgent incidents that others have changed: they may be paged without the store."""
-FETCH = 200
-"""Leased rows that are read in one round trip, of as many commits as have waited."""
-TIMERS_CLAIMED = 200
-"""Timers that are claimed at once."""
-TIMERS_AT_ONCE = 16
-"""Incidents whose timers run at the same time."""
-APART = ("held ", "sys ")
-"""How timers begin that are of no incident."""
-FETCH_AGAIN = 0.2
-"""Seconds until leased rows are read again after this process was too busy to."""
-
-log = structlog.get_logger("receiver.work")
+"""Seconds between two checks for urgent incidents that other replicas have changed; they may be paged without the
+store."""
 
 
 class WorkLoop:
-    """Everything that happens later: deliveries, timers, holds, and the watch over the store."""
+    """Everything that happens later: deliveries, timers, held notifications, and monitoring of the store."""
 
     def __init__(
         self,
@@ -78,149 +58,125 @@ class WorkLoop:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`attach` completes it: intake needs to know of the deliveries, and the loop of the intake."""
+        """`attach` completes it: the intake needs the deliveries, and the loop needs the intake."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
         self.incident_cache = incident_cache
         self.monitor = monitor
-        self.follower = IncidentFollower(setting, incidents, incident_cache)
         self.clock = clock
         self.metrics = metrics
-        self.beside = DeliveryEvents(setting, incidents, due, clock, metrics, lambda: self.intake)
-        self.deliver = DeliveryAttempts(
-            setting, incidents, due, clock, metrics, self.beside, RateLimits(due.connection)
-        )
-        self.pool = DeliveryPool(clock, self._send, self._spawn_send, lambda: self.setting().deadline)
-        self.pool.idle = self._claim_more
-        self.beat_at: float = clock.monotonic()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._leased: list[tuple[str, str, float]] = []
-        """Rows that commits of this replica have leased to it: member, token, and when the lease ends (monotonic)."""
-        self._fetching = self._asking = False
-        self.unheard = UnconfirmedCommits(due.connection, clock, setting)
-        self._stopping = asyncio.Event()
-        self.snapshots = IncidentSnapshots(incident_cache, incidents)
-        self._refreshed = clock.monotonic()
-        self.unstored = UnstoredPages(setting, due, monitor, self.snapshots, clock, metrics)
-        self.unstored.spawn, self.unstored.resume = self.spawn, self._resume
-        self.steps: EmergencyEscalation
-        self.deliver.postponed = self.unstored.postpone
-        self.deliver.at_hand = self.unstored.remember
         self.intake: Intake
+        self.steps: EmergencyEscalation
+        self.tasks = StepTasks(monitor, metrics, due.probe)
+        self.spawn, self.idle = self.tasks.spawn, self.tasks.idle
+        self.timers = TimerRunner(setting, incidents, due, monitor, self.tasks, clock, metrics)
+        self.unheard = UnconfirmedCommits(due.connection, clock, setting)
+        self._confirming = False
+        self._build_store_parts()
+        self._build_deliveries()
+        self.polled_at: float = clock.monotonic()
+        """When the last poll ended, in monotonic seconds."""
+        self._loaded = False
+        self.read_board: Callable[[], Awaitable[int]] | None = None
+        """Applies the shared documents, and returns their revision."""
+        self.board = 0
+        """The revision of the shared documents that this replica has applied."""
+        self.tend: Callable[[datetime], Awaitable[None]]
+        """Gives up rows of lanes that no replica serves."""
+        self._orphans_checked: float | None = None
+
+    def _build_store_parts(self) -> None:
+        setting, due, clock = self.setting, self.due, self.clock
+        self.follower = IncidentFollower(setting, self.incidents, self.incident_cache)
+        self.snapshots = IncidentSnapshots(self.incident_cache, self.incidents)
+        self._refreshed = clock.monotonic()
         self.recovery = StoreRecovery(
             setting,
-            incidents=incidents,
+            incidents=self.incidents,
             due=due,
-            cache=incident_cache,
+            cache=self.incident_cache,
             follower=self.follower,
             clock=clock,
-            metrics=metrics,
+            metrics=self.metrics,
         )
-        self.clock_agreement = ClockAgreement(setting, due, incidents, clock, lambda: self.intake)
-        self._loaded = False
-        self._timing = False
-        self._claims = False
-        """Whether the last beat found that work may be claimed."""
-        self._claiming: set[str] = set()
-        """Lanes that are being refilled."""
-        self.asking: dict[str, Callable[[str, datetime], Awaitable[None]]] = {}
-        """Timers of an incident that ask somebody before they decide, by name: given its uid and now."""
-        self.clockwork: dict[str, Callable[[datetime], Awaitable[datetime | None]]] = {}
-        """Timers of the service itself (member `sys NAME`): each returns when it is due again, None for never."""
-        self.read_board: Callable[[], Awaitable[int]] | None = None
-        """Takes over what stands on the board, and returns its revision."""
-        self.board = 0
-        """The revision of the board that is known here."""
-        self.tend: Callable[[datetime], Awaitable[None]]
-        """Looks after the lanes that nobody serves."""
-        self._tended: float | None = None
+        self.clock_agreement = ClockAgreement(setting, due, self.incidents, clock, lambda: self.intake)
+
+    def _build_deliveries(self) -> None:
+        setting, due, clock, metrics = self.setting, self.due, self.clock, self.metrics
+        self.beside = DeliveryEvents(setting, self.incidents, due, clock, metrics, lambda: self.intake)
+        rates = RateLimits(due.connection)
+        self.deliver = DeliveryAttempts(setting, self.incidents, due, clock, metrics, self.beside, rates)
+        self.unstored = UnstoredPages(setting, due, self.monitor, self.snapshots, clock, metrics)
+        self.deliver.postponed = self.unstored.postpone
+        self.deliver.at_hand = self.unstored.remember
+        self.deliveries = LeasedDeliveries(
+            setting, due, self.monitor, self.deliver, self.unstored, self.tasks, clock, metrics
+        )
+        self.unstored.spawn, self.unstored.resume = self.tasks.spawn, self.deliveries.resume
+        self.pool, self.committed = self.deliveries.pool, self.deliveries.committed
 
     def attach(self, intake: Intake) -> None:
-        """Make the intake known to the loop."""
-        self.intake = intake
-        intake.unheard = self._unheard
+        """Set the intake."""
+        self.intake = self.timers.intake = intake
+        intake.unheard = self._add_unconfirmed
 
     def renew(self) -> None:
-        """Look at everything anew with the next beat: a new configuration may ask for timers that there are not."""
-        self._loaded, self._tended = False, None
+        """Load everything again with the next poll: a new configuration may need other timers."""
+        self._loaded, self._orphans_checked = False, None
 
     async def run(self) -> None:
-        """Beat until `stop`."""
-        while not self._stopping.is_set():
-            await self.guarded_beat()
-            self.beat_at = self.clock.monotonic()
+        """Poll the store until `stop`."""
+        stopping = self.tasks.stopping
+        while not stopping.is_set():
+            await self.guarded_poll()
+            self.polled_at = self.clock.monotonic()
             try:
-                await asyncio.wait_for(self._stopping.wait(), BEAT)
+                await asyncio.wait_for(stopping.wait(), POLL)
             except TimeoutError:
                 continue
 
-    async def guarded_beat(self) -> None:
-        """Beat once; what fails is counted, and a store that is away is said to be."""
-        await self._guard("beat", self.beat)
+    async def run_pending(self) -> None:
+        """Check until `stop` for work that does not wait for the store: one poll of a slow store takes seconds."""
+        while not self.tasks.stopping.is_set():
+            await self.tasks.guard("beat", self.check_pending)
+            await asyncio.sleep(PENDING)
 
     async def stop(self, grace: float) -> None:
-        """Claim nothing more; let what is being sent end within `grace` seconds. The rest is taken over elsewhere."""
-        self._stopping.set()
+        """Claim nothing more, and wait `grace` seconds for running sends. Other replicas claim the rest."""
         self.pool.stopping = True
-        end = self.clock.monotonic() + grace
-        while self._tasks and (left := end - self.clock.monotonic()) > 0:
-            # What is under way may start something more, such as the record of how it went.
-            if not (await asyncio.wait(self._tasks, timeout=left))[0]:
-                break
-        for task in self._tasks:
-            task.cancel()
+        await self.tasks.stop(self.clock.monotonic() + grace, self.clock.monotonic)
 
-    async def idle(self) -> None:
-        """Return when nothing is under way beside the loop."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    async def guarded_poll(self) -> None:
+        """Poll once. Errors are counted, and an unavailable store is reported to the monitor."""
+        await self.tasks.guard("beat", self.poll)
 
-    async def _guard(self, step: str, act: Callable[[], Awaitable[None]]) -> None:
-        # Where the store answers, only what this step asked for was refused or took too long: the others go on.
-        try:
-            await run_step(step, act, self.metrics, self.due.probe)
-        except StoreAway as condition:
-            log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
-            self.monitor.failed(condition)
-
-    def spawn(self, step: str, act: Callable[[], Awaitable[None]], kind: Lane = Lane.WORKER) -> None:
-        """Run a step beside the loop, guarded and counted, on the store's connections of `kind`."""
-        with using(kind):
-            task = asyncio.create_task(self._guard(step, act))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def run_beside(self) -> None:
-        """Look for ever at what does not wait for the store: one beat of a store that is slow takes seconds."""
-        while not self._stopping.is_set():
-            await self._guard("beat", self.look)
-            await asyncio.sleep(LOOK)
-
-    async def look(self) -> None:
-        """Start what is to be sent without the store, and ask about commits whose answer did not come."""
+    async def check_pending(self) -> None:
+        """Start what is sent without the store, and query commits whose answer did not arrive."""
         self.unstored.run_once()
         self.steps.run_once()
-        self._ask_soon()
+        self._confirm_soon()
         if self.monitor.gone:
-            # What waits for its turn waits for the person, not for the store.
+            # A page that waits for its turn is sent without the store.
             for row, latest in self.pool.take_waiting():
                 self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
 
-    async def beat(self) -> None:
-        """Look once: follow the store's clock, learn what changed, start what is due."""
-        await self.look()
+    async def poll(self) -> None:
+        """Follow the store's clock and the changes of other replicas, and start what is due."""
+        await self.check_pending()
         if self.monitor.gone:
             return
         self.pool.refill_all()
-        self._fetch_soon()
+        self.deliveries.fetch_soon()
         self._refresh_soon()
         if not self._loaded:
             await self.clock_agreement.first()
             await self.load()
         began = self.clock.monotonic()
         expected = self.recovery.expected
-        beat = await self.due.beat(self.incident_cache.after, to_ms(self.clock.now()), self.recovery.memory.me)
+        commit = expected.newest.number if expected.newest else 0
+        now_ms = to_ms(self.clock.now())
+        beat = await self.due.beat(self.incident_cache.after, now_ms, self.recovery.memory.me, commit)
         await self.clock_agreement.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
         if await self.recovery.look(beat, expected, self.clock_agreement.silent_ms):
@@ -231,58 +187,48 @@ class WorkLoop:
             self.spawn("memory", partial(self.recovery.keep, beat.until_ms))
         if self.clock_agreement.waits:
             self.spawn("clock", self.clock_agreement.keep)
-        self._claims = not self.recovery.holds(beat.until_ms)
-        if self._claims:
-            self._tend()
+        self.deliveries.open = not self.recovery.holds(beat.until_ms)
+        if self.deliveries.open:
+            self._check_orphans()
             await self._claim_due(beat)
 
-    def _tend(self) -> None:
-        if self._tended is None or self.clock.monotonic() - self._tended >= TEND:
-            self._tended = self.clock.monotonic()
+    def _check_orphans(self) -> None:
+        if self._orphans_checked is None or self.clock.monotonic() - self._orphans_checked >= ORPHAN_CHECK:
+            self._orphans_checked = self.clock.monotonic()
             self.spawn("tend", partial(self.tend, self.clock.now()))
 
     async def _claim_due(self, beat: StoreBeat) -> None:
         for lane in beat.due:
-            if lane == TIMERS:
-                if not self._timing and not self.steps.recording:
-                    self._timing = True
-                    self.spawn("timers", self._timers)
-            elif lane not in self._claiming and self._may_claim(lane):
-                await self._claim(lane)
-
-    def _may_claim(self, lane: str) -> bool:
-        return self.pool.free(lane) > 0 and not (self.unstored.settling and self._pages(lane))
+            if lane != TIMERS:
+                await self.deliveries.claim_due(lane)
+            elif not self.steps.recording:
+                self.timers.start()
 
     async def load(self) -> None:
-        """Read the open incidents, as far as that is quickly done, and set the timers of the service itself."""
+        """Load the open incidents that can be read quickly, and seed the timers of the service itself."""
         if await self.follower.forgotten():
             await self.intake.hear_again()
         await self.follower.load()
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
             self.metrics.watchdog.set(watchdog / 1000)
-        try:
-            for name in self.clockwork:
-                await self.due.seed(f"sys {name}", to_ms(self.clock.now()))
-        except StoreFull:
-            # It has those that there were; new ones come when it has room, and nothing else waits for them.
-            log.warning("timers_not_set", reason="the memory of the store is full")
+        await self.timers.seed(self.clock.now())
         self._loaded = True
         self.metrics.store_up.set(int(not self.monitor.away))
 
     async def _follow(self, beat: StoreBeat) -> None:
         if beat.board != self.board and self.read_board is not None:
-            await self._take_board(self.read_board, beat.board)
+            await self._apply_board(self.read_board, beat.board)
         await self.follower.follow(beat.changed)
         if not (self.incident_cache.complete or self.follower.filling):
             self.spawn("load", self.follower.fill)
 
-    async def _take_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
-        async def take() -> None:
+    async def _apply_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
+        async def apply() -> None:
             self.board = await read()
 
-        # One that cannot be taken over is left as it is until it changes: what is due does not wait for it.
-        if not await run_step("beat", take, self.metrics):
+        # A revision that cannot be applied is skipped until the next one, so that due work does not wait for it.
+        if not await run_step("beat", apply, self.metrics):
             self.board = revision
 
     def _show(self, beat: StoreBeat) -> None:
@@ -291,208 +237,24 @@ class WorkLoop:
         self.metrics.dead.set(beat.dead)
         self.metrics.overdue.set(beat.overdue)
 
-    async def _claim(self, lane: str) -> None:
-        setting = self.setting()
-        until = self.clock.monotonic() + setting.lease.total_seconds()
-        # A page may have to be sent without the store: it comes with what it is about.
-        with_it = self._pages(lane)
-        free = self.pool.free(lane)
-        rows = await self.due.claim(lane, to_ms(self.clock.now()), free, snapshots=with_it)
-        self.pool.full[lane] = len(rows) == free
-        for row in rows:
-            self.pool.add(lane, row, until)
-
-    def _claim_more(self, lane: str) -> None:
-        # As sends end, and not only with each beat: 32 of a lane in a quarter of a second are 128 a second.
-        if self._claims and lane not in self._claiming and not self.monitor.gone and not self._stopping.is_set():
-            self._claiming.add(lane)
-            self.spawn("claim", partial(self._claim_again, lane), Lane.BEAT)
-
-    async def _claim_again(self, lane: str) -> None:
-        try:
-            if self._may_claim(lane):
-                await self._claim(lane)
-        finally:
-            self._claiming.discard(lane)
-
-    def _pages(self, lane: str) -> bool:
-        channel = self.setting().channels.get(lane.removesuffix("!"))
-        return channel is not None and channel.paging
-
-    def committed(self, done: Committed, began: float, fresh: Mapping[str, LeasedRow]) -> None:
-        """Deliver at once what a commit has leased to this replica.
-
-        `began`: when it was sent, in monotonic seconds; `fresh`: rows that it has made, by member, which need not be
-        read to be sent.
-        """
-        if self._stopping.is_set():
-            return  # another replica claims it when the lease has ended
-        until = began + self.setting().lease.total_seconds()
-        for member in done.leased:
-            if row := fresh.get(member):
-                self.pool.add(row.lane, row, until)
-            else:
-                self._leased.append((member, done.token, until))
-        self._fetch_soon()
-
     def _refresh_soon(self) -> None:
         if self.clock.monotonic() - self._refreshed >= REFRESH:
             self._refreshed = self.clock.monotonic()
             if self.snapshots.behind():
                 self.spawn("snapshots", self.snapshots.refresh)
 
-    def _resume(self, row: LeasedRow, latest: float) -> None:
-        self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
-
-    def _unheard(self, commit: UnheardCommit) -> None:
+    def _add_unconfirmed(self, commit: UnheardCommit) -> None:
         self.unheard.add(commit)
-        self._ask_soon()
+        self._confirm_soon()
 
-    def _ask_soon(self) -> None:
-        if len(self.unheard) and not self._asking and not self._stopping.is_set():
-            # Also while the store is away: one that is merely slow has the pages, and nobody else sends them.
-            self._asking = True
-            self.spawn("fetch", self._ask_unheard, Lane.BEAT)
+    def _confirm_soon(self) -> None:
+        if len(self.unheard) and not self._confirming and not self.tasks.stopping.is_set():
+            # Also while the store is away: a slow store has the pages, and no other replica sends them.
+            self._confirming = True
+            self.spawn("fetch", self._confirm, Lane.BEAT)
 
-    async def _ask_unheard(self) -> None:
+    async def _confirm(self) -> None:
         try:
             await self.unheard.ask()
         finally:
-            self._asking = False
-
-    def _fetch_soon(self) -> None:
-        if self._leased and not self._fetching:
-            self._fetching = True
-            self.spawn("fetch", self._fetch, Lane.BEAT)
-
-    async def _fetch(self) -> None:
-        try:
-            while self._leased:
-                batch = self._leased[:FETCH]
-                try:
-                    rows = await self.due.rows([(member, token) for member, token, _ in batch])
-                except StoreAway as condition:
-                    if not condition.ours:
-                        # What a dead store holds is claimed again when it is back and the lease has ended.
-                        del self._leased[: len(batch)]
-                        raise
-                    await asyncio.sleep(FETCH_AGAIN)
-                    continue
-                del self._leased[: len(batch)]
-                until = {member: end for member, _, end in batch}
-                for row in rows:
-                    self.pool.add(row.lane or row.to.channel, row, until[row.member])
-        finally:
-            self._fetching = False
-
-    def _spawn_send(self, send: Callable[[], Awaitable[None]]) -> None:
-        self.spawn("deliver", send, Lane.DELIVERIES)
-
-    async def _send(self, row: LeasedRow, latest: float) -> None:
-        self.unstored.claimed(row)
-        if self.unstored.has(row, latest):
-            return
-        if self.monitor.gone and self._called_for(row):
-            # A store that is merely too slow still takes commits: two more round trips would make the page late.
-            self.unstored.add(row, latest, StoreAway("the store is away"))
-            return
-        try:
-            await self.deliver.one(row, latest)
-        except IncidentUnreadable as error:
-            self.metrics.loop_errors.labels("deliver").inc()
-            await self.deliver.spoiled(row, error)
-        except StoreAway as condition:
-            self.unstored.add(row, latest, condition)
-            raise
-        except Exception as error:
-            self.metrics.loop_errors.labels("deliver").inc()
-            log.exception("delivery_spoiled", id=row.member)
-            await self.deliver.spoiled(row, error)
-
-    def _called_for(self, row: LeasedRow) -> bool:
-        # Whether it is a page that was not sent yet, of an incident that this replica remembers.
-        return row.to.paging and "sent" not in row.memory and self.snapshots.get(row.uid) is not None
-
-    async def _timers(self) -> None:
-        # As long as something is due, and those of different incidents side by side: their reads and commits share
-        # round trips. One after the other, 50 in a beat, a replica did 60 to 180 a second.
-        done: set[str] = set()
-        try:
-            while not self._stopping.is_set():
-                members = await self.due.claim_timers(to_ms(self.clock.now()), TIMERS_CLAIMED)
-                groups: dict[str, list[str]] = {}
-                for member in members:
-                    groups.setdefault(member if member.startswith(APART) else uid_of(member), []).append(member)
-                waiting = deque(groups.values())
-                runs = [self._turns(waiting) for _ in range(min(TIMERS_AT_ONCE, len(groups)))]
-                for ended in await asyncio.gather(*runs, return_exceptions=True):
-                    if isinstance(ended, BaseException):
-                        raise ended
-                # What is due again at once waits for the next beat, as this loop would not end.
-                if len(members) < TIMERS_CLAIMED or not done.isdisjoint(members):
-                    return
-                done.update(members)
-        finally:
-            self._timing = False
-
-    async def _turns(self, waiting: deque[list[str]]) -> None:
-        while waiting:
-            # Of one incident one after the other: each is decided on what the one before has written.
-            for member in waiting.popleft():
-                # One that cannot be done comes back with its lease, and keeps nobody else from being called.
-                try:
-                    await run_step("timers", partial(self._turn, member), self.metrics, self.due.probe)
-                except StoreFull as condition:
-                    self.monitor.failed(condition)
-                except StoreAway:
-                    waiting.clear()  # the others would only wait for it as well
-                    raise
-
-    async def _turn(self, member: str) -> None:
-        first, second = member.split(" ", 1)
-        if first == "held":
-            await self.intake.release(second, self.clock.now())
-        elif first == "sys":
-            await self._system(member, second)
-        elif second in self.asking:
-            self.spawn(second, partial(self.asking[second], first, self.clock.now()))
-        else:
-            await self._timer(member, first, second)
-
-    async def _system(self, member: str, name: str) -> None:
-        if name not in self.clockwork:
-            return  # a later version beside this one knows it: it comes back with its lease
-
-        async def act() -> None:
-            again = await self.clockwork[name](self.clock.now())
-            if again is None:
-                await self.due.drop_timer(member)
-            else:
-                await self.due.later(member, to_ms(again))
-
-        self.spawn(name, act)
-
-    async def _timer(self, member: str, uid: str, name: str) -> None:
-        setting = self.setting()
-        incident = await self.incidents.incident(uid)
-        known = timers(incident, setting.policy) if incident is not None else {}
-        if incident is not None and name not in known:
-            return  # a later version beside this one knows it: it comes back with its lease
-        if incident is None or known[name] is None:
-            await self.due.drop_timer(member)
-            return
-        draft = on_timer(name, incident, setting.policy, self.clock.now())
-        if draft is not None:
-            await self._commit(draft, setting)
-
-    async def _commit(self, draft: Transition, setting: ActiveConfig) -> None:
-        verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
-        try:
-            done = await self.intake.commit(verdict, setting, self.clock.now())
-        except StaleVersion:
-            return  # somebody changed it; the row is still due and is looked at again
-        if done.incident is not None:
-            count_events(self.metrics, done.incident, draft.events)
-            log.info(
-                "incident", incident=done.incident.id, outcome=draft.events[-1].kind, reason=draft.events[-1].reason
-            )
+            self._confirming = False

@@ -50,17 +50,17 @@ class CommandBatches:
         self._flying: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
-    async def call(self, *command: Any) -> Any:
-        """Return the reply to one command; an error reply is returned as the exception that it is.
+    def call(self, *command: Any) -> asyncio.Future[Any]:
+        """Return a future of the reply to one command; an error reply is returned as the exception that it is.
 
-        Raises StoreAway.
+        The future raises StoreAway. Raises Overloaded where too many wait.
         """
         if len(self._waiting) >= WAITING:
             raise Overloaded("too many commands wait for the store")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, future))
         self._schedule()
-        return await future
+        return future
 
     async def end(self) -> None:
         """Wait for what is on its way."""

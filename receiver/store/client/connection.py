@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -87,6 +88,8 @@ class Connection:
         if self.locator is not None:
             self.locator.moved = self._moved
         self._settling = Settling(replicas, sentinels, several=self.locator is not None)
+        self.moves = 0
+        """How often another server has become the primary."""
         self._looked_at: Node | None = None
         self._may_ask = False
         self._bulkheads = {
@@ -145,6 +148,7 @@ class Connection:
         return condition
 
     def _moved(self) -> None:
+        self.moves += 1
         self._settling.begin_anew()
         self._close_idle()
 
@@ -162,11 +166,55 @@ class Connection:
         """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
         return await self._bulkheads[current_lane()].exchange(commands)
 
+    async def read_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return the replies to commands that are sent together; to be called inside `guarded`.
+
+        Raises the first error among them. It takes half the CPU of a pipeline (ConnectionLanes.exchange).
+        """
+        replies = await self.exchange(commands)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
     async def call(self, *command: Any) -> Any:
         """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
         if self.locator is None:
             return await self._call(command)
         return await self._following(lambda: self._call(command))
+
+    def ask(self, *commands: Sequence[Any]) -> asyncio.Future[list[Any]]:
+        """Return a future of the replies to commands that are sent together, for `checked`; it raises StoreAway.
+
+        A task for each of them would cost more than the commands do.
+        """
+        if self.locator is None:
+            batches = self._batches[current_lane()]
+            return asyncio.gather(*[batches.call(*command) for command in commands])
+        return asyncio.gather(*[self.call(*command) for command in commands])
+
+    def checked(self, replies: Sequence[Any]) -> Sequence[Any]:
+        """Return `replies`. Raises StoreAway where one of them is an error."""
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise self._condition(reply)
+        return replies
+
+    async def read(self, kind: Lane, limit: float, *command: Any) -> Any:
+        """Return the reply to one command on the connections of `kind`.
+
+        Raises StoreAway; TimeoutError after `limit` seconds of wall-clock time. For what must cost as little as it can:
+        it needs neither a context for the lane nor a timer of its own.
+        """
+        if self.locator is None:
+            return await self._read(kind, limit, command)
+        return await self._following(lambda: self._read(kind, limit, command))
+
+    async def _read(self, kind: Lane, limit: float, command: Sequence[Any]) -> Any:
+        reply = await self.time.within(limit, self._batches[kind].call(*command))
+        if isinstance(reply, Exception):
+            raise self._condition(reply)
+        return reply
 
     async def _call(self, command: Sequence[Any]) -> Any:
         reply = await self._batches[current_lane()].call(*command)
@@ -204,24 +252,42 @@ class Connection:
         return await self._following(lambda: self._write(self._form(script), keys, args))
 
     async def _write(self, form: Form, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        primary = self.locator.where if self.locator is not None else None
         async with self.guarded():
+            moves = self.moves
+            primary = self.locator.where or await self.locator.node() if self.locator is not None else None
             reply, *settled = await self._eval(form, keys, args, self._settling.commands())
             try:
-                await self._settling.check(settled, primary)
+                await self._settling.check(settled, primary, self._info)
+                self._stayed(moves)
             except NotDurable:
                 if self.locator is not None:
                     self.locator.doubt()
                 raise
             return reply
 
-    async def confirm(self) -> None:
-        """Make sure that what was read is durable as well.
+    async def _info(self) -> Mapping[str, Any] | None:
+        (info,) = await self.exchange([("INFO", "replication")])
+        return info if isinstance(info, dict) else None
 
-        With fsync before every answer it is. Elsewhere only a write on this connection can be waited for.
+    def _stayed(self, moves: int) -> None:
+        # What a server had that is the primary no longer may be nowhere else.
+        if self.moves != moves:
+            raise NotDurable("another server is the primary now")
+
+    @property
+    def confirms(self) -> bool:
+        """Whether `confirm` has something to do."""
+        return self.level == "waitaof" or bool(self.replicas)
+
+    async def confirm(self, moves: int) -> None:
+        """Make sure that what was read is durable as well: a write behind it is. Raises NotDurable, StoreAway.
+
+        `moves`: the count of `moves` before it was read. What was read at another server is not confirmed by this one.
+        With fsync before every answer, and no replica asked for, nothing needs to be confirmed.
         """
-        if self.level == "waitaof" or self.replicas:
+        if self.confirms:
             await self.write(PROBE_WHEN_FULL, [self.keys.named("fence")], [])
+            self._stayed(moves)
 
     async def _eval(
         self, form: Form, keys: Sequence[str], args: Sequence[Any], behind: Sequence[Sequence[Any]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from receiver.store.client.store_endpoint import Endpoint
 
 CONNECTIONS = 4
 """To one Sentinel, at most: a question is asked once for everybody."""
+RECENT = 3.0
+"""Seconds after its last answer for which a Sentinel that is silent may be the one that starts a failover."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,26 @@ class Told:
     epoch: int
     """Rises with each failover: who has a higher one knows more."""
     failing_over: bool
-    """Whether this Sentinel is about to make another server the primary."""
+    """Whether this Sentinel is about to make another server the primary, and has not yet done so."""
     replicas: frozenset[Node] = frozenset()
     """Servers that it might make the primary."""
+    by: int = 0
+    """Which Sentinel says it: its place in the address."""
+
+
+def told_by(number: int, said: Any, address: Sequence[Any], replicas: Sequence[Any]) -> Told:
+    """Return what the answers of a Sentinel to the questions about primary, address and replicas mean."""
+    fields, node = _fields(said), (address[0], int(address[1]))
+    # Once the two addresses differ, the failover is decided: the other replicas only have yet to follow.
+    decided = node != (fields.get("ip"), int(fields.get("port", 0)))
+    listed = map(_fields, replicas)
+    return Told(
+        node,
+        int(fields.get("config-epoch", 0)),
+        "failover_in_progress" in str(fields.get("flags", "")) and not decided,
+        frozenset((one["ip"], int(one["port"])) for one in listed if "down" not in str(one.get("flags", ""))),
+        number,
+    )
 
 
 def newest(told: Sequence[Told]) -> Told:
@@ -41,6 +60,16 @@ def newest(told: Sequence[Told]) -> Told:
 def agreed(told: Sequence[Told], of: int) -> bool:
     """Return whether more than half of `of` Sentinels say the same, so that the others need not be waited for."""
     return any(sum((other.node, other.epoch) == (one.node, one.epoch) for other in told) * 2 > of for one in told)
+
+
+def quiet(told: Sequence[Told], node: Node | None, of: int, recent: Collection[int]) -> bool:
+    """Return whether `node` is the primary to all of `told`, who are most of `of` Sentinels, and none replaces it.
+
+    `recent`: Sentinels that have answered a moment ago. A planned failover needs no vote: the one that runs it may be
+    the only one that knows of it, so their silence counts as a failover.
+    """
+    undisturbed = all(one.node == node and not one.failing_over for one in told)
+    return undisturbed and len(told) * 2 > of and {one.by for one in told}.issuperset(recent)
 
 
 class Sentinels:
@@ -60,12 +89,17 @@ class Sentinels:
             for host, port in address.nodes
         ]
         self._asked = Asked[Told](time)
+        self._time = time
+        self._answered: dict[int, float] = {}
+        """When each Sentinel answered last (monotonic)."""
         self._silent: set[int] = set()
         """Sentinels that have not answered the last question: nobody waits for them."""
         self._round: asyncio.Task[list[Told]] | None = None
         self._next: asyncio.Task[list[Told]] | None = None
         self.promotable: frozenset[Node] = frozenset()
-        """Servers that any of them might make the primary, by the last answers."""
+        """Servers that any of them might make the primary in the place of `primary`, by the last answers."""
+        self.primary: Node | None = None
+        """The primary, by the last answers."""
 
     async def find(self) -> Node:
         """Return where the primary is. Raises RedisError and OSError where no Sentinel says it."""
@@ -87,8 +121,16 @@ class Sentinels:
             if self._next is None:
                 self._next = asyncio.get_running_loop().create_task(self._after(self._round))
             told = await asyncio.shield(self._next)
-        quiet = all(one.node == node and not one.failing_over for one in told)
-        return quiet and len(told) * 2 > len(self._clients)
+        now = self._time.now()
+        recent = {number for number, at in self._answered.items() if now - at < RECENT}
+        return quiet(told, node, len(self._clients), recent)
+
+    def all_have(self, replicas: int, node: Node | None) -> bool:
+        """Return whether what so many replicas of `node` have acknowledged outlives a failover to any of them.
+
+        What is promotable is so in the place of one primary: once that is another one, it is a replica fewer.
+        """
+        return self.primary == node and replicas >= len(self.promotable)
 
     async def _after(self, before: asyncio.Task[list[Told]]) -> list[Told]:
         await asyncio.wait([before])
@@ -105,8 +147,9 @@ class Sentinels:
 
     def _keep(self, told: Sequence[Told]) -> None:
         if told:
+            self.primary = newest(told).node
             # One that was promoted is still a replica to those who have not heard of it.
-            self.promotable = frozenset[Node]().union(*(one.replicas for one in told)) - {newest(told).node}
+            self.promotable = frozenset[Node]().union(*(one.replicas for one in told)) - {self.primary}
 
     def _questions(self) -> list[Awaitable[Told]]:
         return [self._heard(number) for number in range(len(self._clients))]
@@ -114,8 +157,8 @@ class Sentinels:
     async def _heard(self, number: int) -> Told:
         heard = False
         try:
-            told = await self._tell(self._clients[number])
-            heard = True
+            told = await self._tell(number)
+            self._answered[number], heard = self._time.now(), True
         finally:
             (self._silent.discard if heard else self._silent.add)(number)
         return told
@@ -129,24 +172,13 @@ class Sentinels:
             await client.aclose()
             await client.connection_pool.disconnect()
 
-    async def _tell(self, client: Any) -> Told:
-        pipe = client.pipeline(transaction=False)
+    async def _tell(self, number: int) -> Told:
+        pipe = self._clients[number].pipeline(transaction=False)
         pipe.execute_command("SENTINEL", "MASTER", self._name)
         # In the middle of a failover the one who leads it knows the new address here first.
         pipe.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
         pipe.execute_command("SENTINEL", "REPLICAS", self._name)
-        said, address, replicas = await pipe.execute()
-        fields = _fields(said)
-        return Told(
-            (address[0], int(address[1])),
-            int(fields.get("config-epoch", 0)),
-            "failover_in_progress" in str(fields.get("flags", "")),
-            frozenset(
-                (one["ip"], int(one["port"]))
-                for one in map(_fields, replicas)
-                if "down" not in str(one.get("flags", ""))
-            ),
-        )
+        return told_by(number, *await pipe.execute())
 
 
 def _fields(said: Any) -> Mapping[str, Any]:

@@ -150,12 +150,12 @@ def warnings(durability: str, replicas: int, answers: Answers, kind: StoreKind) 
         why = f"redis.durability is fsync, and the server gives {given}"
         found.append(ServerWarning(DURABILITY, why, "set appendonly yes and appendfsync always"))
     if answers.evicts:
-        why = f"its memory is limited and maxmemory-policy is {answers.evicts}: it drops incidents without a word"
+        why = f"its memory is limited and maxmemory-policy is {answers.evicts}: it drops incidents silently"
         found.append(ServerWarning(EVICTS, why, "set maxmemory-policy noeviction"))
     if answers.unseen and (given == CANNOT_BE_SEEN or answers.info is None):
         what = " and ".join(answers.unseen)
         lost = "whether it evicts, and how durable a write is," if answers.info is None else "how durable a write is"
-        found.append(ServerWarning(UNSEEN, f"{lost} cannot be seen: {what}", "allow +info and +config|get"))
+        found.append(ServerWarning(UNSEEN, f"{lost} cannot be checked: {what}", "allow +info and +config|get"))
     found += _of_replicas(replicas, answers, kind)
     return found
 
@@ -164,10 +164,10 @@ def _of_replicas(replicas: int, answers: Answers, kind: StoreKind) -> Sequence[S
     if not replicas:
         if kind not in (StoreKind.SENTINEL, StoreKind.CLUSTER):
             return ()
-        why = "redis.replicas is 0: a failover loses what the new primary had not yet got"
-        return (ServerWarning(FAILOVER, why, "set redis.replicas to 1, and min-replicas-to-write 1 at the servers"),)
+        why = "redis.replicas is 0: a failover loses writes that the new primary has not yet received"
+        return (ServerWarning(FAILOVER, why, "set redis.replicas to 1, and min-replicas-to-write 1 on the servers"),)
     connected = None if answers.info is None else int(answers.info.get("connected_slaves", 0))
     if connected is not None and connected < replicas:
-        why = f"redis.replicas is {replicas}, and the server has {connected}: it takes nothing"
+        why = f"redis.replicas is {replicas}, and the server has {connected}: it accepts no writes"
         return (ServerWarning(REPLICAS, why, "start more replicas, or lower redis.replicas"),)
     return ()

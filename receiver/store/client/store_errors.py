@@ -129,6 +129,16 @@ class Contended(StoreAway):
     ours = True
 
 
+class StoreLostData(StoreAway):
+    """The store answers, and does not have a commit that this replica knows.
+
+    Nothing is written until the next beat has begun to write back what was lost.
+    """
+
+    condition = "store_lost_data"
+    ours = True
+
+
 class IncidentUnreadable(StoreAway):
     """An incident that a later version has written: this version cannot read it, and a replica of that one can."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from receiver.model.store_address import Node
@@ -11,6 +11,11 @@ from receiver.store.client.store_errors import NotDurable
 
 PATIENCE_MS = 800
 """How long a write may take to reach the disk, or the replicas."""
+LATE = 2
+"""Seconds since its last acknowledgement after which a replica is not waited for: it sends one each second."""
+
+Info = Callable[[], Awaitable[Mapping[str, Any] | None]]
+"""Asks the primary about its replicas; None where it does not say."""
 
 
 class Settling:
@@ -21,7 +26,8 @@ class Settling:
 
     Sentinels, besides, make a replica the primary while the old one still takes writes, which the replicas that are
     left acknowledge and lose. So what not all servers that might be made the primary have acknowledged is durable only
-    if the Sentinels, asked after it, say that they make none of them the primary.
+    if the Sentinels, asked after it, say that they make none of them the primary. A replica that follows the primary
+    and is only slow is not left out at all: Sentinels choose by what it reported up to a second ago.
     """
 
     def __init__(self, replicas: int, sentinels: Sentinels | None, *, several: bool = False) -> None:
@@ -46,7 +52,7 @@ class Settling:
     def seen(self, info: Mapping[str, Any]) -> None:
         """Take into account what the primary says of its replicas."""
         replicas = [value for name, value in info.items() if name[:5] == "slave" and name[5:].isdecimal()]
-        self._online = sum(isinstance(one, dict) and one.get("state") == "online" for one in replicas)
+        self._online = sum(isinstance(one, dict) and _follows(one) for one in replicas)
 
     def begin_anew(self) -> None:
         """Forget how many replicas there were: the primary is another one."""
@@ -57,8 +63,8 @@ class Settling:
         disk = [("WAITAOF", 1, 0, PATIENCE_MS)] if self.on_disk else []
         return [*disk, *([("WAIT", self.waited_for, PATIENCE_MS)] if self.replicas else [])]
 
-    async def check(self, replies: Sequence[Any], primary: Node | None) -> None:
-        """Look at the replies to `commands`. Raises NotDurable, and the error that a reply is."""
+    async def check(self, replies: Sequence[Any], primary: Node | None, info: Info) -> None:
+        """Look at the replies of `primary` to `commands`. Raises NotDurable, and the error that a reply is."""
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
@@ -69,8 +75,16 @@ class Settling:
         have = int(replies[-1])
         if have < self.replicas:
             raise NotDurable("too few replicas have it")
-        self._online = min(self._online, have)
-        if self._sentinels is None or have >= len(self._sentinels.promotable):
+        if self._sentinels is None or self._sentinels.all_have(have, primary):
+            self._online = min(self._online, have)
             return
+        if have < self._online:
+            self.seen(await info() or {})
+            if have < self._online:
+                raise NotDurable("a replica that follows the primary does not have it yet")
         if not await self._sentinels.undisturbed(primary):
             raise NotDurable("a replica that does not have it may be the primary now")
+
+
+def _follows(replica: Mapping[str, Any]) -> bool:
+    return replica.get("state") == "online" and int(replica.get("lag", 0)) <= LATE

@@ -1,1 +1,1 @@
-"""The due set: work that is owed at a time, its leases, and the rate limits of vendors."""
+"""The due set: work that is due at a time, its leases, and the rate limits of vendors."""

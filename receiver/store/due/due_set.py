@@ -1,4 +1,4 @@
-"""The due set: work that is owed at a time, claimed with a lease, done only when it is done."""
+"""The due set: work that is due at a time, claimed with a lease, done only when it is done."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import structlog
 from receiver.model.agreed_time import AgreedTime
 from receiver.model.incident.event import Destination
 from receiver.store.client.connection import Connection, Script
+from receiver.store.commit_mark import MARKS, CommitMark, mark_of, newest_mark
 from receiver.store.due.agreed_time import FIELDS, agreed_of
 from receiver.store.due.leased_row import LeasedRow as LeasedRow
 from receiver.store.due.leased_row import UnreadableRow as UnreadableRow
@@ -82,6 +83,10 @@ class StoreBeat:
     """Until when nobody claims what is due: what was forgotten is being made good."""
     number: int = 0
     """The number that this replica has written last, as the store knows it."""
+    same: CommitMark | None = None
+    """The commit that the store has under the number asked about; None where it does not say."""
+    newest: CommitMark | None = None
+    """Its newest commit, unless an earlier release wrote it."""
 
 
 class DueSet:
@@ -94,10 +99,11 @@ class DueSet:
         self.lanes = tuple(lanes)
         self.lease_ms = lease_ms
 
-    async def beat(self, after: int, now_ms: int, me: str = "") -> StoreBeat:
+    async def beat(self, after: int, now_ms: int, me: str = "", commit: int = 0) -> StoreBeat:
         """Return the store's time, what changed after commit `after`, and which lanes have due rows.
 
-        `me`: the name under which this replica has written a number. One round trip, and no write.
+        `me`: the name under which this replica has written a number; `commit`: the number of a commit whose mark is
+        wanted. One round trip, and no write.
         """
         lanes = (TIMERS, *self.lanes)
         async with self.connection.guarded() as client:
@@ -112,11 +118,12 @@ class DueSet:
             pipe.hmget(self.keys.named("clock"), FIELDS)
             pipe.hmget(self.keys.named("memory"), "epoch", "until")
             pipe.get(self.keys.named(f"replica:{me}"))
+            pipe.hmget(self.keys.named("marks"), str(commit % MARKS), "last")
             for lane in lanes:
                 pipe.zcard(self.keys.due(lane))
                 pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
                 pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
-            (seconds, micro), changed, dead, commits, board, clock, memory, number, *rest = await pipe.execute()
+            (seconds, micro), changed, dead, commits, board, clock, memory, number, marks, *rest = await pipe.execute()
         due: dict[str, int] = {}
         depth, oldest, overdue = 0, None, 0
         for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
@@ -141,6 +148,8 @@ class DueSet:
             epoch=memory[0] or "",
             until_ms=stored_number(memory[1]),
             number=int(number or 0),
+            same=mark_of(marks[0]),
+            newest=newest_mark(marks[1], int(commits or 0)),
         )
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:
@@ -181,14 +190,11 @@ class DueSet:
         if not leases:
             return []
         names = ["uid", "to", "cursor", "last", "tries", "attempts", "since", "memory", "token", "lane"]
-        async with self.connection.guarded() as client:
-            pipe = self.connection.pipeline(client)
-            for member, _ in leases:
-                pipe.hmget(self.keys.row(member), names)
-            uids = list(dict.fromkeys(uid_of(member) for member, _ in leases)) if snapshots else []
-            for uid in uids:
-                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
-            values = await pipe.execute()
+        uids = list(dict.fromkeys(uid_of(member) for member, _ in leases)) if snapshots else []
+        commands = [("HMGET", self.keys.row(member), *names) for member, _ in leases]
+        commands += [("HMGET", self.keys.incident(uid), "state", "version", "id") for uid in uids]
+        async with self.connection.guarded():
+            values = await self.connection.read_all(commands)
         states = dict(zip(uids, values[len(leases) :], strict=True))
         rows = []
         for (member, token), value in zip(leases, values, strict=False):

@@ -11,7 +11,7 @@ class LaneOwners:
     """The lanes of one namespace that any replica ever served."""
 
     def __init__(self, connection: Connection) -> None:
-        """Every replica says what it serves; what nobody says any more stays known."""
+        """Every replica says what it serves; what nobody says anymore stays known."""
         self.connection = connection
 
     async def say(self, lanes: Sequence[str], now_ms: int) -> None:

@@ -24,7 +24,7 @@ class RateLimits:
         """Return the milliseconds after which to ask again, and the turn to ask with then; a wait of 0: now.
 
         `turn`: what was returned when the same was asked before; 0: it is asked for the first time. `most_ms`: the
-        longest wait, since those before it may not need their turn any more.
+        longest wait, since those before it may not need their turn anymore.
         """
         args: list[object] = [self.keys.prefix, now_ms, turn, most_ms]
         for one in quotas:

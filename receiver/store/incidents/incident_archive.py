@@ -41,7 +41,7 @@ class Archive:
     async def opened(self, since_ms: int, until_ms: int, after: str = "", most: int = 50) -> list[tuple[str, int]]:
         """Return uid and time (ms) of incidents that opened then, oldest first; `after`: the place of the last one.
 
-        The last one need not be there any more.
+        The last one need not be there anymore.
         """
         index, found, offset = self.keys.named("index"), list[tuple[str, int]](), 0
         mark = (int(after[:_TIME] or "0", 16), after[_TIME:])
@@ -137,7 +137,7 @@ def place_of(row: tuple[str, int]) -> str:
 def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
     """Return the incident and its log. Raises BadDocument with what is wrong."""
     if document.get("format") != FORMAT:
-        raise BadDocument(f"format: not {FORMAT} (write what `receiver export` wrote)")
+        raise BadDocument(f"format: not {FORMAT} (give a file that `receiver export` wrote)")
     for name, kind in (("state", dict), ("events", list), ("alerts", dict), ("bodies", dict), ("receipts", list)):
         if not isinstance(document.get(name), kind):
             raise BadDocument(f"{name}: is missing, or not {'an object' if kind is dict else 'a list'}")
@@ -156,7 +156,7 @@ def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
     if not own or not incident.id or incident.version < 1:
         raise BadDocument("id, uid, version: not those of an incident")
     if not incident.state.over:
-        raise BadDocument(f"{incident.id} is {incident.state}: only what is over can be put back")
+        raise BadDocument(f"{incident.id} is {incident.state}: only a finished incident can be imported")
     if [event.seq for event in events] != list(range(1, incident.seq + 1)):
         raise BadDocument(f"events: not the whole log, 1 to {incident.seq}")
     return incident, events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,10 +10,14 @@ from typing import Any
 
 import orjson
 
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Event
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.partial_incident import partial_incident
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
+from receiver.store.client.connection_lanes import Lane
+from receiver.store.client.store_errors import StoreLostData
+from receiver.store.commit_mark import CommitMark
 from receiver.store.incidents.commit_request import (
     CommitRequest,
     Committed,
@@ -24,7 +29,8 @@ from receiver.store.incidents.commit_request import (
     script_arguments,
 )
 from receiver.store.incidents.stored_records import bodies_of, event_of, incident_of, readable, records_of, unreadable
-from receiver.store.stepped_loop import PARSED, in_steps
+from receiver.store.incidents.written_incidents import WrittenIncidents
+from receiver.store.stepped_loop import PARSED, in_steps, next_step
 from receiver.store.stored_numbers import stored_number
 
 LOAD = Script("incidents/load")
@@ -73,8 +79,8 @@ class Known:
     storm: str = ""
     """The uid of the storm that is open, or ""."""
     apart: Mapping[str, str] = field(default_factory=dict)
-    """Fingerprints that a person has split off, or that end while another incident holds them, and the correlation key
-    where each belongs now."""
+    """Fingerprints that a person has split off, that end while another incident holds them, or that fire and were told
+    to another team, and the correlation key where each belongs now."""
     seen: Seen | None = None
     """What the group's last durable notification led to."""
     unreadable: IncidentUnreadable | None = None
@@ -91,26 +97,42 @@ class IncidentStore:
         self.history_s = history_s
         self.committed: list[Callable[[CommitRequest, Sequence[Any], str, int], None]] = []
         """Told of each commit: what was to be written, the script's arguments, the id and the version."""
+        self.readings: Callable[[str], Sequence[str]] = lambda number: (number,)
+        """The ids that an id which somebody typed may mean, itself first."""
+        self.newest: CommitMark | None = None
+        """The newest commit that is known here; a store that does not have it has lost data."""
+        self.epoch = ""
+        """The epoch of the store's memory that this replica knows; in another one the store has lost data."""
         self._drawn: dict[str, int] = {}
         """The highest number that was seen of each prefix of ids: no lower one is drawn."""
+        self._written = WrittenIncidents()
 
     async def seen(self, groups: Sequence[str]) -> list[Seen | None]:
         """Return, for each group, what it last said: one read, which is all that a duplicate costs."""
         values = await self.connection.call("MGET", *(self.keys.seen(group) for group in groups))
-        return [_seen(value) for value in values]
+        return [seen_of(value) for value in values]
+
+    async def seen_texts(self, groups: Sequence[str], limit: float) -> list[str | None]:
+        """Return the same as the store has it, for `seen_of`, within `limit` seconds of wall-clock time.
+
+        Raises StoreAway and TimeoutError.
+        """
+        names = [self.keys.seen(group) for group in groups]
+        texts: list[str | None] = await self.connection.read(Lane.INGEST, limit, "MGET", *names)
+        return texts
 
     async def known(
-        self, key: str, group: str, firing: Sequence[str], since_ms: int = 0, ended: Sequence[str] = ()
+        self, key: str, group: str, firing: Sequence[str], since_ms: int = 0, ended: Sequence[str] = (), team: str = ""
     ) -> Known:
         """Return what is known about a correlation key, a group and the fingerprints that fire, in one round trip.
 
         `since_ms`: openings from then on are counted as recent. `ended`: fingerprints that have ended; where they were
-        split off is known too.
+        split off is known too. `team`: who owns them by the configuration in force; each team has storms of its own.
         """
         said = await self.connection.run(
             LOAD,
             [self.keys.named(f"key:{key}")],
-            [self.keys.prefix, group, key, len(firing), *firing, since_ms, len(ended), *ended],
+            [self.keys.prefix, group, key, len(firing), *firing, since_ms, len(ended), *ended, team],
         )
         own, uid, state, version, number, flat, owners, tombs, held, turn, recent, storm, apart, seen = said
         incident = None
@@ -118,7 +140,7 @@ class IncidentStore:
         condition = None
         if uid:
             try:
-                incident = incident_of(state, version, number)
+                incident = self._incident(uid, state, version, number)
                 records = {name: record_of(name, text) for name, text in zip(flat[::2], flat[1::2], strict=True)}
             except (TypeError, ValueError) as error:
                 incident, records, condition = None, {}, unreadable(uid, number, error)
@@ -134,14 +156,16 @@ class IncidentStore:
             recent=recent,
             storm=storm,
             apart=dict(zip(apart[::2], apart[1::2], strict=True)),
-            seen=_seen(seen),
+            seen=seen_of(seen),
             unreadable=condition,
         )
 
     async def commit(
         self, change: CommitRequest, *, now_ms: int, lease_ms: int, number: tuple[str, int, str], token: str = ""
     ) -> Committed:
-        """Write `change`, or nothing. Raises Stale, and StoreAway when it may or may not have been written.
+        """Write `change`, or nothing. Raises StaleVersion; StoreAway when it may or may not have been written.
+
+        Raises StoreLostData, and writes nothing, where the store does not have the newest known commit.
 
         `number` is prefix, width and suffix of an id, used when the incident is new. `token` names the commit and what
         it leases; drawn where it is not given.
@@ -149,19 +173,32 @@ class IncidentStore:
         token = token or new_token()
         incident = change.incident
         args = script_arguments(
-            change, floor=self._drawn.get(number[0], 0),
+            change, floor=self._drawn.get(number[0], 0), mark=self.newest, epoch=self.epoch,
             prefix=self.keys.prefix, ttl_s=self.history_s, now_ms=now_ms, lease_ms=lease_ms, token=token, number=number,
         )  # fmt: skip
         key = self.keys.incident(incident.uid if incident else "")
+        moves = self.connection.moves
         reply = await self.connection.write(COMMIT_WHEN_FULL if change.frees else COMMIT, [key], args)
         if reply[0] == "repeated":
+            await self.connection.confirm(moves)  # this time nothing was written that could have been waited for
             raise RepeatedNotification(*orjson.loads(reply[1]))
+        if reply[0] == "lost":
+            raise StoreLostData("the store does not have a commit that this replica has seen")
         if reply[0] != "ok":
             raise StaleVersion(reply[0])
         self.saw(reply[1], number)
+        self.passed(CommitMark(int(reply[3]), token))
         for tell in self.committed:
             tell(change, args, reply[1], int(reply[2]))
-        return committed_as(incident, reply, token)
+        done = committed_as(incident, reply, token)
+        if done.incident is not None:
+            self._written.add(args[1], done.incident)
+        return done
+
+    def passed(self, mark: CommitMark | None) -> None:
+        """Keep the mark of a commit that is in the store, where it is the newest known."""
+        if mark is not None and mark.number > (self.newest.number if self.newest else 0):
+            self.newest = mark
 
     def saw(self, number: str, parts: tuple[str, int, str]) -> None:
         """Keep that an id exists: a store that has lost its memory must not draw its number once more."""
@@ -171,10 +208,14 @@ class IncidentStore:
             self._drawn[prefix] = max(self._drawn.get(prefix, 0), int(inner))
 
     async def taken(self, once: str) -> RepeatedNotification | None:
-        """Return what a door has taken under its key against repetition, or None."""
+        """Return what was done under this idempotency key, or None. Raises StoreAway."""
+        moves = self.connection.moves
         async with self.connection.guarded() as client:
             text = await client.get(self.keys.named(f"once:{once}"))
-        return RepeatedNotification(*orjson.loads(text)) if text else None
+        if not text:
+            return None
+        await self.connection.confirm(moves)
+        return RepeatedNotification(*orjson.loads(text))
 
     async def incident(self, uid: str) -> Incident | None:
         """Return the snapshot of `uid`, or None.
@@ -182,7 +223,11 @@ class IncidentStore:
         Raises StoreAway; IncidentUnreadable: a later version wrote it, or another one was opened in its place, to which
         it has not given way yet.
         """
-        incident, heir = await self._snapshot(uid)
+        return self._current(uid, await self._snapshot(uid))
+
+    @staticmethod
+    def _current(uid: str, found: tuple[Incident | None, str]) -> Incident | None:
+        incident, heir = found
         if incident is not None and heir and not incident.state.over:
             raise IncidentUnreadable(uid, incident.id)
         return incident
@@ -205,13 +250,46 @@ class IncidentStore:
         await self.connection.call("HDEL", self.keys.incident(uid), "superseded")
 
     async def _snapshot(self, uid: str) -> tuple[Incident | None, str]:
-        # What a sender reads at once travels together: snapshot, records and bodies of a page in one round trip.
-        row = await self.connection.call("HMGET", self.keys.incident(uid), "state", "version", "id", "superseded")
+        return self._parsed(uid, await self.connection.call(*self._state(uid)))
+
+    def _incident(self, uid: str, state: str, version: str | int, number: str) -> Incident:
+        known = self._written.get(uid, state, version, number)
+        if known is None:
+            known = incident_of(state, version, number)
+            self._written.add(state, known)
+        return known
+
+    def read_again(self, uid: str, state: str, version: str, number: str) -> Incident | None:
+        """Return the snapshot of these fields of the store; None, with a line in the log, where it cannot be read."""
+        known = self._written.get(uid, state, version, number) or readable(uid, state, version, number)
+        if known is not None:
+            self._written.add(state, known)
+        return known
+
+    def _state(self, uid: str) -> Sequence[Any]:
+        return "HMGET", self.keys.incident(uid), "state", "version", "id", "superseded"
+
+    def _parsed(self, uid: str, row: Sequence[str]) -> tuple[Incident | None, str]:
         state, version, number, heir = row
+        if not state:
+            return None, heir or ""
         try:
-            return (incident_of(state, version, number) if state else None), heir or ""
+            return self._incident(uid, state, version, number), heir or ""
         except ValueError as error:
             raise unreadable(uid, number or "", error) from None
+
+    def ask_page(self, uid: str) -> asyncio.Future[list[Any]]:
+        """Return a future, for `page_of`, of all that a page of `uid` is made of: one round trip, without a task."""
+        return self.connection.ask(
+            self._state(uid), ("HGETALL", self.keys.alerts(uid)), ("HGETALL", self.keys.bodies(uid))
+        )
+
+    def page_of(
+        self, uid: str, replies: Sequence[Any]
+    ) -> tuple[Incident | None, dict[str, AlertRecord], dict[str, dict[str, Any]]]:
+        """Return snapshot, records and bodies of `uid`, as `incident`, `records` and `bodies` do; raises as they do."""
+        row, records, bodies = self.connection.checked(replies)
+        return self._current(uid, self._parsed(uid, row)), records_of(uid, records), bodies_of(uid, bodies)
 
     async def partial(self, uid: str, now: datetime) -> Incident | None:
         """Return what can be read of the snapshot of `uid`, whichever version wrote it; None without one."""
@@ -229,11 +307,11 @@ class IncidentStore:
         found: list[Incident] = []
         for first in range(0, len(uids), TOGETHER):
             part = uids[first : first + TOGETHER]
-            async with self.connection.guarded() as client:
-                pipe = self.connection.pipeline(client)
-                for uid in part:
-                    pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
-                rows = await pipe.execute()
+            async with self.connection.guarded():
+                wanted = [("HMGET", self.keys.incident(uid), "state", "version", "id") for uid in part]
+                rows = await self.connection.read_all(wanted)
+            if len(part) >= PARSED:
+                await next_step()
             async for uid, row in in_steps(zip(part, rows, strict=True), PARSED):
                 one = readable(uid, *row) if row[0] else None
                 if one is not None:
@@ -251,11 +329,13 @@ class IncidentStore:
             rows = await client.hgetall(self.keys.named(f"children:{uid}"))
         return {name: stored_number(rank, 1) for name, rank in rows.items()}
 
-    async def opened_since(self, since_ms: int) -> int:
-        """Return how many have opened, or fired again and called people anew, since then.
+    async def opened_since(self, since_ms: int, team: str = "") -> int:
+        """Return how many of `team` have opened, or fired again and called people anew, since then.
 
         Drills and what a maintenance window held are left out.
         """
+        if team:
+            return int(await self.connection.call("ZCOUNT", self.keys.named(f"opened:{team}"), since_ms, "+inf"))
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for name in ("index", "again", "uncounted"):
@@ -272,7 +352,7 @@ class IncidentStore:
         return {name: owner or "" for name, owner in zip(names, found, strict=True)}
 
     async def heard_since(self, receiver: str) -> int | None:
-        """Return when an Alertmanager receiver that leads here was first heard of; None where its name is not kept.
+        """Return when an Alertmanager receiver that leads here was first seen; None where its name is not kept.
 
         In milliseconds; 0 where it was heard of before that was kept.
         """
@@ -284,7 +364,7 @@ class IncidentStore:
         return stored_number(since) if known else None
 
     async def heard_as(self, receiver: str, at_ms: int) -> int:
-        """Keep the name of an Alertmanager receiver that leads here, and return when it was first heard of.
+        """Keep the name of an Alertmanager receiver that leads here, and return when it was first seen.
 
         In milliseconds; 0 where it was heard of before that was kept. Where there are too many, another one leaves.
         """
@@ -321,10 +401,10 @@ class IncidentStore:
         return await self.incident(uid) if uid else None
 
     async def uid_of(self, number: str) -> str | None:
-        """Return the uid of `INC-2026-0001`, or None."""
+        """Return the uid of `INC-2026-0001`, or of a shorter form of it (`readings`); None when there is none."""
         async with self.connection.guarded() as client:
-            uid: str | None = await client.hget(self.keys.named("ids"), number)
-        return uid
+            found: list[str | None] = await client.hmget(self.keys.named("ids"), self.readings(number))
+        return next((uid for uid in found if uid), None)
 
     async def events(self, uid: str, after: int = 0) -> list[Event]:
         """Return the log of `uid` after sequence number `after`, oldest first."""
@@ -371,6 +451,21 @@ class IncidentStore:
             rows = await client.lrange(self.keys.receipts(uid), 0, -1)
         return [orjson.loads(row) for row in rows]
 
+    async def add_receipt(self, uid: str, receipt: Mapping[str, Any]) -> None:
+        """Keep what a vendor reports later; nothing where no receipt is kept anymore. Raises StoreAway."""
+        await self.connection.call("RPUSHX", self.keys.receipts(uid), orjson.dumps(dict(receipt)))
+
+    async def receipts_of(self, uids: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """Return what vendors answered about each of `uids`, in one round trip: a page of them, not all.
+
+        Raises StoreAway.
+        """
+        if not uids:
+            return []
+        async with self.connection.guarded():
+            replies = await self.connection.read_all([("LRANGE", self.keys.receipts(uid), 0, -1) for uid in uids])
+        return [[orjson.loads(row) for row in rows] for rows in replies]
+
     async def listing(self, *, open_only: bool = False, before: float | None = None, most: int = 100) -> list[Incident]:
         """Return incidents, newest first; `before` is the opened_at (ms) after which a page starts, exclusive."""
         async with self.connection.guarded() as client:
@@ -380,7 +475,8 @@ class IncidentStore:
         return await self.many(uids)
 
 
-def _seen(text: str | None) -> Seen | None:
+def seen_of(text: str | None) -> Seen | None:
+    """Return what a text of the store says that a group has said last; None where nothing is known."""
     # In another form it is of a later version: then nothing is known, and the notification is decided about.
     parts = text.split("|", 3) if text else []
     return Seen(*parts) if len(parts) == SEEN_PARTS else None

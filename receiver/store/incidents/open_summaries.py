@@ -52,6 +52,18 @@ class OpenSummaries:
             uids: list[str] = await client.zrange(self.keys.named("index"), 0, most - 1, desc=True)
         return uids
 
+    async def opened_before(self, opened_ms: int | None, most: int) -> list[tuple[str, int]]:
+        """Return uid and opened_ms of at most `most` incidents that opened before then, the newest first; None: of all.
+
+        Raises StoreAway.
+        """
+        top = "+inf" if opened_ms is None else f"({opened_ms}"
+        async with self.connection.guarded() as client:
+            rows = await client.zrange(
+                self.keys.named("index"), top, "-inf", desc=True, byscore=True, offset=0, num=most, withscores=True
+            )
+        return [(uid, int(score)) for uid, score in rows]
+
     async def read(self, uids: Sequence[str]) -> list[IncidentSummary | Incident]:
         """Return each of `uids` that exists and can be read: its summary, or its snapshot where that has none yet.
 

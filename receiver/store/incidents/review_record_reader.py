@@ -17,6 +17,8 @@ log = structlog.get_logger("receiver.store")
 PASTS = Script("incidents/read_review_records")
 PART = 200
 """Incidents of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
+PAGE = 1000
+"""Ids that are read at once: a month may have hundreds of thousands."""
 
 
 class ReviewRecordReader:
@@ -32,13 +34,35 @@ class ReviewRecordReader:
 
         Each once, in no order. Raises StoreAway.
         """
+        after, offset, page = float(begins_ms), 0, [("", 0.0)]
+        while page:
+            async with self.connection.guarded() as client:
+                page = await client.zrange(
+                    self.keys.named("index"), after, "+inf", byscore=True, withscores=True, offset=offset, num=PAGE
+                )
+            for first in range(0, len(page), PART):
+                for one in await self._part([uid for uid, _ in page[first : first + PART]]):
+                    yield one
+            if page:
+                # The next page begins with the last score of this one, behind those of them that were read.
+                last = page[-1][1]
+                offset = sum(score == last for _, score in page) + (offset if last == after else 0)
+                after = last
+        async for one in self._older(begins_ms):
+            yield one
+
+    async def _older(self, begins_ms: int) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        """Yield what is open, or was promised something, and opened before `begins_ms`."""
         async with self.connection.guarded() as client:
-            uids = dict.fromkeys(await client.zrange(self.keys.named("index"), begins_ms, "+inf", byscore=True))
-            uids |= dict.fromkeys(await client.zrange(self.keys.named("open"), 0, -1))
+            uids = dict.fromkeys(await client.zrange(self.keys.named("open"), 0, -1))
             uids |= dict.fromkeys(await client.smembers(self.keys.named("promised")))
         every = list(uids)
         for first in range(0, len(every), PART):
-            for one in await self._part(every[first : first + PART]):
+            part = every[first : first + PART]
+            async with self.connection.guarded() as client:
+                scores = await client.zmscore(self.keys.named("index"), part)
+            older = [uid for uid, score in zip(part, scores, strict=True) if score is None or score < begins_ms]
+            for one in await self._part(older) if older else ():
                 yield one
 
     async def promised(self) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:

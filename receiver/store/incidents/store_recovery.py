@@ -12,11 +12,11 @@ import orjson
 from receiver.model.base import to_ms
 from receiver.model.incident.event import Destination
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.incident_copy import IncidentCopy
 from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.commit_request import packed, record_of
+from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.stored_numbers import stored_number
 
 RECOVER = Script("incidents/begin_recovery", when_full=True)
@@ -25,6 +25,8 @@ BOARD = Script("documents/write_back_documents")
 KEPT = 86_400
 """Seconds that the store keeps a replica's number."""
 NEWER = sys.maxsize
+COUNTED = 24 * 3600
+"""Seconds for which it is known that the losses before an epoch were counted."""
 CHECKED = 30
 """Seconds for which one replica alone asks Alertmanager."""
 
@@ -69,6 +71,11 @@ class StoreMemory:
         name = self.keys.named("checker")
         return bool(await self.connection.call("SET", name, self.me, "NX", "EX", CHECKED))
 
+    async def counts(self, epoch: str) -> bool:
+        """Return whether this replica is the one that counts what was lost before `epoch`. Raises StoreAway."""
+        name = self.keys.named(f"counted:{epoch}")
+        return bool(await self.connection.call("SET", name, self.me, "NX", "EX", COUNTED))
+
     async def versions(self, uids: Sequence[str]) -> dict[str, int]:
         """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway.
 
@@ -82,6 +89,18 @@ class StoreMemory:
                 uid: stored_number(found, NEWER if found else 0)
                 for uid, found in zip(uids, await pipe.execute(), strict=True)
             }
+
+    async def diverged(self, copies: Sequence[IncidentCopy]) -> set[str]:
+        """Return the uids of `copies` whose last event is not in the store's log at its place. Raises StoreAway.
+
+        Another event was committed there after the loss, by a replica that did not know of the lost one.
+        """
+        async with self.connection.guarded() as client:
+            pipe = self.connection.pipeline(client)
+            for copy in copies:
+                pipe.lindex(self.keys.log(copy.uid), len(copy.events) - 1)
+            found = await pipe.execute() if copies else []
+            return {copy.uid for copy, event in zip(copies, found, strict=True) if event != copy.last_event}
 
     async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
         """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.

@@ -9,15 +9,16 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import ActorKind, Event, Kind
-from receiver.model.incident.incident import AlertRecord, Incident
+from receiver.model.incident.incident import Incident
 from receiver.store.client.store_errors import IncidentUnreadable
 from receiver.store.incidents.commit_request import record_of
 
 log = structlog.get_logger("receiver.store")
 
 
-def event_of(row: str) -> Event:
+def event_of(row: str | bytes) -> Event:
     """Return an event as it is stored. One that only a later version can read is a note here, with its reason and text.
 
     Raises ValidationError, a ValueError.
@@ -30,7 +31,7 @@ def event_of(row: str) -> Event:
         known = isinstance(actor, dict) and actor.get("kind") in list(ActorKind)
         if written.get("kind") in list(Kind) and known:
             raise
-        # Somebody came in by a door that only the later version has: what was done is known, and by whom.
+        # Somebody used an interface that only the later version has: what was done is known, and by whom.
         changed: dict[str, Any] = {} if known else {"actor": {**dict(actor or {}), "kind": ActorKind.API}}
         if written.get("kind") not in list(Kind):
             changed |= {"kind": Kind.NOTE, "data": {}}

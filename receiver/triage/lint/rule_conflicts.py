@@ -93,7 +93,9 @@ def compared(settings: RulesSettings) -> Iterator[Advice]:
     most = worst([*raised, settings.otherwise.fallback, *settings.otherwise.words.values()])
     for demand in able:
         if demand.caps and most and demand.level is not Severity.SEV1 and not most.worse_than(demand.level):
-            yield Advice((*demand.path, "at_most"), f"limits nothing: no rule and no label gives worse than {most}")
+            yield Advice(
+                (*demand.path, "at_most"), f"limits nothing: no rule or label gives a severity worse than {most}"
+            )
 
 
 def _never(demand: Demand, settings: RulesSettings) -> Advice | None:
@@ -102,7 +104,7 @@ def _never(demand: Demand, settings: RulesSettings) -> Advice | None:
         if quantities_exclude([condition for _, condition in of_name], demand.ranks):
             return _quantity(of_name, demand.ranks)
         if name in settings.measurements and not _given(settings.measurements[name].sources, demand, settings, name):
-            text = f"never holds: no source of {name} counts for the alerts that this rule is for"
+            text = f"never holds: no source of {name} applies to the alerts that this rule matches"
             return Advice(of_name[0][0], text)
     for name in dict.fromkeys(matcher.name for matcher in demand.labels):
         of_label = [(path, matcher) for path, matcher in demand.matchers if matcher.name == name]
@@ -114,7 +116,7 @@ def _never(demand: Demand, settings: RulesSettings) -> Advice | None:
 def _quantity(found: Sequence[tuple[Place, Condition]], ranks: frozenset[float]) -> Advice:
     for path, condition in found:
         if quantities_exclude([condition], ranks):
-            return Advice(path, f"never holds: there is no value with {condition}")
+            return Advice(path, f"never holds: no value satisfies {condition}")
     for (_, first), (path, second) in combinations(found, 2):
         if quantities_exclude([first, second], ranks):
             return Advice(path, f"never holds: {first} and {second} exclude each other")
@@ -125,7 +127,7 @@ def _quantity(found: Sequence[tuple[Place, Condition]], ranks: frozenset[float])
 def _label(found: Sequence[tuple[Place, Matcher]]) -> Advice:
     for path, matcher in found:
         if exclude([matcher]):
-            return Advice(path, f"never holds: no alert has {matcher}")
+            return Advice(path, f"never holds: no alert can match {matcher}")
     for (first_path, first), (path, second) in combinations(found, 2):
         if exclude([first, second]):
             return Advice(path, f"never holds: {_written(first_path, first)} and {_written(path, second)}")
@@ -170,5 +172,5 @@ def _beaten(demand: Demand, every: Sequence[Demand]) -> Advice | None:
             verb = "limits nothing" if demand.caps else "never wins"
             return Advice((*demand.path, key), f"{verb}: {other.name} ({other.level}) always holds when this rule does")
         if demand.level is other.level and other.path < demand.path and other.implies(demand):
-            return Advice((*demand.path, key), f"the same as {other.name}: one of the two is enough")
+            return Advice((*demand.path, key), f"the same as {other.name}: remove one of the two")
     return None

@@ -34,7 +34,7 @@ def _unused_measurements(settings: RulesSettings) -> Iterator[Advice]:
     used = {condition.name for rule in settings.rules for condition in _conditions(rule, settings)}
     for name in settings.measurements:
         if name not in used:
-            yield Advice(("measurements", name), "no rule compares it, so it decides nothing")
+            yield Advice(("measurements", name), "no rule uses it, so it has no effect")
 
 
 def _odd_rules(settings: RulesSettings) -> Iterator[Advice]:
@@ -42,14 +42,14 @@ def _odd_rules(settings: RulesSettings) -> Iterator[Advice]:
         path: tuple[str | int, ...] = ("rules", place)
         if not rule.when and not rule.matchers and not rule.unless:
             what = "caps" if rule.at_most else "decides"
-            yield Advice(path, f"without conditions it {what} every alert; `otherwise` is the place for a default")
+            yield Advice(path, f"without conditions it {what} every alert; put a default under `otherwise`")
         if rule.at_most is Severity.SEV1:
             yield Advice((*path, "at_most"), "a cap at SEV-1 never limits anything")
         for key, texts in (("matchers", rule.matchers), ("unless", rule.unless)):
             for index, text in enumerate(texts):
                 value = parse_matcher(text).value
                 if len(value) > 1 and value[0] == value[-1] == "'":
-                    yield Advice((*path, key, index), f"single quotes are part of {quoted(value)}; use double")
+                    yield Advice((*path, key, index), f"single quotes are part of {quoted(value)}; use double quotes")
         if settings.scope.tenant_label is not None:
             yield from _lowers_with_more(path, rule, settings)
 

@@ -26,7 +26,7 @@ class SourceSettings(Frozen):
 
     source: Annotated[str, AfterValidator(_checked)] = Field(description="`labels.NAME` or `annotations.NAME`")
     alerts: tuple[MatcherText, ...] = Field(
-        (), description="Matchers; the field counts only for alerts for which all of them hold"
+        (), description="Matchers; the field is used only for alerts that match all of them"
     )
 
     @model_validator(mode="before")

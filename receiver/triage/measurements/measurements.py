@@ -24,14 +24,16 @@ class MeasurementSettings(Frozen):
     sources: tuple[SourceSettings, ...] = Field(
         (),
         alias="from",
-        description="Fields of an alert; the first that is present and can be read is used",
+        description="Fields of an alert; the first readable one is used",
     )
     promql: str | None = Field(
         None,
-        description="A query of Prometheus in the unit's base, asked where no field says it; `{{ label }}` within "
-        "quotes stands for a label of the alert",
+        description="A Prometheus query in the unit's base, used if no field has the value; `{{ label }}` within "
+        "quotes is replaced by a label of the alert",
     )
-    alerts: tuple[MatcherText, ...] = Field((), description="Alerts that `promql` is asked for; none: all")
+    alerts: tuple[MatcherText, ...] = Field(
+        (), description="Matchers of the alerts for which `promql` is queried; none: all"
+    )
 
     @field_validator("sources")
     @classmethod
@@ -51,9 +53,9 @@ class MeasurementSettings(Frozen):
     @model_validator(mode="after")
     def _read_somewhere(self) -> Self:
         if not self.sources and self.promql is None:
-            raise ValueError("a measurement without a source (write from: [annotations.error_rate], or promql)")
+            raise ValueError("the measurement has no source (write from: [annotations.error_rate], or promql)")
         if self.alerts and self.promql is None:
-            raise ValueError("alerts says what promql is asked for (write promql, or limit a source by its own alerts)")
+            raise ValueError("alerts without promql has no effect (write promql, or write alerts at a source)")
         return self
 
 

@@ -63,16 +63,16 @@ def _pieces(promql: str) -> list[_Piece]:
     for match in _PLACE.finditer(promql):
         inside = next((one for one in quotes if one[0] < match.start() and match.end() <= one[1]), None)
         if inside is None:
-            raise BadQuestion(f'{match[0]} stands outside of quotes (write it as in service="{{{{ {match[1]} }}}}")')
+            raise BadQuestion(f'{match[0]} is outside quotes (write it as in service="{{{{ {match[1]} }}}}")')
         if promql[inside[0]] == "`":
-            raise BadQuestion(f"{match[0]} stands in backquotes, where nothing can be escaped (write double quotes)")
+            raise BadQuestion(f"{match[0]} is in backquotes, where values cannot be escaped (use double quotes)")
         regex = promql[: inside[0]].rstrip().endswith(("=~", "!~"))
         pieces.append(_Piece(promql[position : match.start()], match[1], regex, promql[inside[0]]))
         position = match.end()
     rest = promql[position:]
     left = _PLACE.sub("", promql)
     if "{{" in left or "}}" in left:
-        raise BadQuestion("a {{ }} that is no label (write the name of a label alone, such as {{ service }})")
+        raise BadQuestion("{{ }} does not hold a label (write only a label name, such as {{ service }})")
     return [*pieces, _Piece(rest, "", False, "")]
 
 
@@ -94,7 +94,7 @@ def _strings(promql: str) -> list[tuple[int, int]]:
             start = -1
         position += 1
     if start >= 0:
-        raise BadQuestion("a quote that is not closed")
+        raise BadQuestion("a quote is not closed")
     return found
 
 

@@ -42,7 +42,7 @@ class ScopeSettings(Frozen):
             raise ValueError("give at least one word, the widest first")
         folded = [word.strip().casefold() for word in order]
         if "" in folded or len(set(folded)) < len(folded):
-            raise ValueError("each word of the order must stand there once and not be empty")
+            raise ValueError("each word of the order must be non-empty and appear once")
         return order
 
     @model_validator(mode="after")
@@ -132,4 +132,4 @@ def rank_of(order: tuple[str, ...]) -> dict[str, float]:
 
 def unknown_word(word: str, order: Iterable[str]) -> str:
     """Return the text of the mistake that `word` is no scope."""
-    return f"{quoted(word)} is no scope{nearest(word, order)}"
+    return f"{quoted(word)} is not a scope{nearest(word, order)}"

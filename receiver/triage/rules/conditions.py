@@ -87,18 +87,18 @@ def parse_condition(text: str, units: Mapping[str, Unit | None], order: tuple[st
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise ValueError(
-            f"{quoted(text, 80)} is no condition; write NAME COMPARISON VALUE, as in error_rate > 5%"
-            " or scope >= many_users (conditions on labels belong into `matchers`)"
+            f"{quoted(text, 80)} is not a condition; write NAME COMPARISON VALUE, as in error_rate > 5%"
+            " or scope >= many_users (conditions on labels belong in `matchers`)"
         )
     name, comparison, right = shape.groups()
     if comparison not in COMPARISONS:
-        raise ValueError(f"{quoted(comparison)} is no comparison; use one of {' '.join(COMPARISONS)}")
+        raise ValueError(f"{quoted(comparison)} is not a comparison; use one of {' '.join(COMPARISONS)}")
     if name == SCOPE:
         if right not in order:
             raise ValueError(unknown_word(right, order))
         return Condition(name, comparison, rank_of(order)[right], right, None)
     if name not in units:
-        raise ValueError(f"{quoted(name)} is no measurement{nearest(name, [*units, SCOPE])}")
+        raise ValueError(f"{quoted(name)} is not a measurement{nearest(name, [*units, SCOPE])}")
     unit = units[name]
     if unit is None:
         return Condition(name, comparison, 0.0, right, Unit.FACTOR)

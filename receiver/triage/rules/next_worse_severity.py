@@ -56,11 +56,7 @@ def next_worse(
     final = limited(chosen.severity, caps)
     who = OTHERWISE if chosen.rule is None else chosen.rule.name
     if final is not chosen.severity:
-        # All the caps at this level bind: without one of them the next would still hold.
-        binding = [cap for cap in caps if cap.severity is final]
-        freed = limited(chosen.severity, [cap for cap in caps if cap.severity is not final])
-        names = " and ".join(cap.name for cap in binding)
-        return f"{who} ({freed.value}) if the cap{'s' if binding[1:] else ''} {names} did not hold"
+        return f"{who} {_without_caps(chosen.severity, caps, final)}"
     steps: list[tuple[tuple[int, int, int, int], str]] = []
     for place, item in enumerate(near):
         changed = _changed(item, facts, ranks)
@@ -75,6 +71,14 @@ def next_worse(
         level, listed = words
         steps.append(((-level.rank, 1, 0, 0), f"{OTHERWISE} ({level.value}) if {otherwise.label}={listed}"))
     return min(steps, default=(None, None))[1]
+
+
+def _without_caps(severity: Severity, caps: Iterable[Rule], final: Severity) -> str:
+    # All the caps at this level bind: without one of them the next would still hold.
+    binding = [cap for cap in caps if cap.severity is final]
+    freed = limited(severity, [cap for cap in caps if cap.severity is not final])
+    names = " and ".join(cap.name for cap in binding)
+    return f"({freed.value}) if the cap{'s' if binding[1:] else ''} {names} did not hold"
 
 
 def _changed(item: Near, facts: Facts, ranks: frozenset[float]) -> Facts | None:

@@ -24,8 +24,9 @@ from receiver.triage.safe_text import quoted
 __all__ = ["OTHERWISE", "Decided", "RuleSet", "RulesSettings", "Unknown", "verdict"]
 
 
-KNOWN_AT_MOST, KNOWN_CHARACTERS = 4096, 2000
-"""Decisions that a rule set keeps, and the characters that each may depend on; all are dropped when there are more."""
+KNOWN_AT_MOST, KNOWN_CHARACTERS = 1024, 2000
+"""Decisions that a rule set keeps, and the characters that each may depend on; all are dropped when there are more. One
+takes about 1.2 KB."""
 
 Answers = Mapping[str, float | str]
 """What queries have said for one alert, by measurement; a text says why one has not."""
@@ -118,10 +119,16 @@ class RuleSet:
         # once need not be decided again. Threads may do so at the same time; each step on the table is one step.
         kept, known = self._known, dict[tuple[object, ...], Decided]()
         read = self._labels_read
-        decisions = []
+        decisions: list[Decided] = []
+        last: tuple[object, ...] = ()
         for alert in alerts:
             said = asked.get(alert.fingerprint, NOTHING) if asked else NOTHING
             values, texts = tuple(map(alert.labels.get, read)), self._texts(alert)
+            if last == (values, texts, said):
+                # The alerts of a group mostly look like the one before: to compare takes less than to look up.
+                decisions.append(decisions[-1])
+                continue
+            last = values, texts, said
             # Of the tenants only their number counts; the set would cost its size for each of their alerts.
             seen = (values, texts, tuple(said.items()), len(tenants), partial)
             decided = known.get(seen) or kept.get(seen)
@@ -152,18 +159,7 @@ class RuleSet:
         return tuple(texts)
 
     def _decided(self, alert: Alert, tenants: frozenset[str], said: Answers, partial: bool) -> Decided:
-        values: dict[str, float] = {}
-        unknowns: list[Unknown] = []
-        for measurement in self._measurements:
-            reading = measurement.read(alert)
-            if reading.value is not None:
-                values[measurement.name] = reading.value
-            elif (answer := said.get(measurement.name)) is not None:
-                if isinstance(answer, str):
-                    unknowns.append(Unknown("query", f"{measurement.name} could not be asked: {answer}"))
-                else:
-                    values[measurement.name] = answer
-            unknowns += [Unknown("measurement", text) for text in reading.unreadable]
+        values, unknowns = self._measured(alert, said)
         measured = dict(values)
         reach = self._scope.read(alert, tenants)
         unknowns += [Unknown("scope", text) for text in reach.unknown]
@@ -202,6 +198,21 @@ class RuleSet:
         )
         return Decided(decision, (*unknowns, *self._missing(alert, measured, unknowns)))
 
+    def _measured(self, alert: Alert, said: Answers) -> tuple[dict[str, float], list[Unknown]]:
+        values: dict[str, float] = {}
+        unknowns: list[Unknown] = []
+        for measurement in self._measurements:
+            reading = measurement.read(alert)
+            if reading.value is not None:
+                values[measurement.name] = reading.value
+            elif (answer := said.get(measurement.name)) is not None:
+                if isinstance(answer, str):
+                    unknowns.append(Unknown("query", f"{measurement.name} could not be asked: {answer}"))
+                else:
+                    values[measurement.name] = answer
+            unknowns += [Unknown("measurement", text) for text in reading.unreadable]
+        return values, unknowns
+
     def _missing(self, alert: Alert, measured: Mapping[str, float], unknowns: Sequence[Unknown]) -> list[Unknown]:
         """Return what is asked of this alert in particular and not said: by a rule's matchers, or by a source's.
 
@@ -210,11 +221,11 @@ class RuleSet:
         wanted: dict[str, str] = {}
         for rule in self._asking.candidates(Facts(alert.labels, self._everything, None)):
             if rule.concerns(alert.labels):
-                wanted |= {name: f"the rule {rule.name} asks for it" for name in rule.measured if name != SCOPE}
+                wanted |= {name: f"the rule {rule.name} uses it" for name in rule.measured if name != SCOPE}
         for measurement in self._measurements:
             for source in measurement.sources:
                 if source.alerts and all(matcher.matches(alert.labels) for matcher in source.alerts):
-                    wanted.setdefault(measurement.name, f"{source.text} is where it is read from")
+                    wanted.setdefault(measurement.name, f"it is read from {source.text}")
         told = {item.text.split(" ", 1)[0] for item in unknowns if item.kind in ("measurement", "query")}
         asked = {item.name for item in self._measurements if item.name in wanted and item.ask(alert) is not None}
         lacking = sorted(wanted.keys() - measured.keys() - told - asked)

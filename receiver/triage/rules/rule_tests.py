@@ -21,15 +21,17 @@ class CaseAlert(Frozen):
 
     labels: Labels = Field(description="Its labels")
     annotations: Labels = Field({}, description="Its annotations")
-    status: AlertStatus = Field(AlertStatus.FIRING, description="`firing` or `resolved`; only what fires is decided on")
+    status: AlertStatus = Field(
+        AlertStatus.FIRING, description="`firing` or `resolved`; only firing alerts get a severity"
+    )
 
 
 class ExpectedPage(Frozen):
     """Somebody who is paged at a minute, if nobody answers until then."""
 
     minute: float = Field(ge=0, description="Minutes after the opening")
-    contact: str | None = Field(None, description="The contact; left out: any")
-    person: str | None = Field(None, description="The person; left out: any")
+    contact: str | None = Field(None, description="The contact; default: any")
+    person: str | None = Field(None, description="The person; default: any")
 
 
 class Expectation(Frozen):
@@ -40,14 +42,14 @@ class Expectation(Frozen):
     capped_by: str | None = Field(None, description="The cap that lowered it; null: none did")
     scope: str | None = Field(None, description="The scope it was decided with; null: unknown")
     measured: dict[str, str | float] | None = Field(None, description="Measurements, as error_rate: 7.3%")
-    reasons: tuple[str, ...] | None = Field(None, description="Words that must stand in the reasons")
+    reasons: tuple[str, ...] | None = Field(None, description="Words that the reasons must contain")
     next_worse: str | None = Field(
-        None, description="Words that must stand in what would have been worse; null: nothing"
+        None, description="Words that the description of the next worse severity must contain; null: none exists"
     )
     pages: tuple[ExpectedPage, ...] | None = Field(
-        None, description="Everybody who is paged, and when, if nobody answers; needs `config`"
+        None, description="Everyone who is paged, and when, if no one responds; needs `config`"
     )
-    notified: tuple[str, ...] | None = Field(None, description="People who are told at once; needs `config`")
+    notified: tuple[str, ...] | None = Field(None, description="People who are notified at once; needs `config`")
     status_page: str | None = Field(None, description="`auto`, `approve` or `none`; needs `config`")
 
     @model_validator(mode="after")
@@ -60,10 +62,12 @@ class Expectation(Frozen):
 class Case(Frozen):
     """One case: a notification's alerts and what must come out."""
 
-    name: str = Field(min_length=1, description="What the case shows, in words")
-    at: datetime | None = Field(None, description="When it happens, for schedules; left out: a Monday at noon, UTC")
+    name: str = Field(min_length=1, description="Description of the case")
+    at: datetime | None = Field(
+        None, description="Time of the notification, for schedules; default: a Monday at noon, UTC"
+    )
     alerts: tuple[CaseAlert, ...] = Field(description="The alerts of one notification")
-    expect: Expectation = Field(description="What must come out")
+    expect: Expectation = Field(description="The expected result")
 
     @field_validator("alerts")
     @classmethod
@@ -215,7 +219,7 @@ def _planned(case: Case, planned: Planned) -> Iterable[str]:
         for page in wanted:
             found = next((one for one in left if _fits(page, one)), None)
             if found is None:
-                yield f"pages: expected {_words(page.minute, page.contact, page.person)}, and nobody is"
+                yield f"pages: expected {_words(page.minute, page.contact, page.person)}, but there is none"
             else:
                 left.remove(found)
         yield from (f"pages: not expected {_words(*one)}" for one in left)

@@ -36,7 +36,7 @@ def word_key(word: str) -> str:
 
 def _rule_name(name: str) -> str:
     if name in _RESERVED:
-        raise ValueError(f"{name} is what a decision without a rule is called; give the rule another name")
+        raise ValueError(f"{name} is reserved for decisions without a rule; give the rule another name")
     if not name.isprintable() or name != name.strip():
         raise ValueError("a rule's name is one line of printable text without blanks around it")
     return name
@@ -44,9 +44,9 @@ def _rule_name(name: str) -> str:
 
 def _measurement_name(name: str) -> str:
     if name == SCOPE:
-        raise ValueError("scope has a section of its own; give the measurement another name")
+        raise ValueError("scope has its own section; give the measurement another name")
     if not name.isidentifier() or not name.isascii():
-        raise ValueError(f"{quoted(name)} is no name; use letters, digits and underscores, as in error_rate")
+        raise ValueError(f"{quoted(name)} is not a valid name; use letters, digits and underscores, as in error_rate")
     return name
 
 
@@ -54,17 +54,17 @@ class RuleSettings(Frozen):
     """A rule raises to `severity`, or caps with `at_most`, the alerts for which all its conditions hold."""
 
     name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_rule_name)] = Field(
-        description="Stands in decisions, messages and the label `rule` of metrics"
+        description="Name in decisions, messages and the label `rule` of metrics"
     )
     severity: Severity | None = Field(None, description="The alert is at least this severe")
     at_most: Severity | None = Field(None, description="A cap: the alert is never more severe than this")
     when: tuple[str, ...] = Field(
-        (), description="Conditions on measurements and scope, all of which must hold; > >= < <= == !="
+        (), description="Conditions on measurements and scope; all must hold; > >= < <= == !="
     )
     matchers: tuple[MatcherText, ...] = Field(
-        (), description="Matchers on labels in Alertmanager's syntax, all of which must hold"
+        (), description="Matchers on labels in Alertmanager's syntax; all must match"
     )
-    unless: tuple[MatcherText, ...] = Field((), description="Matchers; if any of them holds, the rule does not")
+    unless: tuple[MatcherText, ...] = Field((), description="Matchers; if any matches, the rule does not apply")
 
     @model_validator(mode="after")
     def _raises_or_caps(self) -> Self:
@@ -76,7 +76,7 @@ class RuleSettings(Frozen):
 class OtherwiseSettings(Frozen):
     """What counts when no rule held: the ecosystem's severity label, then the fallback."""
 
-    label: str = Field("severity", min_length=1, description="The label that says how severe it is")
+    label: str = Field("severity", min_length=1, description="The label with the severity")
     words: dict[str, Severity] = Field(
         {word: severity for severity, words in WORDS.items() for word in words.split()},
         alias="map",
@@ -89,11 +89,11 @@ class OtherwiseSettings(Frozen):
         folded = [word.strip().casefold() for word in self.words]
         for word in self.words:
             if folded.count(word.strip().casefold()) > 1:
-                raise ValueError(f"{quoted(word)} stands in `map` twice; case does not count")
+                raise ValueError(f"{quoted(word)} appears in `map` twice; case is ignored")
         meant: dict[str, Severity] = {}
         for word, severity in self.words.items():
             if meant.setdefault(word_key(word), severity) is not severity:
-                raise ValueError(f"{quoted(word)} stands in `map` with two severities; - and _ are the same there")
+                raise ValueError(f"{quoted(word)} appears in `map` with two severities; - and _ are equivalent")
         return self
 
 
@@ -106,11 +106,12 @@ class RulesSettings(Frozen):
     measurements: dict[Annotated[str, AfterValidator(_measurement_name)], MeasurementSettings] = Field(
         {}, description="Named quantities that `when` may compare"
     )
-    scope: ScopeSettings = Field(default_factory=ScopeSettings, description="How far a problem reaches")
+    scope: ScopeSettings = Field(default_factory=ScopeSettings, description="Who is affected by a problem")
     rules: tuple[RuleSettings, ...] = Field(
-        (), description="The most severe that holds wins, then the strictest cap that holds limits it; order is free"
+        (),
+        description="The most severe matching rule wins, then the strictest matching cap limits it; in any order",
     )
-    otherwise: OtherwiseSettings = Field(default_factory=OtherwiseSettings, description="When no rule held")
+    otherwise: OtherwiseSettings = Field(default_factory=OtherwiseSettings, description="If no rule matches")
 
     @model_validator(mode="wrap")
     @classmethod

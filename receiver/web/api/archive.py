@@ -1,4 +1,4 @@
-"""The API, version 1: whole incidents out and back, for whoever keeps them longer than the store does."""
+"""The API, version 1: export and import of whole incidents, to keep them longer than the store does."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import orjson
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
+from receiver.web.api.bodies.review_bodies import ArchiveBody
 from receiver.web.api.operations import Operation, Parameter
-from receiver.web.api.request_bodies import ArchiveBody
 from receiver.web.app_keys import AppParts
+from receiver.web.audit_trail import audited
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http import body_reader
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_moment, read_once
-from receiver.web.json.answer_schemas import WHEN
 from receiver.web.json.incident_json import listed
+from receiver.web.json.schema_types import WHEN
 
 MOST = 500
 """Incidents that one request puts back."""
@@ -25,7 +26,7 @@ _CURSOR = re.compile(r"[0-9a-f]{1,64}")
 
 
 class ArchiveApi:
-    """The doors at `/api/v1/archive`."""
+    """The endpoints at `/api/v1/archive`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows whole incidents."""
@@ -34,18 +35,26 @@ class ArchiveApi:
 
     async def out(self, request: web.Request) -> web.Response:
         """`GET /api/v1/archive`: incidents that are over, whole, oldest first."""
-        self.gate.admit(request, Scope.ADMIN)
+        caller = self.gate.admit(request, Scope.ADMIN)
+        with audited(self.doors, request, caller, "export"):
+            return await self._page(request)
+
+    async def _page(self, request: web.Request) -> web.Response:
         given = read_once(request, "since", "until", "cursor")
         since, until = (read_moment(name, given[name]) if name in given else None for name in ("since", "until"))
         cursor = given.get("cursor")
         if cursor is not None and not _CURSOR.fullmatch(cursor):
-            raise Refusal(400, "bad_query", "cursor: write what `next` of the page before said")
+            raise Refusal(400, "bad_query", "cursor: write the `next` of the previous page")
         items, following = await self.doors.incident_archive.page(since, until, cursor or "", self.doors.clock.now())
         return answer(listed(items, following))
 
     async def back(self, request: web.Request) -> web.Response:
         """`POST /api/v1/archive`: put incidents back, ids and times kept; nothing is sent of them."""
-        self.gate.admit(request, Scope.ADMIN)
+        caller = self.gate.admit(request, Scope.ADMIN)
+        with audited(self.doors, request, caller, "import"):
+            return await self._restored(request)
+
+    async def _restored(self, request: web.Request) -> web.Response:
         no_query(request)
         most = self.doors.config.server.max_body
         body_reader.check_head(request, most)
@@ -60,7 +69,7 @@ class ArchiveApi:
 def _documents(value: Any) -> list[dict[str, Any]]:
     items = value.get("items") if isinstance(value, dict) and set(value) == {"items"} else None
     if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
-        said = 'the body must be {"items": [...]}, each as GET /api/v1/archive gave it'
+        said = 'the body must be {"items": [...]}, each as GET /api/v1/archive returned it'
         raise Refusal(400, "bad_body", said, errors=[{"path": "items", "message": "a list of objects"}])
     if len(items) > MOST:
         raise Refusal(400, "bad_body", f"items: at most {MOST} in one request")
@@ -70,17 +79,17 @@ def _documents(value: Any) -> list[dict[str, Any]]:
 def archive_operations(api: ArchiveApi) -> list[Operation]:
     """Return the way out and the way back."""
     query = (
-        Parameter("since", "Only what opened since (RFC 3339).", WHEN),
-        Parameter("until", "Only what opened until then (RFC 3339).", WHEN),
-        Parameter("cursor", "What `next` of the page before said.", {"type": "string", "pattern": "^[0-9a-f]{1,64}$"}),
+        Parameter("since", "Only incidents opened since (RFC 3339).", WHEN),
+        Parameter("until", "Only incidents opened before then (RFC 3339).", WHEN),
+        Parameter("cursor", "The `next` of the previous page.", {"type": "string", "pattern": "^[0-9a-f]{1,64}$"}),
     )
     return [
         Operation(
-            "GET", "/api/v1/archive", Scope.ADMIN, "Incidents that are over, whole, oldest first.", api.out,
+            "GET", "/api/v1/archive", Scope.ADMIN, "Finished incidents in full, oldest first.", api.out,
             "ThingList", query=query,
         ),
         Operation(
-            "POST", "/api/v1/archive", Scope.ADMIN, "Put incidents back; ids and times are kept, nothing is sent.",
+            "POST", "/api/v1/archive", Scope.ADMIN, "Import incidents; ids and times are kept, nothing is sent.",
             api.back, "Restored", ArchiveBody,
         ),
     ]  # fmt: skip

@@ -7,20 +7,20 @@ from pydantic import Field
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.command import Name
-from receiver.model.incident.event import Actor, ActorKind
 from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses, NoAddress
 from receiver.pipeline.oncall.on_call_overview import TYPE
 from receiver.pipeline.response.command_handler import ImpossibleCommand
 from receiver.store.shared_documents import SharedDocumentsFull
+from receiver.web.api.bodies.request_bodies import Body
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import read
-from receiver.web.api.request_bodies import Body
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.team_limits import allow_schedule
 from receiver.web.auth.tokens import BASIC, TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_once
 
-MINE = Parameter("only", "mine: the shifts of the person alone.", {"type": "string", "enum": ["mine"]})
+MINE = Parameter("only", "mine: only the shifts of that person.", {"type": "string", "enum": ["mine"]})
 PERSON = Parameter("person", "A key of `people`.", {"type": "string", "minLength": 1}, needed=True)
 SCHEDULE = "/api/v1/oncall/{schedule}"
 FEED = "/oncall/feeds/"
@@ -51,7 +51,7 @@ class CalendarApi:
         return self._answer(request.match_info["schedule"])
 
     async def feed(self, request: web.Request) -> web.Response:
-        """`GET /oncall/feeds/{token}.ics`: for whoever knows the address; `?only=mine`: the person's own shifts."""
+        """`GET /oncall/feeds/{token}.ics`: for everyone who has the address; `?only=mine`: the person's own shifts."""
         mine = read_once(request, "only").get("only")
         if mine not in (None, "mine"):
             raise Refusal(400, "bad_query", "only: write mine")
@@ -66,8 +66,9 @@ class CalendarApi:
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, _ = await read(request, CalendarBody)
-        actor = Actor(kind=ActorKind.API, name=given.by or caller.name)
+        actor = caller.actor(given.by)
         name, now = request.match_info["schedule"], self.doors.clock.now()
+        allow_schedule(caller, name, self.doors.config)
         try:
             whose, token = await self._addresses.make(name, given.person, actor, now)
         except ImpossibleCommand as unknown:
@@ -84,7 +85,8 @@ class CalendarApi:
         person = read_once(request, "person").get("person", "")
         if not person:
             raise Refusal(400, "bad_query", "person: write a key of people")
-        actor = Actor(kind=ActorKind.API, name=caller.name)
+        actor = caller.actor()
+        allow_schedule(caller, request.match_info["schedule"], self.doors.config)
         try:
             whose = await self._addresses.end(request.match_info["schedule"], person, actor)
         except (ImpossibleCommand, NoAddress) as unknown:
@@ -106,9 +108,9 @@ def calendar_operations(api: CalendarApi) -> list[Operation]:
     return [
         Operation("GET", f"{SCHEDULE}.ics", Scope.READ, "A schedule as iCalendar.", api.calendar, "", kind=TYPE,
                   refuses=(404,)),
-        Operation("POST", address, Scope.RESPOND, "Make a secret address for a person's calendar; the one before ends.",
+        Operation("POST", address, Scope.RESPOND, "Create a secret calendar address; the previous one is revoked.",
                   api.make, "CalendarAddress", CalendarBody, status=201, refuses=(404, 409),
                   repeats=True),
-        Operation("DELETE", address, Scope.RESPOND, "End a person's secret address of a schedule.", api.end,
+        Operation("DELETE", address, Scope.RESPOND, "Revoke a person's secret calendar address.", api.end,
                   "CalendarEnded", query=(PERSON,), refuses=(404,)),
     ]  # fmt: skip

@@ -12,12 +12,12 @@ from pydantic import Field
 from receiver.config.settings.service_settings import Scope
 from receiver.model.base import Frozen
 from receiver.model.command import Name
-from receiver.model.incident.event import Actor, ActorKind
 from receiver.pipeline.delivery.dead_letters import DeadLetter, DeadLetters, NoSuchDeadLetter
 from receiver.pipeline.response.command_handler import ImpossibleCommand
 from receiver.web.api.operations import Operation
 from receiver.web.api.preconditions import read
 from receiver.web.app_keys import AppParts
+from receiver.web.audit_trail import audited
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query
@@ -27,18 +27,18 @@ from receiver.web.json.incident_json import listed
 class ReplayBody(Frozen):
     """Which deliveries are to be tried again."""
 
-    channel: Name | None = Field(None, description="Only those of this channel; left out: all.")
+    channel: Name | None = Field(None, description="Only those of this channel; default: all.")
 
 
 class TestBody(Frozen):
     """Who is to be reached by a test."""
 
     __test__ = False
-    to: Name | None = Field(None, description="A key of `people`: needed for a pager and for mail.")
+    to: Name | None = Field(None, description="A key of `people`: required for a pager and for mail.")
 
 
 class DeliveryApi:
-    """The doors at `/api/v1/dead-letters` and `/api/v1/channels`."""
+    """The endpoints at `/api/v1/dead-letters` and `/api/v1/channels`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of deliveries."""
@@ -58,28 +58,28 @@ class DeliveryApi:
 
     async def replay(self, request: web.Request) -> web.Response:
         """`POST /api/v1/dead-letters/{id}/replay`: try it again; the newest state is what is sent."""
-        self.gate.admit(request, Scope.ADMIN)
+        caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        with _refusals():
+        with audited(self.doors, request, caller, "dead_letter_replay"), _refusals():
             return answer(await self.dead.replay(request.match_info["id"], self.doors.clock.now()))
 
     async def replay_all(self, request: web.Request) -> web.Response:
         """`POST /api/v1/dead-letters/replay`: try all of them again, or all of a channel."""
-        self.gate.admit(request, Scope.ADMIN)
+        caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, ReplayBody, optional=True)
-        with _refusals():
+        with audited(self.doors, request, caller, "dead_letter_replay", channel=given.channel), _refusals():
             return answer(listed(await self.dead.replay_all(given.channel, self.doors.clock.now())))
 
     async def drop(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/dead-letters/{id}`: nobody wants it any more."""
-        self.gate.admit(request, Scope.ADMIN)
+        """`DELETE /api/v1/dead-letters/{id}`: nobody wants it anymore."""
+        caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        with _refusals():
+        with audited(self.doors, request, caller, "dead_letter_drop"), _refusals():
             return answer(await self.dead.drop(request.match_info["id"]))
 
     async def channels(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/channels`: every channel, whether it is on, and whether it is given a rest."""
+        """`GET /api/v1/channels`: every channel, whether it is on, and whether it is paused."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         return answer(listed(self.doors.channel_test.channels()))
@@ -89,12 +89,12 @@ class DeliveryApi:
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, TestBody, optional=True)
-        actor = Actor(kind=ActorKind.API, name=caller.name)
-        name = request.match_info["name"]
-        try:
-            tried = await self.doors.channel_test.test(name, given.to, actor, self.doors.clock.now())
-        except ImpossibleCommand as impossible:
-            raise Refusal(404, "impossible", str(impossible)) from None
+        name, now = request.match_info["name"], self.doors.clock.now()
+        with audited(self.doors, request, caller, "channel_test", to=given.to):
+            try:
+                tried = await self.doors.channel_test.test(name, given.to, caller.actor(), now)
+            except ImpossibleCommand as impossible:
+                raise Refusal(404, "impossible", str(impossible)) from None
         return answer(asdict(tried))
 
 
@@ -112,14 +112,14 @@ def delivery_operations(api: DeliveryApi) -> list[Operation]:
     """Return what can be asked and done about deliveries and channels."""
     path, admin = "/api/v1/dead-letters", Scope.ADMIN
     return [
-        Operation("GET", path, admin, "Deliveries that gave up.", api.letters, "LetterList"),
+        Operation("GET", path, admin, "Failed deliveries.", api.letters, "LetterList"),
         Operation(
-            "POST", f"{path}/replay", admin, "Try all of them again, or all of a channel.", api.replay_all,
+            "POST", f"{path}/replay", admin, "Retry all of them, or all of one channel.", api.replay_all,
             "LetterList", ReplayBody, optional=True, refuses=(404, 409),
         ),
-        Operation("POST", f"{path}/{{id}}/replay", admin, "Try one again.", api.replay, "Letter", refuses=(404, 409)),
+        Operation("POST", f"{path}/{{id}}/replay", admin, "Retry one.", api.replay, "Letter", refuses=(404, 409)),
         Operation("DELETE", f"{path}/{{id}}", admin, "Drop one.", api.drop, "Letter", refuses=(404,)),
-        Operation("GET", "/api/v1/channels", Scope.READ, "How channels do.", api.channels, "ChannelList"),
+        Operation("GET", "/api/v1/channels", Scope.READ, "Channel status.", api.channels, "ChannelList"),
         Operation(
             "POST", "/api/v1/channels/{name}/test", admin, "Send a test through one channel.", api.test, "Tried",
             TestBody, optional=True, refuses=(404,),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import chain, islice
 
 import orjson
@@ -12,25 +12,26 @@ from aiohttp import web
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.pipeline.response.incident_outlook import upcoming
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.tokens import TokenCheck
+from receiver.web.auth.stream_caps import StreamCaps
+from receiver.web.auth.tokens import Caller, TokenCheck
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import no_query
+from receiver.web.incident_queries import shown_to
 from receiver.web.json.incident_json import incident_shape
 
-AT_ONCE = 100
-"""Streams open at once on one replica."""
 BEAT = 15.0
 """Seconds between two signs of life: shorter than what proxies wait for."""
 BEHIND = 1000
-"""Changes that wait for one listener; who is further behind is cut off, and connects again."""
+"""Maximum number of queued changes per listener; a slower one is disconnected, and connects again."""
 STUCK = 10.0
 """Seconds that a listener may leave what it was sent unread; then it is cut off. Shorter than `shutdown_grace`."""
 PAGE = 50
-"""Incidents that are read at once for somebody who comes back."""
+"""Incidents that are read at once for a listener that reconnects."""
 REMEMBERED = 500
-"""Incidents that are over of which somebody who comes back is told."""
+"""Maximum number of resolved incidents that are sent to a listener that reconnects."""
 
 
 class Stream:
@@ -40,11 +41,11 @@ class Stream:
         """Nobody listens yet."""
         self.doors = doors
         self.gate = gate
-        self._open = 0
+        self.caps = StreamCaps()
         self._waiting: set[asyncio.Queue[Incident | None]] = set()
 
     def changed(self, incident: Incident) -> None:
-        """Tell every listener; one that is too far behind is cut off."""
+        """Send a change to every listener; one that is too slow is disconnected."""
         for queue in list(self._waiting):
             try:
                 queue.put_nowait(incident)
@@ -56,7 +57,7 @@ class Stream:
         return bool(self._waiting)
 
     async def end(self, app: web.Application) -> None:
-        """End every stream: the service is stopping. What waits is told by whom they connect to next."""
+        """End every stream, because the service is stopping. The next replica sends the queued changes."""
         for queue in list(self._waiting):
             self._cut(queue)
 
@@ -74,33 +75,55 @@ class Stream:
         """
         self.gate.admit(request, Scope.READ)
         no_query(request)
+        return await self._stream(request, lambda: self.gate.admit(request, Scope.READ), self._piece)
+
+    async def _stream(
+        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes]
+    ) -> web.StreamResponse:
         if request.method == "HEAD":
             return web.Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        # Who is cut off is counted until its connection has ended: it holds on to that, and to nothing more.
-        if self.doors.state.draining or self._open >= AT_ONCE:
-            raise Refusal(503, "too_many", "too many streams are open here; connect again later")
+        if self.doors.state.draining:
+            raise Refusal(503, "draining", "this replica is stopping; connect again")
+        with self.caps.counted(request, allowed()):
+            return await self._listen(request, allowed, piece_of)
+
+    async def _listen(
+        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
         queue: asyncio.Queue[Incident | None] = asyncio.Queue(BEHIND)
-        self._open += 1
         self._waiting.add(queue)
         try:
             await response.prepare(request)
             await self._tell(request, response, b"retry: 2000\n\n: listening\n\n")
             if "Last-Event-ID" in request.headers:
                 async for incident in self._missed(request.headers["Last-Event-ID"]):
-                    await self._tell(request, response, self._piece(incident))
-            while (piece := await self._next(queue)) is not None:
-                # A reload may have taken the token away since.
-                self.gate.admit(request, Scope.READ)
-                await self._tell(request, response, piece)
+                    if (caller := allowed()).sees(incident):
+                        await self._tell(request, response, piece_of(await self._shown(incident, caller)))
+            while (news := await self._next(queue)) is not None:
+                # A reload may have taken the token away since, or limited it to teams.
+                caller = allowed()
+                if isinstance(news, bytes):
+                    await self._tell(request, response, news)
+                elif caller.sees(news):
+                    await self._tell(request, response, piece_of(await self._shown(news, caller)))
         except (ConnectionError, Refusal, StoreAway):
             pass  # the listener has gone, may listen no more, or connects again for what could not be read now
         finally:
-            self._open -= 1
             self._waiting.discard(queue)
         return response
+
+    async def _shown(self, incident: Incident, caller: Caller) -> Incident:
+        return (await shown_to(self.doors.incidents, [incident], caller))[0]
+
+    async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
+        """Answer with a `change` event, whose data is the incident's id, for each change: for pages of the console.
+
+        `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore.
+        """
+        return await self._stream(request, allowed, _change)
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
         try:
@@ -111,12 +134,12 @@ class Stream:
                 request.transport.abort()
             raise ConnectionAbortedError("what was sent is not read") from None
 
-    async def _next(self, queue: asyncio.Queue[Incident | None]) -> bytes | None:
+    async def _next(self, queue: asyncio.Queue[Incident | None]) -> Incident | bytes | None:
         try:
             incident = await asyncio.wait_for(queue.get(), BEAT)
         except TimeoutError:
             return b": still here\n\n"
-        return None if incident is None else self._piece(incident)
+        return incident
 
     async def _missed(self, last: str) -> AsyncIterator[Incident]:
         # What was over last, then what is open, the oldest first; read in pages, and as quickly as it is taken.
@@ -128,8 +151,14 @@ class Stream:
 
     def _piece(self, incident: Incident) -> bytes:
         setting = self.doors.setting()
-        shape = incident_shape(incident, url=setting.url(incident))
+        following = upcoming(incident, setting, self.doors.clock.now())
+        shape = incident_shape(incident, url=setting.url(incident), upcoming=following)
         return b"event: incident\nid: %s\ndata: %s\n\n" % (_name(incident).encode(), orjson.dumps(shape))
+
+
+def _change(incident: Incident) -> bytes:
+    # The pages reload themselves, so the event only names the incident.
+    return b"event: change\ndata: %s\n\n" % incident.id.encode()
 
 
 def _name(incident: Incident | IncidentSummary) -> str:

@@ -1,16 +1,18 @@
-"""The API, version 1: what a responder does. Each door reads, asks the pipeline, and answers with the incident."""
+"""The API, version 1: commands of responders. Each endpoint calls the pipeline and answers with the incident."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
-from receiver.model.command import ApproveUpdate, Command
-from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.command import ApproveUpdate, Command, DiscardDraft, EditDraft
+from receiver.model.incident.event import Actor
 from receiver.model.incident.incident import Incident
+from receiver.pipeline.response.adhoc_pages import AnotherTeam
 from receiver.pipeline.response.command_handler import (
     CommandResult,
     IdempotencyKeyReused,
@@ -19,9 +21,10 @@ from receiver.pipeline.response.command_handler import (
     UnknownIncident,
     VersionConflict,
 )
+from receiver.pipeline.response.incident_outlook import upcoming
 from receiver.pipeline.response.silences import SilenceFailed
-from receiver.web.api.preconditions import read, repetition, seen_version
-from receiver.web.api.request_bodies import (
+from receiver.store.client.connection import StoreAway
+from receiver.web.api.bodies.request_bodies import (
     LIFECYCLE,
     ActionBody,
     ActionPatch,
@@ -29,29 +32,35 @@ from receiver.web.api.request_bodies import (
     ChecklistBody,
     CloseBody,
     DeclareBody,
+    DraftBody,
     LifecycleBody,
     MergeBody,
     MitigationBody,
+    NoiseBody,
     NoteBody,
     PageBody,
     PatchBody,
     RoleBody,
     SilenceBody,
     SplitBody,
+    TeamBody,
     TimerBody,
     UpdateBody,
+    VisibilityBody,
 )
+from receiver.web.api.preconditions import read, repetition, seen_version
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.tokens import TokenCheck
+from receiver.web.auth.tokens import TokenCheck, allow_team
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query
+from receiver.web.incident_queries import by_id, shown_after
 from receiver.web.json.incident_json import incident_shape
 
 Given = TypeVar("Given", bound=Body)
 
 
 class IncidentCommandApi:
-    """The doors under `/api/v1/incidents` that change something."""
+    """The endpoints under `/api/v1/incidents` that change incidents."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what commands are given to."""
@@ -61,10 +70,12 @@ class IncidentCommandApi:
     async def declare(self, request: web.Request) -> web.Response:
         """`POST /api/v1/incidents`: open an incident by hand."""
         given, actor, once, what = await self.given(request, DeclareBody)
-        done = await _told(
-            self.doors.respond.declare(given.request(), actor, self.doors.clock.now(), once=once, what=what)
-        )
-        response = self._answer(done, 201)
+        caller, asked = self.gate.admit(request, Scope.RESPOND), given.request()
+        if len(caller.teams) == 1 and not asked.team:
+            asked = asked.model_copy(update={"team": next(iter(caller.teams))})
+        allow_team(caller, asked.team)
+        done = await _told(self.doors.respond.declare(asked, actor, self.doors.clock.now(), once=once, what=what))
+        response = await self._answer(request, done, 201)
         response.headers["Location"] = f"{self.doors.config.public_path}/api/v1/incidents/{done.incident.id}"
         return response
 
@@ -83,10 +94,12 @@ class IncidentCommandApi:
     async def merge(self, request: web.Request) -> web.Response:
         """`POST .../merge`: this incident is part of another; answers with that one."""
         given, actor, once, what = await self.given(request, MergeBody)
+        if (caller := self.gate.admit(request, Scope.RESPOND)).teams:
+            allow_team(caller, (await by_id(self.doors.incidents, given.into, caller)).team)
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
         acting = self.doors.respond.merge(number, given.into, actor, now, expected=expected, once=once, what=what)
-        return self._answer(await _told(acting))
+        return await self._answer(request, await _told(acting))
 
     async def split(self, request: web.Request) -> web.Response:
         """`POST .../split`: some of its alerts are another incident, which is the answer."""
@@ -96,7 +109,7 @@ class IncidentCommandApi:
         acting = self.doors.incident_split.split(
             number, given.fingerprints, given.title, actor, now, expected=expected, once=once, what=what
         )
-        return self._answer(await _told(acting))
+        return await self._answer(request, await _told(acting))
 
     async def notes(self, request: web.Request) -> web.Response:
         """`POST .../notes`."""
@@ -114,6 +127,21 @@ class IncidentCommandApi:
         """`POST .../status-updates/{n}/approve`."""
         _, actor, once, what = await self.given(request, Body, optional=True)
         return await self._act(request, ApproveUpdate(n=number_of(request)), actor, once, what)
+
+    async def edit_draft(self, request: web.Request) -> web.Response:
+        """`PATCH .../status-updates/{n}`: the text of a draft."""
+        given, actor, once, what = await self.given(request, DraftBody)
+        return await self._act(request, EditDraft(n=number_of(request), text=given.text), actor, once, what)
+
+    async def discard(self, request: web.Request) -> web.Response:
+        """`POST .../status-updates/{n}/discard`."""
+        _, actor, once, what = await self.given(request, Body, optional=True)
+        return await self._act(request, DiscardDraft(n=number_of(request)), actor, once, what)
+
+    async def noise(self, request: web.Request) -> web.Response:
+        """`POST .../noise`: mark it as noise, or take the mark back."""
+        given, actor, once, what = await self.given(request, NoiseBody, optional=True)
+        return await self._act(request, given.command(), actor, once, what)
 
     async def checklist(self, request: web.Request) -> web.Response:
         """`POST .../checklist`."""
@@ -133,8 +161,16 @@ class IncidentCommandApi:
         return await self._do(request, MitigationBody)
 
     async def pages(self, request: web.Request) -> web.Response:
-        """`POST .../pages`: page somebody else into the incident."""
+        """`POST .../pages`: page another contact into the incident."""
         return await self._do(request, PageBody)
+
+    async def visibility(self, request: web.Request) -> web.Response:
+        """`POST .../visibility`: its own team alone sees it, or every reader."""
+        return await self._do(request, VisibilityBody)
+
+    async def team(self, request: web.Request) -> web.Response:
+        """`POST .../team`: hand it over to another team, which is paged."""
+        return await self._do(request, TeamBody)
 
     async def timer(self, request: web.Request) -> web.Response:
         """`POST .../timer`."""
@@ -148,13 +184,18 @@ class IncidentCommandApi:
         acting = self.doors.silences.silence(
             number, given.duration, given.text, actor, now, expected=expected, once=once, what=what
         )
-        return self._answer(await _told(acting))
+        return await self._answer(request, await _told(acting))
 
     async def call(self, request: web.Request) -> web.Response:
         """`POST /api/v1/pages`: page a contact outside any incident."""
         given, actor, once, what = await self.given(request, PageBody)
         now = self.doors.clock.now()
-        called = await _told(self.doors.calls.page(given.contact, given.text, actor, now, once=once, what=what))
+        teams = self.gate.admit(request, Scope.RESPOND).teams
+        asked = self.doors.calls.page(given.contact, given.text, actor, now, once=once, what=what, teams=teams)
+        try:
+            called = await _told(asked)
+        except AnotherTeam as foreign:
+            raise Refusal(403, "wrong_team", str(foreign)) from None
         pages = [{"contact": one.contact, "person": one.person, "channel": one.channel} for one in called.pages]
         return answer({"pages": pages, "just_paged": called.just_paged}, 201)
 
@@ -166,7 +207,7 @@ class IncidentCommandApi:
     async def _act(
         self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str
     ) -> web.Response:
-        return self._answer(await self.acted(request, command, actor, once, what))
+        return await self._answer(request, await self.acted(request, command, actor, once, what))
 
     async def acted(
         self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str
@@ -180,22 +221,42 @@ class IncidentCommandApi:
     async def given(
         self, request: web.Request, model: type[Given], *, optional: bool = False
     ) -> tuple[Given, Actor, str | None, str]:
-        """Return the body, who sent it, and what guards against repetition. Raises Refusal."""
+        """Return the body, who sent it, and what guards against repetition. Raises Refusal.
+
+        404 where the caller does not see the incident of the path, 403 where it may read it and not act on it.
+        """
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
+        if "id" in request.match_info and caller.teams:
+            incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
+            allow_team(caller, incident.team)
         given, raw = await read(request, model, optional=optional)
         once, what = repetition(request, caller, raw)
-        return given, Actor(kind=ActorKind.API, name=given.by or caller.name), once, what
+        return given, caller.actor(given.by), once, what
 
-    def _answer(self, done: CommandResult, status: int = 200) -> web.Response:
-        return incident_answer(self.doors, done.incident, status)
+    async def answered(self, request: web.Request, done: CommandResult) -> web.Response:
+        """Return the incident after a command, as the caller of `request` sees it."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        return incident_answer(self.doors, await shown_after(self.doors.incidents, done.incident, caller))
+
+    async def _answer(self, request: web.Request, done: CommandResult, status: int = 200) -> web.Response:
+        # What has been done is done: where the store is away by now, the answer lacks what vendors answered.
+        answers = None
+        with suppress(StoreAway):
+            answers = await self.doors.incidents.receipts(done.incident.uid)
+        told = {"changed": [event.text for event in done.events], "warnings": [done.warning] if done.warning else []}
+        incident = await shown_after(self.doors.incidents, done.incident, self.gate.admit(request, Scope.RESPOND))
+        return incident_answer(self.doors, incident, status, told, answers=answers)
 
 
-def incident_answer(doors: AppParts, incident: Incident, status: int = 200, **more: Any) -> web.Response:
-    """Return an incident with its version as ETag."""
-    setting = doors.setting()
-    links = setting.links(incident, doors.clock.now())
-    response = answer(incident_shape(incident, links=links, url=setting.url(incident), **more), status)
+def incident_answer(
+    doors: AppParts, incident: Incident, status: int = 200, told: dict[str, list[str]] | None = None, **more: Any
+) -> web.Response:
+    """Return an incident with its version as ETag; `told`: what a command wrote, and what its caller should know."""
+    setting, now = doors.setting(), doors.clock.now()
+    links, following = setting.links(incident, now), upcoming(incident, setting, now)
+    shape = incident_shape(incident, links=links, url=setting.url(incident), upcoming=following, **more)
+    response = answer({**shape, **(told or {})}, status)
     response.headers["ETag"] = f'"{incident.version}"'
     return response
 
@@ -204,7 +265,7 @@ def number_of(request: web.Request) -> int:
     """Return `n` of the path. Raises Refusal (404)."""
     text = request.match_info["n"]
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 6 and int(text)):
-        raise Refusal(404, "unknown", "there is nothing of that number here")
+        raise Refusal(404, "unknown", "this incident has no item with that number")
     return int(text)
 
 
@@ -227,6 +288,6 @@ async def _told(acting: Awaitable[Result]) -> Result:
     except VersionConflict as changed:
         version = changed.incident.version
         tag = {"ETag": f'"{version}"'}
-        raise Refusal(412, "changed", f"it has changed: it is at version {version}", headers=tag) from None
+        raise Refusal(412, "changed", f"the incident has changed: it is at version {version}", headers=tag) from None
     except IdempotencyKeyReused as reused:
         raise Refusal(409, "reused_key", f"Idempotency-Key: {reused}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,28 +13,33 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.command import CorrectEntry
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
+from receiver.review.course import course_of, course_svg
 from receiver.review.customer_email_text import customer_email
+from receiver.review.expression.chart_svg import expression_picture
 from receiver.review.incident_times import clocks, spans
-from receiver.review.timeline import corrections, timeline
-from receiver.web.api.incident_commands import IncidentCommandApi, incident_answer, number_of
+from receiver.review.markdown import NO_PICTURES, STYLE, Pictures
+from receiver.review.timeline import corrections, readable, timeline
+from receiver.web.api.bodies.review_bodies import ClockBody, EntryBody, PostmortemBody
+from receiver.web.api.incident_commands import IncidentCommandApi, number_of
 from receiver.web.api.operations import Operation, Parameter
-from receiver.web.api.request_bodies import ClockBody, EntryBody, PostmortemBody
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import TokenCheck
-from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.error_responses import BARE, Refusal, answer
 from receiver.web.http.query_parameters import read_once
-from receiver.web.incident_queries import by_id
+from receiver.web.incident_queries import by_id, log_for
 from receiver.web.json.incident_json import event_shape, listed, moment
 from receiver.web.markdown_html import MarkdownPages
 
 JSON, MARKDOWN, HTML = "application/json", "text/markdown", "text/html"
 INCIDENT = "/api/v1/incidents/{id}"
+STYLED = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+"""The hash of the documents' style sheet, which their policy lets in."""
 LONGEST_NUMBER = 9
 """Digits of a version: more than any log holds, and fewer than Python reads slowly."""
 
 
 class IncidentReviewApi:
-    """The doors at `/api/v1/incidents/{id}/timeline`, `/postmortem` and `/customer-email`."""
+    """The endpoints at `/api/v1/incidents/{id}/timeline`, `/postmortem` and `/customer-email`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what there is to be read."""
@@ -43,28 +50,31 @@ class IncidentReviewApi:
 
     async def timeline(self, request: web.Request) -> web.Response:
         """`GET .../timeline`: the log, oldest first; as Markdown or HTML in the form of the process."""
+        caller = self.gate.admit(request, Scope.READ)
         incident = await self._incident(request)
-        events = await self.doors.incidents.events(incident.uid)
+        events = await log_for(self.doors.incidents, incident, caller)
         kind = wanted(request)
         if kind == JSON:
             right = corrections(events)
-            return answer(listed([event_shape(event, right.get(event.seq)) for event in events]))
+            # What was hidden is shown to those who could have hidden it: it can be shown again.
+            shown = events if caller.scopes & {Scope.RESPOND, Scope.ADMIN} else readable(events)
+            return answer(listed([event_shape(event, right.get(event.seq)) for event in shown]))
         receipts = await self.doors.incidents.receipts(incident.uid)
+        people = self.doors.overrides.schedules.people
         return await self.texts.answer(
-            timeline(incident, events, receipts, self.doors.overrides.schedules.people),
-            kind,
-            f"Timeline of {incident.id}",
-        )
+            timeline(incident, events, receipts, people, authors=kind == HTML), kind, f"Timeline of {incident.id}",
+            self._course(incident, events),
+        )  # fmt: skip
 
     async def postmortem(self, request: web.Request) -> web.Response:
         """`GET .../postmortem`: what people have written, or else the draft that the log gives."""
-        incident = await self._incident(request, "version")
+        caller, incident = self.gate.admit(request, Scope.READ), await self._incident(request, "version")
         given = read_once(request, "version").get("version")
         if given is not None and not (given.isascii() and given.isdigit()):
-            raise Refusal(400, "bad_query", "version: write its number; 0 is the draft of the log")
+            raise Refusal(400, "bad_query", "version: write a number; 0 is the draft generated from the log")
         if given is not None and len(given) > LONGEST_NUMBER:
-            raise Refusal(404, "unknown", f"{incident.id} has no version of that number")
-        events = await self.doors.incidents.events(incident.uid)
+            raise Refusal(404, "unknown", f"{incident.id} has no version with that number")
+        events = await log_for(self.doors.incidents, incident, caller)
         receipts = await self.doors.incidents.receipts(incident.uid)
         try:
             text = self.doors.setting().postmortem(
@@ -74,7 +84,8 @@ class IncidentReviewApi:
             raise Refusal(404, "unknown", str(error.args[0])) from None
         kind = wanted(request)
         if kind != JSON:
-            response = await self.texts.answer(text, kind, f"Post-mortem of {incident.id}")
+            pictures = {**self._course(incident, events), **expression_picture(events)}
+            response = await self.texts.answer(text, kind, f"Post-mortem of {incident.id}", pictures)
         else:
             response = answer(postmortem_shape(incident, events, text, given))
         response.headers["ETag"] = f'"{incident.version}"'
@@ -84,17 +95,17 @@ class IncidentReviewApi:
         """`PUT .../postmortem`: a new version of it; the ones before are kept."""
         given, actor, once, what = await self.respond.given(request, PostmortemBody)
         done = await self.respond.acted(request, given.command(), actor, once, what)
-        return incident_answer(self.doors, done.incident)
+        return await self.respond.answered(request, done)
 
     async def correct(self, request: web.Request) -> web.Response:
         """`PATCH .../timeline/{n}`: an entry is set right, or hidden; what was written stays in the log."""
         given, actor, once, what = await self.respond.given(request, EntryBody)
         command = CorrectEntry(seq=number_of(request), text=given.text, at=given.at, hidden=given.hidden)
         done = await self.respond.acted(request, command, actor, once, what)
-        return incident_answer(self.doors, done.incident)
+        return await self.respond.answered(request, done)
 
     async def clocks(self, request: web.Request) -> web.Response:
-        """`GET .../clocks`: when everything was, and how long each part took."""
+        """`GET .../clocks`: the times of the incident, and how long each part took."""
         incident = await self._incident(request)
         events = await self.doors.incidents.events(incident.uid)
         read = clocks(incident, events, await self.doors.incidents.receipts(incident.uid))
@@ -107,7 +118,7 @@ class IncidentReviewApi:
         """`POST .../clocks`: when something really was."""
         given, actor, once, what = await self.respond.given(request, ClockBody)
         done = await self.respond.acted(request, given.command(), actor, once, what)
-        return incident_answer(self.doors, done.incident)
+        return await self.respond.answered(request, done)
 
     async def letter(self, request: web.Request) -> web.Response:
         """`GET .../customer-email`: the seed's e-mail to customers, as a draft."""
@@ -120,10 +131,14 @@ class IncidentReviewApi:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
         return await self.texts.answer(f"Subject: {subject}\n\n{text}", kind, subject)
 
+    def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
+        course = course_of(incident, events, self.doors.clock.now(), self.doors.overrides.schedules.people)
+        return {"Timeline": course_svg(course, f"Course of {incident.id}")}
+
     async def _incident(self, request: web.Request, *known: str) -> Incident:
-        self.gate.admit(request, Scope.READ)
+        caller = self.gate.admit(request, Scope.READ)
         read_once(request, *known)
-        return await by_id(self.doors.incidents, request.match_info["id"])
+        return await by_id(self.doors.incidents, request.match_info["id"], caller)
 
 
 def postmortem_shape(
@@ -161,43 +176,45 @@ class TextAnswers:
         """Nothing is rendered yet."""
         self.pages = MarkdownPages()
 
-    async def answer(self, markdown: str, kind: str, title: str) -> web.Response:
+    async def answer(self, markdown: str, kind: str, title: str, pictures: Pictures = NO_PICTURES) -> web.Response:
         """Return Markdown as `kind` says. Raises Refusal (503) where too many pages are asked for at once."""
-        text = markdown if kind == MARKDOWN else await self.pages.page(markdown, title)
-        body = text.encode("utf-8", "replace")
-        return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Vary": "Accept"})
+        text = markdown if kind == MARKDOWN else await self.pages.page(markdown, title, pictures)
+        body, headers = text.encode("utf-8", "replace"), {"Vary": "Accept"}
+        if kind == HTML:
+            headers["Content-Security-Policy"] = f"{BARE}; style-src 'sha256-{STYLED}'"
+        return web.Response(body=body, content_type=kind, charset="utf-8", headers=headers)
 
 
 def review_operations(api: IncidentReviewApi) -> list[Operation]:
-    """Return what can be read to look back."""
+    """Return the operations of the review."""
     read, do, conflict = Scope.READ, Scope.RESPOND, (404, 409, 412)
     return [
         Operation(
-            "GET", f"{INCIDENT}/timeline", read, "Its log, oldest first.", api.timeline, "EventList", refuses=(404,)
+            "GET", f"{INCIDENT}/timeline", read, "Timeline, oldest first.", api.timeline, "EventList", refuses=(404,)
         ),
         Operation(
-            "GET", f"{INCIDENT}/postmortem", read, "Its post-mortem, or the draft of it.", api.postmortem, "Text",
-            query=(Parameter("version", "An older one; 0: what the log gives.", {"type": "integer", "minimum": 0}),),
+            "GET", f"{INCIDENT}/postmortem", read, "Its post-mortem, or the generated draft.", api.postmortem, "Text",
+            query=(Parameter("version", "An older version; 0: the draft.", {"type": "integer", "minimum": 0}),),
             refuses=(404,),
         ),
         Operation(
-            "PUT", f"{INCIDENT}/postmortem", do, "A new version of its post-mortem; those before are kept.", api.write,
+            "PUT", f"{INCIDENT}/postmortem", do, "Save a new version; earlier ones are kept.", api.write,
             "Incident", PostmortemBody, refuses=conflict,
         ),
         Operation(
-            "PATCH", f"{INCIDENT}/timeline/{{n}}", do, "Set an entry of its timeline right, or hide it.", api.correct,
+            "PATCH", f"{INCIDENT}/timeline/{{n}}", do, "Correct or hide a timeline entry.", api.correct,
             "Incident", EntryBody, refuses=conflict,
         ),
         Operation(
-            "GET", f"{INCIDENT}/clocks", read, "When everything was, and how long each part took.", api.clocks,
+            "GET", f"{INCIDENT}/clocks", read, "Its times, and how long each phase took.", api.clocks,
             "Clocks", refuses=(404,),
         ),
         Operation(
-            "POST", f"{INCIDENT}/clocks", do, "Say when something really was.", api.set_clock, "Incident", ClockBody,
+            "POST", f"{INCIDENT}/clocks", do, "Set an actual time.", api.set_clock, "Incident", ClockBody,
             refuses=conflict,
         ),
         Operation(
-            "GET", f"{INCIDENT}/customer-email", read, "The e-mail to customers, as a draft.", api.letter, "Text",
+            "GET", f"{INCIDENT}/customer-email", read, "The customer e-mail, as a draft.", api.letter, "Text",
             refuses=(404,),
         ),
     ]  # fmt: skip

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
-from receiver.store.stepped_loop import PARSED, in_steps
+from receiver.pipeline.response.incident_outlook import upcoming
+from receiver.review.catch_up import catch_up
+from receiver.store.stepped_loop import SHAPED, in_steps
 from receiver.web.api.incident_commands import incident_answer
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import answer
 from receiver.web.http.query_parameters import no_query, read_filters
-from receiver.web.incident_queries import by_id, open_page_of, page_of, queue_of
+from receiver.web.incident_queries import by_id, log_for, open_page_of, page_of, queue_of, search_page_of, shown_to
 from receiver.web.json.incident_json import alert_items, incident_shape, listed
+from receiver.web.json.similar_json import similar_shape
+from receiver.web.json.team_json import team_shape
 
 
 class IncidentApi:
-    """The doors under `/api/v1` that read."""
+    """The endpoints under `/api/v1` that read incidents."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what there is to be read."""
@@ -28,25 +34,31 @@ class IncidentApi:
 
     async def incidents(self, request: web.Request) -> web.Response:
         """`GET /api/v1/incidents`: newest first, with filters and a cursor."""
-        self.gate.admit(request, Scope.READ)
-        filters = read_filters(request)
+        caller = self.gate.admit(request, Scope.READ)
+        filters = replace(read_filters(request), sees=caller.sees)
         if filters.queue:
             await self.doors.work.follower.catch_up()
             await self.doors.work.follower.wait()
-            found, following = await queue_of(self.doors.incident_cache, self.doors.incidents, filters), None
+            found, following = await queue_of(self.doors.work.follower, self.doors.incidents, filters), None
         elif filters.open and self.doors.incident_cache.complete:
             await self.doors.work.follower.catch_up()
-            found, following = await open_page_of(self.doors.incident_cache, self.doors.incidents, filters)
+            found, following = await open_page_of(self.doors.work.follower, self.doors.incidents, filters)
+        elif filters.text or filters.labels:
+            matching, following = await search_page_of(self.doors.work.follower, filters)
+            found = await self.doors.incidents.many([one.uid for one in matching])
         else:
             found, following = await page_of(self.doors.incidents, filters)
-        items = [self._shape(incident) async for incident in in_steps(found, PARSED)]
+        found = await shown_to(self.doors.incidents, found, caller)
+        answers = await self.doors.incidents.receipts_of([incident.uid for incident in found])
+        both = zip(found, answers, strict=True)
+        items = [self._shape(incident, answers=told) async for incident, told in in_steps(both, SHAPED)]
         return answer(listed(items, str(following) if following else None))
 
     async def incident(self, request: web.Request) -> web.Response:
         """`GET /api/v1/incidents/{id}`: everything that is known about one."""
-        self.gate.admit(request, Scope.READ)
+        caller = self.gate.admit(request, Scope.READ)
         no_query(request)
-        incident = await by_id(self.doors.incidents, request.match_info["id"])
+        incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
         records = await self.doors.incidents.records(incident.uid)
         bodies = await self.doors.incidents.bodies(incident.uid)
         receipts = await self.doors.incidents.receipts(incident.uid)
@@ -55,8 +67,34 @@ class IncidentApi:
             return web.Response(status=304, headers={"ETag": tag})
         return incident_answer(self.doors, incident, alerts=alert_items(records, bodies), receipts=receipts)
 
+    async def similar(self, request: web.Request) -> web.Response:
+        """`GET .../similar`: at most five past incidents, each with why; only those that the caller sees."""
+        caller = self.gate.admit(request, Scope.READ)
+        no_query(request)
+        incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
+        now = self.doors.clock.now()
+        found = await self.doors.seen_before.similar_to(incident, caller.sees)
+        day, month = await self.doors.seen_before.fired(incident, caller.teams, now)
+        events = await log_for(self.doors.incidents, incident, caller)
+        return answer(
+            {
+                **listed(similar_shape(found, self.doors.setting())),
+                "fired": {"last_24h": day, "last_30d": month},
+                "catch_up": catch_up(incident, events, now, self.doors.overrides.schedules.people),
+            }
+        )
+
+    async def teams(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/teams`: each team in the order in which it is asked, and how many of its incidents are open."""
+        caller = self.gate.admit(request, Scope.READ)
+        no_query(request)
+        config = self.doors.config
+        counts = Counter(one.team for one in self.doors.incident_cache.newest_first() if caller.sees(one))
+        return answer(listed([team_shape(config, name, counts[name]) for name in config.teams_in_order]))
+
     def _shape(self, incident: Incident, **more: Any) -> dict[str, Any]:
-        setting = self.doors.setting()
+        setting, now = self.doors.setting(), self.doors.clock.now()
+        following = upcoming(incident, setting, now)
         return incident_shape(
-            incident, links=setting.links(incident, self.doors.clock.now()), url=setting.url(incident), **more
+            incident, links=setting.links(incident, now), url=setting.url(incident), upcoming=following, **more
         )

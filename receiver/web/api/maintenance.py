@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
-from receiver.model.incident.event import Actor, ActorKind
 from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of, window_shape
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
@@ -13,7 +12,7 @@ from receiver.web.api.maintenance_request import MaintenanceBody
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import read, repetition
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.tokens import TokenCheck
+from receiver.web.auth.tokens import TokenCheck, allow_every_team
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_once
 from receiver.web.json.incident_json import listed
@@ -22,7 +21,7 @@ ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1}, needed=Tr
 
 
 class MaintenanceApi:
-    """The doors at `/api/v1/maintenance`."""
+    """The endpoints at `/api/v1/maintenance`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of windows."""
@@ -39,13 +38,14 @@ class MaintenanceApi:
     async def add(self, request: web.Request) -> web.Response:
         """`POST /api/v1/maintenance`: a window in which alerts of these labels page nobody."""
         caller = self.gate.admit(request, Scope.RESPOND)
+        allow_every_team(caller)  # its matchers may hold the alerts of any team
         no_query(request)
         given, raw = await read(request, MaintenanceBody)
         once, _ = repetition(request, caller, raw)
         now = self.doors.clock.now()
         try:
             window = window_of(given.model_dump(exclude={"by"}), now)
-            actor = Actor(kind=ActorKind.API, name=given.by or caller.name)
+            actor = caller.actor(given.by)
             made = await self.doors.maintenance_windows.add(window, actor, now, once=once)
         except InvalidField as unfit:
             errors = [{"path": unfit.path, "message": str(unfit)}]
@@ -59,6 +59,7 @@ class MaintenanceApi:
     async def remove(self, request: web.Request) -> web.Response:
         """`DELETE /api/v1/maintenance/{id}` or `?id=`: it ends now; what it held calls people."""
         caller = self.gate.admit(request, Scope.RESPOND)
+        allow_every_team(caller)
         if "id" in request.match_info:
             no_query(request)
             number = request.match_info["id"]
@@ -68,7 +69,7 @@ class MaintenanceApi:
                 raise Refusal(400, "bad_query", "id: write the id of the window")
         now = self.doors.clock.now()
         try:
-            gone = await self.doors.maintenance_windows.remove(number, Actor(kind=ActorKind.API, name=caller.name), now)
+            gone = await self.doors.maintenance_windows.remove(number, caller.actor(), now)
         except NoSuchWindow as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return answer(window_shape(gone, now))
@@ -79,9 +80,9 @@ def maintenance_operations(api: MaintenanceApi) -> list[Operation]:
     path, read_, do = "/api/v1/maintenance", Scope.READ, Scope.RESPOND
     return [
         Operation("GET", path, read_, "Maintenance windows.", api.windows, "WindowList"),
-        Operation("POST", path, do, "Put a window up.", api.add, "Window", MaintenanceBody, status=201),
-        Operation("DELETE", f"{path}/{{id}}", do, "Take a window down.", api.remove, "Window", refuses=(404,)),
+        Operation("POST", path, do, "Create a maintenance window.", api.add, "Window", MaintenanceBody, status=201),
+        Operation("DELETE", f"{path}/{{id}}", do, "End a maintenance window.", api.remove, "Window", refuses=(404,)),
         Operation(
-            "DELETE", path, do, "Take a window down, by ?id=.", api.remove, "Window", refuses=(404,), query=(ID,)
+            "DELETE", path, do, "End a maintenance window, by ?id=.", api.remove, "Window", refuses=(404,), query=(ID,)
         ),
     ]

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validat
 from receiver.model.command import Line, Name
 from receiver.model.oncall.rotation_settings import DAYS
 from receiver.model.setting_values import check_zone
-from receiver.web.api.request_bodies import Body, Moment
+from receiver.web.api.bodies.request_bodies import Body, Moment
 
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """Spelt out: what `\\s` means differs between those who read a description."""
@@ -51,14 +51,14 @@ def _like_a_matcher(text: str) -> str:
 
 def _day_and_time(text: str) -> str:
     if not re.match(WEEKLY, text):
-        raise ValueError("not a moment of the week (write a day and a time, such as 'Sunday 03:00')")
+        raise ValueError("not a time of the week (write a day and a time, such as 'Sunday 03:00')")
     return text
 
 
 def _zone(name: str) -> str:
     if name not in _zones():
         check_zone(name)
-        raise ValueError("no such time zone (write a name of the IANA database, such as UTC or Europe/Berlin)")
+        raise ValueError("no such time zone (write an IANA name, such as UTC or Europe/Berlin)")
     return name
 
 
@@ -70,24 +70,25 @@ class MaintenanceBody(Body):
 
     model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
 
-    name: Line = Field(description="What is done then.")
+    name: Line = Field(description="What is being done.")
     matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
         description='As in the configuration: service="db".'
     )
-    from_: Moment | None = Field(None, alias="from", description="Of a single one; left out: now.")
-    until: Moment | None = Field(None, description="Of a single one.")
+    from_: Moment | None = Field(None, alias="from", description="Start of a one-time window; default: now.")
+    until: Moment | None = Field(None, description="End of a one-time window.")
     weekly: Annotated[Line, AfterValidator(_day_and_time), Field(json_schema_extra={"pattern": WEEKLY})] | None = Field(
-        None, description="Of a recurring one: Sunday 03:00."
+        None, description="Start of a weekly window: Sunday 03:00."
     )
     lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
-        None, alias="for", description="Of a recurring one: seconds."
+        None, alias="for", description="Seconds that a weekly window lasts."
     )
     timezone: Annotated[Name, AfterValidator(_zone)] = Field(
-        "UTC", description="Of a recurring one.", json_schema_extra={"enum": [*_zones()]}
+        "UTC", description="Time zone of a weekly window.", json_schema_extra={"enum": [*_zones()]}
     )
     components: Annotated[tuple[Name, ...], Field(max_length=100)] = Field(
-        (), description="Components of the status page that it concerns."
+        (), description="Status-page components that it affects."
     )
+    public_name: Line | None = Field(None, description="Its name on the status page; default: its components.")
 
     @model_validator(mode="after")
     def _one_or_other(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,21 +13,24 @@ from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.base import rfc3339
-from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.event import Actor
 from receiver.pipeline.oncall.on_call_overview import OnCallOverview
 from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
+from receiver.pipeline.oncall.shift_offers import ShiftOffers
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, ImpossibleCommand, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
+from receiver.web.api.bodies.oncall_bodies import OfferBody, OverrideBody
+from receiver.web.api.bodies.request_bodies import Body
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import read, repetition
-from receiver.web.api.request_bodies import Body, OverrideBody
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.team_limits import allow_override, allow_schedule, may_change_schedule
 from receiver.web.auth.tokens import Caller, TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_moment, read_once
-from receiver.web.json.answer_schemas import WHEN
 from receiver.web.json.incident_json import listed
-from receiver.web.json.oncall_json import override_shape, preflight_shape, shift_shape
+from receiver.web.json.oncall_json import offer_shape, override_shape, preflight_shape, shift_shape
+from receiver.web.json.schema_types import WHEN
 
 DAYS = 14
 """Days of shifts that are listed when nobody says how many."""
@@ -35,7 +39,7 @@ MOST_SHIFTS = 1000
 
 
 class OnCallApi:
-    """The doors under `/api/v1/oncall`."""
+    """The endpoints under `/api/v1/oncall`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what knows of schedules, and what changes them."""
@@ -76,11 +80,12 @@ class OnCallApi:
         return answer(listed([override_shape(one) for one in self._schedules.overrides(self.doors.clock.now())]))
 
     async def override(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/overrides`: somebody takes over for a while."""
+        """`POST /api/v1/oncall/overrides`: a person takes over for a while."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, OverrideBody)
         once, _ = repetition(request, caller, raw)
+        allow_schedule(caller, given.schedule, self.doors.config)
         actor, now = _actor(caller, given), self.doors.clock.now()
         with _telling():
             made = await self.doors.overrides.override(
@@ -98,17 +103,19 @@ class OnCallApi:
             number = read_once(request, "id").get("id", "")
             if not number:
                 raise Refusal(400, "bad_query", "id: write the id of the override")
+        allow_override(caller, number, self._schedules.directory.overrides, self.doors.config)
         with _telling():
             ended = await self.doors.overrides.lift(number, _actor(caller, None), self.doors.clock.now())
         return answer(override_shape(ended))
 
     async def accept(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/{schedule}/accept`: whoever has taken over says so; the first to say it counts."""
+        """`POST /api/v1/oncall/{schedule}/accept`: accept a hand-off; the first acceptance counts."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, Body, optional=True)
         repetition(request, caller, raw)
         name, now = request.match_info["schedule"], self.doors.clock.now()
+        allow_schedule(caller, name, self.doors.config)
         with _telling():
             done = await self.doors.overrides.accept(name, _actor(caller, given), now)
         return answer(
@@ -128,8 +135,89 @@ class OnCallApi:
         return {**shape, "accepted": {"by": done.by, "at": rfc3339(done.at)} if done else None}
 
 
+class ShiftOfferApi:
+    """The endpoints at `/api/v1/oncall/offers` and `/api/v1/oncall/{schedule}/log`."""
+
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+        """Take what changes schedules."""
+        self.doors = doors
+        self.gate = gate
+
+    @property
+    def offers(self) -> ShiftOffers:
+        """The offers."""
+        return ShiftOffers(self.doors.overrides)
+
+    async def all(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/oncall/offers`: offers that are not over, the earliest first."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        now = self.doors.clock.now()
+        return answer(listed([offer_shape(one) for one in self.offers.all() if one.until > now]))
+
+    async def offer(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/oncall/offers`: the shifts of the caller, or of `by`, on some days; one offer for each."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        no_query(request)
+        given, raw = await read(request, OfferBody)
+        repetition(request, caller, raw)
+        if given.schedule is not None:
+            allow_schedule(caller, given.schedule, self.doors.config)
+        may = partial(may_change_schedule, caller, config=self.doors.config)
+        with _telling():
+            actor, now = self._person(caller, given), self.doors.clock.now()
+            made = await self.offers.offer(given.dates, given.schedule, actor, now, may)
+        return answer(listed([offer_shape(one) for one in made]), 201)
+
+    async def accept(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/oncall/offers/{id}/accept`: the caller, or `by`, takes over; the first one counts."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        no_query(request)
+        given, raw = await read(request, Body, optional=True)
+        repetition(request, caller, raw)
+        with _telling():
+            self._allow(caller, request.match_info["id"])
+            actor = self._person(caller, given)
+            taken = await self.offers.accept(request.match_info["id"], actor, self.doors.clock.now())
+        return answer(offer_shape(taken))
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """`DELETE /api/v1/oncall/offers/{id}`: an open offer is taken back."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        no_query(request)
+        with _telling():
+            self._allow(caller, request.match_info["id"])
+            gone = await self.offers.withdraw(request.match_info["id"], caller.actor(), self.doors.clock.now())
+        return answer(offer_shape(gone))
+
+    def _person(self, caller: Caller, given: Body) -> Actor:
+        # Raises Refusal (409) where nobody says whose shifts are meant: most tokens are no person's.
+        actor, people = caller.actor(given.by), self.doors.overrides.schedules.people
+        if given.by is None and actor.name not in people:
+            raise Refusal(409, "missing_by", f"name a person with by, or --by: {', '.join(sorted(people)[:20])}")
+        return actor
+
+    def _allow(self, caller: Caller, number: str) -> None:
+        # Raises Refusal (403) where the schedule of the offer is not one that the caller may change.
+        for one in self.offers.all():
+            if one.id == number:
+                allow_schedule(caller, one.schedule, self.doors.config)
+
+    async def log(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/oncall/{schedule}/log`: offers, acceptances and overrides, the newest first."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        try:
+            found = self.offers.entries(request.match_info["schedule"])
+        except ImpossibleCommand as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        return answer(
+            listed([{"at": rfc3339(one.at), "kind": one.kind, "by": one.by, "text": one.text} for one in found])
+        )
+
+
 def _actor(caller: Caller, given: Body | None) -> Actor:
-    return Actor(kind=ActorKind.API, name=(given and given.by) or caller.name)
+    return caller.actor(given.by if given else None)
 
 
 @contextmanager
@@ -149,29 +237,45 @@ def _telling() -> Iterator[None]:
 
 
 ID = Parameter("id", "Its id.", {"type": "string", "minLength": 1}, needed=True)
-AT = Parameter("at", "A time (RFC 3339); left out: now.", WHEN)
-OVERRIDES, SCHEDULE = "/api/v1/oncall/overrides", "/api/v1/oncall/{schedule}"
+AT = Parameter("at", "A time (RFC 3339); default: now.", WHEN)
+OVERRIDES, SCHEDULE, OFFERS = "/api/v1/oncall/overrides", "/api/v1/oncall/{schedule}", "/api/v1/oncall/offers"
 
 
 def oncall_operations(api: OnCallApi) -> list[Operation]:
     """Return what can be asked and done about schedules."""
     read, do = Scope.READ, Scope.RESPOND
     days = Parameter(
-        "days", "How many days of shifts.", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": DAYS}
+        "days", "Number of days.", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": DAYS}
     )
     return [
         Operation("GET", "/api/v1/oncall", read, "Who is on call.", api.show, "OnCall", query=(AT,)),
-        Operation("GET", "/api/v1/oncall/preflight", read, "Who is unreachable, and which hours nobody holds.",
+        Operation("GET", "/api/v1/oncall/preflight", read, "People who cannot be reached, and coverage gaps.",
                   api.preflight, "Preflight"),
-        Operation("GET", OVERRIDES, read, "Overrides that hold or are to come.", api.overrides, "OverrideList"),
-        Operation("POST", OVERRIDES, do, "Somebody takes over for a while.", api.override, "Override", OverrideBody,
+        Operation("GET", OVERRIDES, read, "Current and upcoming overrides.", api.overrides, "OverrideList"),
+        Operation("POST", OVERRIDES, do, "Create an override.", api.override, "Override", OverrideBody,
                   status=201, refuses=(404,)),
-        Operation("DELETE", OVERRIDES, do, "End an override, or take it back.", api.lift, "Override",
+        Operation("DELETE", OVERRIDES, do, "End or cancel an override.", api.lift, "Override",
                   query=(ID,), refuses=(404, 409)),
-        Operation("DELETE", f"{OVERRIDES}/{{id}}", do, "End an override, or take it back.", api.lift, "Override",
+        Operation("DELETE", f"{OVERRIDES}/{{id}}", do, "End or cancel an override.", api.lift, "Override",
                   refuses=(404, 409)),
-        Operation("GET", f"{SCHEDULE}/shifts", read, "The shifts of the next days.", api.shifts, "ShiftList",
+        Operation("GET", f"{SCHEDULE}/shifts", read, "Upcoming shifts.", api.shifts, "ShiftList",
                   query=(AT, days), refuses=(404,)),
         Operation("POST", f"{SCHEDULE}/accept", do, "Accept the hand-off.", api.accept, "Accepted", Body,
                   optional=True, refuses=(404,)),
+    ]  # fmt: skip
+
+
+def offer_operations(api: ShiftOfferApi) -> list[Operation]:
+    """Return what can be asked and done about offers, and the log of a schedule."""
+    read_, do = Scope.READ, Scope.RESPOND
+    return [
+        Operation("GET", OFFERS, read_, "Shifts offered to colleagues.", api.all, "OfferList"),
+        Operation("POST", OFFERS, do, "Offer your shifts on some days.", api.offer, "OfferList", OfferBody, status=201,
+                  refuses=(404,)),
+        Operation("POST", f"{OFFERS}/{{id}}/accept", do, "Accept an offered shift.", api.accept, "Offer", Body,
+                  optional=True, refuses=(404, 409)),
+        Operation("DELETE", f"{OFFERS}/{{id}}", do, "Withdraw an open offer.", api.withdraw, "Offer",
+                  refuses=(404, 409)),
+        Operation("GET", f"{SCHEDULE}/log", read_, "Changes to who is on call, newest first.", api.log,
+                  "ScheduleLog", refuses=(404,)),
     ]  # fmt: skip

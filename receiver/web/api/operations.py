@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from receiver.config.settings.service_settings import Scope
-from receiver.web.api import request_bodies as b
+from receiver.web.api.bodies import request_bodies as b
 from receiver.web.api.event_stream import Stream
 from receiver.web.api.incident_commands import IncidentCommandApi
 from receiver.web.api.incidents import IncidentApi
@@ -26,7 +26,7 @@ class Parameter:
     text: str
     schema: dict[str, object]
     many: bool = False
-    """Whether it may stand there several times: any of them."""
+    """Whether it may be repeated; any of its values matches."""
     needed: bool = False
 
 
@@ -40,7 +40,7 @@ class Operation:
     summary: str
     handler: Handler
     answer: str
-    """Name of the schema of its answer (answer_schemas.py), `""` for none."""
+    """Name of the schema of its answer (answer_schemas.py); `""` for none."""
     body: type[BaseModel] | None = None
     optional: bool = False
     """Whether the body may be left out."""
@@ -48,19 +48,19 @@ class Operation:
     query: tuple[Parameter, ...] = ()
     kind: str = "application/json"
     refuses: tuple[int, ...] = field(default=())
-    """Statuses of refusals beside those that every operation may answer."""
+    """Statuses of refusals, in addition to those of every operation."""
 
     repeats: bool = False
-    """Whether the same request again is done again: it answers with what nobody keeps."""
+    """Whether the same request is carried out again, because its answer is not stored."""
 
     @property
     def guarded(self) -> bool:
-        """Whether it changes an incident, so that If-Match and Idempotency-Key count."""
+        """Whether it changes an incident, so that If-Match and Idempotency-Key apply."""
         return not self.repeats and self.method in ("POST", "PATCH", "PUT") and self.scope is Scope.RESPOND
 
     @property
     def name(self) -> str:
-        """A name that no other operation has."""
+        """A unique name."""
         words = [word for word in self.path.replace("{", "").replace("}", "").split("/")[3:] if word]
         return "_".join((self.method.lower(), *words)).replace("-", "_").replace(".", "_")
 
@@ -69,13 +69,13 @@ OPERATIONS = web.AppKey("operations", list[Operation])
 
 
 def offer(app: web.Application, operations: Sequence[Operation]) -> None:
-    """Route `operations`, and let the document tell of them."""
+    """Add the routes of `operations`, and list them for the OpenAPI document."""
     known = app.setdefault(OPERATIONS, [])
     for one in operations:
         known.append(one)
         app.router.add_route(one.method, one.path, one.handler, expect_handler=expect)
         if one.method == "GET":
-            # A GET without its body (RFC 9110, 9.1): every server has to know it.
+            # Every server must support HEAD, a GET without the body (RFC 9110, 9.1).
             app.router.add_route("HEAD", one.path, one.handler)
 
 
@@ -90,72 +90,126 @@ FILTERS = (
     ),
     Parameter("severity", "Only of these severities.", {"$ref": "#/components/schemas/Severity"}, many=True),
     Parameter("service", "Only of these services.", {"type": "string"}, many=True),
+    Parameter("team", "Only of these teams; empty: the top level.", {"type": "string"}, many=True),
+    Parameter(
+        "label", 'A matcher on the labels of the incident, as in Alertmanager: `zone="eu-1"`, `zone!="eu-1"`, '
+        '`zone=~"eu-.*"` or `zone!~"eu-.*"` (RE2, anchored). All must hold; a label that is absent counts as empty. '
+        "At most 10; empty: no filter. The whole history is searched, so follow `next` until it is null.",
+        {"type": "string"}, many=True,
+    ),
     Parameter("open", "true: only those that are not over; false: only those that are.", _word("true", "false")),
     Parameter(
-        "queue", "true: the queue: open incidents of a severity that is tracked there, those that nobody owns first, "
-        "then the oldest first.", _word("true"),
+        "queue", "true: the queue: open incidents of a severity that is tracked there, unowned first, "
+        "then oldest first.", _word("true"),
     ),
-    Parameter("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}),
     Parameter(
-        "cursor", "What `next` of the page before said.",
+        "q", "Words that its id, title or service must contain; without `open`, the whole history is searched.",
+        {"type": "string", "maxLength": 200},
+    ),
+    Parameter("limit", "Maximum number.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}),
+    Parameter(
+        "cursor", "The `next` of the previous page.",
         {"type": "string", "pattern": r"^[0-9]{1,15}\.[0-9a-f]{1,64}$"},
     ),
 )  # fmt: skip
 INCIDENT = "/api/v1/incidents/{id}"
 
 
+READ, RESPOND = Scope.READ, Scope.RESPOND
+CONFLICT = (404, 409, 412)
+
+
 def incident_operations(api: IncidentApi, respond: IncidentCommandApi, stream: Stream) -> list[Operation]:
-    """Return what can be asked and done about incidents."""
-    read, do = Scope.READ, Scope.RESPOND
-    conflict = (404, 409, 412)
+    """Return the operations on incidents."""
+    return [
+        *_incident_reads(api),
+        *_lifecycle_operations(respond),
+        *_record_operations(respond),
+        *_draft_operations(respond),
+        Operation("POST", "/api/v1/pages", RESPOND, "Page a contact outside any incident.", respond.call, "Pages",
+                  b.PageBody, status=201, refuses=(404,)),
+        Operation("GET", "/api/v1/teams", READ, "The teams, in the order in which they own alerts.", api.teams,
+                  "TeamList"),
+        Operation("GET", "/api/v1/events", READ, "Stream of changes.", stream.events, "", kind="text/event-stream"),
+    ]  # fmt: skip
+
+
+def _incident_reads(api: IncidentApi) -> list[Operation]:
+    return [
+        Operation("GET", "/api/v1/incidents", READ, "Incidents, newest first.", api.incidents, "IncidentList",
+                  query=FILTERS),
+        Operation("GET", INCIDENT, READ, "Get an incident.", api.incident, "Incident", refuses=(404,)),
+        Operation(
+            "GET", f"{INCIDENT}/similar", READ,
+            "Similar past incidents with reasons, how often the alert fired, and a summary for people who join late.",
+            api.similar, "Similar", refuses=(404,),
+        ),
+    ]  # fmt: skip
+
+
+def _lifecycle_operations(respond: IncidentCommandApi) -> list[Operation]:
     moves = {
-        "acknowledge": "Take it on: nobody else is called, as its severity says.",
-        "identify": "The cause is known.",
-        "mitigate": "The fix is in: watch it.",
-        "resolve": "It is over.",
-        "reopen": "It is not over after all: its contacts are paged again.",
+        "acknowledge": "Acknowledge it: no one else is paged, as its severity configures.",
+        "identify": "Mark the cause as known.",
+        "mitigate": "Mark the fix as in place: the incident is monitored.",
+        "resolve": "Resolve it.",
+        "reopen": "Reopen it: its contacts are paged again.",
         "escalate": "Take the next step of the escalation now.",
     }
-    work: list[tuple[str, type[BaseModel], Handler, str]] = [
-        ("notes", b.NoteBody, respond.notes, "Write into the timeline."),
-        ("roles", b.RoleBody, respond.roles, "Give a role to somebody."),
-        ("status-updates", b.UpdateBody, respond.status_updates, "Say how it stands, for the public."),
-        ("checklist", b.ChecklistBody, respond.checklist, "Tick an item of the investigation checklist."),
-        ("actions", b.ActionBody, respond.actions, "Promise an action item."),
+    return [
+        Operation("POST", "/api/v1/incidents", RESPOND, "Declare an incident.", respond.declare, "Incident",
+                  b.DeclareBody, status=201),
+        Operation("PATCH", INCIDENT, RESPOND, "Change its title, severity or texts.", respond.patch, "Incident",
+                  b.PatchBody, refuses=CONFLICT),
+        *(
+            Operation("POST", f"{INCIDENT}/{verb}", RESPOND, text, respond.lifecycle, "Incident", b.LifecycleBody,
+                      optional=True, refuses=CONFLICT)
+            for verb, text in moves.items()
+        ),
+        Operation("POST", f"{INCIDENT}/close", RESPOND, "Close it; needs force unless it is resolved.",
+                  respond.lifecycle, "Incident", b.CloseBody, optional=True, refuses=CONFLICT),
+        Operation("POST", f"{INCIDENT}/merge", RESPOND, "Merge it into another incident, which is returned.",
+                  respond.merge, "Incident", b.MergeBody, refuses=CONFLICT),
+        Operation("POST", f"{INCIDENT}/split", RESPOND,
+                  "Split some of its alerts into a new incident, which is returned.", respond.split, "Incident",
+                  b.SplitBody, refuses=CONFLICT),
+    ]  # fmt: skip
+
+
+def _record_operations(respond: IncidentCommandApi) -> list[Operation]:
+    records: list[tuple[str, type[BaseModel], Handler, str]] = [
+        ("notes", b.NoteBody, respond.notes, "Add a note to the timeline."),
+        ("roles", b.RoleBody, respond.roles, "Assign a role."),
+        ("status-updates", b.UpdateBody, respond.status_updates, "Post a status update for the public."),
+        ("checklist", b.ChecklistBody, respond.checklist, "Check an item of the investigation checklist."),
+        ("actions", b.ActionBody, respond.actions, "Add an action item."),
         ("mitigations", b.MitigationBody, respond.mitigations, "Choose a mitigation."),
-        ("pages", b.PageBody, respond.pages, "Page somebody else into the incident."),
+        ("pages", b.PageBody, respond.pages, "Page another contact into the incident."),
         ("silence", b.SilenceBody, respond.silence, "Silence its alerts in Alertmanager; ends with the incident."),
+        ("visibility", b.VisibilityBody, respond.visibility, "Set who can see it: only its own team, or every reader."),
+        ("team", b.TeamBody, respond.team, "Hand it over to another team, which is paged; the previous one is not."),
         ("timer", b.TimerBody, respond.timer, "Start or stop the timer."),
     ]
     return [
-        Operation("GET", "/api/v1/incidents", read, "Incidents, newest first.", api.incidents, "IncidentList",
-                  query=FILTERS),
-        Operation("POST", "/api/v1/incidents", do, "Declare an incident.", respond.declare, "Incident", b.DeclareBody,
-                  status=201),
-        Operation("GET", INCIDENT, read, "One incident, whole.", api.incident, "Incident", refuses=(404,)),
-        Operation("PATCH", INCIDENT, do, "Change what is said about it.", respond.patch, "Incident", b.PatchBody,
-                  refuses=conflict),
         *(
-            Operation("POST", f"{INCIDENT}/{verb}", do, text, respond.lifecycle, "Incident", b.LifecycleBody,
-                      optional=True, refuses=conflict)
-            for verb, text in moves.items()
+            Operation("POST", f"{INCIDENT}/{path}", RESPOND, text, handler, "Incident", body,
+                      refuses=(*CONFLICT, 502) if path == "silence" else CONFLICT)
+            for path, body, handler, text in records
         ),
-        Operation("POST", f"{INCIDENT}/close", do, "Close it; needs a resolved one, or force.", respond.lifecycle,
-                  "Incident", b.CloseBody, optional=True, refuses=conflict),
-        Operation("POST", f"{INCIDENT}/merge", do, "It is part of another one, which is the answer.", respond.merge,
-                  "Incident", b.MergeBody, refuses=conflict),
-        Operation("POST", f"{INCIDENT}/split", do, "Some of its alerts are another incident, which is the answer.",
-                  respond.split, "Incident", b.SplitBody, refuses=conflict),
-        *(
-            Operation("POST", f"{INCIDENT}/{path}", do, text, handler, "Incident", body,
-                      refuses=(*conflict, 502) if path == "silence" else conflict)
-            for path, body, handler, text in work
-        ),
-        Operation("POST", f"{INCIDENT}/status-updates/{{n}}/approve", do, "Let a draft out.", respond.approve,
-                  "Incident", b.Body, optional=True, refuses=conflict),
-        Operation("PATCH", f"{INCIDENT}/actions/{{n}}", do, "Change an action item.", respond.change_action, "Incident",
-                  b.ActionPatch, refuses=conflict),
-        Operation("POST", "/api/v1/pages", do, "Page a contact outside any incident.", respond.call, "Pages",
-                  b.PageBody, status=201, refuses=(404,)),
-        Operation("GET", "/api/v1/events", read, "What changes, live.", stream.events, "", kind="text/event-stream"),
+        Operation("PATCH", f"{INCIDENT}/actions/{{n}}", RESPOND, "Change an action item.", respond.change_action,
+                  "Incident", b.ActionPatch, refuses=CONFLICT),
+        Operation("POST", f"{INCIDENT}/noise", RESPOND, "Mark an incident as noise, or remove the mark.",
+                  respond.noise, "Incident", b.NoiseBody, optional=True, refuses=CONFLICT),
+    ]  # fmt: skip
+
+
+def _draft_operations(respond: IncidentCommandApi) -> list[Operation]:
+    draft = f"{INCIDENT}/status-updates/{{n}}"
+    return [
+        Operation("POST", f"{draft}/approve", RESPOND, "Publish a draft.", respond.approve, "Incident", b.Body,
+                  optional=True, refuses=CONFLICT),
+        Operation("POST", f"{draft}/discard", RESPOND, "Discard a draft; it is kept as discarded.", respond.discard,
+                  "Incident", b.Body, optional=True, refuses=CONFLICT),
+        Operation("PATCH", draft, RESPOND, "Change the text of a draft.", respond.edit_draft, "Incident", b.DraftBody,
+                  refuses=CONFLICT),
     ]  # fmt: skip

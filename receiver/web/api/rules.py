@@ -14,17 +14,18 @@ from receiver.model.alert.alert import BadNotification, Notification, parse_noti
 from receiver.model.base import Frozen
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.whatif.dry_run import dry_run
+from receiver.web.api.bodies.request_bodies import Moment
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.api.preconditions import check
-from receiver.web.api.request_bodies import Moment
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.tokens import TokenCheck
+from receiver.web.auth.tokens import TokenCheck, allow_every_team
 from receiver.web.http import body_reader
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_moment, read_once, read_place
 from receiver.web.http.thread_offload import Offload
-from receiver.web.json.answer_schemas import NOTIFICATION, WHEN
 from receiver.web.json.incident_json import listed
+from receiver.web.json.notification_schema import NOTIFICATION
+from receiver.web.json.schema_types import WHEN
 
 LARGEST_SIMULATION = 2 * 1024 * 1024
 """Bytes of a notification that is tried: some two thousand alerts."""
@@ -46,11 +47,11 @@ class SimulateBody(Frozen):
     payload: Annotated[dict[str, Any], AfterValidator(_counted)] = Field(
         description="The body of a notification, webhook payload version 4.", json_schema_extra=NOTIFICATION
     )
-    at: Moment | None = Field(None, description="As if it came then; left out: now.")
+    at: Moment | None = Field(None, description="Simulate this time; default: now.")
 
 
 class RulesApi:
-    """The doors at `/api/v1/rules`, and the dry run."""
+    """The endpoints at `/api/v1/rules`, and the dry run."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Take what has been counted and kept."""
@@ -61,13 +62,13 @@ class RulesApi:
 
     async def unknowns(self, request: web.Request) -> web.Response:
         """`GET /api/v1/rules/unknowns`: what severities were decided without, and which alert rule to mend."""
-        self.gate.admit(request, Scope.READ)
+        allow_every_team(self.gate.admit(request, Scope.READ))
         no_query(request)
         return answer(listed(await self.doors.unknowns.listing()))
 
     async def history(self, request: web.Request) -> web.Response:
         """`GET /api/v1/rules/history`: the notifications that were kept, oldest first."""
-        self.gate.admit(request, Scope.READ)
+        allow_every_team(self.gate.admit(request, Scope.READ))
         given = read_once(request, "since", "cursor")
         since = read_moment("since", given["since"]) if "since" in given else None
         items, following = await self.doors.history.page(since, read_place(given.get("cursor")))
@@ -110,16 +111,16 @@ def _parsed(raw: bytes) -> Notification:
 def rules_operations(api: RulesApi) -> list[Operation]:
     """Return what can be asked about the severity rules."""
     read = Scope.READ
-    since = Parameter("since", "Only what came since (RFC 3339).", WHEN)
+    since = Parameter("since", "Only notifications received since (RFC 3339).", WHEN)
     cursor = Parameter(
         "cursor",
-        "What `next` of the page before said.",
+        "The `next` of the previous page.",
         {"type": "string", "pattern": "^[0-9]{15}-[0-9a-f]{12}$"},
     )
     return [
-        Operation("GET", "/api/v1/rules/unknowns", read, "What severities were decided without.", api.unknowns,
+        Operation("GET", "/api/v1/rules/unknowns", read, "Labels and values that were missing.", api.unknowns,
                   "UnknownList"),
-        Operation("GET", "/api/v1/rules/history", read, "Notifications that were kept, oldest first.", api.history,
+        Operation("GET", "/api/v1/rules/history", read, "Kept notifications, oldest first.", api.history,
                   "KeptList", query=(since, cursor)),
         Operation("POST", "/api/v1/simulate", read, "What a notification would do; nothing is stored or sent.",
                   api.simulate, "Simulated", SimulateBody),

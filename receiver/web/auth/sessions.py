@@ -2,95 +2,118 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import re
-import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Any
 
+import orjson
 from aiohttp import web
 
-from receiver.model.base import to_ms
+from receiver.config.settings.service_settings import Auth
+from receiver.model.sign_in import SessionRecord, SignInKind
 from receiver.web.auth.tokens import Caller, TokenCheck
 
 COOKIE = "receiver_session"
-LIFE = timedelta(hours=12)
-"""A shift. Its token's end in the configuration is an earlier end, for it signs with that."""
-_VALUE = re.compile(r"([0-9]{13})\.([0-9a-f]{32})\.([0-9a-f]{64})")
+HOST_COOKIE = f"__Host-{COOKIE}"
+"""Its name over TLS and at the root of the host: no other host of the domain can set one of that name."""
+_VALUE = re.compile(r"([A-Za-z0-9_-]{20,8000})\.([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
-class Session:
-    """A session that holds: who has it, and the word that each of its forms carries."""
+class Claim:
+    """What a cookie that was signed here says."""
 
-    caller: Caller
-    word: str
+    record: SessionRecord
+    key: bytes
+    """What signed it."""
+    caller: Caller | None
+    """Who has the token; None for a session of the identity provider."""
+    stored: bool
+    """Whether the store had the session when the cookie was written."""
+
+    @property
+    def word(self) -> str:
+        """What each form of the session's pages carries; it is not in the cookie."""
+        return _signed(self.key, "form", self.record.id)
 
 
 class Sessions:
-    """Sessions that are signed with what is known of a token, and kept nowhere.
+    """Cookies that are signed with a secret of the configuration, so that every replica reads them without the store.
 
-    So every replica knows them, a restart ends none, and a token that leaves the configuration takes its own with it;
-    what the caller may do is what the token may do at that moment.
+    Those of a token are signed with the hash of that token, those of the provider with the client's secret there. What
+    leaves the configuration takes its sessions with it.
     """
 
-    def __init__(self, gate: TokenCheck) -> None:
+    def __init__(self, gate: TokenCheck, auth: Callable[[], Auth]) -> None:
         """`gate` knows the tokens in force."""
         self.gate = gate
+        self.auth = auth
 
-    def begin(self, token: str, now: datetime) -> str | None:
-        """Return the cookie of a new session for who has `token`, None when nobody has it."""
-        found = self.gate.known(token)
-        if found is None:
+    def write(self, record: SessionRecord, key: bytes, *, stored: bool) -> str:
+        """Return the value of the cookie of a session. It holds no token."""
+        said = [
+            record.id, record.kind, record.account, record.name, record.began, record.seen, record.checked,
+            record.email, record.groups, record.issuer, stored,
+        ]  # fmt: skip
+        text = base64.urlsafe_b64encode(orjson.dumps(said)).decode().rstrip("=")
+        return f"{text}.{_signed(key, 'session', text)}"
+
+    def provider_key(self) -> bytes | None:
+        """Return what signs the sessions of the identity provider; None without one."""
+        oidc = self.auth().oidc
+        if oidc is None or not oidc.on:
             return None
-        said = f"{to_ms(now + LIFE)}.{secrets.token_hex(16)}"
-        return f"{said}.{_signed(found[0], 'session', said)}"
+        secret = oidc.client_secret.get_secret_value().encode()
+        return hmac.new(secret, f"receiver sessions\n{oidc.issuer}\n{oidc.client_id}".encode(), hashlib.sha256).digest()
 
-    def find(self, value: str | None, now: datetime) -> Session | None:
-        """Return the session that a cookie names; None when it has ended, was changed, or its token is gone."""
+    def read(self, value: str | None) -> Claim | None:
+        """Return what a cookie says; None when it was changed, or what signed it has left the configuration."""
         parts = _VALUE.fullmatch(value or "")
-        if parts is None or int(parts[1]) <= to_ms(now):
+        if parts is None:
             return None
-        said, found = f"{parts[1]}.{parts[2]}", None
+        own = self.provider_key()
+        if own is not None and hmac.compare_digest(_signed(own, "session", parts[1]), parts[2]):
+            return _claim(parts[1], own, None)
+        found: tuple[bytes, Caller] | None = None
         for key, caller in self.gate.keys:
-            if hmac.compare_digest(_signed(key, "session", said), parts[3]):
-                both = Caller(found.caller.name, found.caller.scopes | caller.scopes) if found else caller
-                found = Session(both, _signed(key, "form", said))
-        return found
+            if hmac.compare_digest(_signed(key, "session", parts[1]), parts[2]):
+                found = key, found[1].joined(caller) if found else caller
+        return _claim(parts[1], *found) if found else None
+
+
+def _claim(text: str, key: bytes, caller: Caller | None) -> Claim | None:
+    # It was signed here, so only another release can have written what is not understood.
+    try:
+        said: list[Any] = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        session, kind, account, name, began, seen, checked, email, groups, issuer, stored = said
+        record = SessionRecord(
+            session, SignInKind(kind), account, name, began, seen, checked, email, tuple(groups), issuer=issuer
+        )
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return Claim(record, key, caller, bool(stored)) if (record.kind is SignInKind.OIDC) == (caller is None) else None
 
 
 def _signed(key: bytes, purpose: str, said: str) -> str:
     return hmac.new(key, f"receiver console {purpose}\n{said}".encode(), hashlib.sha256).hexdigest()
 
 
-def own_page(request: web.Request) -> bool:
-    """Return whether a form was sent by a page of this host, or by what is no browser: browsers say where it is from.
+def cookie_of(request: web.Request, *names: str) -> str | None:
+    """Return the value of the first cookie of `names` (default: those of a session), None without; the last one counts.
 
-    The name in Host is compared, not the scheme: TLS may end before us.
+    Only these are looked for: reading a header full of others takes milliseconds.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return True
-    # An origin is a scheme and a host, and nothing else: it is compared, not parsed, for anybody may write nonsense.
-    _, there, host = origin.partition("://")
-    return bool(there and host) and host == request.host
-
-
-def cookie_of(request: web.Request) -> str | None:
-    """Return the value of the session's cookie, None without one; the last one counts.
-
-    Only this one is looked for: reading a header full of others takes milliseconds.
-    """
-    found = None
+    wanted, found = names or (HOST_COOKIE, COOKIE), dict[str, str]()
     for part in ";".join(request.headers.getall("Cookie", [])).split(";"):
         name, _, value = part.partition("=")
-        if name.strip() == COOKIE:
-            found = value.strip()
-    return found
+        if name.strip() in wanted:
+            found[name.strip()] = value.strip()
+    return next((found[name] for name in wanted if name in found), None)
 
 
 def within(path: str) -> str:

@@ -1,173 +1,277 @@
-"""Who looks at the console: signing in and out, and the door before each of its pages."""
+"""Access to the console: sign-in by token, sign-out, and the check before each page."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote
+from datetime import timedelta
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import structlog
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
+from receiver.model.sign_in import SessionRecord, SignInKind
+from receiver.pipeline.sign_in.access import access_of
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.sessions import COOKIE, LIFE, Sessions, cookie_of, own_page, within
-from receiver.web.auth.tokens import BASIC, LOCAL, Caller, TokenCheck, allow, is_loopback
+from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.auth.sessions import COOKIE, HOST_COOKIE, Sessions, cookie_of, within
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.auth.throttle import Throttle
+from receiver.web.auth.tokens import BASIC, Caller, TokenCheck, allow, is_loopback
+from receiver.web.auth.typed_form import is_ours, keep_typed, with_once
 from receiver.web.html_pages import HtmlPages
+from receiver.web.http.audit import CALLER
 from receiver.web.http.body_reader import read_body
 from receiver.web.http.client_address import client_of
 from receiver.web.http.error_responses import Refusal
-from receiver.web.http.server import mark_trusted
 
 FORM = "application/x-www-form-urlencoded"
 MOST = 16_384
 """Bytes of a form."""
+MOST_UNKNOWN = 65_536
+"""Bytes, decompressed, of a form that comes without a valid session: anybody may send one."""
+FIELDS = 150
+"""Fields of a form: a list of incidents has a box for each."""
+AGENT = 200
+"""Characters of a browser's name that are kept."""
+
+CHECKED = timedelta(minutes=5)
+"""Maximum duration of an event stream; then the listener must reconnect, and is checked again."""
 
 log = structlog.get_logger("receiver.web")
 
 
-@dataclass(frozen=True)
-class SignedInPerson:
-    """Who looks at a page."""
-
-    caller: Caller
-    word: str = ""
-    """What the forms of the page carry; empty without a session."""
-
-    @property
-    def signed_in(self) -> bool:
-        """Whether there is a session that can be ended."""
-        return bool(self.word)
-
-    def may(self, scope: str) -> bool:
-        """Return whether a form for `scope` is worth showing: who came by a header has no session to send it with."""
-        return scope in self.caller.scopes and (self.signed_in or self.caller is LOCAL)
-
-
 Show = Callable[[web.Request, SignedInPerson], Awaitable[web.Response]]
 Take = Callable[[web.Request, SignedInPerson, dict[str, str]], Awaitable[web.Response]]
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Listen = Callable[[web.Request, Callable[[], Caller]], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SignIn:
     """`/login` and `/logout`, and who may see and send what."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck, pages: HtmlPages) -> None:
-        """Nothing is kept: a session is what its cookie says (sessions.py)."""
+        """`doors.sessions` decides which sessions are valid; a cookie names the session (sessions.py)."""
         self.doors = doors
         self.gate = gate
         self.pages = pages
-        self.sessions = Sessions(gate)
+        self.sessions = Sessions(gate, lambda: doors.config.auth)
+        self.throttle = Throttle(doors.clock.monotonic)
 
     def page(self, scope: Scope, show: Show) -> Handler:
-        """Return the door before a page: by session or by header; a person without either is led to `/login`."""
+        """Return the handler of a page: with a session or a header; a person without either is sent to `/login`."""
 
         async def handle(request: web.Request) -> web.Response:
-            visitor = self._visitor(request)
+            visitor = await self._visitor(request)
             if visitor is None:
                 return self._led(request)
             allow(visitor.caller, scope)
-            return await show(request, visitor)
+            return self._renewed(request, await show(request, visitor), visitor)
 
         return handle
 
-    def form(self, scope: Scope, take: Take) -> Handler:
-        """Return the door behind a form of the console: only its own pages send it, for whom they were shown to."""
+    def stream(self, scope: Scope, listen: Listen) -> Handler:
+        """Return the handler of an event stream: with a session or a header, which is checked each time."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            visitor, began = await self._visitor(request), self.doors.clock.now()
+            if visitor is None:
+                raise Refusal(401, "no_session", "sign in at /login")
+
+            def allowed() -> Caller:
+                if visitor.session is None:
+                    return self.gate.admit(request, scope, BASIC)
+                claim = self.sessions.read(cookie_of(request, self._cookie(request)))
+                caller = claim and (claim.caller or self._caller(visitor.session))
+                over = self.doors.sessions.ended_here(visitor.session.id)
+                if not caller or over or self.doors.clock.now() - began >= CHECKED:
+                    raise Refusal(401, "no_session", "connect anew")
+                allow(caller, scope)
+                return caller
+
+            return await listen(request, allowed)
+
+        return handle
+
+    def form(self, scope: Scope, take: Take, most: int = MOST) -> Handler:
+        """Return the handler of a console form: accepted only from the console's own pages and for the same visitor.
+
+        `most`: bytes of the form; without a session that may send it, `MOST_UNKNOWN` at the most.
+        """
 
         async def handle(request: web.Request) -> web.Response:
-            visitor = self._visitor(request)
-            if visitor is None or not visitor.may(scope):
+            visitor = await self._visitor(request)
+            known, ours = visitor is not None and visitor.may(scope), is_ours(request, self.doors.config.base_url)
+            most_here = most if known else min(most, MOST_UNKNOWN)
+            fields = with_once(await self._fields(request, most_here)) if known or ours else {}
+            if ours:
+                keep_typed(request, fields, visitor.word if visitor is not None and known else "")
+            if visitor is None and ours:
+                raise Refusal(403, "no_session", "your session has ended, and nothing was changed")
+            if visitor is None or not known:
                 # No challenge: a browser that was led here by another page would ask its user for a password.
-                raise Refusal(403, "no_session", "forms are for who has signed in at /login; a token has the API")
-            fields = await self._fields(request)
+                raise Refusal(403, "no_session", "forms need a session from /login; with a token, use the API")
             if visitor.signed_in and not hmac.compare_digest(fields.get("word", "").encode(), visitor.word.encode()):
-                raise Refusal(403, "foreign_form", "this form is not of your session; open the page anew")
-            return await take(request, visitor, fields)
+                raise Refusal(403, "foreign_form", "this form belongs to an earlier session; nothing was changed")
+            return self._renewed(request, await take(request, visitor, fields), visitor)
 
         return handle
 
     async def login(self, request: web.Request) -> web.Response:
-        """`GET /login`: a form for a token; where none is needed, the first page."""
-        return self._login(request, within(request.query.get("next", "/")))
+        """`GET /login`: how to sign in; where nobody needs to, the first page."""
+        to = within(request.query.get("next", "/"))
+        return self.login_page(to) if self.gate.closed else self._open_door(request, to)
 
     async def sign_in(self, request: web.Request) -> web.Response:
-        """`POST /login`: begin a session, and go where the person wanted to."""
+        """`POST /login`: begin a session of a token, and go where the person wanted to."""
         fields = await self._fields(request)
-        to, now = within(fields.get("next", "/")), self.doors.clock.now()
+        to = within(fields.get("next", "/"))
         if not self.gate.closed:
-            return self._login(request, to)
-        value = self.sessions.begin(fields.get("token", ""), now)
-        session = self.sessions.find(value, now)
-        if value is None or session is None:
-            log.warning("sign_in_refused", peer=self._peer(request))
-            return self._login(request, to, "This token is not known here.")
-        if Scope.READ not in session.caller.scopes:
-            return self._login(request, to, "This token is known, but it does not have the scope read.")
-        log.info("signed_in", caller=session.caller.name, peer=self._peer(request))
-        response = self._seen_next(to)
-        response.set_cookie(
-            COOKIE, value,
-            max_age=int(LIFE.total_seconds()), path=self.pages.root() or "/", httponly=True, samesite="Strict",
-            secure=self._secure(request),
-        )  # fmt: skip
+            return self._open_door(request, to)
+        found = self.gate.known(fields.get("token", ""))
+        if found is None or Scope.READ not in found[1].scopes:
+            self.doors.metrics.sign_in_failures.labels("token").inc()
+            log.warning("sign_in_refused", peer=self.peer(request), kind="token")
+            await self.throttle.failed(self.peer(request))
+            return self.login_page(to, self._wrong(fields.get("token", ""), known=found is not None), 401)
+        key, caller = found
+        record = self.record(request, SignInKind.TOKEN, caller.name, caller.name)
+        response = self.seen_next(to)
+        await self.enter(request, response, record, key)
         return response
+
+    def _wrong(self, token: str, *, known: bool) -> str:
+        expired = self.gate.expired(token)
+        if expired:
+            return f"{expired[0].upper()}{expired[1:]}."
+        return "This token lacks the scope read." if known else "Unknown token."
+
+    async def enter(self, request: web.Request, response: web.Response, record: SessionRecord, key: bytes) -> None:
+        """Begin the session `record`, and let `response` carry its cookie."""
+        made, stored = await self.doors.sessions.begin(record, self.doors.clock.now())
+        self.doors.metrics.sign_ins.labels(made.kind).inc()
+        log.info("signed_in", caller=made.name, account=made.account, kind=made.kind, peer=made.peer)
+        self._put(request, response, self.sessions.write(made, key, stored=stored))
 
     async def sign_out(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /logout`: the browser forgets its session."""
-        response, path = self._seen_next("/login"), self.pages.root() or "/"
-        response.del_cookie(COOKIE, path=path, httponly=True, samesite="Strict", secure=self._secure(request))
+        """`POST /logout`: the session ends, here and at the provider where that offers it."""
+        there = None
+        if visitor.session is not None:
+            await self.doors.sessions.end(visitor.session, self.doors.clock.now())
+            there = await self._at_provider(request, visitor.session)
+            log.info("signed_out", caller=visitor.session.name, kind=visitor.session.kind, peer=self.peer(request))
+        if there is None:
+            response = self.seen_next("/login")
+        else:
+            # A redirect that answers a form may not lead to another host (form-action); a page of ours may.
+            response = self.pages.render("onward.html", title=self.doors.config.service.name, to="", there=there)
+        self._drop(request, response)
         return response
 
-    def _peer(self, request: web.Request) -> str:
+    def record(self, request: web.Request, kind: SignInKind, account: str, name: str) -> SessionRecord:
+        """Return a session that is about to begin in the browser of `request`."""
+        agent = request.headers.get("User-Agent", "")[:AGENT]
+        return SessionRecord("", kind, account, name, 0, 0, peer=self.peer(request), agent=agent)
+
+    def login_page(self, to: str, wrong: str = "", status: int = 200) -> web.Response:
+        """Return the page of `/login`; `wrong`: why the sign-in failed."""
+        oidc = self.doors.config.auth.oidc
+        provider = urlsplit(oidc.issuer).hostname if oidc is not None and oidc.on else None
+        response = self.pages.render(
+            "login.html", title=self.doors.config.service.name, to=to, wrong=wrong, provider=provider
+        )
+        response.set_status(status)
+        return response
+
+    def peer(self, request: web.Request) -> str:
+        """Return the address of the client that signs in."""
         return client_of(request, self.doors.config.server.trusted_proxies)
 
-    def _visitor(self, request: web.Request) -> SignedInPerson | None:
+    def secure(self, request: web.Request) -> bool:
+        """Return whether cookies are for TLS alone."""
+        # Who comes through a tunnel to this machine has no TLS, wherever the others have it.
+        public = (self.doors.config.service.public_url or "").startswith("https:")
+        return request.secure or (public and not is_loopback(request.host))
+
+    def seen_next(self, path: str) -> web.Response:
+        """Return a redirect to a page of ours; 303: the browser requests it with GET."""
+        return web.Response(status=303, headers={"Location": f"{self.pages.root()}{path}"})
+
+    def _open_door(self, request: web.Request, to: str) -> web.Response:
+        self.gate.admit(request, Scope.READ)
+        return self.seen_next(to)
+
+    async def _visitor(self, request: web.Request) -> SignedInPerson | None:
         if not self.gate.closed or "Authorization" in request.headers:
             return SignedInPerson(self.gate.admit(request, Scope.READ, BASIC))
-        session = self.sessions.find(cookie_of(request), self.doors.clock.now())
-        if session is None:
+        claim = self.sessions.read(cookie_of(request, self._cookie(request)))
+        if claim is None:
+            return None
+        found = await self.doors.sessions.find(claim.record, self.doors.clock.now(), stored=claim.stored)
+        caller = None if found is None else claim.caller or self._caller(found.record)
+        if found is None or caller is None:
             return None
         mark_trusted(request, sender=False)
-        return SignedInPerson(session.caller, session.word)
+        request[CALLER] = caller.name
+        anew = found.renew or found.stored != claim.stored
+        cookie = self.sessions.write(found.record, claim.key, stored=found.stored) if anew else ""
+        return SignedInPerson(caller, claim.word, found.record, cookie)
+
+    def _caller(self, record: SessionRecord) -> Caller | None:
+        access = access_of(record, self.doors.config)
+        return Caller(access.name, access.scopes, access.teams, access.person) if access else None
+
+    async def _at_provider(self, request: web.Request, record: SessionRecord) -> str | None:
+        if record.kind is not SignInKind.OIDC or not self.doors.providers.on:
+            return None
+        back = f"{self.base(request)}/login"
+        return await self.doors.providers.sign_out_url(record, back, self.doors.clock.now())
+
+    def base(self, request: web.Request) -> str:
+        """Return the address of this service, as the browser of `request` knows it."""
+        return self.doors.config.base_url or f"{request.scheme}://{request.host}{self.pages.root()}"
+
+    def _renewed(self, request: web.Request, response: web.Response, visitor: SignedInPerson) -> web.Response:
+        ours = any(name in response.cookies for name in (COOKIE, HOST_COOKIE))
+        if visitor.cookie and not ours and not response.prepared:
+            self._put(request, response, visitor.cookie)
+        return response
+
+    def _cookie(self, request: web.Request) -> str:
+        return HOST_COOKIE if self.secure(request) and not self.pages.root() else COOKIE
+
+    def _put(self, request: web.Request, response: web.Response, value: str) -> None:
+        limits = self.doors.config.auth.sessions
+        response.set_cookie(
+            self._cookie(request), value,
+            max_age=int(min(limits.idle, limits.absolute).total_seconds()), path=self.pages.root() or "/",
+            httponly=True, samesite="Strict", secure=self.secure(request),
+        )  # fmt: skip
+
+    def _drop(self, request: web.Request, response: web.Response) -> None:
+        response.del_cookie(
+            self._cookie(request), path=self.pages.root() or "/", httponly=True, samesite="Strict",
+            secure=self.secure(request),
+        )  # fmt: skip
 
     def _led(self, request: web.Request) -> web.Response:
-        # What is no browser hears what it always heard: 401, and that a token will do.
+        # A client that is not a browser gets 401, as before, with the hint that a token is accepted.
         if "text/html" not in request.headers.get("Accept", ""):
             self.gate.admit(request, Scope.READ, BASIC)
         here = within(request.path_qs)
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             # A link in a chat leads here without the cookie, which is for our own pages: from one of those it comes.
             return self.pages.render("onward.html", title=self.doors.config.service.name, to=here)
-        return self._seen_next(f"/login?next={quote(here, safe='/')}")
+        return self.seen_next(f"/login?next={quote(here, safe='/')}")
 
-    def _login(self, request: web.Request, to: str, wrong: str = "") -> web.Response:
-        if not self.gate.closed:
-            self.gate.admit(request, Scope.READ)
-            return self._seen_next(to)
-        title = self.doors.config.service.name
-        response = self.pages.render("login.html", title=title, to=to, wrong=wrong)
-        response.set_status(401 if wrong else 200)
-        return response
-
-    async def _fields(self, request: web.Request) -> dict[str, str]:
+    async def _fields(self, request: web.Request, most: int = MOST) -> dict[str, str]:
         if request.content_type != FORM:
             raise Refusal(415, "media_type", f"the body must be {FORM}")
-        if not own_page(request):
-            raise Refusal(403, "foreign_form", "forms are taken from pages of this host only")
-        if request.content_length is not None and request.content_length > MOST:
-            raise Refusal(413, "too_large", f"the body is larger than {MOST} bytes")
-        raw = await read_body(request, MOST)
+        if request.content_length is not None and request.content_length > most:
+            raise Refusal(413, "too_large", f"the body is larger than {most} bytes")
+        raw = await read_body(request, most)
         try:
-            return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
+            return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))
         except ValueError:
             raise Refusal(400, "bad_form", "the form has too many fields") from None
-
-    def _secure(self, request: web.Request) -> bool:
-        # Who comes through a tunnel to this machine has no TLS, wherever the others have it.
-        public = (self.doors.config.service.public_url or "").startswith("https:")
-        return request.secure or (public and not is_loopback(request.host))
-
-    def _seen_next(self, path: str) -> web.Response:
-        # 303: whatever was sent here, the page there is asked for.
-        return web.Response(status=303, headers={"Location": f"{self.pages.root()}{path}"})

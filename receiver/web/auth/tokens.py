@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope, Token
+from receiver.model.alert.sender import ANYBODY, Sender
+from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.incident.visibility import Guarded, sees
+from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.http.audit import CALLER
 from receiver.web.http.error_responses import Refusal
-from receiver.web.http.server import mark_trusted
 
 BEARER = 'Bearer realm="receiver"'
 BASIC = 'Basic realm="receiver", charset="UTF-8"'
@@ -28,6 +32,40 @@ class Caller:
 
     name: str
     scopes: frozenset[Scope]
+    teams: frozenset[str] = frozenset()
+    """Teams whose incidents this caller may act on; empty: every team."""
+    person: str | None = None
+    """The key of the person that this caller is; None: a program, or several people."""
+    resolves: tuple[str, ...] | None = None
+    """Names of the senders whose alerts it may resolve; None: any."""
+
+    @property
+    def sender(self) -> Sender:
+        """The sender of this caller's notifications. Without tokens, all callers are the same."""
+        return ANYBODY if self is LOCAL else Sender(self.name, self.resolves)
+
+    def actor(self, by: str | None = None) -> Actor:
+        """Return the actor: `by`, the person or the name of the token; the name of the token is recorded as well.
+
+        Raises Refusal (403) where the token names a person and `by` another one.
+        """
+        if self.person is not None and by is not None and by.removeprefix("@").casefold() != self.person.casefold():
+            raise Refusal(403, "another_person", f"this token belongs to {self.person}, and cannot act as another")
+        return Actor(kind=ActorKind.API, name=self.person or by or self.name, caller=self.name)
+
+    def sees(self, incident: Guarded) -> bool:
+        """Return whether this caller sees `incident`, or its summary."""
+        return sees(incident, self.teams)
+
+    def joined(self, other: Caller) -> Caller:
+        """Return what two entries of one token may do together."""
+        teams = self.teams | other.teams if self.teams and other.teams else frozenset[str]()
+        return Caller(self.name, self.scopes | other.scopes, teams, self.person or other.person, self.resolves)
+
+
+def caller_of(token: Token) -> Caller:
+    """Return who has `token`."""
+    return Caller(token.name, frozenset(token.scopes), frozenset(token.teams), token.person, token.resolvable)
 
 
 LOCAL = Caller("local", frozenset(Scope))
@@ -37,52 +75,74 @@ LOCAL = Caller("local", frozenset(Scope))
 class TokenCheck:
     """The tokens of the configuration, hashed once. Empty means off, never open (surfaces.md, Decided)."""
 
-    def __init__(self, tokens: Callable[[], Sequence[Token]]) -> None:
-        """`tokens` are those in force: a reload replaces them."""
+    def __init__(
+        self,
+        tokens: Callable[[], Sequence[Token]],
+        now: Callable[[], datetime],
+        signs_in: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`tokens` are those in force: a reload replaces them. `now` tells which of them have expired.
+
+        `signs_in`: whether people sign in at a provider, so that callers must say who they are even without a token.
+        """
         self._tokens = tokens
+        self._now = now
+        self._signs_in = signs_in
         self._read: Sequence[Token] | None = None
-        self._hashed: list[tuple[bytes, Caller]] = []
+        self._hashed: list[tuple[bytes, Caller, datetime | None]] = []
+        self._by_digest: dict[bytes, list[tuple[Caller, datetime | None]]] = {}
 
     @property
     def closed(self) -> bool:
-        """Whether a token is needed. One that is empty matches nothing, but says that somebody wanted this closed."""
-        return bool(self._tokens())
+        """Whether callers must say who they are. An empty token matches nothing, but closes the service as well."""
+        return bool(self._tokens()) or self._signs_in()
 
     @property
     def keys(self) -> list[tuple[bytes, Caller]]:
-        """What is kept of each token that can match: its hash, and who has it."""
+        """What is kept of each token that can match now: its hash, and who has it. Expired tokens are left out."""
+        now = self._now()
+        return [(key, caller) for key, caller, ends in self._all() if ends is None or now < ends]
+
+    def _all(self) -> list[tuple[bytes, Caller, datetime | None]]:
         tokens = self._tokens()
         if tokens is not self._read:
             self._hashed = [
-                (_hash(token.token.get_secret_value()), Caller(token.name, frozenset(token.scopes)))
+                (_hash(token.token.get_secret_value()), caller_of(token), token.expires_at)
                 for token in tokens
                 if token.token.get_secret_value().strip()
-            ]
+            ]  # fmt: skip
+            self._by_digest = {}
+            for key, caller, ends in self._hashed:
+                self._by_digest.setdefault(key, []).append((caller, ends))
             self._read = tokens
         return self._hashed
 
     def guards(self, scope: Scope) -> bool:
-        """Return whether some token that can match has `scope`."""
-        return any(scope in caller.scopes for _, caller in self.keys)
+        """Return whether any token has `scope`. An expired one counts, because its end must not open the endpoint."""
+        return any(scope in caller.scopes for _, caller, _ in self._all())
 
     def admit(self, request: web.Request, scope: Scope, challenge: str = BEARER) -> Caller:
         """Return who calls, if that caller may do `scope`; the body is not touched.
 
-        Raises Refusal: 401 with `challenge` without a token that is known, 403 for one that lacks the scope, and
+        Raises Refusal: 401 with `challenge` without a token that is known, or with one that has expired, 403 for one
+        that lacks the scope, and
         403 where everybody on this machine may call but the request was made under another host's name.
         """
         if not self.closed:
             # A page in a browser can have its own name lead to 127.0.0.1; the name in Host gives it away.
             if not is_loopback(request.host):
-                raise Refusal(403, "foreign_host", "without a token, requests are taken under a loopback name only")
+                raise Refusal(403, "foreign_host", "without a token, requests are accepted only under a loopback name")
             return LOCAL
-        found = self.known(_presented(request))
+        presented = _presented(request)
+        found = self.known(presented)
         if found is None:
-            raise Refusal(
-                401, "wrong_token", "a token is needed that is known here", headers={"WWW-Authenticate": challenge}
-            )
+            kind, why = "wrong_token", "missing or unknown token"
+            if expired := self.expired(presented):
+                kind, why = "expired_token", expired
+            raise Refusal(401, kind, why, headers={"WWW-Authenticate": challenge})
         _, caller = found
         mark_trusted(request, sender=Scope.INGEST in caller.scopes)
+        request[CALLER] = caller.name
         allow(caller, scope)
         return caller
 
@@ -91,18 +151,43 @@ class TokenCheck:
         if presented is None:
             return None
         given = _hash(presented)
+        self._all()
         found = None
-        # All of them are compared, so that the time says nothing about which one was near.
-        for known, caller in self.keys:
-            if hmac.compare_digest(known, given):
-                found = Caller(found.name, found.scopes | caller.scopes) if found else caller
+        # Looked up by digest: digests of similar texts have nothing in common, so the time of the look-up does not tell
+        # which token was near, and it does not grow with the number of tokens.
+        for caller, ends in self._by_digest.get(given, ()):
+            if ends is None or self._now() < ends:
+                found = found.joined(caller) if found else caller
         return (given, found) if found else None
+
+    def expired(self, presented: str | None) -> str | None:
+        """Return a sentence that names the token and when it expired; None unless `presented` is one that has."""
+        self._all()
+        for caller, ends in self._by_digest.get(_hash(presented), ()) if presented is not None else ():
+            if ends is not None and ends <= self._now():
+                return f"the token of {caller.name} expired on {ends:%Y-%m-%d at %H:%M:%S} UTC"
+        return None
 
 
 def allow(caller: Caller, scope: Scope) -> None:
-    """Raise Refusal (403) unless `caller` may do `scope`."""
+    """Raise Refusal (403) unless `caller` may do `scope`; nobody who is limited to teams is an administrator."""
+    if scope is Scope.ADMIN and caller.teams:
+        allow_every_team(caller)
     if scope not in caller.scopes:
-        raise Refusal(403, "wrong_scope", f"this token does not have the scope {scope}")
+        has = ", ".join(sorted(caller.scopes)) or "none"
+        raise Refusal(403, "wrong_scope", f"the token {caller.name} does not have the scope {scope} (it has: {has})")
+
+
+def allow_team(caller: Caller, team: str) -> None:
+    """Raise Refusal (403) unless `caller` may act on the incidents of `team`; "" is the top level."""
+    if caller.teams and team not in caller.teams:
+        raise Refusal(403, "wrong_team", "this token may read incidents of other teams, but act only on its own")
+
+
+def allow_every_team(caller: Caller) -> None:
+    """Raise Refusal (403) where `caller` is limited to teams: what is asked for concerns those of every team."""
+    if caller.teams:
+        raise Refusal(403, "limited_to_teams", "this token is limited to teams, and this concerns every team")
 
 
 def _hash(text: str) -> bytes:

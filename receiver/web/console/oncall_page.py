@@ -1,4 +1,4 @@
-"""The console's page of schedules: who is on call, who follows, and what is amiss."""
+"""The console's page of schedules: who is on call, four weeks ahead, covers, and what is amiss."""
 
 from __future__ import annotations
 
@@ -7,58 +7,136 @@ from itertools import islice
 
 from aiohttp import web
 
-from receiver.model.incident.event import Actor, ActorKind
-from receiver.pipeline.oncall.overrides import PastOverride
-from receiver.pipeline.response.command_handler import ImpossibleCommand
+from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses
+from receiver.pipeline.oncall.handoff_summary import handoff_packet
+from receiver.pipeline.oncall.on_call_overview import TYPE
+from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
+from receiver.pipeline.response.command_handler import ImpossibleCommand, InvalidField
+from receiver.store.client.connection import StoreAway
+from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.sign_in import SignedInPerson
-from receiver.web.html_pages import HtmlPages
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.auth.team_limits import allow_override, allow_schedule
+from receiver.web.console.frame import ConsoleFrame
+from receiver.web.console.incident_forms import moment_of
+from receiver.web.console.oncall_grid import DAYS, colors, first_day, grid
 from receiver.web.http.error_responses import Refusal
-from receiver.web.http.query_parameters import no_query
 
-AHEAD = timedelta(days=28)
 BY = 80
 """Characters of the name under which somebody accepts."""
-SHOWN = 20
-"""Shifts of a schedule that the page shows; the API has all of them."""
+SHOWN = 200
+"""Shifts of a schedule that the grid is made of; the API has all of them."""
+FEED = "/oncall/feeds/"
+"""Where calendars ask with a secret address."""
+MINE = 10
+"""Shifts that are listed for the person who looks at the page."""
 
 
 class OnCallPage:
     """`/oncall`. To be shown it needs no store: what is on the board was read before."""
 
-    def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
+    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
         """Take what knows of schedules."""
         self.doors = doors
-        self.pages = pages
+        self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Every schedule with its next shifts, the overrides, and the preflight."""
-        no_query(request)
+        """Every schedule with its next four weeks, the overrides, and the preflight."""
+        return await self._show(request, visitor)
+
+    async def _show(self, request: web.Request, visitor: SignedInPerson, calendar: str = "") -> web.Response:
         schedules, now = self.doors.overrides.schedules, self.doors.clock.now()
-        rows = []
+        begins, rows, mine, you = first_day(now), [], [], self.frame.you(visitor)
         for name in schedules.names:
             handing = schedules.handing(name, now)
-            shifts = list(islice(schedules.shifts(name, now, AHEAD), SHOWN))
-            rows.append((name, shifts, handing, schedules.accepted(handing)))
-        return self.pages.render(
-            "oncall.html", visitor=visitor, title=self.doors.config.service.name, rows=rows, names=schedules.people,
-            overrides=schedules.overrides(now), found=schedules.preflight(now),
+            shifts = list(islice(schedules.shifts(name, begins, timedelta(days=DAYS)), SHOWN))
+            rows.append((name, schedules.at(name, now), handing, schedules.accepted(handing), grid(shifts, begins)))
+            mine += [(name, one) for one in shifts if one.person == you and one.until > now and you]
+        asked = {name: request.query.get(name, "")[:40] for name in ("schedule", "from", "until")}
+        return await self.frame.show(
+            "oncall", request, visitor, rows=rows, overrides=schedules.overrides(now), asked=asked, you=you,
+            found=schedules.preflight(now), packet=await self._packet(request, visitor), calendar=calendar,
+            packet_of=request.query.get("packet", ""),
+            colors=colors(tuple(self.frame.people)),
+            mine=sorted(mine, key=lambda one: one[1].until)[:MINE],
         )  # fmt: skip
 
+    async def _packet(self, request: web.Request, visitor: SignedInPerson) -> list[tuple[str, list[str]]]:
+        # What is handed over with the schedule that the address names; it tells of the incidents of every team.
+        name, now = request.query.get("packet", ""), self.doors.clock.now()
+        schedules = self.doors.overrides.schedules
+        handing = schedules.handing(name, now) if name in schedules.names else None
+        if handing is None or visitor.caller.teams:
+            return []
+        try:
+            return await handoff_packet(
+                self.doors.incident_cache, self.doors.incidents, ReviewRecordReader(self.doors.connection),
+                self.doors.setting(), handing, schedules.people, now,
+            )  # fmt: skip
+        except StoreAway:
+            return []
+
+    async def calendar(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+        """`/oncall/{schedule}.ics`: the schedule as iCalendar, for who is signed in. Raises Refusal (404)."""
+        realm = self.doors.config.service.public_url or self.doors.config.redis.namespace
+        schedules, name = self.doors.overrides.schedules, request.match_info["schedule"]
+        try:
+            made = schedules.calendar(name, self.doors.clock.now(), realm, None)
+        except ImpossibleCommand as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        return web.Response(body=made, content_type=TYPE, charset="utf-8")
+
+    async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
+        """`POST /oncall`: make an override, or end one. Raises Refusal."""
+        actor, now = visitor.actor, self.doors.clock.now()
+        try:
+            if fields.get("lift"):
+                held = self.doors.overrides.schedules.directory.overrides
+                allow_override(visitor.caller, fields["lift"], held, self.doors.config)
+                await self.doors.overrides.lift(fields["lift"], actor, now)
+                return self.frame.back("/oncall", "lift")
+            if fields.get("calendar"):
+                return await self._subscribe(request, visitor, fields["calendar"])
+            until = moment_of(fields, "until")
+            if until is None:
+                raise Refusal(400, "bad_form", "until: write when it ends")
+            allow_schedule(visitor.caller, fields.get("schedule", ""), self.doors.config)
+            await self.doors.overrides.override(
+                fields.get("schedule", ""), fields.get("person", ""), moment_of(fields, "from"), until, actor, now
+            )
+        except (ImpossibleCommand, NoSuchOverride) as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        except InvalidField as unfit:
+            raise Refusal(409, "unfit", f"{unfit.path}: {unfit}") from None
+        except (PastOverride, SharedDocumentsFull) as past:
+            raise Refusal(409, "not_now", str(past)) from None
+        except ValueError as wrong:
+            raise Refusal(400, "bad_form", str(wrong)) from None
+        return self.frame.back("/oncall", "override")
+
+    async def _subscribe(self, request: web.Request, visitor: SignedInPerson, name: str) -> web.Response:
+        # A secret address that the person's calendar asks without a token; it is shown this once.
+        you = self.frame.you(visitor)
+        if you is None:
+            raise Refusal(409, "nobody", "your sign-in is linked to no entry of people; use the file instead")
+        addresses = CalendarAddresses(self.doors.overrides)
+        _, token = await addresses.make(name, you, visitor.actor, self.doors.clock.now())
+        base = (self.doors.config.base_url or f"{request.scheme}://{request.host}").rstrip("/")
+        return await self._show(request, visitor, f"{base}{FEED}{token}.ics")
+
     async def accept(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /oncall/{schedule}/accept`: whoever has taken over says so; the first to say it counts."""
-        by = fields.get("by", "").strip()[:BY] or visitor.caller.name
+        """`POST /oncall/{schedule}/accept`: accept a hand-off; the first acceptance counts."""
+        actor = visitor.caller.actor(fields.get("by", "").strip()[:BY] or None)
         name, now = request.match_info["schedule"], self.doors.clock.now()
+        allow_schedule(visitor.caller, name, self.doors.config)
         try:
             handing = self.doors.overrides.schedules.handing(name, now)
             if handing is not None and fields.get("hand_off") != handing.key:
-                raise PastOverride(
-                    "the schedule has been handed over once more since this page was shown; open it anew"
-                )
-            await self.doors.overrides.accept(name, Actor(kind=ActorKind.API, name=by), now)
+                raise PastOverride("the schedule has been handed over again since this page was loaded; reload it")
+            await self.doors.overrides.accept(name, actor, now)
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         except (PastOverride, SharedDocumentsFull) as past:
             raise Refusal(409, "not_now", str(past)) from None
-        return web.Response(status=303, headers={"Location": f"{self.pages.root()}/oncall"})
+        return self.frame.back("/oncall", "accept")

@@ -41,9 +41,13 @@ async def read_body(
 
     The server must not decode by itself (`auto_decompress=False`): a bomb would be unpacked before it is measured.
     """
-    decoder = _Decoder(_window(request), most)
+    window = _window(request)
     try:
-        if request.content.is_eof() and "Expect" not in request.headers:
+        whole = request.content.is_eof() and "Expect" not in request.headers
+        if whole and not window:
+            return _plain(request.content.read_nowait(), most, measured)
+        decoder = _Decoder(window, most)
+        if whole:
             # It is here whole, as nearly always: no deadline is needed.
             decoder.feed(request.content.read_nowait())
             measured(decoder.size)
@@ -60,16 +64,25 @@ async def read_body(
             408, "too_slow", f"the body took longer than {limit:g} s", headers={"Connection": "close"}
         ) from None
     except (web.RequestPayloadError, OSError):
-        raise Refusal(400, "cut_off", "the body ended before its end") from None
+        raise Refusal(400, "cut_off", "the body is incomplete") from None
     return decoder.end()
 
 
 def _window(request: web.Request) -> int:
     # Doors of forms read without `check_head`: what is not known is refused here as well, and is no error of ours.
+    if "Content-Encoding" not in request.headers:
+        return 0
     coding = ",".join(request.headers.getall("Content-Encoding", [])).strip().lower()
     if coding not in CODINGS:
         raise Refusal(415, "content_coding", "the body may be plain, gzip or deflate")
     return CODINGS[coding]
+
+
+def _plain(body: bytes, most: int, measured: Callable[[int], None]) -> bytes:
+    if len(body) > most:
+        raise _too_large(most)
+    measured(len(body))
+    return body
 
 
 def _too_large(most: int) -> Refusal:
@@ -77,7 +90,7 @@ def _too_large(most: int) -> Refusal:
 
 
 class _Decoder:
-    """Takes a body in pieces and never holds more than one byte above the limit."""
+    """Receives a body in pieces, and never holds more than one byte above the limit."""
 
     def __init__(self, window: int, most: int) -> None:
         self._window = window
@@ -88,7 +101,7 @@ class _Decoder:
 
     @property
     def size(self) -> int:
-        """How many bytes are kept."""
+        """The number of received bytes."""
         return self._size
 
     def feed(self, chunk: bytes) -> None:
@@ -106,9 +119,9 @@ class _Decoder:
         try:
             self._keep(self._zip.decompress(chunk, self._most - self._size + 1))
         except zlib.error:
-            raise Refusal(400, "bad_coding", "the body is not in the coding that its head says") from None
+            raise Refusal(400, "bad_coding", "the body does not match its Content-Encoding") from None
         if self._zip.unused_data:
-            raise Refusal(400, "bad_coding", "the body goes on after its end")
+            raise Refusal(400, "bad_coding", "the body has data after its end")
 
     def _keep(self, piece: bytes) -> None:
         self._size += len(piece)
@@ -118,5 +131,5 @@ class _Decoder:
 
     def end(self) -> bytes:
         if self._zip is not None and not self._zip.eof:
-            raise Refusal(400, "bad_coding", "the body ends in the middle of its coding")
+            raise Refusal(400, "bad_coding", "the compressed body is incomplete")
         return b"".join(self._pieces)

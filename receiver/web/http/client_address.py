@@ -1,4 +1,4 @@
-"""Who is at the other end: the address of a connection, or the client's behind a proxy that is trusted."""
+"""The address of the client: that of the connection, or the one from a trusted proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers packed with gzip for who takes them so: text is a tenth of its size then."""
+"""Compresses answers with gzip for clients that accept it; text shrinks to a tenth."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from receiver.web.http.ready_answer import ReadyAnswer
+
 SMALLEST = 1024
 """Bytes below which packing gains nothing."""
 LARGEST_INLINE = 32 * 1024
 """Bytes that are packed at once, in less than a millisecond; more go to a thread."""
 KEPT = 32
-"""Packed bodies that are remembered: those of answers that are the same for everybody."""
+"""Maximum number of cached compressed bodies, of answers that are the same for everyone."""
 LEVEL = 5
-KINDS = ("application/json", "application/problem+json", "application/atom+xml", "text/html", "text/markdown")
+KINDS = (
+    "application/json", "application/problem+json", "application/atom+xml", "application/rss+xml", "image/svg+xml",
+    "text/html", "text/markdown", "text/css", "text/javascript",
+)  # fmt: skip
 SAME = web.ResponseKey("same_for_everybody", bool)
 """Marks an answer whose body is the same object for the next caller."""
 SECRET = b'name="word"'
@@ -27,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def takes_gzip(accepted: str) -> bool:
-    """Return whether an `Accept-Encoding` takes gzip."""
+    """Return whether an `Accept-Encoding` accepts gzip."""
     for part in accepted.split(","):
         name, _, weight = part.partition(";")
         if name.strip().lower() == "gzip":
@@ -36,12 +41,14 @@ def takes_gzip(accepted: str) -> bool:
 
 
 def packing() -> Middleware:
-    """Return the middleware; what is the same for everybody is packed once, so that strangers cost no time."""
+    """Return the middleware; answers that are the same for everyone are compressed once."""
     kept: OrderedDict[bytes, bytes] = OrderedDict()
 
     @web.middleware
     async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
+        if type(response) is ReadyAnswer:
+            return response
         body = response.body if isinstance(response, web.Response) else None
         if not isinstance(response, web.Response) or not isinstance(body, bytes) or not _worth(response, body):
             return response

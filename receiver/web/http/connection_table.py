@@ -20,11 +20,16 @@ class ConnectionState(IntEnum):
     """Its token has the scope `ingest`, or a vendor has signed its request."""
     CALLER_BUSY = 4
     SENDER_BUSY = 5
+    STREAMING = 6
+    """An event stream, which has a descriptor of its own and counts for no listener's cap."""
 
 
 STRANGERS = (ConnectionState.STRANGER_IDLE, ConnectionState.STRANGER_BUSY)
 EVICTED = (*STRANGERS, ConnectionState.CALLER_IDLE, ConnectionState.SENDER_IDLE)
 """In this order. A connection whose request is being answered behind a good token is never evicted."""
+
+_STREAMING = ConnectionState.STREAMING
+"""Looked up once: Python 3.11 calls a function for each access to a member, and each request moves three times."""
 
 Item = TypeVar("Item")
 
@@ -51,6 +56,8 @@ class ConnectionTable(Generic[Item]):
         self.caps = caps
         self._peers: dict[str, _Peer[Item]] = {}
         self._places: dict[Item, tuple[_Peer[Item], ConnectionState]] = {}
+        self.streams = 0
+        """How many of them are event streams."""
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -62,10 +69,11 @@ class ConnectionTable(Generic[Item]):
         That is `item` itself when every other one is busy behind a good token. `capped=False`: a trusted proxy, which
         has many clients.
         """
-        victim = self._victim() if len(self) >= self.caps.listener else None
+        full = len(self) - self.streams >= self.caps.listener
+        victim = self._victim() if full else None
         if victim is not None:
             self.remove(victim)
-        elif len(self) >= self.caps.listener:
+        elif full:
             return item
         peer = self._peers.setdefault(name, _Peer(name, capped))
         peer.standings[ConnectionState.STRANGER_IDLE][item] = None
@@ -77,6 +85,8 @@ class ConnectionTable(Generic[Item]):
         place = self._places.get(item)
         if place is not None:
             peer, before = place
+            if standing is _STREAMING or before is _STREAMING:
+                self.streams += (standing is _STREAMING) - (before is _STREAMING)
             del peer.standings[before][item]
             peer.standings[standing][item] = None
             self._places[item] = (peer, standing)
@@ -86,6 +96,7 @@ class ConnectionTable(Generic[Item]):
         place = self._places.pop(item, None)
         if place is not None:
             peer, standing = place
+            self.streams -= standing is ConnectionState.STREAMING
             del peer.standings[standing][item]
             if not peer.count(*ConnectionState):
                 del self._peers[peer.name]

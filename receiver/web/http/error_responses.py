@@ -13,15 +13,18 @@ from aiohttp.typedefs import Middleware
 
 from receiver.metrics import Metrics
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
+from receiver.store.client.store_errors import StoreLostData
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-AWAY = "the incident store is away; nothing was changed, try again"
-BUSY = "overloaded: this replica has too much to do; nothing was changed, try again"
-UNREADABLE = "this replica cannot read the incident, which a later version has written; nothing was changed, try again"
+# None says that nothing was changed: the answer to a write may be lost after the store has done it.
+AWAY = "the incident store is away; try again"
+BUSY = "overloaded: this replica has too much to do; try again"
+LOST = "the incident store has lost data, which is being written back; try again"
+UNREADABLE = "this replica cannot read the incident, which a later version wrote; try again"
 BARE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """Content-Security-Policy of everything but pages."""
-_FOR_ALL = {
+FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": BARE,
     "Referrer-Policy": "no-referrer",
@@ -31,6 +34,8 @@ _FOR_ALL = {
 }
 _FEEDS = "/oncall/feeds/{token}.ics"
 """Addresses of calendars: who knows one may read the schedule."""
+_SUBSCRIPTIONS = "/status/subscriptions/{token}"
+"""Links in mail to subscribers: who knows one may change the subscription."""
 _PASSED_ON = ("Allow", "WWW-Authenticate", "Retry-After")
 
 log = structlog.get_logger("receiver.web")
@@ -74,42 +79,49 @@ def problem(
     return response
 
 
-def refusals(metrics: Metrics) -> Middleware:
-    """Return the outermost middleware: whatever goes wrong behind it leaves as a problem document."""
+def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) -> Middleware:
+    """Return the outermost middleware: whatever goes wrong behind it leaves as a problem document.
+
+    `noted` hears of each refusal.
+    """
 
     @web.middleware
     async def turn(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except Refusal as refusal:
+            noted(request, refusal)
             return problem(refusal.status, refusal.detail, refusal.errors, refusal.headers)
         except StoreAway as away:
             condition, reason = away.condition, str(away)
             log.warning(
                 "request_failed", method=request.method, path=shown_path(request), condition=condition, reason=reason
             )
-            return problem(503, UNREADABLE if isinstance(away, IncidentUnreadable) else BUSY if away.ours else AWAY)
+            return problem(503, _words(away))
         except web.HTTPException as error:
             return _known(request, error)
         except Exception:
             # The caller learns nothing of it; the log has all of it. Alertmanager comes again after a 5xx.
             metrics.loop_errors.labels("web").inc()
             log.exception("request_spoiled", method=request.method, path=shown_path(request))
-            return problem(500, "something went wrong here; it was logged")
+            return problem(500, "internal error; see the log")
 
     return turn
 
 
 def shown_path(request: web.Request) -> str:
     """Return the path of a request for the log: one that is a secret as a whole is named by its form."""
-    return _FEEDS if request.path.startswith(_FEEDS.partition("{")[0]) else request.path[:200]
+    for secret in (_FEEDS, _SUBSCRIPTIONS):
+        if request.path.startswith(secret.partition("{")[0]):
+            return secret
+    return request.path[:200]
 
 
 def _known(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
     if error.status < HTTPStatus.BAD_REQUEST:
         # No door redirects: Alertmanager would follow with a GET and count it as delivered.
-        return problem(404, "there is nothing here")
-    said = {404: "there is nothing here", 405: "this method is not taken here", 413: "the body is too large"}
+        return problem(404, "page not found")
+    said = {404: "page not found", 405: "method not allowed", 413: "the body is too large"}
     headers = {name: error.headers[name] for name in _PASSED_ON if name in error.headers}
     # A path that stands there by itself has its own methods, not those of a path with a place in it that it fits too.
     own = {route.method for route in request.app.router.routes() if _path(route) == request.path}
@@ -124,6 +136,14 @@ def _path(route: web.AbstractRoute) -> str:
 
 async def harden(request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers that every answer carries; a door that has set one keeps it."""
-    for name, value in _FOR_ALL.items():
+    for name, value in FOR_ALL.items():
         response.headers.setdefault(name, value)
     response.headers.pop("Server", None)
+
+
+def _words(away: StoreAway) -> str:
+    if isinstance(away, IncidentUnreadable):
+        return UNREADABLE
+    if isinstance(away, StoreLostData):
+        return LOST
+    return BUSY if away.ours else AWAY

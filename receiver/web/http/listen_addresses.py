@@ -21,7 +21,7 @@ class CannotListen(Exception):
     """An address cannot be listened on. The message is for a person, on one line."""
 
     def __init__(self, address: str, why: str) -> None:
-        """`why` says what is wrong and what to do."""
+        """`why`: what is wrong and what to do."""
         super().__init__(f"cannot listen on {address}: {why}")
 
 

@@ -25,14 +25,14 @@ REASONS = {
     "ContentLengthError": "bad_length",
     "TransferEncodingError": "bad_length",
 }
-"""What is wrong, by the exception of the parser."""
+"""The reason by the exception of the parser."""
 OTHER = "bad_request"
 DETAILS = {
-    "bad_request_line": "the request line is not one of HTTP/1.1",
+    "bad_request_line": "the request line is not valid HTTP/1.1",
     TOO_LONG: "the request line, a header or the headers together are too long",
-    "bad_header": "a header is not one of HTTP/1.1: control characters and line ends have no place in a value",
+    "bad_header": "a header is not valid HTTP/1.1: a value may not hold control characters or line breaks",
     "bad_length": "the headers do not say how long the body is",
-    OTHER: "this is no request of HTTP/1.1; a control character or a line end in a header is one cause",
+    OTHER: "not a valid HTTP/1.1 request; a control character or a line break in a header is one cause",
 }
 
 log = structlog.get_logger("receiver.web")
@@ -71,7 +71,7 @@ def answer_to(reason: str, status: int = 400) -> bytes:
     `status` other than 400: it was not the request that was wrong.
     """
     title = HTTPStatus(status).phrase
-    detail = DETAILS[reason] if status == HTTPStatus.BAD_REQUEST else "something went wrong here; it was logged"
+    detail = DETAILS[reason] if status == HTTPStatus.BAD_REQUEST else "internal error; see the log"
     body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
     head = (
         f"HTTP/1.1 {status} {title}\r\n"

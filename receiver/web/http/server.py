@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
@@ -19,6 +18,9 @@ from receiver.web.http.client_address import is_trusted, peer_of
 from receiver.web.http.connection_table import ConnectionState, ConnectionTable
 from receiver.web.http.file_descriptors import Caps
 from receiver.web.http.parser_rejections import OTHER, REASONS, TOO_LONG, Rejections, answer_to
+from receiver.web.http.path_prefix import without_prefix
+from receiver.web.http.ready_answer import ReadyAnswer
+from receiver.web.http.shared_answers import SharedAnswer, SharedAnswers
 
 WRITE_LIMIT = 10.0
 """Seconds in which an answer must be taken by its reader, and ..."""
@@ -33,8 +35,19 @@ about to show a token."""
 SEGMENTS = 32
 """Parts of a path; no route has more than eight, and looking for one takes the square of their number."""
 
-ACCEPTS = 4
-"""Connections that are accepted in one turn of the loop; each costs a look at every handle."""
+
+IDLE = {
+    None: ConnectionState.STRANGER_IDLE,
+    False: ConnectionState.CALLER_IDLE,
+    True: ConnectionState.SENDER_IDLE,
+}
+"""What a connection is between two requests, by the token that the last one carried (`Connection.shown`)."""
+
+READY = frozenset({ReadyAnswer, SharedAnswer})
+"""The types of answers that are written as they are."""
+_STRANGER_BUSY, _CALLER_BUSY, _SENDER_BUSY = (
+    ConnectionState.STRANGER_BUSY, ConnectionState.CALLER_BUSY, ConnectionState.SENDER_BUSY
+)  # fmt: skip
 
 log = structlog.get_logger("receiver.web")
 
@@ -65,12 +78,12 @@ class Connection(RequestHandler):
     def begin(self) -> None:
         """Note that a request is being answered."""
         self.shown = None
-        self.listener.table.move(self, ConnectionState.STRANGER_BUSY)
+        self.listener.table.move(self, _STRANGER_BUSY)
 
     def trust(self, *, sender: bool) -> None:
         """Note that the request under way carried a good token; `sender`: one of those who send alerts."""
         self.shown = sender or bool(self.shown)
-        self.listener.table.move(self, ConnectionState.SENDER_BUSY if self.shown else ConnectionState.CALLER_BUSY)
+        self.listener.table.move(self, _SENDER_BUSY if self.shown else _CALLER_BUSY)
 
     def abort(self) -> None:
         """Cut the connection off: what has not been written is dropped."""
@@ -82,22 +95,48 @@ class Connection(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Write the answer within the deadline; return it, and whether the connection is lost."""
         try:
-            if isinstance(resp, _Rejection):
+            # By its type: responses are an abstract class, of which each `isinstance` takes half a microsecond.
+            if type(resp) in READY:
+                done: tuple[web.StreamResponse, bool] = (resp, await self._write_ready(cast(ReadyAnswer, resp)))
+            elif isinstance(resp, _Rejection):
                 return resp, self._reject(resp)
-            self.listener.writing(self, WRITE_LIMIT + (resp.content_length or 0) / SLOWEST)
-            done = await super().finish_response(request, resp, start_time)
+            else:
+                done = await self._finish(request, resp, start_time)
             if self._messages:
                 # A pipe full of requests that need not wait for anything takes turns with the other connections.
                 await asyncio.sleep(0)
             return done
         finally:
+            self.listener.table.move(self, IDLE[self.shown])
+
+    def takes_ready(self, request: BaseRequest) -> bool:
+        """Return whether `request`, which is one of this connection, may be answered with a ReadyAnswer."""
+        return request.version == HttpVersion11 and request.keep_alive and not self._upgraded
+
+    async def _finish(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        self.listener.writing(self, WRITE_LIMIT + (resp.content_length or 0) / SLOWEST)
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
             self.listener.written(self)
-            standings = {
-                None: ConnectionState.STRANGER_IDLE,
-                False: ConnectionState.CALLER_IDLE,
-                True: ConnectionState.SENDER_IDLE,
-            }
-            self.listener.table.move(self, standings[self.shown])
+
+    async def _write_ready(self, resp: ReadyAnswer) -> bool:
+        # Returns whether the connection is lost. Nearly always the kernel takes all of it at once, and nobody waits.
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        transport.write(resp.written())
+        if transport.get_write_buffer_size():
+            self.listener.writing(self, WRITE_LIMIT)
+            try:
+                await self._drain_helper()
+            except ConnectionError:
+                return True
+            finally:
+                self.listener.written(self)
+        return False
 
     def handle_error(
         self,
@@ -108,7 +147,7 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """Return the answer to what the parser refuses; neither it nor the log repeats what was sent."""
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun already")
+            raise ConnectionError("the response has already started")
         kind = type(exc).__name__
         reason = REASONS.get(kind, OTHER)
         if status == web.HTTPBadRequest.status_code:
@@ -143,14 +182,16 @@ class Listener:
     """What the connections of one address share."""
 
     def __init__(
-        self, name: str, caps: Caps, rejections: Rejections, metrics: Metrics, proxies: Callable[[], Sequence[str]]
-    ) -> None:
-        """`proxies` are the networks that `server.trusted_proxies` names."""
+        self, name: str, caps: Caps, rejections: Rejections, metrics: Metrics, proxies: Callable[[], Sequence[str]],
+        prefix: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
+        """`proxies` are the networks that `server.trusted_proxies` names; `prefix` is taken off paths."""
         self.name = name
         self.table: ConnectionTable[Connection] = ConnectionTable(caps)
         self.rejections = rejections
         self.metrics = metrics
         self.proxies = proxies
+        self.prefix = prefix
         self._settling: set[str] = set()
         self._writing: dict[Connection, int] = {}
         """How many looks an answer that is being written has left; time in which this process stands still is none."""
@@ -206,11 +247,17 @@ class Listener:
 class HttpServer(web.Server):
     """aiohttp's server with connections of ours."""
 
-    def __init__(self, made: web.Server, listener: Listener, **more: Any) -> None:
-        """Take over what an application has made; `more` goes to each connection."""
+    def __init__(self, made: web.Server, listener: Listener, shared: SharedAnswers | None = None, **more: Any) -> None:
+        """Take over what an application has made; `more` goes to each connection.
+
+        `shared`: answers that the application need not make again.
+        """
         self.listener = listener
         self._more = more
-        handle = made.request_handler
+        handle, make = made.request_handler, made.request_factory
+
+        def factory(message: RawRequestMessage, *more: Any) -> BaseRequest:
+            return make(without_prefix(message, listener.prefix()), *more)
 
         async def begun(request: BaseRequest) -> web.StreamResponse:
             protocol = request.protocol
@@ -219,39 +266,21 @@ class HttpServer(web.Server):
                 if request.rel_url.raw_path.count("/") > SEGMENTS:
                     listener.rejections.note(TOO_LONG, protocol.peer)
                     return _Rejection(TOO_LONG)
+                if shared is not None and protocol.takes_ready(request):
+                    if (known := shared.find(request)) is not None:
+                        return known
+                    made_now = await handle(request)
+                    shared.keep(request, made_now)
+                    return made_now
             return await handle(request)
 
-        super().__init__(begun, request_factory=made.request_factory, handler_cancellation=made.handler_cancellation)
+        super().__init__(begun, request_factory=factory, handler_cancellation=made.handler_cancellation)
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._more)
 
 
-class Runner(web.AppRunner):
-    """Runs an application behind an HttpServer."""
-
-    def __init__(self, app: web.Application, listener: Listener, **more: Any) -> None:
-        """`more` is what aiohttp's own takes."""
-        super().__init__(app, **more)
-        self._listener = listener
-
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return HttpServer(made, self._listener, **made._kwargs)
-
-
-def same_sockets(runner: web.AppRunner) -> list[socket.socket]:
-    """Return further handles of the sockets on which `runner` listens.
-
-    libuv accepts one connection a handle in each turn of the loop. With one handle a loop that has much to do leaves
-    new connections waiting for seconds, a probe of the kubelet among them.
-    """
-    sockets = [one for site in runner.sites for one in site._server.sockets]  # type: ignore[union-attr]
-    return [socket.socket(fileno=os.dup(one.fileno())) for one in sockets for _ in range(ACCEPTS - 1)]
-
-
-def mark_trusted(request: BaseRequest, *, sender: bool) -> None:
-    """Note that `request` carried a good token, so that its connection is kept; `sender`: it may send alerts."""
-    if isinstance(request.protocol, Connection):
-        request.protocol.trust(sender=sender)
+def takes_ready(request: BaseRequest) -> bool:
+    """Return whether `request` may be answered with a ReadyAnswer: it came in by an HttpServer, in the usual form."""
+    return isinstance(request.protocol, Connection) and request.protocol.takes_ready(request)

@@ -30,7 +30,7 @@ class Offload:
         """
         await self._turn()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        # Not before the thread has ended, even where nobody waits for it any more.
+        # Not before the thread has ended, even where nobody waits for it anymore.
         running.add_done_callback(lambda _: self._free.release())
         return await running
 

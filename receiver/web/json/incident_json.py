@@ -11,13 +11,19 @@ from pydantic import ValidationError
 
 from receiver.model.base import from_ms, rfc3339
 from receiver.model.delivery.notice import Action, Link
+from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Event
-from receiver.model.incident.incident import AlertRecord, Incident, Page
-from receiver.model.incident.response_records import CHECKLIST, DEPLOYMENTS
+from receiver.model.incident.incident import Incident, opened_incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.response_records import CHECKLIST, DEPLOYMENTS, StatusUpdate
 from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_delivery import Delivery, page_delivery
+from receiver.pipeline.response.incident_outlook import NextEscalation
 
 KEPT_BACK = ("address", "key", "base")
 """Of a page: the address that it goes to, and the vendor's key, and its beginning, by which it could be closed."""
+PLANS = ("plan", "plan_before")
+"""Of an event: policies with the addresses of people."""
 _STATUS = {Action.TRIGGER: "triggered", Action.ACKNOWLEDGE: "acknowledged", Action.RESOLVE: "resolved"}
 
 
@@ -29,23 +35,32 @@ def moment(at: datetime | None) -> str | None:
 def incident_shape(
     incident: Incident, *, links: Iterable[Link] = (), url: str | None = None,
     alerts: Sequence[Mapping[str, Any]] | None = None, receipts: Sequence[Mapping[str, Any]] | None = None,
+    answers: Sequence[Mapping[str, Any]] | None = None, upcoming: NextEscalation | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return an incident; `alerts.items` and `receipts` only where they are given (a list of incidents has neither)."""
+    """Return an incident; `alerts.items` and `receipts` only where they are given (a list of incidents has neither).
+
+    `answers`: its receipts, where only the `delivery` of each page is to tell of them; without any it is null.
+    `upcoming`: who is contacted next.
+    """
+    answers = receipts if answers is None else answers
     counts: dict[str, Any] = {"firing": incident.firing, "resolved": incident.resolved + incident.left}
     if alerts is not None:
         counts["items"] = list(alerts)
     known = {**incident.links, **{link.text.lower(): link.href for link in links}}
     shape: dict[str, Any] = {
         "id": incident.id, "title": incident.title, "severity": incident.severity, "state": incident.state,
-        "phase": incident.phase, "service": incident.service, "labels": incident.labels,
+        "phase": incident.phase, "team": incident.team, "service": incident.service, "labels": incident.labels,
         "opened_at": moment(incident.opened_at), "started_at": moment(incident.started_at),
         "estimated": incident.estimated,
         "acknowledged_at": moment(incident.acknowledged_at), "identified_at": moment(incident.identified_at),
         "mitigated_at": moment(incident.mitigated_at), "monitoring_at": moment(incident.monitoring_at),
         "resolved_at": moment(incident.resolved_at), "closed_at": moment(incident.closed_at),
         "alerts": counts, "truncated": bool(incident.partial),
-        "decision": incident.decision.model_dump(mode="json"),
-        "roles": incident.roles.model_dump(mode="json"), "pages": [_page(page, incident) for page in incident.pages],
+        "sender": incident.sender or None, "visibility": "team" if incident.private else "all",
+        "visible_to": list(incident.visible_to),
+        "decision": incident.decision.model_dump(mode="json") | {"owner": incident.team_reason},
+        "roles": incident.roles.model_dump(mode="json"), "next_escalation": next_shape(upcoming),
+        "pages": [_page(page, incident, answers) for page in incident.pages],
         **_work(incident), "links": {**known, "console": url} if url else known, "drill": incident.drill,
         "version": incident.version,
     }  # fmt: skip
@@ -64,7 +79,9 @@ def _work(incident: Incident) -> dict[str, Any]:
         "clocks": {name: moment(at) for name, at in incident.clocks.items()},
         "postmortem": incident.review.model_dump(mode="json") if incident.review else None,
         "previous": incident.previous, "recurs": list(incident.recurs),
-        "reopened": incident.reopened, "held": incident.held, "upstream": incident.upstream,
+        "noise": incident.noise.model_dump(mode="json") if incident.noise else None,
+        "reopened": incident.reopened, "held": incident.held, "held_until": moment(incident.held_until),
+        "upstream": incident.upstream,
         "checklist": [
             {"item": number, "text": text, "done": number in done,
              "by": done[number].by if number in done else None,
@@ -81,25 +98,44 @@ def _work(incident: Incident) -> dict[str, Any]:
             {"n": one.n, "option": one.option, "text": one.text, "by": one.by, "at": rfc3339(one.at)}
             for one in incident.mitigations
         ],
-        "status_updates": [
-            {"n": one.n, "status": one.status, "text": one.text, "components": list(one.components),
-             "next_update": moment(one.next_update), "by": one.by, "at": rfc3339(one.at), "cause": one.cause,
-             "expected_resolution": moment(one.expected_resolution), "deadline": moment(one.deadline),
-             "template": one.template,
-             "approved_by": one.approved_by, "published_at": moment(one.published_at)}
-            for one in incident.updates
-        ],
+        "status_updates": [update_shape(one) for one in incident.updates],
         "timer": {"started_at": rfc3339(watch.started_at), "stopped_at": moment(watch.stopped_at)} if watch else None,
         "escalation": {"step": incident.ladder.step, "running": incident.ladder.since is not None},
         "changes": incident.changes.model_dump(mode="json") if incident.changes else None,
     }  # fmt: skip
 
 
-def _page(page: Page, incident: Incident) -> dict[str, Any]:
+def update_shape(one: StatusUpdate) -> dict[str, Any]:
+    """Return a status update; `state` says whether it is a draft, published or discarded."""
     return {
-        "contact": page.contact, "person": page.person, "step": page.step, "channel": page.channel,
-        "at": rfc3339(page.at), "status": _STATUS[page_action(page, incident)],
+        "n": one.n, "status": one.status, "state": one.state, "text": one.text, "components": list(one.components),
+        "next_update": moment(one.next_update), "by": one.by, "at": rfc3339(one.at), "cause": one.cause,
+        "expected_resolution": moment(one.expected_resolution), "deadline": moment(one.deadline),
+        "template": one.template,
+        "approved_by": one.approved_by, "published_at": moment(one.published_at),
+        "discarded_by": one.discarded_by, "discarded_at": moment(one.discarded_at),
     }  # fmt: skip
+
+
+def next_shape(upcoming: NextEscalation | None) -> dict[str, Any] | None:
+    """Return who is contacted next and when, None where nobody is."""
+    if upcoming is None:
+        return None
+    return {"at": rfc3339(upcoming.at), "contacts": list(upcoming.contacts), "reason": upcoming.reason}
+
+
+def _page(page: Page, incident: Incident, answers: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    status = _STATUS[page_action(page, incident)]
+    shape = {
+        "contact": page.contact, "person": page.person, "step": page.step, "channel": page.channel,
+        "at": rfc3339(page.at), "status": status, "delivery": None, "delivered_at": None,
+    }  # fmt: skip
+    if answers is None:
+        return shape
+    found = page_delivery(page, incident, answers)
+    failed = found.state is Delivery.REFUSED and status == "triggered"
+    more = {"delivery": found.state, "delivered_at": moment(found.delivered_at)}
+    return {**shape, **more, "status": "failed" if failed else status}
 
 
 def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -111,7 +147,7 @@ def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
             "labels": bodies.get(record.fingerprint, {}).get("labels", {}),
             "annotations": bodies.get(record.fingerprint, {}).get("annotations", {}),
             "starts_at": rfc3339(from_ms(record.starts_ms or record.seen_ms)),
-            "estimated": not record.starts_ms,
+            "estimated": not record.starts_ms, "sender": record.sender or None,
             "ends_at": None if record.ends_ms is None else rfc3339(from_ms(record.ends_ms)),
         }
         for record in ordered
@@ -123,24 +159,25 @@ def event_shape(event: Event, corrected: Mapping[str, Any] | None = None) -> dic
     more = {"corrected": dict(corrected)} if corrected else {}
     return {
         **more, "seq": event.seq, "at": rfc3339(event.at), "kind": event.kind,
-        "actor": {"kind": event.actor.kind, "name": event.actor.name},
+        "actor": {"kind": event.actor.kind, "name": event.actor.name, "caller": event.actor.caller or None},
         "reason": event.reason, "text": event.text, "data": _told(event.data),
     }  # fmt: skip
 
 
 def _told(data: Mapping[str, Any]) -> dict[str, Any]:
-    told = dict(data)
+    told = {name: value for name, value in data.items() if name not in PLANS}
     if isinstance(told.get("page"), Mapping):
         told["page"] = _without(told["page"])
     if isinstance(told.get("incident"), Mapping):
-        told["incident"] = _opened(told["incident"])
+        told["incident"] = _opened(told)
     return told
 
 
-def _opened(shown: Mapping[str, Any]) -> dict[str, Any]:
-    # The log leaves out what is empty; here each field stands.
+def _opened(data: Mapping[str, Any]) -> dict[str, Any]:
+    # The log leaves out what is empty, and the decision that stands beside the incident; here each field stands.
+    shown: Mapping[str, Any] = data["incident"]
     with suppress(ValidationError):
-        shown = Incident.model_validate(shown).model_dump(mode="json")
+        shown = opened_incident(data).model_dump(mode="json")
     return {**shown, "pages": [_without(page) for page in shown.get("pages", ())]}
 
 

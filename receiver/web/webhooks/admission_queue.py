@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import IntEnum
+from itertools import islice
 
 from receiver.model.severity import Severity
 from receiver.store.client.connection_lanes import SIZES, Lane
@@ -25,8 +26,6 @@ OTHERS = 4
 """The part of the turns that groups that page nobody may have where this process has less time than it needs."""
 WEIGHT = 0.1
 """Weight of the newest turn in the mean time between two."""
-LINES = 10
-"""Log lines a second about notifications that were refused as overloaded."""
 LONGEST_PAGING = 0.6
 """The same for a SEV-2: it is a debt of this replica then. A SEV-1 is never refused for the length of the queue."""
 GROUPS = 20_000
@@ -34,7 +33,7 @@ GROUPS = 20_000
 
 
 class Place(IntEnum):
-    """Where a notification stands in the queue; lower ones come first."""
+    """The place of a notification in the queue; lower ones come first."""
 
     FIRST = 0
     """A SEV-1, a heartbeat, and what ends or replaces pages."""
@@ -61,7 +60,8 @@ class Admission:
         self._mean = 0.0
         """Seconds between two turns while somebody waits."""
         self._passed_at: float | None = None
-        self._severities: OrderedDict[str, Severity | None] = OrderedDict()
+        # Hashes take a third of the memory of keys; a collision changes only who is refused first.
+        self._severities: dict[int, Severity | None] = {}
 
     @property
     def waiting(self) -> int:
@@ -113,18 +113,21 @@ class Admission:
 
     def learn(self, group: str, severity: Severity | None) -> None:
         """Keep the severity that a group's last notification led to; None where it opens no incident."""
-        self._severities[group] = severity
-        self._severities.move_to_end(group)
+        key = hash(group)
+        self._severities.pop(key, None)
+        self._severities[key] = severity
         if len(self._severities) > GROUPS:
-            self._severities.popitem(last=False)
+            # The oldest go together: to look for the first of a dictionary passes every one that was removed.
+            for old in list(islice(self._severities, max(1, GROUPS // 10))):
+                del self._severities[old]
 
     def known(self, group: str) -> bool:
         """Return whether the last severity of a group is known."""
-        return group in self._severities
+        return hash(group) in self._severities
 
     def place(self, group: str) -> Place:
         """Return the place of a group by its last severity."""
-        severity = self._severities.get(group)
+        severity = self._severities.get(hash(group))
         return PLACES.get(severity, Place.REST) if severity is not None else Place.REST
 
     @asynccontextmanager
@@ -156,7 +159,7 @@ class Admission:
                 mine.cancel()
                 queue.remove(mine)
         if mine.cancelled():
-            raise Overloaded("no turn at the store within the time of an answer")
+            raise Overloaded("the store queue did not reach this notification in time")
 
     def _pass_on(self) -> None:
         now = self._monotonic()
@@ -171,24 +174,3 @@ class Admission:
                     mine.set_result(None)
                     return
         self._free += 1
-
-
-class RefusalLog:
-    """Lets so many log lines of refusals through a second: what is refused must cost less than what is taken."""
-
-    def __init__(self) -> None:
-        """Nothing was refused yet."""
-        self._second = -1
-        self._lines = 0
-        self._left_out = 0
-
-    def line(self, now: float) -> int | None:
-        """Return how many refusals had no line since the last one that has; None where this one has none either."""
-        if int(now) > self._second:
-            self._second, self._lines = int(now), 0
-        if self._lines >= LINES:
-            self._left_out += 1
-            return None
-        self._lines += 1
-        left_out, self._left_out = self._left_out, 0
-        return left_out

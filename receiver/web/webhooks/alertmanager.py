@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import Counter
 
 from receiver.config.settings.service_settings import Scope
 from receiver.log import DirectLog
 from receiver.model.alert.alert import BadNotification, Notification, parse_notification
-from receiver.pipeline.intake.intake import Answer, PartResult
-from receiver.pipeline.intake.notification_parts import may_page
+from receiver.model.alert.sender import Sender
+from receiver.pipeline.intake.intake_answer import Answer
 from receiver.pipeline.store_outage.refused_notifications import group_name
-from receiver.store.client.connection_lanes import Lane, lane
-from receiver.store.client.store_errors import IncidentUnreadable, Overloaded, StoreAway, StoreSlow
+from receiver.store.client.store_errors import IncidentUnreadable, Overloaded, StoreAway, StoreLostData, StoreSlow
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http import body_reader as body
-from receiver.web.http.error_responses import AWAY, UNREADABLE, Refusal, answer
+from receiver.web.http.error_responses import AWAY, LOST, UNREADABLE, Refusal, answer
+from receiver.web.http.ready_answer import ReadyAnswer
+from receiver.web.http.refusal_log import RefusalLog
+from receiver.web.http.server import takes_ready
 from receiver.web.http.thread_offload import Offload
-from receiver.web.webhooks.admission_queue import PLACES, Admission, Place, RefusalLog
+from receiver.web.webhooks.admission_queue import Admission, Place
 from receiver.web.webhooks.arrival_order import ArrivalOrder
-from receiver.web.webhooks.known_bodies import AcceptedBodies, AcceptedBody, BodyHash, RefusedBodies
+from receiver.web.webhooks.known_bodies import AcceptedBodies, AcceptedBody, BodyHash, RefusedBodies, Told
+from receiver.web.webhooks.notification_acceptance import NotificationAcceptance
+from receiver.web.webhooks.notification_answer import answer_json
 from receiver.web.webhooks.unreadable_notifications import UnreadableNotifications
 
-ACCEPT_LIMIT = 1.8
-"""Seconds for waiting, deciding and committing: the answer must be there within 2 s whatever the store does."""
-LARGE_ACCEPT_LIMIT = 1.9
-GRACE = 0.05
-"""Seconds after the limit until which a task that has just reached it may say so itself."""
-STORE_LIMIT = 1.7
-"""Seconds of loop time at the store after which it is the store that is slow, and not this process."""
-LARGE = 200
-"""Alerts above which deciding alone takes long enough to matter."""
 PARSE_ASIDE = 256 * 1024
 """Bytes above which a body is parsed in a thread, so that other requests are answered meanwhile."""
 OVERLOADED, STORE_SLOW = "overloaded", "store_slow"
@@ -57,14 +52,16 @@ class _Line:
     outcome: str = "error"
     reason: str = "spoiled"
     fields: dict[str, Any] = field(default_factory=dict)
+    told: Told | None = None
+    """The answer to the same repetition before."""
 
 
 class _RefusedBefore(Overloaded):
-    """A notification was refused that pages nobody, or that is a debt already: nothing is to be kept of it."""
+    """The refused notification pages nobody, or is already stored as refused, so that nothing must be kept of it."""
 
 
 class Webhooks:
-    """The door of Alertmanager."""
+    """The endpoint of Alertmanager."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
         """Nothing is under way yet."""
@@ -80,9 +77,10 @@ class Webhooks:
         self._refused_bodies = RefusedBodies()
         self._accepted_bodies = AcceptedBodies()
         self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
-        self._tasks: set[asyncio.Task[Answer]] = set()
+        self.acceptance = NotificationAcceptance(doors, self.admission, self.arrivals)
+        self._counted = _Counters(doors.metrics.webhooks)
 
-    async def alertmanager(self, request: web.Request) -> web.Response:
+    async def alertmanager(self, request: web.Request) -> web.StreamResponse:
         """Answer as surfaces.md says under "What Alertmanager gets"; count it and write one line."""
         began = self.doors.clock.monotonic()
         line = _Line()
@@ -99,9 +97,12 @@ class Webhooks:
 
     def _count(self, line: _Line, began: float) -> None:
         took = self.doors.clock.monotonic() - began
-        self.doors.metrics.webhooks.labels("alertmanager", line.outcome).inc()
+        self._counted[line.outcome].inc()
         self.doors.metrics.webhook_duration.observe(took)
-        if line.outcome == OVERLOADED:
+        template = line.told.line if line.told is not None else None
+        if template is not None and log.repeat(template, round(took * 1000, 1)):
+            return
+        if line.outcome in (OVERLOADED, "unauthorized"):
             left_out = self._refusals.line(began + took)
             if left_out is None:
                 return
@@ -111,52 +112,52 @@ class Webhooks:
         say("webhook", source="alertmanager", outcome=line.outcome, reason=line.reason,
             duration_ms=round(took * 1000, 1), **line.fields)  # fmt: skip
 
-    async def _serve(self, request: web.Request, line: _Line) -> web.Response:
+    async def _serve(self, request: web.Request, line: _Line) -> web.StreamResponse:
         caller = self.gate.admit(request, Scope.INGEST)
         line.fields["caller"] = caller.name
+        sender = caller.sender
         if self.doors.state.draining:
-            raise Refusal(503, "draining", "this replica is ending; send it again")
+            raise Refusal(503, "draining", "this replica is stopping; send it again")
         most = self.doors.config.server.max_body
         body.check_head(request, most)
         try:
-            await self._begin(request, most)
+            await self._begin(request, most, sender)
             with self.admission.entered() as measured:
                 raw = await body.read_body(request, most, measured=measured)
-                said = await self._bulky_in_turn(raw, request, caller.name, line)
+                said = await self._bulky_in_turn(raw, request, sender, line)
         except Overloaded as overloaded:
             raise Refusal(503, OVERLOADED, f"overloaded: {overloaded}; send it again") from None
         first = said.foremost
         line.outcome, line.reason = first.outcome, first.reason
         line.fields.update(incident=first.incident, severity=first.severity)
-        shape = _shape(first)
-        if len(said.parts) > 1:
-            shape["all"] = [_shape(part) for part in said.parts]
-        return answer(shape)
+        if line.told is not None and takes_ready(request):
+            return line.told.ready
+        return answer(answer_json(said))
 
-    async def _begin(self, request: web.Request, most: int) -> None:
+    async def _begin(self, request: web.Request, most: int, sender: Sender) -> None:
         try:
             await self.arrivals.enter()
         except Overloaded:
-            # It may page somebody: what is here whole is judged once there is time, as any refused notification.
+            # It may page: a complete body is evaluated later, like any refused notification.
             if request.content.is_eof() and (request.content_length or 0) <= PARSE_ASIDE:
                 raw = await body.read_body(request, most)
                 if self._refused_bodies.place(self._hash(raw), self.doors.setting()) is None:
-                    self.doors.refused.add_unread(raw)
+                    self.doors.refused.add_unread(raw, sender)
             raise
 
-    async def _bulky_in_turn(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
+    async def _bulky_in_turn(self, raw: bytes, request: web.Request, sender: Sender, line: _Line) -> Answer:
         if len(raw) <= BULKY:
-            return await self._accepted(raw, request, caller, line)
+            return await self._accepted(raw, request, sender, line)
         try:
             async with self._bulky.turn(BULKY_WAIT, lambda: Place.FIRST):
-                return await self._accepted(raw, request, caller, line)
+                return await self._accepted(raw, request, sender, line)
         except _RefusedBefore:
             raise
         except Overloaded:
-            self.doors.refused.add_unread(raw)
+            self.doors.refused.add_unread(raw, sender)
             raise
 
-    async def _accepted(self, raw: bytes, request: web.Request, caller: str, line: _Line) -> Answer:
+    async def _accepted(self, raw: bytes, request: web.Request, sender: Sender, line: _Line) -> Answer:
         began = self.doors.clock.monotonic()
         name, setting = self._hash(raw), self.doors.setting()
         known = self._refused_bodies.place(name, setting)
@@ -164,12 +165,13 @@ class Webhooks:
             raise _RefusedBefore("too many notifications wait for the store")
         accepted = self._accepted_bodies.get(name, setting)
         repeated: Answer | StoreAway | None = None
-        if accepted is not None and not self._changed(accepted.owner):
+        if accepted is not None and accepted.sender == sender.name and not self._changed(accepted.owner):
             line.fields.update(accepted.fields)
-            repeated = await self._repeated(accepted, began)
+            repeated = await self.acceptance.repeat(accepted, began)
             if isinstance(repeated, Answer):
+                line.told = self._told(accepted, repeated, sender.name)
                 return repeated
-        notification = await self._parse(raw, request, caller)
+        notification = await self._parse(raw, request, sender)
         if isinstance(repeated, StoreAway):
             raise self._refused(repeated, notification, raw)
         fields = {
@@ -186,12 +188,12 @@ class Webhooks:
         except StoreAway as condition:
             raise self._refused(condition, notification, raw) from None
         if notification.set_aside:
-            # Behind what could be read: a store that is slow with the one holds up no page.
+            # After the readable part, so that a slow store does not delay its pages.
             line.fields["set_aside"] = notification.set_aside
-            await self._rejected.keep(raw, request, caller, "; ".join(notification.set_aside), in_part=True)
+            await self._rejected.keep(raw, request, sender.name, "; ".join(notification.set_aside), in_part=True)
         elif answer.repetition is not None:
             firing = any(alert.firing for alert in notification.alerts)
-            body = AcceptedBody(group_name(notification), answer.repetition, fields, firing)
+            body = AcceptedBody(group_name(notification), answer.repetition, fields, firing, sender.name)
             self._accepted_bodies.add(name, setting, body)
         return answer
 
@@ -199,36 +201,31 @@ class Webhooks:
         # Whether a repetition has to be read all the same: for what is owed of its group, or to be judged later.
         return self.doors.monitor.away or self.doors.stood_still() or self.doors.refused.owes(owner)
 
-    async def _repeated(self, accepted: AcceptedBody, began: float) -> Answer | StoreAway | None:
-        # The answer; None where something has changed, or the condition for which nobody knows.
-        # One read, and no turn at the store: what has been accepted before is answered even when others are refused,
-        # since each refusal brings it back.
-        try:
-            with lane(Lane.INGEST):
-                async with asyncio.timeout(self._left(began, ACCEPT_LIMIT)):
-                    answer = await self.doors.intake.repeated(accepted.repetition, self.doors.clock.now())
-        except TimeoutError:
-            return (Overloaded if self.arrivals.late else StoreSlow)(f"no answer within {ACCEPT_LIMIT:g} s")
-        except StoreAway as condition:
-            return condition
-        if answer is not None:
-            self.doors.refused.settle(accepted.owner)
-            self.admission.learn(accepted.owner, answer.foremost.severity)
-        return answer
+    def _told(self, accepted: AcceptedBody, answer: Answer, caller: str) -> Told:
+        # Making the answer and the line of the log once more costs a tenth of a repetition.
+        told = accepted.told
+        if told is None or told.answer is not answer or told.caller != caller:
+            first = answer.foremost
+            line = log.template(
+                "webhook", "duration_ms", source="alertmanager", outcome=first.outcome, reason=first.reason,
+                duration_ms=0.0, caller=caller, **accepted.fields, incident=first.incident, severity=first.severity,
+            )  # fmt: skip
+            told = accepted.told = Told(answer, caller, ReadyAnswer(answer_json(answer)), line)
+        return told
 
     async def _admitted(self, notification: Notification, raw: bytes, name: bytes, began: float) -> Answer:
-        # Only where somebody may be refused; judging costs time as well.
+        # Only if notifications may be refused, because the decision takes time.
         if self.admission.crowded or self.admission.refuses(Place.PAGING):
-            place = self._place(notification)
+            place = self.acceptance.place(notification)
             if self.admission.refuses(place):
                 if all(alert.firing for alert in notification.alerts):
                     self._refused_bodies.add(name, self.doors.setting(), place)
                 refusal = _RefusedBefore if place is Place.REST else Overloaded
                 raise refusal("too many notifications wait for the store")
-        return await self._take(notification, began)
+        return await self.acceptance.accept(notification, began)
 
     def _refused(self, condition: StoreAway, notification: Notification, raw: bytes) -> StoreAway | Refusal:
-        # A SEV-1 or SEV-2 that was refused, for whatever reason, stays a debt of this replica.
+        # A SEV-1 or SEV-2 that was refused for any reason is retried by this replica.
         self.doors.refused.add(notification, raw)
         if not self.doors.monitor.away:
             self.doors.monitor.failed(condition)
@@ -236,6 +233,8 @@ class Webhooks:
             return condition
         if isinstance(condition, IncidentUnreadable):
             return Refusal(503, condition.condition, UNREADABLE)
+        if isinstance(condition, StoreLostData):
+            return Refusal(503, condition.condition, LOST)
         return Refusal(503, STORE_SLOW if isinstance(condition, StoreSlow) else "store_away", AWAY)
 
     async def _still_wanted(self, request: web.Request) -> None:
@@ -245,81 +244,32 @@ class Webhooks:
         for _ in range(EOF_TURNS):
             await asyncio.sleep(0)
         if request.transport is None or request.transport.is_closing():
-            raise Refusal(503, OVERLOADED, "its sender has hung up while this process stood still")
-        raise Overloaded("this process stood still while it waited")
+            raise Refusal(503, OVERLOADED, "the sender hung up while this process was suspended")
+        raise Overloaded("this process was suspended while the notification waited")
 
-    async def _parse(self, raw: bytes, request: web.Request, caller: str) -> Notification:
+    async def _parse(self, raw: bytes, request: web.Request, sender: Sender) -> Notification:
         try:
             if len(raw) > PARSE_ASIDE:
-                return await self._parsing.run(lambda: parse_notification(raw))
-            return parse_notification(raw)
+                notification = await self._parsing.run(lambda: parse_notification(raw))
+            else:
+                notification = parse_notification(raw)
+            return notification.model_copy(update={"sender": sender})
         except Refusal as refusal:
             if refusal.reason == OVERLOADED:
-                self.doors.refused.add_unread(raw)  # nobody knows yet whether it pages
+                self.doors.refused.add_unread(raw, sender)  # nobody knows yet whether it pages
             raise
         except BadNotification as bad:
-            await self._rejected.keep(raw, request, caller, bad.detail)
+            await self._rejected.keep(raw, request, sender.name, bad.detail)
             raise Refusal(400, "bad_notification", bad.detail, errors=bad.errors) from None
 
-    async def _take(self, notification: Notification, began: float) -> Answer:
-        # Raises StoreAway; Overloaded where this process was too busy to decide and commit in time.
-        monitor = self.doors.monitor
-        if monitor.away and not (monitor.full and not any(alert.firing for alert in notification.alerts)):
-            raise StoreAway(AWAY)  # a store that is only full still takes what ends
-        limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
-        turn = self.admission.turn(self._left(began, limit), lambda: self._place(notification))
-        with lane(Lane.INGEST):
-            task = asyncio.create_task(self._in_turn(turn, notification))
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
-        # Waiting does not end the task, nor does a sender that hangs up: half a decision would be wasted, and the next
-        # attempt of the sender is a repetition of what has been stored meanwhile.
-        await asyncio.wait({task}, timeout=self._left(began, limit) + GRACE)
-        if not task.done() or task.cancelled():
-            raise Overloaded("not decided and committed within the time of an answer")
-        return task.result()
 
-    async def _in_turn(self, turn: AbstractAsyncContextManager[None], notification: Notification) -> Answer:
-        async with turn:
-            answer = await self._accept(notification)
-        self.doors.refused.settle(group_name(notification))
-        self.admission.learn(group_name(notification), answer.foremost.severity)
-        return answer
+class _Counters(dict[str, Counter]):
+    """The counters of the metric by outcome: looking one up by its labels costs more than counting."""
 
-    async def _accept(self, notification: Notification) -> Answer:
-        adopted = self.doors.refused.adopting(notification)
-        try:
-            async with self.doors.connection.time.deadline(STORE_LIMIT):
-                now = self.doors.clock.now()
-                return await self.doors.intake.accept(notification, now, released=bool(adopted), adopted=adopted)
-        except TimeoutError:
-            # Where this process has too little time, its own steps took it, and not the store.
-            raise (Overloaded if self.arrivals.late else StoreSlow)(f"no commit within {STORE_LIMIT:g} s") from None
+    def __init__(self, metric: Counter) -> None:
+        super().__init__()
+        self._metric = metric
 
-    def _place(self, notification: Notification) -> Place:
-        group, refused = group_name(notification), self.doors.refused
-        known = self.admission.place(group)
-        if known is Place.FIRST or refused.ends_pages(notification):
-            return Place.FIRST
-        if refused.replaces(notification):
-            return Place.FIRST  # what is owed must not be committed as it was
-        if len(notification.alerts) > LARGE:
-            # Judging it takes longer than letting it in.
-            return known if self.admission.known(group) else Place.PAGING
-        urgent, severity = may_page(notification, self.doors.setting())
-        if not urgent:
-            return known
-        self.admission.learn(group, severity)
-        return min(known, PLACES.get(severity, Place.FIRST) if severity is not None else Place.FIRST)
-
-    def _left(self, began: float, limit: float) -> float:
-        return max(0.0, limit - (self.doors.clock.monotonic() - began))
-
-    def _forget(self, task: asyncio.Task[Answer]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen here too, when the sender is gone and nobody else looks
-
-
-def _shape(said: PartResult) -> dict[str, Any]:
-    return {"incident": said.incident, "severity": said.severity, "outcome": said.outcome, "reason": said.reason}
+    def __missing__(self, outcome: str) -> Counter:
+        found = self[outcome] = self._metric.labels("alertmanager", outcome)
+        return found

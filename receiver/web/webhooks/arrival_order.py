@@ -87,4 +87,4 @@ class ArrivalOrder:
         _, oldest = self._waiting.popleft()
         if not oldest.done():
             self._refused_at = self._monotonic()
-            oldest.set_exception(Overloaded("not begun within the time of an answer"))
+            oldest.set_exception(Overloaded("not started in time"))

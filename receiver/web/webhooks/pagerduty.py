@@ -11,8 +11,8 @@ from aiohttp import web
 from receiver.pipeline.response.pagerduty_events import PagerDutyEventResult, UnknownPage
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.request_marks import mark_trusted
 from receiver.web.http.error_responses import AWAY, Refusal, answer
-from receiver.web.http.server import mark_trusted
 from receiver.web.webhooks.signatures import by_pagerduty, like_pagerduty
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
@@ -27,7 +27,7 @@ log = structlog.get_logger("receiver.pagerduty")
 
 
 class PagerDutyEndpoint:
-    """The door of PagerDuty's webhooks."""
+    """The endpoint of PagerDuty's webhooks."""
 
     def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""
@@ -61,21 +61,21 @@ class PagerDutyEndpoint:
     async def _serve(self, request: web.Request) -> PagerDutyEventResult:
         secrets = self.doors.pagerduty_events.secrets
         if not secrets:
-            raise Refusal(401, "no_secret", "no secret for webhooks of PagerDuty is configured: webhook_secret")
+            raise Refusal(401, "no_secret", "no PagerDuty webhook secret is configured: webhook_secret")
         given = request.headers.getall(SIGNATURE, [])
         if not given or not request.can_read_body:
-            raise Refusal(400, "unsigned", f"a webhook has a body and the header {SIGNATURE}")
+            raise Refusal(400, "unsigned", f"a webhook needs a body and the header {SIGNATURE}")
         signature = ",".join(given)
-        wrong = Refusal(403, "wrong_signature", "the signature fits no secret that is configured")
+        wrong = Refusal(403, "wrong_signature", "the signature matches no configured secret")
         if not like_pagerduty(signature):
             raise wrong
         raw = await self.unsigned.read(request, MOST)
         if not by_pagerduty(signature, raw, secrets):
             raise wrong
         mark_trusted(request, sender=True)
-        # Only what PagerDuty has sent counts: strangers cannot take the places.
+        # Only verified requests count, so that strangers cannot use up the slots.
         if self.doors.state.draining or self._under_way >= AT_ONCE:
-            raise Refusal(503, "too_many", "too many requests at once, or this replica is ending; send it again")
+            raise Refusal(503, "too_many", "too many requests at once, or this replica is stopping; send it again")
         self._under_way += 1
         try:
             return await self._take(raw)
@@ -96,9 +96,9 @@ class PagerDutyEndpoint:
             raise Refusal(503, "store_away", AWAY) from None
         except UnknownPage as error:
             log.warning("pagerduty_unheard", reason=str(error))
-            raise Refusal(503, "unheard", "which incident it is about is not known yet; send it again") from None
+            raise Refusal(503, "unheard", "the incident that it concerns is not known yet; send it again") from None
 
     def _forget(self, task: asyncio.Task[PagerDutyEventResult]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # seen here too, when nobody waits for it any more
+            task.exception()  # seen here too, when nobody waits for it anymore

@@ -7,8 +7,8 @@ from aiohttp import web
 from receiver.pipeline.response.phone_answers import Answered
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.request_marks import mark_trusted
 from receiver.web.http.error_responses import AWAY, Refusal, answer
-from receiver.web.http.server import mark_trusted
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
 MOST = 1024
@@ -28,12 +28,12 @@ class PhoneHooks:
 
     async def ntfy(self, request: web.Request) -> web.Response:
         """Answer 200 to what is done, 410 when it is too late, 404 to anything else; the phone clears on 200 alone."""
-        channels = self.doors.phone_answers.hooked()
+        channels = self.doors.phones.answers.hooked()
         if not channels:
-            raise Refusal(404, "no_channel", "no channel takes answers here")
+            raise Refusal(404, "no_channel", "no channel accepts answers here")
         raw = await self.unsigned.read(request, MOST)
         if self.doors.state.draining or self._under_way >= AT_ONCE:
-            raise Refusal(503, "too_many", "too many requests at once, or this replica is ending; send it again")
+            raise Refusal(503, "too_many", "too many requests at once, or this replica is stopping; send it again")
         self._under_way += 1
         try:
             answered = await self._take(raw, channels)
@@ -47,7 +47,7 @@ class PhoneHooks:
 
     async def _take(self, raw: bytes, channels: list[str]) -> Answered:
         try:
-            return await self.doors.phone_answers.take(
+            return await self.doors.phones.answers.take(
                 raw.decode("utf-8", "replace").strip(), channels, self.doors.clock.now()
             )
         except StoreAway:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 LONGEST = 4096
 """Characters of a header that are looked at."""
@@ -16,6 +18,7 @@ WINDOW = 300
 _HEX = r"[0-9a-f]{64}"
 _PAGERDUTY = re.compile(rf"(?:^|,)\s*v1={_HEX}\s*(?:,|$)")
 _SLACK = re.compile(rf"v0={_HEX}")
+_TWILIO = re.compile(r"[A-Za-z0-9+/]{27}=")
 
 
 def like_pagerduty(header: str) -> bool:
@@ -48,3 +51,32 @@ def by_slack(timestamp: str, signature: str, body: bytes, secret: bytes, now: fl
         return False
     expected = "v0=" + hmac.new(secret, b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), signature[:LONGEST].encode("utf-8", "replace"))
+
+
+def like_twilio(header: str) -> bool:
+    """Return whether a header has the form of Twilio's signatures: only then is the body worth reading."""
+    return _TWILIO.fullmatch(header) is not None
+
+
+def by_twilio(header: str, url: str, fields: Sequence[tuple[str, str]], token: bytes) -> bool:
+    """Return whether the account of `token` has signed `fields`, posted to `url` (phones.md, Twilio).
+
+    `url` is the address that the configuration gives to Twilio, with its query; `Host` is a stranger's word.
+    """
+    said = "".join(f"{name}{value}" for name, value in sorted(set(fields)))
+    good = False
+    for address in _with_and_without_port(url):
+        expected = base64.b64encode(
+            hmac.new(token, f"{address}{said}".encode("utf-8", "replace"), hashlib.sha1).digest()
+        )
+        good |= hmac.compare_digest(expected, header[:LONGEST].encode("utf-8", "replace"))
+    return good
+
+
+def _with_and_without_port(url: str) -> tuple[str, ...]:
+    # Twilio signs either form of an address whose port is the usual one.
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    if parts.port is None and parts.hostname and usual:
+        return url, url.replace(parts.netloc, f"{parts.netloc}:{usual}", 1)
+    return (url, url.replace(f":{parts.port}", "", 1)) if parts.port == usual else (url,)

@@ -16,8 +16,8 @@ from aiohttp import web
 from receiver.pipeline.slack.requests import EXCUSED, ForeignWorkspace, error_reply, said
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.request_marks import mark_trusted
 from receiver.web.http.error_responses import AWAY, Refusal, answer
-from receiver.web.http.server import mark_trusted
 from receiver.web.webhooks.signatures import by_slack, like_slack
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
@@ -29,7 +29,7 @@ AT_ONCE = 64
 LIMIT = 2.4
 """Seconds after which whoever asked is told that it takes longer: Slack gives up after three."""
 LATER = "This takes a little longer; the answer follows."
-SLOW = "This takes longer than usual. Please send it once more: it is done once."
+SLOW = "This takes longer than usual. Please send it again; it will be done only once."
 """Within a form, which has nowhere else to answer."""
 FORM = "application/x-www-form-urlencoded"
 
@@ -53,7 +53,7 @@ class SlackEndpoint:
         channel, raw, once = await self._verified(request, FORM)
         form = self._form(raw)
         with self._place():
-            work = self.doors.slack_commands.take(channel, form, once, self.doors.clock.now())
+            work = self.doors.slack.commands.take(channel, form, once, self.doors.clock.now())
             return await self._answered(work, "command", form.get("response_url", ""))
 
     async def interactions(self, request: web.Request) -> web.Response:
@@ -62,10 +62,10 @@ class SlackEndpoint:
         form = self._form(raw)
         payload = _json(form.get("payload", ""))
         if not isinstance(payload, dict):
-            raise Refusal(400, "bad_payload", "the form has no field `payload` with an object in it")
+            raise Refusal(400, "bad_payload", "the form has no field `payload` with a JSON object")
         back = str(payload.get("response_url") or "")
         with self._place():
-            work = self.doors.slack_interactions.take(channel, payload, once, self.doors.clock.now())
+            work = self.doors.slack.interactions.take(channel, payload, once, self.doors.clock.now())
             if payload.get("type") == "view_submission":
                 late = {"response_action": "errors", "errors": {"msg": SLOW}}
                 return await self._answered(work, "interaction", back, late=late)
@@ -83,7 +83,7 @@ class SlackEndpoint:
         try:
             with self._place():
                 async with asyncio.timeout(LIMIT):
-                    await self.doors.slack_interactions.event(channel, payload, self.doors.clock.now())
+                    await self.doors.slack.interactions.event(channel, payload, self.doors.clock.now())
         except ForeignWorkspace as foreign:
             raise self._refusal(403, "foreign", str(foreign)) from None
         except (StoreAway, TimeoutError):
@@ -99,13 +99,13 @@ class SlackEndpoint:
 
         Raises Refusal: 401 for a wrong or missing signature, or where no secret is configured.
         """
-        secrets = self.doors.slack_requests.secrets()
+        secrets = self.doors.slack.requests.secrets()
         if not secrets:
-            raise self._refusal(401, "no_secret", "no signing_secret of Slack is configured")
+            raise self._refusal(401, "no_secret", "no Slack signing_secret is configured")
         stamp = request.headers.getall("X-Slack-Request-Timestamp", [])
         given = request.headers.getall("X-Slack-Signature", [])
         if len(stamp) != 1 or len(given) != 1:
-            raise self._refusal(401, "unsigned", "a request of Slack is signed")
+            raise self._refusal(401, "unsigned", "a Slack request must be signed")
         wrong = "the signature is wrong, or older than five minutes"
         now = self.doors.clock.now().timestamp()
         if not like_slack(stamp[0], given[0], now):
@@ -168,7 +168,7 @@ class SlackEndpoint:
         if content is None:
             return web.Response()
         if aside:
-            self._aside(self.doors.slack_requests.speak(back, content))
+            self._aside(self.doors.slack.requests.speak(back, content))
             return web.Response()
         return answer(content)
 
@@ -183,7 +183,7 @@ class SlackEndpoint:
     async def _follow(self, task: asyncio.Task[tuple[dict[str, Any] | None, str]], back: str) -> None:
         content, _ = await task
         if content is not None:
-            await self.doors.slack_requests.speak(back, content)
+            await self.doors.slack.requests.speak(back, content)
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -194,7 +194,7 @@ class SlackEndpoint:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            # Nobody waits for it any more: whoever asked hears nothing, and the log says why.
+            # Nobody waits for it anymore: whoever asked hears nothing, and the log says why.
             log.error("slack_unanswered", exc_info=error)
 
     def _refusal(self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None) -> Refusal:

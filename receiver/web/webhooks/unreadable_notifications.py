@@ -44,11 +44,12 @@ class UnreadableNotifications:
         why = _UNTOLD.sub("?", detail[:NAME])
         text = (
             f"A notification from the sender {caller} could not be read and was refused with 400: {why}. "
-            "Nothing was changed; an alert in it may have reached nobody. Its head is kept."
+            "Nothing was changed; an alert in it may have reached no one. The start of its body is kept."
         )
         if in_part:
             text = (
-                f"A notification from the sender {caller} was read in part: {why}. The rest counts. Its head is kept."
+                f"A notification from the sender {caller} was read in part: {why}. The rest was processed. "
+                "The start of its body is kept."
             )
         rows = [
             (f"- {to.channel} refused-{to_ms(now)}", to.channel, to, {"text": text})

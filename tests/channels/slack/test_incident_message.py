@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.channels.slack.incident_message import escape, flat, link, mention, message, reply, summary
+from receiver.channels.slack.incident_message import message, reply, summary
+from receiver.channels.slack.mrkdwn import escape, flat, link, mention
 from receiver.model.delivery.notice import Link, Mention
 from receiver.model.severity import Decision, Severity
 from tests.channels.notices import HOSTILE, alert, event, hostile, incident, notice, tell
@@ -190,7 +191,7 @@ def test_links_are_encoded_and_checked() -> None:
 
 
 def test_flat_keeps_names_with_underscores() -> None:
-    assert flat("*b* _i_ ~s~ `c` http_requests_total __x__") == "b i s c http_requests_total x"
+    assert flat("*b* _i_ ~s~ `c` http_requests_total __x__") == "b i \u223cs\u223c c http_requests_total x"
 
 
 def test_a_message_without_incident() -> None:

@@ -29,7 +29,7 @@ async def test_out_and_back(house: House, tmp_path: Path) -> None:
     async with house.replica.connection.guarded() as client:
         await client.flushall()
     code, out, _ = await receiver(house, "admin-token", "import", str(file))
-    assert (code, out.strip()) == (0, f"{len(found) - 1} put back, 0 were there, 0 refused")
+    assert (code, out.strip()) == (0, f"{len(found) - 1} imported, 0 already present, 0 rejected")
     status, page = await house.get("/api/v1/incidents?limit=500")
     assert (status, len(page["items"])) == (200, len(found) - 1)
     file.write_text('{"format": 1}\n')

@@ -104,17 +104,59 @@ async def test_the_timeline_is_a_table(typed: Typed) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
-    [(("incident", "close", INC), 1, "409"), (("incident", "ack", "INC-9"), 1, "404"),
-     (("incident", "severity", INC, "5"), 2, "no severity"), (("incident", "silence", INC, "long"), 2, "no duration"),
-     (("page", "@nobody-oncall", "x"), 1, "backend-oncall"), (("incident", "silence", INC, "2h"), 3, "502")],
+    [(("incident", "close", INC), 1, "resolve it first"), (("incident", "ack", "INC-9"), 1, "no incident is named"),
+     (("incident", "severity", INC, "5"), 2, "not a severity"),
+     (("incident", "silence", INC, "long"), 2, "not a duration"),
+     (("page", "@nobody-oncall", "x"), 1, "backend-oncall"),
+     (("incident", "silence", INC, "2h"), 1, "Alertmanager")],
 )  # fmt: skip
 async def test_what_cannot_be_is_said_with_its_code(typed: Typed, words: tuple[str, ...], code: int, said: str) -> None:
     result = await typed(*words)
     assert result.exit_code == code, result.output
     assert said in result.output
+    assert not re.match(r"\d{3}:", result.output), "words, and no status of HTTP in front"
 
 
 def test_the_document_is_printed_without_a_service() -> None:
     result = CliRunner().invoke(app, ["openapi"])
     assert result.exit_code == 0
     assert "/api/v1/incidents/{id}/acknowledge" in json.loads(result.output)["paths"]
+
+
+async def test_each_verb_says_what_it_changed(typed: Typed) -> None:
+    said = (await typed("incident", "role", INC, "ic", "alice")).output
+    assert "changed: alice is Incident Commander" in said
+    assert "changed: nothing" in (await typed("incident", "role", INC, "ic", "alice")).output
+    assert "changed: mitigation: Rollback deployment" in (await typed("incident", "mitigate", INC, "rollback")).output
+    assert "changed: looking" in (await typed("incident", "note", INC, "looking")).output
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        (("role", INC, "ic", "mallory"), "alice"),
+        (("action", INC, "Add a canary", "--owner", "mallory"), "alice"),
+        (("mitigate", INC, "pray"), "rollback"),
+    ],
+)
+async def test_a_person_or_an_option_that_nobody_knows_needs_force(
+    typed: Typed, words: tuple[str, ...], known: str
+) -> None:
+    refused = await typed("incident", *words)
+    assert (refused.exit_code, known in refused.output) == (1, True), refused.output
+    forced = await typed("incident", *words, "--force")
+    assert (forced.exit_code, words[-1] in forced.output) == (0, True), forced.output
+
+
+@pytest.mark.parametrize("short", ["1", "inc-2026-1", "INC-2026-1", "inc-2026-0001"])
+async def test_an_id_may_be_shortened(typed: Typed, short: str) -> None:
+    assert (await typed("incident", "show", short)).output.startswith(f"{INC}  ")
+    assert (await typed("incident", "ack", short)).exit_code == 0
+    assert (await typed("incident", "show", "2")).exit_code == 1
+
+
+async def test_a_start_of_an_id_is_enough_for_a_window_and_an_override(typed: Typed) -> None:
+    await typed("maintenance", "add", "upkeep", "--match", "service=db", "--until", "2h")
+    window = json.loads((await typed("maintenance", "list", "--format", "json")).output)["items"][0]["id"]
+    assert (await typed("maintenance", "remove", window[:2])).exit_code == 1
+    assert "has ended" in (await typed("maintenance", "remove", window[:4])).output

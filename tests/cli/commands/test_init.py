@@ -70,7 +70,9 @@ def test_what_is_written_passes_check_config(answers: tuple[str, ...], env: dict
     file = folder / "receiver.yaml"
     problems, notes = check_files([file], env, now=NOW)
     assert problems == []
-    assert [note for note in notes if "off: " not in str(note)] == []
+    unread = answers[1] == KEY and ("chat" not in load(file, env).channels or not env)
+    assert [note for note in notes if "off: " not in str(note) and "notifies" not in str(note)] == []
+    assert any("notifies" in str(note) for note in notes) is unread, "nobody reads SEV-3 where pages are all there is"
     config = load(file, env)
     (person, *_) = config.people.values()
     assert person.name == (answers[0] or "me")
@@ -111,8 +113,8 @@ def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pyt
     said = init("Zoë B.", KEY, "", "", "").output
     steps = (
         "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. by PagerDuty", "Sending a test page through pager",
-        "The test page failed: pager answered 401", "correct it in the file that pager_file names",
-        "serve --config receiver.yaml", "try again what failed above", "channels test pager --to zoe-b",
+        "The test page failed: pager answered 401", "correct it in the file that `pager_file` in the configuration",
+        "serve --config receiver.yaml", "send the test again", "channels test pager --to zoe-b",
     )  # fmt: skip
     places = [said.index(step) for step in steps]
     assert places == sorted(places)
@@ -121,7 +123,7 @@ def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pyt
 @pytest.mark.parametrize(("name", "key"), [("Ann", "terminal"), ("Terminal", "service-terminal")])
 def test_with_mail_alone_it_is_said_that_the_terminal_is_paged(name: str, key: str, folder: Path) -> None:
     said = init(name, "ann@example.org", "", "", "", options=("--no-test",)).output
-    assert "Every severity sends an e-mail to ann@example.org. An e-mail is no page" in said
+    assert "Every severity sends an e-mail to ann@example.org. An e-mail is not a page" in said
     assert f"(the person `{key}` in the file)" in said
     config = load(folder / "receiver.yaml", {})
     assert config.people[key].name == "Terminal of the service"

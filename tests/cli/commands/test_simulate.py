@@ -138,3 +138,34 @@ def test_alert_rules_that_open_nothing_and_severities_known_only_when_they_fire(
     said = receiver("simulate", "--prometheus-rules", rules).output
     assert [line.count("known only when it fires") for line in said.splitlines()] == [1, 1, 1, 1, 0]
     assert said.startswith("A " + " " * 31 + "SEV-1  by otherwise (known only when it fires)")
+
+
+PAGER_ONLY = """
+channels: {pager: {kind: pagerduty}}
+people:
+  zoe: {name: Zoe, pager: 0123456789abcdef0123456789abcdef}
+  kim: {name: Kim, pager: fedcba9876543210fedcba9876543210}
+contacts: {first: {person: zoe}, lead: {person: kim}}
+severities:
+  SEV-1: {page: [first]}
+  SEV-2: {page: [first]}
+  SEV-3: {notify: [first], escalation: later}
+  SEV-4: {ticket: true}
+escalations: {later: {steps: [{after: 25m, notify: [lead]}]}}
+"""
+
+
+def test_steps_that_only_notify_are_shown_and_whom_no_message_reaches_is_told(tmp_path: Path) -> None:
+    payload, config = tmp_path / "payload.json", tmp_path / "receiver.yaml"
+    payload.write_bytes(notification(alert("SlowQueue", labels={"severity": "warning"})))
+    config.write_text(PAGER_ONLY)
+    said = receiver("simulate", payload, "--config", config).output
+    assert "  notify    at minute 0: zoe\n  notify    at minute 25: kim\n" in said
+    assert "no enabled channel sends messages to zoe, kim, so they get no notifications" in said
+    mail = "mail: {kind: email, smtp_url: smtp://mx, from: a@b.de}"
+    config.write_text(PAGER_ONLY.replace("channels: {", f"channels: {{{mail}, ").replace("Zoe,", "Zoe, mail: z@b.de,"))
+    found = json.loads(receiver("simulate", payload, "--config", config, "--format", "json").output)
+    assert found["unreached"] == ["kim"]
+    assert "  warning   " not in receiver("simulate", payload).output, (
+        "the built-in configuration has a terminal for each"
+    )

@@ -18,7 +18,7 @@ async def test_a_draft_is_let_out_and_seen(house: House) -> None:
     assert "Partial System Outage" in out
     assert "API: partial outage  investigating" in out
     code, _, err = await receiver(house, "respond-token", "status", "approve", "INC-2026-0001")
-    assert (code, err) == (1, "INC-2026-0001 has no draft that waits for approval\n")
+    assert (code, err) == (1, "INC-2026-0001 has no draft waiting for approval\n")
 
 
 async def test_an_update_says_cause_and_times(house: House) -> None:

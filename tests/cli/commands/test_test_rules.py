@@ -63,7 +63,7 @@ def test_what_comes_out_is_as_expected(tmp_path: Path, expect: dict[str, Any], a
         ({"measured": {"error_rate": "7.4%"}}, "measured: error_rate: expected 7.4%, got 7.3%"),
         ({"measured": {"eror_rate": "7%"}}, "no measurement eror_rate; did you mean error_rate?"),
         ({"measured": {"error_rate": "lots"}}, "measured: error_rate:"),
-        ({"pages": [{"minute": 0, "person": "bob"}]}, "pages: expected a page at minute 0 to bob, and nobody is"),
+        ({"pages": [{"minute": 0, "person": "bob"}]}, "pages: expected a page at minute 0 to bob, but there is none"),
         ({"pages": []}, "pages: not expected a page at minute 0 to alice for on-call"),
         ({"notified": []}, "notified: expected nobody, got eng-lead"),
         ({"status_page": "auto"}, "status_page: expected auto, got approve"),

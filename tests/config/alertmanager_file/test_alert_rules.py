@@ -30,10 +30,16 @@ def test_alerts_are_read_and_recordings_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("route: {}", "rules.yml:1:1: no rules file of Prometheus (it has groups:, each with rules:;"),
-        ("groups: [{name: a, rules: x}]", "rules.yml:1:10: groups[0]: a group without rules (write rules: and a list)"),
+        ("route: {}", "rules.yml:1:1: not a Prometheus rules file (write groups:, each with rules:;"),
+        (
+            "groups: [{name: a, rules: x}]",
+            "rules.yml:1:10: groups[0]: the group has no rules (write rules: with a list)",
+        ),
         ("groups: [{rules: [{expr: up}]}]", "neither an alert nor a recording rule (write alert: and a name)"),
-        ("groups: [{rules: [{alert: A, labels: [x]}]}]", "labels that are no texts by name (write name: text)"),
+        (
+            "groups: [{rules: [{alert: A, labels: [x]}]}]",
+            "labels must be a mapping of names to text (write name: text)",
+        ),
         ("groups: [", "not YAML"),
     ],
 )

@@ -46,7 +46,7 @@ def test_alone_it_is_compared_with_the_default(tmp_path: Path) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text(GOOD.replace("webhooks/alertmanager", "elsewhere"))
     (problem,) = told(file)[0]
-    assert "receivers: no receiver posts to this service" in problem
+    assert "receivers: no receiver sends to this service" in problem
 
 
 def test_the_command_says_what_became_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +64,23 @@ def test_the_command_says_what_became_of_it(tmp_path: Path, monkeypatch: pytest.
     ("text", "said"),
     [
         ("groups: [{name: g, rules: [{expr: up}]}]\n", "neither an alert nor a recording rule"),
-        ("global: {scrape_interval: 15s}\nscrape_configs: []\nrule_files: [a.yml]\n", "this is a file of Prometheus"),
+        (
+            "global: {scrape_interval: 15s}\nscrape_configs: []\nrule_files: [a.yml]\n",
+            "this is a Prometheus configuration",
+        ),
         ("route: {receiver: a}\n", "receivers: missing"),
-        ("apiVersion: v1\nkind: Service\nspec: {}\n", "cut out that part"),
+        ("apiVersion: v1\nkind: Service\nspec: {}\n", "extract that part"),
+        (
+            "apiVersion: x/v1\nkind: HelmRelease\nspec: {chart: y}\n",
+            "some.yml:2:7: kind: an object of kind HelmRelease",
+        ),
+        ("alertmanager: {replicas: 2}\ngrafana: {}\n", "1:1: alertmanager: no alertmanager.config in"),
+        ("version: '3'\nservices: {a: {image: b}}\nvolumes: {}\n", "of this service: it has version"),
+        (
+            "kubeEtcd: {}\ngrafana: {}\nkubeProxy: {}\nx: 1\n",
+            "it has kubeEtcd, grafana, kubeProxy ... (a configuration",
+        ),
+        ("metadata:\n  labels: {{- include 'x' . | nindent 4}}\n", "a Helm or Jinja template?"),
     ],
 )
 def test_other_files_are_told_what_they_are(text: str, said: str, tmp_path: Path) -> None:
@@ -95,7 +109,7 @@ def test_what_promtool_accepts_is_no_mistake(
     done = CliRunner().invoke(app, ["check-config", "some.yml", "--strict"])
     assert done.exit_code == 0, done.output
     assert "some.yml: good\n" in done.output
-    assert f"{count} alert rule{'' if count == 1 else 's'} of Prometheus" in done.output
+    assert f"{count} Prometheus alert rule{'' if count == 1 else 's'}, " in done.output
     assert "receiver simulate --prometheus-rules some.yml" in done.output
 
 
@@ -140,7 +154,7 @@ def test_tests_of_promtool_are_told_what_they_are(key: str, tmp_path: Path) -> N
     file = tmp_path / "r_test.yml"
     file.write_text(f"{key}\ntests: [{{interval: 1m}}]\n")
     (problem,) = told(file)[0]
-    assert "tests of Prometheus' rules" in problem
+    assert "a Prometheus rule test file" in problem
     assert "promtool test rules" in problem
 
 
@@ -148,7 +162,7 @@ def test_tests_of_promtool_are_told_what_they_are(key: str, tmp_path: Path) -> N
 def test_a_template_is_told_to_be_rendered(line: str, tmp_path: Path) -> None:
     file = tmp_path / "t.yml"
     file.write_text(f"a:\n{line}\nc: d\n")
-    assert any("a template of Helm or Jinja? Render it first" in problem for problem in told(file)[0])
+    assert any("a Helm or Jinja template? Render it first" in problem for problem in told(file)[0])
 
 
 def test_a_configuration_with_a_foreign_key_stays_a_configuration() -> None:
@@ -190,3 +204,16 @@ def test_editors_take_them(kind: Kind) -> None:
     after = [error.message for error in validator.iter_errors({**yaml.safe_load(content), "x-a": {"b": [1]}})]
     assert after == before
     assert any("y-a" in error.message for error in validator.iter_errors({**yaml.safe_load(content), "y-a": 1}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: List\nitems: [{apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule, spec: %s}]\n",
+        "apiVersion: v1\nkind: ConfigMap\ndata: {alerts.yml: '%s'}\n",
+    ],
+)
+def test_alert_rules_are_found_in_objects_that_may_hold_either(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(text % "{groups: [{name: g, rules: [{alert: A, expr: up}]}]}")
+    assert told(file) == ([], [])

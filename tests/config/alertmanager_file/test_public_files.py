@@ -17,12 +17,13 @@ from receiver.config import check_files
 from receiver.config.alertmanager_file import read_all
 from receiver.config.alertmanager_file.alert_rules import alert_rules
 from receiver.config.config_errors import ConfigError
+from receiver.config.file_checks import look_at
 from tests.config.alertmanager_file.test_alertmanager_file import NOW
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "upstream"
 AM = SAMPLES / "alertmanager"
-INHIBITOR = "InfoInhibitor comes here"
-WIDE = "alerts of different names with the same namespace are one group"
+INHIBITOR = "InfoInhibitor is routed here"
+WIDE = "alerts with different names but the same namespace form one group"
 SILENT = "the Watchdog may be silent for"
 OUR = "http://127.0.0.1:8080/webhooks/alertmanager"
 PLAIN = f"""\
@@ -37,7 +38,7 @@ EXPECTED = {
     "c-prefix.yml": [(1, INHIBITOR)],
     "d-query-slash.yml": [(1, INHIBITOR)],
     "e-kube-prometheus.yml": [(2, WIDE), (8, SILENT)],
-    "f-mute.yml": [(1, INHIBITOR), (6, "what ends while"), (9, "nobody tells when"), (9, "alerts of a group beyond")],
+    "f-mute.yml": [(1, INHIBITOR), (6, "never reports"), (9, "nothing reports when"), (9, "alerts of a group beyond")],
     "g-infoinhibitor-here.yml": [(1, INHIBITOR)],
     "h-crd.yml": [],
     "i-helm-values.yml": [(3, INHIBITOR), (3, SILENT), (3, WIDE)],
@@ -71,7 +72,7 @@ def test_a_hint_names_the_receiver_of_the_route_that_the_watchdog_takes() -> Non
     _, notes = notes_of(AM / "e-kube-prometheus.yml")
     assert notes[1][1] == (
         "route.routes[0]: the Watchdog may be silent for 12h10m here (repeat_interval + 2 x group_interval), and "
-        "ingest.watchdog.silent_after is 5m: it is called silent while it is not "
+        "ingest.watchdog.silent_after is 5m: it would be reported silent while it is not "
         "(write repeat_interval: 1m and group_interval: 1m at this route)"
     )
 
@@ -113,13 +114,13 @@ def test_a_group_so_wide_that_a_different_alert_joins_it_is_warned_about(
     file = tmp_path / "am.yml"
     file.write_text(PLAIN.replace("[namespace]", group_by))
     _, notes = notes_of(file)
-    assert any("a different alert joins" in text for _, text in notes) is wide
+    assert any("such an alert joins" in text for _, text in notes) is wide
     one = "routes: [{receiver: incidents, matchers: [alertname=Disk]}]"
     file.write_text(
         PLAIN.replace("[namespace]", f"[alertname], routes: [{{receiver: incidents, group_by: [job], {one}}}]")
     )
     _, notes = notes_of(file)
-    assert [text.partition(":")[0] for _, text in notes if "a different alert joins" in text] == [
+    assert [text.partition(":")[0] for _, text in notes if "such an alert joins" in text] == [
         "route.routes[0].group_by"
     ]
 
@@ -132,13 +133,13 @@ def test_a_pattern_that_is_too_long_here_is_no_mistake_there(tmp_path: Path, mat
     problems, notes = notes_of(file)
     assert problems == []
     (said,) = [text for _, text in notes if "bytes" in text]
-    assert "Alertmanager takes it" in said
+    assert "Alertmanager accepts it" in said
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("https://x.example/receiver/webhooks/alertmanager", "a proxy in front of it has to take /receiver off"),
+        ("https://x.example/receiver/webhooks/alertmanager", "a proxy in front of it must strip /receiver"),
         ("http://x/webhooks/alertmanager?token=a", ""),
         ("<receiver>/webhooks/alertmanager/", ""),
         ("{{ url }}/webhooks/alertmanager", ""),
@@ -227,7 +228,7 @@ def test_names_of_an_alertmanagerconfig_are_those_of_the_file(tmp_path: Path) ->
         ("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nspec: {}\n", "only says where its contents are"),
         ("apiVersion: monitoring.coreos.com/v1\nkind: Alertmanager\nspec: {replicas: 3}\n", "only names its config"),
         ("route:\n  receiver: {{ .Values.receiver }}\n  routes: {{- toYaml . }}\n", "Render it first"),
-        ("global: {}\n", "cut out that part"),
+        ("global: {}\n", "extract that part"),
         ("route: {receiver: a}\n", "receivers: missing"),
     ],
 )
@@ -277,7 +278,7 @@ def test_what_the_api_of_prometheus_answers_is_read() -> None:
 def test_rules_of_grafana_are_told_as_such() -> None:
     rule = {"uid": "a", "title": "Lag", "condition": "C", "data": [], "labels": {"severity": "page"}}
     text = json.dumps({"apiVersion": 1, "groups": [{"orgId": 1, "name": "g", "folder": "f", "rules": [rule]}]})
-    with pytest.raises(ConfigError, match="a rule of Grafana Alerting"):
+    with pytest.raises(ConfigError, match="a Grafana Alerting rule"):
         alert_rules(text, "grafana.json")
 
 
@@ -407,5 +408,14 @@ def test_what_gets_nothing_but_heartbeats_is_another_service(tmp_path: Path) -> 
     file = tmp_path / "am.yml"
     file.write_text(HIDDEN.format(default="chat", our="http://elsewhere.example.com/"))
     problems, notes = notes_of(file)
-    assert ["no receiver posts to this service" in one for one in problems] == [True]
+    assert ["no receiver sends to this service" in one for one in problems] == [True]
     assert notes == []
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
+def test_an_empty_file_beside_others_is_one_without_rules(tmp_path: Path, text: str) -> None:
+    (tmp_path / "am.yml").write_text(PLAIN)
+    (tmp_path / "rules.yml").write_text(text)
+    found = look_at([tmp_path / "am.yml", tmp_path / "rules.yml"], {})
+    assert (found.problems, found.alert_rules) == ([], {tmp_path / "rules.yml": 0})
+    assert look_at([tmp_path / "rules.yml"], {}).problems, "a configuration needs its sections"

@@ -140,7 +140,7 @@ def test_an_interval_that_cannot_be_read_mutes_its_routes_and_is_named() -> None
     routes = muted_routes(FILE)
     assert routes is not None
     assert held(routes, NOON, team="odd")
-    assert routes.unread == ("local: location Local is not known",)
+    assert routes.unread == ("local: unknown location Local",)
 
 
 def test_a_file_without_hours_is_not_read() -> None:

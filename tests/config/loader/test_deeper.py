@@ -18,8 +18,7 @@ CONFIGURATION: list[Row] = [
         "page: [vp-enginering]}\n      - {after: 30m, page: [cto]}",
         {
             (
-                "escalations.sev-1.steps[0].page[0]: no contact is called 'vp-enginering' (did you mean "
-                "vp-engineering?)"
+                "escalations.sev-1.steps[0].page[0]: no contact is named 'vp-enginering' (did you mean vp-engineering?)"
             ): "vp-enginering",
         },
     ),
@@ -27,7 +26,7 @@ CONFIGURATION: list[Row] = [
         "  sev-3:\n    until: acknowledged\n    steps:",
         "  sev-3:\n    until: acknowledged\n    until: resolved\n    steps:",
         {
-            "escalations.sev-3.until: this key is here twice (keep one of them)": "until",
+            "escalations.sev-3.until: duplicate key (keep one of them)": "until",
         },
     ),
     (
@@ -43,7 +42,7 @@ CONFIGURATION: list[Row] = [
     (
         "  SEV-3:\n",
         "  SEV-3: &minor\n    <<: *minor\n",
-        {"not YAML: an alias for something around it": "*minor"},
+        {"not YAML: an alias for a value that contains it": "*minor"},
     ),
     (
         "timezone: UTC\n\nserver",
@@ -77,10 +76,10 @@ CONFIGURATION: list[Row] = [
         },
     ),
     (
-        "token: '${RESPONDER_TOKEN}'",
+        "token: '${RESPONDER_TOKEN:-}'",
         "token: '${ADMIN_TOKEN}'",
         {
-            "auth.tokens[3].token: the same token as that of 'on-call-cli' (give each caller its own)": "'",
+            "auth.tokens[3].token: the same token as 'on-call-cli' (give each caller its own token)": "'",
         },
     ),
     (
@@ -105,8 +104,8 @@ CONFIGURATION: list[Row] = [
         "'service=~\"automation(.*\"'",
         {
             (
-                'status_page.components[2].matchers[0]: "automation(.*" is not a regular expression of RE2: missing '
-                "): automation(.* (look-around and back-references do not exist there; exclude with !~ or !=)"
+                'status_page.components[2].matchers[0]: "automation(.*" is not a valid RE2 regular expression: missing '
+                "): automation(.* (RE2 has no look-around or back-references; exclude with !~ or !=)"
             ): "'",
         },
     ),
@@ -149,8 +148,8 @@ CONFIGURATION: list[Row] = [
         "token: '${ADMIN-TOKEN}'",
         {
             (
-                "auth.tokens[3].token: a ${ that is no variable (write ${NAME} or ${NAME:-default}; $${ stands for "
-                "${ itself)"
+                "auth.tokens[3].token: ${ is not followed by a variable (write ${NAME} or ${NAME:-default}; $${ stands "
+                "for ${ itself)"
             ): "'",
         },
     ),
@@ -189,7 +188,7 @@ CONFIGURATION: list[Row] = [
         "durability: fsync ",
         "durability: replicas ",
         {
-            "redis: durability: replicas needs a number of them (write replicas: 1 or more)": "url",
+            "redis: durability: replicas needs the number of replicas (write replicas: 1 or more)": "url",
         },
     ),
     (
@@ -226,7 +225,7 @@ CONFIGURATION: list[Row] = [
         "scopes: [all_users, manyusers]}",
         {
             (
-                "incidents.customer_visible.scopes[1]: the severity rules know no scope 'manyusers' (did you mean "
+                "incidents.customer_visible.scopes[1]: the severity rules have no scope 'manyusers' (did you mean "
                 "many_users?)"
             ): "manyusers",
         },
@@ -243,7 +242,7 @@ CONFIGURATION: list[Row] = [
         "slack: U0CAROL, ",
         {
             (
-                "people.carol: contact 'on-call' pages this person, who has no address on a channel that rings "
+                "people.carol: contact 'on-call' pages this person, who has no address on a paging channel "
                 "(write pager: ADDRESS)"
             ): "carol",
         },
@@ -276,28 +275,30 @@ CONFIGURATION: list[Row] = [
         "id: INC-{year}-{number:04d}",
         "id: INC-{year}",
         {
-            "incidents.id: not a form of ids (write {number} and perhaps {year}, such as INC-{year}-{number:04d})": "I",
+            "incidents.id: not a pattern for ids (write {number}, with or without {year}, such as "
+            "INC-{year}-{number:04d})": "I",
         },
     ),
     (
         "correlate_by: [group]",
         "correlate_by: [group, service]",
         {
-            "incidents.correlate_by: group stands alone (write [group], or names of labels only)": "[",
+            "incidents.correlate_by: group cannot be combined with labels "
+            "(write [group], or names of labels only)": "[",
         },
     ),
     (
         "channel: chat, wiki",
         "channel: chatt, wiki",
         {
-            "reviews.monthly.channel: no channel is called 'chatt' (did you mean chat?)": "chatt",
+            "reviews.monthly.channel: no channel is named 'chatt' (did you mean chat?)": "chatt",
         },
     ),
     (
         "query: '{service=\"{{ service }}\"}'",
         "query: '{service=\"{{ labels.service }}\"}'",
         {
-            "links.loki.query: a {{ }} that is no label (write the name of a label alone, such as {{ service }})": "'",
+            "links.loki.query: {{ }} does not hold a label (write only a label name, such as {{ service }})": "'",
         },
     ),
     (
@@ -318,10 +319,7 @@ CONFIGURATION: list[Row] = [
         "days: [mon, tue, wed, thu, fri], from: '09:00', to: '17:00'",
         "days: [mon, tue, wed, thu, fri], from: '17:00', to: '09:00'",
         {
-            (
-                "severities.SEV-4.business_hours: the day ends before it begins (write a `to` that is later than "
-                "`from`)"
-            ): "{",
+            ("severities.SEV-4.business_hours: the day ends before it begins (write a `to` later than `from`)"): "{",
         },
     ),
     (
@@ -337,7 +335,7 @@ CONFIGURATION: list[Row] = [
         "name: Stratum AI\n",
         "name: !!str Stratum AI\n",
         {
-            "service.name: a tag (tags are not taken: write the plain value, or put text in quotes)": "!",
+            "service.name: a tag (tags are not supported: write the plain value, or put text in quotes)": "!",
         },
     ),
 ]
@@ -355,7 +353,7 @@ RULES: list[Row] = [
         "['eror_rate > 5%']",
         {
             (
-                'rules[4].when[0]: "eror_rate" is no measurement; did you mean error_rate? known: error_rate, '
+                'rules[4].when[0]: "eror_rate" is not a measurement; did you mean error_rate? known: error_rate, '
                 "latency, scope, slowdown"
             ): "'",
         },
@@ -364,7 +362,7 @@ RULES: list[Row] = [
         "['error_rate > 5%']",
         "['error_rate => 5%']",
         {
-            'rules[4].when[0]: "=>" is no comparison; use one of > >= < <= == !=': "'",
+            'rules[4].when[0]: "=>" is not a comparison; use one of > >= < <= == !=': "'",
         },
     ),
     (
@@ -391,7 +389,7 @@ RULES: list[Row] = [
         "'scope >= all_users'",
         "'scope >= everybody'",
         {
-            'rules[3].when[1]: "everybody" is no scope; known: all_users, internal, many_users, single_tenant': "'",
+            'rules[3].when[1]: "everybody" is not a scope; known: all_users, internal, many_users, single_tenant': "'",
         },
     ),
     (
@@ -405,7 +403,7 @@ RULES: list[Row] = [
         "name: authentication",
         "name: otherwise",
         {
-            "rules[7].name: otherwise is what a decision without a rule is called; give the rule another name": "o",
+            "rules[7].name: otherwise is reserved for decisions without a rule; give the rule another name": "o",
         },
     ),
     (
@@ -431,7 +429,7 @@ RULES: list[Row] = [
         {
             (
                 'rules[6].matchers[0]: "alertname=\\"IntegrationDown\\", team=\\"x\\"" holds several matchers; write '
-                "each as an entry of its own"
+                "each as a separate entry"
             ): "'",
         },
     ),
@@ -456,7 +454,7 @@ RULES: list[Row] = [
         "crit: SEV-2",
         "Critical: SEV-2",
         {
-            'otherwise: "critical" stands in `map` twice; case does not count': "label",
+            'otherwise: "critical" appears in `map` twice; case is ignored': "label",
         },
     ),
 ]

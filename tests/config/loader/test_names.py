@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.config.sample import SMALL, problems_of
+from tests.config.sample import SMALL, problems_of, text_of
 
 MISTAKES = [
     # (what is replaced in SMALL, by what, the beginning of the message, a part of the rest)
@@ -21,7 +21,7 @@ MISTAKES = [
     ("after: 15m", "after: -5m", "r.yaml:7:41: escalations.up.steps[0].after: not a duration", "15m"),
     ("until: resolved", "until: resolvd", "r.yaml:7:15: escalations.up.until: no such value", "mean resolved?"),
     ("page: [boss]}]}", "page: [bos]}]}", "r.yaml:7:53: escalations.up.steps[0].page[0]: no contact", "mean boss?"),
-    (", page: [boss]}]}", "}]}", "r.yaml:7:33: escalations.up.steps[0]: a step that calls nobody", "page: [contact]"),
+    (", page: [boss]}]}", "}]}", "r.yaml:7:33: escalations.up.steps[0]: the step pages and", "page: [contact]"),
     ("schedule: primary,", "schedule: primry,", "r.yaml:9:23: contacts.on-call.schedule: no schedule", "primary?"),
     ("backup: {person: boss}", "backup: {person: bob}", "r.yaml:9:49: contacts.on-call.backup.person: no", "boss"),
     ("boss: {person: boss}", "boss: {person: boss, schedule: primary}", "r.yaml:10:9: contacts.boss: must", "one of"),
@@ -71,3 +71,22 @@ def test_runbooks_are_in_a_wiki(channel: str, holds: str) -> None:
     (line,) = problems_of(f"{SMALL}links: {{runbooks: {{channel: {channel}}}}}\n")
     assert "links.runbooks.channel: " in line
     assert holds in line
+
+
+@pytest.mark.parametrize("word", ["SEV4", "sev_4", "Sev 4", "severity-4", "4"])
+def test_a_wrong_word_for_a_severity_is_one_mistake_that_names_the_right_one(word: str) -> None:
+    (said,) = problems_of(SMALL.replace("  SEV-4: {ticket: true}", f"  {word}: {{ticket: true}}"))
+    assert said.startswith("r.yaml:5:3: severities.") and said.endswith("(did you mean SEV-4?)")
+
+
+def test_another_word_is_one_mistake_too() -> None:
+    (said,) = problems_of(SMALL.replace("  SEV-4: {ticket", "  urgent: {ticket"))
+    assert said == "r.yaml:5:3: severities.urgent: no such value 'urgent' (one of SEV-1, SEV-2, SEV-3, SEV-4)"
+
+
+def test_the_fallback_channels_have_two_names() -> None:
+    both = SMALL.replace("escalation: up}", "escalation: up, fallback_channels: [console], second_road: [console]}")
+    settings = text_of(both).severities["SEV-1"]  # type: ignore[index]
+    assert (settings.fallback_channels, settings.second_road) == (("console",), ("console",))
+    (said,) = problems_of(SMALL.replace("ticket: true", "fallback_channels: [chat]"))
+    assert said.startswith("r.yaml:5:31: severities.SEV-4.fallback_channels[0]: no channel is named 'chat'")

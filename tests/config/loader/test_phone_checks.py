@@ -28,7 +28,7 @@ def test_a_topic_that_can_be_guessed_is_unwise(tmp_path: Path) -> None:
 def test_a_server_of_everybodys_needs_a_token_or_says_that_it_is_shared(url: str) -> None:
     open_server = NTFY.replace("https://ntfy.example.com", url).replace(", token: abc", "")
     (problem,) = problems_of(open_server)
-    assert "channels.push.url: anybody who knows a topic of" in problem
+    assert "channels.push.url: anyone who knows a topic on" in problem
     assert text_of(open_server.replace("kind: ntfy", "kind: ntfy, shared: true")).channels["push"].kind == "ntfy"
     assert text_of(NTFY.replace("https://ntfy.example.com", url)).channels["push"].kind == "ntfy"
 
@@ -63,8 +63,8 @@ RULES = with_topic("alice-7f3k9qxw2m4d").replace(
 @pytest.mark.parametrize(
     ("by", "said"),
     [
-        ("pusch", "no channel is called 'pusch' (did you mean push?)"),
-        ("mail", "a channel of kind webhook pages nobody"),
+        ("pusch", "no channel is named 'pusch' (did you mean push?)"),
+        ("mail", "a channel of kind webhook cannot page"),
         ("spare", "this person has no address on spare (write spare: ADDRESS)"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_step_leads_to_a_channel_that_pages_and_to_an_address(by: str, said: s
 def test_a_step_that_comes_after_the_time_to_answer_is_unwise(tmp_path: Path) -> None:
     late = warnings_of(tmp_path, RULES.replace("AFTER", "6m").replace("BY", "console"))
     assert any(
-        "people.ann.page_by[1].after: comes after on-call is to have answered for SEV-1 (5m)" in one for one in late
+        "people.ann.page_by[1].after: comes after the response time of on-call for SEV-1 (5m)" in one for one in late
     )
     assert not any("SEV-2" in one and "comes after" in one for one in late)
     soon = warnings_of(tmp_path, RULES.replace("AFTER", "4m").replace("BY", "console"))
@@ -107,7 +107,7 @@ def test_a_contact_may_be_a_service_of_pagerduty() -> None:
     [
         (
             "{channel: console, service: abc}",
-            "contacts.on-call.channel: no channel of kind pagerduty is called 'console'",
+            "contacts.on-call.channel: no channel of kind pagerduty is named 'console'",
         ),
         ("{service: abc}", "channel and service belong together"),
         ("{channel: pager, service: abc, person: boss}", "must name one target"),
@@ -131,7 +131,7 @@ def test_the_dead_mans_switch_is_an_ntfy_channel_and_not_too_hasty() -> None:
     config = text_of(SWITCH.replace("CHANNEL", "push").replace("AFTER", "5m"))
     assert config.heartbeat.ntfy is not None
     (problem,) = problems_of(SWITCH.replace("CHANNEL", "console").replace("AFTER", "5m"))
-    assert "heartbeat.ntfy.channel: no channel of kind ntfy is called 'console'" in problem
+    assert "heartbeat.ntfy.channel: no channel of kind ntfy is named 'console'" in problem
     assert any("twice `every`" in one for one in problems_of(SWITCH.replace("CHANNEL", "push").replace("AFTER", "90s")))
     assert any("10s to 3d" in one for one in problems_of(SWITCH.replace("CHANNEL", "push").replace("AFTER", "4d")))
     hasty = SWITCH.replace("CHANNEL", "push").replace("AFTER", "5m").replace("every: 1m", "every: 5s")
@@ -145,5 +145,39 @@ def test_a_number_is_written_with_its_country() -> None:
     good = modem.replace("console: ann}", "console: ann, sms: '+15550101'}")
     assert text_of(good).off == {}
     (problem,) = problems_of(good.replace("+15550101", "0155 50101"))
-    assert "people.ann.sms: not a telephone number (write it with its country, as +15550101)" in problem
+    assert "people.ann.sms: not a telephone number (write it with its country code, as in +15550101)" in problem
     assert "0155" not in problem
+
+
+TWILIO = (
+    SMALL.replace(
+        "channels:\n",
+        "channels:\n  phone: {kind: twilio, account_sid: AC1, auth_token: abc, from: '+15550100'}\n",
+    ).replace(
+        "  ann: {name: Ann, console: ann}",
+        "  ann: {name: Ann, console: ann, phone: '+15550101', page_by: [{after: 0s, by: phone, how: sms}]}",
+    )
+    + "service: {public_url: 'https://incidents.example.com'}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("'+15550101'", "'5550101'", "people.ann.phone: not a telephone number"),
+        ("by: phone, how", "by: console, how", "how: a channel of kind log cannot choose between sms and call"),
+        ("how: sms", "how: fax", "page_by[0].how: no such value"),
+        ("from: '+15550100'", "from: '15550100'", "channels.phone.from"),
+    ],
+)
+def test_a_telephone(old: str, new: str, said: str) -> None:
+    assert text_of(TWILIO).off == {}
+    (problem,) = problems_of(TWILIO.replace(old, new))
+    assert said in problem
+
+
+def test_answers_by_telephone_need_an_address(tmp_path: Path) -> None:
+    assert not [one for one in warnings_of(tmp_path, TWILIO) if "come back" in one]
+    without = TWILIO.partition("service:")[0]
+    (note,) = (one for one in warnings_of(tmp_path, without) if "come back" in one)
+    assert "channels.phone: answers cannot come back" in note

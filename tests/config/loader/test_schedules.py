@@ -72,11 +72,11 @@ MISTAKES = [
     # (what is added to the schedule, its column from there on, the path and the beginning of the message, a part of it)
     ("layers: [{people: [anne]}]", 19, "layers[0].people[0]: no person", "mean ann?"),
     ("layers: [{peple: [ann]}]", 10, "layers[0].peple: unknown key", "mean people?"),
-    ("layers: [{people: [ann], starts: 2026-11-03}]", 9, "layers[0]: 2026-11-03 is no Monday", WEEK),
+    ("layers: [{people: [ann], starts: 2026-11-03}]", 9, "layers[0]: 2026-11-03 is not a Monday", WEEK),
     ("layers: [{people: [ann], timezone: Mars}]", 35, "layers[0].timezone: no such time zone", "UTC"),
     ("rotations: [{starts: 2026-11-02, people: [anne]}]", 42, "rotations[0].people[0]: no person", "mean ann?"),
     ("rotations: [{people: [ann]}]", 12, "rotations[0].starts: missing", "starts:"),
-    ("rotations: [{starts: 2026-11-03, people: [ann]}]", 12, "rotations[0]: 2026-11-03 is no Monday", WEEK),
+    ("rotations: [{starts: 2026-11-03, people: [ann]}]", 12, "rotations[0]: 2026-11-03 is not a Monday", WEEK),
     ("rotations: [{starts: 2026-11-03, people: [ann], rotation: custom}]", 12, "rotations[0]: length and", "both"),
     ("rotations: [{starts: 2023-11-06, people: [ann]}]", -16, ": rotations out of order", "earliest"),
     ("starts: 0001-01-01", 8, "starts: not a day between 1970", "2026-11-02"),
@@ -108,7 +108,7 @@ def test_a_mistake_is_told_with_what_would_be_right(added: str, column: int, beg
 def test_a_hand_off_is_told_where_messages_are_taken() -> None:
     text = SMALL.replace("people: [ann]}", "people: [ann], handoff_channel: pager}") + "  pager: {kind: pagerduty}\n"
     (found,) = [line for line in problems_of(text) if "handoff_channel" in line]
-    assert found.startswith("r.yaml:15:45: schedules.primary.handoff_channel: a channel of kind pagerduty takes no")
+    assert found.startswith("r.yaml:15:45: schedules.primary.handoff_channel: a channel of kind pagerduty cannot send")
     assert "slack" in found
 
 

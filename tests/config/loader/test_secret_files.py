@@ -39,7 +39,7 @@ def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
     config = load_text(text, "r.yaml", {}, tmp_path)
     assert config.auth.tokens[0].token.get_secret_value() == "  very secret "
     assert config.people["ann"].address("pager", "pagerduty") == "k" * 32
-    assert not [note for note in config.notes if "in clear" in note.message]
+    assert not [note for note in config.notes if "in plain text" in note.message]
 
 
 def test_a_secret_file_that_is_missing_doubled_or_no_secret(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_secrets_are_in_no_message_repr_or_note() -> None:
     assert config.redis.shown == "redis://db:6379/0"
     said = repr(config) + str(config) + "".join(map(str, config.notes))
     assert secret not in said
-    clear = {note.path for note in config.notes if "in clear" in note.message}
+    clear = {note.path for note in config.notes if "in plain text" in note.message}
     assert clear == {"channels.pager.api_token", "auth.tokens[0].token", "redis.url"}
     assert any("plain text" in note.message for note in config.notes)
     broken = problems_of(text.replace("scopes: [read]", "scopes: read") + f"heartbeat: {{url: {secret}}}\n")

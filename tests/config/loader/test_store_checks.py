@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver.config import ConfigError, load_text
-from receiver.config.settings.service_settings import Redis
+from receiver.config.settings.store_settings import Redis
 from receiver.model.store_address import StoreKind, parse_store_address
 from tests.config.sample import SMALL, problems_of, text_of
 from tests.store.servers import certificates
@@ -53,15 +53,15 @@ def test_each_form(text: str, kind: str, tls: bool, nodes: list[tuple[str, int]]
         ("redis+sentinel://s1/p?db=two", "the database is not a number"),
         ("redis+cluster://n1/3", "database 0 only"),
         ("redis+cluster://n1?db=3", "database 0 only"),
-        ("redis+sentinel://", "not an address of a store"),
-        ("redis+cluster://", "not an address of a store"),
-        ("redis+socket://x", "not an address of a store"),
-        ("unix+sentinel://s/p", "not an address of a store"),
-        ("unix://", "not an address of a store"),
-        ("redis://h:0", "not an address of a store"),
-        ("redis://h:99999", "not an address of a store"),
-        ("redis://h h", "not an address of a store"),
-        ("", "not an address of a store"),
+        ("redis+sentinel://", "not a store address"),
+        ("redis+cluster://", "not a store address"),
+        ("redis+socket://x", "not a store address"),
+        ("unix+sentinel://s/p", "not a store address"),
+        ("unix://", "not a store address"),
+        ("redis://h:0", "not a store address"),
+        ("redis://h:99999", "not a store address"),
+        ("redis://h h", "not a store address"),
+        ("", "not a store address"),
     ],
 )
 def test_what_is_wrong_is_said_without_the_text(text: str, why: str) -> None:
@@ -96,7 +96,7 @@ def test_what_is_valid_but_unwise() -> None:
     (told,) = notes_of("url: 'rediss+cluster://n'")
     assert "redis.replicas: a failover loses" in told
     (told,) = notes_of("url: 'redis://10.0.0.1'")
-    assert "in plain text" in told
+    assert "unencrypted" in told
 
 
 def test_files_of_tls_are_looked_at_first(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_files_of_tls_are_looked_at_first(tmp_path: Path) -> None:
     assert "redis.ca_file: the file cannot be read: No such file" in problems("ca_file: nowhere.pem")[0]
     assert "redis.ca_file: the file holds no certificate" in problems("ca_file: empty.pem")[0]
     wrong = "cert_file: client.pem, key_file: server.key.pem"
-    assert "redis.cert_file: the file holds no certificate with a key that fits" in problems(wrong)[0]
+    assert "redis.cert_file: the file holds no certificate with its matching key" in problems(wrong)[0]
     assert "key_file without cert_file" in problems("key_file: client.key.pem")[0]
     text = f"{SMALL}redis: {{ca_file: ca.pem}}"
     (note,) = load_text(text, "r.yaml", {}, tmp_path).notes

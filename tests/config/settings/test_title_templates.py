@@ -36,11 +36,11 @@ def test_it_keeps_the_limit_and_one_line() -> None:
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("{{ title", "not a template of Jinja2"),
-        ("{{ name }}", "a template has no 'name'"),
-        ("{{ 1 / 0 }}", "the template cannot be written out"),
-        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "not a template of Jinja2"),
-        ("{% if firing > 9 %}x{% endif %}", "the template writes nothing for an ordinary alert"),
+        ("{{ title", "not a Jinja2 template"),
+        ("{{ name }}", "templates have no variable 'name'"),
+        ("{{ 1 / 0 }}", "the template cannot be rendered"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "not a Jinja2 template"),
+        ("{% if firing > 9 %}x{% endif %}", "the template renders to nothing for an ordinary alert"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_a_mistake(template: str, said: str) -> None:

@@ -11,7 +11,7 @@ from receiver.incident.log.event_log import replay_events
 from receiver.incident.log.notification_outcome import NotificationPart, Outcome
 from receiver.model.alert.alert import Alert
 from receiver.model.incident.event import Event, Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.incident.given import Store, alert, at, part
 
 NAMES = "ABCD"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from receiver.incident.log.notification_outcome import Outcome
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.incident.given import A_ENDS, B_ENDS, A, B, Store, alert, at, kinds, only, part
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.incident.timers import MONITOR, timers
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.incident.given import A_ENDS, B_ENDS, NOW, A, B, Store, alert, at, kinds, only, part
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from receiver.incident.context.recent_changes import changes_due, on_changes_read, on_changes_unavailable
 from receiver.incident.log.event_log import Transition
-from receiver.model.incident.incident import State
 from receiver.model.incident.recent_changes import Changes, RecentChange
+from receiver.model.incident.state import State
 from tests.channels.notices import NOW, incident
 from tests.incident.given import POLICY
 
@@ -78,13 +78,13 @@ def test_the_likely_one_is_kept_however_many_came_after() -> None:
 def test_only_a_day_back() -> None:
     changes, text = told(change(25 * 60))
     assert (changes.items, changes.likely) == ((), None)
-    assert text == "acme/api: nothing was deployed in the 24 h before it began"
+    assert text == "acme/api: no deployments in the 24 h before the incident"
 
 
 def test_what_came_later_is_told_as_such() -> None:
     changes, _ = told(change(-4))
     assert changes.likely is None
-    assert changes.why.endswith("what there is came after it began, or did not arrive")
+    assert changes.why.endswith("those known came after it began, or were not reported")
 
 
 def test_the_words() -> None:

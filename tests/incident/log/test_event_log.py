@@ -7,8 +7,9 @@ import pytest
 from receiver.incident.log.event_log import Transition, apply_event, replay_events
 from receiver.incident.timers import on_timer
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.policy_snapshot import EscalationProgress
+from receiver.model.incident.state import State
 from tests.incident.given import NOW, Store, alert, at, decision, part, policy
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")

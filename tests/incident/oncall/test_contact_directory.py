@@ -69,7 +69,7 @@ def test_a_name_that_is_gone_is_told_apart(ask: object, what: str, name: str) ->
     with pytest.raises(UnknownName) as caught:
         ask()  # type: ignore[operator]
     assert (caught.value.what, caught.value.name) == (what, name)
-    assert str(caught.value) == f"no {what} is called {name}"
+    assert str(caught.value) == f"no {what} is named {name}"
 
 
 def test_an_address_is_found_by_the_name_then_by_the_kind_of_a_channel_and_stays_secret() -> None:

@@ -19,8 +19,10 @@ from receiver.incident.oncall.handoff_checklist import (
     next_hand_off,
 )
 from receiver.incident.oncall.on_call_shift import Roster
-from receiver.model.incident.incident import AlertRecord, Incident, Roles, State
-from receiver.model.incident.response_records import ActionItem, ActionStatus, ChecklistTick, Mitigation
+from receiver.model.incident.alert_record import AlertRecord
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.response_records import ActionItem, ActionStatus, ChecklistTick, Mitigation, Roles
+from receiver.model.incident.state import State
 from receiver.model.oncall.schedule_settings import Schedule
 from receiver.model.severity import Decision, Severity
 
@@ -74,7 +76,8 @@ def test_nothing_to_hand_over_is_said_item_by_item() -> None:
         "On-call hand-off: Alice takes over primary from Carol, until Mon 2026-11-30 09:00 UTC."
     )
     assert [line[4:] for line in text.splitlines() if line.startswith("[ ] ")] == SEED
-    for said in ("None is open", "There were none", "None is running", "Alice has an address on every paging channel",
+    for said in ("None is open", "There were none", "None is in progress",
+        "Alice has an address on every paging channel",
                  "None before Mon 2026-11-30 09:00 UTC", "No cause is known"):  # fmt: skip
         assert said in text
 

@@ -320,3 +320,38 @@ def test_hours_are_types_of_their_own() -> None:
     assert Hours.model_validate({"from": "22:00", "to": "06:00"}) == Hours.model_validate(
         {"from": "22:00", "to": "06:00", "days": [day.value for day in Day]}
     )
+
+
+def test_a_change_in_another_time_zone_takes_over_before_one_of_an_earlier_day() -> None:
+    daily: dict[str, Any] = {"rotation": "daily", "timezone": "UTC"}
+    # Midnight on Lord Howe Island is 13:00 UTC of the day before.
+    later = [
+        {**daily, "handoff": "13:15", "starts": date(2026, 3, 27), "people": ["ben"]},
+        {
+            **daily,
+            "handoff": "00:00",
+            "timezone": "Australia/Lord_Howe",
+            "starts": date(2026, 3, 28),
+            "people": ["cem"],
+        },
+    ]
+    first = {**daily, "handoff": "00:00", "starts": date(2026, 3, 26), "people": ["ann"], "rotations": later}
+    roster = Roster(Schedule.model_validate(first))
+    over = datetime(2026, 3, 27, 13, tzinfo=UTC)
+    before = roster.at(over - STEP)
+    assert (before.person, before.until, before.next) == ("ann", over, "cem")
+    assert roster.at(over).person == "cem"
+
+
+def test_a_change_in_another_time_zone_may_begin_before_the_layer_that_it_changes() -> None:
+    base = {"rotation": "daily", "people": ["ann"]}
+    layer = {
+        **base, "handoff": "21:00", "starts": "2026-03-14", "timezone": "America/New_York",
+        "rotations": [{**base, "handoff": "00:00", "starts": "2026-03-15", "timezone": "UTC"}],
+    }  # fmt: skip
+    made = schedule(people=["ben"], starts="2026-03-01", timezone="UTC", layers=[layer])
+    roster = Roster(made, {})
+    assert roster.at(at("2026-03-14T23:45Z")).until == at("2026-03-15T00:00Z"), (
+        "and not 01:00, of the layer's own start"
+    )
+    assert roster.at(at("2026-03-15T00:30Z")).person == "ann"

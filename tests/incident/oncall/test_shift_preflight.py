@@ -102,3 +102,18 @@ def test_who_takes_over_when_the_rotation_changes_is_asked_for() -> None:
     )
     directory = replace(DIRECTORY, schedules={"primary": schedule})
     assert [one.person for one in check_shifts(directory, PAGERS, NOW).unreachable] == ["boss", "cto"], "09:00 there"
+
+
+def test_the_log_reaches_nobody() -> None:
+    people = {
+        name: Person.model_validate({"name": name.title(), "console": name, **({"pager": "a" * 32} if own else {})})
+        for name, own in (("alice", True), ("bob", False), ("lead", True))
+    }
+    found = check_shifts(
+        replace(DIRECTORY, people={**DIRECTORY.people, **people}), (*PAGERS, ("console", "log")), NOW, mute={"console"}
+    )
+    assert [(one.person, one.log_only) for one in found.unreachable] == [("bob", True)]
+    without = check_shifts(DIRECTORY, (("console", "log"),), NOW, mute={"console"})
+    assert {(one.person, one.log_only) for one in without.unreachable} == {
+        ("alice", False), ("bob", False), ("lead", False),
+    }  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from receiver.incident.store_outage.emergency_pages import sent_without_store
-from receiver.model.incident.incident import Page
+from receiver.model.incident.page import Page
 from receiver.model.oncall.personal_rules import FrozenStep, PersonalRule
 from receiver.model.oncall.schedule_settings import Person
 from receiver.model.severity import Severity

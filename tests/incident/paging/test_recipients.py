@@ -10,17 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.incident.paging.page_keys import KEY_LIMIT, page_key
-from receiver.incident.paging.recipients import (
-    Policy,
-    SkippedRecipient,
-    episode_of,
-    find_informed,
-    find_recipients,
-    page_destination,
-    pagers_of,
-    plan_pages,
-)
-from receiver.model.incident.incident import Page
+from receiver.incident.paging.page_responders import told_text
+from receiver.incident.paging.planned_pages import SkippedRecipient, episode_of, page_destination, pagers_of, plan_pages
+from receiver.incident.paging.policy import Policy
+from receiver.incident.paging.recipients import find_informed, find_recipients
+from receiver.incident.publication.status_updates import published_where
+from receiver.model.incident.event import Destination
+from receiver.model.incident.page import Page
 from receiver.model.oncall.schedule_settings import Person
 from tests.incident.given import DIRECTORY, KEYS, NOW, POLICY, Store, alert, part, policy
 
@@ -155,3 +151,17 @@ def test_a_resolve_goes_to_every_key_of_every_ring() -> None:
     (again,), _ = called("lead", ring=2)
     both = incident.model_copy(update={"pages": (*incident.pages, again)})
     assert pagers_of(both) == (page_destination(incident.pages[0]), page_destination(again))
+
+
+def test_what_is_said_of_informed_people_names_those_that_no_channel_reaches() -> None:
+    log = Destination(channel="console", address="log")
+    quiet = replace(POLICY, informs=(log,), mute=frozenset({"console"}), letters=())
+    assert told_text(replace(POLICY, informs=(log,), mute=frozenset()), ("boss",)) == "notified: boss"
+    assert told_text(quiet, ("boss", "cto")) == "no channel reaches boss, cto; the notice is in the log"
+    nothing = replace(quiet, informs=())
+    assert told_text(nothing, ("boss",)) == "no channel reaches boss"
+
+
+def test_an_update_says_that_only_the_built_in_page_shows_it() -> None:
+    assert published_where(replace(POLICY, public=())) == "published on the built-in status page only"
+    assert published_where(replace(POLICY, public=(Destination(channel="status", address="page"),))) == "published"

@@ -9,8 +9,8 @@ import pytest
 
 from receiver.incident.response.ticket_changes import commands_of_ticket
 from receiver.model.command import Acknowledge, AddNote, ChangeAction, Command, Resolve
-from receiver.model.incident.incident import State
 from receiver.model.incident.response_records import ActionItem, ActionStatus
+from receiver.model.incident.state import State
 from receiver.model.incident.ticket import Ticket, TicketStatus
 from receiver.model.severity import Severity
 from tests.channels.notices import NOW, incident
@@ -52,7 +52,7 @@ def test_a_page_is_not_answered_by_tidying_up_a_board() -> None:
     for now in (ticket(TicketStatus.BEGUN), ticket(account="acc-a")):
         noted = meant(now, ticket(), owner="alice", severity=Severity.SEV1)
         assert isinstance(noted, AddNote)
-        assert noted.text.startswith("OPS-1 is taken (assigned to alice); the pages go on: acknowledge the incident")
+        assert noted.text.startswith("OPS-1 is taken (assigned to alice); paging continues: acknowledge the incident")
 
 
 DONE, OPEN = ActionStatus.DONE, ActionStatus.OPEN

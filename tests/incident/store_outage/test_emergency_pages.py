@@ -9,7 +9,9 @@ import pytest
 
 from receiver.incident.log.notification_outcome import NotificationPart
 from receiver.incident.store_outage.emergency_pages import emergency_pages
-from receiver.model.incident.incident import Incident, Page, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.page import Page
+from receiver.model.incident.state import State
 from tests.incident.given import NOW, POLICY, Store, alert, at, part
 
 DOWN = alert("Down", worst=1)

@@ -13,8 +13,9 @@ from receiver.incident.store_outage.emergency_pages import emergency_pages
 from receiver.incident.store_outage.incident_summary import remembered, summarize
 from receiver.incident.timers import timers
 from receiver.model.base import to_ms
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import PAGES, TITLE, IncidentSummary, pack, unpack
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from tests.incident.given import NOW, POLICY, Store, alert, at, part
 

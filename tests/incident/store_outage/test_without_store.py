@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.incident.store_outage.emergency_pages import emergency_pages, sent_without_store, storm_pages
-from receiver.model.incident.incident import Page
+from receiver.model.incident.page import Page
 from receiver.model.oncall.schedule_settings import Person
 from receiver.model.severity import Severity
 from tests.incident.given import NOW, POLICY, Store, alert, at, part

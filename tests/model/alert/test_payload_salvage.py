@@ -132,3 +132,31 @@ def test_other_webhooks_of_grafana_are_told_as_well(told: dict[str, Any]) -> Non
 def test_what_is_no_notification_is_refused(text: bytes) -> None:
     with pytest.raises(BadNotification):
         parse_notification(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"version": "4"}, "groupKey: is missing"),
+        ({"version": "4", "groupKey": {}, "receiver": "r", "status": "firing", "alerts": []}, "groupKey: must be text"),
+        ({"version": "4", "groupKey": "", "receiver": "r", "status": "firing", "alerts": []}, "groupKey: must not be"),
+        ({"version": "4", "groupKey": "k", "receiver": "r", "status": "firing", "alerts": {}}, "alerts: must be a l"),
+        ([], "the body: must be an object"),
+    ],
+)  # fmt: skip
+def test_a_body_that_cannot_be_read_is_refused_in_plain_words(value: Any, said: str) -> None:
+    with pytest.raises(BadNotification) as refused:
+        parse_notification(json.dumps(value).encode())
+    assert refused.value.detail.startswith(said)
+
+
+@pytest.mark.parametrize("value", [None, True, 7, 1e300, ["firing"], {"a": 1}])
+def test_what_is_wrong_at_the_top_of_a_body_loses_no_alert(value: Any) -> None:
+    ended = {**GOOD, "labels": {"alertname": "Ended"}, "status": "resolved"}
+    found = parse_notification(body(GOOD, ended, status=value))
+    assert ([alert.name for alert in found.alerts], found.status) == (["Good", "Ended"], "firing")
+    assert found.set_aside == ("status: not text, taken from the alerts",)
+    found = parse_notification(body(GOOD, receiver=value, groupKey=7))
+    assert [alert.name for alert in found.alerts] == ["Good"]
+    assert found.group_key == "7"
+    assert isinstance(found.receiver, str)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import orjson
 
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.incident_text import incident_text
+from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
+from receiver.model.incident.response_records import Roles
+from receiver.model.severity_policy import Until
 from receiver.store.incidents.commit_request import state_text
 from receiver.store.incidents.stored_records import incident_of
 from tests.incident.given import NOW, Store, alert, part
@@ -26,8 +32,37 @@ def test_what_is_empty_is_left_out_and_read_again() -> None:
 
 def test_what_is_empty_but_not_by_default_is_written() -> None:
     spent = opened().model_copy(update={"spent": {}, "ring": 0})
-    assert spent.empty_fields().isdisjoint({"spent", "ring"})
+    assert {"spent", "ring"} <= set(orjson.loads(incident_text(spent)))
     assert incident_of(state_text(spent), 0, "") == spent.model_copy(update={"id": "", "version": 0})
+
+
+def test_an_incident_is_written_as_its_model_writes_it() -> None:
+    incident = opened().model_copy(update={"clocks": {"resolved": NOW}, "roles": Roles(scribe="alice"), "summary": "€"})
+    text = orjson.loads(incident_text(incident, ("plan",)))
+    assert text == orjson.loads(incident.model_dump_json(include=set(text)))
+    # A number beyond 64 bits is for the model alone.
+    odd = incident.model_copy(update={"labels": {}, "upstream": {"unknown": 2**70}})
+    assert json.loads(incident_text(odd))["upstream"] == {"unknown": 2**70}
+
+
+def test_the_defaults_of_a_plan_are_left_out_and_what_another_release_has_added_is_kept() -> None:
+    incident = opened()
+    written = orjson.loads(state_text(incident))
+    assert {"respond", "page"} <= set(written["plan"]["severities"]["SEV-1"])
+    assert not any({"hours", "all_hands"} & set(plan) for plan in written["plan"]["severities"].values())
+    written["plan"]["severities"]["SEV-1"]["later"] = {"added": []}
+    later = incident_of(orjson.dumps(written).decode(), incident.version, incident.id)
+    assert orjson.loads(state_text(later)) == written
+
+
+def test_the_defaults_of_a_plan_stay_as_they_are_since_stored_incidents_leave_them_out() -> None:
+    fields = {**SeverityPlan.model_fields, **Plan.model_fields, **Step.model_fields}
+    found = {name: field.default for name, field in fields.items() if not field.is_required()}
+    assert found == found | {
+        "page": (), "notify": (), "until": Until.ACKNOWLEDGED, "steps": (), "lease": None, "update": None,
+        "all_hands": False, "ticket": False, "queue": False, "publish": None, "publish_within": None,
+        "publish_when": None, "hours": None, "severities": {}, "zone": "UTC", "marks": (),
+    }  # fmt: skip
 
 
 def test_every_field_can_be_left_out_that_is_empty_by_default() -> None:

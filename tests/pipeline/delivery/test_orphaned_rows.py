@@ -46,4 +46,4 @@ def test_of_anything_but_an_incidents_page_nobody_knows_whether_it_is_over() -> 
 def test_the_reason_says_whether_it_is_off_or_gone() -> None:
     assert why_undeliverable("chat", {"chat"}, {}) is None
     assert why_undeliverable("chat", (), {"chat": "token is empty"}) == "channel chat is off (token is empty)"
-    assert why_undeliverable("chat", (), {}) == "channel chat is not configured any more"
+    assert why_undeliverable("chat", (), {}) == "channel chat is no longer configured"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import redis
 
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import Notification, parse_notification
-from receiver.pipeline.intake.intake import STRAIGHT, Answer
+from receiver.pipeline.intake.intake import STRAIGHT
+from receiver.pipeline.intake.intake_answer import Answer
+from receiver.store.client.store_errors import NotDurable
 from tests.stories.world import World, alert, notification
 
 LUA = Path(__file__).parents[3] / "receiver" / "store" / "lua"
@@ -129,6 +131,34 @@ async def test_a_duplicate_of_what_was_ignored_is_one_read_as_well(counted: Coun
     answer, ran = await counted.cost(said)
     assert (first.foremost.outcome, answer.foremost.outcome) == (Outcome.IGNORED, Outcome.IGNORED)
     assert ran == {"mget": 1}
+
+
+@pytest.mark.parametrize("firing", [True, False], ids=["duplicate", "ignored"])
+async def test_a_repetition_is_refused_where_another_server_has_become_the_primary(
+    world: World, counted: Counted, monkeypatch: pytest.MonkeyPatch, *, firing: bool
+) -> None:
+    said = parse_notification(notification(alert("Other", firing=firing), group="other"))
+    first = await counted.accept(said)
+    connection = world.one.connection
+    connection.level = "waitaof"
+    again = await counted.accept(said)
+    assert again.repetition is not None
+
+    def moving(read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def moved(*args: Any) -> Any:
+            reply = await read(*args)
+            connection._moved()
+            return reply
+
+        return moved
+
+    for name in ("call", "read"):
+        monkeypatch.setattr(connection, name, moving(getattr(connection, name)))
+    with pytest.raises(NotDurable, match="another server is the primary now"):
+        await counted.accept(said)
+    with pytest.raises(NotDurable):
+        await world.one.intake.repeated(again.repetition, world.clock.now(), 1)
+    assert first.foremost.outcome is (Outcome.OPENED if firing else Outcome.IGNORED)
 
 
 async def test_several_parts_are_looked_up_in_one_read(world: World, counted: Counted) -> None:

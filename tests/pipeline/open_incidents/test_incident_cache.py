@@ -10,12 +10,14 @@ import pytest
 
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.metrics import Metrics
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, PageMark
 from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
+from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents import incident_cache
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.pipeline.open_incidents.public_incidents import published_update
 from tests.incident.given import NOW, POLICY, Store, alert, at, part
 
 
@@ -42,7 +44,7 @@ def cache() -> IncidentCache:
 
 
 def gauge(cache: IncidentCache, severity: str, state: str) -> float | None:
-    labels = {"severity": severity, "state": state}
+    labels = {"severity": severity, "state": state, "team": ""}
     return cache.metrics.registry.get_sample_value("receiver_incidents_open", labels)
 
 
@@ -135,7 +137,7 @@ def test_only_what_the_public_was_told_of_is_in_its_index(cache: IncidentCache) 
     for snapshot in (silent, public):
         cache.take(summarize(snapshot, POLICY), snapshot)
     (record,) = cache.public.open()
-    assert (record.uid, record.updates) == ("p", (told,))
+    assert (record.uid, record.updates) == ("p", (published_update(told),))
     turns = cache.public.turns
     cache.take(one("other"))
     assert cache.public.turns == turns, "what is not public makes nobody make the page anew"

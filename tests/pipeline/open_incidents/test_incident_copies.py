@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from receiver.incident.log.alert_membership import fired
-from receiver.model.incident.incident_copy import IncidentCopy
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents import incident_copies
 from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEAN_BYTES, IncidentCopies
 from receiver.store.incidents.commit_request import packed
+from receiver.store.incidents.incident_copy import IncidentCopy
 from tests.incident.given import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
 
@@ -33,9 +33,9 @@ class Memory:
         self.read: list[tuple[tuple[str, ...], bool]] = []
 
     def put(self, uid: str, alerts: dict[str, str], *, version: int = 1, state: str = "open") -> IncidentSummary:
-        bodies = dict.fromkeys(alerts, '{"labels": {}}')
+        bodies: dict[str, str | bytes] = dict.fromkeys(alerts, '{"labels": {}}')
         text = orjson.dumps({"state": state}).decode()
-        self.stored[uid] = IncidentCopy(uid, f"INC-{uid}", version, text, ["{}"], alerts, bodies)
+        self.stored[uid] = IncidentCopy(uid, f"INC-{uid}", version, text, ["{}"], dict(alerts), bodies)
         return summary(uid, version=version, firing=len(alerts))
 
     async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:

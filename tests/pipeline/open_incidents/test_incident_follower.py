@@ -12,7 +12,7 @@ import redis
 from bench.open_incidents import put
 from receiver.model.command import Acknowledge
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.pipeline.open_incidents import incident_follower
 from receiver.store.client.connection import StoreAway
 from receiver.web.http.query_parameters import Filters
@@ -23,7 +23,14 @@ from tests.stories.world import World, alert, notification
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 ALICE = Actor(kind=ActorKind.API, name="alice")
 QUEUE = Filters(
-    states=frozenset(), severities=frozenset(), services=frozenset(), open=True, queue=True, limit=10, after=None
+    states=frozenset(),
+    severities=frozenset(),
+    services=frozenset(),
+    teams=frozenset(),
+    open=True,
+    queue=True,
+    limit=10,
+    after=None,
 )
 
 
@@ -135,7 +142,7 @@ async def test_the_queue_reads_only_what_it_answers_with(world: World) -> None:
     found = []
 
     async def ask() -> None:
-        found.extend(await queue_of(one.incident_cache, one.incidents, QUEUE))
+        found.extend(await queue_of(one.work.follower, one.incidents, QUEUE))
 
     ran = await commands(world, ask)
     assert ran == {"hmget": 10}

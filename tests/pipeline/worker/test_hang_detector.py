@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from receiver.clock import Clock, FakeClock
+from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.pipeline.worker import hang_detector
 from receiver.pipeline.worker.hang_detector import HangClock, HangDetector
 from receiver.store.refused_notifications_file import RefusedNotificationsFile
@@ -55,11 +56,14 @@ async def test_a_hang_is_reported_once(monkeypatch: pytest.MonkeyPatch, reason: 
 def test_what_is_owed_is_written_and_read_again(tmp_path: Path) -> None:
     file = RefusedNotificationsFile(tmp_path)
     assert file.read() == []
-    file.write([b'{"a": "\n"}', b"second"], 1_795_000_000.5)
+    own = Sender("am 2", ("am 2", "am1"))
+    file.write([(b'{"a": "\n"}', ANYBODY), (b"second", own)], 1_795_000_000.5)
     assert (tmp_path / "owed-notifications.txt").stat().st_mode & 0o077 == 0
     with file.path.open("ab") as torn:
         torn.write(b"bm90IGJhc2U2NA=*\n")
-    assert RefusedNotificationsFile(tmp_path).read() == [(1_795_000_000, b'{"a": "\n"}'), (1_795_000_000, b"second")]
+    assert RefusedNotificationsFile(tmp_path).read() == [
+        (1_795_000_000, b'{"a": "\n"}', ANYBODY), (1_795_000_000, b"second", own),
+    ]  # fmt: skip
     file.remove()
     file.remove()
     assert file.read() == []

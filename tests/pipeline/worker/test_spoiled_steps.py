@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.recipients import Policy
+from receiver.incident.paging.policy import Policy
 from receiver.incident.timers import on_timer
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.worker import work_loop
+from receiver.pipeline.worker import timer_runner
 from receiver.store.client.connection import Contended
 from tests.stories.world import World, alert, notification
 
@@ -32,10 +32,10 @@ async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(
             raise ValueError("nobody has thought of this")
         return on_timer(name, incident, policy, now)
 
-    monkeypatch.setattr(work_loop, "on_timer", failing)
+    monkeypatch.setattr(timer_runner, "on_timer", failing)
     for _ in range(7):
         world.clock.forward(timedelta(minutes=5))
-        await world.one.work.guarded_beat()
+        await world.one.work.guarded_poll()
         await world.one.work.idle()
     steps = {one.uid == spoiled: one.ladder.step for one in await world.incidents()}
     assert steps == {True: 0, False: 2}
@@ -53,7 +53,7 @@ async def test_what_the_store_refuses_to_one_keeps_nobody_else_from_being_called
         await client.set(one.connection.keys.incident(spoiled), "somebody else's")
     for _ in range(7):
         world.clock.forward(timedelta(minutes=5))
-        await one.work.guarded_beat()
+        await one.work.guarded_poll()
         await one.work.idle()
         assert not one.monitor.away
     found = await one.incidents.incident(other)
@@ -70,10 +70,10 @@ async def test_a_step_that_others_outran_is_no_store_that_is_away(
     async def outrun(uid: str, now: datetime) -> None:
         raise Contended("others were faster each time")
 
-    monkeypatch.setitem(one.work.asking, "changes", outrun)
+    monkeypatch.setitem(one.work.timers.incident_timers, "changes", outrun)
     await world.post(notification(alert(**HIGH)))
     await one.due.later(f"{(await world.incidents())[0].uid} changes", round(world.clock.now().timestamp() * 1000))
-    await one.work.beat()
+    await one.work.poll()
     await one.work.idle()
     assert not one.monitor.away
     assert one.metrics.registry.get_sample_value("receiver_store_up") == 1

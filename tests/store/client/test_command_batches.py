@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from receiver.store.client.connection import StoreAway
+from receiver.store.client.connection import PROBE, Connection, StoreAway
 from receiver.store.client.connection_lanes import Lane, lane
 from tests.store.given import Rooms
 
@@ -48,3 +50,20 @@ async def test_a_key_that_cannot_be_sent_fails_alone(rooms: Rooms) -> None:
     assert good == ["1"]
     assert isinstance(bad, UnicodeError)
     assert more == ["1", "1"]
+
+
+async def test_commits_that_are_made_in_the_same_moment_share_a_call(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, calls = rooms.connection, []
+    exchange = Connection.exchange
+
+    async def counted(self: Connection, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        calls.append([command[0] for command in commands])
+        return await exchange(self, commands)
+
+    keys = [connection.keys.named("fence")]
+    await connection.write(PROBE, keys, [])
+    monkeypatch.setattr(Connection, "exchange", counted)
+    await asyncio.gather(*(connection.write(PROBE, keys, []) for _ in range(5)))
+    assert calls == [["EVALSHA"] * 5]

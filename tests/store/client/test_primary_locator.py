@@ -1,4 +1,4 @@
-"""Where the primary is: who is believed, what is asked again, and what a write waits for meanwhile."""
+"""Where the primary is: who is believed, and what is asked again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from receiver.loop_time import LoopTime
 from receiver.model.store_address import Node
 from receiver.store.client.connection import PROBE, Connection
 from receiver.store.client.primary_locator import Locator
-from receiver.store.client.sentinel_locator import Told, agreed, newest
+from receiver.store.client.sentinel_locator import Told, agreed, newest, quiet, told_by
 from receiver.store.client.server_poll import Asked
 from receiver.store.client.store_endpoint import endpoint
-from receiver.store.client.store_errors import NotDurable, StoreAway, StorePrimaryDown, StoreReadOnly
-from receiver.store.client.write_durability import Settling
+from receiver.store.client.store_errors import StoreAway, StorePrimaryDown, StoreReadOnly
 from receiver.store.incidents.commit_request import StaleVersion
 from tests.faults.waiting import until
 from tests.store.given import Rooms, grown, opening
@@ -29,8 +28,8 @@ USER = Path(__file__).parents[3] / "deploy" / "store" / "user.conf"
 ONE, OTHER = ("10.0.0.1", 6379), ("10.0.0.2", 6379)
 
 
-def told(node: Node = ONE, epoch: int = 3, *, failing_over: bool = False) -> Told:
-    return Told(node, epoch, failing_over)
+def told(node: Node = ONE, epoch: int = 3, *, failing_over: bool = False, by: int = 0) -> Told:
+    return Told(node, epoch, failing_over, by=by)
 
 
 def test_the_newest_configuration_counts_and_most_are_enough() -> None:
@@ -38,6 +37,31 @@ def test_the_newest_configuration_counts_and_most_are_enough() -> None:
     assert agreed([told(), told()], 3)
     assert not agreed([told(), told(OTHER, 4)], 3)
     assert not agreed([told()], 2)
+
+
+def test_nothing_is_replaced_only_if_everybody_who_has_just_answered_says_so() -> None:
+    two = [told(by=0), told(by=1)]
+    assert quiet(two, ONE, 3, {0, 1})
+    assert quiet(two, ONE, 3, ()), "one that has been silent for long is not waited for"
+    assert not quiet(two, ONE, 3, {0, 1, 2}), "the one that is silent may be the one that replaces it"
+    assert not quiet(two, OTHER, 3, ())
+    assert not quiet([told(), told(failing_over=True, by=1)], ONE, 3, ())
+    assert not quiet(two[:1], ONE, 3, ())
+
+
+def test_a_failover_is_over_for_writes_once_the_sentinel_that_runs_it_names_the_new_primary() -> None:
+    primary = ["ip", ONE[0], "port", "6379", "flags", "master,failover_in_progress", "config-epoch", "3"]
+    replicas = [
+        ["ip", OTHER[0], "port", "6379", "flags", "slave"],
+        ["ip", "10.0.0.3", "port", "6379", "flags", "s_down"],
+    ]
+    before = told_by(1, primary, [ONE[0], "6379"], replicas)
+    assert before == Told(ONE, 3, True, frozenset({OTHER}), 1)
+    assert not quiet([before, told(), told(by=2)], ONE, 3, ())
+    after = told_by(1, primary, [OTHER[0], "6379"], replicas)
+    assert (after.node, after.failing_over) == (OTHER, False)
+    assert quiet([after, told(OTHER), told(OTHER, by=2)], OTHER, 3, ())
+    assert not quiet([after, told(), told(by=2)], OTHER, 3, ())
 
 
 class Guide:
@@ -123,64 +147,6 @@ async def test_the_late_are_not_waited_for_once_it_is_enough() -> None:
     assert (sorted(answers), len(failures) <= 1) == ([1, 4], True)
     never.set()
     await asked.end()
-
-
-class Watchers:
-    """Sentinels that say whether a failover is under way."""
-
-    def __init__(self) -> None:
-        self.quiet = True
-        self.promotable = frozenset({ONE, OTHER})
-
-    async def undisturbed(self, node: Node | None) -> bool:
-        return self.quiet and node == ONE
-
-
-def online(count: int) -> dict[str, object]:
-    return {"connected_slaves": count, **{f"slave{number}": {"state": "online"} for number in range(count)}}
-
-
-async def test_a_write_waits_for_every_replica_and_asks_where_one_that_may_be_promoted_lacks_it() -> None:
-    watchers = Watchers()
-    settling = Settling(1, watchers, several=True)  # type: ignore[arg-type]
-    assert settling.commands() == [("WAIT", 1, 800)]
-    settling.seen({**online(2), "slave2": {"state": "wait_bgsave"}})
-    assert settling.commands() == [("WAIT", 2, 800)]
-    watchers.quiet = False
-    await settling.check([2], ONE)
-    with pytest.raises(NotDurable, match="may be the primary now"):
-        await settling.check([1], ONE)
-    watchers.quiet = True
-    await settling.check([1], ONE)
-    assert settling.waited_for == 1, "nobody waits for one that has left"
-    with pytest.raises(NotDurable):
-        await settling.check([1], OTHER)
-    with pytest.raises(NotDurable, match="too few"):
-        await settling.check([0], ONE)
-    settling.seen(online(2))
-    assert settling.waited_for == 2
-    settling.begin_anew()
-    assert settling.waited_for == 1
-
-
-async def test_a_cluster_is_waited_for_whole_and_accepted_with_what_is_asked_for() -> None:
-    settling = Settling(1, None, several=True)
-    settling.seen(online(2))
-    assert settling.commands() == [("WAIT", 2, 800)]
-    await settling.check([1], ONE)
-    assert settling.commands() == [("WAIT", 1, 800)]
-
-
-async def test_elsewhere_it_waits_for_what_is_asked_for() -> None:
-    settling = Settling(1, None)
-    settling.seen(online(2))
-    assert settling.commands() == [("WAIT", 1, 800)]
-    settling.on_disk = True
-    assert settling.commands() == [("WAITAOF", 1, 0, 800), ("WAIT", 1, 800)]
-    with pytest.raises(NotDurable, match="disk"):
-        await settling.check([[0, 0], 1], None)
-    await settling.check([[1, 0], 1], None)
-    assert Settling(0, None).commands() == []
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_what_it_promises_and_what_people_are_told(said: Answers, level: str, ki
     assert [one.kind for one in server_check.warnings("fsync", 0, said, StoreKind.SERVER)] == kinds
     if kinds == ["unseen"]:
         (warning,) = server_check.warnings("fsync", 0, said, StoreKind.SERVER)
-        assert "cannot be seen: " in warning.why
+        assert "cannot be checked: " in warning.why
 
 
 def test_replicas_that_are_not_there_or_not_waited_for() -> None:
@@ -147,7 +147,7 @@ async def test_a_user_without_info_and_config_works_and_says_what_it_cannot_see(
     assert not monitor.away
     assert connection.met, "nobody is told that it falls short of what cannot be seen"
     (told,) = [one for one in logs if one["event"] == "store_unseen"]
-    assert "cannot be seen: INFO is refused and CONFIG GET is refused" in told["why"]
+    assert "cannot be checked: INFO is refused and CONFIG GET is refused" in told["why"]
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -155,7 +155,7 @@ async def test_config_alone_refused_is_said_and_is_no_shortfall(tmp_path: Path, 
     words = (*DURABLE, *RESTRICTED, "+info", *(("-waitaof",) if name != "redis7" else ()))
     found = await seen(tmp_path, name, words, "a1:p1@")
     (warning,) = found.warnings
-    assert warning.why == "how durable a write is cannot be seen: CONFIG GET is refused"
+    assert warning.why == "how durable a write is cannot be checked: CONFIG GET is refused"
     assert (found.level, found.met) == ("unseen", True)
 
 

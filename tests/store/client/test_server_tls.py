@@ -9,9 +9,14 @@ import pytest
 
 from receiver.active_config_builder import store_endpoint
 from receiver.config import load_text
+from receiver.model.base import to_ms
 from receiver.store.client.connection import Connection
 from receiver.store.client.store_errors import StoreAway
 from tests.config.sample import SMALL
+from tests.faults.waiting import until
+from tests.incident.given import NOW
+from tests.store.clusters import Cluster
+from tests.store.given import Rooms, grown, owing
 from tests.store.servers import DURABLE, Server, certificates, ended
 
 FILES = {"ca_file": "ca", "cert_file": "client", "key_file": "client.key"}
@@ -71,3 +76,37 @@ async def test_a_server_of_another_name_is_not_believed(secured: Server, tmp_pat
     files = {name: f"{file}.pem" for name, file in FILES.items()}
     with pytest.raises(StoreAway, match=r"(?i)certificate"):
         await looked(tmp_path, f"rediss://receiver:p%3Aw@127.0.0.2:{secured.port}/0", files)
+
+
+async def test_a_cluster_over_tls_is_found_and_followed(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "cluster", "redis7", namespace="test", tls=certificates(tmp_path))
+    with ended(*cluster.nodes):
+        await cluster.start()
+        with pytest.raises(StoreAway, match=r"(?i)certificate"):
+            await looked(tmp_path, cluster.address, {})
+        with pytest.raises(StoreAway):
+            await looked(tmp_path, cluster.address.replace("rediss", "redis"), {})
+        rooms = Rooms(cluster.url)
+        files = f"\nredis: {{url: '{cluster.address}', ca_file: ca.pem}}\n"
+        where = store_endpoint(load_text(SMALL + files, "r.yaml", {}, tmp_path))
+        assert where is not None
+        rooms.connection = Connection(where, "test")
+        rooms.incidents.connection = rooms.due.connection = rooms.connection
+        try:
+            assert await rooms.connection.inspect() == "fsync"
+            done = await rooms.owed(owing())
+            assert done.incident is not None
+            before = cluster.owner
+            await cluster.fail_over()
+
+            async def written() -> bool:
+                try:
+                    return (await rooms.commit(grown(done.incident), to_ms(NOW))).incident is not None
+                except StoreAway:
+                    return False
+
+            await until(written, "a commit at the new primary", 5)
+            assert rooms.connection.locator is not None
+            assert rooms.connection.locator.where == ("127.0.0.1", cluster.owner.port) != ("127.0.0.1", before.port)
+        finally:
+            await rooms.close()

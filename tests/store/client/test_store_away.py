@@ -14,6 +14,7 @@ from receiver.model.base import to_ms
 from receiver.store.client.connection import Connection, StoreAway
 from receiver.store.due.due_set import SendingOutcome
 from receiver.store.embedded.embedded_store import EmbeddedStore
+from receiver.store.incidents.commit_request import RepeatedNotification
 from receiver.store.watchdog_times import WatchdogTimes
 from tests.incident.given import NOW
 from tests.store.given import MS, Rooms, grown, opening, owing
@@ -159,17 +160,31 @@ async def test_where_the_disk_can_be_waited_for_it_is(alone: Rooms) -> None:
     await alone.connection.inspect()
     done = await alone.owed(owing())
     assert done.incident is not None
-    await alone.connection.confirm()  # brings the script
-    calls = alone.raw.info("commandstats")["cmdstat_waitaof"]["calls"]
-    await alone.connection.confirm()
-    assert alone.raw.info("commandstats")["cmdstat_waitaof"]["calls"] == calls + 1
+    await alone.connection.confirm(0)  # brings the script
+
+    def calls() -> int:
+        return int(alone.raw.info("commandstats")["cmdstat_waitaof"]["calls"])
+
+    before = calls()
+    await alone.connection.confirm(0)
+    assert calls() == before + 1
+    # What a door has taken before may have been answered as not durable, and nothing is written this time.
+    change = opening("other", owners={}, once=["door"])
+    await alone.commit(change)
+    assert await alone.incidents.taken("nothing") is None
+    before = calls()
+    with pytest.raises(RepeatedNotification):
+        await alone.commit(change)
+    assert calls() == before + 2
+    assert await alone.incidents.taken("door") is not None
+    assert calls() == before + 3
 
 
 async def test_too_few_replicas_is_away(alone: Rooms) -> None:
     alone.connection.replicas = 1
     await alone.connection.inspect()
     assert await refused(lambda: alone.commit(opening())) < LIMIT
-    assert await refused(alone.connection.confirm) < LIMIT
+    assert await refused(lambda: alone.connection.confirm(0)) < LIMIT
 
 
 async def test_a_server_that_speaks_tcp(server: EmbeddedStore, alone: Rooms) -> None:

@@ -290,6 +290,14 @@ async def test_the_beat_shows_what_is_due_what_changed_and_what_is_late(rooms: R
     assert abs(beat.time_ms - (seconds * 1000 + micro / 1000)) < 60_000
 
 
+async def test_a_mark_ahead_of_the_commits_is_no_commit_that_is_there(rooms: Rooms) -> None:
+    await rooms.owed(owing())
+    newest = (await rooms.due.beat(0, MS)).newest
+    assert newest is not None and newest.number == 1
+    rooms.raw.hset(rooms.named("marks"), "last", "2 other")
+    assert (await rooms.due.beat(0, MS)).newest is None
+
+
 async def test_timers_come_back_until_somebody_ends_them(rooms: Rooms) -> None:
     done = await rooms.owed()
     assert done.incident is not None

@@ -51,7 +51,7 @@ def put(url: str, key: str, value: str) -> None:
 
 def get(url: str, key: str) -> bytes | None:
     with redis.Redis.from_url(url) as client:
-        return client.get(key)  # type: ignore[return-value]
+        return client.get(key)
 
 
 def servers_on(folder: Path) -> list[int]:
@@ -245,12 +245,12 @@ def test_a_spoilt_file_is_said_with_where_to_look(stores: Stores, tmp_path: Path
     first.stop()
     (log,) = (tmp_path / "data/store/appendonlydir").glob("*.incr.aof")
     log.write_bytes(b"no such thing\r\n" + log.read_bytes())
-    with pytest.raises(EmbeddedStoreError, match=r"ended at its start.*store\.log"):
+    with pytest.raises(EmbeddedStoreError, match=r"exited during startup.*store\.log"):
         stores().start()
 
 
 def test_a_start_that_failed_leaves_the_folder_free(stores: Stores) -> None:
-    with pytest.raises(EmbeddedStoreError, match="ended at its start"):
+    with pytest.raises(EmbeddedStoreError, match="exited during startup"):
         stores(program="/bin/false").start()
     put(stores(patience=0.1).start(), "free", "yes")
 
@@ -262,7 +262,7 @@ def test_a_server_that_never_answers_is_given_up(
     silent.write_text("#!/bin/sh\nexec cat /dev/zero >/dev/null\n")
     silent.chmod(0o700)
     monkeypatch.setattr(embedded_store, "START_LIMIT", 0.1)
-    with pytest.raises(EmbeddedStoreError, match="does not answer"):
+    with pytest.raises(EmbeddedStoreError, match="does not respond"):
         stores(program=str(silent)).start()
 
 

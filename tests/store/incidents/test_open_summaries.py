@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from receiver.incident.store_outage.incident_summary import summarize
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
+from receiver.model.incident.state import State
 from receiver.store.incidents.commit_request import Committed
 from receiver.store.incidents.open_summaries import OpenSummaries
 from tests.incident.given import POLICY

@@ -142,7 +142,7 @@ def test_a_measurement_that_a_rule_asks_of_this_alert_in_particular_is_missing()
     made = ruleset(rule)
     (asked,) = made.examine([alert(alertname="Slow")])
     assert [(item.kind, item.text) for item in asked.unknowns] == [
-        ("missing", "latency missing: the rule slow asks for it")
+        ("missing", "latency missing: the rule slow uses it")
     ]
     assert not any("missing" in reason for reason in asked.decision.reasons)
     (said,) = made.examine([alert({"latency": "1s"}, alertname="Slow")])

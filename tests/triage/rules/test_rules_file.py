@@ -79,7 +79,7 @@ def test_an_empty_file_is_valid() -> None:
         (
             {"measurements": {"scope": {"unit": "ratio", "from": ["labels.x"]}}},
             ("measurements", "scope", "[key]"),
-            "section of its own",
+            "its own section",
         ),
         ({"otherwise": {"map": {"critical": 1}}}, ("otherwise", "map", "critical"), "'SEV-1'"),
         ({"otherwise": {"map": {"Error": "SEV-1", "error": "SEV-2"}}}, ("otherwise",), "twice"),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
+from receiver.pipeline.delivery.circuit_breaker import CircuitBreaker
 from tests.cli.test_service_client import receiver
 from tests.fakes import Answer
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House
 
 INVALID = Answer(status=400, body={"status": "invalid event"})
+UNAVAILABLE = Answer(status=503, body={})
 LETTERS = "/api/v1/dead-letters"
 
 
@@ -56,7 +60,7 @@ async def test_all_of_a_channel_or_one(parked: House) -> None:
     assert (await receiver(parked, "admin-token", "dead-letters", "drop", first))[1].startswith(f"dropped: {first}")
     assert (await receiver(parked, "admin-token", "dead-letters", "drop", first))[0] == 1
     assert (
-        "there was none" in (await receiver(parked, "admin-token", "dead-letters", "replay", "--channel", "pager"))[1]
+        "nothing to retry" in (await receiver(parked, "admin-token", "dead-letters", "replay", "--channel", "pager"))[1]
     )
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "replay", "--channel", "chat")
     assert (code, out.split()[2]) == (0, second)
@@ -110,7 +114,7 @@ async def test_a_letter_that_many_replay_at_once_is_sent_once(parked: House) -> 
 async def test_what_cannot_be_replayed_says_why_and_stays(parked: House) -> None:
     (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
     for words, why in (
-        (("--channel", "chatt"), 'no channel is called "chatt" (did you mean chat?)'),
+        (("--channel", "chatt"), 'no channel is named "chatt" (did you mean chat?)'),
         (("nothing",), "there is no dead letter nothing"),
     ):
         code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", *words)
@@ -120,14 +124,14 @@ async def test_what_cannot_be_replayed_says_why_and_stays(parked: House) -> None
     parked.replica.setting = replace(kept, channels=gone)
     for words in ((letter["id"],), ("--channel", "chat")):
         code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", *words)
-        assert (code, "channel chat is not configured any more" in err) == (1, True), (words, err)
-    assert "there was none" in (await receiver(parked, "admin-token", "dead-letters", "replay", "--all"))[1]
+        assert (code, "channel chat is no longer configured" in err) == (1, True), (words, err)
+    assert "nothing to retry" in (await receiver(parked, "admin-token", "dead-letters", "replay", "--all"))[1]
     parked.replica.setting = kept
     connection = parked.replica.connection
     async with connection.guarded() as client:
         await client.delete(connection.keys.row(letter["row"]))
     code, _, err = await receiver(parked, "admin-token", "dead-letters", "replay", letter["id"])
-    assert (code, "older than the history" in err) == (1, True), err
+    assert (code, "no longer in the history" in err) == (1, True), err
     assert [one["id"] for one in (await parked.get(LETTERS, ADMIN))[1]["items"]] == [letter["id"]]
 
 
@@ -153,11 +157,32 @@ async def test_every_channel_says_how_it_does(house: House) -> None:
     code, out, _ = await receiver(house, "respond-token", "channels", "list")
     assert code == 0
     assert "chat  slack  on\n" in out
+    house.replica.work.deliver.last_errors["pager"] = "auth: answered 401"
+    house.replica.work.deliver.last_error_times["pager"] = house.world.clock.now()
+    _, out, _ = await receiver(house, "respond-token", "channels", "list")
+    assert "pager  pagerduty  on  last error at 2026-11-23T14:02:20.000Z: auth: answered 401\n" in out
+    house.replica.work.deliver.circuits["chat"] = CircuitBreaker(5, 1, house.world.clock.now() + timedelta(seconds=5))
+    house.replica.work.deliver.last_errors["chat"] = "connection: slack.com refused it"
+    _, out, _ = await receiver(house, "respond-token", "channels", "list")
+    (line,) = [one for one in out.splitlines() if one.startswith("chat ")]
+    assert line.startswith("chat  slack  on  paused: messages wait until 2026-")
+    assert line.endswith("; the last error: connection: slack.com refused it")
+
+
+async def test_a_failed_page_is_a_warning_with_the_error(house: House) -> None:
+    house.world.pagerduty.script.extend([UNAVAILABLE])
+    with capture_logs() as lines:
+        await house.world.post(notification(alert("AuthFailing")))
+    (line,) = [one for one in lines if one["event"] == "delivery_failed"]
+    assert (line["log_level"], line["channel"], line["person"]) == ("warning", "pager", "alice")
+    assert (line["incident"], line["reason"]) == ("INC-2026-0001", "server_error")
+    assert "503" in line["error"]
+    assert line["retried_at"].startswith("2026-")
 
 
 async def test_a_test_is_sent_and_says_that_it_is_one(house: House) -> None:
     code, out, _ = await receiver(house, "admin-token", "channels", "test", "chat")
-    assert (code, out.startswith("chat: ok: the vendor has taken it")) == (0, True)
+    assert (code, out.startswith("chat: ok: accepted by 127.0.0.1:")) == (0, True)
     assert "Test message, sent by admin" in str(house.world.slack.messages[-1])
     code, out, _ = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "@alice")
     assert code == 0
@@ -171,9 +196,9 @@ async def test_a_test_that_fails_says_what_would_be_right(house: House) -> None:
     code, out, _ = await receiver(house, "admin-token", "channels", "test", "chat")
     assert code == 1
     assert "chat: auth: " in out
-    assert "look at it in the configuration" in out
+    assert "check it in the configuration" in out
     for words, why in (
-        (("pager",), "say whom"), (("pager", "--to", "nobody"), "no person is called \"nobody\" (people: "),
+        (("pager",), "needs a person"), (("pager", "--to", "nobody"), "no person is named \"nobody\" (people: "),
         (("chatt",), "did you mean chat?"), (("hook",), "is off: url is empty"),
         (("pager", "--to", "legal"), "no address"),
     ):  # fmt: skip
@@ -184,7 +209,7 @@ async def test_a_test_that_fails_says_what_would_be_right(house: House) -> None:
 
 async def test_me_is_whoever_is_the_only_one_with_an_address_there(house: House) -> None:
     code, _, err = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "me")
-    assert (code, 'no person is called "me" (people: alice, ' in err) == (1, True), err
+    assert (code, 'no person is named "me" (people: alice, ' in err) == (1, True), err
     setting = house.doors.setting()
     people = setting.policy.directory.people
     one = {key: person.model_copy(update={} if key == "bob" else {"addresses": {}}) for key, person in people.items()}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
 from receiver.model.incident.incident import Incident
 from receiver.web.api import event_stream
+from receiver.web.auth import stream_caps
+from tests.faults.waiting import until
 from tests.stories.world import alert, notification
-from tests.web.conftest import READ, House
+from tests.web.conftest import ADMIN, READ, House
 
 PATH = "/api/v1/events"
 
@@ -50,14 +52,17 @@ async def tell(house: House, incident: Incident, times: int) -> None:
 async def test_who_does_not_read_is_counted_until_it_is_cut_off(
     house: House, incident: Incident, deaf: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "AT_ONCE", 1)
+    monkeypatch.setattr(stream_caps, "EACH", 1)
     monkeypatch.setattr(event_stream, "STUCK", 3.0)
     await tell(house, incident, event_stream.BEHIND + 500)
     async with house.client.get(PATH, headers=READ) as response:
-        assert response.status == 503, "it holds on to its connection still"
-    await asyncio.sleep(3.5)
-    async with house.client.get(PATH, headers=READ) as response:
-        assert response.status == 200
+        assert response.status == 429, "it holds on to its connection still"
+
+    async def taken() -> bool:
+        async with house.client.get(PATH, headers=READ) as response:
+            return response.status == 200
+
+    await until(taken, "it is cut off")
     async with asyncio.timeout(5):
         with suppress(ConnectionResetError):
             while await asyncio.get_running_loop().sock_recv(deaf, 1 << 20):
@@ -88,3 +93,25 @@ async def test_every_stream_ends_when_the_service_stops(house: House) -> None:
         await response.content.readany()
         await asyncio.wait_for(house.client.server.close(), 5)
         assert await response.content.read() == b""
+
+
+async def test_a_caller_has_ten_streams_and_takes_none_from_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as held:
+        for _ in range(stream_caps.EACH):
+            response = await held.enter_async_context(house.client.get(PATH, headers=READ))
+            assert response.status == 200
+        async with house.client.get(PATH, headers=READ) as response:
+            assert (response.status, "Retry-After" in response.headers) == (429, True)
+        async with house.client.get(PATH, headers=ADMIN) as response:
+            assert response.status == 200
+        monkeypatch.setattr(stream_caps, "stream_room", lambda request: stream_caps.EACH)
+        async with house.client.get(PATH, headers=ADMIN) as response:
+            assert response.status == 503
+
+    async def taken() -> bool:
+        async with house.client.get(PATH, headers=READ) as response:
+            return response.status == 200
+
+    await until(taken, "those that ended count no more")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_service_client import receiver
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, JSON, READ, House, Opened
 
@@ -267,3 +268,16 @@ async def test_a_request_again_is_answered_as_done_whatever_has_changed_since(ho
     status, found = await do(house, path, {}, **again)
     assert (status, found["state"]) == (200, "resolved")
     assert (await do(house, f"{INC}/reopen", {}, **again))[0] == 409
+
+
+async def test_whoever_resolves_what_still_fires_is_told(house: House) -> None:
+    _, incident = await do(house, f"{INC}/acknowledge")
+    assert incident["warnings"] == []
+    _, incident = await do(house, f"{INC}/resolve")
+    assert [one.split(".")[0] for one in incident["warnings"]] == [
+        "1 alert still fires and will page nobody while the incident is over"
+    ]
+    await do(house, f"{INC}/reopen")
+    code, out, err = await receiver(house, "respond-token", "incident", "resolve", "1")
+    assert (code, "changed: resolved by" in out) == (0, True)
+    assert err.startswith("warning: 1 alert still fires")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
+from receiver.model.incident.incident import Incident
 from receiver.pipeline.delivery.dead_letters import dead_letter_id
 from receiver.store.client.connection import StoreAway
 from tests.stories.world import alert, notification
@@ -57,7 +59,8 @@ async def test_one_incident_has_everything_but_credentials(house: House) -> None
     assert items["HighErrorRate"]["annotations"]["error_rate"] == "7.3%"
     assert items["Other"]["labels"]["address"] == "kept"
     assert set(shape["decision"]) >= {"severity", "rule", "reasons", "scope", "capped_by", "rules_hash", "next_worse"}
-    assert [set(page) for page in shape["pages"]] == [{"contact", "person", "step", "channel", "at", "status"}]
+    fields = {"contact", "person", "step", "channel", "at", "status", "delivery", "delivered_at"}
+    assert [set(page) for page in shape["pages"]] == [fields]
     assert (shape["pages"][0]["person"], shape["pages"][0]["status"]) == ("alice", "triggered")
     assert {receipt["channel"] for receipt in shape["receipts"]} == {"pager", "chat"}
     assert shape["links"]["runbook"] == "https://runbooks.example.com/x"
@@ -84,7 +87,7 @@ async def test_a_timeline_is_the_log_oldest_first(house: House) -> None:
     assert [event["seq"] for event in page["items"]] == list(range(1, len(page["items"]) + 1))
     assert [event["kind"] for event in page["items"][:2]] == ["opened", "page"]
     assert set(page["items"][0]) == {"seq", "at", "kind", "actor", "reason", "text", "data"}
-    assert page["items"][0]["actor"] == {"kind": "alertmanager", "name": "incident.service"}
+    assert page["items"][0]["actor"] == {"kind": "alertmanager", "name": "incident.service", "caller": None}
     assert {"address", "key"}.isdisjoint(page["items"][1]["data"]["page"])
 
 
@@ -105,6 +108,28 @@ async def test_a_list_is_in_pages_that_leave_nothing_out(house: House, asked: st
         path = f"/api/v1/incidents?{asked}limit=3&cursor={page['next']}"
     assert seen[0] == "INC-2026-0008"
     assert sorted(seen) == [f"INC-2026-000{number}" for number in range(1, 9)]
+
+
+async def test_a_page_reads_two_incidents_more_than_it_returns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(9):
+        house.world.clock.forward("1s")
+        await house.world.post(notification(alert(f"Late{number}"), group=f"late{number}"))
+    read: list[int] = []
+    many = house.replica.incidents.many
+
+    async def counted(uids: Sequence[str]) -> list[Incident]:
+        read.append(len(uids))
+        return await many(uids)
+
+    monkeypatch.setattr(house.replica.incidents, "many", counted)
+    path = "/api/v1/incidents?limit=3"
+    for last in (False, False, True):
+        _, page = await house.get(path)
+        assert len(page["items"]) == 3
+        assert sum(read) <= 3 + 2
+        assert (page["next"] is None) == last
+        read.clear()
+        path = f"/api/v1/incidents?limit=3&cursor={page['next']}"
 
 
 async def test_filters_keep_what_is_asked_for(house: House) -> None:

@@ -10,14 +10,19 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from receiver.config.settings.service_settings import Scope
-from receiver.web.api.openapi_other_paths import TAGS
 from receiver.web.api.operations import OPERATIONS
+from receiver.web.openapi.other_paths import TAGS
 from receiver.web.routes import build
 from tests.web.conftest import Opened
 
 FOR_PEOPLE = {
-    "/", "/incidents/{id}", "/oncall", "/oncall/{schedule}/accept", "/reports/{month}", "/login", "/logout",
-    "/api/docs", "/status", "/status/history", "/status/incidents/{id}",
+    "/", "/incidents", "/incidents/{id}", "/oncall", "/oncall/{schedule}.ics",
+    "/oncall/{schedule}/accept", "/reports/{month}", "/login", "/logout",
+    "/incidents/{id}/{verb}", "/console/status", "/console/events", "/system", "/reports", "/assets/{name}",
+    *(f"/incidents/{{id}}/{name}" for name in ("timeline", "postmortem", "customer-email")),
+    "/login/oidc", "/login/oidc/callback", "/sessions", "/sessions/{session}/end",
+    "/api/docs", "/status", "/status/history", "/status/incidents/{id}", "/status/components/{id}",
+    "/status/internal", "/status/logo",
     # Each is taken with a slash behind it too.
     "/webhooks/alertmanager/", "/webhooks/pagerduty/",
     *(f"/slack/{name}/" for name in ("commands", "interactions", "events")),
@@ -52,9 +57,9 @@ async def test_each_operation_is_refused_to_whoever_lacks_its_scope(opened: Open
     house = await opened()
     known = build(house.doors)[OPERATIONS]
     holds = {"ingest": {Scope.INGEST}, "metrics": {Scope.METRICS}, "read": {Scope.READ, Scope.RESPOND},
-             "respond": {Scope.READ, Scope.RESPOND}, "admin": set(Scope)}[scope]  # fmt: skip
+             "mcp": {Scope.MCP}, "respond": {Scope.READ, Scope.RESPOND}, "admin": set(Scope)}[scope]  # fmt: skip
     token = {"ingest": "am-token", "metrics": "none", "read": "respond-token", "respond": "respond-token",
-             "admin": "admin-token"}[scope]  # fmt: skip
+             "mcp": "none", "admin": "admin-token"}[scope]  # fmt: skip
     for one in known:
         if one.scope in holds:
             continue
@@ -80,10 +85,12 @@ async def test_people_read_the_same_of_every_operation(opened: Opened) -> None:
             assert (response.status, response.content_type) == (200, "text/html")
             assert "default-src 'none'" in response.headers["Content-Security-Policy"]
             text = unescape(await response.text())
+    spoken = re.sub("</?code>", "`", text)
+    assert text.count("<h1>") == 1
     for path, methods in made["paths"].items():
         for method, operation in methods.items():
             assert f"<code>{method.upper()} {path}</code>" in text
-            assert operation["summary"] in text
+            assert operation["summary"] in spoken
     for schema in ("DeclareBody", "MergeBody"):
         for name in made["components"]["schemas"][schema]["properties"]:
             assert f"<td>{name}" in text

@@ -27,7 +27,7 @@ def test_the_command_names_the_alert_rule_and_what_would_be_right(
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "3x, last 2026-11-23T14:05:00Z  INC-2026-0001" in said
-    assert f"to mend: {remedy('severity')}" in said
+    assert f"to fix: {remedy('severity')}" in said
     monkeypatch.setattr(room, "ask", lambda url, path, token: {"items": [], "next": None})
     room.unknowns()
     assert capsys.readouterr().out.startswith("nothing: ")

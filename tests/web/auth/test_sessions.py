@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,16 @@ from aiohttp import ClientResponse
 from pydantic import SecretStr
 
 from receiver.config import Config
-from receiver.config.settings.service_settings import Scope, Token
+from receiver.config.settings.service_settings import Auth, Scope, Token
+from receiver.model.base import to_ms
+from receiver.model.sign_in import SessionRecord, SignInKind
+from receiver.store.client.connection import StoreAway
 from receiver.store.shared_documents import SharedDocumentsFull
-from receiver.web.auth.sessions import COOKIE, LIFE, Sessions, within
+from receiver.web.auth.sessions import COOKIE, HOST_COOKIE, Sessions, within
+from receiver.web.auth.throttle import Throttle
 from receiver.web.auth.tokens import TokenCheck
 from tests.stories.world import START, alert, notification
-from tests.web.conftest import House, Opened
+from tests.web.conftest import ADMIN, House, Opened
 
 PERSON = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -98,7 +103,7 @@ async def test_what_is_no_browser_hears_of_a_token_as_before(house: House) -> No
     async with house.client.get("/", headers=PERSON | {"Authorization": "Bearer wrong"}) as response:
         assert response.status == 401
     status, page = await see(house, "/", Authorization="Bearer respond-token")
-    assert (status, "<form" in page) == (200, False)
+    assert (status, 'method="post"' in page) == (200, False)
 
 
 async def test_a_link_in_a_chat_finds_the_session_that_is_there(house: House) -> None:
@@ -147,7 +152,7 @@ async def test_a_form_without_the_word_of_the_session_is_refused(house: House, w
 
 async def test_too_much_of_a_form_is_refused(house: House) -> None:
     assert (await send(house, "/login", token="x" * 20_000))[0] == 413
-    assert (await send(house, "/login", **{f"f{n}": "" for n in range(30)}))[0] == 400
+    assert (await send(house, "/login", **{f"f{n}": "" for n in range(200)}))[0] == 400
     async with house.client.post("/login", json={"token": "respond-token"}) as response:
         assert response.status == 415
 
@@ -186,22 +191,136 @@ async def test_it_ends_with_its_token_and_may_what_its_token_may(house: House) -
     assert (await see(house, "/"))[0] == 303
 
 
-def test_a_cookie_holds_for_its_time_and_as_it_was_made() -> None:
-    tokens = [Token(name="a", token=SecretStr("one"), scopes=(Scope.READ,)),
-              Token(name="b", token=SecretStr("one"), scopes=(Scope.RESPOND,)),
-              Token(name="c", token=SecretStr("two"), scopes=(Scope.ADMIN,))]  # fmt: skip
-    sessions = Sessions(TokenCheck(lambda: tokens))
-    value = sessions.begin("one", START)
-    assert value is not None
-    found = sessions.find(value, START + LIFE - timedelta(seconds=1))
+def cookies(*tokens: Token) -> Sessions:
+    return Sessions(TokenCheck(lambda: tokens, lambda: START), lambda: Auth(tokens=tokens))
+
+
+def test_a_cookie_says_what_was_signed_and_nothing_else() -> None:
+    one, two, three = (
+        Token(name="a", token=SecretStr("one"), scopes=(Scope.READ,)),
+        Token(name="b", token=SecretStr("one"), scopes=(Scope.RESPOND,)),
+        Token(name="c", token=SecretStr("two"), scopes=(Scope.ADMIN,)),
+    )
+    sessions = cookies(one, two, three)
+    known = sessions.gate.known("one")
+    assert known is not None
+    record = SessionRecord("1" * 32, SignInKind.TOKEN, "a", "a", to_ms(START), to_ms(START))
+    value = sessions.write(record, known[0], stored=True)
+    found = sessions.read(value)
     assert found is not None
+    assert (found.record, found.stored) == (record, True)
+    assert found.caller is not None
     assert (found.caller.name, found.caller.scopes) == ("a", {Scope.READ, Scope.RESPOND})
-    assert sessions.find(value, START + LIFE) is None
-    assert sessions.begin("one", START) != value
-    later = f"{int(value[:13]) + 1}{value[13:]}"
-    for forged in (later, value[:-1] + ("0" if value[-1] != "0" else "1"), value.replace(".", ""), "", None, "é" * 112):
-        assert sessions.find(forged, START) is None
     assert found.word not in value, "what a form carries is not in the cookie's reach"
+    text, _, signature = value.partition(".")
+    other = sessions.write(replace(record, id="2" * 32), known[0], stored=True)
+    for forged in (f"{other.partition('.')[0]}.{signature}", value[:-1] + ("0" if value[-1] != "0" else "1"), text, "",
+                   f"{text}.", f"A{value}", "é" * 112):  # fmt: skip
+        assert sessions.read(forged) is None
+    assert sessions.read(None) is None
+    assert cookies(three).read(value) is None, "its token has left the configuration"
+    provider = replace(record, kind=SignInKind.OIDC, issuer="https://login.example.com")
+    assert sessions.read(sessions.write(provider, known[0], stored=True)) is None, "a token signs no other kind"
+
+
+async def test_a_session_that_was_ended_counts_for_nothing_in_another_browser_either(house: House) -> None:
+    await sign_in(house)
+    kept = [(cookie.key, cookie.value) for cookie in house.client.session.cookie_jar]
+    word = word_of((await see(house, "/"))[1])
+    assert await send(house, "/logout", word=word) == (303, "/login")
+    house.client.session.cookie_jar.update_cookies(dict(kept))
+    assert (await see(house, "/"))[0] == 303
+
+
+async def test_a_session_ends_when_it_is_not_used_and_after_30_days(house: House) -> None:
+    await sign_in(house)
+    for _ in range(80):
+        house.world.clock.forward("11h")
+        status = (await see(house, "/"))[0]
+        if status == 303:
+            break
+        house.world.clock.forward("1s")
+    age = house.world.clock.now() - START
+    assert timedelta(days=30) <= age < timedelta(days=30, hours=12)
+    await sign_in(house)
+    house.world.clock.forward("12h")
+    assert (await see(house, "/"))[0] == 303
+
+
+async def test_sessions_are_listed_and_ended_by_an_administrator_and_by_their_owner(house: House) -> None:
+    await sign_in(house, "admin-token", **{"User-Agent": "a phone"})
+    house.client.session.cookie_jar.clear()
+    house.world.clock.forward("5m")
+    await sign_in(house)
+    status, listed = await house.get("/api/v1/sessions", ADMIN)
+    assert [(one["account"], one["kind"]) for one in listed["items"]] == [("on-call-cli", "token"), ("admin", "token")]
+    assert listed["items"][1]["agent"] == "a phone"
+    assert (await house.get("/api/v1/sessions"))[0] == 403
+    mine, other = (one["id"] for one in listed["items"])
+    status, page = await see(house, "/sessions")
+    assert (status, mine in page, other in page) == (200, True, False)
+    word = word_of(page)
+    assert (await send(house, f"/sessions/{other}/end", word=word))[0] == 404
+    assert await send(house, f"/sessions/{mine}/end", word=word) == (303, "/sessions?done=session")
+    assert (await see(house, "/sessions"))[0] == 303
+    async with house.client.delete(f"/api/v1/sessions/{other}", headers=ADMIN) as answer:
+        assert answer.status == 200
+    async with house.client.delete(f"/api/v1/sessions/{other}", headers=ADMIN) as answer:
+        assert answer.status == 404
+    assert (await house.get("/api/v1/sessions", ADMIN))[1]["items"] == []
+
+
+async def test_a_session_is_begun_and_used_while_the_store_is_away_and_kept_when_it_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = house.doors.sessions.store
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise StoreAway("away", "away")
+
+    for name in ("find", "keep", "end", "all"):
+        monkeypatch.setattr(store, name, away)
+    await sign_in(house)
+    assert (await see(house, "/oncall"))[0] == 200
+    monkeypatch.undo()
+    assert (await house.get("/api/v1/sessions", ADMIN))[1]["items"] == []
+    assert (await see(house, "/oncall"))[0] == 200
+    assert len((await house.get("/api/v1/sessions", ADMIN))[1]["items"]) == 1
+
+
+async def test_wrong_tokens_are_answered_later_and_later_and_the_right_one_at_once(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(Throttle.__init__, "__defaults__", (sleep,))
+    house = await opened()
+    for _ in range(20):
+        assert (await sign_in(house, "wrong")).status == 401
+    assert waited == [1, 2, 3, 4, 5, 6, 7, *[8] * 8]
+    assert (await sign_in(house)).status == 303
+    assert len(waited) == 15, "nobody is locked out"
+    house.world.clock.forward("6m")
+    assert (await sign_in(house, "wrong")).status == 401
+    assert len(waited) == 15, "failures are forgotten"
+    failed = house.doors.metrics.registry.get_sample_value("receiver_sign_in_failures_total", {"kind": "token"})
+    assert failed == 21
+
+
+async def test_over_tls_no_other_host_of_the_domain_can_set_the_cookie(opened: Opened) -> None:
+    def change(config: Config) -> Config:
+        service = config.service.model_copy(update={"public_url": "https://receiver.example.com"})
+        return config.model_copy(update={"service": service})
+
+    house = await opened(change)
+    cookie = (await sign_in(house, Host="receiver.example.com")).headers["Set-Cookie"]
+    assert cookie.startswith(f"{HOST_COOKIE}=")
+    value = cookie.partition("=")[2].partition(";")[0]
+    for name, status in ((HOST_COOKIE, 200), (COOKIE, 303)):
+        assert (await see(house, "/", Host="receiver.example.com", Cookie=f"{name}={value}"))[0] == status
 
 
 async def test_the_hand_off_is_accepted_by_a_button(house: House) -> None:
@@ -214,7 +333,7 @@ async def test_the_hand_off_is_accepted_by_a_button(house: House) -> None:
     stale = hand_off.replace("2026", "2025")
     assert (await send(house, "/oncall/primary/accept", word=word, hand_off=stale, by="alice"))[0] == 409
     done = await send(house, "/oncall/primary/accept", word=word, hand_off=hand_off, by="<b>alice")
-    assert done == (303, "/oncall")
+    assert done == (303, "/oncall?done=accept")
     _, page = await see(house, "/oncall")
     assert "Accepted by <bdi>&lt;b&gt;alice</bdi>" in page
     assert 'action="/oncall/primary/accept"' not in page
@@ -243,5 +362,5 @@ async def test_where_no_token_is_asked_for_there_is_nothing_to_sign_in_to(opened
     assert (await send(house, "/oncall/primary/accept", {"Origin": "https://evil.example"}, by="alice"))[0] == 403
     assert (await send(house, "/oncall/primary/accept", {"Host": "evil.example"}, by="alice"))[0] == 403
     hand_off = hand_off_of((await see(house, "/oncall"))[1])
-    assert await send(house, "/oncall/primary/accept", hand_off=hand_off, by="alice") == (303, "/oncall")
+    assert await send(house, "/oncall/primary/accept", hand_off=hand_off, by="alice") == (303, "/oncall?done=accept")
     assert f"{COOKIE}=" not in str(house.client.session.cookie_jar)

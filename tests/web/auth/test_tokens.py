@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 
 from receiver.config import Config
 from receiver.config.settings.service_settings import Auth, Scope, Token
-from tests.stories.world import alert, notification
+from tests.stories.world import START, alert, notification
 from tests.web.conftest import JSON, PATH, House, Opened
 
 GOOD = notification(alert())
@@ -176,3 +177,47 @@ async def test_people_are_asked_by_the_browser_and_programs_are_not(house: House
         assert response.headers["WWW-Authenticate"].startswith("Basic ")
     async with house.client.get("/api/v1/incidents") as response:
         assert response.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def with_expiry(at: datetime, *scopes: Scope) -> Any:
+    """Return the change by which the token `t` expires then."""
+    token = Token(name="ci", token=SecretStr("t" * 32), scopes=scopes, expires=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+    return lambda config: config.model_copy(update={"auth": Auth(tokens=(token,))})
+
+
+async def test_a_token_that_has_expired_opens_nothing_and_says_so(opened: Opened) -> None:
+    house = await opened(with_expiry(START + timedelta(minutes=1), Scope.READ, Scope.METRICS, Scope.INGEST))
+    bearer, password = {"Authorization": f"Bearer {'t' * 32}"}, {"Authorization": basic("x", "t" * 32)}
+    form = {"token": "t" * 32, "next": "/"}
+    async with house.client.post("/login", data=form, allow_redirects=False) as answer:
+        assert answer.status == 303
+        session = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+    assert await status_of(house, "GET", "/", **session) == 200
+    assert await status_of(house, *DOORS["ingest"], **bearer) == 200
+    house.world.clock.forward("1m")
+    for door in ("ingest", "read", "console", "metrics"):
+        for headers in (bearer, password):
+            assert await status_of(house, *DOORS[door], **headers) == 401, door
+    assert await status_of(house, "GET", "/metrics") == 401, "its end opens nothing"
+    assert await status_of(house, "GET", "/", **session) == 401
+    status, said = await house.get("/api/v1/incidents", bearer)
+    assert status == 401
+    assert said["detail"].startswith("the token of ci expired on ")
+    assert (await house.get("/api/v1/incidents", {"Authorization": "Bearer x"}))[1]["detail"] != said["detail"]
+    async with house.client.post("/login", data=form) as answer:
+        assert (answer.status, "The token of ci expired on " in await answer.text()) == (401, True)
+
+
+async def test_the_metric_says_when_a_token_expires(opened: Opened) -> None:
+    house = await opened()
+    now = house.world.clock.now()
+    tokens = [("ci", now + timedelta(days=2)), ("ci", now + timedelta(days=1)), ("other", None)]
+
+    def shown(name: str) -> float | None:
+        metrics = house.doors.metrics.registry
+        return metrics.get_sample_value("receiver_token_expiry_timestamp_seconds", {"name": name})
+
+    house.doors.metrics.tokens_expire(tokens)
+    assert (shown("ci"), shown("other")) == ((now + timedelta(days=1)).timestamp(), None)
+    house.doors.metrics.tokens_expire(())
+    assert shown("ci") is None

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.stories.world import alert, notification
-from tests.web.browser import Browser, browser
+from tests.web.browser import Browser
 from tests.web.conftest import House
 
 pytestmark = pytest.mark.e2e
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-
-
-@pytest.fixture
-async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
-    async with browser(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
@@ -58,10 +51,10 @@ async def test_a_person_signs_in_accepts_the_hand_off_and_signs_out(house: House
     text = await chromium.text()
     assert HOSTILE in text
     assert "Signed in with the token on-call-cli" in text
-    assert await chromium.ask("document.title") == "INC-2026-0001"
-    assert await chromium.ask("document.images.length + document.scripts.length") == 0
+    assert "INC-2026-0001" in await chromium.ask("document.title")
+    assert await chromium.ask("[document.images.length, document.scripts.length]") == [0, 1], "its own script"
     assert await chromium.ask("document.cookie") == ""
-    assert await chromium.ask("getComputedStyle(document.querySelector('main')).maxWidth") == "1152px", "its own style"
+    assert await chromium.ask("getComputedStyle(document.querySelector('main')).maxWidth") == "1312px", "its own style"
     await chromium.go(str(house.client.make_url("/oncall")))
     await chromium.ask("document.querySelector('form[action=\"/oncall/primary/accept\"] button').click()")
     await chromium.until("document.body.innerText.includes('Accepted by')")

@@ -9,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from receiver.web.http.client_address import client_of, peer_of
 from receiver.web.http.connection_table import ConnectionState, ConnectionTable
-from receiver.web.http.file_descriptors import BACKLOG, KEPT, KEPT_AT_MOST, MOST, Caps, caps_for
+from receiver.web.http.file_descriptors import BACKLOG, KEPT, KEPT_AT_MOST, MOST, STREAMS, Caps, caps_for
 
 
 def table(listener: int = 4, peer: int = 2) -> ConnectionTable[str]:
@@ -77,17 +77,32 @@ def test_what_has_ended_is_forgotten() -> None:
     assert made.excess("x") == []
 
 
+def test_an_event_stream_takes_the_place_of_no_other_connection() -> None:
+    made = table(listener=2)
+    for item in "abc":
+        made.add(item, "x")
+        made.move(item, ConnectionState.STREAMING)
+    assert made.streams == 3
+    assert made.add("d", "y") is None
+    made.move("d", ConnectionState.SENDER_BUSY)
+    assert made.add("e", "z") is None
+    made.move("a", ConnectionState.CALLER_IDLE)
+    made.remove("b")
+    assert (made.streams, len(made)) == (1, 4)
+    assert made.add("f", "z") == "e", "a stream is never ended for another connection"
+
+
 @pytest.mark.parametrize(("limit", "listeners"), [(128, 1), (256, 2), (1024, 1), (1024, 2), (20_000, 2)])
 def test_descriptors_are_kept_for_pages_and_the_store(limit: int, listeners: int) -> None:
     caps = caps_for(limit, listeners)
-    left = limit - listeners * caps.listener
+    left = limit - listeners * caps.listener - caps.streams
     assert left >= min(KEPT, limit // 2)
     assert 1 <= caps.peer <= caps.listener <= MOST
     assert listeners * caps.backlog <= left, "what is accepted at once fits in before the others are closed"
 
 
 def test_without_a_limit_there_are_caps_all_the_same() -> None:
-    assert caps_for(resource.RLIM_INFINITY, 2) == Caps(MOST, MOST // 4, KEPT_AT_MOST // 4)
+    assert caps_for(resource.RLIM_INFINITY, 2) == Caps(MOST, MOST // 4, KEPT_AT_MOST // 4, STREAMS)
     assert caps_for(10**9, 1).backlog == BACKLOG
 
 

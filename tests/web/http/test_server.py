@@ -17,7 +17,8 @@ from receiver.metrics import Metrics
 from receiver.web.http import server
 from receiver.web.http.file_descriptors import Caps
 from receiver.web.http.parser_rejections import LINES, Rejections
-from receiver.web.http.server import ACCEPTS, Listener, Runner, same_sockets
+from receiver.web.http.runner import ACCEPTS, Runner, same_sockets
+from receiver.web.http.server import Listener
 from tests.faults.waiting import until
 
 

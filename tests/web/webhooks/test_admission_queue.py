@@ -9,8 +9,9 @@ import pytest
 from receiver.clock import Clock
 from receiver.model.severity import Severity
 from receiver.store.client.store_errors import Overloaded
+from receiver.web.http.refusal_log import RefusalLog
 from receiver.web.webhooks import admission_queue
-from receiver.web.webhooks.admission_queue import Admission, Place, RefusalLog
+from receiver.web.webhooks.admission_queue import Admission, Place
 
 
 async def queued(made: Admission, name: str, order: list[str], *, urgent: bool, limit: float = 5.0) -> None:

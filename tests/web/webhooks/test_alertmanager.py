@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from receiver.model.alert.alert import Notification, parse_notification
 from receiver.store.client.connection import StoreAway
 from receiver.web.http import body_reader
-from receiver.web.webhooks import admission_queue, alertmanager
+from receiver.web.webhooks import admission_queue, alertmanager, notification_acceptance
 from tests.stories.world import alert, notification
 from tests.web.conftest import INGEST, JSON, PATH, House, Opened
 
@@ -316,8 +316,8 @@ async def test_a_store_that_is_slow_is_503_in_time(house: House, monkeypatch: py
         finally:
             ended.set()
 
-    monkeypatch.setattr(alertmanager, "ACCEPT_LIMIT", 0.05)
-    monkeypatch.setattr(alertmanager, "STORE_LIMIT", 0.2)
+    monkeypatch.setattr(notification_acceptance, "ACCEPT_LIMIT", 0.05)
+    monkeypatch.setattr(notification_acceptance, "STORE_LIMIT", 0.2)
     monkeypatch.setattr(house.replica.intake, "accept", hangs)
     assert (await house.post(GOOD))[0] == 503
     await asyncio.wait_for(ended.wait(), 2)
@@ -346,12 +346,12 @@ async def test_a_sender_that_hangs_up_leaves_no_half_work(house: House, monkeypa
 
 async def test_a_mistake_of_ours_is_500_without_a_word_of_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def spoils(*_: Any, **__: Any) -> Any:
-        raise KeyError("internal-secret")
+        raise KeyError("private-words")
 
     monkeypatch.setattr(house.replica.intake, "accept", spoils)
     status, answer = await house.post(GOOD)
     assert status == 500
-    assert "internal" not in json.dumps(answer)
+    assert "private-words" not in json.dumps(answer)
     assert house.doors.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"}) == 1
 
 

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from receiver.model.alert.alert import parse_notification
-from receiver.pipeline.intake.intake import Repetition
+from receiver.model.alert.sender import Sender
+from receiver.pipeline.intake.intake_answer import Repetition
 from receiver.store.client.store_errors import StoreSlow
 from receiver.web.webhooks import alertmanager, known_bodies
 from receiver.web.webhooks.admission_queue import Place
@@ -90,10 +91,10 @@ async def test_a_repetition_that_nobody_can_look_up_is_a_debt(
         raise StoreSlow("no reply")
 
     with monkeypatch.context() as patch:
-        patch.setattr(house.replica.incidents, "seen", slow)
+        patch.setattr(house.replica.incidents, "seen_texts", slow)
         status, _ = await house.post(DOWN)
     assert status == 503
-    assert house.replica.refused.owed() == [DOWN]
+    assert house.replica.refused.owed() == [(DOWN, Sender("alertmanager"))]
     assert await outcomes(house, DOWN) == ["duplicate"]
     assert parsed == [DOWN] * 3, "what is owed of a group is settled by reading it"
     assert len(house.replica.refused) == 0
@@ -104,7 +105,24 @@ async def test_a_store_that_has_forgotten_is_told_everything_again(
 ) -> None:
     await house.post(DOWN)
     redis.Redis.from_url(store_url).flushall()
+    # An earlier release committed last, so that nobody has noticed yet.
+    house.replica.incidents.newest, house.replica.incidents.epoch = None, ""
     assert await outcomes(house, DOWN) == ["opened"]
+
+
+async def test_a_store_that_has_lost_what_is_known_here_is_refused_once(
+    house: House, parsed: list[bytes], store_url: str
+) -> None:
+    await house.post(DOWN)
+    redis.Redis.from_url(store_url).flushall()
+    answer = await house.post(DOWN)
+    assert (answer[0], "has lost data" in str(answer[1])) == (503, True), answer
+    assert not house.replica.monitor.away
+    for _ in range(3):
+        await house.replica.work.guarded_poll()
+        await house.replica.work.idle()
+    status, _ = await house.post(DOWN)
+    assert status == 200
 
 
 def test_a_refused_body_is_known_byte_for_byte_and_under_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

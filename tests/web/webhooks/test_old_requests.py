@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from receiver.model.alert.alert import parse_notification
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.faults.waiting import until
 from tests.stories.world import alert, notification
 from tests.web.conftest import House

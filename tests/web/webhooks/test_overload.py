@@ -9,7 +9,7 @@ import pytest
 
 from receiver.model.alert.alert import Notification, parse_notification
 from receiver.store.client.store_errors import Overloaded, StoreSlow
-from receiver.web.webhooks import admission_queue, alertmanager
+from receiver.web.webhooks import admission_queue, alertmanager, notification_acceptance
 from receiver.web.webhooks.arrival_order import ArrivalOrder
 from tests.stories.world import alert, notification
 from tests.web.conftest import House
@@ -43,7 +43,7 @@ async def test_what_was_refused_unread_is_judged_and_committed(house: House, mon
         for body in (DOWN, DOWN, MILD):
             status, said = await house.post(body)
             assert (status, said["detail"].split(":")[0]) == (503, "overloaded")
-    assert set(house.replica.refused.owed()) == {DOWN, MILD}, "each once; saved should the process end"
+    assert {body for body, _ in house.replica.refused.owed()} == {DOWN, MILD}, "each once; saved should the process end"
     await settled(house)
     assert [severity for severity, _ in await opened(house)] == ["SEV-1"], "what pages nobody is sent again"
     assert len(house.replica.refused) == 0
@@ -59,6 +59,33 @@ async def test_what_was_refused_unread_is_forgotten_where_a_later_one_was_stored
     assert (await house.post(OVER))[0] == 200
     await settled(house)
     assert [state for _, state in await opened(house)] == ["monitoring"], "it does not fire again"
+
+
+@pytest.mark.parametrize(("late", "reason"), [(0.0, "the incident store is away"), (1.0, "overloaded")])
+async def test_a_replica_that_was_busy_itself_does_not_blame_the_store(
+    house: House, monkeypatch: pytest.MonkeyPatch, late: float, reason: str
+) -> None:
+    time = house.replica.connection.time
+
+    async def out_of_time(*_: Any, **__: Any) -> Any:
+        time._behind += late
+        raise TimeoutError
+
+    monkeypatch.setattr(house.replica.intake, "accept", out_of_time)
+    status, said = await house.post(DOWN)
+    assert (status, said["detail"].startswith(reason)) == (503, True), said
+
+
+async def test_when_a_group_was_stored_is_kept_while_a_body_that_came_before_may_wait(house: House) -> None:
+    refused = house.replica.refused
+    refused.settle("a")
+    house.world.clock.forward("6m")
+    refused.settle("b")
+    assert list(refused._settled) == ["b"], "nothing waits that is older than the first"
+    refused.add_unread(MILD)
+    house.world.clock.forward("6m")
+    refused.settle("c")
+    assert list(refused._settled) == ["b", "c"]
 
 
 async def test_an_end_replaces_what_is_owed_though_it_pages_nobody(
@@ -106,7 +133,7 @@ async def test_a_large_debt_is_judged_by_the_newest_notification(
 async def test_a_large_notification_of_a_group_that_pages_nobody_is_kept_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alertmanager, "LARGE", 1)
+    monkeypatch.setattr(notification_acceptance, "LARGE", 1)
     two = notification(alert("Mild", labels={"n": "1"}), alert("Mild", labels={"n": "2"}), group="mild")
     assert (await house.post(MILD))[0] == 200
     monkeypatch.setattr(admission_queue.Admission, "crowded", True)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from receiver.model.incident.event import ActorKind, Kind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.sources.http_client import SourceAnswer
 from receiver.web.webhooks.signatures import by_pagerduty
 from tests.stories.world import alert, notification
-from tests.web.conftest import House, Opened
+from tests.web.conftest import READ, House, Opened
 
 SECRET = "whsec-old-9f1c"
 NEW = "whsec-new-77ab"
@@ -107,7 +107,7 @@ async def test_resolved_there_it_is_resolved_here(paged: House) -> None:
     ("kind", "data", "text"),
     [
         ("reassigned", {"assignees": [{"type": "user_reference", "summary": "Bob"}]}, "reassigned in PagerDuty to Bob"),
-        ("unacknowledged", {}, "not acknowledged any more in PagerDuty"),
+        ("unacknowledged", {}, "no longer acknowledged in PagerDuty"),
         (
             "resolved",
             {"resolve_reason": {"type": "merge_resolve_reason", "incident": {"id": "P2"}}},
@@ -144,7 +144,7 @@ async def test_an_acknowledgement_that_lapsed_there_is_said_though_nobody_did_it
     lapsed = event("unacknowledged", keys(paged)[0], agent=None, number="e2")
     assert (await send(paged, lapsed))[1]["outcome"] == "updated"
     log = await paged.world.one.incidents.events((await one(paged)).uid)
-    assert (log[-1].text, log[-1].actor.name) == ("not acknowledged any more in PagerDuty", "PagerDuty")
+    assert (log[-1].text, log[-1].actor.name) == ("no longer acknowledged in PagerDuty", "PagerDuty")
     assert (await one(paged)).state is State.ACKNOWLEDGED
 
 
@@ -249,3 +249,56 @@ def test_the_vectors_of_the_contract() -> None:
         assert by_pagerduty(given["X-PagerDuty-Signature"], raw, [given["secret"].encode()])
         both = given["during rotation, both secrets"]
         assert by_pagerduty(both, raw, [given["second secret"].encode()])
+
+
+async def test_a_thousand_webhooks_that_are_forged_altered_replayed_or_foreign_change_nothing(paged: House) -> None:
+    before, good = await one(paged), event("acknowledged", keys(paged)[0])
+    header, said = sign(good), dict[int, int]()
+    old: dict[str, Any] = {"at": "2026-11-01T00:00:00.000Z"}
+    for number in range(250):
+        spot = (number * 7) % len(good)
+        altered = good[:spot] + bytes([good[spot] ^ 1]) + good[spot + 1 :]
+        for body, signature in (
+            (altered, header),
+            (good, sign(good, f"secret-{number}")),
+            (good, f"v1={number:064x}"),
+            (event("acknowledged", f"receiver/none-{number}/1/alice/1", number=f"f{number}", **old), ""),
+            (event("resolved", keys(paged)[0], number=f"o{number}", **old), ""),
+        ):
+            given = {"Content-Type": "application/json", "X-PagerDuty-Signature": signature or sign(body)}
+            async with paged.client.post(PATH, data=body, headers=given) as response:
+                assert response.status == (202 if not signature else 403)
+                said[response.status] = said.get(response.status, 0) + 1
+                if not signature:
+                    assert (await response.json())["outcome"] == "ignored"
+    assert said == {403: 750, 202: 500}
+    await paged.world.quiet()
+    assert await one(paged) == before
+    assert (await send(paged, good))[1]["outcome"] == "updated"
+    after = await one(paged)
+    for _ in range(20):
+        assert (await send(paged, good))[1]["outcome"] == "duplicate"
+    assert await one(paged) == after
+
+
+async def test_a_test_page_is_proved_by_its_acknowledgement_at_pagerduty(paged: House) -> None:
+    before = await one(paged)
+    async with paged.client.post("/api/v1/oncall/prove", json={"people": ["bob"]}, headers=READ) as response:
+        assert response.status == 202
+    await paged.world.quiet()
+    key = keys(paged)[-1]
+    assert "/bob/" not in before.pages[0].key and key not in {page.key for page in before.pages}
+
+    async def answered() -> list[bool]:
+        async with paged.client.get("/api/v1/oncall/prove", headers=READ) as response:
+            return [item["answered"] for item in (await response.json())["items"] if item["person"] == "bob"]
+
+    assert await answered() == [False]
+    assert await send(paged, event("acknowledged", f"{key}x", number="p1", at="2026-11-01T00:00:00Z")) == (
+        202, {"outcome": "ignored", "reason": "too_old", "incident": None},
+    )  # fmt: skip
+    assert await answered() == [False]
+    status, told = await send(paged, event("acknowledged", key, number="p2"))
+    assert (status, told["outcome"], told["reason"]) == (202, "updated", "test_page")
+    assert await answered() == [True]
+    assert await one(paged) == before, "a test page belongs to no incident"

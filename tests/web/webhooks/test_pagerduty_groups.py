@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from receiver.sources.http_client import SourceAnswer
 from tests.stories.world import alert, notification
 from tests.web.conftest import Opened

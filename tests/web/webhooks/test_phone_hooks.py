@@ -9,7 +9,7 @@ import pytest
 
 from receiver.model.command import Resolve
 from receiver.model.incident.event import Actor, ActorKind
-from receiver.model.incident.incident import State
+from receiver.model.incident.state import State
 from tests.stories.phones import PhoneWorld
 from tests.stories.world import alert, notification
 from tests.web.conftest import House
@@ -36,7 +36,7 @@ async def house(phones: PhoneWorld) -> AsyncIterator[House]:
     try:
         yield made
     finally:
-        await made.client.close()
+        await made.close()
 
 
 async def send(house: House, body: str | bytes) -> tuple[int, str]:
@@ -70,6 +70,27 @@ async def test_too_late(house: House, phones: PhoneWorld) -> None:
     status, text = await send(house, body)
     assert status == 410
     assert f"{incident.id} is over" in text
+
+
+async def test_a_thousand_answers_that_are_forged_altered_replayed_or_foreign(house: House, phones: PhoneWorld) -> None:
+    body = await paged(phones)
+    verb, _, token = body.partition(" ")
+    (before,) = await phones.incidents()
+    forged = [f"{verb} {secrets.token_urlsafe(32)}" for _ in range(900)]
+    altered = [f"{verb} {token[:n]}{'A' if token[n] != 'A' else 'B'}{token[n + 1 :]}" for n in range(len(token))]
+    foreign = [f"{other} {token}" for other in ("escalate", "resolve", "ACKNOWLEDGE", "")] * 20
+    answers = set()
+    for one in (*forged, *altered, *foreign):
+        async with house.client.post(PATH, data=one) as response:
+            answers.add((response.status, await response.text()))
+    assert len(answers) == 1, "none of them learns which part was wrong"
+    assert answers.pop()[0] == 404
+    assert await phones.incidents() == [before]
+    assert (await send(house, body))[0] == 200
+    after = await phones.incidents()
+    for _ in range(20):
+        assert (await send(house, body))[0] == 200
+    assert await phones.incidents() == after, "replayed: it is done already"
 
 
 async def test_strangers_change_nothing_and_learn_nothing(house: House, phones: PhoneWorld) -> None:

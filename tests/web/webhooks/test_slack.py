@@ -16,7 +16,9 @@ import pytest
 from receiver.incident.response.slash_parser import severity
 from receiver.model.command import Declare
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from receiver.model.incident.incident import Incident, State
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
+from receiver.model.oncall.team_settings import Team
 from receiver.model.severity import Severity
 from receiver.sources.http_client import SourceAnswer
 from receiver.store.client.connection import StoreAway
@@ -155,14 +157,15 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
         ("/incident", "escalate INC-2026-0001", "eng-lead is paged for engineering-lead"),
         ("/incident", "identify INC-2026-0001 bad release", "cause identified by alice: bad release"),
         ("/incident", "resolve INC-2026-0001", "resolved by alice"),
+        ("/incident", "resolve INC-2026-0001", "Warning: 1 alert still fires and will page nobody"),
         ("/incident", 'close --force "a test" INC-2026-0001', "closed by alice"),
         (
             "/status",
             'update identified "It is the database." INC-2026-0001',
-            "identified (draft 1, waits for",
+            "identified (draft 1, waiting for",
         ),
         ("/status", "approve INC-2026-0001", "update 1 approved by alice"),
-        ("/incident", "postmortem INC-2026-0001", "Post-mortem of INC-2026-0001: the draft that the log gives."),
+        ("/incident", "postmortem INC-2026-0001", "Post-mortem of INC-2026-0001: the generated draft."),
         ("/incident", "postmortem INC-2026-0001", "### Contributing Factors"),
         ("/incident", "show INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
         ("/incident", "INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
@@ -183,7 +186,7 @@ async def test_a_command_is_done_and_answered(fired: House, command: str, text: 
     ("command", "text", "right"),
     [
         ("/incident", "ack", "name the incident"),
-        ("/incident", "ack INC-2026-0099", "no incident is called INC-2026-0099"),
+        ("/incident", "ack INC-2026-0099", "no incident is named INC-2026-0099"),
         ("/incident", "ack INC-2026-0001 INC-2026-0002", "name one incident"),
         ("/incident", "create something", '/incident create "TITLE" severity=2'),
         ("/incident", 'create "x" severity=7', "write 1, 2, 3 or 4"),
@@ -199,19 +202,19 @@ async def test_a_command_is_done_and_answered(fired: House, command: str, text: 
         ("/incident", "close --force INC-2026-0001", "say why not to wait"),
         ("/incident", "reopen INC-2026-0001", "possible: "),
         ("/incident", "merge INC-2026-0001", "name both"),
-        ("/incident", "dance INC-2026-0001", "knows no dance"),
+        ("/incident", "dance INC-2026-0001", "no command dance"),
         ("/status", 'update fixed "x" INC-2026-0001', "investigating|identified|monitoring|resolved"),
         ("/status", "update resolved INC-2026-0001", "say something"),
         ("/status", "approve INC-2026-0001 2", "it has updates 1 to 1"),
-        ("/status", "approve INC-2026-0001 ²", "no number of a draft"),
-        ("/status", "approve INC-2026-0001 " + "9" * 5000, "no number of a draft"),
+        ("/status", "approve INC-2026-0001 ²", "not the number of a draft"),
+        ("/status", "approve INC-2026-0001 " + "9" * 5000, "not the number of a draft"),
         ("/status", "approve INC-2026-0001 0", "write /status approve 2"),
         ("/incident", "checklist ² INC-2026-0001", "from 1 to 6"),
         ("/page", '@backend-onkall "come"', "did you mean backend-oncall?"),
         ("/page", "@backend-oncall", "say why"),
-        ("/oncall", "accept nothing", 'no schedule is called "nothing" (schedules: primary, secondary)'),
+        ("/oncall", "accept nothing", 'no schedule is named "nothing" (schedules: primary, secondary)'),
         ("/oncall", "swap", "/oncall accept"),
-        ("/else", "", "is not known here"),
+        ("/else", "", "is not a command here"),
     ],
 )
 async def test_a_wrong_one_is_told_what_would_be_right(fired: House, command: str, text: str, right: str) -> None:
@@ -226,14 +229,14 @@ async def test_a_page_to_nobody_in_the_incidents_own_channel_is_told_what_would_
     await fired.replica.incidents.keep_room("C0ROOM", (await one(fired)).uid)
     for contact in ("@", "@" + "x" * 500):
         said = await type_(fired, "/page", f"{contact} come", place="C0ROOM")
-        assert '/page @CONTACT "TEXT"' in said or "no contact is called" in said
+        assert '/page @CONTACT "TEXT"' in said or "no contact is named" in said
     assert fired.world.rung() == ["alice"]
 
 
 async def test_two_are_merged(fired: House) -> None:
     await fired.world.post(notification(alert("AuthDown"), group="other"))
     said = await type_(fired, "/incident", "INC-2026-0002 merge INC-2026-0001")
-    assert "INC-2026-0002 is part of INC-2026-0001 now" in said
+    assert "INC-2026-0002 was merged into INC-2026-0001" in said
     found = {one.id: one.merged for one in await fired.world.incidents()}
     assert found == {"INC-2026-0001": False, "INC-2026-0002": True}
 
@@ -248,9 +251,9 @@ async def test_a_silence_is_made(opened: Opened) -> None:
 
 
 async def test_a_hand_off_is_accepted_by_whom_it_waits_for(house: House) -> None:
-    assert "no hand-off waits for you" in await type_(house, "/oncall", "accept", user=EVE)
+    assert "no hand-off is waiting for you" in await type_(house, "/oncall", "accept", user=EVE)
     assert "primary: accepted by alice" in await type_(house, "/oncall", "accept")
-    assert "no hand-off waits for you" in await type_(house, "/oncall", "accept")
+    assert "no hand-off is waiting for you" in await type_(house, "/oncall", "accept")
     assert "primary: accepted by alice" in await type_(house, "/oncall", "accept primary", user=BOB)
 
 
@@ -258,7 +261,7 @@ async def test_a_name_that_somebody_else_chose_answers_for_nobody(house: House) 
     await house.world.post(notification(alert("AuthFailing")))
     house.world.clock.forward(timedelta(hours=1))
     # Whoever calls themselves Bob in Slack is not him: his hand-off goes on waiting, and the log tells them apart.
-    assert "no hand-off waits for you" in await type_(house, "/oncall", "accept", user="U0STRANGER", name="bob")
+    assert "no hand-off is waiting for you" in await type_(house, "/oncall", "accept", user="U0STRANGER", name="bob")
     await type_(house, "/incident", "ack INC-2026-0001", user="U0STRANGER", name="Bob")
     assert (await one(house)).acknowledged_by == "Bob (U0STRANGER)"
     await type_(house, "/incident", "role ic <@U0STRANGER|bob> INC-2026-0001")
@@ -317,6 +320,21 @@ async def test_a_click_that_cannot_be_done_is_answered_where_slack_asks(fired: H
     assert await click(fired, {**button("escalate"), "response_url": url}) == (200, None)
     for address in ("http://169.254.169.254/latest", "https://hooks.slack.com.evil.example", "file:///etc/passwd"):
         assert await click(fired, {**button("escalate"), "response_url": address}) == (200, None)
+
+
+async def test_whoever_clicks_resolve_is_told_of_alerts_that_fire(
+    fired: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    async def speak(url: str, content: dict[str, Any]) -> None:
+        said.append(content["blocks"][0]["text"]["text"])
+
+    monkeypatch.setattr(fired.doors.slack.requests, "speak", speak)
+    await click(fired, button("ack"))
+    assert await click(fired, {**button("resolve"), "response_url": "https://hooks.slack.com/x"}) == (200, None)
+    await fired.world.quiet()
+    assert len(said) == 1 and "Warning: 1 alert still fires and will page nobody" in said[0]
 
 
 async def test_boxes_are_ticked_and_unticked_by_name_and_time(fired: House) -> None:
@@ -404,7 +422,7 @@ async def test_a_form_that_is_sent_twice_says_it_once(fired: House, monkeypatch:
     monkeypatch.setattr("receiver.web.webhooks.slack.LIMIT", 0.05)
     monkeypatch.setattr(fired.replica.slack_requests, "meant", slow)
     status, said = await click(fired, {"type": "view_submission", "view": sent})
-    assert (status, said["response_action"], "once more" in said["errors"]["msg"]) == (200, "errors", True)
+    assert (status, said["response_action"], "send it again" in said["errors"]["msg"]) == (200, "errors", True)
     waits.set()
     monkeypatch.setattr("receiver.web.webhooks.slack.LIMIT", 2.4)
     assert await click(fired, {"type": "view_submission", "view": sent}) == (200, None)
@@ -563,7 +581,7 @@ async def test_nobody_is_served_while_the_store_is_away(fired: House, monkeypatc
         raise StoreAway("connection")
 
     monkeypatch.setattr(fired.replica.slack_requests.incidents, "uid_of", away)
-    assert "store is away" in await type_(fired, "/incident", "ack INC-2026-0001")
+    assert "store is unavailable" in await type_(fired, "/incident", "ack INC-2026-0001")
 
 
 def test_every_severity_may_be_typed() -> None:
@@ -580,3 +598,71 @@ async def test_a_signed_form_of_too_many_fields_is_refused_and_no_fault_of_ours(
     status, said = await post(house, path, raw, signed(house, raw))
     assert status == 400
     assert "more than 100 fields" in said["detail"]
+
+
+async def test_a_private_incident_is_there_for_its_teams_groups_alone(opened: Opened) -> None:
+    def secretive(config: Any) -> Any:
+        team = Team.model_validate({"matchers": ['team="payments"'], "private": True})
+        chat = config.channels["chat"].model_copy(
+            update={"team_groups": {"payments": ("S0PAY",), "search": ("S0SEA",)}}
+        )
+        return config.model_copy(
+            update={"channels": {**config.channels, "chat": chat}, "teams": {"payments": team, "search": Team()}}
+        )
+
+    house = await opened(secretive, rooms=True)
+    house.replica.apply(house.replica.config)
+    house.world.slack.groups |= {"S0PAY": [ALICE], "S0SEA": [BOB]}
+    labels = {"team": "payments", "service": "Zanzibar"}
+    await house.world.post(notification(alert("ZanzibarDown", labels=labels)))
+    (incident,) = await house.world.incidents()
+    assert incident.private
+    assert "ZanzibarDown" in await type_(house, "/incident", f"show {incident.id}")
+    assert incident.id in await type_(house, "/incident", "list")
+    missing = (await type_(house, "/incident", "show INC-2026-0999", user=BOB)).replace("INC-2026-0999", incident.id)
+    for verb in ("show", "ack", "note x"):
+        assert await type_(house, "/incident", f"{verb} {incident.id}", user=BOB) == missing
+    assert "No incident is open" in await type_(house, "/incident", "list", user=BOB)
+    assert house.world.slack.rooms == {}
+    assert "zanzibar" not in json.dumps(house.world.slack.messages).lower()
+
+
+async def test_a_shift_is_offered_and_taken_over_in_slack(house: House) -> None:
+    said = await type_(house, "/oncall", "offer tomorrow 2026-12-24", user=ALICE)
+    number = said.split(":")[0]
+    assert number.startswith("offer-")
+    assert "your own" in await type_(house, "/oncall", f"accept {number}", user=ALICE)
+    assert "You take over primary" in await type_(house, "/oncall", f"accept {number}", user=BOB)
+    told = json.dumps(house.world.slack.messages)
+    assert f"/oncall accept {number}" in told
+    assert f"({number})" in told, "the acceptance is posted as well"
+    assert "not a day" in await type_(house, "/oncall", "offer someday")
+
+
+async def test_a_thousand_requests_that_are_forged_altered_replayed_or_foreign_change_nothing(fired: House) -> None:
+    before = await one(fired)
+    whole = {"user": {"id": ALICE, "name": "alice"}, "team": {"id": "T0ACME"}, "api_app_id": "A0APP",
+             "trigger_id": "1.2.3", **button("ack")}  # fmt: skip
+    raw = f"payload={quote(json.dumps(whole))}".encode()
+    good = signed(fired, raw)
+    form, said = {"Content-Type": "application/x-www-form-urlencoded"}, set[int]()
+    for number in range(250):
+        spot = (number * 5) % len(raw)
+        altered = raw[:spot] + bytes([raw[spot] ^ 1]) + raw[spot + 1 :]
+        for body, headers in (
+            (altered, good),
+            (raw, signed(fired, raw, secret=f"{number:032}")),
+            (raw, {**good, "X-Slack-Signature": f"v0={number:064x}"}),
+            (raw, signed(fired, raw, late=301 + number)),
+        ):
+            async with fired.client.post("/slack/interactions", data=body, headers={**form, **headers}) as response:
+                said.add(response.status)
+    assert said <= {401, 403}
+    await fired.world.quiet()
+    assert await one(fired) == before
+    assert (await post(fired, "/slack/interactions", raw, good))[0] == 200
+    after = await one(fired)
+    assert after.state is State.ACKNOWLEDGED
+    for _ in range(20):
+        await post(fired, "/slack/interactions", raw, good)
+    assert await one(fired) == after

@@ -4,6 +4,7 @@
 -- KEYS[1]  inc:<uid>; every other key is made from the prefix and carries the same hash tag
 -- ARGV[1]  header, JSON: prefix, op, uid, version (expected; 0: a new incident), now, lease, token, ttl (s),
 --          id = {prefix, width, suffix} (new only), floor (a number that exists: a higher one is drawn), severity, opened, open (bool),
+--          mark = [number, token] or [] (the newest commit that the replica knows: a store that does not have it has lost data),
 --          turn = [correlation, expected] or [] (what else was decided about the key since it was read makes it stale),
 --          about (severity|uid|id of an incident that the notification repeats, when none is written),
 --          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
@@ -20,12 +21,13 @@
 --          past (JSON: what figures need of the incident, model/incident/review_record.py),
 --          summary (JSON: what a replica keeps of an open incident, model/incident/incident_summary.py; "": none),
 --          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
+--          team (that owns the incident, "": the top level),
 --          again (bool: it fires again and calls people anew, which counts in a storm as an opening does),
 --          n = {events, alerts, bodies, gone, owners, freed}
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
 --          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
--- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"owner", fingerprint} | {"repeated", what}
+-- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"lost"} | {"owner", fingerprint} | {"repeated", what}
 --
 -- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
 local h = cjson.decode(ARGV[1])
@@ -38,6 +40,18 @@ for _, key in ipairs(h.once) do
   if what then return {'repeated', what} end
 end
 
+-- Nothing is written over what was lost: replicas write back what they hold first (docs/adr/0013).
+-- Another replica that has begun a recovery has raised `commits`, which hides the loss from the mark: the epoch shows it.
+if h.epoch ~= '' and redis.call('HGET', p .. 'memory', 'epoch') ~= h.epoch then return {'lost'} end
+if #h.mark > 0 then
+  local number, token = h.mark[1], nil
+  local at = redis.call('HGET', p .. 'marks', string.format('%.0f', number % 512))
+  local found, other = string.match(at or '', '^(%d+) (%S+)$')
+  if tonumber(found or '') == number then token = other end
+  local commits = tonumber(redis.call('GET', p .. 'commits') or '0') or 0
+  if commits < number or (token and token ~= h.mark[2]) then return {'lost'} end
+end
+
 local here = KEYS[1]
 local target = h.into ~= '' and h.into or h.uid
 local writes = ARGV[2] ~= ''
@@ -46,8 +60,14 @@ if writes then
   if version ~= h.version then return {'stale'} end
   if #h.storm > 0 then
     local since = h.storm[2]
-    local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') + redis.call('ZCOUNT', p .. 'again', since, '+inf')
-    if recent - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf') >= h.storm[1] then return {'stale'} end
+    local recent
+    if h.team == '' then
+      recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') + redis.call('ZCOUNT', p .. 'again', since, '+inf')
+      recent = recent - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
+    else
+      recent = redis.call('ZCOUNT', p .. 'opened:' .. h.team, since, '+inf')
+    end
+    if recent >= h.storm[1] then return {'stale'} end
   end
 end
 if #h.turn > 0 and (tonumber(redis.call('GET', p .. 'turn:' .. h.turn[1]) or '0') or 0) ~= h.turn[2] then return {'stale'} end
@@ -97,7 +117,7 @@ if writes then
     id = h.id[1] .. string.format('%0' .. h.id[2] .. 'd', number) .. h.id[3]
     redis.call('HSET', p .. 'ids', id, h.uid)
     redis.call('ZADD', p .. 'index', h.opened, h.uid)
-    if h.uncounted then
+    if h.uncounted or h.team ~= '' then
       redis.call('ZADD', p .. 'uncounted', h.opened, h.uid)
       redis.call('EXPIRE', p .. 'uncounted', h.ttl)
     end
@@ -106,7 +126,13 @@ if writes then
     id = redis.call('HGET', here, 'id')
   end
   redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
-  if h.again then
+  -- Each team has storms of its own: what opens for one counts in no other.
+  if h.team ~= '' and (h.again or (h.version == 0 and not h.uncounted)) then
+    local counted = p .. 'opened:' .. h.team
+    redis.call('ZADD', counted, h.again and h.now or h.opened, h.again and h.uid .. ' again' or h.uid)
+    redis.call('ZREMRANGEBYSCORE', counted, '-inf', h.now - 86400000)
+    redis.call('EXPIRE', counted, 172800)
+  elseif h.again then
     redis.call('ZADD', p .. 'again', h.now, h.uid)
     redis.call('ZREMRANGEBYSCORE', p .. 'again', '-inf', h.now - 86400000)
     redis.call('EXPIRE', p .. 'again', 172800)
@@ -117,7 +143,9 @@ if writes then
   if h.open and h.summary ~= '' then redis.call('HSET', p .. 'summaries', h.uid, version .. ' ' .. h.summary)
   else redis.call('HDEL', p .. 'summaries', h.uid) end
   local log = p .. 'log:' .. h.uid
-  for i = events, events + h.n.events - 1 do redis.call('RPUSH', log, ARGV[i]) end
+  for i = events, events + h.n.events - 1, STEP do
+    redis.call('RPUSH', log, unpack(ARGV, i, math.min(i + STEP, events + h.n.events) - 1))
+  end
   pairs_to(p .. 'alerts:' .. h.uid, alerts, h.n.alerts)
   pairs_to(p .. 'bodies:' .. h.uid, bodies, h.n.bodies)
   -- What is split off is taken from whoever holds it, and comes back here until this incident is over.
@@ -174,6 +202,9 @@ if writes then
   end
   commit = redis.call('INCR', p .. 'commits')
   redis.call('ZADD', p .. 'changed', commit, h.uid)
+  -- Which commit has this number: after a loss another one may have it.
+  local mark = string.format('%.0f', commit) .. ' ' .. h.op
+  redis.call('HSET', p .. 'marks', string.format('%.0f', commit % 512), mark, 'last', mark)
 
   for _, row in ipairs(h.rows) do
     local member, lane = row[1], row[2]
@@ -213,10 +244,13 @@ if writes then
       leased[#leased + 1] = member
     end
   end
+  -- Two commands for all of them: each command takes longer than what it does here.
+  local due, none = {}, {}
   for _, timer in ipairs(h.timers) do
-    if timer[2] > 0 then redis.call('ZADD', p .. 'due:timer', timer[2], timer[1])
-    else redis.call('ZREM', p .. 'due:timer', timer[1]) end
+    if timer[2] > 0 then due[#due + 1] = timer[2]; due[#due + 1] = timer[1] else none[#none + 1] = timer[1] end
   end
+  if #due > 0 then redis.call('ZADD', p .. 'due:timer', unpack(due)) end
+  if #none > 0 then redis.call('ZREM', p .. 'due:timer', unpack(none)) end
 end
 
 for _, key in ipairs(h.once) do

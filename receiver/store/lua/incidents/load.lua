@@ -3,14 +3,15 @@
 --
 -- KEYS[1]  key:<correlation>
 -- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints..., the ms since which openings
---          are counted, count of ended fingerprints, those fingerprints...
+--          are counted, count of ended fingerprints, those fingerprints..., the team that owns them ("": the top level)
 -- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
 --           turn: raised by every commit about this key, how many incidents opened since (none uncounted) or called anew, uid of the open storm or "",
---           flat fingerprint, correlation key of those that were split off, and of those that have ended where another
---           open incident holds them, what the group last said or ""}
+--           flat fingerprint, correlation key of those that were split off, of those that have ended where another
+--           open incident holds them, and of those that fire where the group's incident of another team holds them,
+--           what the group last said or ""}
 -- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
--- fingerprint, that one.
+-- fingerprint, that one, unless another team's alerts come there.
 local p = ARGV[1]
 local count = tonumber(ARGV[4])
 local STEP = 500
@@ -28,15 +29,51 @@ end
 local own = redis.call('GET', KEYS[1]) or ''
 local uid = own
 local one = count > 0 and owners[1] or ''
-for i = 2, count do if owners[i] ~= one then one = '' end end
+for i = 2, count do
+  -- A name with '@' is that of a restricted sender's tomb, which nobody owns.
+  if owners[i] ~= one and not string.find(ARGV[i + 4], '@', 1, true) then one = '' end
+end
 local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0') or 0
 local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
 local since = ARGV[count + 5]
-local recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
-recent = recent + redis.call('ZCOUNT', p .. 'again', since, '+inf')
-local storm = redis.call('GET', p .. 'key:storm') or ''
+local ended_last = count + 6 + tonumber(ARGV[count + 6])
+local team = ARGV[ended_last + 1] or ''
+-- Each team has storms of its own.
+local recent
+if team == '' then
+  recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
+  recent = recent + redis.call('ZCOUNT', p .. 'again', since, '+inf')
+else
+  recent = redis.call('ZCOUNT', p .. 'opened:' .. team, since, '+inf')
+end
+local storm = redis.call('GET', p .. 'key:' .. (team == '' and 'storm' or 'storm:' .. team)) or ''
 local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
-if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) then uid = one end
+-- An alert that fires stays with the team that was told of it: what was opened for another team, or under another key
+-- of this group, takes it whatever the configuration says by now. Its key, or "".
+local homes, FAMILY = {}, ARGV[3]:sub(1, 16)
+local function elsewhere(home)
+  if homes[home] == nil then
+    homes[home] = ''
+    local state = redis.call('HGET', p .. 'inc:' .. home, 'state')
+    local near = state and state:find('"' .. FAMILY, 1, true)
+    if state and (near or team ~= '' or state:find('"origin_team":"', 1, true)) then
+      -- A later version may keep it in another form: then it is left to a replica that can read it.
+      local read, known = pcall(cjson.decode, state)
+      if read and type(known) == 'table' then
+        local there = ''
+        local names = type(known.keys) == 'table' and known.keys or {}
+        names[#names + 1] = known.key
+        for _, name in ipairs(near and names or {}) do
+          if type(name) == 'string' and name:sub(1, 16) == FAMILY then there = name end
+        end
+        if there == '' and (known.origin_team or '') ~= team and open(home) then there = known.key end
+        if type(there) == 'string' and there ~= ARGV[3] then homes[home] = there end
+      end
+    end
+  end
+  return homes[home]
+end
+if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) and elsewhere(one) == '' then uid = one end
 if storm ~= '' and not open(storm) then storm = '' end
 -- An alert that was split off belongs there as long as that incident lives, or holds it although a person closed it.
 local apart = {}
@@ -59,16 +96,30 @@ if redis.call('EXISTS', p .. 'apart') == 1 then
   look(5, count + 4)
   look(count + 7, count + 6 + tonumber(ARGV[count + 6]))
 end
+do
+  local known = {}
+  for i = 1, #apart, 2 do known[apart[i]] = true end
+  for i = 1, count do
+    local home = owners[i]
+    if home ~= '' and home ~= uid and home ~= own and not known[ARGV[i + 4]] then
+      local there = elsewhere(home)
+      if there ~= '' then apart[#apart + 1] = ARGV[i + 4]; apart[#apart + 1] = there end
+    end
+  end
+end
 -- What belongs together was decided otherwise when it began (a reload, other grouping): it ends where it is held.
 do
-  local keys, known, last = {}, {}, count + 6 + tonumber(ARGV[count + 6])
+  local keys, known, last = {}, {}, ended_last
   for i = 1, #apart, 2 do known[apart[i]] = true end
   for i = count + 7, last, STEP do
     local stop = math.min(i + STEP - 1, last)
     local holders = redis.call('HMGET', p .. 'owner', unpack(ARGV, i, stop))
     for j = i, stop do
       local home = holders[j - i + 1]
-      if home and home ~= uid and not known[ARGV[j]] and open(home) then
+      if home and home ~= uid and not known[ARGV[j]] and not open(home) and elsewhere(home) ~= '' then
+        -- A person has closed it while the alert fired.
+        apart[#apart + 1] = ARGV[j]; apart[#apart + 1] = elsewhere(home)
+      elseif home and home ~= uid and not known[ARGV[j]] and open(home) then
         if not keys[home] then
           -- A later version may keep it in another form: then it is left to a replica that can read it.
           local read, state = pcall(cjson.decode, redis.call('HGET', p .. 'inc:' .. home, 'state'))

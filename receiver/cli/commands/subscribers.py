@@ -1,0 +1,87 @@
+"""Commands about subscribers of the status page and about announcements."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from receiver.cli.commands.oncall.oncall import TIMES, as_json, until_when
+from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
+
+subscribers = typer.Typer(no_args_is_help=True, help="Subscribers of the status page: export, delete, stop.")
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The email address.")]
+_PATH = "/api/v1/status-subscribers"
+
+
+@subscribers.callback()
+def group() -> None:
+    """Subscribers of the status page."""
+
+
+@subscribers.command("export")
+def export(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
+    """List all addresses, with what they subscribed to. The request is audited."""
+    page = ask(url, _PATH, token)
+    if as_json(form, page):
+        return
+    rows = [
+        (one["email"], one["state"], ", ".join(one["components"]) or "all", one["language"], one["confirmed_at"])
+        for one in page["items"]
+    ]
+    table(("email", "state", "components", "language", "confirmed"), rows)
+
+
+@subscribers.command("delete")
+def delete(address: Address, url: Url = HERE, token: Token = "") -> None:
+    """Erase an address, as its owner may demand."""
+    ask(url, f"{_PATH}/{_id_of(address, url, token)}", token, method="DELETE")
+    typer.echo("erased")
+
+
+@subscribers.command("stop")
+def stop(address: Address, url: Url = HERE, token: Token = "") -> None:
+    """Send an address nothing more until its owner confirms again, as after a bounce."""
+    ask(url, f"{_PATH}/{_id_of(address, url, token)}/stop", token, {})
+    typer.echo("stopped")
+
+
+def _id_of(address: str, url: str, token: str) -> str:
+    # All are read and compared here: proxies log paths, and an address must not be in their logs.
+    wanted = address.strip().lower()
+    for one in ask(url, _PATH, token)["items"]:
+        if one["email"].lower() == wanted:
+            return quote(one["id"], safe="")
+    typer.echo("this address is not subscribed", err=True)
+    raise typer.Exit(1)
+
+
+def announce(
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The heading.")] = "",
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The public text.")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration.")] = "",
+    remove: Annotated[str, typer.Option("--remove", metavar="ID", help="Remove this announcement instead.")] = "",
+    form: AsJson = "text", url: Url = HERE, token: Token = "",
+) -> None:  # fmt: skip
+    """Publish an announcement on the status page; without arguments, list announcements."""
+    path = "/api/v1/announcements"
+    if remove:
+        gone = ask(url, f"{path}/{quote(whole_id(url, token, path, remove), safe='')}", token, method="DELETE")
+        typer.echo(json.dumps(gone) if form == "json" else plain(f"{gone['title']} was removed"))
+        return
+    if not title:
+        page = ask(url, path, token)
+        if not as_json(form, page):
+            rows = [(one["id"], one["title"], one["at"], one["until"] or "-") for one in page["items"]]
+            table(("id", "title", "published", "until"), rows)
+        return
+    if not text:
+        typer.echo("write a title and a text", err=True)
+        raise typer.Exit(2)
+    body: dict[str, Any] = {"title": title, "text": text}
+    if until:
+        body["until"] = until_when(until, None).isoformat()
+    made = ask(url, path, token, body)
+    typer.echo(json.dumps(made) if form == "json" else plain(f"{made['id']}: {made['title']} is published"))

@@ -1,0 +1,22 @@
+"""structlog without rich, which takes 4 MB of memory and is of no use to a service."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def load_structlog() -> None:
+    """Load structlog before anything else does.
+
+    structlog loads rich where it is installed, for tracebacks on a terminal. This service writes them without it, and
+    `receiver.terminal`, which uses rich, loads it itself.
+    """
+    modules: dict[str, Any] = sys.modules
+    if "rich" in modules or "structlog" in modules:
+        return
+    modules["rich"] = None  # so that importing it fails, as without it
+    try:
+        import structlog  # noqa: F401
+    finally:
+        del modules["rich"]

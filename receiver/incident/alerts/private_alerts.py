@@ -1,0 +1,44 @@
+"""Alerts that make their incident private: when it opens, and when they join it later. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from receiver.incident.log.event_log import Transition
+from receiver.incident.paging.policy import Policy
+from receiver.model.alert.alert import Alert
+from receiver.model.incident.event import Kind
+
+PRIVATE_ALERT = "private_alert"
+"""Why an open incident has become private: an alert has joined it that matches `incidents.private`."""
+
+
+def guarded_by_any(
+    policy: Policy, labels: Iterable[Mapping[str, str]], team: str
+) -> tuple[bool, tuple[str, ...]]:  # fmt: skip
+    """Return whether an incident with alerts of these `labels` is private, and which other teams see it then.
+
+    One private alert is enough, because everyone who sees an incident sees all of its alerts.
+    """
+    return next((found for one in labels if (found := policy.guarded(one, team))[0]), (False, ()))
+
+
+def make_private_for(draft: Transition, policy: Policy, fresh: Iterable[Alert]) -> None:
+    """Make the incident private where one of the `fresh` alerts matches `incidents.private`.
+
+    A public incident whose own labels or team ask for privacy stays public: a person has decided that, or it opened
+    before the configuration asked for it.
+    """
+    incident = draft.incident
+    if incident.private or policy.guarded(incident.labels, incident.team)[0]:
+        return
+    private, visible_to = guarded_by_any(policy, (alert.labels for alert in fresh), incident.team)
+    if not private:
+        return
+    who = f"team {incident.team} and callers of no team" if incident.team else "callers that are limited to no team"
+    places = (*policy.informs, *incident.ticketed, *incident.documented, *incident.written)
+    posted = sorted({to.channel for to in places})
+    told = f"; what was posted before stays there: {', '.join(posted)}" if posted else ""
+    text = f"an alert has joined that matches incidents.private: only {who} see the incident now{told}"
+    data = {"by": draft.actor.name, "private": True, "visible_to": list(visible_to), "posted": posted}
+    draft.add(Kind.VISIBILITY, PRIVATE_ALERT, text, data)

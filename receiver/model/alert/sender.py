@@ -1,0 +1,31 @@
+"""Who sent a notification, and whose alerts that sender may resolve."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Sender(NamedTuple):
+    """The name of an ingest token, and what it may resolve. Entries of one name are one sender."""
+
+    name: str = ""
+    """Empty: the service itself, or a notification from before senders were recorded."""
+    resolves: tuple[str, ...] | None = None
+    """Names of senders whose alerts it may resolve, its own among them; None: those of every sender."""
+
+    @property
+    def restricted(self) -> bool:
+        """Whether there are alerts that it may not resolve."""
+        return self.resolves is not None
+
+    def may_resolve(self, began: str) -> bool:
+        """Return whether it may resolve an alert that the sender `began` reported; "" is nobody that was recorded."""
+        return self.resolves is None or not began or began in self.resolves
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """The part of the keys of its groups: a restricted sender never replaces the alerts of another one."""
+        return () if self.resolves is None else (self.name, *self.resolves)
+
+
+ANYBODY = Sender()

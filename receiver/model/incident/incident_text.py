@@ -1,0 +1,55 @@
+"""An incident as JSON, without its empty fields: the same as its model writes, in a third of the time.
+
+Half of a hundred fields are empty in an incident that has just been opened; to name them to the model took longer than
+to write the others, and each opening is written twice, as the snapshot and in the first line of its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.response_records import NOBODY
+
+_ROLES = "roles"
+
+
+def incident_text(incident: Incident, leave: Collection[str] = ()) -> bytes:
+    """Return the fields of `incident` that need be written, as a JSON object, without those that `leave` names.
+
+    A field that is empty, and is empty by default, is read as empty when it is missing.
+    """
+    empty, kept = _empty(), {}
+    for name, value in incident.__dict__.items():
+        if name in empty and (value is empty[name] or value == empty[name]):
+            continue
+        kept[name] = value
+    if kept[_ROLES] is NOBODY or kept[_ROLES] == NOBODY:
+        del kept[_ROLES]
+    for name in leave:
+        kept.pop(name, None)
+    # What a later version has added is written back.
+    kept |= incident.__pydantic_extra__ or {}
+    try:
+        return orjson.dumps(kept, default=_json, option=orjson.OPT_UTC_Z)
+    except TypeError:
+        # A text that UTF-8 cannot carry, or a number beyond 64 bits: what becomes of it is for the model to say.
+        return incident.model_dump_json(include=set(kept)).encode()
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(type(value).__name__)
+
+
+@cache
+def _empty() -> dict[str, Any]:
+    fields = [(name, field) for name, field in Incident.model_fields.items() if not field.is_required()]
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in fields}
+    return {name: value for name, value in defaults.items() if not value}

@@ -1,0 +1,45 @@
+"""The states of an incident, and the phases that they belong to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The state of an incident (surfaces.md, Shapes in JSON)."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody needs to be paged for it anymore."""
+        return self in (State.RESOLVED, State.CLOSED)
+
+
+TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
+"""States in which a person works on it."""
+
+
+class Phase(StrEnum):
+    """Which part of the seed's process it is in."""
+
+    DETECT = "detect"
+    TRIAGE = "triage"
+    RESPOND = "respond"
+    RESOLVE = "resolve"
+    REVIEW = "review"
+
+
+PHASE_OF = {
+    State.OPEN: Phase.TRIAGE,
+    State.ACKNOWLEDGED: Phase.RESPOND,
+    State.IDENTIFIED: Phase.RESPOND,
+    State.MONITORING: Phase.RESOLVE,
+    State.RESOLVED: Phase.REVIEW,
+    State.CLOSED: Phase.REVIEW,
+}

@@ -1,0 +1,42 @@
+"""Who sees an incident, and who may act on it: by the teams that a caller is limited to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Protocol
+
+
+class Visibility(StrEnum):
+    """Who sees an incident."""
+
+    ALL = "all"
+    TEAM = "team"
+
+
+class Guarded(Protocol):
+    """What an incident and its summary say about who sees it."""
+
+    @property
+    def team(self) -> str:
+        """The team that owns it; empty: the top level."""
+
+    @property
+    def private(self) -> bool:
+        """Whether only its team and `visible_to` see it."""
+
+    @property
+    def visible_to(self) -> tuple[str, ...]:
+        """Other teams that see it although it is private."""
+
+
+def sees(incident: Guarded, teams: Collection[str]) -> bool:
+    """Return whether a caller limited to `teams` sees `incident`; no teams: not limited."""
+    if not incident.private or not teams:
+        return True
+    return incident.team in teams or any(team in teams for team in incident.visible_to)
+
+
+def acts_on(incident: Guarded, teams: Collection[str]) -> bool:
+    """Return whether a caller limited to `teams` may change `incident`; no teams: not limited."""
+    return not teams or incident.team in teams

@@ -1,0 +1,12 @@
+"""The words of what would have made a severity one step worse, for people."""
+
+from __future__ import annotations
+
+import re
+
+_OTHERWISE = re.compile(r"^otherwise \((SEV-[1-4])\) if ")
+
+
+def worse_for_people(text: str | None) -> str | None:
+    """Return `otherwise (SEV-1) if ...` as `SEV-1 if ...`, and any other text as it is."""
+    return _OTHERWISE.sub(r"\1 if ", text, count=1) if text else text

@@ -1,0 +1,76 @@
+"""Pictures are drawn in a process of their own, one at a time, within a time limit; without the library, none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from contextlib import suppress
+
+import structlog
+
+from receiver.review.expression.chart_png import can_draw
+from receiver.review.expression.graph import ExpressionGraph
+
+LIMIT = 30.0
+"""Seconds for one picture: one, and on a machine that is busy with pages many more."""
+LARGEST = 1024 * 1024
+"""Bytes of a picture; one has 40 KB."""
+PNG = b"\x89PNG\r\n\x1a\n"
+_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
+
+log = structlog.get_logger("receiver.charts")
+
+
+class ChartProcess:
+    """Draws for one replica."""
+
+    def __init__(self) -> None:
+        """Nothing is drawn yet."""
+        self._one = asyncio.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    async def draw(self, graph: ExpressionGraph) -> bytes | None:
+        """Return the picture as PNG; None without the library, and where it could not be drawn."""
+        if not can_draw():
+            return None
+        async with self._one:
+            try:
+                return await self._drawn(graph)
+            except (OSError, TimeoutError) as error:
+                log.info("chart_not_drawn", reason=type(error).__name__)
+        return None
+
+    async def close(self) -> None:
+        """Remove what the library has written."""
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            await asyncio.to_thread(folder.cleanup)
+
+    async def _drawn(self, graph: ExpressionGraph) -> bytes | None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "receiver.pipeline.context.draw_chart", env=self._environment(),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(LIMIT):
+                made, _ = await process.communicate(graph.model_dump_json().encode("utf-8", "replace"))
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if process.returncode != 0 or not made.startswith(PNG) or len(made) > LARGEST:
+            log.info("chart_not_drawn", reason="failed", code=process.returncode)
+            return None
+        return made
+
+    def _environment(self) -> dict[str, str]:
+        # No secret of the service's own, and a folder for the list of fonts, which takes a second to make.
+        if self._folder is None:
+            with suppress(OSError):
+                self._folder = tempfile.TemporaryDirectory(prefix="receiver-charts-")
+        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        more = {"MPLCONFIGDIR": self._folder.name} if self._folder is not None else {}
+        return {**passed, **more, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

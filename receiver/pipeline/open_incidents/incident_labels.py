@@ -1,0 +1,121 @@
+"""Filters of incidents by label, with Alertmanager's matchers: a summary has no labels, so they are read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.store.incidents.incident_labels import read_labels
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.stepped_loop import TimedSteps
+from receiver.triage.matchers import (
+    Matcher,
+    MatcherError,
+    PatternCost,
+    equal_to,
+    parse_matcher,
+    split_matchers,
+)
+from receiver.triage.safe_text import quoted
+
+MOST = 10
+"""Matchers of one request."""
+LONGEST = 2000
+"""Characters of all matchers of one request; a pattern is bounded further (matchers.PATTERN_LIMIT)."""
+COST = PatternCost(memory=1 << 20, program=2000)
+"""What a pattern may cost, whose sender any reader may be: 1 ms to compile it, 30 ms for 10,000 characters."""
+KEPT = 5000
+"""Incidents whose labels are kept: an open page with a filter asks for the same ones at each change."""
+KEPT_LENGTH = 2000
+"""Characters of all labels of one incident; longer ones are read each time."""
+
+LINKED = 300
+"""Characters of a label that a page links to a list of the incidents that have it."""
+
+LabelFilter = tuple[Matcher, ...]
+"""Matchers that must all hold; none: every incident is asked for."""
+
+
+def read_label_filter(texts: Sequence[str]) -> LabelFilter:
+    """Return the matchers in `texts`: `name="value"`, `!=`, `=~` or `!~`, one or several with commas in between.
+
+    Raises ValueError, with what would be right, for anything else, for more than `MOST`, and for more than
+    `LONGEST` characters.
+    """
+    length = sum(map(len, texts))
+    if length > LONGEST:
+        about = quoted(texts[0], 80) if len(texts) == 1 else "the matchers together"
+        raise ValueError(f"{about}: {length} characters; at most {LONGEST} are allowed")
+    if len(texts) > MOST:
+        raise ValueError(f"{len(texts)} matchers; at most {MOST} are allowed")
+    found = [matcher for text in texts for matcher in _matchers_in(text)]
+    if len(found) > MOST:
+        raise ValueError(f"{len(found)} matchers; at most {MOST} are allowed")
+    return tuple(dict.fromkeys(found))
+
+
+def label_matcher(name: str, value: str) -> str | None:
+    """Return the matcher for a label as text, for a link; None where the label is too long for one."""
+    return equal_to(name, value) if len(name) + len(value) <= LINKED else None
+
+
+def _matchers_in(text: str) -> list[Matcher]:
+    parts = split_matchers(text)
+    if len(parts) > MOST:
+        raise ValueError(f"{len(parts)} matchers; at most {MOST} are allowed")
+    try:
+        found = [parse_matcher(part, COST) for part in parts]
+    except MatcherError:
+        # A value without quotes may have commas and braces itself; what is wrong is said of the text as it was given.
+        found = [parse_matcher(text, COST)]
+    return found or [parse_matcher(text, COST)]
+
+
+def labels_match(wanted: LabelFilter, labels: Mapping[str, str]) -> bool:
+    """Return whether all of `wanted` hold for `labels`; a label that is absent counts as empty, as in Alertmanager."""
+    return all(matcher.matches(labels) for matcher in wanted)
+
+
+async def labels_hold(wanted: LabelFilter, labels: Mapping[str, str], steps: TimedSteps) -> bool:
+    """Return the same as `labels_match`; other tasks run in between where patterns take long."""
+    for matcher in wanted:
+        if not matcher.matches(labels):
+            await steps.pause()
+            return False
+        await steps.pause()
+    return True
+
+
+class IncidentLabels:
+    """The labels of incidents, read when a filter needs them and kept while they stay the same."""
+
+    def __init__(self, incidents: IncidentStore) -> None:
+        """Nothing is read yet."""
+        self.incidents = incidents
+        self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
+
+    async def matching(self, found: Sequence[IncidentSummary], wanted: LabelFilter) -> list[IncidentSummary]:
+        """Return those of `found` that `wanted` holds for, in the same order. Raises StoreAway."""
+        if not wanted:
+            return list(found)
+        labels = await self._labels_of(found)
+        kept: list[IncidentSummary] = []
+        steps = TimedSteps()
+        for one in found:
+            if await labels_hold(wanted, labels.get(one.uid, {}), steps):
+                kept.append(one)
+        return kept
+
+    async def _labels_of(self, found: Sequence[IncidentSummary]) -> dict[str, Mapping[str, str]]:
+        known = {one.uid: kept[1] for one in found if (kept := self._known.get(one.uid)) and kept[0] == one.version}
+        read = await read_labels(self.incidents, [one.uid for one in found if one.uid not in known])
+        for one in found:
+            # What is read may be newer than the summary; the next version of the summary reads it again.
+            if one.uid in read and sum(map(len, read[one.uid].values())) <= KEPT_LENGTH:
+                self._keep(one, read[one.uid])
+        return known | read
+
+    def _keep(self, one: IncidentSummary, labels: Mapping[str, str]) -> None:
+        if len(self._known) >= KEPT:
+            self._known.clear()
+        self._known[one.uid] = (one.version, labels)

@@ -1,0 +1,16 @@
+"""What comes next for an incident by the policy in force: who is contacted, and which drafts wait. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from receiver.incident.paging.next_escalation import NextEscalation as NextEscalation
+from receiver.incident.paging.next_escalation import next_escalation
+from receiver.incident.publication.drafts import waiting_drafts as waiting_drafts
+from receiver.model.incident.incident import Incident
+from receiver.pipeline.active_config import ActiveConfig
+
+
+def upcoming(incident: Incident, setting: ActiveConfig, now: datetime) -> NextEscalation | None:
+    """Return who is contacted next while nobody acknowledges `incident`; None if nobody else is."""
+    return next_escalation(incident, setting.policy.of(incident), now)

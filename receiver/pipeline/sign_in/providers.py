@@ -1,0 +1,125 @@
+"""The identity provider of the configuration in force, and the texts that are sealed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from receiver.config import Config
+from receiver.model.sign_in import ProviderTokens, SessionRecord
+from receiver.sources.http_client import SourceClient, SourceError
+
+if TYPE_CHECKING:
+    from receiver.pipeline.sign_in.sealing import Seal
+    from receiver.sources.identity_provider import IdentityProvider
+
+SAID = {
+    "refused": "The identity provider refused this sign-in. Start again.",
+    "issuer": "The answer came from another identity provider than the configured one.",
+    "id_token": "The identity provider's answer is not valid for this sign-in. Start again.",
+}
+"""What people read, by the kind of a refusal."""
+
+Answer = TypeVar("Answer")
+
+
+class ProviderAway(Exception):
+    """The provider does not answer."""
+
+    def __init__(self, error: SourceError) -> None:
+        """`error` says why."""
+        super().__init__(str(error))
+        self.reason = error.reason
+        self.log = str(error)
+
+
+class ProviderRefused(Exception):
+    """Nobody signed in; the text is for the person who tried."""
+
+    def __init__(self, kind: str, text: str, account: str = "", log: str = "") -> None:
+        """`kind`: one of `SIGN_IN_FAILURES` (service_metrics.py). `account`: the subject, where it is known."""
+        super().__init__(text)
+        self.kind = kind
+        self.account = account
+        self.log = log or kind
+
+
+class Providers:
+    """Makes the provider when `auth.oidc` is first used, and anew when a reload changes it."""
+
+    def __init__(self, config: Callable[[], Config], asking: SourceClient) -> None:
+        """Nothing is loaded before it is needed: the libraries take 0.2 s."""
+        self.config = config
+        self.asking = asking
+        self._made: tuple[object, IdentityProvider, Seal] | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether people can sign in through a provider."""
+        oidc = self.config().auth.oidc
+        return oidc is not None and oidc.on
+
+    def seal(self) -> Seal:
+        """Return what seals texts for the provider. Raises LookupError when none is configured."""
+        return self._current()[2]
+
+    def sealed(self, tokens: ProviderTokens, now: float) -> str:
+        """Return `tokens` as the store may have them."""
+        return self.seal().close(orjson.dumps([tokens.access, tokens.refresh, tokens.id_token]).decode(), now)
+
+    def opened(self, sealed: str) -> ProviderTokens | None:
+        """Return the tokens; None when they were sealed with another secret."""
+        text = self.seal().open(sealed) if sealed else None
+        return ProviderTokens(*orjson.loads(text)) if text else None
+
+    async def authorization_url(self, back: str, state: str, nonce: str, verifier: str, now: float) -> str:
+        """Return where a browser goes to sign in. Raises ProviderAway, ProviderRefused."""
+        return await self._ask(self._provider().authorization_url(back, state, nonce, verifier, now))
+
+    async def exchange(
+        self, code: str, issuer: str | None, back: str, nonce: str, verifier: str, now: float
+    ) -> tuple[ProviderTokens, dict[str, Any]]:
+        """Return the tokens for a code, and the claims about who has them. Raises ProviderAway, ProviderRefused."""
+        return await self._ask(self._provider().exchange(code, issuer, back, nonce, verifier, now))
+
+    async def again(self, tokens: ProviderTokens, subject: str, now: float) -> tuple[ProviderTokens, dict[str, Any]]:
+        """Return new tokens, and the claims about `subject` today. Raises ProviderAway, ProviderRefused."""
+        return await self._ask(self._provider().again(tokens, subject, now))
+
+    async def sign_out_url(self, record: SessionRecord, back: str, now: datetime) -> str | None:
+        """Return where the owner of a session signs out at the provider; None where it offers nothing, or is away."""
+        tokens = self.opened(record.sealed) or ProviderTokens("")
+        try:
+            return await self._ask(self._provider().sign_out_url(tokens, back, now.timestamp()))
+        except (ProviderAway, ProviderRefused):
+            return None
+
+    async def _ask(self, question: Awaitable[Answer]) -> Answer:
+        from receiver.sources.identity_provider import ProviderError  # noqa: PLC0415  (loaded with the provider)
+
+        try:
+            return await question
+        except SourceError as error:
+            raise ProviderAway(error) from None
+        except ProviderError as error:
+            raise ProviderRefused(error.reason, SAID[error.reason], log=str(error)) from None
+
+    def _provider(self) -> IdentityProvider:
+        return self._current()[1]
+
+    def _current(self) -> tuple[object, IdentityProvider, Seal]:
+        from receiver.pipeline.sign_in.sealing import Seal  # noqa: PLC0415  (not loaded where nobody signs in so)
+        from receiver.sources.identity_provider import IdentityProvider, ProviderClient  # noqa: PLC0415
+
+        oidc = self.config().auth.oidc
+        if oidc is None or not oidc.on:
+            raise LookupError("no identity provider is configured")
+        secret = oidc.client_secret.get_secret_value()
+        client = ProviderClient(oidc.issuer, oidc.client_id, secret, oidc.scopes)
+        if self._made is None or self._made[0] != client:
+            seal = Seal(secret, f"sign-in\n{oidc.issuer}\n{oidc.client_id}")
+            self._made = client, IdentityProvider(client, self.asking), seal
+        return self._made

@@ -1,0 +1,73 @@
+"""The status page's own words in each of its languages, from one table: receiver/data/status-words.json."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import orjson
+
+from receiver.model.delivery.public_incident import Impact, PublicIncident, PublicMaintenance
+
+FIRST = "en"
+"""The language of the JSON, the feeds and every word that a table lacks."""
+
+
+@cache
+def _table() -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = orjson.loads(
+        resources.files("receiver").joinpath("data", "status-words.json").read_bytes()
+    )
+    return table
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, language: str) -> None:
+        """`language`: a tag such as `de`; one that the table lacks is English."""
+        self.language = language
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """Return the word for `key`, with `values` in their places. A value is never read as a pattern itself."""
+        word = _table()[key]
+        return (word.get(self.language) or word[FIRST]).format_map(values)
+
+    def title(self, incident: PublicIncident, names: dict[str, str], product: str) -> str:
+        """Return the title of an incident: names of components, and fixed words."""
+        touched = ", ".join(names[one] for one in incident.components if one in names) or product
+        return self(f"title_{incident.impact}", names=touched)
+
+    def window(self, window: PublicMaintenance, names: dict[str, str]) -> str:
+        """Return the title of maintenance: its public name where it has one."""
+        if window.named:
+            return window.title
+        return self("title_maintenance", names=", ".join(names[one] for one in window.components if one in names))
+
+    def summary(self, impact: Impact) -> str:
+        """Return how everything is."""
+        return self(f"summary_{impact}")
+
+
+def keys() -> dict[str, dict[str, str]]:
+    """Return the whole table."""
+    return _table()
+
+
+def chosen(asked: str | None, accepted: str, offered: tuple[str, ...]) -> str:
+    """Return the language for a reader: `?lang=` first, then `Accept-Language` by its weights (RFC 9110, 12.5.4)."""
+    if asked in offered:
+        return str(asked)
+    weighed: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accepted[:500].split(",")):
+        tag, _, rest = part.partition(";")
+        try:
+            weight = float(rest.strip().removeprefix("q=")) if rest.strip() else 1.0
+        except ValueError:
+            continue
+        weighed.append((-weight, place, tag.strip().lower().partition("-")[0]))
+    for weight, _, tag in sorted(weighed):
+        if weight < 0 and tag in offered:
+            return tag
+    return offered[0]

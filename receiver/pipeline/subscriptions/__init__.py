@@ -1,0 +1,1 @@
+"""Mail to people who have subscribed to the status page."""

@@ -1,0 +1,150 @@
+"""Sign-up, confirmation, change and end of subscriptions. No answer says whether an address was known."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from receiver.config import Config
+from receiver.model.base import to_ms
+from receiver.model.delivery.subscription import PendingSubscription, Subscriber, SubscriberState
+from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.subscriptions.subscription_links import VALID_S, SubscriptionLinks
+from receiver.store.status_subscribers import StatusSubscribers
+from receiver.store.subscriber_mail import MailRow, SubscriberMail, due_of
+
+LONGEST = 254
+"""Characters of an address (RFC 5321, 4.5.3.1.3)."""
+
+
+class SignedUp(StrEnum):
+    """What came of a sign-up."""
+
+    TAKEN = "taken"
+    """A confirmation is mailed, unless the address had its share today: the caller cannot tell."""
+    NO_ADDRESS = "no_address"
+    TOO_MANY = "too_many"
+
+
+class Confirmed(StrEnum):
+    """What came of a confirmation."""
+
+    DONE = "done"
+    USED = "used"
+    FULL = "full"
+
+
+class SubscriptionDesk:
+    """The subscriptions of one namespace, as one replica sees them."""
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        setting: Callable[[], ActiveConfig],
+        subscribers: StatusSubscribers,
+        mail: SubscriberMail,
+    ) -> None:
+        """`config` and `setting` give the configuration in force."""
+        self.config = config
+        self.setting = setting
+        self.subscribers = subscribers
+        self.mail = mail
+        self._links: SubscriptionLinks | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether people can subscribe: a complete mail channel is configured, and links have an address."""
+        name = self.config().status_page.subscriptions.email
+        return name in self.setting().channels and self.config().base_url is not None
+
+    async def links(self) -> SubscriptionLinks:
+        """Return what makes and reads links. Raises StoreAway."""
+        if self._links is None:
+            self._links = SubscriptionLinks(await self.subscribers.key())
+        return self._links
+
+    async def sign_up(
+        self, address: str, components: Sequence[str], language: str, peer: str, now: datetime
+    ) -> SignedUp:
+        """Queue a confirmation mail, in the same steps for a known and for an unknown address. Raises StoreAway."""
+        from receiver.channels.email.incident_email import mailbox  # noqa: PLC0415  (only where there is mail)
+
+        bare = mailbox(address.strip()) if len(address) <= LONGEST else None
+        if bare is None or bare != address.strip():
+            return SignedUp.NO_ADDRESS
+        links = await self.links()
+        if not await self.subscribers.peer_may(links.id_of(peer)):
+            return SignedUp.TOO_MANY
+        if await self.subscribers.address_may(links.id_of(one_mailbox(bare))):
+            nonce = secrets.token_hex(16)
+            pending = PendingSubscription(
+                address=bare, components=self.known(components), language=language, nonce=nonce
+            )
+            row = MailRow(member=f"confirm|{nonce}", sealed=links.pending(pending, now))
+            await self.mail.owe([row], due_of(row, to_ms(now)))
+        return SignedUp.TAKEN
+
+    async def pending(self, token: str, now: datetime) -> PendingSubscription | None:
+        """Return the sign-up of a confirmation link, None when it is not valid. Raises StoreAway."""
+        return (await self.links()).read_pending(token, now)
+
+    async def confirm(self, pending: PendingSubscription, now: datetime) -> Confirmed:
+        """Subscribe the address of a sign-up, once for each link. Raises StoreAway."""
+        number = (await self.links()).id_of(pending.address)
+        known = await self.subscribers.get(number)
+        most = self.config().status_page.subscriptions.most
+        if known is None and await self.subscribers.count() >= most:
+            return Confirmed.FULL
+        if not await self.subscribers.use_once(pending.nonce, VALID_S):
+            return Confirmed.USED
+        active = known is not None and known.state is SubscriberState.ACTIVE
+        await self.subscribers.put(
+            Subscriber(
+                id=number, address=pending.address, components=pending.components, language=pending.language,
+                confirmed_at=known.confirmed_at if known is not None and active else now,
+            )
+        )  # fmt: skip
+        return Confirmed.DONE
+
+    async def managed(self, token: str) -> Subscriber | None:
+        """Return the subscriber whose link has `token`; None if it is forged or they have left. Raises StoreAway."""
+        number = (await self.links()).read_manage(token)
+        return await self.subscribers.get(number) if number else None
+
+    async def change(self, one: Subscriber, components: Sequence[str]) -> Subscriber:
+        """Choose other components; none: all. Raises StoreAway."""
+        return await self._update(one, {"components": self.known(components)})
+
+    async def erase(self, number: str) -> bool:
+        """Delete the address of a subscriber; mail that is queued for it is dropped. Raises StoreAway."""
+        return await self.subscribers.delete(number)
+
+    async def stop(self, one: Subscriber) -> Subscriber:
+        """Send nothing more to an address until its owner confirms again. Raises StoreAway."""
+        return await self._update(one, {"state": SubscriberState.STOPPED})
+
+    async def _update(self, one: Subscriber, changed: dict[str, object]) -> Subscriber:
+        # The mailer writes the same record, so a change is made to what it has written. An erased one stays erased.
+        while not await self.subscribers.replace(one, one.model_copy(update=changed)):
+            known = await self.subscribers.get(one.id)
+            if known is None:
+                break
+            one = known
+        return one.model_copy(update=changed)
+
+    def known(self, components: Sequence[str]) -> tuple[str, ...]:
+        """Return those of `components` that the page has; empty where that is all of them."""
+        known = {one.id for one in self.config().status_page.public}
+        chosen = tuple(dict.fromkeys(one for one in components if one in known))
+        return () if len(chosen) == len(known) else chosen
+
+
+def one_mailbox(address: str) -> str:
+    """Return the same text for spellings that some providers deliver to one mailbox: tags behind `+`, and dots.
+
+    For limits alone: two people who share one get fewer confirmation mails in a day, and nothing else.
+    """
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '')}@{domain}"

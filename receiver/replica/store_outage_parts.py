@@ -1,0 +1,41 @@
+"""What pages people while the store is unavailable, and ends a process that hangs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from receiver.pipeline.store_outage.emergency_escalation import EmergencyEscalation
+from receiver.pipeline.store_outage.emergency_pages import EmergencyPages
+from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
+from receiver.pipeline.store_outage.unfinished_at_exit import UnfinishedAtExit, end_process
+from receiver.pipeline.worker.hang_detector import HangDetector
+from receiver.replica.base import ReplicaBase
+from receiver.store.refused_notifications_file import RefusedNotificationsFile
+
+
+class StoreOutageParts(ReplicaBase):
+    """Adds the parts of `pipeline/store_outage/`, and the detector of a process that stood still."""
+
+    def build_store_outage_parts(self) -> None:
+        """Build the parts, and connect them to the monitor, the intake and the work loop."""
+        self.pages = EmergencyPages(self.incident_cache, self.clock, self.metrics)
+        self.refused = RefusedNotifications(
+            self.active, self.intake, self.monitor, self.pages, self.clock, self.metrics
+        )
+        file = RefusedNotificationsFile(Path(self.config.redis.data_dir)) if self.embedded is not None else None
+        self.owed = UnfinishedAtExit(self.refused, file)
+        self.hang_detector = HangDetector(
+            self.clock, self.supervisor.longest_down, lambda reason: end_process(reason, self.owed)
+        )
+        self.monitor.stood_still_until = self.hang_detector.stood_still_until
+        self.work.unstored.stood_still_until = self.hang_detector.stood_still_until
+        self.pages.doubtful = lambda: self.monitor.away and not self.monitor.surely_away
+        self.intake.adopting = lambda: len(self.refused)
+        self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.work.deliver.sent_before = self.pages.accepted_lately
+        self.refused.in_doubt = self.work.unheard.uids
+        self.refused.doubted_groups = self.work.unheard.groups
+        self.work.steps = EmergencyEscalation(
+            self.active, self.work.snapshots, self.pages, self.intake, self.monitor, self.asking, self.clock
+        )
+        self.work.steps.spawn = self.work.spawn

@@ -1,0 +1,27 @@
+"""What checks that work is done: the auditor, the heartbeat, and deliveries of removed channels."""
+
+from __future__ import annotations
+
+from receiver.pipeline.delivery.channel_test import ChannelTest
+from receiver.pipeline.delivery.orphaned_rows import OrphanedRows
+from receiver.pipeline.worker.auditor import Auditor
+from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
+from receiver.pipeline.worker.heartbeat import Heartbeat
+from receiver.replica.base import ReplicaBase
+from receiver.store.due.lane_owners import LaneOwners
+
+
+class WorkerParts(ReplicaBase):
+    """Adds the parts of `pipeline/worker/` and `pipeline/delivery/` beside the work loop."""
+
+    def build_worker_parts(self) -> None:
+        """Build the parts, and register their timers."""
+        self.auditor = Auditor(self.active, self.work.follower, self.due, self.clock, self.metrics)
+        self.heartbeat = Heartbeat(self.active, self.asking, self.auditor.look, self.work.deliver.resting)
+        self.work.timers.service_timers[HEARTBEAT] = self.heartbeat.beat
+        orphaned = OrphanedRows(
+            self.active, LaneOwners(self.connection), self.due, self.incidents, self.work.deliver,
+            lambda: self.config.off,
+        )  # fmt: skip
+        self.work.deliver.unserved, self.work.tend = orphaned.one, orphaned.look
+        self.channel_test = ChannelTest(self.active, self.work.deliver, lambda: self.config.off)

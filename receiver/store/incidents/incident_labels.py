@@ -1,0 +1,40 @@
+"""The labels of many incidents, without the rest of their snapshots: a filter by label looks at thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from receiver.store.incidents.incident_store import TOGETHER, IncidentStore
+from receiver.store.stepped_loop import in_steps
+
+PARSED = 100
+"""Snapshots of which the labels are read in one step: about 2 ms. Making an Incident of one costs ten times as much."""
+
+
+async def read_labels(incidents: IncidentStore, uids: Sequence[str]) -> dict[str, Mapping[str, str]]:
+    """Return the labels of each of `uids` that exists, by uid, 100 in a round trip. Raises StoreAway.
+
+    An incident that this version cannot read has none.
+    """
+    found: dict[str, Mapping[str, str]] = {}
+    connection = incidents.connection
+    for first in range(0, len(uids), TOGETHER):
+        part = uids[first : first + TOGETHER]
+        async with connection.guarded():
+            rows = await connection.read_all([("HGET", incidents.keys.incident(uid), "state") for uid in part])
+        async for uid, text in in_steps(zip(part, rows, strict=True), PARSED):
+            if text:
+                found[uid] = labels_in(text)
+    return found
+
+
+def labels_in(state: str | bytes) -> Mapping[str, str]:
+    """Return the labels in the text of a snapshot; none where it has none that can be read."""
+    try:
+        labels = orjson.loads(state).get("labels", {})
+    except (ValueError, AttributeError):
+        return {}
+    known = labels if isinstance(labels, dict) else {}
+    return {name: value for name, value in known.items() if isinstance(value, str)}

@@ -1,0 +1,176 @@
+"""The index of past incidents, by which similar ones are found: lists of the newest incidents for each term.
+
+A term is an alert's fingerprint, its name with the service, a label, or a word, hashed. A list holds 64 incidents, and
+the lists of an incident are bounded by its record (model/incident/similar_record.py). The index follows the commits of
+every release, so what an earlier release closes is found too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from receiver.model.incident.alert_record import AlertRecord
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.similar_record import SimilarRecord, pack_similar, unpack_similar
+from receiver.store.client.connection import Connection, Script
+from receiver.store.incidents.stored_records import readable, records_of
+
+READ = Script("incidents/read_unindexed")
+WRITE = Script("incidents/index_similar")
+FIND = Script("incidents/find_similar")
+FIRED = Script("incidents/count_fired")
+PART = 100
+"""Incidents that one step indexes."""
+SAMPLE = 32
+"""Alerts of a larger incident that stand for all of them."""
+LISTED = 64
+"""Incidents of one term that are kept and looked at, the newest."""
+BUDGET = 2000
+"""Incidents of all terms that one query looks at: about 2 ms of the store's time."""
+CANDIDATES = 40
+"""Incidents that are compared in full."""
+MOST_FIRED = 1000
+"""Incidents of one alert that are counted, the newest."""
+MONTH_MS = 30 * 24 * 3600 * 1000
+_FINGERPRINT, _ALERT, _PAIR, _WORD = "f", "a", "p", "w"
+_WEIGHTS = {_FINGERPRINT: 4, _ALERT: 3, _PAIR: 2, _WORD: 1}
+"""By kind: what counts more is found before a common word is."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An incident that the index does not know in its present state."""
+
+    uid: str
+    past: Mapping[str, Any]
+    """Its review record (model/incident/review_record.py); empty where it has none that can be read."""
+    incident: Incident | None
+    """None while it is open, and where it cannot be read."""
+    records: Mapping[str, AlertRecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the index has found."""
+
+    records: list[SimilarRecord]
+    total: int
+    """Incidents in the index."""
+    pairs: Mapping[str, int]
+    words: Mapping[str, int]
+    """How many incidents of the index have each label and each word of the one that was asked about."""
+
+
+class Fired(NamedTuple):
+    """How many incidents an alert has opened."""
+
+    month: int
+    """Those that everybody sees."""
+    day: int
+    """Of these, how many lately."""
+    private: list[tuple[int, Sequence[str]]]
+    """Of each private one: when it opened (ms), and the teams that see it."""
+
+
+class SimilarIndex:
+    """The index of one namespace."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Nothing is kept here."""
+        self.connection = connection
+        self.keys = connection.keys
+        self.name = secrets.token_hex(8)
+        """By which the store knows whose turn it is to index."""
+
+    async def unindexed(self, turn_ms: int) -> tuple[int, list[Changed], bool] | None:
+        """Return the last commit's number, at most 100 incidents that changed, and whether there may be more.
+
+        None while another replica has the turn, which lasts `turn_ms`. Raises StoreAway.
+        """
+        args = [self.keys.prefix, PART, turn_ms, SAMPLE, self.name]
+        reply = await self.connection.run(READ, [self.keys.named("similar")], args)
+        if not reply:
+            return None
+        upto, *rows = reply
+        return int(float(upto)), [_changed(*row) for row in rows], len(rows) == PART
+
+    async def write(
+        self, upto: int, items: Iterable[tuple[str, int, SimilarRecord | None, str]], ttl_s: int, now_ms: int
+    ) -> int:
+        """Index `items`: uid, when it opened (ms), its record (None: it is not to be found), and its alert's term.
+
+        Returns how many are new. `upto`: the number of the last commit that is known then. Raises StoreAway.
+        """
+        header = {
+            "prefix": self.keys.prefix, "upto": upto, "ttl": ttl_s, "oldest": now_ms - ttl_s * 1000, "listed": LISTED,
+            "fired_since": now_ms - MONTH_MS,
+            "items": [
+                [uid, opened, pack_similar(one).decode() if one else "", fired, [*terms_of(one)] if one else []]
+                for uid, opened, one, fired in items
+            ],
+        }  # fmt: skip
+        return int(await self.connection.write(WRITE, [self.keys.named("similar")], [orjson.dumps(header)]))
+
+    async def find(self, record: SimilarRecord) -> Candidates:
+        """Return the past incidents that have most in common with `record`, at most 40. Raises StoreAway."""
+        terms = terms_of(record)
+        args: list[Any] = [self.keys.prefix, CANDIDATES, LISTED, BUDGET, record.uid]
+        for term, (kind, _) in terms.items():
+            args += [term, _WEIGHTS[kind]]
+        total, counts, *rows = await self.connection.run(FIND, [self.keys.named("similar")], args)
+        known = dict(zip(terms.values(), counts, strict=True))
+        found = [unpack_similar(*row) for row in zip(*[iter(rows)] * 3, strict=True)]
+        return Candidates(
+            records=[one for one in found if one is not None],
+            total=int(total),
+            pairs={text: count for (kind, text), count in known.items() if kind == _PAIR},
+            words={text: count for (kind, text), count in known.items() if kind == _WORD},
+        )
+
+    async def fired(self, term: str, since_ms: int, day_ms: int, own: str) -> Fired:
+        """Return how many incidents an alert has opened since then, at most the newest 1,000, `own` not among them.
+
+        `day_ms`: from when on they are counted apart. Raises StoreAway.
+        """
+        args = [self.keys.prefix, since_ms, MOST_FIRED, day_ms, own]
+        month, day, *flat = await self.connection.run(FIRED, [self.keys.named(f"fired:{term}")], args)
+        rows = zip(*[iter(flat)] * 2, strict=True)
+        return Fired(int(month), int(day), [(int(float(at)), orjson.loads(past)["private"]) for at, past in rows])
+
+
+def terms_of(record: SimilarRecord) -> dict[str, tuple[str, str]]:
+    """Return the terms of an incident, each with its kind and its text."""
+    texts = [
+        *((_FINGERPRINT, name) for name in record.fingerprints),
+        *((_ALERT, f"{name} {record.service}") for name in record.alerts),
+        *((_PAIR, pair) for pair in record.pairs),
+        *((_WORD, word) for word in record.words),
+    ]
+    return {_hashed(kind, text): (kind, text) for kind, text in texts}
+
+
+def alert_term(name: str, service: str) -> str:
+    """Return the term under which incidents of an alert are counted."""
+    return _hashed(_ALERT, f"{name} {service}")
+
+
+def _hashed(kind: str, text: str) -> str:
+    digest = hashlib.blake2b(f"{kind} {text}".encode("utf-8", "replace"), digest_size=9).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def _changed(uid: str, number: str, version: str, past: str, state: str, alerts: Sequence[str]) -> Changed:
+    incident = readable(uid, state, version, number) if state else None
+    try:
+        kept = orjson.loads(past) if past else {}
+    except ValueError:
+        kept = {}
+    records = records_of(uid, dict(zip(alerts[::2], alerts[1::2], strict=True))) if incident else {}
+    return Changed(uid, kept if isinstance(kept, dict) else {}, incident, records)

@@ -1,0 +1,31 @@
+"""Bodies of requests about on-call schedules."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import ConfigDict, Field
+
+from receiver.model.command import Name
+from receiver.pipeline.oncall.shift_offers import DAYS as OFFERED_DAYS
+from receiver.web.api.bodies.request_bodies import Body, Moment
+
+
+class OverrideBody(Body):
+    """One person takes over a schedule for a while."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schedule: Name = Field(description="A key of `schedules`.")
+    person: Name = Field(description="A key of `people`, with or without @.")
+    from_: Moment | None = Field(None, alias="from", description="Start time; default: now.")
+    until: Moment = Field(description="Until when.")
+
+
+class OfferBody(Body):
+    """The days on which a person wants a colleague to take over."""
+
+    dates: tuple[date, ...] = Field(
+        min_length=1, max_length=OFFERED_DAYS, description="Days in the time zone of the schedule, such as 2026-12-24."
+    )
+    schedule: Name | None = Field(None, description="A key of `schedules`; default: all of yours.")

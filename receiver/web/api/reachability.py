@@ -1,0 +1,87 @@
+"""The API, version 1: test pages, which prove by which means each person is reached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from receiver.config.settings.service_settings import Scope
+from receiver.model.command import Name
+from receiver.pipeline.response.command_handler import ImpossibleCommand
+from receiver.pipeline.response.reachability_tests import Means, Proof
+from receiver.web.api.bodies.request_bodies import Body
+from receiver.web.api.operations import Operation
+from receiver.web.api.preconditions import read, repetition
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.team_limits import allow_people
+from receiver.web.auth.tokens import TokenCheck
+from receiver.web.http.error_responses import Refusal, answer
+from receiver.web.http.query_parameters import no_query
+from receiver.web.json.incident_json import listed
+from receiver.web.json.oncall_json import proof_shape
+
+MOST = 200
+LONGEST = 24 * 3600
+"""Seconds for which an answer is waited for at most: a token is good for no longer."""
+
+
+class ProveBody(Body):
+    """Who is sent test pages."""
+
+    people: Annotated[tuple[Name, ...], Field(max_length=MOST)] = Field(
+        (), description="Keys of `people`; default: everyone who may be paged."
+    )
+    within: Annotated[int, Field(ge=30, le=LONGEST)] | None = Field(
+        None, description="Seconds to wait for answers; default: `reachability.within`."
+    )
+
+
+class ReachabilityApi:
+    """The endpoints of `/api/v1/oncall/prove`."""
+
+    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+        """Take what sends test pages."""
+        self.doors = doors
+        self.gate = gate
+
+    async def show(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/oncall/prove`: the newest test page by each of the means of each person."""
+        self.gate.admit(request, Scope.READ)
+        no_query(request)
+        return answer(listed([proof_shape(one) for one in _sorted(await self.doors.reachability.read())]))
+
+    async def prove(self, request: web.Request) -> web.Response:
+        """`POST /api/v1/oncall/prove`: send a test page by each of the means of each person; they are drills."""
+        caller = self.gate.admit(request, Scope.RESPOND)
+        no_query(request)
+        given, raw = await read(request, ProveBody, optional=True)
+        repetition(request, caller, raw)
+        now, schedules = self.doors.clock.now(), self.doors.overrides.schedules
+        actor = caller.actor(given.by)
+        allow_people(caller, given.people, schedules, now)
+        mine = schedules.people_of_teams(caller.teams, now)
+        everybody = (one for one in schedules.reached(now) if not caller.teams or one in mine)
+        people = given.people or tuple(everybody)
+        wait = timedelta(seconds=given.within) if given.within is not None else None
+        try:
+            made = await self.doors.reachability.ask(people, actor.name, wait, now)
+        except ImpossibleCommand as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        return answer(listed([proof_shape(one) for one in made]), 202)
+
+
+def _sorted(proofs: dict[tuple[str, Means], Proof]) -> list[Proof]:
+    return [proofs[key] for key in sorted(proofs)]
+
+
+def reachability_operations(api: ReachabilityApi) -> list[Operation]:
+    """Return what can be asked and done about test pages."""
+    path = "/api/v1/oncall/prove"
+    return [
+        Operation("GET", path, Scope.READ, "Test pages and who has answered.", api.show, "ProofList"),
+        Operation("POST", path, Scope.RESPOND, "Send test pages through each channel.", api.prove, "ProofList",
+                  ProveBody, status=202, optional=True, refuses=(404,)),
+    ]  # fmt: skip

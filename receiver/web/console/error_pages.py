@@ -1,0 +1,124 @@
+"""Errors as pages for browsers: what happened, what to do, and where to go. Programs keep their problem documents."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.typed_form import TYPED
+from receiver.web.console.frame import pagers_of
+from receiver.web.html_pages import HtmlPages
+from receiver.web.http.error_responses import Handler
+from receiver.web.http.ready_answer import ReadyAnswer
+
+PROGRAMS = ("/api/", "/webhooks/", "/slack/", "/hooks/", "/metrics", "/healthz", "/readyz", "/-/", "/status")
+"""Beginnings of paths that programs ask, and those of the public page."""
+WRITTEN = (
+    "text", "title", "summary", "cause", "impact", "resolution", "markdown", "name", "matchers", "payload", "option",
+    "from", "until", "by", "into", "person", "owner", "due", "next_update",
+)  # fmt: skip
+"""Fields that people fill in."""
+AGAIN = (403, 503)
+"""Refusals after which the same form may well be taken: of a session that has ended, and of a store that was away."""
+ADVICE = {
+    400: "Go back and correct what is named above.",
+    401: "Sign in again.",
+    403: "You may not have the permission for this, or the page is older than your session. Open the page again.",
+    404: "Check the address, or find the incident in the list.",
+    409: "Someone else may have changed it first. Open the page again to see its current state.",
+    502: "The other system did not accept the request. Check its address and credentials.",
+    503: "Try again in a moment.",
+}  # fmt: skip
+
+
+def html_errors(doors: AppParts, pages: HtmlPages) -> Middleware:
+    """Return the middleware outside all others: a problem document becomes a page where a browser asks for one."""
+
+    @web.middleware
+    async def turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        # First the type: a ReadyAnswer has no headers to look at.
+        if type(response) is ReadyAnswer or not isinstance(response, web.Response):
+            return response
+        if response.content_type != "application/problem+json":
+            return response
+        if "text/html" not in request.headers.get("Accept", "") or request.path.startswith(PROGRAMS):
+            return response
+        body = response.body
+        said = orjson.loads(body) if isinstance(body, bytes) and "Content-Encoding" not in response.headers else {}
+        page = pages.render(
+            "console/problem.html", status=response.status, title=HTTPStatus(response.status).phrase,
+            detail=said.get("detail", ""), advice=_advice(request, response.status),
+            typed=_typed(request, response.status), back=_back(request.path),
+            product=doors.config.service.name, pagers=_pagers(doors, response.status),
+        )  # fmt: skip
+        page.set_status(response.status)
+        for name in ("WWW-Authenticate", "Retry-After", "Allow"):
+            if name in response.headers:
+                page.headers[name] = response.headers[name]
+        return page
+
+    return turn
+
+
+UNCERTAIN = "The change may have been made. Check first, then try again in a moment."
+"""What a page says of a form that the store may have done although it did not answer, and that carries no key."""
+SAFE = "Send the form again: nothing is done twice."
+KEYED = "/incidents/"
+"""Forms whose key the store keeps, beside that which declares an incident: sent again, they are a repetition."""
+
+
+class Typed(NamedTuple):
+    """A form that was refused, as its error page repeats it."""
+
+    lines: list[tuple[str, str]]
+    """What a person wrote: the name of the field, and the text."""
+    others: list[tuple[str, str]]
+    again: bool
+    """Whether the same form may be sent again as it is."""
+    word: str
+    promise: str
+    """What becomes of it if it was done already; empty where nothing was done."""
+
+
+def _typed(request: web.Request, status: int) -> Typed | None:
+    form = request.get(TYPED)
+    if form is None:
+        return None
+    lines = [(name, text) for name, text in form.fields.items() if name in WRITTEN and text.strip()]
+    others = [(name, text) for name, text in form.fields.items() if not (name in WRITTEN and text.strip())]
+    return Typed(lines, others, status in AGAIN, form.word, _promise(request, status))
+
+
+def _promise(request: web.Request, status: int) -> str:
+    if status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return ""
+    form = request.get(TYPED)
+    keyed = request.path.startswith(KEYED) or (form is not None and "declare" in form.fields)
+    return SAFE if keyed else UNCERTAIN
+
+
+def _advice(request: web.Request, status: int) -> str:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "POST":
+        return UNCERTAIN
+    return ADVICE.get(status, "Try again, then see the log.")
+
+
+def _back(path: str) -> str:
+    parts = path.split("/")
+    if parts[1] == "incidents" and len(parts) > 3 and parts[2].isascii() and len(parts[2]) < 60:
+        return f"/incidents/{parts[2]}"
+    known = ("/oncall", "/system", "/reports", "/console/status")
+    return next((one for one in known if path.startswith(one) and path != one), "/")
+
+
+def _pagers(doors: AppParts, status: int) -> list[str]:
+    # Where people can acknowledge while the store is away.
+    if status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return []
+    return pagers_of(doors)

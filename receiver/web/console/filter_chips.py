@@ -1,0 +1,72 @@
+"""The filters of the list as links: each chip puts one filter on or takes it off, and the address holds all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from multidict import MultiMapping
+
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.state import State
+from receiver.model.severity import Severity
+from receiver.web.http.query_parameters import LABEL
+
+FACETS = 6
+"""Services and teams that have a chip: those with most open incidents."""
+GIVEN = 10
+"""Chips of one parameter that the address has several times."""
+_LEFT_OUT = ("done", "cursor")
+
+
+class Chip(NamedTuple):
+    """One filter."""
+
+    text: str
+    address: str
+    """Where it leads: the query of the same list with this filter on, or off."""
+    on: bool
+
+
+def chips(query: MultiMapping[str], open_now: Iterable[IncidentSummary]) -> list[Chip]:
+    """Return the chips of the list that `query` asks for; services and teams are those of `open_now`."""
+    rows = [(one.value, "severity", one.value) for one in Severity]
+    rows += [(one.value, "state", one.value) for one in State if not one.over]
+    rows += [("mine", "mine", "1"), ("drills", "drill", "1"), ("resolved", "open", "false")]
+    services, teams = Counter[str](), Counter[str]()
+    for one in open_now:
+        services[one.service or ""] += 1
+        teams[one.team] += 1
+    for name, counts in (("service", services), ("team", teams)):
+        given = query.getall(name, [])
+        known = [value for value, _ in counts.most_common(FACETS + 1) if value][:FACETS] if len(counts) > 1 else []
+        rows += [(f"{name} {value}", name, value) for value in dict.fromkeys([*given[:GIVEN], *known])]
+    found = [_chip(query, *row) for row in rows]
+    found += [Chip(text, without(query, LABEL, text), True) for text in query.getall(LABEL, [])[:GIVEN]]
+    for name in ("month", "week"):
+        found += [Chip(f"{name} {text}", without(query, name, text), True) for text in query.getall(name, [])[:1]]
+    return found
+
+
+def hidden_fields(query: MultiMapping[str]) -> list[tuple[str, str]]:
+    """Return what a form that adds one more filter carries along."""
+    return [(name, value) for name, value in query.items() if name not in _LEFT_OUT]
+
+
+def with_parameter(query: MultiMapping[str], **more: str) -> str:
+    """Return the address of the same list with these parameters."""
+    kept = [(name, value) for name, value in query.items() if name not in more and name != "done"]
+    return "?" + urlencode([*kept, *more.items()])
+
+
+def without(query: MultiMapping[str], name: str, value: str) -> str:
+    """Return the address of the same list without one parameter."""
+    return "?" + urlencode([pair for pair in query.items() if pair != (name, value) and pair[0] not in _LEFT_OUT])
+
+
+def _chip(query: MultiMapping[str], text: str, name: str, value: str) -> Chip:
+    if (name, value) in query.items():
+        return Chip(text, without(query, name, value), True)
+    return Chip(text, "?" + urlencode([*hidden_fields(query), (name, value)]), False)

@@ -1,0 +1,159 @@
+"""What every page of the console has around it: navigation with its badges, who is on call, what is out of order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from receiver.model.incident.state import State
+from receiver.pipeline.delivery.dead_letters import DeadLetters
+from receiver.pipeline.oncall.on_call_overview import Shift
+from receiver.pipeline.status.draft_list import DraftList, WaitingDraft
+from receiver.store.client.connection import StoreAway
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.auth.tokens import Caller
+from receiver.web.html_pages import HtmlPages
+
+COUNTED = 1000
+"""Open incidents among which the unacknowledged ones are counted, the most severe first."""
+LETTERS_FOR = 10.0
+"""Seconds for which the number of dead letters is kept."""
+DONE = {
+    "acknowledge": "Acknowledged.", "identify": "Marked as identified.", "mitigate": "Marked as mitigated; monitoring.",
+    "resolve": "Resolved.", "close": "Closed.", "reopen": "Reopened.", "escalate": "Escalated to the next step.",
+    "note": "Note added.", "role": "Role changed.", "checklist": "Checklist updated.", "action": "Action item saved.",
+    "mitigation": "Mitigation recorded.", "page": "Page sent.", "silence": "Alerts silenced in Alertmanager.",
+    "update": "Status update saved.", "approve": "Published.", "discard": "Draft discarded.", "draft": "Draft saved.",
+    "noise": "Noise mark changed.", "severity": "Severity changed.", "edit": "Details saved.", "merge": "Merged.",
+    "timer": "Timer changed.", "postmortem": "Post-mortem saved.", "override": "Override saved.",
+    "lift": "Override ended.", "accept": "Hand-off accepted.", "retry": "Delivery queued for another attempt.",
+    "drop": "Dead letter deleted.", "test": "Test accepted by the vendor.", "window": "Maintenance window created.",
+    "end": "Maintenance window ended.", "bulk": "Done for the selected incidents.", "declare": "Incident declared.",
+    "correct": "Timeline entry corrected.", "split": "The selected alerts are an incident of their own now.",
+    "repeated": "This form was sent before; nothing was done twice.",
+    "sample": "Test alert sent.", "session": "Session ended.",
+}  # fmt: skip
+"""What a page says after a form, by the word in its address: no text of the address is shown."""
+
+
+VENDORS = {
+    "pagerduty": "PagerDuty", "ntfy": "ntfy", "telegram": "Telegram", "twilio": "Twilio", "pushover": "Pushover",
+    "webpush": "Web Push", "gammu": "SMS",
+}  # fmt: skip
+"""What people call the vendor of a kind of paging channel."""
+
+
+def pagers_of(doors: AppParts) -> list[str]:
+    """Return the paging channels that are on, each with its vendor."""
+    rows = [row for row in doors.channel_test.channels() if row["on"] and "paging" in row["uses"]]
+    return [f"{row['name']} ({VENDORS.get(row['kind'], row['kind'])})" for row in rows]
+
+
+def seen_by(caller: Caller, drafts: Iterable[WaitingDraft]) -> list[WaitingDraft]:
+    """Return the drafts about incidents that `caller` sees."""
+    return [one for one in drafts if caller.sees(one.incident)]
+
+
+@dataclass(frozen=True)
+class OnCallNow:
+    """Who has a schedule now."""
+
+    schedule: str
+    person: str
+    shift: Shift
+
+
+class ConsoleFrame:
+    """Renders pages of the console."""
+
+    def __init__(self, doors: AppParts, pages: HtmlPages, drafts: DraftList) -> None:
+        """Nothing is counted before the first page is shown."""
+        self.doors = doors
+        self.pages = pages
+        self.drafts = drafts
+        self.letters = DeadLetters(doors.setting, doors.due, doors.channel_test.off)
+        self._letters: tuple[float, int] = (float("-inf"), 0)
+
+    async def show(
+        self, name: str, request: web.Request, visitor: SignedInPerson, *, status: int = 200, away: bool = False,
+        **values: Any,
+    ) -> web.Response:  # fmt: skip
+        """Return the page of that template. `away`: the store did not answer, so the page is from memory."""
+        now = self.doors.clock.now()
+        drafts, letters, away = await self._counts(away, visitor.caller)
+        open_now = self.unanswered(visitor.caller)
+        said = DONE.get(request.query.get("done", ""), "")
+        response = self.pages.render(
+            f"console/{name}.html", visitor=visitor, now=now, here=name, away=away, product=self.title,
+            unanswered=open_now, drafts_waiting=drafts, dead=letters, on_call=self.on_call(), said=said,
+            resting=self.resting(), may=visitor.may("respond") and not away, stream=not away,
+            admin=visitor.may("admin") and not away, names=self.people, pagers=self.pagers(), **values,
+        )  # fmt: skip
+        response.set_status(status)
+        return response
+
+    @property
+    def title(self) -> str:
+        """How the service calls itself."""
+        return self.doors.config.service.name
+
+    @property
+    def people(self) -> dict[str, str]:
+        """How each person is called, by the key of `people`."""
+        return self.doors.overrides.schedules.people
+
+    def you(self, visitor: SignedInPerson) -> str | None:
+        """Return the key of the person who looks at the page; None where the token names nobody of `people`."""
+        name = visitor.caller.person or visitor.caller.name
+        return name if name in self.people else None
+
+    def unanswered(self, caller: Caller) -> int:
+        """Return how many open incidents that `caller` sees nobody has acknowledged."""
+        found = 0
+        for seen, one in enumerate(self.doors.incident_cache.worst_first()):
+            if seen >= COUNTED:
+                break
+            found += one.state is State.OPEN and one.held is None and caller.sees(one)
+        return found
+
+    def on_call(self) -> list[OnCallNow]:
+        """Return who has each schedule now."""
+        schedules, now = self.doors.overrides.schedules, self.doors.clock.now()
+        shifts = [(name, schedules.at(name, now)) for name in schedules.names]
+        return [OnCallNow(name, self.people.get(one.person or "", one.person or "nobody"), one) for name, one in shifts]
+
+    def resting(self) -> list[str]:
+        """Return the paging channels whose vendor does not answer."""
+        rows = self.doors.channel_test.channels()
+        return [row["name"] for row in rows if row["resting"] and "paging" in row["uses"]]
+
+    def pagers(self) -> list[str]:
+        """Return the paging channels, with their vendors: where people can acknowledge while the store is away."""
+        return pagers_of(self.doors)
+
+    async def _counts(self, away: bool, caller: Caller) -> tuple[int, int, bool]:
+        # Drafts and dead letters for the badges; from memory where the store does not answer.
+        clock = self.doors.clock.monotonic()
+        if not away and not self.doors.monitor.away:
+            try:
+                drafts = len(seen_by(caller, await self.drafts.waiting()))
+                if clock - self._letters[0] > LETTERS_FOR:
+                    self._letters = (clock, len(await self.letters.all()))
+                return drafts, 0 if caller.teams else self._letters[1], False
+            except StoreAway:
+                pass
+        return len(seen_by(caller, self.drafts.remembered())), 0 if caller.teams else self._letters[1], True
+
+    def forget_letters(self) -> None:
+        """Count dead letters anew for the next page: one was retried or deleted."""
+        self._letters = (float("-inf"), 0)
+
+    def back(self, path: str, done: str = "", place: str = "") -> web.Response:
+        """Return the redirect after a form: to `path`, which says what was done."""
+        told = f"?done={done}" if done else ""
+        there = f"#{place}" if place else ""
+        return web.Response(status=303, headers={"Location": f"{self.pages.root()}{path}{told}{there}"})

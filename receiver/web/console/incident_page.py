@@ -1,0 +1,125 @@
+"""The page of one incident: what to do at 3 am on a phone stands first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from markupsafe import Markup
+
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.response_records import OPTIONS, UpdateStatus
+from receiver.model.severity import Severity
+from receiver.pipeline.open_incidents.incident_labels import label_matcher
+from receiver.pipeline.outbox.notices import alert_lines
+from receiver.pipeline.response.incident_outlook import upcoming, waiting_drafts
+from receiver.review.catch_up import catch_up
+from receiver.review.course import course_counts, course_of, course_rows, course_svg
+from receiver.review.expression.chart_svg import expression_svg
+from receiver.review.expression.graph import ExpressionGraph, graph_rows, newest_graph
+from receiver.store.client.connection import IncidentUnreadable, StoreAway
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.auth.tokens import Caller
+from receiver.web.console.frame import ConsoleFrame
+from receiver.web.console.incident_view import checklist, entries, paged, primary, roles
+from receiver.web.http.error_responses import Refusal
+from receiver.web.incident_queries import by_id, log_for
+from receiver.web.json.incident_json import alert_items
+
+WORST = 3
+"""Firing alerts that stand at the top of the page, the most severe."""
+ALERTS = 15
+"""Alerts that the page lists with their labels; the API has all of them."""
+
+
+class IncidentPage:
+    """`/incidents/{id}`."""
+
+    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+        """Take what knows of incidents."""
+        self.doors = doors
+        self.frame = frame
+
+    async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+        """Everything about one incident; without the store, what this replica remembers. Raises Refusal (404)."""
+        incident, shown, correcting = None, dict[str, Any](), ""
+        try:
+            incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
+            shown = await self._shown(incident, request.query.get("events", ""), visitor.caller)
+            correcting = request.query.get("correct", "")
+        except IncidentUnreadable:
+            raise
+        except StoreAway:
+            incident = None
+        if incident is None:
+            return await self._remembered(request, visitor)
+        return await self.frame.show(
+            "incident", request, visitor, incident=incident, correcting=correcting, you=self.frame.you(visitor),
+            label_matcher=label_matcher, severities=list(Severity), options=OPTIONS, statuses=list(UpdateStatus),
+            components=self.doors.setting().policy.parts,
+            contacts=sorted(self.doors.setting().policy.directory.contacts), **shown,
+        )  # fmt: skip
+
+    async def _shown(self, incident: Incident, wanted: str, caller: Caller) -> dict[str, Any]:
+        store, setting, now = self.doors.incidents, self.doors.setting(), self.doors.clock.now()
+        records, bodies = await store.records(incident.uid), await store.bodies(incident.uid)
+        events, receipts = await log_for(store, incident, caller), await store.receipts(incident.uid)
+        items = alert_items(records, bodies)
+        drafts = waiting_drafts(incident)
+        listed, more = entries(events, wanted, waits=bool(drafts))
+        course = course_of(incident, events, now, self.frame.people)
+        return {
+            "worst": alert_lines(records, bodies)[:WORST], "alerts": items[:ALERTS],
+            "more_alerts": max(0, len(items) - ALERTS), "links": setting.links(incident, now),
+            "next": upcoming(incident, setting, now), "button": primary(incident),
+            "lines": paged(incident, receipts, events),
+            "roles": roles(incident), "checklist": checklist(incident), "entries": listed, "more": more,
+            "wanted": wanted, "drafts": drafts,
+            "published": [one for one in incident.updates if one.published_at is not None],
+            "parent": (parent := await self._parent(incident, caller)),
+            "related": await self._related(incident, parent, caller),
+            "course": course, "picture": Markup(course_svg(course, f"Course of {incident.id}")),  # noqa: S704
+            "phases": course_rows(course), "counts": course_counts(course),
+            **_graph(self.doors.expressions.newest(incident, newest_graph(events), now)),
+            "similar": await self.doors.seen_before.similar_to(incident, caller.sees),
+            "fired": await self.doors.seen_before.fired(incident, caller.teams, now),
+            "catch_up": catch_up(incident, events, now, self.doors.overrides.schedules.people),
+        }  # fmt: skip
+
+    async def _parent(self, incident: Incident, caller: Caller) -> Incident | None:
+        parent = await self.doors.incidents.incident(incident.parent) if incident.parent else None
+        return parent if parent is not None and caller.sees(parent) else None
+
+    async def _related(self, incident: Incident, parent: Incident | None, caller: Caller) -> list[tuple[str, str]]:
+        # The storm or the incident that it is part of, what this storm holds, and what its key led to before.
+        found: list[tuple[str, str]] = []
+        if parent is not None:
+            found.append((parent.id, "Merged into" if incident.merged else "Grouped into alert storm"))
+        if incident.storm:
+            children = list(await self.doors.incidents.children(incident.uid))[:100]
+            found += [
+                (one.id, "Grouped incident") for one in await self.doors.incidents.many(children) if caller.sees(one)
+            ]
+        if incident.previous:
+            found.append((incident.previous, "Seen before"))
+        return found
+
+    async def _remembered(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+        number = request.match_info["id"]
+        cache = self.doors.incident_cache
+        known = next(
+            (one for one in (*cache.worst_first(), *cache.over()) if one.id == number and visitor.caller.sees(one)),
+            None,
+        )
+        if known is None:
+            raise Refusal(
+                503, "away", "the incident store is unavailable, and this replica has no copy of the incident"
+            )
+        return await self.frame.show("remembered", request, visitor, status=503, away=True, incident=known)
+
+
+def _graph(graph: ExpressionGraph | None) -> dict[str, Any]:
+    if graph is None:
+        return {"graph": None}
+    return {"graph": graph, "graph_rows": graph_rows(graph), "graph_picture": Markup(expression_svg(graph))}  # noqa: S704

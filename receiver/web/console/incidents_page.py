@@ -1,0 +1,248 @@
+"""The list of incidents: what needs an answer first, with filters, search and work on several at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from aiohttp import web
+from multidict import MultiDict, MultiMapping
+
+from receiver.model.base import from_ms, to_ms
+from receiver.model.command import Declare
+from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.model.incident.state import State
+from receiver.model.severity import Severity
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused
+from receiver.pipeline.response.incident_outlook import upcoming
+from receiver.store.client.connection import StoreAway
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.form_repetition import form_repetition
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.auth.tokens import allow_every_team, allow_team
+from receiver.web.auth.typed_form import ONCE
+from receiver.web.console.filter_chips import chips, hidden_fields, with_parameter
+from receiver.web.console.frame import COUNTED, ConsoleFrame
+from receiver.web.console.incident_forms import SENT_BEFORE, IncidentForms, text_of
+from receiver.web.console.incident_sections import Section, sections
+from receiver.web.console.sample_alert import sample_notification
+from receiver.web.http.error_responses import Refusal
+from receiver.web.http.query_parameters import LABEL, Filters, Place, read_filters_of
+from receiver.web.incident_queries import LOOKED_AT as LABELS_READ
+from receiver.web.incident_queries import search_page_of
+from receiver.web.report_period import period_of
+
+LOOKED_AT = 5000
+"""Open incidents among which the cards are looked for, the most severe first; with a filter by label, LABELS_READ."""
+LISTED = 30
+"""Incidents of the history on one page."""
+RECENT, QUIET_RECENT = 5, 10
+"""Resolved incidents below the open ones, and where none is open."""
+NAMED = 20
+"""Cards that name who is contacted next: the incident is read for each."""
+VERBS = ("acknowledge", "resolve", "noise", "merge")
+ALSO = ("wall", "done", "mine", "drill", "month", "week")
+"""Parameters of the page that the API's list does not have."""
+
+
+class NextContact(NamedTuple):
+    """When the next person is contacted, and who, if known."""
+
+    at: datetime
+    contacts: str
+
+
+@dataclass
+class Listed:
+    """What the page lists."""
+
+    open: list[IncidentSummary] = field(default_factory=list)
+    cut: bool = False
+    """Whether there may be more that are open: not every one was looked at."""
+    found: list[IncidentSummary] = field(default_factory=list)
+    following: Place | None = None
+    away: bool = False
+
+
+class IncidentsPage:
+    """`/`."""
+
+    def __init__(self, doors: AppParts, frame: ConsoleFrame, forms: IncidentForms) -> None:
+        """Take what knows of incidents."""
+        self.doors = doors
+        self.frame = frame
+        self.forms = forms
+
+    async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+        """The open incidents in sections; with `q`, or a filter of what is over, a page of the history."""
+        query, wrong = request.query, ""
+        try:
+            filters = self._filters(query, visitor)
+        except Refusal as refusal:
+            # A filter by label that is wrong hides no incident: the list is shown without it, and says so.
+            plain = MultiDict([pair for pair in query.items() if pair[0] != LABEL])
+            filters, wrong = self._filters(plain, visitor), refusal.detail
+        searching = bool(filters.text or filters.open is False or filters.after or filters.opened_from is not None)
+        listed = await self._listed(filters, query, visitor, searching=searching)
+        cache, now = self.doors.incident_cache, self.doors.clock.now()
+        total = sum(map(filters.sees, cache.newest_first())) if visitor.caller.teams else len(cache)
+        parts = [] if searching else sections(listed.open, cut=listed.cut)
+        counted = [one for _, one in zip(range(COUNTED), cache.worst_first(), strict=False) if filters.sees(one)]
+        nothing = not total and not searching
+        return await self.frame.show(
+            "incidents", request, visitor, status=400 if wrong else 200, total=total, away=listed.away, wrong=wrong,
+            loading=not cache.complete, wall=query.get("wall") == "1", sections=parts, found=listed.found,
+            searching=searching, query=query, chips=chips(query, counted), text=filters.text,
+            unfiltered=listed.away and bool(filters.labels), hidden=hidden_fields(query), label=LABEL,
+            asked_label=query.get(LABEL, "") if wrong else "",
+            older=with_parameter(query, cursor=str(listed.following)) if listed.following else None,
+            severities=list(Severity), quiet=self._quiet(now, filters),
+            first_run=not len(cache) and not cache.over(), address=self._address(request),
+            last_news=await self._last_news(away=listed.away) if nothing else (None, None),
+            next_of=await self._next_of(parts, now, away=listed.away),
+        )  # fmt: skip
+
+    def _filters(self, query: MultiMapping[str], visitor: SignedInPerson) -> Filters:
+        filters = replace(read_filters_of(query, LISTED, also=ALSO), sees=visitor.caller.sees)
+        period = period_of(query, self.doors.reports, self.doors.clock.now())
+        return replace(filters, opened_from=period[0], opened_before=period[1]) if period else filters
+
+    async def _listed(
+        self, filters: Filters, query: MultiMapping[str], visitor: SignedInPerson, *, searching: bool
+    ) -> Listed:
+        follower, cache = self.doors.work.follower, self.doors.incident_cache
+        listed = Listed()
+        try:
+            await follower.catch_up()
+            if searching:
+                listed.found, listed.following = await search_page_of(follower, filters)
+                return listed
+            recent = [one for one in await follower.newest_over(LISTED) if filters.keep(one)]
+            if filters.labels:
+                recent = await follower.labels.matching(recent, filters.labels)
+            listed.found = recent[: RECENT if len(cache) else QUIET_RECENT]
+            listed.open, listed.cut = self._open(filters, query, visitor)
+            listed.open = await follower.labels.matching(listed.open, filters.labels)
+        except StoreAway:
+            # What is remembered has no labels: everything that is open is shown rather than nothing.
+            listed.away, listed.following = True, None
+            listed.found = [one for one in cache.over()[:LISTED] if filters.keep(one)]
+            listed.open, listed.cut = self._open(filters, query, visitor)
+        return listed
+
+    def _open(
+        self, filters: Filters, query: MultiMapping[str], visitor: SignedInPerson
+    ) -> tuple[list[IncidentSummary], bool]:
+        kept: list[IncidentSummary] = []
+        mine, drill, most = query.get("mine"), query.get("drill"), LABELS_READ if filters.labels else LOOKED_AT
+        you = visitor.caller.person or visitor.caller.name
+        for seen, one in enumerate(self.doors.incident_cache.worst_first()):
+            if seen >= most:
+                return kept, True
+            if filters.keep(one) and (not mine or one.acknowledged_by == you) and (not drill or one.drill):
+                kept.append(one)
+        return kept, False
+
+    async def _next_of(self, parts: list[Section], now: datetime, *, away: bool) -> dict[str, NextContact]:
+        waiting = [one for part in parts for one in part.cards if one.state is State.OPEN and one.call_ms]
+        found = {one.uid: NextContact(from_ms(one.call_ms), "") for one in waiting if one.call_ms}
+        try:
+            incidents = [] if away else await self.doors.incidents.many([one.uid for one in waiting[:NAMED]])
+        except StoreAway:
+            return found
+        for incident in incidents:
+            following = upcoming(incident, self.doors.setting(), now)
+            if following is not None:
+                found[incident.uid] = NextContact(following.at, ", ".join(following.contacts))
+        return found
+
+    async def _last_news(self, *, away: bool) -> tuple[datetime | None, datetime | None]:
+        # When the last notification and the last Watchdog came: whether silence means that all is well.
+        try:
+            told = [] if away else [await self.doors.history.store.last_ms()]
+            beat = None if away else await self.doors.intake.watchdogs.last_ms()
+        except StoreAway:
+            return None, None
+        repeated = self.doors.reports.absorbed_at
+        known = [from_ms(at) for at in told if at] + ([repeated] if repeated else [])
+        return max(known, default=None), from_ms(beat) if beat else None
+
+    async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
+        """`POST /`: acknowledge one card, work on the selected ones, or declare an incident. Raises Refusal."""
+        if fields.get("acknowledge"):
+            once = {name: text for name, text in fields.items() if name == ONCE}
+            done = await self.forms.run(fields["acknowledge"], "acknowledge", once, visitor)
+            return self.frame.back("/", "acknowledge", f"card-{done.incident.id}")
+        if fields.get("declare"):
+            return await self._declare(visitor, fields)
+        if fields.get("sample"):
+            return await self._send_sample(visitor)
+        verb = fields.get("verb", "")
+        chosen = [name.removeprefix("id.") for name in fields if name.startswith("id.")]
+        if verb not in VERBS:
+            raise Refusal(400, "bad_form", "choose what to do with the selected incidents")
+        if not chosen:
+            raise Refusal(400, "bad_form", "no incident is selected")
+        if verb in ("resolve", "merge") and fields.get("confirmed") != "yes":
+            kept = {name: value for name, value in fields.items() if name != "word"}
+            known = [one for one in self.doors.incident_cache.open() if one.id in chosen]
+            firing = sum(one.firing for one in known if visitor.caller.sees(one))
+            return await self.frame.show(
+                "confirm", request, visitor, verb=verb, fields=kept, incident=None, told=chosen, draft=None, back="/",
+                fires=self.doors.respond.still_firing(firing) if verb == "resolve" else None,
+            )  # fmt: skip
+        return await self._several(visitor, verb, chosen, fields)
+
+    async def _several(
+        self, visitor: SignedInPerson, verb: str, chosen: list[str], fields: dict[str, str]
+    ) -> web.Response:
+        failed = []
+        for number in chosen:
+            if verb == "merge" and number == text_of(fields, "into"):
+                continue
+            try:
+                await self.forms.run(number, verb, fields, visitor)
+            except Refusal as refusal:
+                failed.append(f"{number}: {refusal.detail}")
+        if failed:
+            raise Refusal(409, "illegal", "; ".join(failed))
+        return self.frame.back("/", "bulk")
+
+    async def _declare(self, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
+        try:
+            asked = Declare.model_validate(
+                {"title": text_of(fields, "title"), "severity": fields.get("severity"),
+                 "service": text_of(fields, "service"), "drill": fields.get("drill") == "yes"}
+            )  # fmt: skip
+        except ValueError:
+            raise Refusal(400, "bad_form", "write a title of up to 300 characters and choose a severity") from None
+        teams = visitor.caller.teams
+        if len(teams) == 1 and not asked.team:
+            asked = asked.model_copy(update={"team": next(iter(teams))})
+        allow_team(visitor.caller, asked.team)
+        once, what = form_repetition(fields, visitor, "declare")
+        now = self.doors.clock.now()
+        try:
+            done = await self.doors.respond.declare(asked, visitor.actor, now, once=once, what=what)
+        except IdempotencyKeyReused:
+            raise Refusal(409, "reused_key", SENT_BEFORE) from None
+        return self.frame.back(f"/incidents/{done.incident.id}", "repeated" if done.repeated else "declare")
+
+    async def _send_sample(self, visitor: SignedInPerson) -> web.Response:
+        # It goes the way of each notification: through the rules, and to whomever they tell.
+        allow_every_team(visitor.caller)
+        now = self.doors.clock.now()
+        said = await self.doors.intake.accept(sample_notification(now), now)
+        opened = next((part.incident for part in said.parts if part.incident), None)
+        return self.frame.back(f"/incidents/{opened}" if opened else "/", "sample")
+
+    def _quiet(self, now: datetime, filters: Filters) -> float | None:
+        # Seconds since the last incident that is known ended; None while something is open, or nothing ever was.
+        cache = self.doors.incident_cache
+        ends = [one.resolved_ms for one in cache.over()[:100] if one.resolved_ms and filters.sees(one)]
+        return (to_ms(now) - max(ends)) / 1000 if ends and not len(cache) else None
+
+    def _address(self, request: web.Request) -> str:
+        service = self.doors.config.service
+        return (service.public_url or f"{request.scheme}://{request.host}").rstrip("/") + self.frame.pages.root()

@@ -1,0 +1,46 @@
+"""The console's page about the status page: drafts that wait, components, and maintenance windows."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from receiver.pipeline.status.public_view import PublicView
+from receiver.store.client.connection import StoreAway
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.console.frame import ConsoleFrame, seen_by
+from receiver.web.console.windows import refuse_unknown_form, take_window
+
+SHOWN = 30
+"""Drafts that the page shows, the earliest deadline first."""
+
+
+class StatusDesk:
+    """`/console/status`."""
+
+    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+        """Take what knows of drafts and of the public page."""
+        self.doors = doors
+        self.frame = frame
+
+    async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+        """The drafts that wait with their deadlines, the public page as it stands, and the windows."""
+        away, now = False, self.doors.clock.now()
+        try:
+            await self.doors.work.follower.catch_up()
+            drafts = await self.frame.drafts.waiting()
+        except StoreAway:
+            away, drafts = True, self.frame.drafts.remembered()
+        drafts = seen_by(visitor.caller, drafts)
+        cache = self.doors.incident_cache
+        public = PublicView(self.doors.config).page(cache.public.open(), now, self.doors.setting().maintenance)
+        windows = [(one, one.holds(now), one.next(now)) for one in self.doors.maintenance_windows.windows()]
+        return await self.frame.show(
+            "status", request, visitor, away=away, drafts=drafts[:SHOWN], more=max(0, len(drafts) - SHOWN),
+            public=public, windows=windows, components=self.doors.setting().policy.parts,
+        )  # fmt: skip
+
+    async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
+        """`POST /console/status`: create or end a maintenance window. Raises Refusal."""
+        done = await take_window(self.doors, visitor, fields)
+        return self.frame.back("/console/status", done) if done else refuse_unknown_form()

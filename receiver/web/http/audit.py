@@ -1,0 +1,39 @@
+"""The line and the count of an administrative action, and of a request that was refused with 401 or 403."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from receiver.metrics import Metrics
+
+CALLER = web.RequestKey("caller", str)
+"""The name of who called, where that is known."""
+REFUSED = "refused_request"
+"""The action of the line for a request that was refused."""
+
+log = structlog.get_logger("receiver.audit")
+
+
+def audit(metrics: Metrics, action: str, caller: str, peer: str, path: str, outcome: str, **more: Any) -> None:
+    """Count an administrative action, and write its line."""
+    metrics.audited.labels(action, outcome).inc()
+    log.info("audit", action=action, caller=caller, peer=peer, path=path, outcome=outcome, **more)
+
+
+def audit_refusal(
+    metrics: Metrics, left_out: int | None, caller: str | None, peer: str, path: str, status: int, reason: str
+) -> None:
+    """Count a request that was refused with 401 or 403, and write its line.
+
+    `left_out`: how many had no line since the last one (RefusalLog); None: this one has none either.
+    """
+    metrics.audited.labels(REFUSED, str(status)).inc()
+    if left_out is None:
+        return
+    more = {"not_logged": left_out} if left_out else {}
+    log.warning(
+        "audit", action=REFUSED, caller=caller, peer=peer, path=path, outcome=str(status), reason=reason, **more
+    )

@@ -1,0 +1,1 @@
+"""A read-only endpoint of the Model Context Protocol."""

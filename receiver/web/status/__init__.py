@@ -1,0 +1,1 @@
+"""What the public reads: the status page, its feeds and badges, and subscriptions."""

@@ -1,0 +1,87 @@
+"""POST /hooks/twilio/...: keys, SMS and reports that Twilio posts, signed with the account's token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from receiver.store.client.connection import StoreAway
+from receiver.web.app_keys import AppParts
+from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.http.error_responses import AWAY, Refusal, answer
+from receiver.web.webhooks.signatures import by_twilio, like_twilio
+from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
+
+MOST = 16 * 1024
+"""Bytes: an SMS has at most 1,600 characters, and a request some forty fields."""
+FIELDS = 200
+SIGNATURE = "X-Twilio-Signature"
+
+
+@dataclass(frozen=True)
+class SignedForm:
+    """A request whose signature fits."""
+
+    fields: dict[str, str]
+    token: str
+    """Of the page that the request is about; empty: none."""
+    channels: list[str]
+    """The channels whose account has signed it."""
+
+
+class TwilioHooks:
+    """The doors of Twilio."""
+
+    def __init__(self, doors: AppParts) -> None:
+        """Nothing is under way yet."""
+        self.doors = doors
+        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
+
+    async def voice(self, request: web.Request) -> web.Response:
+        """Answer a pressed key by what is said next."""
+        form = await self._signed(request, "voice")
+        said = await self.doors.phones.twilio.key(form.token, form.fields, form.channels, self.doors.clock.now())
+        return web.Response(text=said, content_type="text/xml")
+
+    async def sms(self, request: web.Request) -> web.Response:
+        """Answer an SMS by one SMS, or by nothing."""
+        form = await self._signed(request, "sms")
+        said = await self.doors.phones.twilio.text(form.fields, form.channels, self.doors.clock.now())
+        return web.Response(text=said, content_type="text/xml")
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Note what became of a call or a message."""
+        form = await self._signed(request, "status")
+        sid = form.fields.get("MessageSid") or form.fields.get("CallSid", "")
+        state = form.fields.get("MessageStatus") or form.fields.get("CallStatus", "")
+        try:
+            known = await self.doors.phones.reports.take(form.token, sid, state, form.channels, self.doors.clock.now())
+        except StoreAway:
+            raise Refusal(503, "store_away", AWAY) from None
+        if not known:
+            raise Refusal(404, "no_page", "no page matches this report")
+        return answer({"status": state})
+
+    async def _signed(self, request: web.Request, path: str) -> SignedForm:
+        answers, hooks = self.doors.phones.twilio, self.doors.setting().hooks
+        if not answers.channels() or hooks is None:
+            raise Refusal(404, "no_channel", "no channel accepts answers here, or service.public_url is not set")
+        header = request.headers.get(SIGNATURE, "")
+        wrong = Refusal(403, "wrong_signature", "the signature matches no configured account")
+        if not like_twilio(header):
+            raise wrong
+        raw = await self.unsigned.read(request, MOST)
+        try:
+            fields = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS)
+        except ValueError:
+            raise Refusal(400, "bad_form", "the body is not a form") from None
+        query = request.rel_url.raw_query_string
+        url = f"{hooks}/twilio/{path}{f'?{query}' if query else ''}"
+        named = dict(fields)
+        signed = answers.signed_by(named.get("AccountSid"), lambda token: by_twilio(header, url, fields, token))
+        if not signed:
+            raise wrong
+        mark_trusted(request, sender=True)
+        return SignedForm(named, request.query.get("t", ""), signed)

@@ -1,0 +1,297 @@
+"""Pages by telephone: keys that are pressed, answers by SMS, reports, and requests that others have made up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from receiver.channels.twilio.channel import TwilioSettings
+from receiver.config import Config
+from receiver.model.command import Acknowledge
+from receiver.model.incident.event import Actor, ActorKind, Kind
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.state import State
+from receiver.store.client.store_errors import StoreUnreachable
+from tests.fakes import Answer, FakeTwilio
+from tests.fakes.twilio import FROM, SID, TOKEN, Signed, signed
+from tests.stories.phones import PhoneWorld
+from tests.stories.world import START, alert, notification
+from tests.web.conftest import House
+
+ALICE, LEAD, STRANGER = "+15550101", "+15550102", "+15550666"
+BASE = "https://incidents.example.com"
+SMS = f"{BASE}/hooks/twilio/sms"
+STEPS = [{"after": "0s", "by": "phone", "how": "sms"}, {"after": "2m", "by": "phone", "how": "call"}]
+
+
+class TwilioWorld(PhoneWorld):
+    """Alice and the lead have telephones."""
+
+    def __init__(self, store: str) -> None:
+        super().__init__(store)
+        self.twilio = FakeTwilio()
+        self.twilio.clock = lambda: self.clock.now().timestamp()
+        self.site.vendors = (*self.site.vendors, self.twilio)
+        self.people = {"alice": {"phone": ALICE, "push": ""}, "eng-lead": {"phone": LEAD, "push": ""}}
+        self.change = self._add
+
+    def _add(self, config: Config) -> Config:
+        given = {"account_sid": SID, "auth_token": TOKEN, "from": FROM, "api_url": self.site.url}
+        channels = {**config.channels, "phone": TwilioSettings.model_validate(given)}
+        return config.model_copy(update={"channels": channels})
+
+    def rung(self) -> list[tuple[float, str, str]]:
+        """Return what was sent, in order: minutes after the start, how, and to whom."""
+        names, found = {ALICE: "alice", LEAD: "lead"}, []
+        for one in (*self.twilio.messages, *self.twilio.calls):
+            after = (parsedate_to_datetime(one["date_created"]).replace(tzinfo=UTC) - START).total_seconds()
+            found.append((round(after / 60, 1), "sms" if one["body"] else "call", names[one["to"]]))
+        return sorted(found)
+
+
+@pytest.fixture
+async def world(store_url: str, patient: None) -> AsyncIterator[TwilioWorld]:
+    """No replica yet."""
+    made = TwilioWorld(store_url)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+class Doors(House):
+    """Where Twilio posts to."""
+
+    async def take(self, request: Signed) -> tuple[int, str]:
+        """Post what Twilio posts; return status and text."""
+        async with self.client.post(request.path, data=request.body, headers=request.headers) as response:
+            text = await response.text()
+            await self.world.quiet()
+            return response.status, text
+
+
+async def opened(world: TwilioWorld) -> Doors:
+    await world.open()
+    doors = Doors(world, lambda config: config)
+    await doors.client.start_server()
+    return doors
+
+
+@pytest.fixture
+async def doors(world: TwilioWorld) -> AsyncIterator[Doors]:
+    """The doors of one replica; Alice has been called about an incident of SEV-2."""
+    made = await opened(world)
+    await world.post(notification(alert("AuthFailing")))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def the(world: TwilioWorld) -> Incident:
+    (found,) = await world.incidents()
+    return found  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "said"),
+    [
+        ("4", State.ACKNOWLEDGED, "is acknowledged"), ("5", State.OPEN, "is escalated"),
+        ("6", State.RESOLVED, "is resolved"), ("*", State.OPEN, "Press 4"), ("9", State.OPEN, "Press 4"),
+    ],
+)  # fmt: skip
+async def test_each_key(world: TwilioWorld, doors: Doors, key: str, state: State, said: str) -> None:
+    status, text = await doors.take(world.twilio.press(key))
+    assert (status, said in text) == (200, True), text
+    incident = await the(world)
+    assert incident.state is state
+    assert incident.acknowledged_by == ("alice" if key == "4" else None)
+    assert [who for _, _, who in world.rung()].count("lead") == (1 if key == "5" else 0)
+    assert world.twilio.calls[-1]["status"] == "in-progress", "the conversation goes on: the answer is being said"
+
+
+async def test_the_same_key_again_is_done_and_a_later_one_is_told_by_whom(world: TwilioWorld, doors: Doors) -> None:
+    incident = await the(world)
+    for _ in range(2):
+        assert "is acknowledged" in (await doors.take(world.twilio.press("4")))[1]
+    events = await world.one.incidents.events(incident.uid)
+    assert [event.kind for event in events].count(Kind.ACKNOWLEDGED) == 1
+
+
+async def test_too_late_and_by_whom(world: TwilioWorld, doors: Doors) -> None:
+    bob, incident = Actor(kind=ActorKind.SLACK, name="bob"), await the(world)
+    await world.one.respond.act(incident.uid, Acknowledge(), bob, world.clock.now())
+    assert "has been acknowledged by bob" in (await doors.take(world.twilio.press("4")))[1]
+    await doors.take(world.twilio.press("6"))
+    assert "is over" in (await doors.take(world.twilio.press("5")))[1]
+
+
+async def test_without_the_store_a_key_is_asked_for_again(
+    world: TwilioWorld, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, request = world.one.phone_answers.tokens, world.twilio.press("4")
+
+    async def away(token: str) -> Any:
+        raise StoreUnreachable("away")
+
+    monkeypatch.setattr(tokens, "find", away)
+    status, text = await doors.take(request)
+    assert (status, "was not recorded" in text, "<Gather" in text) == (200, True, True)
+    monkeypatch.undo()
+    assert "is acknowledged" in (await doors.take(request))[1]
+
+
+async def test_sms_first_then_a_call_and_an_answer_ends_both(world: TwilioWorld) -> None:
+    world.people["alice"]["page_by"] = STEPS
+    doors = await opened(world)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("90s")
+    assert world.rung() == [(0, "sms", "alice")]
+    await world.forward("1m")
+    assert world.rung() == [(0, "sms", "alice"), (2, "call", "alice")]
+    incident = await the(world)
+    request = world.twilio.text(ALICE, "a 1", SMS)
+    for reply in (f"<Message>{incident.id} is acknowledged.</Message>", "<Response></Response>"):
+        status, text = await doors.take(request)
+        assert (status, reply in text) == (200, True), "one reply, however often it is posted"
+    assert ((await the(world)).state, (await the(world)).acknowledged_by) == (State.ACKNOWLEDGED, "alice")
+    assert world.twilio.calls[0]["status"] == "canceled", "the telephone that still rings is silent"
+    await world.forward("30m")
+    assert len(world.rung()) == 2
+    await doors.close()
+
+
+async def test_c_does_not_resolve_and_a_stranger_is_not_answered(world: TwilioWorld, doors: Doors) -> None:
+    assert "in the console" in (await doors.take(world.twilio.text(ALICE, "c 1", SMS)))[1]
+    assert "<Message>" not in (await doors.take(world.twilio.text(STRANGER, "a 1", SMS)))[1]
+    assert "No open incident" in (await doors.take(world.twilio.text(LEAD, "a 1", SMS)))[1]
+    assert (await the(world)).state is State.OPEN
+
+
+async def test_a_report_is_kept_once(world: TwilioWorld, doors: Doors) -> None:
+    incident = await the(world)
+    request = world.twilio.report(world.twilio.calls[0], "completed")
+    for _ in range(3):
+        assert (await doors.take(request))[0] == 200
+    receipts = await world.one.incidents.receipts(incident.uid)
+    mine = [(one["to"], one["outcome"]) for one in receipts if one["channel"] == "phone"]
+    assert mine == [("alice", "delivered"), ("alice", "received")]
+    assert await the(world) == incident
+
+
+async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: TwilioWorld) -> None:
+    world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": STEPS}
+    world.second_road = ("push", "chat")
+    doors = await opened(world)
+    await world.post(notification(alert("AuthFailing")))
+    request = world.twilio.report(world.twilio.messages[0], "undelivered")
+    for _ in range(3):
+        assert (await doors.take(request))[0] == 200
+    assert world.sounded() == ["alice"]
+    assert "cannot be reached" in str(world.slack.messages)
+    await doors.close()
+
+
+async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWorld) -> None:
+    steps = [{"after": "0s", "by": "push"}]
+    world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": steps}
+    world.second_road = ("phone", "chat")
+    world.ntfy.script.extend([Answer(503)] * 6)
+    doors = await opened(world)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("10s")
+    assert [(how, who) for _, how, who in world.rung()] == [("call", "alice")]
+    assert "is acknowledged" in (await doors.take(world.twilio.press("4")))[1]
+    await doors.close()
+
+
+async def test_a_lost_answer_makes_no_second_call(world: TwilioWorld) -> None:
+    world.twilio.script.append(Answer(reset="after"))
+    doors = await opened(world)
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("2m")
+    assert world.rung() == [(0, "call", "alice")]
+    assert "is acknowledged" in (await doors.take(world.twilio.press("4")))[1]
+    await doors.close()
+
+
+async def test_requests_that_are_forged_altered_replayed_or_foreign_change_nothing(
+    world: TwilioWorld, doors: Doors
+) -> None:
+    before, good, draw = await the(world), world.twilio.press("4"), random.Random(26)
+    fields = dict(parse_qsl(good.body.decode(), keep_blank_values=True))
+    header = good.headers["X-Twilio-Signature"]
+    token = good.url.partition("t=")[2]
+    tried: list[tuple[Signed, set[int]]] = []
+    for number in range(250):
+        spot = draw.randrange(len(good.body))
+        changed = good.body[:spot] + bytes([good.body[spot] ^ 1]) + good.body[spot + 1 :]
+        tried.append((Signed(good.url, changed, good.headers), {400, 403}))
+        tried.append((signed(good.url, {**fields, "Digits": str(number % 10)}, f"token-{number}"), {403}))
+        letter = "A" if token[number % 43] != "A" else "B"
+        other = good.url.replace(token, token[: number % 43] + letter + token[number % 43 + 1 :])
+        tried.append((Signed(other, good.body, good.headers), {403}))
+        known = (signed(other, fields), {200})  # Twilio's own signature, over a token that nobody has made
+        foreign = (signed(good.url, {**fields, "AccountSid": f"AC{number:032x}"}), {403})
+        tried.append(known if number % 2 else foreign)
+    for wrong in ("", header[:-1], header.swapcase(), "A" * 28, "A" * 27 + "="):
+        tried.append((Signed(good.url, good.body, {**good.headers, "X-Twilio-Signature": wrong}), {403}))
+    for path in ("sms", "status"):
+        tried.append((Signed(good.url.replace("voice", path), good.body, good.headers), {403}))
+    assert len(tried) > 1000
+    for request, allowed in tried:
+        async with doors.client.post(request.path, data=request.body, headers=request.headers) as response:
+            assert response.status in allowed, request
+    await world.quiet()
+    assert await the(world) == before
+    assert "is acknowledged" in (await doors.take(good))[1]
+    after = await the(world)
+    for _ in range(20):
+        assert "is acknowledged" in (await doors.take(good))[1]
+    assert await the(world) == after, "replayed: it is done already"
+
+
+async def test_the_host_is_no_part_of_the_signature_and_a_get_does_nothing(world: TwilioWorld, doors: Doors) -> None:
+    good = world.twilio.press("4")
+    elsewhere = signed(good.url.replace("incidents.example.com", "127.0.0.1"), {"Digits": "4"})
+    headers = {**elsewhere.headers, "Host": "127.0.0.1"}
+    async with doors.client.post(good.path, data=elsewhere.body, headers=headers) as response:
+        assert response.status == 403
+    async with doors.client.get(good.path, headers=good.headers) as response:
+        assert response.status == 405
+    assert (await the(world)).state is State.OPEN
+
+
+async def test_sms_that_are_forged_altered_replayed_or_foreign_change_nothing(world: TwilioWorld, doors: Doors) -> None:
+    before, good, draw = await the(world), world.twilio.text(ALICE, "a 1", SMS), random.Random(23)
+    fields = dict(parse_qsl(good.body.decode(), keep_blank_values=True))
+    said: list[tuple[int, str]] = []
+    for number in range(250):
+        spot = draw.randrange(len(good.body))
+        changed = good.body[:spot] + bytes([good.body[spot] ^ 1]) + good.body[spot + 1 :]
+        other = {**fields, "MessageSid": f"SM{number:032x}"}
+        for request, allowed in (
+            (Signed(good.url, changed, good.headers), {400, 403}),  # altered
+            (signed(good.url, fields, f"token-{number}"), {403}),  # forged
+            (Signed(good.url, signed(good.url, other).body, good.headers), {403}),  # a signature of another message
+            (signed(good.url, {**other, "From": f"+1555{number:07}"}), {200}),  # a stranger's number
+            (signed(good.url, {**other, "AccountSid": f"AC{number:032x}"}), {403}),  # another account
+        ):
+            async with doors.client.post(request.path, data=request.body, headers=request.headers) as response:
+                said.append((response.status, await response.text()))
+                assert response.status in allowed, request
+    assert len(said) > 1000
+    assert not any("<Message>" in text for _, text in said), "nobody is answered"
+    await world.quiet()
+    assert await the(world) == before
+    assert "is acknowledged" in (await doors.take(good))[1]
+    after = await the(world)
+    for _ in range(20):
+        assert "<Message>" not in (await doors.take(good))[1]
+    assert await the(world) == after, "replayed: it is done already"

@@ -1,0 +1,81 @@
+"""No function and no file of the service is too long to read; the exceptions are listed, and the lists only shrink."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "receiver"
+LONG_FUNCTION, LONGEST_FUNCTION, LONGEST_FILE = 40, 60, 300
+"""Lines: a few functions may be longer than the first, none longer than the second."""
+MOST_LONG_FUNCTIONS = 10
+
+TOO_LONG_FUNCTIONS = {
+    "pipeline/intake/intake.py:Intake._decide",
+}
+"""Functions of more than 60 lines that remain."""
+LONG_FUNCTIONS = {
+    "cli/commands/simulate.py:simulate",
+    "pipeline/intake/intake.py:Intake.__init__",
+    "pipeline/intake/intake.py:Intake.accept",
+    "pipeline/intake/intake.py:Intake.commit",
+    "pipeline/store_outage/emergency_pages.py:EmergencyPages.decide",
+    "pipeline/store_outage/store_recovery.py:StoreRecovery.__init__",
+    "store/due/due_set.py:DueSet.beat",
+    "store/incidents/commit_request.py:script_arguments",
+}
+"""Functions of more than 40 lines that remain, with those above."""
+LONG_FILES = {
+    "incident/log/reducers.py",
+    "pipeline/delivery/delivery_attempts.py",
+    "pipeline/intake/intake.py",
+    "pipeline/outbox/notices.py",
+    "pipeline/store_outage/refused_notifications.py",
+    "pipeline/store_outage/store_recovery.py",
+    "store/client/connection.py",
+    "store/due/due_set.py",
+    "store/incidents/commit_request.py",
+    "store/incidents/incident_store.py",
+}
+"""Files of more than 300 lines that remain."""
+
+
+def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the qualified name and the number of lines of every function of a module, nested ones included."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            name = f"{prefix}{node.name}"
+            if not isinstance(node, ast.ClassDef):
+                yield name, (node.end_lineno or node.lineno) - node.lineno + 1
+            yield from functions(node, f"{name}.")
+        else:
+            yield from functions(node, prefix)
+
+
+def lengths() -> tuple[dict[str, int], dict[str, int]]:
+    """Return the lines of each function (`path:name`) and of each file."""
+    by_function, by_file = dict[str, int](), dict[str, int]()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text, here = path.read_text("utf-8"), path.relative_to(PACKAGE).as_posix()
+        by_file[here] = len(text.splitlines())
+        by_function.update({f"{here}:{name}": lines for name, lines in functions(ast.parse(text))})
+    return by_function, by_file
+
+
+def over(found: dict[str, int], limit: int) -> set[str]:
+    return {name for name, lines in found.items() if lines > limit}
+
+
+def test_functions_and_files_are_short() -> None:
+    """A name missing from a list is too long: shorten it. A name that is listed in vain is removed from its list."""
+    by_function, by_file = lengths()
+    assert over(by_function, LONGEST_FUNCTION) == TOO_LONG_FUNCTIONS
+    assert over(by_function, LONG_FUNCTION) == TOO_LONG_FUNCTIONS | LONG_FUNCTIONS
+    assert len(TOO_LONG_FUNCTIONS | LONG_FUNCTIONS) <= MOST_LONG_FUNCTIONS
+    assert over(by_file, LONGEST_FILE) == LONG_FILES
+
+
+def test_a_long_function_is_seen() -> None:
+    source = "class A:\n    def f(self):\n" + "        x = 1\n" * 60
+    assert list(functions(ast.parse(source))) == [("A.f", 61)]

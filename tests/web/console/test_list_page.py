@@ -1,0 +1,95 @@
+"""The list of incidents: who is next, what was last received, filters of services, months, and the end of a storm."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from receiver.store.client.connection import StoreAway
+from tests.stories.test_storms import burst
+from tests.stories.world import alert, notification
+from tests.web.conftest import READ, House
+
+BROWSER = {**READ, "Accept": "text/html"}
+HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
+
+
+async def page(house: House, path: str) -> str:
+    async with house.client.get(path, headers=BROWSER) as response:
+        assert response.status == 200, path
+        return await response.text()
+
+
+async def test_a_card_names_who_is_contacted_next(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.world.post(notification(alert(**HIGH)))
+    assert "next: <bdi>secondary, eng-lead-2</bdi> <time" in await page(house, "/")
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreAway("gone")
+
+    monkeypatch.setattr(house.replica.incidents, "many", away)
+    assert "next contact <time" in await page(house, "/"), "the time is known without the store"
+
+
+async def test_when_nothing_is_open_it_says_what_was_last_received(house: House) -> None:
+    await house.world.post(notification(alert(**HIGH)))
+    await house.client.post("/api/v1/incidents/INC-2026-0001/resolve", json={}, headers=READ)
+    await house.doors.history.flush()
+    text = await page(house, "/")
+    assert re.search(r"Last notification <time datetime=\"2026-11-23T14:02", text)
+    assert "no Watchdog was received" in text
+    watchdog = notification(alert("Watchdog", labels={"severity": "none"}), group="watchdog")
+    await house.world.post(watchdog)
+    assert "last Watchdog <time" in await page(house, "/")
+    house.world.clock.forward("1m")
+    house.doors.reports.absorb(house.world.clock.now())
+    text = await page(house, "/")
+    assert re.search(r"Last notification <time datetime=\"2026-11-23T14:03", text), "repeated ones count too"
+
+
+async def test_services_and_teams_have_chips(house: House) -> None:
+    for name in ("api", "db", "web"):
+        await house.world.post(notification(alert(labels={"service": name}, **HIGH), group=name))
+    text = await page(house, "/?state=open")
+    assert 'href="/?state=open&amp;service=db"' in text
+    text = await page(house, "/?service=db")
+    assert (text.count("<article"), "INC-2026-0002" in text) == (1, True)
+    assert '<a href="/?" aria-current="true"><bdi>service db</bdi></a>' in text
+
+
+async def test_each_figure_of_a_report_leads_to_its_incidents(house: House) -> None:
+    for name in ("a", "b"):
+        await house.world.post(notification(alert(name, **HIGH), group=name))
+    await house.client.post("/api/v1/incidents", json={"title": "A drill", "severity": "SEV-2", "drill": True},
+                            headers=READ)  # fmt: skip
+    text = await page(house, "/reports/2026-11")
+    link = "/?month=2026-11&amp;week=2026-11-23&amp;severity=SEV-2"
+    assert f'<a href="{link}" aria-label="2 SEV-2 in the week of 2026-11-23">2</a>' in text
+    for path, found in (
+        (link.replace("&amp;", "&"), 2), ("/?month=2026-11", 2), ("/?month=2026-11&severity=SEV-1", 0),
+        ("/?month=2026-11&week=2026-11-16", 0), ("/?month=2026-10", 0),
+    ):  # fmt: skip
+        assert (await page(house, path)).count("<article") == found, path
+    for wrong in ("/?month=november", "/?month=2026-11&week=monday", "/?month=2027-01"):
+        async with house.client.get(wrong, headers=BROWSER) as response:
+            assert response.status == 400, wrong
+
+
+async def test_the_end_of_a_storm_is_seen_where_it_stands(house: House) -> None:
+    world = house.world
+    await burst(world, 0, 22, {"annotations": {"error_rate": "1%"}, "labels": {"severity": "warning"}})
+    (storm,) = [one for one in await world.incidents() if one.storm]
+    child = next(one for one in await world.incidents() if one.held == "storm")
+    there = f'<a href="/incidents/{storm.id}">{storm.id}</a>'
+    said = f"not paged separately: grouped into alert storm {there}"
+    assert said in await page(house, f"/incidents/{child.id}")
+    assert "the storm goes on" in await page(house, f"/incidents/{storm.id}")
+    await world.forward("5m")
+    text = await page(house, f"/incidents/{storm.id}")
+    assert re.search(r"\d+ incidents grouped · the storm ended <time", text)
+    assert "resolve this incident when the grouped ones are handled" in text
+    assert f'Grouped incident: <a href="/incidents/{child.id}">' in text
+    assert f"{said}, which ended <time" in await page(house, f"/incidents/{child.id}")
+    assert any("the storm has ended; " in str(one) for one in world.slack.messages)

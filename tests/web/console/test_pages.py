@@ -1,0 +1,55 @@
+"""Every page in a real Chromium: no fault that axe-core knows in either scheme, nothing sideways, and small."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from receiver.web.html_pages import HtmlPages
+from tests.stories.world import alert, notification
+from tests.web.browser import Browser
+from tests.web.conftest import House
+from tests.web.console.conftest import sign_in, violations
+
+pytestmark = pytest.mark.e2e
+LARGEST = 60 * 1024
+"""Bytes that a page may transfer with a cold cache."""
+INCIDENT = "/incidents/INC-2026-0001"
+PATHS = (
+    "/", "/?q=api", "/?wall=1", INCIDENT, f"{INCIDENT}?correct=1", f"{INCIDENT}/timeline",
+    f"{INCIDENT}/postmortem?edit=1", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002",
+    "/oncall?packet=primary", "/console/status", "/system", "/reports", "/reports/2026-11", "/sessions", "/nope",
+)  # fmt: skip
+
+ALIKE = {"/?q=api", f"{INCIDENT}/timeline", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002"}
+"""Pages of the same template as another one: only their width and size are looked at."""
+
+
+async def test_every_page_is_accessible_narrow_and_small(house: House, chromium: Browser, axe: str) -> None:
+    world = house.world
+    both = (alert(annotations={"error_rate": "7.3%"}), alert("Slow"))
+    await world.post(notification(*both, group="api"))
+    await world.post(notification(alert("Open", annotations={"summary": "x" * 10_000}), group="open"))
+    url = str(house.client.make_url("/")).rstrip("/")
+    await sign_in(chromium, url)
+    wrong = []
+    for path in PATHS:
+        await chromium.view(390, 844, "light")
+        await chromium.go(url + path)
+        await chromium.ask("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        wide = await chromium.ask("document.documentElement.scrollWidth")
+        wrong += [f"{path} is {wide} wide"] if wide > 390 else []
+        if path in ALIKE:
+            continue
+        wrong += [f"light {path} {one}" for one in await violations(chromium, axe)]
+        await chromium.view(390, 844, "dark")
+        wrong += [f"dark {path} {one}" for one in await violations(chromium, axe, colors=True)]
+    assert wrong == []
+    assets = sum(len(gzip.compress(content)) for content, _ in HtmlPages().assets.values())
+    async with house.client.post("/login", data={"token": "admin-token"}, allow_redirects=False) as response:
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+    for path in PATHS:
+        async with house.client.get(path, headers={"Cookie": cookie}) as response:
+            size = int(response.headers.get("Content-Length", 0)) or len(await response.read())
+        assert size + assets < LARGEST, (path, size + assets)
