@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import hiredis
+
 from tests.schedules.virtual_loop import VirtualLoop
 
 
@@ -79,7 +81,10 @@ class _Client(asyncio.Protocol):
         self.held: list[bytes] = []
         self.waiting = False
         self.left = False
+        self.ended = False
         self.due = 0.0
+        self.commands = hiredis.Reader()
+        """Reads what the store was sent: it answers nothing before a command is whole."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.near = transport
@@ -95,7 +100,7 @@ class _Client(asyncio.Protocol):
     async def _connect(self, door: socket.socket) -> None:
         await self.path.loop.create_connection(lambda: _Server(self), sock=door)
         if self.path.way is not Way.PAUSED:
-            self.go_on()
+            self.go_on()  # where it has ended, there is nothing to send on
 
     def data_received(self, data: bytes) -> None:
         way, loop = self.path.way, self.path.loop
@@ -120,7 +125,12 @@ class _Client(asyncio.Protocol):
         """Pass on to the store what the replica has said."""
         if self.far is None or self.far.is_closing():
             return
-        self._wait(True)
+        self.commands.feed(data)
+        whole = False
+        while self.commands.gets() is not False:
+            whole = True
+        if whole:
+            self._wait(True)
         self.far.write(data)
 
     def go_on(self) -> None:
@@ -146,6 +156,7 @@ class _Client(asyncio.Protocol):
 
     def abort(self) -> None:
         """End both connections."""
+        self.ended = True
         self._wait(False)
         self.path._pairs.discard(self)
         for one in (self.near, self.far):
@@ -162,7 +173,10 @@ class _Server(asyncio.Protocol):
     def __init__(self, client: _Client) -> None:
         self.client = client
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
+        if self.client.ended:
+            transport.abort()  # while it was connecting: nobody would close it
+            return
         self.client.far = transport
 
     def data_received(self, data: bytes) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import random
+import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
 
 import pytest
 
+from tests.faults.waiting import until
 from tests.schedules import virtual_loop
+from tests.schedules.store_path import StorePath
 from tests.schedules.virtual_loop import PART, VirtualLoop
 
 
@@ -55,16 +61,51 @@ def test_a_thread_is_waited_for_and_takes_no_time() -> None:
     play(story)
 
 
-def test_half_a_command_of_a_stopped_part_does_not_stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtual_loop, "LOOKS", 2)
+@pytest.mark.parametrize("readable", [False, True])
+def test_an_answer_that_never_comes_does_not_stop_time(monkeypatch: pytest.MonkeyPatch, readable: bool) -> None:
+    monkeypatch.setattr(virtual_loop, "LIMIT", 0.5)
 
     async def story(loop: VirtualLoop) -> None:
-        loop.outside += 1  # the store waits for the rest, which the part sends once it goes on
-        loop.call_at(5, lambda: setattr(loop, "outside", 0))
-        await asyncio.sleep(6)
-        assert loop.time() == 6
+        near, far = socket.socketpair()
+        with near, far:
+
+            async def listen() -> None:
+                loop.add_reader(near, near.recv, 10)
+
+            await start("a", listen)
+            loop.stop_part("a")
+            if readable:
+                far.send(b"x")  # for a part that is stopped: readable with each look
+            loop.outside += 1
+            loop.call_at(5, lambda: setattr(loop, "outside", 0))
+            await asyncio.sleep(6)
+            assert loop.time() == 6
+            loop.remove_reader(near)
 
     play(story)
+
+
+async def test_the_store_owes_no_answer_to_half_a_command(valkey: str, tmp_path: Path) -> None:
+    class Counted:
+        outside = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio.get_running_loop(), name)
+
+    loop = Counted()
+    path = StorePath(cast(VirtualLoop, loop), tmp_path, "a", unquote(valkey.removeprefix("unix://")), random.Random(1))
+    await path.open()
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "a"))
+    writer.write(b"*1\r\n$4\r\nPI")
+    await until(lambda: any(pair.commands.has_data() for pair in path._pairs), "half a command")
+    assert loop.outside == 0
+    writer.write(b"NG\r\n")
+    assert await reader.readexactly(7) == b"+PONG\r\n"
+    assert loop.outside == 0
+    writer.write(b"*1\r\n$4\r\nPI")
+    writer.close()
+    await until(lambda: not path._pairs, "the connection to end, though half a command was sent")
+    await path.close()
 
 
 @pytest.mark.parametrize("much", [0.0, 0.01])

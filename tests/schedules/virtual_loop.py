@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections import deque
 from concurrent.futures import Executor
 from contextvars import Context, ContextVar
@@ -17,10 +18,11 @@ from typing import Any
 PART: ContextVar[str] = ContextVar("part", default="")
 """The part of the world (a replica) that a callback belongs to."""
 PATIENCE = 0.5
-"""Real seconds for which an answer from outside is awaited before it is looked whether one is awaited still."""
-LOOKS = 20
-"""Looks without any answer after which time goes on: the rest of what was asked may be with a part that is throttled or
-stopped, and that needs time to send it."""
+"""Real seconds of one wait for an answer from outside."""
+LIMIT = 10.0
+"""Real seconds without anything that can run after which time goes on although an answer is awaited."""
+PAUSE = 0.001
+"""Real seconds between two looks while only sockets of blocked parts are readable."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -31,7 +33,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self.outside = 0
         """Requests to what does not run in this loop (the store, a thread) that were not answered yet."""
-        self._looks = 0
+        self._waits_since: float | None = None
+        """Real time since which an answer is awaited while nothing can run."""
         self._stopped: set[str] = set()
         self._cost: dict[str, float] = {}
         self._free_at: dict[str, float] = {}
@@ -74,12 +77,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 self._free_at[part] = max(self._free_at.get(part, 0.0), self._now) + cost
 
     def _wait_or_jump(self) -> None:
-        if self.outside:
-            events = self._selector.select(0 if self._looks >= LOOKS else PATIENCE)  # type: ignore[attr-defined]
-            self._process_events(events)  # type: ignore[attr-defined]
-            self._looks = 0 if events else self._looks + 1
-            if self._looks < LOOKS:
-                return
+        if self.outside and not self._waited_long():
+            self._process_events(self._selector.select(PATIENCE))  # type: ignore[attr-defined]
+            if self._runnable():
+                self._waits_since = None
+            else:
+                time.sleep(PAUSE)  # a socket of a part that may not run is readable with each look
+            return
         timers = self._scheduled  # type: ignore[attr-defined]
         while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
@@ -89,6 +93,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._now = max(self._now, min(moments))
         else:
             self._process_events(self._selector.select(PATIENCE))  # type: ignore[attr-defined]
+
+    def _waited_long(self) -> bool:
+        now = time.monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+        return now - self._waits_since > LIMIT
 
     def _throttled(self, part: str) -> bool:
         return part not in self._stopped and self._free_at.get(part, 0.0) > self._now

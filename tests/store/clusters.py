@@ -12,7 +12,7 @@ import redis
 from redis.crc import key_slot
 
 from tests.faults.waiting import until
-from tests.store.servers import DURABLE, Server
+from tests.store.servers import BACKLOG, DURABLE, Server
 
 PASSWORD = "cluster-password-03"
 NODE_TIMEOUT_MS = 2000
@@ -34,6 +34,7 @@ class Cluster:
             *DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS),
             "--requirepass", PASSWORD, "--masterauth", PASSWORD, "--min-replicas-to-write", str(least),
             "--min-replicas-max-lag", "2", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0",
+            *BACKLOG,
         )  # fmt: skip
         self.nodes = [Server(folder / f"node-{number}", name, words) for number in range(7)]
         self.secure: dict[str, Any] = {}

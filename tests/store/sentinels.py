@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from tests.faults.waiting import until
-from tests.store.servers import DURABLE, Server
+from tests.store.servers import BACKLOG, DURABLE, Server
 
 NAME = "incidents"
 DOWN_AFTER_MS = 2000
@@ -24,7 +24,7 @@ class Replicated:
         """`least`: min-replicas-to-write."""
         words = (
             *DURABLE, "--requirepass", PASSWORD, "--masterauth", PASSWORD, "--min-replicas-to-write", str(least),
-            "--min-replicas-max-lag", "2", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5",
+            "--min-replicas-max-lag", "2", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5", *BACKLOG,
         )  # fmt: skip
         self.servers = [Server(folder / f"server-{number}", name, words) for number in range(3)]
         for server in self.servers[1:]:

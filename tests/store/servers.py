@@ -19,6 +19,8 @@ from tests.faults.programs import Program
 from tests.faults.waiting import until
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
+BACKLOG = ("--repl-backlog-size", "64mb")
+"""What docs/operating.md asks for: with 1 MB, a replica needs a full copy after a second without its primary."""
 
 
 def _carried(package: str) -> str:

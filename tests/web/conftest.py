@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from receiver.app import app_parts
 from receiver.config import Config
 from receiver.reload import Reloader
 from receiver.web.app_keys import ServiceState
+from receiver.web.html_pages import HtmlPages
 from receiver.web.routes import build, build_status
 from tests.stories.world import World
 
@@ -70,6 +72,21 @@ class House:
 
 
 Opened = Callable[..., Awaitable[House]]
+
+
+compile_templates: Callable[[HtmlPages], Any] = HtmlPages.__dict__["_templates"].func
+
+
+@cache
+def compiled() -> Any:
+    """Return the templates of the console, which are the same for every application."""
+    return compile_templates(HtmlPages())
+
+
+@pytest.fixture(autouse=True)
+def templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile the templates once for all tests of a process, as a service does."""
+    monkeypatch.setattr(HtmlPages, "_templates", property(lambda pages: compiled()))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,8 @@ from receiver.config.settings import settings_fields
 from receiver.config.yaml.yaml_document import Document
 from receiver.model.severity import meant_severity
 
+ADAPTERS = 1
+"""Validators that are kept: entries of one section follow each other. Those of a whole file take a megabyte."""
 _BRACKETS = re.compile(r"(?P<message>.*\S)\s+\((?P<hint>.*)\)", re.DOTALL)
 _EXPECTED = {
     "model_type": ("not a mapping", "write key: value lines"),
@@ -39,9 +42,15 @@ _EXPECTED = {
 def validate(annotation: Any, value: Any, document: Document, path: Path = ()) -> tuple[Any, list[Problem]]:
     """Return `value` as an `annotation`, or None and every problem; `path`: its place in `document`."""
     try:
-        return TypeAdapter(annotation).validate_python(value), []
+        return _adapter(annotation).validate_python(value), []
     except ValidationError as error:
         return None, explain(error, annotation, value, document, path)
+
+
+@lru_cache(maxsize=ADAPTERS)
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    # Building one takes a millisecond and more, and each person, service and rule is validated alone.
+    return TypeAdapter(annotation)
 
 
 def explain(error: ValidationError, annotation: Any, value: Any, document: Document, path: Path) -> list[Problem]:
