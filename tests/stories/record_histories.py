@@ -179,22 +179,21 @@ class Recorder:
 
 async def kept(world: World) -> list[dict[str, Any]]:
     """Return snapshot, log, figures and timeline of each incident, oldest first."""
-    found = []
+    found, keys = [], world.one.incidents.keys
     async with world.one.connection.guarded() as client:
-        keys = world.one.incidents.keys
-        for uid in await client.zrange(keys.named("index"), 0, -1):
-            row = await client.hgetall(keys.incident(uid))
-            log = await client.lrange(keys.log(uid), 0, -1)
-            found.append(
-                {
-                    "id": row["id"],
-                    "version": int(row["version"]),
-                    "state": json.loads(row["state"]),
-                    "past": json.loads(row["past"]),
-                    "log": [json.loads(line) for line in log],
-                    "timeline": timeline(await world.one.incidents.incident(uid), [event_of(line) for line in log]),
-                }
-            )
+        uids = await client.zrange(keys.named("index"), 0, -1)
+        rows = [(await client.hgetall(keys.incident(uid)), await client.lrange(keys.log(uid), 0, -1)) for uid in uids]
+    for uid, (row, log) in zip(uids, rows, strict=True):
+        found.append(
+            {
+                "id": row["id"],
+                "version": int(row["version"]),
+                "state": json.loads(row["state"]),
+                "past": json.loads(row["past"]),
+                "log": [json.loads(line) for line in log],
+                "timeline": timeline(await world.one.incidents.incident(uid), [event_of(line) for line in log]),
+            }
+        )
     return found
 
 

@@ -19,13 +19,13 @@ from tests.stories.world import World, alert, notification
 
 pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+KEPT = Path(__file__).parents[1] / "histories" / "277331f"
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%", "summary": "Error rate 7.3%"}}
 
 
 async def upgraded(world: World, name: str) -> None:
     """Open a replica of this release on the store as the earlier one left it, vendors included."""
-    kept = json.loads((SAMPLES / f"store-277331f-{name}.json").read_text())
+    kept = json.loads((KEPT / f"store-{name}.json").read_text())
     client = redis.from_url(world.store, decode_responses=True)
     try:
         for key, (kind, value) in kept["keys"].items():
