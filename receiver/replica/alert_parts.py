@@ -23,7 +23,7 @@ class AlertParts(ReplicaBase):
         self.watchdog = WatchdogTimer(
             self.active, self.incidents, self.due, self.intake, self.metrics, lambda: self.able_since
         )
-        self.intake.beaten = self.watchdog.beaten
+        self.intake.heartbeats.beaten = self.watchdog.beaten
         self.work.timers.service_timers[WATCHDOG] = self.watchdog.look
         self.work.timers.incident_timers[STORM] = StormTimer(self.active, self.incidents, self.due, self.intake).look
         self.measure = SeverityMeasurement(self.active, self.incidents, self.intake, self.asking, self.metrics)

@@ -30,7 +30,7 @@ class StoreOutageParts(ReplicaBase):
         self.monitor.stood_still_until = self.hang_detector.stood_still_until
         self.work.unstored.stood_still_until = self.hang_detector.stood_still_until
         self.pages.doubtful = lambda: self.monitor.away and not self.monitor.surely_away
-        self.intake.adopting = lambda: len(self.refused)
+        self.intake.writer.adopting = lambda: len(self.refused)
         self.refused.spawn = self.pages.spawn = self.work.spawn
         self.work.deliver.sent_before = self.pages.accepted_lately
         self.refused.in_doubt = self.work.unheard.uids

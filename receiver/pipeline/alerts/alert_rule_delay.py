@@ -54,6 +54,6 @@ class AlertRuleDelay:
         draft.add(Kind.RULE_KNOWN, "asked", f"the rule of {name} waits {waits:g} s before it fires", {"for": waits})
         verdict = IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events)
         try:
-            await self.intake.commit(verdict, setting, now)
+            await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed

@@ -144,7 +144,7 @@ class AlertmanagerReconciliation:
             for incident, known in zip(found, records, strict=True):
                 gone = [one for name, one in sorted(known.items()) if one.firing and name not in upstream.alerts]
                 if gone:
-                    end = partial(self.intake.decide, _ended(incident, gone, now), setting, now)
+                    end = partial(self.intake.decisions.decide_ended, _ended(incident, gone, now), setting, now)
                     await run_step(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
                     log.warning("ended_upstream", incident=incident.id, alerts=len(gone))
         return True
@@ -206,11 +206,12 @@ class AlertmanagerReconciliation:
         if draft.events:
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, setting, now)
+                await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
                 return  # it has just been seen: checked again next time
         if ends:
-            await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
+            ended = _ended(incident, [records[name] for name in sorted(gone)], now)
+            await self.intake.decisions.decide_ended(ended, setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
 
 

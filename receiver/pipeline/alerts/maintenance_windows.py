@@ -134,7 +134,7 @@ class MaintenanceWindows:
         storm = None if known else storm_after_hold(held, alike, self.setting().policy)
         if storm is None:
             return known
-        await self.intake.open_storm(*storm, self.setting(), now, team=incident.team)
+        await self.intake.storms.open(*storm, self.setting(), now, team=incident.team)
         return await self._open_storm(incident.team)
 
     async def _open_storm(self, team: str) -> str:
@@ -158,7 +158,7 @@ class MaintenanceWindows:
                 return
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, self.setting(), now)
+                await self.intake.writer.commit(verdict, self.setting(), now)
             except StaleVersion:
                 continue
             return

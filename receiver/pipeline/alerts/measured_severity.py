@@ -78,7 +78,7 @@ class SeverityMeasurement:
             verdict = on_measured(incident, records, decided, sorted(failed), setting.policy.of(incident), now, labels)
             if verdict is not None:
                 try:
-                    done = await self.intake.commit(verdict, setting, now)
+                    done = await self.intake.writer.commit(verdict, setting, now)
                 except StaleVersion:
                     return  # somebody changed it: asked again when the lease has passed
                 if done.incident is not None:

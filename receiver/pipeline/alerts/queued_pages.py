@@ -64,7 +64,7 @@ class QueuedPages:
             draft = await self._decide(incident, now)
             verdict = IntakeDecision(Outcome.UPDATED, STEP, draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, self.setting(), now)
+                await self.intake.writer.commit(verdict, self.setting(), now)
             except StaleVersion:
                 continue
             return
@@ -91,7 +91,7 @@ class QueuedPages:
         storm = None if known else storm_after_hold(held, alike, self.setting().policy)
         if storm is None:
             return known
-        await self.intake.open_storm(*storm, self.setting(), now, team=incident.team)
+        await self.intake.storms.open(*storm, self.setting(), now, team=incident.team)
         return await self._open_storm(incident.team)
 
     async def _open_storm(self, team: str) -> str:

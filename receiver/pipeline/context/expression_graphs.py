@@ -187,7 +187,7 @@ class ExpressionGraphs:
         draft = Transition(incident, Actor(kind=ActorKind.TIMER, name=NAME), now)
         draft.add(Kind.EXPRESSION_READ, "asked", graph.text, graph_data(graph))
         try:
-            await self.intake.commit(
+            await self.intake.writer.commit(
                 IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events), setting, now
             )
         except StaleVersion:

@@ -83,7 +83,7 @@ class RecentChangesReader:
             draft = on_changes_unavailable(incident, repository, str(error), setting.policy.of(incident), now)
         verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
         try:
-            await self.intake.commit(verdict, setting, now)
+            await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed, from what is known
 

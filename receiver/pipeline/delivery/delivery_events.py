@@ -121,7 +121,7 @@ class DeliveryEvents:
                 return
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             with suppress(StaleVersion):
-                done = await self.intake().commit(verdict, setting, self.clock.now())
+                done = await self.intake().writer.commit(verdict, setting, self.clock.now())
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, draft.events)
                     kind, reason = draft.events[0].kind, draft.events[0].reason

@@ -55,7 +55,7 @@ class FixVerification:
         if draft.events:
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                done = await self.intake.commit(verdict, setting, now)
+                done = await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
                 return  # somebody changed it: looked at again when the lease has passed
             if done.incident is not None:

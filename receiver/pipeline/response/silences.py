@@ -103,7 +103,7 @@ class Silences:
         text = f"{len(incident.silences)} silences in Alertmanager were removed with it"
         draft.add(Kind.SILENCED, "expired", text, {"silences": []}, setting.policy.of(incident).informs)
         try:
-            await self.intake.commit(
+            await self.intake.writer.commit(
                 IntakeDecision(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now
             )
         except StaleVersion:

@@ -63,7 +63,7 @@ class ErrorBudgets:
         draft.add(Kind.BUDGET_KNOWN, "asked", f"error budgets spent: {words}", {"spent": found})
         verdict = IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events)
         try:
-            await self.intake.commit(verdict, setting, now)
+            await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed
 

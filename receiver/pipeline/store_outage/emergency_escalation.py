@@ -228,7 +228,7 @@ class EmergencyEscalation:
     async def _write(self, draft: Transition, adopted: Sequence[tuple[Page, bool]]) -> None:
         reason = draft.events[-1].reason
         verdict = IntakeDecision(Outcome.UPDATED, reason, draft.incident, draft.events)
-        await self.intake.commit(verdict, self.setting(), self.clock.now(), adopted=adopted)
+        await self.intake.writer.commit(verdict, self.setting(), self.clock.now(), adopted=adopted)
         log.warning("escalation_recorded", incident=draft.incident.id, reason=reason, pages=len(adopted))
 
     def _forget(self, uid: str) -> None:

@@ -193,7 +193,7 @@ class EmergencyPages:
             sent = [one for one in self.storm if one.incident.team == team]
             severity, why = sent[0].incident.severity, f"{len(held)} groups while the store was away"
             pages = [(one.page, one.accepted) for one in sent]
-            await intake.open_storm(severity, why, setting, now, pages, self.storm_began, team=team)
+            await intake.storms.open(severity, why, setting, now, pages, self.storm_began, team=team)
             log.warning("emergency_adopted", incident="storm", pages=len(pages))
         if self.storm:
             self.forget(self.storm)

@@ -156,7 +156,7 @@ class ClockAgreement:
         draft.add(Kind.CLOCK_CORRECTED, "clock_was_wrong", text, data)
         verdict = IntakeDecision(Outcome.UPDATED, "clock_was_wrong", draft.incident, draft.events)
         try:
-            await self.intake().commit(verdict, self.setting(), now)
+            await self.intake().writer.commit(verdict, self.setting(), now)
         except StaleVersion:
             self._repair = True  # somebody works on it, or another replica has done it: looked at once more
             return

@@ -119,7 +119,7 @@ class WorkLoop:
     def attach(self, intake: Intake) -> None:
         """Set the intake."""
         self.intake = self.timers.intake = intake
-        intake.unheard = self._add_unconfirmed
+        intake.writer.unheard = self._add_unconfirmed
 
     def renew(self) -> None:
         """Load everything again with the next poll: a new configuration may need other timers."""

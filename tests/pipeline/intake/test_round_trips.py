@@ -45,7 +45,7 @@ class Counted:
         self.world = world
         self.client: Any = redis.Redis.from_url(world.store, decode_responses=True)
         self.leased: list[str] = []
-        world.one.intake.deliver = lambda done, began, fresh: self.leased.extend(done.leased)
+        world.one.intake.writer.deliver = lambda done, began, fresh: self.leased.extend(done.leased)
 
     async def accept(self, said: Notification) -> Answer:
         return await self.world.one.intake.accept(said, self.world.clock.now())
