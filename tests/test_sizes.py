@@ -29,7 +29,6 @@ LONG_FILES = {
     "pipeline/outbox/notices.py",
     "pipeline/store_outage/refused_notifications.py",
     "pipeline/store_outage/store_recovery.py",
-    "store/client/connection.py",
     "store/due/due_set.py",
     "store/incidents/commit_request.py",
     "store/incidents/incident_store.py",

@@ -140,7 +140,7 @@ async def test_a_repetition_is_refused_where_another_server_has_become_the_prima
     said = parse_notification(notification(alert("Other", firing=firing), group="other"))
     first = await counted.accept(said)
     connection = world.one.connection
-    connection.level = "waitaof"
+    connection.server.level = "waitaof"
     again = await counted.accept(said)
     assert again.repetition is not None
 

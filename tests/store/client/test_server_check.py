@@ -99,7 +99,7 @@ async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") ->
         await server.start()
         connection = Connection(server.url.replace("//", f"//{user}"), "test")
         try:
-            await connection.inspect()
+            await connection.server.inspect()
         finally:
             await connection.close()
     return connection
@@ -145,7 +145,7 @@ async def test_a_user_without_info_and_config_works_and_says_what_it_cannot_see(
         finally:
             await connection.close()
     assert not monitor.away
-    assert connection.met, "nobody is told that it falls short of what cannot be seen"
+    assert connection.server.met, "nobody is told that it falls short of what cannot be seen"
     (told,) = [one for one in logs if one["event"] == "store_unseen"]
     assert "cannot be checked: INFO is refused and CONFIG GET is refused" in told["why"]
 
