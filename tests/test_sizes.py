@@ -27,7 +27,6 @@ LONG_FILES = {
     "incident/log/reducers.py",
     "pipeline/delivery/delivery_attempts.py",
     "pipeline/outbox/notices.py",
-    "pipeline/store_outage/refused_notifications.py",
     "pipeline/store_outage/store_recovery.py",
     "store/due/due_set.py",
     "store/incidents/commit_request.py",

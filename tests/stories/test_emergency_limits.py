@@ -195,7 +195,7 @@ async def test_pages_are_adopted_one_after_another_without_waiting_for_the_next_
     one = outworld.one
     await one.turn()
     assert not one.monitor.away
-    await one.refused.run_once()
+    await one.refused_retries.run_once()
     await one.work.idle()
     assert len(one.refused) == 0
     incidents = await outworld.incidents()

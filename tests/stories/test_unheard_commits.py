@@ -136,12 +136,12 @@ async def test_its_own_repetition_settles_nothing_while_nobody_has_its_pages(
     with monkeypatch.context() as patch:
         patch.setattr(one.work.unheard, "ask", nothing)
         await unheard(world, SEV1)
-        await one.refused.run_once()
+        await one.refused_retries.run_once()
         await one.work.idle()
         assert len(one.refused) == 1, "the store says that it is a repetition, and nobody was paged"
         world.clock.forward("3s")
         one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
-        await one.refused.run_once()
+        await one.refused_retries.run_once()
         await one.work.idle()
         assert sorted(world.rung()) == ["alice", "eng-lead"]
     await world.quiet()
