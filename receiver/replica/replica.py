@@ -86,7 +86,7 @@ class Replica(
     def _clock_set(self, now: datetime) -> None:
         # Times that this replica recorded by the earlier clock would be wrong for as long as that clock was.
         self.able_since = now
-        self.work.deliver.circuits.clear()
+        self.work.deliver.health.circuits.clear()
         self.reconcile.forget()
         self.tickets.forget()
 

@@ -24,7 +24,7 @@ class StatusParts(ReplicaBase):
     def build_status_parts(self) -> None:
         """Build the parts, and connect them to the deliveries."""
         self._view: tuple[Config, PublicView] | None = None
-        self.work.deliver.public = self._public_news
+        self.work.deliver.notices.public = self._public_news
         self.subscriptions = SubscriptionDesk(
             self.in_force, self.active, StatusSubscribers(self.connection), SubscriberMail(self.connection)
         )

@@ -9,7 +9,7 @@ import structlog
 
 from receiver.model.base import rfc3339
 from receiver.model.delivery.notice import Action, Notice
-from receiver.pipeline.delivery.delivery_attempts import DeliveryListener
+from receiver.pipeline.delivery.delivery_listener import DeliveryListener
 from receiver.pipeline.outbox.private_notices import sealed
 from receiver.pipeline.response.phone_answers import PhoneAnswers
 from receiver.store.incidents.incident_store import IncidentStore

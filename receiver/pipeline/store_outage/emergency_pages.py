@@ -27,7 +27,7 @@ from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT
+from receiver.pipeline.delivery.delivery_results import PAGE_WAIT
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.outbox.notices import bare_incident

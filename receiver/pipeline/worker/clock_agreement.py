@@ -28,7 +28,7 @@ SHOW = 2.0
 CAP = 15.0
 """Seconds between two checks for due times that are too far ahead."""
 PAGE_WAIT, INFORM_WAIT = 90_000, 960_000
-"""The longest that a page, and anything else, waits for its next attempt, in milliseconds (delivery_attempts.py)."""
+"""The longest that a page, and anything else, waits for its next attempt, in milliseconds (delivery_results.py)."""
 HOLD_WAIT = timedelta(minutes=2)
 """The longest that a notification is held."""
 LEAST = timedelta(seconds=60)

@@ -108,8 +108,8 @@ class WorkLoop:
         rates = RateLimits(due.connection)
         self.deliver = DeliveryAttempts(setting, self.incidents, due, clock, metrics, self.beside, rates)
         self.unstored = UnstoredPages(setting, due, self.monitor, self.snapshots, clock, metrics)
-        self.deliver.postponed = self.unstored.postpone
-        self.deliver.at_hand = self.unstored.remember
+        self.deliver.results.postponed = self.unstored.postpone
+        self.deliver.notices.at_hand = self.unstored.remember
         self.deliveries = LeasedDeliveries(
             setting, due, self.monitor, self.deliver, self.unstored, self.tasks, clock, metrics
         )
