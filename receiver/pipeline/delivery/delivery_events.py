@@ -25,7 +25,7 @@ from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_actions import page_action
 from receiver.store.client.connection import Contended
 from receiver.store.due.due_set import DueSet, LeasedRow
 from receiver.store.incidents.commit_request import StaleVersion

@@ -19,15 +19,10 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.lease_time import in_time
 from receiver.pipeline.delivery.shown_events import shown_events
 from receiver.pipeline.open_incidents.unreadable_incidents import UnreadableIncidents
-from receiver.pipeline.outbox.notices import (
-    alert_lines,
-    document_notice,
-    inform_notice,
-    page_due,
-    page_notice,
-    stray_notice,
-)
+from receiver.pipeline.outbox.alert_lines import alert_lines
+from receiver.pipeline.outbox.notices import document_notice, inform_notice, page_notice, stray_notice
 from receiver.pipeline.outbox.outbox_rows import may_hear
+from receiver.pipeline.outbox.page_actions import page_due
 from receiver.pipeline.shared_documents import PROOF
 from receiver.store.client.store_errors import IncidentUnreadable, StoreAway
 from receiver.store.due.due_set import LeasedRow, UnreadableRow

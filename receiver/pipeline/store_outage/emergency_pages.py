@@ -30,8 +30,8 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_results import PAGE_WAIT
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.outbox.notices import bare_incident
 from receiver.pipeline.outbox.private_notices import PRIVATE, sealed
+from receiver.pipeline.store_outage.unstored_incident import bare_incident
 
 AT_ONCE = 32
 """Emergency pages under way at once."""
