@@ -35,7 +35,7 @@ class AlertParts(ReplicaBase):
             self.active, self.incident_cache, self.incidents, self.intake, self.asking, self.metrics
         )
         self.work.timers.service_timers[RECONCILE] = self.reconcile.look
-        self.work.recovery.check = self.reconcile.check
+        self.work.recovery.unchecked.check = self.reconcile.check
         self.maintenance_windows = MaintenanceWindows(
             self.active, self.board, self.read_board, self.incident_cache, self.incidents, self.intake
         )

@@ -115,7 +115,7 @@ async def busy(world: World) -> None:
     assert copy is not None
     async with world.one.connection.guarded() as client:
         await client.hset(world.one.connection.keys.incident(copy.uid), "version", copy.version - 1)
-    await recovery._compare(copy.uid, copy.version - 1)
+    await recovery.lost.compare(copy.uid, copy.version - 1, None)
 
 
 async def sessions(world: World) -> None:
