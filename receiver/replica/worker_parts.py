@@ -24,4 +24,4 @@ class WorkerParts(ReplicaBase):
             lambda: self.config.off,
         )  # fmt: skip
         self.work.deliver.unserved, self.work.tend = orphaned.one, orphaned.look
-        self.channel_test = ChannelTest(self.active, self.work.deliver.health, lambda: self.config.off)
+        self.channel_test = ChannelTest(self.active, self.work.deliver.health, self.due, lambda: self.config.off)

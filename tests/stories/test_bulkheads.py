@@ -50,7 +50,7 @@ async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_
         world.clock.forward("5s")
         await world.one.work.guarded_poll()
         await world.one.work.idle()
-    letters = (await world.one.due.dead_letters()).values()
+    letters = (await world.one.due.letters.all()).values()
     assert [letter["incident"] for letter in letters] == [second.id]
     assert world.one.metrics.loop_errors.labels("tend")._value.get() > 0
 

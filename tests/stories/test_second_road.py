@@ -168,7 +168,7 @@ async def test_what_a_proxy_refuses_is_made_good_once_it_is_out_of_the_way(world
     assert len(await detours(world)) == len(calls(world)) == 1
     await world.forward("1m")
     assert world.rung() == ["alice"]
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
 
 
 async def test_a_page_is_not_put_off_for_as_long_as_a_vendor_says(world: World) -> None:
@@ -188,7 +188,7 @@ async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: W
     await world.forward("2m")
     assert world.rung() == ["alice"], "it is answered: her backup has nothing to do with it"
     assert await detours(world) == []
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert letter["action"] == "acknowledge"
 
 

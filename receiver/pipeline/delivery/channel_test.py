@@ -19,6 +19,7 @@ from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.channel_health import ChannelHealth
 from receiver.store.client.connection import StoreAway
+from receiver.store.due.due_set import DueSet
 
 HINTS = {
     "auth": "the credential is wrong or lacks a permission: check it in the configuration",
@@ -53,11 +54,16 @@ class ChannelTest:
     """Sends tests, and tells how channels do."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], health: ChannelHealth, off: Callable[[], dict[str, str]]
+        self,
+        setting: Callable[[], ActiveConfig],
+        health: ChannelHealth,
+        due: DueSet,
+        off: Callable[[], dict[str, str]],
     ) -> None:
         """`off` says which channels are off, and why."""
         self.setting = setting
         self.health = health
+        self.due = due
         self.off = off
 
     def channels(self) -> list[dict[str, Any]]:
@@ -160,7 +166,7 @@ class ChannelTest:
         memory = {"page": page.model_dump(mode="json"), "action": Action.RESOLVE}
         to = Destination(channel=channel.name, address=page.key, paging=True)
         try:
-            await self.health.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
+            await self.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
         except StoreAway:
             return f"{why}: resolve {page.key} there yourself"
         return f"{why}: this is retried until it is"

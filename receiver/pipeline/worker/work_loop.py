@@ -29,8 +29,9 @@ from receiver.pipeline.worker.step_tasks import StepTasks
 from receiver.pipeline.worker.timer_runner import TimerRunner
 from receiver.store.client.connection import StoreAway
 from receiver.store.client.connection_lanes import Lane
-from receiver.store.due.due_set import DueSet, StoreBeat
+from receiver.store.due.due_set import DueSet
 from receiver.store.due.rate_limits import RateLimits
+from receiver.store.due.store_beat import StoreBeat
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.keys import TIMERS
 

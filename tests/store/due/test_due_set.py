@@ -212,11 +212,11 @@ async def test_parked_is_a_letter_and_not_due(rooms: Rooms) -> None:
     done, row = await one(rooms)
     told = await rooms.due.complete(row, SendingOutcome.PARKED, MS, letter={"id": "row", "reason": "refused"})
     assert (told, score(rooms)) == ("parked", None)
-    assert await rooms.due.dead_letters() == {"row": {"id": "row", "reason": "refused"}}
+    assert await rooms.due.letters.all() == {"row": {"id": "row", "reason": "refused"}}
     assert (await rooms.due.beat(0, MS)).dead == 1
     (row,) = await rooms.leased(await again(rooms, done, last=4))
     assert row.attempts == 1
-    assert await rooms.due.dead_letters() == {}
+    assert await rooms.due.letters.all() == {}
 
 
 async def test_a_worse_severity_moves_a_row_into_the_urgent_lane(rooms: Rooms) -> None:
