@@ -25,10 +25,10 @@ from receiver.store.incidents.commit_request import (
     StaleVersion,
     committed_as,
     new_token,
-    record_of,
-    script_arguments,
 )
+from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.stored_records import bodies_of, event_of, incident_of, readable, records_of, unreadable
+from receiver.store.incidents.stored_texts import record_of
 from receiver.store.incidents.written_incidents import WrittenIncidents
 from receiver.store.stepped_loop import PARSED, in_steps, next_step
 from receiver.store.stored_numbers import stored_number

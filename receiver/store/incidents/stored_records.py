@@ -13,7 +13,7 @@ from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.store.client.store_errors import IncidentUnreadable
-from receiver.store.incidents.commit_request import record_of
+from receiver.store.incidents.stored_texts import record_of
 
 log = structlog.get_logger("receiver.store")
 
