@@ -34,8 +34,7 @@ def simulate(
         str, typer.Option("--receiver", metavar="NAME", help="Only alerts that Alertmanager sends to this receiver.")
     ] = "",
     rules: Annotated[
-        Path | None,
-        typer.Option("--prometheus-rules", metavar="F", help="Alert rules: show the severity of each."),
+        Path | None, typer.Option("--prometheus-rules", metavar="F", help="Alert rules: show the severity of each.")
     ] = None,
     severity_rules: Annotated[
         Path | None, typer.Option("--rules", metavar="F", help="Severity rules; default: the configuration's.")

@@ -24,11 +24,13 @@ from receiver.pipeline.intake.part_decisions import IncomingPart, PartDecisions
 from receiver.pipeline.intake.storm_incidents import StormIncidents
 from receiver.pipeline.intake.watchdog_heartbeats import WatchdogHeartbeats
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
+from receiver.store.alertmanager_receivers import AlertmanagerReceivers
 from receiver.store.client.connection import Connection
 from receiver.store.due.due_set import DueSet
 from receiver.store.due.leased_row import LeasedRow
 from receiver.store.incidents.commit_request import Committed
-from receiver.store.incidents.incident_store import IncidentStore, Seen, seen_of
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.known_incident import Seen, seen_of
 from receiver.store.watchdog_times import WatchdogTimes
 from receiver.triage.rules.rule_set import Answers
 
@@ -60,7 +62,7 @@ class Intake:
         self.metrics = metrics
         self.watchdogs = WatchdogTimes(connection)
         self.heartbeats = WatchdogHeartbeats(self.watchdogs, metrics)
-        self.heard = HeardReceivers(incidents)
+        self.heard = HeardReceivers(AlertmanagerReceivers(connection))
         self.digests = LastDigests()
         self.writer = IncidentWriter(incidents, incident_cache, clock, deliver)
         self.storms = StormIncidents(incidents, self.writer)

@@ -27,7 +27,8 @@ from receiver.pipeline.open_incidents.unreadable_incidents import UnreadableInci
 from receiver.store.client.store_errors import Contended
 from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.commit_request import StaleVersion, new_uid
-from receiver.store.incidents.incident_store import IncidentStore, Known
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.known_incident import Known
 
 OLD = 5.0
 """Seconds after which a decision that is made anew is about an old notification."""

@@ -26,6 +26,7 @@ from receiver.metrics import Metrics
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
+from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_results import PAGE_WAIT
 from receiver.pipeline.intake.intake import Intake
@@ -114,8 +115,7 @@ class EmergencyPages:
         One page lists everything above the limit of storm control. `episodes`: those when each correlation key was
         first refused; without it, those of the alerts now. `in_doubt`: uids of commits whose answer was lost.
         """
-        episodes, made = episodes or {}, list[EmergencyPage]()
-        capped = False
+        episodes, made, capped = episodes or {}, list[EmergencyPage](), False
         self._forget_old_pages(setting.policy, now)
         for part in parts:
             if part.key in self._held_back:
@@ -132,8 +132,7 @@ class EmergencyPages:
                 continue
             incident = bare_incident(part, found[0], now, setting.policy)
             if part.key not in self._paged:
-                paged = [at for key, at in self._paged.items() if self._team_of.get(key, "") == part.team]
-                if above_limit(incident.severity, paged, setting.policy, now):
+                if self._above_limit(part, incident.severity, setting.policy, now):
                     self._held_back[part.key] = incident
                     capped = True
                     continue
@@ -143,6 +142,10 @@ class EmergencyPages:
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()
         return made, capped
+
+    def _above_limit(self, part: NotificationPart, severity: Severity, policy: Policy, now: datetime) -> bool:
+        paged = [at for key, at in self._paged.items() if self._team_of.get(key, "") == part.team]
+        return above_limit(severity, paged, policy, now)
 
     def _forget_old_pages(self, policy: Policy, now: datetime) -> None:
         if policy.storm is not None:
