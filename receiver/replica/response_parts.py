@@ -53,6 +53,6 @@ class ResponseParts(ReplicaBase):
         self.work.deliver.notices.issue = self.phone_answers.issue
         sms = SmsAnswers(self.active, self.work.follower, self.incidents, self.respond, self.reachability)
         self.twilio_answers = TwilioAnswers(self.active, self.phone_answers, sms)
-        self.phone_reports = PhoneReports(self.phone_answers, self.incidents, self.work.deliver.results.aside)
+        self.phone_reports = PhoneReports(self.phone_answers, self.incidents, self.work.deliver.results.listener)
         self.inbox = GammuInbox(self.active, sms, self.clock)
         self.replies = NtfyReplies(self.active, self.phone_answers, self.clock)

@@ -199,7 +199,7 @@ async def test_nor_does_a_page_that_is_refused_after_somebody_has_answered(world
     incident = (await world.incidents())[0]
     (row,) = await world.one.due.claim("pager!", round(world.clock.now().timestamp() * 1000) + 60_000, 1)
     await world.one.respond.act("INC-2026-0001", Acknowledge(), BOB, world.clock.now())
-    await world.one.work.deliver.results.aside.failed(row, incident, "client_error")
+    await world.one.work.deliver.results.listener.page_failed(row, incident, "client_error")
     await world.forward("2m")
     assert world.rung() == []
 

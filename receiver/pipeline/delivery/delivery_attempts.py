@@ -52,10 +52,10 @@ class DeliveryAttempts:
         due: DueSet,
         clock: Clock,
         metrics: Metrics,
-        aside: DeliveryListener,
+        listener: DeliveryListener,
         pace: RateLimits,
     ) -> None:
-        """`aside`: who is informed of side effects of a delivery; `pace`: the quotas of vendors."""
+        """`listener`: who is informed of side effects of a delivery; `pace`: the quotas of vendors."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
@@ -69,7 +69,7 @@ class DeliveryAttempts:
         self.keys = RefusedKeys(setting, due)
         self.health = ChannelHealth(metrics)
         self.notices = RowNotices(incidents, clock)
-        self.results = DeliveryResults(incidents, due, self.health, aside, clock, metrics)
+        self.results = DeliveryResults(incidents, due, self.health, listener, clock, metrics)
 
     async def one(self, row: LeasedRow, latest: float = math.inf) -> None:
         """Send the notice of `row`, and write to the store how it went. Raises StoreAway; the lease then runs out.

@@ -58,7 +58,7 @@ class DeliveryEvents:
         self.metrics = metrics
         self.intake = intake
 
-    async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
+    async def page_failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
         """A page was permanently refused: page its person through the fallback channels, and page the contact's backup.
 
         Raises StoreAway.
@@ -81,7 +81,7 @@ class DeliveryEvents:
 
         await self._commit(incident, write)
 
-    async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
+    async def use_fallback(self, incident: Incident | None, notice: Notice, reason: str) -> None:
         """A page did not get through: page its person through the fallback channels, once. Raises StoreAway."""
         page = notice.page
         if page is None:

@@ -12,8 +12,8 @@ from receiver.store.due.leased_row import LeasedRow
 class DeliveryListener(Protocol):
     """Who is informed of side effects of a delivery."""
 
-    async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
+    async def page_failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
         """A page was permanently refused: somebody else has to be paged."""
 
-    async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
+    async def use_fallback(self, incident: Incident | None, notice: Notice, reason: str) -> None:
         """A page did not get through: its person is paged through the fallback channels, once."""

@@ -40,7 +40,7 @@ COMPLETE_TRIES, COMPLETE_AGAIN = 5, 0.2
 """How often, and seconds after which, the result of a send is written again while this process is overloaded."""
 SLOT = "slot"
 """In a row's memory: its turn within the vendor's quota."""
-DETOUR_AFTER = 5.0
+FALLBACK_AFTER = 5.0
 """Seconds after which a page that is not through uses the fallback channels, at its second failure at the latest."""
 
 log = structlog.get_logger("receiver.delivery")
@@ -72,15 +72,15 @@ class DeliveryResults:
         incidents: IncidentStore,
         due: DueSet,
         health: ChannelHealth,
-        aside: DeliveryListener,
+        listener: DeliveryListener,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`aside` is told of people who are to be called another way."""
+        """`listener` is told of people who are to be called another way."""
         self.incidents = incidents
         self.due = due
         self.health = health
-        self.aside = aside
+        self.listener = listener
         self.clock = clock
         self.metrics = metrics
         self.postponed: Callable[[LeasedRow, float, bool], None] = lambda row, seconds, tried: None
@@ -170,14 +170,14 @@ class DeliveryResults:
         if notice.action is not Action.TRIGGER or notice.page is None or notice.page.step == PROVED:
             return  # nobody else is called because a test page is not through
         if error.permanent:
-            # Of an incident's page `failed` has told; one outside any has nobody else.
+            # `page_failed` has told of an incident's page; of one outside any incident nobody else is told.
             if incident is None:
-                await self.aside.detour(None, notice, error.reason)
+                await self.listener.use_fallback(None, notice, error.reason)
             return
         waited = (self.clock.now() - from_ms(row.since_ms)).total_seconds() if row.since_ms else 0.0
         away = self.health.circuit(row.to.channel).open
-        if row.attempts >= 1 or away or waited >= DETOUR_AFTER or (error.retry_after or 0) > DETOUR_AFTER:
-            await self.aside.detour(incident, notice, error.reason)
+        if row.attempts >= 1 or away or waited >= FALLBACK_AFTER or (error.retry_after or 0) > FALLBACK_AFTER:
+            await self.listener.use_fallback(incident, notice, error.reason)
 
     async def park(
         self, row: LeasedRow, notice: Notice | None, incident: Incident | None, reason: str, detail: str
@@ -204,7 +204,7 @@ class DeliveryResults:
         # A person who was paged is not paged another way because the vendor did not take the acknowledgement.
         calls = notice is None or notice.action is Action.TRIGGER
         if row.to.paging and calls and incident is not None and not incident.state.over:
-            await self.aside.failed(row, incident, reason)
+            await self.listener.page_failed(row, incident, reason)
 
     async def record_spoiled(self, row: LeasedRow, error: BaseException) -> None:
         """Write that a row failed for its own fault, not the vendor's: it comes back, plainer, and is parked at last.

@@ -138,7 +138,7 @@ class OrphanedRows:
                 )
                 await self.results.park(row, notice, incident, REASON, why)
                 if incident is None and notice is not None and notice.action is Action.TRIGGER:
-                    await self.results.aside.detour(None, notice, REASON)
+                    await self.results.listener.use_fallback(None, notice, REASON)
         return what
 
 

@@ -83,7 +83,7 @@ class WorkLoop:
         """Applies the shared documents, and returns their revision."""
         self.board = 0
         """The revision of the shared documents that this replica has applied."""
-        self.tend: Callable[[datetime], Awaitable[None]]
+        self.check_orphaned_rows: Callable[[datetime], Awaitable[None]]
         """Gives up rows of lanes that no replica serves."""
         self._orphans_checked: float | None = None
 
@@ -105,9 +105,9 @@ class WorkLoop:
 
     def _build_deliveries(self) -> None:
         setting, due, clock, metrics = self.setting, self.due, self.clock, self.metrics
-        self.beside = DeliveryEvents(setting, self.incidents, due, clock, metrics, lambda: self.intake)
+        self.delivery_events = DeliveryEvents(setting, self.incidents, due, clock, metrics, lambda: self.intake)
         rates = RateLimits(due.connection)
-        self.deliver = DeliveryAttempts(setting, self.incidents, due, clock, metrics, self.beside, rates)
+        self.deliver = DeliveryAttempts(setting, self.incidents, due, clock, metrics, self.delivery_events, rates)
         self.unstored = UnstoredPages(setting, due, self.monitor, self.snapshots, clock, metrics)
         self.deliver.results.postponed = self.unstored.postpone
         self.deliver.notices.at_hand = self.unstored.remember
@@ -196,7 +196,7 @@ class WorkLoop:
     def _check_orphans(self) -> None:
         if self._orphans_checked is None or self.clock.monotonic() - self._orphans_checked >= ORPHAN_CHECK:
             self._orphans_checked = self.clock.monotonic()
-            self.spawn("tend", partial(self.tend, self.clock.now()))
+            self.spawn("tend", partial(self.check_orphaned_rows, self.clock.now()))
 
     async def _claim_due(self, beat: StoreBeat) -> None:
         for lane in beat.due:
