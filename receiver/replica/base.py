@@ -88,7 +88,7 @@ class ReplicaBase:
         )
         self.work.attach(self.intake)
         self.work.read_board = self.read_board
-        self.work.recovery.hear_again = self.intake.hear_again
+        self.work.recovery.store_again = self.intake.store_again
         self.work.recovery.board = lambda: (self.work.board, self.posted)
         self.respond = CommandHandler(self.active, self.incidents, self.intake, self.metrics)
         self.work.timers.incident_timers[HAND_OVER] = self.respond.hand_over

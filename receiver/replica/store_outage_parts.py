@@ -25,9 +25,9 @@ class StoreOutageParts(ReplicaBase):
         attempts = RefusedNotificationAttempts(
             self.active, self.refused, self.intake, self.monitor, self.clock, self.metrics
         )
-        attempts.doubted_groups = self.work.unheard.groups
+        attempts.doubted_groups = self.work.unconfirmed.groups
         self.refused_retries = RefusedNotificationRetries(self.active, self.refused, attempts, self.monitor, self.clock)
-        self.refused_retries.in_doubt = self.work.unheard.uids
+        self.refused_retries.in_doubt = self.work.unconfirmed.uids
         file = RefusedNotificationsFile(Path(self.config.redis.data_dir)) if self.embedded is not None else None
         self.owed = UnfinishedAtExit(self.refused, file)
         self.hang_detector = HangDetector(

@@ -61,7 +61,7 @@ async def busy(world: World) -> None:
     """Let everything happen that leaves a trace in the store."""
     await world.open()
     await world.post(notification(alert("Watchdog"), group="watchdog"))
-    await world.one.intake.watchdogs.heard(round(world.clock.now().timestamp() * 1000), ["cluster"], ['cluster="eu"'])
+    await world.one.intake.watchdogs.record(round(world.clock.now().timestamp() * 1000), ["cluster"], ['cluster="eu"'])
     await world.post(notification(alert("ApiDown"), alert("DataLag")))
     await world.post(notification(alert("ApiDown"), group="other"))
     config = world.one.config

@@ -92,7 +92,9 @@ async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_
         (before[0].uid, "INC-2026-0001", State.ACKNOWLEDGED), (before[1].uid, "INC-2026-0002", State.OPEN),
     ]  # fmt: skip
     assert await one.incidents.events(before[1].uid) == logs[1], "with its whole log"
-    assert await one.intake.heard.receivers.names() == {"incident.service"}, "or the reconciler would ask in vain"
+    assert await one.intake.known_receivers.receivers.names() == {"incident.service"}, (
+        "or the reconciler would ask in vain"
+    )
     await world.forward("10s")
     assert told(world) == [
         "The incident store has lost data: it was emptied, or restored from an older state. "

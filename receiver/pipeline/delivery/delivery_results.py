@@ -52,7 +52,7 @@ class ReceiptNotStored(StoreAway):
     condition = "receipt_not_stored"
 
     def __init__(self, why: StoreAway, outcome: SendingOutcome, completion: dict[str, Any]) -> None:
-        """`completion` is what was to be written, as arguments of `Due.complete`."""
+        """`completion` is what was to be written, as arguments of `DueSet.complete`."""
         super().__init__(str(why))
         self.outcome = outcome
         self.completion = completion

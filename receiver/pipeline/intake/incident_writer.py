@@ -25,7 +25,7 @@ from receiver.pipeline.intake.commit_parts import (
     timers_to_set,
 )
 from receiver.pipeline.intake.notification_parts import held_text
-from receiver.pipeline.intake.unconfirmed_commits import UnheardCommit
+from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommit
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.outbox.outbox_rows import fresh_pages, outbox_rows
 from receiver.store.client.store_errors import StoreLostData
@@ -62,7 +62,7 @@ class IncidentWriter:
         self.incident_cache = incident_cache
         self.clock = clock
         self.deliver = deliver
-        self.unheard: Callable[[UnheardCommit], None] = lambda commit: None
+        self.unconfirmed: Callable[[UnconfirmedCommit], None] = lambda commit: None
         """Told of each commit that was sent and not answered."""
         self.adopting: Callable[[], int] = lambda: 0
         """How many groups wait to be stored that were refused, or paged without the store."""
@@ -129,18 +129,18 @@ class IncidentWriter:
         return await asyncio.shield(writing)
 
     async def _write(self, change: CommitRequest, setting: ActiveConfig, now: datetime) -> Committed:
-        began, token, heard = self.clock.monotonic(), new_token(), False
+        began, token, answered = self.clock.monotonic(), new_token(), False
         try:
             done = await self.incidents.commit(
                 change, now_ms=to_ms(now), lease_ms=setting.lease_ms, number=setting.id_parts(now), token=token
             )
-            heard = True
+            answered = True
         except (StaleVersion, RepeatedNotification, StoreLostData):
-            heard = True
+            answered = True
             raise
         finally:
-            if not heard:
-                self.unheard(self._doubtful(change, token, began, now))
+            if not answered:
+                self.unconfirmed(self._doubtful(change, token, began, now))
         self._written(change, began, now, done)
         return done
 
@@ -149,15 +149,15 @@ class IncidentWriter:
         if not writing.cancelled():
             writing.exception()  # its caller may have gone: it is read here, so that asyncio reports no forgotten one
 
-    def _doubtful(self, change: CommitRequest, token: str, began: float, now: datetime) -> UnheardCommit:
+    def _doubtful(self, change: CommitRequest, token: str, began: float, now: datetime) -> UnconfirmedCommit:
         # It may have been written, and have leased pages to us: what they are made of is kept until that is known.
         kept = replace(change, bodies={}, records={})
 
-        def heard(reply: Sequence[Any]) -> None:
+        def answered(reply: Sequence[Any]) -> None:
             self._written(kept, began, now, committed_as(change.incident, reply, token))
 
         uid = change.incident.uid if change.incident else ""
-        return UnheardCommit(token, began, uid, tuple(change.seen), heard)
+        return UnconfirmedCommit(token, began, uid, tuple(change.seen), answered)
 
     def _written(self, change: CommitRequest, began: float, now: datetime, done: Committed) -> None:
         if done.incident is not None and change.summary is not None:

@@ -17,7 +17,7 @@ from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.incident_writer import IncidentWriter
 from receiver.pipeline.intake.intake_answer import IGNORED, REPEATED, Answer, PartResult, Repetition, repeated_part
-from receiver.pipeline.intake.known_receivers import HeardReceivers
+from receiver.pipeline.intake.known_receivers import KnownReceivers
 from receiver.pipeline.intake.last_digests import LastDigests
 from receiver.pipeline.intake.notification_parts import digest_of, group_of, living, owned_alerts, parts_of
 from receiver.pipeline.intake.part_decisions import IncomingPart, PartDecisions
@@ -62,7 +62,7 @@ class Intake:
         self.metrics = metrics
         self.watchdogs = WatchdogTimes(connection)
         self.heartbeats = WatchdogHeartbeats(self.watchdogs, metrics)
-        self.heard = HeardReceivers(AlertmanagerReceivers(connection))
+        self.known_receivers = KnownReceivers(AlertmanagerReceivers(connection))
         self.digests = LastDigests()
         self.writer = IncidentWriter(incidents, incident_cache, clock, deliver)
         self.storms = StormIncidents(incidents, self.writer)
@@ -96,7 +96,7 @@ class Intake:
             await self.heartbeats.receive(beating, setting, now)
         if not alive:
             return IGNORED
-        since = await self.heard.since(notification.receiver, now)
+        since = await self.known_receivers.first_seen(notification.receiver, now)
         members = owned_alerts(notification, alive, setting)
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, one.alerts, setting) for one in members.values()]
@@ -128,7 +128,7 @@ class Intake:
             self.digests.keep(groups[index], texts[index])
         if any(fresh):
             self.kept(notification, now)
-        await self.heard.told(notification.receiver, {one.outcome for one in said}, now)
+        await self.known_receivers.record(notification.receiver, {one.outcome for one in said}, now)
         await self._absorb(said, moves, now)
         if beating or notification is not sent or len(alive) < len(notification.alerts):
             return Answer(tuple(said))
@@ -168,7 +168,7 @@ class Intake:
         self.metrics.duplicates.inc()
         self.absorbed(now)
 
-    async def hear_again(self) -> None:
+    async def store_again(self) -> None:
         """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
-        await self.heard.hear_again()
+        await self.known_receivers.store_again()
         await self.heartbeats.store_again(self.setting())

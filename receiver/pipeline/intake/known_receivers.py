@@ -29,7 +29,7 @@ class _Heard:
     """Whether the store has its name."""
 
 
-class HeardReceivers:
+class KnownReceivers:
     """The names of one replica. A name alone says nothing: whoever may send can send any."""
 
     def __init__(self, receivers: AlertmanagerReceivers) -> None:
@@ -37,7 +37,7 @@ class HeardReceivers:
         self.receivers = receivers
         self._heard: OrderedDict[str, _Heard] = OrderedDict()
 
-    async def since(self, receiver: str, now: datetime) -> datetime | None:
+    async def first_seen(self, receiver: str, now: datetime) -> datetime | None:
         """Return when `receiver` was first seen, `now` where it never was; None: nobody knows. Raises StoreAway."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
@@ -50,7 +50,7 @@ class HeardReceivers:
         self._heard.move_to_end(name)
         return known.since
 
-    async def told(self, receiver: str, outcomes: Collection[Outcome], now: datetime) -> None:
+    async def record(self, receiver: str, outcomes: Collection[Outcome], now: datetime) -> None:
         """Keep the name of a receiver once it has opened something; a store that cannot is asked the next time."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
@@ -60,7 +60,7 @@ class HeardReceivers:
             since_ms = await self.receivers.keep(name, to_ms(known.since if known and known.since else now))
             self._heard[name] = _Heard(from_ms(since_ms) if since_ms else None, kept=True)
 
-    async def hear_again(self) -> None:
+    async def store_again(self) -> None:
         """Tell a store that has lost its memory the names that it had. Raises StoreAway."""
         for name, known in list(self._heard.items()):
             if known.kept:

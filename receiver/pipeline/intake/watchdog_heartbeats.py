@@ -25,7 +25,7 @@ class WatchdogHeartbeats:
 
     async def receive(self, names: Collection[str], setting: ActiveConfig, now: datetime) -> None:
         """Keep that Watchdogs have arrived, by their `names`. Raises StoreAway."""
-        await self.times.heard(to_ms(now), setting.watchdogs_by, names)
+        await self.times.record(to_ms(now), setting.watchdogs_by, names)
         if len(self._received) < MOST:
             self._received |= dict.fromkeys(names if setting.watchdogs_by else ("",), to_ms(now))
         if not setting.watchdogs_by:
@@ -37,7 +37,7 @@ class WatchdogHeartbeats:
         last_ms = await self.times.last_ms() or 0
         for name, at_ms in sorted(self._received.items(), key=lambda beat: beat[1]):
             if at_ms > last_ms:
-                await self.times.heard(at_ms, setting.watchdogs_by, [name] if name else [])
+                await self.times.record(at_ms, setting.watchdogs_by, [name] if name else [])
 
 
 async def _nothing(now: datetime) -> None:

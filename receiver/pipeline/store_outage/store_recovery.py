@@ -86,7 +86,7 @@ class StoreRecovery:
         """The last number of this replica that the store has taken."""
         self.board: Callable[[], tuple[int, Documents]] = lambda: (0, NOTHING)
         """The revision and the documents of the board, as they are known here."""
-        self.hear_again: Callable[[], Awaitable[None]]
+        self.store_again: Callable[[], Awaitable[None]]
         """Tells the store what this replica knows of Alertmanager's receivers and Watchdogs."""
         self._epoch: str | None = None
         self._epochs: list[str] = []
@@ -194,7 +194,7 @@ class StoreRecovery:
                 await self.lost.compare(uid, version, self._before.get(uid))
             await self.lost.find_diverged(versions)
             await self._hold(GRACE_MS)
-        await self.hear_again()
+        await self.store_again()
         self._board_back = await self.memory.put_board(*self._board) or self._board_back
         if self.setting().alertmanagers:
             self.unchecked.add(await self._unknown())

@@ -14,7 +14,7 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import DeliveryAttempts
 from receiver.pipeline.delivery.delivery_events import DeliveryEvents
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommits, UnheardCommit
+from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommit, UnconfirmedCommits
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
@@ -72,7 +72,7 @@ class WorkLoop:
         self.tasks = StepTasks(monitor, metrics, due.probe)
         self.spawn, self.idle = self.tasks.spawn, self.tasks.idle
         self.timers = TimerRunner(setting, incidents, due, monitor, self.tasks, clock, metrics)
-        self.unheard = UnconfirmedCommits(due.connection, clock, setting)
+        self.unconfirmed = UnconfirmedCommits(due.connection, clock, setting)
         self._confirming = False
         self._build_store_parts()
         self._build_deliveries()
@@ -120,7 +120,7 @@ class WorkLoop:
     def attach(self, intake: Intake) -> None:
         """Set the intake."""
         self.intake = self.timers.intake = intake
-        intake.writer.unheard = self._add_unconfirmed
+        intake.writer.unconfirmed = self._add_unconfirmed
 
     def renew(self) -> None:
         """Load everything again with the next poll: a new configuration may need other timers."""
@@ -208,7 +208,7 @@ class WorkLoop:
     async def load(self) -> None:
         """Load the open incidents that can be read quickly, and seed the timers of the service itself."""
         if await self.follower.forgotten():
-            await self.intake.hear_again()
+            await self.intake.store_again()
         await self.follower.load()
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
@@ -244,18 +244,18 @@ class WorkLoop:
             if self.snapshots.behind():
                 self.spawn("snapshots", self.snapshots.refresh)
 
-    def _add_unconfirmed(self, commit: UnheardCommit) -> None:
-        self.unheard.add(commit)
+    def _add_unconfirmed(self, commit: UnconfirmedCommit) -> None:
+        self.unconfirmed.add(commit)
         self._confirm_soon()
 
     def _confirm_soon(self) -> None:
-        if len(self.unheard) and not self._confirming and not self.tasks.stopping.is_set():
+        if len(self.unconfirmed) and not self._confirming and not self.tasks.stopping.is_set():
             # Also while the store is away: a slow store has the pages, and no other replica sends them.
             self._confirming = True
             self.spawn("fetch", self._confirm, Lane.BEAT)
 
     async def _confirm(self) -> None:
         try:
-            await self.unheard.ask()
+            await self.unconfirmed.ask()
         finally:
             self._confirming = False

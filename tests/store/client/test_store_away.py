@@ -42,7 +42,7 @@ async def test_full_it_takes_nothing_new_and_lets_go_of_what_is_done(alone: Room
     assert done.incident is not None
     change = grown(done.incident)
     await refused(lambda: alone.commit(change))
-    await refused(lambda: WatchdogTimes(alone.due.connection).heard(MS))
+    await refused(lambda: WatchdogTimes(alone.due.connection).record(MS))
     await refused(alone.due.probe)
     assert alone.content() == before
     assert await alone.incidents.incident(done.incident.uid) == done.incident

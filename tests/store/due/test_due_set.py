@@ -347,7 +347,7 @@ async def test_the_newest_hundred_refused_bodies_are_kept(rooms: Rooms) -> None:
 async def test_the_watchdog(rooms: Rooms) -> None:
     watchdogs = WatchdogTimes(rooms.due.connection)
     assert await watchdogs.last_ms() is None
-    await watchdogs.heard(MS)
+    await watchdogs.record(MS)
     assert await watchdogs.last_ms() == MS
 
 

@@ -10,7 +10,7 @@ from tests.stories.world import World, alert, notification
 
 
 async def kept(world: World) -> set[str]:
-    return await world.one.intake.heard.receivers.names()
+    return await world.one.intake.known_receivers.receivers.names()
 
 
 async def test_a_name_that_opened_nothing_is_not_kept(world: World) -> None:
@@ -40,5 +40,5 @@ async def test_a_store_that_lost_its_memory_hears_the_names_again(world: World) 
     await world.post(notification(alert(), receiver="incidents"))
     async with world.one.connection.guarded() as client:
         await client.delete(world.one.connection.keys.named("receivers"))
-    await world.one.intake.hear_again()
+    await world.one.intake.store_again()
     assert await kept(world) == {"incidents"}
