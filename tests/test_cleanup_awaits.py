@@ -51,7 +51,7 @@ REASONS = {
     ): "the process has no other task and ends next",
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.
-    Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.look", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.on_timer", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._course", "prometheus.course"): OWN_REQUEST,
     Cleanup(
         "pipeline/context/chart_process.py", "ChartProcess._drawn", "process.wait"

@@ -18,7 +18,7 @@ class ContextParts(ReplicaBase):
     def build_context_parts(self) -> None:
         """Build the parts, and register their timers."""
         self.changes = RecentChangesReader(self.active, self.incidents, self.intake, self.asking, self.metrics)
-        self.work.timers.incident_timers[CHANGES] = self.changes.look
+        self.work.timers.incident_timers[CHANGES] = self.changes.on_timer
         self.seen_before = SeenBefore(
             self.active, SimilarIndex(self.connection), self.incidents, self.intake, self.clock
         )

@@ -21,4 +21,4 @@ class IntakeParts(ReplicaBase):
         self.history = NotificationHistory(self.active, HistoryList(self.connection))
         self.intake.kept = self.history.keep
         superseded = SupersededIncidents(self.active, self.incidents, self.intake)
-        self.work.timers.incident_timers[SUPERSEDED] = superseded.look
+        self.work.timers.incident_timers[SUPERSEDED] = superseded.on_timer

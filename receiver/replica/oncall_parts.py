@@ -17,7 +17,7 @@ class OnCallParts(ReviewParts):
         """Build the parts, and register their timers."""
         self.schedules = OnCallOverview(self.active, lambda: self.posted)
         self.overrides = Overrides(self.schedules, self.board, self.due, self.read_board)
-        self.work.timers.service_timers[GROUPS] = UserGroups(self.active, self.schedules, self.board).look
+        self.work.timers.service_timers[GROUPS] = UserGroups(self.active, self.schedules, self.board).on_timer
         handoffs = Handoffs(
             self.active,
             self.schedules,

@@ -33,14 +33,14 @@ class ResponseParts(ReplicaBase):
         self.work.timers.incident_timers[LEAVE] = self.incident_split.leave
         self.calls = AdhocPages(self.active, self.due)
         self.verify = FixVerification(self.active, self.incidents, self.intake, self.asking)
-        self.work.timers.incident_timers[VERIFY] = self.verify.look
+        self.work.timers.incident_timers[VERIFY] = self.verify.on_timer
         self.silences = Silences(self.active, self.incidents, self.respond, self.intake, self.asking)
         self.work.timers.incident_timers[UNSILENCE] = self.silences.end
         states = TicketStates(self.connection, history_s=round(self.config.incidents.history.total_seconds()))
         self.tickets = TicketSync(self.active, self.incidents, states, self.respond, self.metrics)
-        self.work.timers.service_timers[TICKETS] = self.tickets.look
+        self.work.timers.service_timers[TICKETS] = self.tickets.on_timer
         self.reachability = ReachabilityTests(self.active, self.due, self.board, self.read_board)
-        self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).look
+        self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).on_timer
         self.pagerduty_events = PagerDutyEvents(
             self.active, self.work.follower, self.incidents, self.respond, self.asking, self.reachability
         )

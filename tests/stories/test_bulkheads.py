@@ -70,7 +70,7 @@ async def test_an_incident_that_cannot_be_compared_keeps_nothing_else_from_being
     knows(world, A, [])
     for _ in range(6):
         await world.forward("2m")
-        await world.one.reconcile.look(world.clock.now())
+        await world.one.reconcile.on_timer(world.clock.now())
     found = {one.uid: one.upstream.get("unknown", 0) for one in await world.incidents()}
     assert found == {spoiled.uid: 0, other.uid: 1}
 

@@ -104,7 +104,7 @@ class EveryWorld(TwilioWorld):
             assert "is acknowledged" in (await doors.take(self.twilio.press("4")))[1]
         elif means == "modem":
             (self.spool / "inbox" / f"IN20261123_140300_00_{ALICE}_00.txt").write_text("a 1")
-            await self.one.inbox.look()
+            await self.one.inbox.read()
         else:
             key = next(one for one in self.sent() if "/alice/" in one or "@pagerduty/" in one)
             assert (await send(doors, event("acknowledged", key)))[0] == 202

@@ -36,7 +36,7 @@ class AlertRuleDelay:
         self.intake = intake
         self.asking = asking
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the first alert of the incident `uid`, once; an answer is kept. Raises StoreAway."""
         member, setting = f"{uid} {RULE}", self.setting()
         incident = await self.incidents.incident(uid)

@@ -34,7 +34,7 @@ class StormTimer:
         self.due = due
         self.intake = intake
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Count what is part of the storm `uid`, and say what is new. Raises StoreAway."""
         member = f"{uid} {STORM}"
         setting = self.setting()

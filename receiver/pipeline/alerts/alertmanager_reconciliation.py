@@ -88,7 +88,7 @@ class AlertmanagerReconciliation:
         self.unheard.forget()
         self._missed, self._looked = {}, None
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
         setting = self.setting()
         rhythm = setting.reconcile

@@ -111,7 +111,7 @@ class MaintenanceWindows:
             await self._release(known.uid, actor, now)
         return found
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Look whether a window holds `uid` still: another replica may have taken it down. Raises StoreAway."""
         member, incident = f"{uid} {SHELTER}", await self.incidents.incident(uid)
         if incident is None or incident.held_until is None or incident.state.over:

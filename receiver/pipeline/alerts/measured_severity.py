@@ -59,7 +59,7 @@ class SeverityMeasurement:
         self._known: dict[str, tuple[datetime, float | str]] = {}
         self._under_way: dict[str, asyncio.Task[float | str]] = {}
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what is new. Raises StoreAway."""
         member, setting = f"{uid} {MEASURE}", self.setting()
         incident = await self.incidents.incident(uid)

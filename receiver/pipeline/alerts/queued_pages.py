@@ -40,13 +40,13 @@ class QueuedPages:
         incidents: IncidentStore,
         intake: Intake,
     ) -> None:
-        """The work loop calls `look` when the timer of an incident is due."""
+        """The work loop calls `on_timer` when the timer of an incident is due."""
         self.setting = setting
         self.incident_cache = incident_cache
         self.incidents = incidents
         self.intake = intake
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Page whom `uid` calls for if its hours have begun; set the timer anew otherwise. Raises StoreAway."""
         member, listed = f"{uid} {PAGE_HOURS}", False
         for _ in range(TRIES):

@@ -53,7 +53,7 @@ class WatchdogTimer:
         self.metrics = metrics
         self.able_since = able_since
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Open or resolve what is to be, and return when to look again; None when nothing is watched."""
         setting = self.setting()
         lasts = await self._lasts(setting)

@@ -57,7 +57,7 @@ class RecentChangesReader:
         self._asked: set[str] = set()
         """Repositories being asked. Nothing waits for an answer: tasks would pile up when GitHub is slow."""
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
 
         Raises StoreAway.

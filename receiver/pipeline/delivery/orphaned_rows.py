@@ -85,7 +85,7 @@ class OrphanedRows:
         self._since: datetime | None = None
         self._looked: datetime | None = None
 
-    async def look(self, now: datetime) -> None:
+    async def check_lanes(self, now: datetime) -> None:
         """Say which lanes are served here, and give up what is due in those that nobody serves. Raises StoreAway."""
         ours = self.setting().lanes
         await self.served.say(ours, to_ms(now))

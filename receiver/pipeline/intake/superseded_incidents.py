@@ -32,7 +32,7 @@ class SupersededIncidents:
         self.incidents = incidents
         self.intake = intake
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Let `uid` give way to the one that was opened in its place, if both can be read. Raises StoreAway."""
         member = f"{uid} {SUPERSEDED}"
         readable = False

@@ -27,12 +27,12 @@ class UserGroups:
     """Sets the groups at each hand-off; one replica at a time, as the store's timer is claimed by one."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, board: SharedDocuments) -> None:
-        """The work loop calls `look`."""
+        """The work loop calls `on_timer`."""
         self.setting = setting
         self.schedules = schedules
         self.board = board
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Give every group to whoever is on call now, and return when to look again. Raises StoreAway."""
         setting, again = self.setting(), now + LOOK
         wanted = [

@@ -38,7 +38,7 @@ class FixVerification:
         self._known: tuple[datetime, tuple[CheckResult, ...]] | None = None
         self._one = asyncio.Lock()
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Run the checks for the incident `uid`, and record changed results. Raises StoreAway."""
         member, setting = f"{uid} {VERIFY}", self.setting()
         incident = await self.incidents.incident(uid)

@@ -55,7 +55,7 @@ class TicketSync:
         """Forget when tickets were last queried, because that time is from a wrong clock."""
         self._asked.clear()
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Ask, do here what was done there, and return when to ask again. Raises StoreAway."""
         for name, channel in self.setting().channels.items():
             if channel.tickets:

@@ -48,7 +48,7 @@ class ErrorBudgets:
         self.intake = intake
         self.asking = asking
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Query what the incident `uid` has spent, once, and record it. Raises StoreAway."""
         setting = self.setting()
         incident = await self.incidents.incident(uid)

@@ -163,7 +163,7 @@ class Reports:
         if rows and await self.due.owe(rows, to_ms(now), key):
             log.info("monthly_review", month=month.name, incidents=said["total"])
 
-    async def look(self, now: datetime) -> None:
+    async def export_figures(self, now: datetime) -> None:
         """Export the figures of this month against their targets. Raises StoreAway."""
         said = await self.monthly(self.month(None, now), now, frozenset())
         for one in said["targets"]:
@@ -179,7 +179,7 @@ class Reports:
             if wait <= 0:
                 wait = EVERY
                 try:
-                    await self.look(self.clock.now())
+                    await self.export_figures(self.clock.now())
                 except StoreAway:
                     log.debug("figures_not_read")
             await asyncio.sleep(FLUSH)

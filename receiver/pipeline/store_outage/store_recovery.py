@@ -106,7 +106,7 @@ class StoreRecovery:
         """
         return ExpectedStore(self.cache.highest, self.confirmed, self.incidents.newest)
 
-    async def look(self, beat: StoreBeat, expected: ExpectedStore, silent_ms: int | None) -> bool:
+    async def check_beat(self, beat: StoreBeat, expected: ExpectedStore, silent_ms: int | None) -> bool:
         """Return whether the store has lost its memory since the last beat; then what is known must be read anew.
 
         `expected`: what that was before the beat began; `silent_ms`: for how long no replica had shown its clock at the

@@ -69,11 +69,11 @@ class ClockAgreement:
     async def first(self) -> None:
         """Follow the store's clock before this machine's clock is used. Raises StoreAway."""
         time_ms, agreed = await self.times.read()
-        await self.look(time_ms, agreed)
+        await self.compare(time_ms, agreed)
         if agreed.shown_ms is not None and self.silent_ms is None:
             self.silent_ms = to_ms(self.clock.now()) - agreed.shown_ms
 
-    async def look(self, time_ms: int, agreed: AgreedTime, took: float = 0.0) -> None:
+    async def compare(self, time_ms: int, agreed: AgreedTime, took: float = 0.0) -> None:
         """Follow the agreed time; `took`: seconds of the round trip that read it. Raises StoreAway."""
         wanted = self.clock.look(from_ms(time_ms), agreed, took)
         steps, before = self.clock.steps, self._steps

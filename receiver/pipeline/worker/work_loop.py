@@ -178,9 +178,9 @@ class WorkLoop:
         commit = expected.newest.number if expected.newest else 0
         now_ms = to_ms(self.clock.now())
         beat = await self.due.beat(self.incident_cache.after, now_ms, self.recovery.memory.me, commit)
-        await self.clock_agreement.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
+        await self.clock_agreement.compare(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
-        if await self.recovery.look(beat, expected, self.clock_agreement.silent_ms):
+        if await self.recovery.check_beat(beat, expected, self.clock_agreement.silent_ms):
             self._loaded = False
             return
         await self._follow(beat)
