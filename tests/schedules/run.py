@@ -1,4 +1,4 @@
-"""Runs a schedule: two whole replicas with their doors, a real store, fake vendors, two Alertmanagers."""
+"""Runs a schedule: two whole replicas with their HTTP servers, a real store, fake vendors, two Alertmanagers."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Outworld(World):
             pass
 
     async def knock(self, body: bytes, to: int = 0) -> None:
-        """Post as the door does while the store is away: refused, and remembered."""
+        """Post as the endpoint does while the store is away: refused, and remembered."""
         replica = self.replicas[to]
         try:
             if replica.monitor.away:

@@ -141,7 +141,7 @@ async def world(store_url: str, patient: None, tmp_path: Path) -> AsyncIterator[
 
 
 async def opened(world: EveryWorld, name: str = "AuthFailing", replicas: int = 1) -> Doors:
-    """Open the replicas and the doors of the first, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
+    """Open the replicas and the HTTP server of the first, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
     await world.open(replicas, PAGERDUTY_WEBHOOK_SECRET=SECRET)
     doors = Doors(world, lambda config: config)
     world.opened.append(doors)

@@ -1,4 +1,4 @@
-"""A story's world: a real store, fake vendors, replicas without doors, and a clock that is pushed."""
+"""A story's world: a real store, fake vendors, replicas without HTTP servers, and a clock that is pushed."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ class World:
         return self.replicas[0]
 
     async def post(self, body: bytes, to: int = 0) -> Answer:
-        """Give a body to a replica, as the door does, and let everything that follows at once happen."""
+        """Give a body to a replica, as the endpoint does, and let everything that follows at once happen."""
         answer = await self.replicas[to].intake.accept(parse_notification(body), self.clock.now())
         await self.quiet()
         return answer
