@@ -29,7 +29,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
 | `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory, stray (a late trigger) |
 | `rooms` | hash place -> uid | history | keep_room: which incident a place of its own in chat belongs to |
-| `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: what a door took is not taken again |
+| `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: a request under this key is not done again |
 | `called:<hash>` | string ms | 2 minutes | owe: when a caller has paged a person outside any incident |
 | `children:<uid>` | hash uid -> rank | history | commit: what a storm holds back, and how severe each is |
 | `board` | hash kind/id -> JSON | until taken away | board: overrides, maintenance windows, hand-overs |

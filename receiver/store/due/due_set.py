@@ -238,7 +238,7 @@ class DueSet:
     ) -> bool:
         """Make rows that belong to no incident, durably, and return whether they are new.
 
-        `once`: a door's key against repetition, kept for 7 days with `what`. Raises KeyReused where it was kept with
+        `once`: a caller's key against repetition, kept for 7 days with `what`. Raises KeyReused where it was kept with
         something else.
         """
         made, _ = await self._owe([(row, "") for row in rows], now_ms, once, what)

@@ -71,7 +71,9 @@ OPEN = ("/healthz", "/readyz", "/status", "/status/api/v2/summary.json")
         basic("x", "\xff"),
     ],
 )
-async def test_no_door_opens_without_a_token_that_is_known(opened: Opened, endpoint: str, given: str | None) -> None:
+async def test_no_endpoint_answers_without_a_token_that_is_known(
+    opened: Opened, endpoint: str, given: str | None
+) -> None:
     house = await opened(METRICS_TOKEN="metrics-token")
     headers = {} if given is None else {"Authorization": given}
     assert await status_of(house, *ENDPOINTS[endpoint], **headers) == 401
