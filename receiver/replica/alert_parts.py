@@ -39,7 +39,12 @@ class AlertParts(ReplicaBase):
         self.work.timers.service_timers[RECONCILE] = self.reconcile.on_timer
         self.work.recovery.unchecked.check = self.reconcile.check
         self.maintenance_windows = MaintenanceWindows(
-            self.active, self.board, self.read_board, self.incident_cache, self.incidents, self.intake
+            self.active,
+            self.shared_documents,
+            self.read_shared_documents,
+            self.incident_cache,
+            self.incidents,
+            self.intake,
         )
         self.work.timers.incident_timers[SHELTER] = self.maintenance_windows.on_timer
         queued = QueuedPages(self.active, self.incident_cache, self.incidents, self.intake)

@@ -39,7 +39,7 @@ class ResponseParts(ReplicaBase):
         states = TicketStates(self.connection, history_s=round(self.config.incidents.history.total_seconds()))
         self.tickets = TicketSync(self.active, self.incidents, states, self.respond, self.metrics)
         self.work.timers.service_timers[TICKETS] = self.tickets.on_timer
-        self.reachability = ReachabilityTests(self.active, self.due, self.board, self.read_board)
+        self.reachability = ReachabilityTests(self.active, self.due, self.shared_documents, self.read_shared_documents)
         self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).on_timer
         self.pagerduty_events = PagerDutyEvents(
             self.active, self.work.follower, self.incidents, self.respond, self.asking, self.reachability

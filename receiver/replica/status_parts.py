@@ -39,7 +39,7 @@ class StatusParts(ReplicaBase):
             PublicHistoryStore(self.connection), self.incident_cache.public, self.work.follower, self.clock
         )
         self.public_history.away = lambda: self.monitor.away
-        self.announcements = Announcements(self.active, self.board, self.read_board)
+        self.announcements = Announcements(self.active, self.shared_documents, self.read_shared_documents)
 
     def _public_news(self, incident: Incident) -> PublicNews:
         return self._public_view().news(incident, self.incident_cache.public.open())

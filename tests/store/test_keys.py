@@ -80,7 +80,7 @@ async def busy(world: World) -> None:
     world.one.unknowns.note([SeverityUnknown("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()
     await world.one.history.flush()
-    await world.one.board.put("override", "one", {"person": "alice"})
+    await world.one.shared_documents.put("override", "one", {"person": "alice"})
     declared = await world.one.respond.declare(
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
     )

@@ -127,7 +127,7 @@ async def test_a_document_of_the_board_that_nobody_can_read_takes_no_other_with_
     async with one.connection.guarded() as client:
         await client.hset(board, mapping={"override/x": "{", "override/y": "[]", "maintenance/z": '"?"'})
     shift = {"schedule": "primary", "person": "carol", "from": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z"}
-    await one.board.put("override", "o", {**shift, "by": "bob", "made_at": "2026-11-23T00:00:00Z"})
+    await one.shared_documents.put("override", "o", {**shift, "by": "bob", "made_at": "2026-11-23T00:00:00Z"})
     await world.quiet()
     await world.post(notification(alert("AuthFailing")))
     assert "carol" in world.rung()
@@ -142,8 +142,8 @@ async def test_a_board_that_cannot_be_taken_over_keeps_nothing_that_is_due(
     async def failing() -> int:
         raise ValueError("nobody has thought of this")
 
-    monkeypatch.setattr(one.work, "read_board", failing)
-    await one.board.put("override", "o", {})
+    monkeypatch.setattr(one.work, "read_shared_documents", failing)
+    await one.shared_documents.put("override", "o", {})
     for _ in range(30):
         world.clock.forward("10s")
         await one.work.guarded_poll()

@@ -8,15 +8,15 @@ NAMED = 20
 """Incidents that the message names."""
 
 
-def store_loss_message(back: Sequence[str], gone: Sequence[str], diverged: Sequence[str], *, board: bool) -> str:
+def store_loss_message(back: Sequence[str], gone: Sequence[str], diverged: Sequence[str], *, documents: bool) -> str:
     """Return the text that names the incidents that were written back, are gone, or lack their last change.
 
-    `board`: whether overrides and maintenance windows were written back as well.
+    `documents`: whether overrides and maintenance windows were written back as well.
     """
     parts = ["The incident store has lost data: it was emptied, or restored from an older state."]
     if back:
         parts.append(f"{_counted(back)} written back: {_listed(back)}.")
-    if board:
+    if documents:
         parts.append("Overrides and maintenance windows were written back.")
     if gone:
         parts.append(

@@ -84,8 +84,8 @@ class StoreRecovery:
         incidents.committed.append(self.copies.committed)
         self.confirmed = 0
         """The last number of this replica that the store has taken."""
-        self.board: Callable[[], tuple[int, Documents]] = lambda: (0, NOTHING)
-        """The revision and the documents of the board, as they are known here."""
+        self.shared_documents: Callable[[], tuple[int, Documents]] = lambda: (0, NOTHING)
+        """The revision and the shared documents, as they are known here."""
         self.store_again: Callable[[], Awaitable[None]]
         """Tells the store what this replica knows of Alertmanager's receivers and Watchdogs."""
         self._epoch: str | None = None
@@ -95,8 +95,8 @@ class StoreRecovery:
         self._before: dict[str, IncidentSummary] = {}
         self._until_ms = 0
         """Until when this replica holds back what is due: it need not read that to do so."""
-        self._board: tuple[int, Documents] = (0, NOTHING)
-        self._unfinished = self._board_back = self._untold = self._busy = False
+        self._documents: tuple[int, Documents] = (0, NOTHING)
+        self._unfinished = self._documents_back = self._untold = self._busy = False
 
     @property
     def expected(self) -> ExpectedStore:
@@ -135,8 +135,8 @@ class StoreRecovery:
         self._before |= {one.uid: one for one in (*self.cache.over(), *self.cache.open())}
         self.copies.forget_wanted()
         self.follower.forget()
-        known = self.board()
-        self._board = known if known[0] >= self._board[0] else self._board
+        known = self.shared_documents()
+        self._documents = known if known[0] >= self._documents[0] else self._documents
         self._unfinished, self.confirmed, self._said = True, 0, None
         # What the store has under that number is another commit from now on, or none.
         self.incidents.newest, self.incidents.epoch = None, self._epoch
@@ -195,11 +195,11 @@ class StoreRecovery:
             await self.lost.find_diverged(versions)
             await self._hold(GRACE_MS)
         await self.store_again()
-        self._board_back = await self.memory.put_board(*self._board) or self._board_back
+        self._documents_back = await self.memory.put_shared_documents(*self._documents) or self._documents_back
         if self.setting().alertmanagers:
             self.unchecked.add(await self._unknown())
         self._unfinished, self._before = False, {}
-        self._untold = bool(self.lost) or self._board_back
+        self._untold = bool(self.lost) or self._documents_back
 
     async def _unknown(self) -> set[str]:
         # What is open in the store and not known here: it may have ended in what the store has forgotten.
@@ -219,14 +219,14 @@ class StoreRecovery:
     async def _tell(self) -> None:
         now = self.clock.now()
         back, gone, diverged = await self.lost.result()
-        text, once = store_loss_message(back, gone, diverged, board=self._board_back), f"memory {self._epoch}"
+        text, once = store_loss_message(back, gone, diverged, documents=self._documents_back), f"memory {self._epoch}"
         rows = [(f"- {to.channel} {once}", to.channel, to, {"text": text}) for to in self.setting().policy.informs]
         await self.due.owe(rows, to_ms(now), once)
         if await self.memory.counts(self._epoch or ""):
             # Every replica gets here and one of them counts, so the sum over the replicas is right.
             self.metrics.lost_incidents.labels("lost").inc(len(gone))
         log.error("store_memory_made_good", back=len(back), lost=gone[:NAMED], more=max(0, len(gone) - NAMED))
-        self._untold, self._board_back = False, False
+        self._untold, self._documents_back = False, False
         self.lost.clear()
 
     def _saw_number(self, summary: IncidentSummary) -> None:

@@ -79,9 +79,9 @@ class WorkLoop:
         self.polled_at: float = clock.monotonic()
         """When the last poll ended, in monotonic seconds."""
         self._loaded = False
-        self.read_board: Callable[[], Awaitable[int]] | None = None
+        self.read_shared_documents: Callable[[], Awaitable[int]] | None = None
         """Applies the shared documents, and returns their revision."""
-        self.board = 0
+        self.documents_revision = 0
         """The revision of the shared documents that this replica has applied."""
         self.check_orphaned_rows: Callable[[datetime], Awaitable[None]]
         """Gives up rows of lanes that no replica serves."""
@@ -218,19 +218,19 @@ class WorkLoop:
         self.metrics.store_up.set(int(not self.monitor.away))
 
     async def _follow(self, beat: StoreBeat) -> None:
-        if beat.board != self.board and self.read_board is not None:
-            await self._apply_board(self.read_board, beat.board)
+        if beat.documents_revision != self.documents_revision and self.read_shared_documents is not None:
+            await self._apply_shared_documents(self.read_shared_documents, beat.documents_revision)
         await self.follower.follow(beat.changed)
         if not (self.incident_cache.complete or self.follower.filling):
             self.spawn("load", self.follower.fill)
 
-    async def _apply_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
+    async def _apply_shared_documents(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
         async def apply() -> None:
-            self.board = await read()
+            self.documents_revision = await read()
 
         # A revision that cannot be applied is skipped until the next one, so that due work does not wait for it.
         if not await run_step("beat", apply, self.metrics):
-            self.board = revision
+            self.documents_revision = revision
 
     def _show(self, beat: StoreBeat) -> None:
         self.metrics.depth.set(beat.depth)

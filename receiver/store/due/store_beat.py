@@ -30,8 +30,8 @@ class StoreBeat:
     dead: int
     commits: int
     """How many commits there were; fewer than before: the store has lost its memory."""
-    board: int = 0
-    """The revision of the board."""
+    documents_revision: int = 0
+    """The revision of the shared documents."""
     clock: AgreedTime = field(default_factory=AgreedTime)
     """What replicas have agreed about time."""
     epoch: str = ""
@@ -48,7 +48,7 @@ class StoreBeat:
 
 def beat_of(lanes: Sequence[str], now_ms: int, replies: Sequence[Any]) -> StoreBeat:
     """Return what the replies to the commands of `DueSet.beat` about `lanes` say at `now_ms`."""
-    (seconds, micro), changed, dead, commits, board, clock, memory, number, marks, *rest = replies
+    (seconds, micro), changed, dead, commits, documents_revision, clock, memory, number, marks, *rest = replies
     due: dict[str, int] = {}
     depth, oldest, overdue = 0, None, 0
     for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
@@ -68,7 +68,7 @@ def beat_of(lanes: Sequence[str], now_ms: int, replies: Sequence[Any]) -> StoreB
         overdue=overdue,
         dead=dead,
         commits=int(commits or 0),
-        board=int(board or 0),
+        documents_revision=int(documents_revision or 0),
         clock=agreed_of(clock),
         epoch=memory[0] or "",
         until_ms=stored_number(memory[1]),

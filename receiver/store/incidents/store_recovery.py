@@ -166,8 +166,13 @@ class StoreMemory:
                 args.extend((name, text))
         return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
 
-    async def put_board(self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> bool:
-        """Put the board up as it is known here, where the store's is older; return whether. Raises StoreAway."""
+    async def put_shared_documents(
+        self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    ) -> bool:
+        """Write the shared documents as they are known here, where the store's are older; return whether.
+
+        Raises StoreAway.
+        """
         args: list[Any] = [self.keys.named("board:rev"), revision]
         for kind, found in documents.items():
             for key, document in found.items():
