@@ -23,5 +23,5 @@ class WorkerParts(ReplicaBase):
             self.active, LaneOwners(self.connection), self.due, self.incidents, self.work.deliver.results,
             lambda: self.config.off,
         )  # fmt: skip
-        self.work.deliver.unserved, self.work.check_orphaned_rows = orphaned.one, orphaned.check_lanes
+        self.work.deliver.unknown_channel, self.work.check_orphaned_rows = orphaned.one, orphaned.check_lanes
         self.channel_test = ChannelTest(self.active, self.work.deliver.health, self.due, lambda: self.config.off)

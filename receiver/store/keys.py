@@ -58,7 +58,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `calls` | counter | for ever | pace: a number for each call |
 | `promised` | set | for ever | commit: uids of incidents with action items |
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |
-| `served` | zset lane by time | for ever | unserved: when a replica last said that it serves a lane |
+| `served` | zset lane by time | for ever | orphaned rows: when a replica last said that it serves a lane |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `answer:<hash>` | string JSON | 25 hours | answer_tokens: what a token of a page on a phone allows |
 | `replied:<hash>` | string | 1 hour | answer_tokens: an SMS or a report of a vendor was taken |

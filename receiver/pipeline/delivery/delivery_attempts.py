@@ -62,7 +62,7 @@ class DeliveryAttempts:
         self.clock = clock
         self.metrics = metrics
         self.pace = pace
-        self.unserved: Callable[[LeasedRow, datetime], Awaitable[None]]
+        self.unknown_channel: Callable[[LeasedRow, datetime], Awaitable[None]]
         """Takes a row whose channel the configuration does not know."""
         self.sent_before: Callable[[str, str], bool] = lambda channel, key: False
         """Returns whether this replica has sent a page without the store which the vendor has accepted."""
@@ -80,7 +80,7 @@ class DeliveryAttempts:
         channel = setting.channels.get(row.to.channel)
         now = self.clock.now()
         if channel is None:
-            await self.unserved(row, now)
+            await self.unknown_channel(row, now)
             return
         if not row.whole:
             row = replace(row, to=row.to.model_copy(update={"paging": channel.paging}))
