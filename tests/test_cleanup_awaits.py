@@ -47,7 +47,7 @@ REASONS = {
     ): "it catches DeliveryError and StoreAway and returns text",
     # The command line: one task, which ends with it.
     Cleanup(
-        "cli/commands/simulate.py", "_of_alertmanager.ask", "asking.close"
+        "cli/commands/simulate.py", "_of_alertmanager.ask", "source_client.close"
     ): "the process has no other task and ends next",
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.

@@ -28,13 +28,13 @@ class AlertParts(ReplicaBase):
         self.work.timers.incident_timers[STORM] = StormTimer(
             self.active, self.incidents, self.due, self.intake
         ).on_timer
-        self.measure = SeverityMeasurement(self.active, self.incidents, self.intake, self.asking, self.metrics)
+        self.measure = SeverityMeasurement(self.active, self.incidents, self.intake, self.source_client, self.metrics)
         self.work.timers.incident_timers[MEASURE] = self.measure.on_timer
         self.intake.measured = self.measure.known
-        self.alert_rule = AlertRuleDelay(self.active, self.incidents, self.intake, self.asking)
+        self.alert_rule = AlertRuleDelay(self.active, self.incidents, self.intake, self.source_client)
         self.work.timers.incident_timers[RULE] = self.alert_rule.on_timer
         self.reconcile = AlertmanagerReconciliation(
-            self.active, self.incident_cache, self.incidents, self.intake, self.asking, self.metrics
+            self.active, self.incident_cache, self.incidents, self.intake, self.source_client, self.metrics
         )
         self.work.timers.service_timers[RECONCILE] = self.reconcile.on_timer
         self.work.recovery.unchecked.check = self.reconcile.check

@@ -52,7 +52,7 @@ class ReplicaBase:
             url, config.redis.namespace, durability=config.redis.durability, replicas=config.redis.replicas
         )
         self.http = Http(total=config.redis.send_deadline.total_seconds())
-        self.asking = SourceClient()
+        self.source_client = SourceClient()
         self.runbook_cache = RunbookCache(self.active, self.clock, self.metrics)
         self.setting: ActiveConfig = build_active_config(
             config, make_channels(config, self.http), guides=self._known_runbooks

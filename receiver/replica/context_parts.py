@@ -17,7 +17,7 @@ class ContextParts(ReplicaBase):
 
     def build_context_parts(self) -> None:
         """Build the parts, and register their timers."""
-        self.changes = RecentChangesReader(self.active, self.incidents, self.intake, self.asking, self.metrics)
+        self.changes = RecentChangesReader(self.active, self.incidents, self.intake, self.source_client, self.metrics)
         self.work.timers.incident_timers[CHANGES] = self.changes.on_timer
         self.seen_before = SeenBefore(
             self.active, SimilarIndex(self.connection), self.incidents, self.intake, self.clock
@@ -25,5 +25,7 @@ class ContextParts(ReplicaBase):
         self.incidents.committed.append(self.seen_before.opened)
         posted = TicketStates(self.connection, history_s=round(self.config.incidents.history.total_seconds()))
         pictures = ExpressionPictures(self.active, self.incidents, posted)
-        self.expressions = ExpressionGraphs(self.active, self.incidents, self.intake, self.asking, pictures, self.clock)
+        self.expressions = ExpressionGraphs(
+            self.active, self.incidents, self.intake, self.source_client, pictures, self.clock
+        )
         self.incidents.committed.append(self.expressions.committed)

@@ -32,9 +32,9 @@ class ResponseParts(ReplicaBase):
         self.incident_split = IncidentSplit(self.active, self.incidents, self.intake, self.respond)
         self.work.timers.incident_timers[LEAVE] = self.incident_split.leave
         self.calls = AdhocPages(self.active, self.due)
-        self.verify = FixVerification(self.active, self.incidents, self.intake, self.asking)
+        self.verify = FixVerification(self.active, self.incidents, self.intake, self.source_client)
         self.work.timers.incident_timers[VERIFY] = self.verify.on_timer
-        self.silences = Silences(self.active, self.incidents, self.respond, self.intake, self.asking)
+        self.silences = Silences(self.active, self.incidents, self.respond, self.intake, self.source_client)
         self.work.timers.incident_timers[UNSILENCE] = self.silences.end
         states = TicketStates(self.connection, history_s=round(self.config.incidents.history.total_seconds()))
         self.tickets = TicketSync(self.active, self.incidents, states, self.respond, self.metrics)
@@ -42,7 +42,7 @@ class ResponseParts(ReplicaBase):
         self.reachability = ReachabilityTests(self.active, self.due, self.shared_documents, self.read_shared_documents)
         self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).on_timer
         self.pagerduty_events = PagerDutyEvents(
-            self.active, self.work.follower, self.incidents, self.respond, self.asking, self.reachability
+            self.active, self.work.follower, self.incidents, self.respond, self.source_client, self.reachability
         )
         self._build_phone_parts()
 

@@ -19,7 +19,7 @@ class ReviewParts(ReplicaBase):
     def build_review_parts(self) -> None:
         """Build the parts, and register their timers."""
         self.review_records = ReviewRecordReader(self.connection)
-        self.budgets = ErrorBudgets(self.active, self.incidents, self.intake, self.asking)
+        self.budgets = ErrorBudgets(self.active, self.incidents, self.intake, self.source_client)
         self.work.timers.incident_timers[BUDGET] = self.budgets.on_timer
         self.reports = Reports(self.active, self.review_records, self.due, self.clock, self.metrics, self.budgets)
         self.work.timers.service_timers[MONTHLY] = self.reports.post

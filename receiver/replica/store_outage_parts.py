@@ -40,6 +40,6 @@ class StoreOutageParts(ReplicaBase):
         self.refused_retries.spawn = self.pages.spawn = self.work.spawn
         self.work.deliver.sent_before = self.pages.accepted_lately
         self.work.steps = EmergencyEscalation(
-            self.active, self.work.snapshots, self.pages, self.intake, self.monitor, self.asking, self.clock
+            self.active, self.work.snapshots, self.pages, self.intake, self.monitor, self.source_client, self.clock
         )
         self.work.steps.spawn = self.work.spawn

@@ -17,7 +17,7 @@ class WorkerParts(ReplicaBase):
     def build_worker_parts(self) -> None:
         """Build the parts, and register their timers."""
         self.auditor = Auditor(self.active, self.work.follower, self.due, self.clock, self.metrics)
-        self.heartbeat = Heartbeat(self.active, self.asking, self.auditor.audit, self.work.deliver.health.paused)
+        self.heartbeat = Heartbeat(self.active, self.source_client, self.auditor.audit, self.work.deliver.health.paused)
         self.work.timers.service_timers[HEARTBEAT] = self.heartbeat.beat
         orphaned = OrphanedRows(
             self.active, LaneOwners(self.connection), self.due, self.incidents, self.work.deliver.results,

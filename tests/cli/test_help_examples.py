@@ -145,7 +145,7 @@ def with_a_team(config: Config) -> Config:
 @pytest.fixture
 async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     house = await opened(with_a_team, ALERTMANAGER_URL="http://alertmanager:9093")
-    house.replica.silences.asking = Upstream()
+    house.replica.silences.source_client = Upstream()
     monkeypatch.chdir(tmp_path)
     # Those who type live when the story plays, and ids are those of the examples.
     now = Clock.now

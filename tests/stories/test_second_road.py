@@ -119,7 +119,7 @@ async def test_the_circuit_opens_and_the_heartbeat_stops(world: World) -> None:
     url = "https://beat.example.com/receiver"
     world.outside.answers[url] = SourceAnswer(200, b"")
     await world.open(HEARTBEAT_URL=url)
-    world.one.heartbeat.asking = world.outside
+    world.one.heartbeat.source_client = world.outside
     away(world)
     await world.post(notification(alert("ApiDown")))
     await world.forward("30s")

@@ -172,9 +172,9 @@ class World:
         made = Replica(self.configuration(**env), url=self.store, clock=self.clock)
         if not paced:
             made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
-        made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
-        made.expressions.asking = self.outside
-        made.changes.asking = made.alert_rule.asking = made.budgets.asking = self.outside
+        made.verify.source_client = made.measure.source_client = made.reconcile.source_client = self.outside
+        made.expressions.source_client = self.outside
+        made.changes.source_client = made.alert_rule.source_client = made.budgets.source_client = self.outside
         await made.open_store()
         self.replicas.append(made)
         return made

@@ -125,11 +125,11 @@ def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> 
         raise typer.Exit(2)
 
     async def ask() -> list[Group]:
-        asking = SourceClient()
+        source_client = SourceClient()
         try:
-            return await Alertmanager(asking, [Address(url)]).groups()
+            return await Alertmanager(source_client, [Address(url)]).groups()
         finally:
-            await asking.close()
+            await source_client.close()
 
     try:
         found = asyncio.run(ask())

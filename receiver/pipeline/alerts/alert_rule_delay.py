@@ -28,13 +28,13 @@ class AlertRuleDelay:
     """The timer of incidents that are over."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
         """Prometheus is the one of `verification`."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
 
     async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the first alert of the incident `uid`, once; an answer is kept. Raises StoreAway."""
@@ -44,7 +44,7 @@ class AlertRuleDelay:
         if incident is not None and setting.prometheus and rule_due(incident, setting.policy.of(incident)) is not None:
             name = incident.labels["alertname"]
             try:
-                waits = await Prometheus(self.asking, setting.prometheus).waits(name)
+                waits = await Prometheus(self.source_client, setting.prometheus).waits(name)
             except SourceError as error:
                 log.info("rule_not_known", incident=incident.id, reason=error.reason)
         if incident is None or waits is None:

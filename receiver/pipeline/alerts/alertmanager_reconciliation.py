@@ -66,7 +66,7 @@ class AlertmanagerReconciliation:
         cache: IncidentCache,
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
         """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
@@ -74,7 +74,7 @@ class AlertmanagerReconciliation:
         self.cache = cache
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.metrics = metrics
         self.unheard = UnheardAlerts(incidents, intake, metrics)
         # By uid and fingerprint. It is not kept in the store: who takes over asks for the whole grace again, since
@@ -94,7 +94,7 @@ class AlertmanagerReconciliation:
         rhythm = setting.reconcile
         if not setting.alertmanagers or rhythm is None:
             return None
-        upstream = Alertmanager(self.asking, setting.alertmanagers)
+        upstream = Alertmanager(self.source_client, setting.alertmanagers)
         # Another replica may have looked meanwhile, or nobody: what was missed before may have been known since.
         before = self._missed if self._looked and now - self._looked <= GAP * rhythm.every else {}
         self._missed, self._looked = {}, now
@@ -131,7 +131,7 @@ class AlertmanagerReconciliation:
         if not setting.alertmanagers or rhythm is None:
             return True
         try:
-            upstream = await Alertmanager(self.asking, setting.alertmanagers).standing()
+            upstream = await Alertmanager(self.source_client, setting.alertmanagers).standing()
         except SourceError as error:
             self._unanswered(error.reason, str(error))
             return False

@@ -47,14 +47,14 @@ class SeverityMeasurement:
         setting: Callable[[], ActiveConfig],
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
         """Nothing is known yet."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.metrics = metrics
         self._known: dict[str, tuple[datetime, float | str]] = {}
         self._under_way: dict[str, asyncio.Task[float | str]] = {}
@@ -140,7 +140,7 @@ class SeverityMeasurement:
 
     async def _fetch(self, query: str, url: str, now: datetime) -> float | str:
         try:
-            said: float | str = (await Prometheus(self.asking, url).query(query, now)).value
+            said: float | str = (await Prometheus(self.source_client, url).query(query, now)).value
         except SourceError as error:
             said = str(error)
         if len(self._known) >= KEPT:

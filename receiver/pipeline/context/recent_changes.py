@@ -43,14 +43,14 @@ class RecentChangesReader:
         setting: Callable[[], ActiveConfig],
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
         """Nothing is known yet."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.metrics = metrics
         self._known: dict[str, tuple[datetime, Sequence[RecentChange]]] = {}
         self._failed: dict[str, tuple[datetime, SourceError]] = {}
@@ -105,7 +105,7 @@ class RecentChangesReader:
         url, token = setting.github
         self._asked.add(repository)
         try:
-            found = await GitHub(self.asking, url, token.get_secret_value()).changes(repository)
+            found = await GitHub(self.source_client, url, token.get_secret_value()).changes(repository)
         except SourceError as error:
             self._failed[repository] = (now, error)
             raise

@@ -40,13 +40,13 @@ class ErrorBudgets:
     """The timer of resolved incidents, and the queries of a monthly report."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
         """Prometheus is the one of `verification`."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
 
     async def on_timer(self, uid: str, now: datetime) -> None:
         """Query what the incident `uid` has spent, once, and record it. Raises StoreAway."""
@@ -97,7 +97,7 @@ class ErrorBudgets:
             return None
         query = _PLACE.sub(f"{round(window.total_seconds())}s", budget.promql)
         try:
-            part = (await Prometheus(self.asking, url).query(query, until)).value
+            part = (await Prometheus(self.source_client, url).query(query, until)).value
         except SourceError as error:
             log.info("budget_not_known", objective=budget.name, reason=error.reason)
             return None

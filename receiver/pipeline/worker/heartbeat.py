@@ -32,14 +32,14 @@ class Heartbeat:
     def __init__(
         self,
         setting: Callable[[], ActiveConfig],
-        asking: SourceClient,
+        source_client: SourceClient,
         audit: Callable[[datetime], Awaitable[Finding]],
         resting: Callable[[ActiveConfig], list[str]],
     ) -> None:
         """`audit` returns what is late, `resting` the paging channels whose circuit breaker is open."""
         self.resting = resting
         self.setting = setting
-        self.asking = asking
+        self.source_client = source_client
         self.audit = audit
 
     async def beat(self, now: datetime) -> datetime | None:
@@ -63,7 +63,7 @@ class Heartbeat:
             return
         host = host_of(url)
         try:
-            said = await self.asking.get(url, limit=LIMIT)
+            said = await self.source_client.get(url, limit=LIMIT)
         except SourceError as error:
             log.warning("heartbeat_failed", host=host, reason=error.reason)
         else:
