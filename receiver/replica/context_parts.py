@@ -9,7 +9,7 @@ from receiver.pipeline.context.recent_changes import RecentChangesReader
 from receiver.pipeline.context.seen_before import SeenBefore
 from receiver.replica.base import ReplicaBase
 from receiver.store.incidents.similar_index import SimilarIndex
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 
 class ContextParts(ReplicaBase):

@@ -21,7 +21,7 @@ from receiver.pipeline.response.ticket_sync import TicketSync
 from receiver.pipeline.response.twilio_answers import TwilioAnswers
 from receiver.replica.base import ReplicaBase
 from receiver.store.answer_tokens import AnswerTokens
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 
 class ResponseParts(ReplicaBase):

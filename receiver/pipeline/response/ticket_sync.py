@@ -20,7 +20,7 @@ from receiver.pipeline.outbox.outbox_rows import member_of
 from receiver.pipeline.response.command_handler import CommandHandler, UnknownIncident
 from receiver.store.client.store_errors import IncidentUnreadable
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 NAME = "tickets"
 EVERY = timedelta(seconds=60)

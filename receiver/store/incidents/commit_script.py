@@ -11,7 +11,7 @@ from receiver.model.incident.incident_summary import pack
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.commit_mark import CommitMark
 from receiver.store.incidents.commit_request import CommitRequest, OutboxRow
-from receiver.store.incidents.stored_texts import event_text, packed, state_text
+from receiver.store.incidents.stored_records import event_text, packed, state_text
 
 NO_INCIDENT: dict[str, Any] = {
     "uid": "", "version": 0, "severity": "", "opened": 0, "open": False, "split": "", "past": "",

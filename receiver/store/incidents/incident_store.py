@@ -23,8 +23,7 @@ from receiver.store.incidents.commit_request import (
 from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.incident_reader import IncidentReader
 from receiver.store.incidents.known_incident import Known, Seen, seen_of
-from receiver.store.incidents.stored_records import unreadable
-from receiver.store.incidents.stored_texts import record_of
+from receiver.store.incidents.stored_records import record_of, unreadable
 from receiver.store.stored_numbers import stored_number
 
 LOAD = Script("incidents/load")

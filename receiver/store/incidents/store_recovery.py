@@ -16,7 +16,7 @@ from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.incident_copy import IncidentCopy
-from receiver.store.incidents.stored_texts import packed, record_of
+from receiver.store.incidents.stored_records import packed, record_of
 from receiver.store.stored_numbers import stored_number
 
 RECOVER = Script("incidents/begin_recovery", when_full=True)
