@@ -134,10 +134,10 @@ async def test_a_wrong_password_is_away(alone: Rooms) -> None:
     alone.raw.config_set("requirepass", "right")
     fresh = Connection(alone.connection.url, "test")
     with pytest.raises(StoreAway):
-        await fresh.inspect()
+        await fresh.server.inspect()
     await fresh.close()
     right = Connection(f"{alone.connection.url}?password=right", "test")
-    assert await right.inspect() == "fsync"
+    assert await right.server.inspect() == "fsync"
     await right.close()
 
 
