@@ -15,6 +15,7 @@ from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.store.client import server_check
 from receiver.store.client.connection import Connection
 from receiver.store.client.server_check import Answers
+from receiver.store.client.server_inspection import ServerInspection
 from receiver.store.client.store_errors import StoreUnsupported
 from tests.faults.waiting import until
 from tests.store.servers import DURABLE, NEW, Server, ended, program
@@ -92,8 +93,8 @@ def test_replicas_that_are_not_there_or_not_waited_for() -> None:
         assert [one.kind for one in server_check.warnings("fsync", 0, answers(good), kind)] == ["failover_loses"]
 
 
-async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") -> Connection:
-    """Return a connection that has looked at such a server."""
+async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") -> ServerInspection:
+    """Return what the inspection of such a server has found."""
     server = Server(folder, name, words)
     with ended(server):
         await server.start()
@@ -102,7 +103,7 @@ async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") ->
             await connection.server.inspect()
         finally:
             await connection.close()
-    return connection
+    return connection.server
 
 
 @pytest.mark.parametrize("user", ["", "a1:p1@"])
