@@ -23,7 +23,8 @@ from receiver.model.base import to_ms
 from receiver.model.severity import Decision, Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import Connection
-from receiver.store.incidents.commit_request import CommitRequest, script_arguments
+from receiver.store.incidents.commit_request import CommitRequest
+from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.incident_store import COMMIT
 
 ALIKE = 100

@@ -217,7 +217,7 @@ def _greet(service: Service) -> None:
         console=f"{base}/",
         alertmanager=f"- url: {base}/webhooks/alertmanager",
         store=config.redis.shown,
-        durability=replica.connection.level,
+        durability=replica.connection.server.level,
         channels=sorted(channels),
         pages=sorted(f"{name} ({channel.kind})" for name, channel in channels.items() if channel.paging),
         messages=sorted(

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web_app
 
 from receiver.config.loader import validation
-from receiver.store.client import connection, connection_lanes
+from receiver.store.client import connection_lanes, guarded_client
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.web.webhooks import notification_acceptance
 
@@ -81,7 +81,7 @@ def ask(url: str, *words: str) -> bytes:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
-    monkeypatch.setattr(connection, "COMMAND_LIMIT", 20.0)
+    monkeypatch.setattr(guarded_client, "COMMAND_LIMIT", 20.0)
     monkeypatch.setattr(connection_lanes, "TURN_LIMIT", 20.0)
     monkeypatch.setattr(notification_acceptance, "ACCEPT_LIMIT", 25.0)
     monkeypatch.setattr(notification_acceptance, "LARGE_ACCEPT_LIMIT", 25.0)

@@ -47,19 +47,23 @@ REASONS = {
     ): "it catches DeliveryError and StoreAway and returns text",
     # The command line: one task, which ends with it.
     Cleanup(
-        "cli/commands/simulate.py", "_of_alertmanager.ask", "asking.close"
+        "cli/commands/simulate.py", "_of_alertmanager.ask", "source_client.close"
     ): "the process has no other task and ends next",
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that answer a failure with a command of the store.
-    Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.look", "self.intake.due.later"): OWN_COMMAND,
+    Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.on_timer", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._course", "prometheus.course"): OWN_REQUEST,
     Cleanup(
         "pipeline/context/chart_process.py", "ChartProcess._drawn", "process.wait"
     ): "the process was killed and is nobody else's, so that it ends at once and raises nothing",
     Cleanup("pipeline/response/silences.py", "Silences.end", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._read", "self.unreadable.to_page"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self._again"): OWN_COMMAND,
-    Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self._detour"): OWN_COMMAND,
+    Cleanup("pipeline/delivery/row_notices.py", "RowNotices.read", "self.unreadable.to_page"): OWN_COMMAND,
+    Cleanup(
+        "pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self.results.record_failed"
+    ): OWN_COMMAND,
+    Cleanup(
+        "pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self.results.start_fallback"
+    ): OWN_COMMAND,
     Cleanup("pipeline/delivery/delivery_attempts.py", "DeliveryAttempts._send", "self.keys.refused"): OWN_COMMAND,
     Cleanup("pipeline/response/command_handler.py", "CommandHandler.act", "self.before"): OWN_COMMAND,
     Cleanup("pipeline/response/command_handler.py", "CommandHandler.declare", "self.before"): OWN_COMMAND,
@@ -76,7 +80,7 @@ REASONS = {
     Cleanup("loop_time.py", "Deadline.__aexit__", "self._timeout.__aexit__"): (
         "asyncio.timeout's own exit, which does not wait: it turns its own cancellation into TimeoutError and no other"
     ),
-    Cleanup("pipeline/worker/leased_deliveries.py", "LeasedDeliveries._send", "self.deliver.spoiled"): (
+    Cleanup("pipeline/worker/leased_deliveries.py", "LeasedDeliveries._send", "self.deliver.results.record_spoiled"): (
         "it runs in a task of its own, whose guard counts what it raises; the row comes back with its lease"
     ),
     # Requests.

@@ -23,22 +23,29 @@ class AlertParts(ReplicaBase):
         self.watchdog = WatchdogTimer(
             self.active, self.incidents, self.due, self.intake, self.metrics, lambda: self.able_since
         )
-        self.intake.beaten = self.watchdog.beaten
-        self.work.timers.service_timers[WATCHDOG] = self.watchdog.look
-        self.work.timers.incident_timers[STORM] = StormTimer(self.active, self.incidents, self.due, self.intake).look
-        self.measure = SeverityMeasurement(self.active, self.incidents, self.intake, self.asking, self.metrics)
-        self.work.timers.incident_timers[MEASURE] = self.measure.look
+        self.intake.heartbeats.beaten = self.watchdog.beaten
+        self.work.timers.service_timers[WATCHDOG] = self.watchdog.on_timer
+        self.work.timers.incident_timers[STORM] = StormTimer(
+            self.active, self.incidents, self.due, self.intake
+        ).on_timer
+        self.measure = SeverityMeasurement(self.active, self.incidents, self.intake, self.source_client, self.metrics)
+        self.work.timers.incident_timers[MEASURE] = self.measure.on_timer
         self.intake.measured = self.measure.known
-        self.alert_rule = AlertRuleDelay(self.active, self.incidents, self.intake, self.asking)
-        self.work.timers.incident_timers[RULE] = self.alert_rule.look
+        self.alert_rule = AlertRuleDelay(self.active, self.incidents, self.intake, self.source_client)
+        self.work.timers.incident_timers[RULE] = self.alert_rule.on_timer
         self.reconcile = AlertmanagerReconciliation(
-            self.active, self.incident_cache, self.incidents, self.intake, self.asking, self.metrics
+            self.active, self.incident_cache, self.incidents, self.intake, self.source_client, self.metrics
         )
-        self.work.timers.service_timers[RECONCILE] = self.reconcile.look
-        self.work.recovery.check = self.reconcile.check
+        self.work.timers.service_timers[RECONCILE] = self.reconcile.on_timer
+        self.work.recovery.unchecked.check = self.reconcile.check
         self.maintenance_windows = MaintenanceWindows(
-            self.active, self.board, self.read_board, self.incident_cache, self.incidents, self.intake
+            self.active,
+            self.shared_documents,
+            self.read_shared_documents,
+            self.incident_cache,
+            self.incidents,
+            self.intake,
         )
-        self.work.timers.incident_timers[SHELTER] = self.maintenance_windows.look
+        self.work.timers.incident_timers[SHELTER] = self.maintenance_windows.on_timer
         queued = QueuedPages(self.active, self.incident_cache, self.incidents, self.intake)
-        self.work.timers.incident_timers[PAGE_HOURS] = queued.look
+        self.work.timers.incident_timers[PAGE_HOURS] = queued.on_timer

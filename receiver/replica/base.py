@@ -52,7 +52,7 @@ class ReplicaBase:
             url, config.redis.namespace, durability=config.redis.durability, replicas=config.redis.replicas
         )
         self.http = Http(total=config.redis.send_deadline.total_seconds())
-        self.asking = SourceClient()
+        self.source_client = SourceClient()
         self.runbook_cache = RunbookCache(self.active, self.clock, self.metrics)
         self.setting: ActiveConfig = build_active_config(
             config, make_channels(config, self.http), guides=self._known_runbooks
@@ -67,7 +67,7 @@ class ReplicaBase:
         self.incidents = IncidentStore(self.connection, history_s=_kept_s(self.config))
         self.incidents.readings = lambda text: id_readings(text, self.config.incidents.id, self.clock.now())
         self.due = DueSet(self.connection, self.setting.lanes, lease_ms=self.setting.lease_ms)
-        self.board = SharedDocuments(self.connection)
+        self.shared_documents = SharedDocuments(self.connection)
         self.monitor = StoreMonitor(self.connection, self.clock, self.metrics)
         self.able_since = self.clock.now()
         self.monitor.came_back.append(self._able_again)
@@ -87,9 +87,9 @@ class ReplicaBase:
             self.work.committed,
         )
         self.work.attach(self.intake)
-        self.work.read_board = self.read_board
-        self.work.recovery.hear_again = self.intake.hear_again
-        self.work.recovery.board = lambda: (self.work.board, self.posted)
+        self.work.read_shared_documents = self.read_shared_documents
+        self.work.recovery.store_again = self.intake.store_again
+        self.work.recovery.shared_documents = lambda: (self.work.documents_revision, self.posted)
         self.respond = CommandHandler(self.active, self.incidents, self.intake, self.metrics)
         self.work.timers.incident_timers[HAND_OVER] = self.respond.hand_over
 
@@ -111,9 +111,9 @@ class ReplicaBase:
         self.incidents.history_s = _kept_s(config)
         self.due.lanes = self.setting.lanes
 
-    async def read_board(self) -> int:
+    async def read_shared_documents(self) -> int:
         """Apply the documents that people have changed at run time, and return their revision. Raises StoreAway."""
-        revision, self.posted = await self.board.read()
+        revision, self.posted = await self.shared_documents.read()
         self.setting = build_active_config(self.config, self.setting.channels, self.posted, self._known_runbooks)
         return revision
 

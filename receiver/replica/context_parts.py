@@ -9,7 +9,7 @@ from receiver.pipeline.context.recent_changes import RecentChangesReader
 from receiver.pipeline.context.seen_before import SeenBefore
 from receiver.replica.base import ReplicaBase
 from receiver.store.incidents.similar_index import SimilarIndex
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 
 class ContextParts(ReplicaBase):
@@ -17,13 +17,15 @@ class ContextParts(ReplicaBase):
 
     def build_context_parts(self) -> None:
         """Build the parts, and register their timers."""
-        self.changes = RecentChangesReader(self.active, self.incidents, self.intake, self.asking, self.metrics)
-        self.work.timers.incident_timers[CHANGES] = self.changes.look
+        self.changes = RecentChangesReader(self.active, self.incidents, self.intake, self.source_client, self.metrics)
+        self.work.timers.incident_timers[CHANGES] = self.changes.on_timer
         self.seen_before = SeenBefore(
             self.active, SimilarIndex(self.connection), self.incidents, self.intake, self.clock
         )
         self.incidents.committed.append(self.seen_before.opened)
         posted = TicketStates(self.connection, history_s=round(self.config.incidents.history.total_seconds()))
         pictures = ExpressionPictures(self.active, self.incidents, posted)
-        self.expressions = ExpressionGraphs(self.active, self.incidents, self.intake, self.asking, pictures, self.clock)
+        self.expressions = ExpressionGraphs(
+            self.active, self.incidents, self.intake, self.source_client, pictures, self.clock
+        )
         self.incidents.committed.append(self.expressions.committed)

@@ -17,8 +17,8 @@ class IntakeParts(ReplicaBase):
     def build_intake_parts(self) -> None:
         """Build the parts, and connect them to the intake."""
         self.unknowns = SeverityUnknowns(UnknownsList(self.connection))
-        self.intake.unsure = self.unknowns.note
+        self.intake.decisions.unsure = self.unknowns.note
         self.history = NotificationHistory(self.active, HistoryList(self.connection))
         self.intake.kept = self.history.keep
         superseded = SupersededIncidents(self.active, self.incidents, self.intake)
-        self.work.timers.incident_timers[SUPERSEDED] = superseded.look
+        self.work.timers.incident_timers[SUPERSEDED] = superseded.on_timer

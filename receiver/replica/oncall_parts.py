@@ -16,12 +16,14 @@ class OnCallParts(ReviewParts):
     def build_oncall_parts(self) -> None:
         """Build the parts, and register their timers."""
         self.schedules = OnCallOverview(self.active, lambda: self.posted)
-        self.overrides = Overrides(self.schedules, self.board, self.due, self.read_board)
-        self.work.timers.service_timers[GROUPS] = UserGroups(self.active, self.schedules, self.board).look
+        self.overrides = Overrides(self.schedules, self.shared_documents, self.due, self.read_shared_documents)
+        self.work.timers.service_timers[GROUPS] = UserGroups(
+            self.active, self.schedules, self.shared_documents
+        ).on_timer
         handoffs = Handoffs(
             self.active,
             self.schedules,
-            self.board,
+            self.shared_documents,
             self.due,
             self.incidents,
             self.incident_cache,

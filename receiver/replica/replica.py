@@ -86,7 +86,7 @@ class Replica(
     def _clock_set(self, now: datetime) -> None:
         # Times that this replica recorded by the earlier clock would be wrong for as long as that clock was.
         self.able_since = now
-        self.work.deliver.circuits.clear()
+        self.work.deliver.health.circuits.clear()
         self.reconcile.forget()
         self.tickets.forget()
 
@@ -124,7 +124,7 @@ class Replica(
             "loop": (self.work.run, Lane.BEAT),
             "beside": (self.work.run_pending, Lane.BEAT),
             "monitor": (self.monitor.run, Lane.PROBE),
-            "refused": (self.refused.run, Lane.DEBTS),
+            "refused": (self.refused_retries.run, Lane.DEBTS),
             "audit": (self.auditor.run, Lane.WORKER),
             "unknowns": (self.unknowns.run, Lane.WORKER),
             "history": (self.history.run, Lane.WORKER),
@@ -151,7 +151,7 @@ class Replica(
         for _ in range(GOOD):
             if self.monitor.away or self.monitor.suspect:
                 await self.monitor.check()
-        await self.refused.run_once()
+        await self.refused_retries.run_once()
         await self.work.guarded_poll()
 
     async def _watch(self, embedded: EmbeddedStore) -> None:
@@ -164,7 +164,7 @@ class Replica(
 
     async def settle(self) -> None:
         """Claim no more work, and wait for deliveries in progress."""
-        self.supervisor.stopping = self.refused.stopping = True
+        self.supervisor.stopping = self.refused_retries.stopping = True
         await self.work.stop(self.setting.deadline.total_seconds() + 1)
 
     async def close(self) -> None:
@@ -174,8 +174,8 @@ class Replica(
         self.owed.save()
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "unknowns": self.unknowns.flush, "history": self.history.flush, "reports": self.reports.flush,
-            "charts": self.expressions.pictures.charts.close, "http": self.http.close, "asking": self.asking.close,
-            "sign_in": self.sign_in_requests.close, "store": self.connection.close,
+            "charts": self.expressions.pictures.charts.close, "http": self.http.close,
+            "asking": self.source_client.close, "sign_in": self.sign_in_requests.close, "store": self.connection.close,
         }  # fmt: skip
         for name, close in parts.items():
             # The others are closed even if one fails.

@@ -21,7 +21,7 @@ from receiver.pipeline.response.ticket_sync import TicketSync
 from receiver.pipeline.response.twilio_answers import TwilioAnswers
 from receiver.replica.base import ReplicaBase
 from receiver.store.answer_tokens import AnswerTokens
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 
 class ResponseParts(ReplicaBase):
@@ -32,17 +32,17 @@ class ResponseParts(ReplicaBase):
         self.incident_split = IncidentSplit(self.active, self.incidents, self.intake, self.respond)
         self.work.timers.incident_timers[LEAVE] = self.incident_split.leave
         self.calls = AdhocPages(self.active, self.due)
-        self.verify = FixVerification(self.active, self.incidents, self.intake, self.asking)
-        self.work.timers.incident_timers[VERIFY] = self.verify.look
-        self.silences = Silences(self.active, self.incidents, self.respond, self.intake, self.asking)
+        self.verify = FixVerification(self.active, self.incidents, self.intake, self.source_client)
+        self.work.timers.incident_timers[VERIFY] = self.verify.on_timer
+        self.silences = Silences(self.active, self.incidents, self.respond, self.intake, self.source_client)
         self.work.timers.incident_timers[UNSILENCE] = self.silences.end
         states = TicketStates(self.connection, history_s=round(self.config.incidents.history.total_seconds()))
         self.tickets = TicketSync(self.active, self.incidents, states, self.respond, self.metrics)
-        self.work.timers.service_timers[TICKETS] = self.tickets.look
-        self.reachability = ReachabilityTests(self.active, self.due, self.board, self.read_board)
-        self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).look
+        self.work.timers.service_timers[TICKETS] = self.tickets.on_timer
+        self.reachability = ReachabilityTests(self.active, self.due, self.shared_documents, self.read_shared_documents)
+        self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).on_timer
         self.pagerduty_events = PagerDutyEvents(
-            self.active, self.work.follower, self.incidents, self.respond, self.asking, self.reachability
+            self.active, self.work.follower, self.incidents, self.respond, self.source_client, self.reachability
         )
         self._build_phone_parts()
 
@@ -50,9 +50,9 @@ class ResponseParts(ReplicaBase):
         self.phone_answers = PhoneAnswers(
             self.active, self.incidents, self.respond, AnswerTokens(self.connection), self.reachability
         )
-        self.work.deliver.issue = self.phone_answers.issue
+        self.work.deliver.notices.issue = self.phone_answers.issue
         sms = SmsAnswers(self.active, self.work.follower, self.incidents, self.respond, self.reachability)
         self.twilio_answers = TwilioAnswers(self.active, self.phone_answers, sms)
-        self.phone_reports = PhoneReports(self.phone_answers, self.incidents, self.work.deliver.aside)
+        self.phone_reports = PhoneReports(self.phone_answers, self.incidents, self.work.deliver.results.listener)
         self.inbox = GammuInbox(self.active, sms, self.clock)
         self.replies = NtfyReplies(self.active, self.phone_answers, self.clock)

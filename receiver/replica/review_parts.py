@@ -19,10 +19,10 @@ class ReviewParts(ReplicaBase):
     def build_review_parts(self) -> None:
         """Build the parts, and register their timers."""
         self.review_records = ReviewRecordReader(self.connection)
-        self.budgets = ErrorBudgets(self.active, self.incidents, self.intake, self.asking)
-        self.work.timers.incident_timers[BUDGET] = self.budgets.look
+        self.budgets = ErrorBudgets(self.active, self.incidents, self.intake, self.source_client)
+        self.work.timers.incident_timers[BUDGET] = self.budgets.on_timer
         self.reports = Reports(self.active, self.review_records, self.due, self.clock, self.metrics, self.budgets)
         self.work.timers.service_timers[MONTHLY] = self.reports.post
         self.intake.absorbed = self.reports.absorb
         self.incident_archive = IncidentArchive(self.active, Archive(self.connection), self.incidents)
-        self.work.timers.service_timers[ARCHIVE] = self.incident_archive.look
+        self.work.timers.service_timers[ARCHIVE] = self.incident_archive.on_timer

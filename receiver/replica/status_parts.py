@@ -24,7 +24,7 @@ class StatusParts(ReplicaBase):
     def build_status_parts(self) -> None:
         """Build the parts, and connect them to the deliveries."""
         self._view: tuple[Config, PublicView] | None = None
-        self.work.deliver.public = self._public_news
+        self.work.deliver.notices.public = self._public_news
         self.subscriptions = SubscriptionDesk(
             self.in_force, self.active, StatusSubscribers(self.connection), SubscriberMail(self.connection)
         )
@@ -39,7 +39,7 @@ class StatusParts(ReplicaBase):
             PublicHistoryStore(self.connection), self.incident_cache.public, self.work.follower, self.clock
         )
         self.public_history.away = lambda: self.monitor.away
-        self.announcements = Announcements(self.active, self.board, self.read_board)
+        self.announcements = Announcements(self.active, self.shared_documents, self.read_shared_documents)
 
     def _public_news(self, incident: Incident) -> PublicNews:
         return self._public_view().news(incident, self.incident_cache.public.open())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from receiver.pipeline.store_outage.emergency_escalation import EmergencyEscalation
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPages
+from receiver.pipeline.store_outage.refused_notification_attempts import RefusedNotificationAttempts
+from receiver.pipeline.store_outage.refused_notification_retries import RefusedNotificationRetries
 from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
 from receiver.pipeline.store_outage.unfinished_at_exit import UnfinishedAtExit, end_process
 from receiver.pipeline.worker.hang_detector import HangDetector
@@ -19,9 +21,13 @@ class StoreOutageParts(ReplicaBase):
     def build_store_outage_parts(self) -> None:
         """Build the parts, and connect them to the monitor, the intake and the work loop."""
         self.pages = EmergencyPages(self.incident_cache, self.clock, self.metrics)
-        self.refused = RefusedNotifications(
-            self.active, self.intake, self.monitor, self.pages, self.clock, self.metrics
+        self.refused = RefusedNotifications(self.active, self.pages, self.clock)
+        attempts = RefusedNotificationAttempts(
+            self.active, self.refused, self.intake, self.monitor, self.clock, self.metrics
         )
+        attempts.doubted_groups = self.work.unconfirmed.groups
+        self.refused_retries = RefusedNotificationRetries(self.active, self.refused, attempts, self.monitor, self.clock)
+        self.refused_retries.in_doubt = self.work.unconfirmed.uids
         file = RefusedNotificationsFile(Path(self.config.redis.data_dir)) if self.embedded is not None else None
         self.owed = UnfinishedAtExit(self.refused, file)
         self.hang_detector = HangDetector(
@@ -30,12 +36,10 @@ class StoreOutageParts(ReplicaBase):
         self.monitor.stood_still_until = self.hang_detector.stood_still_until
         self.work.unstored.stood_still_until = self.hang_detector.stood_still_until
         self.pages.doubtful = lambda: self.monitor.away and not self.monitor.surely_away
-        self.intake.adopting = lambda: len(self.refused)
-        self.refused.spawn = self.pages.spawn = self.work.spawn
+        self.intake.writer.adopting = lambda: len(self.refused)
+        self.refused_retries.spawn = self.pages.spawn = self.work.spawn
         self.work.deliver.sent_before = self.pages.accepted_lately
-        self.refused.in_doubt = self.work.unheard.uids
-        self.refused.doubted_groups = self.work.unheard.groups
         self.work.steps = EmergencyEscalation(
-            self.active, self.work.snapshots, self.pages, self.intake, self.monitor, self.asking, self.clock
+            self.active, self.work.snapshots, self.pages, self.intake, self.monitor, self.source_client, self.clock
         )
         self.work.steps.spawn = self.work.spawn

@@ -17,11 +17,11 @@ class WorkerParts(ReplicaBase):
     def build_worker_parts(self) -> None:
         """Build the parts, and register their timers."""
         self.auditor = Auditor(self.active, self.work.follower, self.due, self.clock, self.metrics)
-        self.heartbeat = Heartbeat(self.active, self.asking, self.auditor.look, self.work.deliver.resting)
+        self.heartbeat = Heartbeat(self.active, self.source_client, self.auditor.audit, self.work.deliver.health.paused)
         self.work.timers.service_timers[HEARTBEAT] = self.heartbeat.beat
         orphaned = OrphanedRows(
-            self.active, LaneOwners(self.connection), self.due, self.incidents, self.work.deliver,
+            self.active, LaneOwners(self.connection), self.due, self.incidents, self.work.deliver.results,
             lambda: self.config.off,
         )  # fmt: skip
-        self.work.deliver.unserved, self.work.tend = orphaned.one, orphaned.look
-        self.channel_test = ChannelTest(self.active, self.work.deliver, lambda: self.config.off)
+        self.work.deliver.unknown_channel, self.work.check_orphaned_rows = orphaned.one, orphaned.check_lanes
+        self.channel_test = ChannelTest(self.active, self.work.deliver.health, self.due, lambda: self.config.off)

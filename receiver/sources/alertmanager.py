@@ -75,9 +75,9 @@ class UpstreamAlert:
 class Alertmanager:
     """The Alertmanagers that are asked: what one does not answer, another may."""
 
-    def __init__(self, asking: SourceClient, addresses: Sequence[Address]) -> None:
+    def __init__(self, source_client: SourceClient, addresses: Sequence[Address]) -> None:
         """`addresses`: members of one cluster, or several."""
-        self.asking = asking
+        self.source_client = source_client
         self.addresses = tuple(Address(one.url.rstrip("/"), one.headers) for one in addresses)
 
     async def standing(self) -> UpstreamAlert:
@@ -174,7 +174,7 @@ class Alertmanager:
             raise error
 
     async def _send(self, method: str, to: Address, path: str, body: Any) -> SourceAnswer:
-        return await self.asking.send(method, f"{to.url}{path}", body, LIMIT, to.headers)
+        return await self.source_client.send(method, f"{to.url}{path}", body, LIMIT, to.headers)
 
     async def _all(
         self, path: str, *, first: bool = False, silent: list[SourceError] | None = None
@@ -185,7 +185,7 @@ class Alertmanager:
         silent = [] if silent is None else silent
         for one in self.addresses:
             try:
-                said = await self.asking.get(f"{one.url}{path}", limit=LIMIT, headers=one.headers)
+                said = await self.source_client.get(f"{one.url}{path}", limit=LIMIT, headers=one.headers)
                 if said.status != 200:
                     raise SourceError("status", f"{host_of(one.url)} answered {said.status}")
             except SourceError as failed:

@@ -25,9 +25,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u20
 class GitHub:
     """One API, with or without a token."""
 
-    def __init__(self, asking: SourceClient, url: str, token: str = "") -> None:
+    def __init__(self, source_client: SourceClient, url: str, token: str = "") -> None:
         """`url`: `https://api.github.com`, or `https://HOST/api/v3`."""
-        self.asking = asking
+        self.source_client = source_client
         self.url = url.rstrip("/")
         self._headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
         if token.strip():
@@ -64,7 +64,7 @@ class GitHub:
         return _text(statuses[0].get("state"), 20) if statuses else ""
 
     async def _list(self, url: str, query: Mapping[str, str], repository: str) -> list[dict[str, Any]]:
-        said = await self.asking.get(url, query, limit=LIMIT, headers=self._headers)
+        said = await self.source_client.get(url, query, limit=LIMIT, headers=self._headers)
         _check(said, repository)
         body = said.json()
         if not isinstance(body, list):

@@ -8,6 +8,6 @@ LIMIT = 5.0
 """Timeout in seconds: a health endpoint may check much before it answers."""
 
 
-async def status_of(asking: SourceClient, url: str) -> int:
+async def status_of(source_client: SourceClient, url: str) -> int:
     """Return the status of a GET of `url`; a redirect counts as itself. Raises SourceError."""
-    return (await asking.get(url, limit=LIMIT)).status
+    return (await source_client.get(url, limit=LIMIT)).status

@@ -60,10 +60,10 @@ class ProviderClient:
 class IdentityProvider:
     """One provider. Its discovery document is cached for an hour."""
 
-    def __init__(self, client: ProviderClient, asking: SourceClient) -> None:
+    def __init__(self, client: ProviderClient, source_client: SourceClient) -> None:
         """Nothing is queried before the first sign-in."""
         self.client = client
-        self.asking = asking
+        self.source_client = source_client
         self._metadata: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, Any] | None = None
 
@@ -151,7 +151,7 @@ class IdentityProvider:
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         else:
             fields |= {"client_id": self.client.client_id, "client_secret": self.client.client_secret}
-        answer = await self.asking.submit(found["token_endpoint"], fields, headers, LIMIT)
+        answer = await self.source_client.submit(found["token_endpoint"], fields, headers, LIMIT)
         if answer.status >= 500 or answer.status == 429:
             raise SourceError("status", f"the provider answered {answer.status}")
         said = answer.json() if answer.status == 200 else None
@@ -192,7 +192,7 @@ class IdentityProvider:
         if not isinstance(end, str):
             return claims
         headers = {"Authorization": f"Bearer {tokens.access}", "Accept": "application/json"}
-        answer = await self.asking.get(end, limit=LIMIT, headers=headers)
+        answer = await self.source_client.get(end, limit=LIMIT, headers=headers)
         if answer.status >= 500 or answer.status == 429:
             raise SourceError("status", f"the provider answered {answer.status}")
         said = answer.json() if answer.status == 200 else None
@@ -203,7 +203,7 @@ class IdentityProvider:
         return {**said, **claims}
 
     async def _json(self, url: str) -> dict[str, Any]:
-        answer = await self.asking.get(url, limit=LIMIT, headers={"Accept": "application/json"})
+        answer = await self.source_client.get(url, limit=LIMIT, headers={"Accept": "application/json"})
         said = answer.json() if answer.status == 200 else None
         if not isinstance(said, dict):
             raise SourceError("status", f"the provider answered {answer.status}")

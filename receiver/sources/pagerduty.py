@@ -75,9 +75,9 @@ def read(body: bytes) -> PagerDutyWebhookEvent:
 class Rest:
     """The REST API of one account."""
 
-    def __init__(self, asking: SourceClient, url: str, token: str) -> None:
+    def __init__(self, source_client: SourceClient, url: str, token: str) -> None:
         """`url` without path; `token` is the account's."""
-        self.asking = asking
+        self.source_client = source_client
         self.url = url
         self._token = token
 
@@ -112,7 +112,7 @@ class Rest:
             "Authorization": f"Token token={self._token}",
             "Accept": "application/vnd.pagerduty+json;version=2",
         }
-        return await self.asking.get(f"{self.url}{path}", params, limit=LIMIT, headers=headers)
+        return await self.source_client.get(f"{self.url}{path}", params, limit=LIMIT, headers=headers)
 
 
 def _object(value: Any) -> dict[str, Any]:

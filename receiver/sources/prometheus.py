@@ -47,9 +47,9 @@ COURSE_SECONDS = 5.0
 class Prometheus:
     """One Prometheus."""
 
-    def __init__(self, asking: SourceClient, url: str) -> None:
+    def __init__(self, source_client: SourceClient, url: str) -> None:
         """`url` is where it answers, without `/api`."""
-        self.asking = asking
+        self.source_client = source_client
         self.url = url.rstrip("/")
 
     async def query(self, promql: str, now: datetime) -> Sample:
@@ -57,7 +57,7 @@ class Prometheus:
 
         Raises SourceError: `empty` when there is no series (or only NaN), else as asking does.
         """
-        said = await self.asking.get(
+        said = await self.source_client.get(
             f"{self.url}/api/v1/query", {"query": promql, "time": f"{now.timestamp():.3f}", "timeout": "2s"}
         )
         body = said.json()
@@ -74,7 +74,7 @@ class Prometheus:
 
         None when Prometheus has no such rule. Raises SourceError.
         """
-        said = await self.asking.get(f"{self.url}/api/v1/rules", {"type": "alert"})
+        said = await self.source_client.get(f"{self.url}/api/v1/rules", {"type": "alert"})
         body = said.json()
         if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
             raise SourceError("status", f"Prometheus answered {said.status}")
@@ -111,7 +111,9 @@ class Prometheus:
             raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
 
     async def _data(self, path: str, params: dict[str, str]) -> Any:
-        said = await self.asking.get(f"{self.url}/api/v1/{path}", params, limit=COURSE_SECONDS, most=COURSE_BYTES)
+        said = await self.source_client.get(
+            f"{self.url}/api/v1/{path}", params, limit=COURSE_SECONDS, most=COURSE_BYTES
+        )
         body = said.json()
         if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
             raise SourceError("status", f"Prometheus answered {said.status}")

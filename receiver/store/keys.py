@@ -29,7 +29,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `due:<lane>` | zset member by time | until done | commit, claim, complete, later: work that is owed |
 | `row:<member>` | hash | history | the same: destination, cursor, token, attempts, memory, stray (a late trigger) |
 | `rooms` | hash place -> uid | history | keep_room: which incident a place of its own in chat belongs to |
-| `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: what a door took is not taken again |
+| `once:<key>` | string `[uid, id, version, what]` | 7 days | commit: a request under this key is not done again |
 | `called:<hash>` | string ms | 2 minutes | owe: when a caller has paged a person outside any incident |
 | `children:<uid>` | hash uid -> rank | history | commit: what a storm holds back, and how severe each is |
 | `board` | hash kind/id -> JSON | until taken away | board: overrides, maintenance windows, hand-overs |
@@ -58,7 +58,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `calls` | counter | for ever | pace: a number for each call |
 | `promised` | set | for ever | commit: uids of incidents with action items |
 | `absorbed` | hash month -> count | for ever | absorbed: notifications that said nothing new |
-| `served` | zset lane by time | for ever | unserved: when a replica last said that it serves a lane |
+| `served` | zset lane by time | for ever | orphaned rows: when a replica last said that it serves a lane |
 | `told` | string | 10 minutes | refuse: people were told of refused bodies |
 | `answer:<hash>` | string JSON | 25 hours | answer_tokens: what a token of a page on a phone allows |
 | `replied:<hash>` | string | 1 hour | answer_tokens: an SMS or a report of a vendor was taken |

@@ -1,7 +1,7 @@
 """The board: small documents that people put up at run time, and that every replica reads again when one changes.
 
 Overrides of schedules, maintenance windows, hand-overs that were accepted: what configuration would say if it could be
-written from a phone. Each has a kind and an id; the revision tells replicas (`Due.beat`) that something has changed.
+written from a phone. Each has a kind and an id; the revision tells replicas (`DueSet.beat`) that something has changed.
 """
 
 from __future__ import annotations

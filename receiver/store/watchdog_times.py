@@ -22,7 +22,7 @@ class WatchdogTimes:
         """None is known before it was received."""
         self.connection = connection
 
-    async def heard(self, now_ms: int, by: Sequence[str] = (), names: Collection[str] = ()) -> None:
+    async def record(self, now_ms: int, by: Sequence[str] = (), names: Collection[str] = ()) -> None:
         """Record that one was received, and which: `names` are made of the labels `by`. Raises StoreAway."""
         async with self.connection.guarded() as client:
             await client.set(self._any, now_ms)

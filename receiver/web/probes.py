@@ -83,7 +83,7 @@ class Probes:
             "loop": {"beat_age_seconds": round(self._still_for(), 3)},
             "store": {
                 "up": away is None,
-                "durability": doors.connection.level,
+                "durability": doors.connection.server.level,
                 "away_seconds": 0 if away is None else round(doors.clock.monotonic() - away, 1),
             },
             "tasks": {

@@ -12,7 +12,7 @@ from receiver.channels.slack import incident_message
 from receiver.model.delivery.notice import Action, AlertLine, Notice
 from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.severity import Severity
-from receiver.pipeline.outbox.notices import alert_lines
+from receiver.pipeline.outbox.alert_lines import alert_lines
 from tests.channels.notices import incident, notice, page
 
 COMMON = {"alertname": "KubePodCrashLooping", "namespace": "checkout", "severity": "critical"}

@@ -91,8 +91,8 @@ class Shell:
             day = {"schedule": "primary", "person": "alice", "from": "2026-11-24T00:00:00Z"}
             document = {**day, "until": "2026-11-25T00:00:00Z", "by": "alice", "made_at": "2026-11-23T14:00:00Z"}
             replica = self.house.replica
-            await replica.overrides.board.take("override", OFFER)
-            await replica.overrides.board.put("offer", OFFER, document)
+            await replica.overrides.shared_documents.take("override", OFFER)
+            await replica.overrides.shared_documents.put("offer", OFFER, document)
             await replica.overrides.reread()
         if "status approve" in line:
             await self.act(UpdateStatusPage(status=UpdateStatus.INVESTIGATING, text="we look", publish=False))
@@ -145,7 +145,7 @@ def with_a_team(config: Config) -> Config:
 @pytest.fixture
 async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     house = await opened(with_a_team, ALERTMANAGER_URL="http://alertmanager:9093")
-    house.replica.silences.asking = Upstream()
+    house.replica.silences.source_client = Upstream()
     monkeypatch.chdir(tmp_path)
     # Those who type live when the story plays, and ids are those of the examples.
     now = Clock.now

@@ -1,4 +1,4 @@
-"""Commands that talk to a running service, before the real doors."""
+"""Commands that talk to a running service, against the real HTTP server."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def test_what_it_has_answered_is_on_its_volume(
         url = f"redis://receiver:{PASSWORD}@127.0.0.1:{port}/0"
         connection = Connection(url, "receiver", durability="fsync")
         try:
-            assert await connection.inspect() == "fsync"
+            assert await connection.server.inspect() == "fsync"
         finally:
             await connection.close()
         client = redis.Redis.from_url(url)
@@ -157,7 +157,7 @@ async def test_it_is_spoken_to_by_tls_and_its_certificate_is_checked(tmp_path: P
         url = f"rediss://receiver:{PASSWORD}@127.0.0.1:{port}/0"
         connection = Connection(f"{url}?ssl_ca_certs={folder / 'ca.crt'}", "receiver", durability="fsync")
         try:
-            assert await connection.inspect() == "fsync"
+            assert await connection.server.inspect() == "fsync"
         finally:
             await connection.close()
         with pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -1,4 +1,4 @@
-"""docs/channels.md is true: every kind is in it, with where its credentials come from, and every door of a vendor."""
+"""docs/channels.md is true: every kind, where its credentials come from, and every endpoint that a vendor calls."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ async def play(stage: Stage) -> None:
     stage.hook.script.clear()  # what it has put off comes again when the half minute is over
     stage.pager.released.set()
     await an_incident(stage)
-    await doors(stage)
+    await try_endpoints(stage)
     await configuration(stage)
     await store(stage)
     await stage.shows("ReceiverDeadLetters", "ReceiverWatchdogSilent", "ReceiverDeliveryLag", within=45)
@@ -202,7 +202,7 @@ async def an_incident(stage: Stage) -> None:
     await until(over, "the end of the incident")
 
 
-async def doors(stage: Stage) -> None:
+async def try_endpoints(stage: Stage) -> None:
     """Somebody with a good token sends what nobody can read, a stranger knocks, and an alert is badly written."""
     assert await stage.post(b'{"version": "4"}') == 400
     assert await stage.post(says("ApiDown"), token="not-one-of-ours") == 401

@@ -229,7 +229,7 @@ async def test_no_secret_is_seen_anywhere(house: House) -> None:
             await until(dead, "dead letters")
     document = json.loads((await house.get("/api/openapi.json"))[1])
     (first, *_) = json.loads((await house.get("/api/v1/incidents"))[1])["items"]
-    paths = [path.replace("{id}", first["id"]) for path, doors in document["paths"].items() if "get" in doors]
+    paths = [path.replace("{id}", first["id"]) for path, operations in document["paths"].items() if "get" in operations]
     for path in [*paths, "/metrics", "/", "/status", "/status/api/v2/summary.json", f"/incidents/{first['id']}", "/x"]:
         if "{" not in path and not path.endswith(("stream", "events")):
             await house.get(path)

@@ -16,6 +16,7 @@ from typing import Any
 from receiver.channels.base import Channel
 from receiver.channels.http_client import Http
 from receiver.model.incident.event import ActorKind
+from receiver.pipeline.intake.incident_writer import IncidentWriter
 from receiver.pipeline.intake.intake import Intake
 from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.incident_store import IncidentStore
@@ -120,8 +121,8 @@ POINTS: dict[str, Callable[[Bomb], None]] = {
     "before_recorded": lambda bomb: bomb.before(DueSet, "complete", counts=_of_a_page),
     "after_recorded": lambda bomb: bomb.after(DueSet, "complete", counts=_of_a_page),
     "timer_claimed": lambda bomb: bomb.after(DueSet, "claim_timers", result_counts=_of_an_incident),
-    "before_step": lambda bomb: bomb.before(Intake, "commit", counts=_by_a_timer),
-    "after_step": lambda bomb: bomb.after(Intake, "commit", counts=_by_a_timer),
+    "before_step": lambda bomb: bomb.before(IncidentWriter, "commit", counts=_by_a_timer),
+    "after_step": lambda bomb: bomb.after(IncidentWriter, "commit", counts=_by_a_timer),
     "at_claim": lambda bomb: bomb.after(DueSet, "claim", result_counts=_rows_of_pages),
 }
 """Every named moment, in the order of a page's life."""

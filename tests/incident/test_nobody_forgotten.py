@@ -22,7 +22,7 @@ from receiver.model.delivery.notice import Action
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.state import TAKEN, State
-from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_actions import page_action
 from tests.incident.given import POLICY, STARTS, Store, alert, at, part, policy
 
 EVENTS = ("fire", "end", "acknowledge", "mitigate", "window", "raise")

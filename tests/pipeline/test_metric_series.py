@@ -68,7 +68,7 @@ async def test_a_channel_that_is_gone_is_not_at_rest(world: World) -> None:
 
 async def test_durability_is_held_against_what_was_asked_for(world: World) -> None:
     assert value(world.one, "store_durability_met") == 1
-    world.one.connection.level = "everysec"
-    assert not world.one.connection.met
-    world.one.connection.durability = "memory"
-    assert world.one.connection.met
+    world.one.connection.server.level = "everysec"
+    assert not world.one.connection.server.met
+    world.one.connection.server.durability = "memory"
+    assert world.one.connection.server.met

@@ -1,4 +1,4 @@
-"""Runs a schedule: two whole replicas with their doors, a real store, fake vendors, two Alertmanagers."""
+"""Runs a schedule: two whole replicas with their HTTP servers, a real store, fake vendors, two Alertmanagers."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Run:
             outside = Outside()
             for one in (replica.verify, replica.measure, replica.reconcile, replica.changes, replica.alert_rule,
                         replica.budgets, replica.heartbeat, replica.silences):  # fmt: skip
-                one.asking = outside
+                one.source_client = outside
             service = Service(replica)
             await service.start()
             return service

@@ -54,14 +54,14 @@ async def tenants() -> AsyncIterator[tuple[Tenant, Tenant]]:
 
 
 @pytest.fixture
-async def asking() -> AsyncIterator[SourceClient]:
+async def source_client() -> AsyncIterator[SourceClient]:
     made = SourceClient(limit=2)
     yield made
     await made.close()
 
 
-async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], asking: SourceClient) -> None:
-    upstream = Alertmanager(asking, [one.address for one in tenants])
+async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], source_client: SourceClient) -> None:
+    upstream = Alertmanager(source_client, [one.address for one in tenants])
     assert (await upstream.standing()).silent == ()
     assert await upstream.groups() == []
     known, fresh = await upstream.silence({"a": "b"}, NOW, NOW + timedelta(hours=1), "alice", "INC-1 x", "INC-1")
@@ -72,26 +72,26 @@ async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], ask
     assert ("GET", "/api/v2/alerts/groups") in second, "each is asked: they may know different alerts"
 
 
-async def test_a_silence_ends_where_it_is(tenants: tuple[Tenant, Tenant], asking: SourceClient) -> None:
-    upstream = Alertmanager(asking, [one.address for one in tenants])
+async def test_a_silence_ends_where_it_is(tenants: tuple[Tenant, Tenant], source_client: SourceClient) -> None:
+    upstream = Alertmanager(source_client, [one.address for one in tenants])
     await upstream.expire("s-2")
     assert [tenant.asked for tenant in tenants] == [[("DELETE", "/api/v2/silence/s-2")]] * 2
     await upstream.expire("s-3")
     gone = Address("http://127.0.0.1:1")
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:1"):
-        await Alertmanager(asking, [gone, tenants[0].address]).expire("s-2")
+        await Alertmanager(source_client, [gone, tenants[0].address]).expire("s-2")
 
 
 async def test_a_message_names_the_port_and_nothing_secret(
-    tenants: tuple[Tenant, Tenant], asking: SourceClient
+    tenants: tuple[Tenant, Tenant], source_client: SourceClient
 ) -> None:
     port = tenants[0].server.port
     refused = Address(f"http://user:s3cret@127.0.0.1:{port}/path?token=s3cret")
     with pytest.raises(SourceError) as raised:
-        await Alertmanager(asking, [refused]).standing()
+        await Alertmanager(source_client, [refused]).standing()
     assert str(raised.value) == f"127.0.0.1:{port} answered 401"
     with pytest.raises(SourceError, match=r"no connection to 127\.0\.0\.1:1$"):
-        await Alertmanager(asking, [Address("http://127.0.0.1:1")]).standing()
+        await Alertmanager(source_client, [Address("http://127.0.0.1:1")]).standing()
     assert "prod" not in repr(tenants[0].address)
 
 

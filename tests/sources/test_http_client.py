@@ -42,29 +42,29 @@ async def site() -> AsyncIterator[Site]:
 
 
 @pytest.fixture
-async def asking() -> AsyncIterator[SourceClient]:
+async def source_client() -> AsyncIterator[SourceClient]:
     made = SourceClient(limit=0.3)
     yield made
     await made.close()
 
 
-async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, asking: SourceClient) -> None:
-    assert await status_of(asking, str(site.server.make_url("/away"))) == 302
+async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, source_client: SourceClient) -> None:
+    assert await status_of(source_client, str(site.server.make_url("/away"))) == 302
     assert site.asked == ["/away"]
 
 
 async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> None:
-    asking, other = SourceClient(limit=2), Site()
+    source_client, other = SourceClient(limit=2), Site()
     await other.server.start_server()
-    hung = [asyncio.create_task(asking.get(str(site.server.make_url("/hangs")))) for _ in range(3 * AT_ONCE)]
+    hung = [asyncio.create_task(source_client.get(str(site.server.make_url("/hangs")))) for _ in range(3 * AT_ONCE)]
     try:
         await asyncio.sleep(0.2)
-        assert (await asking.get(str(other.server.make_url("/")), limit=1)).status == 200
+        assert (await source_client.get(str(other.server.make_url("/")), limit=1)).status == 200
     finally:
         for task in hung:
             task.cancel()
         await asyncio.gather(*hung, return_exceptions=True)
-        await asking.close()
+        await source_client.close()
         await other.server.close()
 
 
@@ -72,23 +72,23 @@ async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> N
     ("path", "reason"), [("/hangs?token=s3cret", "timeout"), ("/large?token=s3cret", "bad_answer")]
 )
 async def test_what_is_no_answer_says_which_host_and_no_more(
-    site: Site, asking: SourceClient, path: str, reason: str
+    site: Site, source_client: SourceClient, path: str, reason: str
 ) -> None:
     with pytest.raises(SourceError) as raised:
-        await asking.get(str(site.server.make_url(path)))
+        await source_client.get(str(site.server.make_url(path)))
     assert raised.value.reason == reason
     assert "127.0.0.1" in str(raised.value)
     assert "s3cret" not in str(raised.value)
 
 
-async def test_nobody_there_is_a_failed_connection(site: Site, asking: SourceClient) -> None:
+async def test_nobody_there_is_a_failed_connection(site: Site, source_client: SourceClient) -> None:
     url = str(site.server.make_url("/"))
     await site.server.close()
     with pytest.raises(SourceError, match=r"no connection to 127\.0\.0\.1"):
-        await asking.get(url)
+        await source_client.get(url)
 
 
-async def test_an_answer_that_is_not_json_says_so(site: Site, asking: SourceClient) -> None:
-    said = await asking.get(str(site.server.make_url("/")))
+async def test_an_answer_that_is_not_json_says_so(site: Site, source_client: SourceClient) -> None:
+    said = await source_client.get(str(site.server.make_url("/")))
     with pytest.raises(SourceError, match="answered 200 with something other than JSON"):
         said.json()

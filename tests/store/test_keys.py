@@ -61,7 +61,7 @@ async def busy(world: World) -> None:
     """Let everything happen that leaves a trace in the store."""
     await world.open()
     await world.post(notification(alert("Watchdog"), group="watchdog"))
-    await world.one.intake.watchdogs.heard(round(world.clock.now().timestamp() * 1000), ["cluster"], ['cluster="eu"'])
+    await world.one.intake.watchdogs.record(round(world.clock.now().timestamp() * 1000), ["cluster"], ['cluster="eu"'])
     await world.post(notification(alert("ApiDown"), alert("DataLag")))
     await world.post(notification(alert("ApiDown"), group="other"))
     config = world.one.config
@@ -80,7 +80,7 @@ async def busy(world: World) -> None:
     world.one.unknowns.note([SeverityUnknown("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()
     await world.one.history.flush()
-    await world.one.board.put("override", "one", {"person": "alice"})
+    await world.one.shared_documents.put("override", "one", {"person": "alice"})
     declared = await world.one.respond.declare(
         Declare(title="By hand", severity=Severity.SEV4), ACTOR, world.clock.now(), once="a-key"
     )
@@ -115,7 +115,7 @@ async def busy(world: World) -> None:
     assert copy is not None
     async with world.one.connection.guarded() as client:
         await client.hset(world.one.connection.keys.incident(copy.uid), "version", copy.version - 1)
-    await recovery._compare(copy.uid, copy.version - 1)
+    await recovery.lost.compare(copy.uid, copy.version - 1, None)
 
 
 async def sessions(world: World) -> None:

@@ -61,5 +61,5 @@ class Relay(World):
 async def _kill(replica: Replica) -> None:
     # As kill -9 does: nothing is written down, nothing is given back.
     await replica.http.close()
-    await replica.asking.close()
+    await replica.source_client.close()
     await replica.connection.close()

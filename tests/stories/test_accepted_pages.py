@@ -220,7 +220,7 @@ async def test_a_row_of_another_replica_goes_out_without_the_store(
         await outworld.kill() if outworld.server.alive() else None
         raise StoreUnreachable("the store died before the incident could be read")
 
-    monkeypatch.setattr(one.work.deliver, "_read", gone)
+    monkeypatch.setattr(one.work.deliver.notices, "read", gone)
     for _ in range(20):
         outworld.clock.forward("1s")
         await one.turn()

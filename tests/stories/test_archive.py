@@ -55,7 +55,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 async def put_away(world: World, days: int) -> None:
     world.clock.forward(timedelta(days=days))
-    await world.one.incident_archive.look(world.clock.now())
+    await world.one.incident_archive.on_timer(world.clock.now())
 
 
 async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: Path) -> None:

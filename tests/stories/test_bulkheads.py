@@ -50,7 +50,7 @@ async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_
         world.clock.forward("5s")
         await world.one.work.guarded_poll()
         await world.one.work.idle()
-    letters = (await world.one.due.dead_letters()).values()
+    letters = (await world.one.due.letters.all()).values()
     assert [letter["incident"] for letter in letters] == [second.id]
     assert world.one.metrics.loop_errors.labels("tend")._value.get() > 0
 
@@ -70,7 +70,7 @@ async def test_an_incident_that_cannot_be_compared_keeps_nothing_else_from_being
     knows(world, A, [])
     for _ in range(6):
         await world.forward("2m")
-        await world.one.reconcile.look(world.clock.now())
+        await world.one.reconcile.on_timer(world.clock.now())
     found = {one.uid: one.upstream.get("unknown", 0) for one in await world.incidents()}
     assert found == {spoiled.uid: 0, other.uid: 1}
 
@@ -127,7 +127,7 @@ async def test_a_document_of_the_board_that_nobody_can_read_takes_no_other_with_
     async with one.connection.guarded() as client:
         await client.hset(board, mapping={"override/x": "{", "override/y": "[]", "maintenance/z": '"?"'})
     shift = {"schedule": "primary", "person": "carol", "from": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z"}
-    await one.board.put("override", "o", {**shift, "by": "bob", "made_at": "2026-11-23T00:00:00Z"})
+    await one.shared_documents.put("override", "o", {**shift, "by": "bob", "made_at": "2026-11-23T00:00:00Z"})
     await world.quiet()
     await world.post(notification(alert("AuthFailing")))
     assert "carol" in world.rung()
@@ -142,8 +142,8 @@ async def test_a_board_that_cannot_be_taken_over_keeps_nothing_that_is_due(
     async def failing() -> int:
         raise ValueError("nobody has thought of this")
 
-    monkeypatch.setattr(one.work, "read_board", failing)
-    await one.board.put("override", "o", {})
+    monkeypatch.setattr(one.work, "read_shared_documents", failing)
+    await one.shared_documents.put("override", "o", {})
     for _ in range(30):
         world.clock.forward("10s")
         await one.work.guarded_poll()

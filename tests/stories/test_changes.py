@@ -77,7 +77,7 @@ async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, m
         raise SourceError("timeout", "no answer from api.github.com within 10 s")
 
     monkeypatch.setattr(GitHub, "changes", slow)
-    look, first, *others = world.one.changes.look, *[incident.uid for incident in await world.incidents()]
+    look, first, *others = world.one.changes.on_timer, *[incident.uid for incident in await world.incidents()]
     world.clock.forward(timedelta(seconds=61))
     waiting = asyncio.create_task(look(first, world.clock.now()))
     await asking.wait()

@@ -8,7 +8,8 @@ import pytest
 
 from receiver.model.alert.alert import Notification
 from receiver.pipeline.store_outage import refused_notifications
-from receiver.pipeline.store_outage.refused_notifications import ADOPT_TRIES, SENT_AGAIN
+from receiver.pipeline.store_outage.refused_notification_attempts import ADOPT_TRIES
+from receiver.pipeline.store_outage.refused_notification_retries import SENT_AGAIN
 from receiver.store.client.store_errors import Overloaded
 from tests.stories.test_cut_off import cut_off
 from tests.stories.test_emergency import DOWN, Outworld, outworld
@@ -85,7 +86,7 @@ async def test_a_body_that_was_not_read_replaces_nothing_that_is_newer(outworld:
     outworld.clock.forward("1s")
     await outworld.knock(newer)
     outworld.clock.forward("100ms")
-    await refused.run_once()
+    await outworld.one.refused_retries.run_once()
     assert [body for body, _ in refused.owed()] == [newer]
 
 

@@ -45,7 +45,7 @@ async def test_no_gauge_shows_a_drill(world: World) -> None:
     assert gauge(world, "receiver_incidents_open", severity="SEV-2", state="open", team="") == 0
     await world.forward("45m")
     await world.forward("1h")
-    finding = await world.one.auditor.look(world.clock.now())
+    finding = await world.one.auditor.audit(world.clock.now())
     assert (await world.incidents())[0].state is State.OPEN
     assert finding.unanswered == ()
     assert gauge(world, "receiver_unanswered_incidents") == 0

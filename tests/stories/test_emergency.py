@@ -19,7 +19,7 @@ from receiver.model.incident.event import Kind
 from receiver.model.incident.state import State
 from receiver.pipeline.response.pagerduty_events import UnknownPage
 from receiver.pipeline.store_outage import emergency_pages, refused_notifications
-from receiver.pipeline.store_outage.refused_notifications import ADOPT_TRIES
+from receiver.pipeline.store_outage.refused_notification_attempts import ADOPT_TRIES
 from receiver.store.client.connection import Contended, StoreAway
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from tests.fakes import Answer
@@ -43,7 +43,7 @@ class Outworld(World):
             pass
 
     async def knock(self, body: bytes, to: int = 0) -> None:
-        """Post as the door does while the store is away: refused, and remembered."""
+        """Post as the endpoint does while the store is away: refused, and remembered."""
         replica = self.replicas[to]
         try:
             if replica.monitor.away:
@@ -78,7 +78,7 @@ class Outworld(World):
                 while not replica.monitor.away and len(replica.refused) != left:
                     # What is owed is looked at twenty times a second, two at once.
                     left = len(replica.refused)
-                    await replica.refused.run_once()
+                    await replica.refused_retries.run_once()
                     await replica.work.idle()
 
 

@@ -195,7 +195,7 @@ async def test_pages_are_adopted_one_after_another_without_waiting_for_the_next_
     one = outworld.one
     await one.turn()
     assert not one.monitor.away
-    await one.refused.run_once()
+    await one.refused_retries.run_once()
     await one.work.idle()
     assert len(one.refused) == 0
     incidents = await outworld.incidents()
@@ -217,7 +217,7 @@ async def test_where_many_are_adopted_chat_hears_of_them_afterwards(
     await outworld.knock(notification(alert("ApiDown")))
     await outworld.beats(5)
     outworld.server.restart()
-    monkeypatch.setattr(one.intake, "adopting", lambda: 1000)
+    monkeypatch.setattr(one.intake.writer, "adopting", lambda: 1000)
     await outworld.beats(2)
     assert [incident.service for incident in await outworld.incidents()] == ["api"]
     assert outworld.slack.taken == []
@@ -240,10 +240,10 @@ async def test_a_storm_that_another_replica_opens_first_adopts_the_pages_of_both
     async def overtaken(keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
         found = await led(keys)
         other.incidents.led = led  # type: ignore[method-assign]
-        await one.intake.open_storm(Severity.SEV2, "20 groups", setting, now, sent[0])
+        await one.intake.storms.open(Severity.SEV2, "20 groups", setting, now, sent[0])
         return found
 
     other.incidents.led = overtaken  # type: ignore[method-assign]
-    await other.intake.open_storm(Severity.SEV2, "20 groups", setting, now, sent[1])
+    await other.intake.storms.open(Severity.SEV2, "20 groups", setting, now, sent[1])
     (storm,) = await outworld.incidents()
     assert {page.key for page in storm.pages} == {page.key for pages in sent for page, _ in pages}, "each is resolved"

@@ -104,7 +104,7 @@ class EveryWorld(TwilioWorld):
             assert "is acknowledged" in (await doors.take(self.twilio.press("4")))[1]
         elif means == "modem":
             (self.spool / "inbox" / f"IN20261123_140300_00_{ALICE}_00.txt").write_text("a 1")
-            await self.one.inbox.look()
+            await self.one.inbox.read()
         else:
             key = next(one for one in self.sent() if "/alice/" in one or "@pagerduty/" in one)
             assert (await send(doors, event("acknowledged", key)))[0] == 202
@@ -141,7 +141,7 @@ async def world(store_url: str, patient: None, tmp_path: Path) -> AsyncIterator[
 
 
 async def opened(world: EveryWorld, name: str = "AuthFailing", replicas: int = 1) -> Doors:
-    """Open the replicas and the doors of the first, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
+    """Open the replicas and the HTTP server of the first, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
     await world.open(replicas, PAGERDUTY_WEBHOOK_SECRET=SECRET)
     doors = Doors(world, lambda config: config)
     world.opened.append(doors)

@@ -117,7 +117,7 @@ async def test_five_hundred(world: World) -> None:
     await other.close()
     await drained(world, timedelta(minutes=30))
     assert {vendor.name: vendor.too_fast for vendor in world.site.vendors if vendor.too_fast} == {}
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
     for vendor in world.site.vendors:
         # That Jira is asked for news each minute is no state that goes there.
         sent = [entry["at"] for entry in vendor.taken if not entry["path"].endswith("/jql")]

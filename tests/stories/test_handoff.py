@@ -110,7 +110,7 @@ async def test_nothing_is_lost_when_the_replica_dies_while_it_tells(
     async def dies(*_: object, **__: object) -> bool:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(early.one.board, "put", dies)
+    monkeypatch.setattr(early.one.shared_documents, "put", dies)
     await early.forward("5m")
     assert len(told(early)) == 1
 
@@ -164,7 +164,7 @@ async def test_an_override_that_cannot_be_changes_nothing(
     start = now + timedelta(hours=begins)
     with pytest.raises(error, match=said):
         await early.one.overrides.override(schedule, person, start, start + timedelta(hours=lasts), BOSS, now)
-    assert (await early.one.board.read())[1].get("override", {}) == {}
+    assert (await early.one.shared_documents.read())[1].get("override", {}) == {}
 
 
 async def test_the_same_key_makes_one_override(early: World) -> None:
@@ -183,7 +183,7 @@ async def test_what_is_long_over_leaves_the_board(early: World) -> None:
     await early.one.overrides.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
     early.clock.forward(timedelta(days=401))
     await early.quiet()
-    assert (await early.one.board.read())[1].get("override", {}) == {}
+    assert (await early.one.shared_documents.read())[1].get("override", {}) == {}
 
 
 async def test_nobody_has_taken_over_where_one_person_goes_on(early: World) -> None:
@@ -193,7 +193,7 @@ async def test_nobody_has_taken_over_where_one_person_goes_on(early: World) -> N
 
 
 async def test_a_document_that_cannot_be_read_is_passed_over(early: World) -> None:
-    await early.one.board.put("override", "bad", {"person": 1})
+    await early.one.shared_documents.put("override", "bad", {"person": 1})
     now = early.clock.now()
     made = await early.one.overrides.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
     assert early.one.setting.policy.directory.overrides == (made,)

@@ -20,7 +20,7 @@ async def test_it_beats_once_a_minute_whatever_the_number_of_replicas(world: Wor
     world.outside.answers[URL] = SourceAnswer(200, b"")
     await world.open(2, HEARTBEAT_URL=URL)
     for replica in world.replicas:
-        replica.heartbeat.asking = world.outside
+        replica.heartbeat.source_client = world.outside
     await world.quiet()
     before = beats(world)
     await world.forward("10m")
@@ -29,7 +29,7 @@ async def test_it_beats_once_a_minute_whatever_the_number_of_replicas(world: Wor
 
 async def test_it_stops_while_an_escalation_is_late(world: World) -> None:
     await world.open(HEARTBEAT_URL=URL)
-    world.one.heartbeat.asking = world.outside
+    world.one.heartbeat.source_client = world.outside
     await world.post(notification(alert("ApiDown")))
     due = world.one.heartbeat
     assert await due.beat(world.clock.now()) is not None
@@ -47,6 +47,6 @@ async def test_a_reload_turns_it_on(world: World) -> None:
     assert beats(world) == 0
     config: Config = reference(world.site.url, HEARTBEAT_URL=URL)
     world.one.apply(config)
-    world.one.heartbeat.asking = world.outside
+    world.one.heartbeat.source_client = world.outside
     await world.forward("3m")
     assert beats(world) >= 2

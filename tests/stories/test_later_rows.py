@@ -33,7 +33,7 @@ async def everything(world: World) -> None:
         await world.post(notification(alert("Slow", firing=firing, **SHOP), group="shop"))
     until = rfc3339(START + timedelta(hours=5))
     override = {"schedule": "primary", "person": "bob", "from": rfc3339(START), "until": until, "by": "alice"}
-    await one.board.put("override", "o1", override)
+    await one.shared_documents.put("override", "o1", override)
     await world.forward("5s")
 
 

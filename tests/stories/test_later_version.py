@@ -45,7 +45,7 @@ async def test_a_page_of_an_incident_that_cannot_be_read_is_sent(world: World, c
     (page,) = world.pagerduty.alerts.values()
     assert incident.id in page["payload"]["summary"], "it says where to look"
     await world.forward("2m")
-    assert (world.rung(), await world.one.due.dead_letters()) == (["alice"], {})
+    assert (world.rung(), await world.one.due.letters.all()) == (["alice"], {})
 
 
 async def test_it_says_what_can_be_read_and_pages_as_the_worst_where_nothing_can(world: World) -> None:
@@ -99,7 +99,7 @@ async def test_what_cannot_be_sent_is_parked_on_the_fifth_try(world: World) -> N
     async with world.one.connection.guarded() as client:
         await client.zadd(world.one.incidents.keys.due("chat"), {member: world.clock.now().timestamp() * 1000})
     await world.forward("30s")
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert (letter["channel"], letter["reason"], letter["attempts"]) == ("chat", "spoiled", 5)
 
 
@@ -110,7 +110,7 @@ async def test_a_page_of_which_nothing_can_be_read_is_parked_as_well(world: Worl
     # A key that is too long for the vendor is a hash: it does not tell whose page it is.
     await rewrite_row(world, member, to='{"channel":"pager","address":"%s","paging":true}' % ("f" * 64))
     await world.forward("1m")
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert (letter["channel"], letter["reason"], letter["attempts"]) == ("pager", "spoiled", 5)
     assert world.rung() == []
 
@@ -135,7 +135,7 @@ async def test_a_message_whose_row_cannot_be_read_is_parked_on_the_fifth_try(wor
     async with world.one.connection.guarded() as client:
         await client.zadd(world.one.incidents.keys.due("chat"), {member: world.clock.now().timestamp() * 1000})
     await world.forward("30s")
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert (letter["id"], letter["reason"], letter["attempts"]) == (member, "spoiled", 5)
     assert len(world.slack.messages) == before
 
@@ -149,7 +149,7 @@ async def test_a_message_about_the_service_whose_row_cannot_be_read_is_parked_to
         await client.hset(keys.row(member), mapping=fields)
         await client.zadd(keys.due("chat"), {member: world.clock.now().timestamp() * 1000})
     await world.forward("30s")
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert (letter["id"], letter["reason"], letter["attempts"]) == (member, "spoiled", 5)
     assert world.slack.messages == []
 

@@ -38,8 +38,8 @@ async def test_the_whole_flow_is_allowed(server: Server) -> None:
     try:
         await world.open()
         replica = world.one
-        assert replica.connection.warnings == ()
-        assert replica.connection.level == "fsync"
+        assert replica.connection.server.warnings == ()
+        assert replica.connection.server.level == "fsync"
         await world.post(notification(alert(**HIGH)))
         await world.post(notification(alert(**HIGH), alert("ApiDown")))
         await world.forward("20m")

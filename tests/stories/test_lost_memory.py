@@ -92,7 +92,9 @@ async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_
         (before[0].uid, "INC-2026-0001", State.ACKNOWLEDGED), (before[1].uid, "INC-2026-0002", State.OPEN),
     ]  # fmt: skip
     assert await one.incidents.events(before[1].uid) == logs[1], "with its whole log"
-    assert await one.incidents.receivers() == {"incident.service"}, "or the reconciler would ask in vain"
+    assert await one.intake.known_receivers.receivers.names() == {"incident.service"}, (
+        "or the reconciler would ask in vain"
+    )
     await world.forward("10s")
     assert told(world) == [
         "The incident store has lost data: it was emptied, or restored from an older state. "
@@ -288,12 +290,12 @@ async def test_an_alertmanager_that_is_silent_holds_steps_up_for_half_a_minute(w
 
 async def test_the_board_is_given_back(world: World, store_url: str) -> None:
     one = (await world.open(2)).one
-    await one.board.put("override", "o1", {"schedule": "primary", "person": "bob", "from": rfc3339(START),
+    await one.shared_documents.put("override", "o1", {"schedule": "primary", "person": "bob", "from": rfc3339(START),
                                            "until": rfc3339(START + timedelta(hours=5)), "by": "alice"})  # fmt: skip
     await beats(world)
     ask(store_url, "FLUSHALL", "SYNC")
     await beats(world)
-    assert set((await one.board.read())[1]["override"]) == {"o1"}
+    assert set((await one.shared_documents.read())[1]["override"]) == {"o1"}
 
 
 async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url: str) -> None:

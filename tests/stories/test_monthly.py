@@ -64,13 +64,13 @@ async def test_figures_are_exported_and_follow(world: World) -> None:
     def value(metric: str, name: str = "receiver_review_figure") -> float | None:
         return registry.get_sample_value(name, {"metric": metric})
 
-    await reports.look(world.clock.now())
+    await reports.export_figures(world.clock.now())
     assert value("incidents_per_month") == 0
     assert value("mttr") != value("mttr"), "nothing to judge is no number"
     await world.post(notification(alert("ApiDown")))
     await world.forward("2m")
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
-    await reports.look(world.clock.now())
+    await reports.export_figures(world.clock.now())
     assert value("incidents_per_month") == 1
     assert value("mttr") == 120
     assert value("sev1_per_quarter", "receiver_review_target_met") == 0

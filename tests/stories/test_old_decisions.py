@@ -9,7 +9,7 @@ import pytest
 
 from receiver.model.alert.alert import parse_notification
 from receiver.model.incident.state import State
-from receiver.pipeline.intake.intake import OLD
+from receiver.pipeline.intake.part_decisions import OLD
 from receiver.store.incidents.commit_request import StaleVersion
 from tests.stories.world import World, alert, notification
 

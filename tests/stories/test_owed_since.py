@@ -51,7 +51,7 @@ async def test_after_a_quiet_night_one_hiccup_loses_no_message(world: World) -> 
             await client.hset(key, "since", night)
     world.slack.script.append(Answer(status=500))
     await act(world, AddNote(text="the lag is gone"))
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
     await world.forward("30s")
     assert "the lag is gone" in str(world.slack.messages)
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}

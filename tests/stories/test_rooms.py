@@ -69,7 +69,7 @@ async def test_what_somebody_has_archived_is_left_alone_until_it_begins_again(wo
     for command in (Assign(role=Role.IC, person="bob"), Assign(role=Role.IC, person="carol"), Resolve()):
         await world.one.respond.act(ONE, command, ALICE, world.clock.now())
         await world.quiet()
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
     assert room["archived"]
     assert "resolved" in world.slack.parents[0]["text"], "the channel of all tells of it as before"
     (incident_,) = await world.incidents()
@@ -127,7 +127,7 @@ async def test_who_may_not_make_channels_informs_as_before(world: World) -> None
     world.slack.refused["conversations.create"] = "missing_scope"
     await world.post(notification(alert("AuthFailing")))
     assert len(world.slack.parents) == 1
-    letters = await world.one.due.dead_letters()
+    letters = await world.one.due.letters.all()
     assert [letter["reason"] for letter in letters.values()] == ["client_error"]
 
 

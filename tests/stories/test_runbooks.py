@@ -35,9 +35,9 @@ async def test_pages_by_label_are_linked_in_every_message(world: World, flavor: 
     world.confluence.foreign("What to do when logins fail <!channel>", "auth-failing", "runbook")
     world.confluence.foreign("Lunch", "auth-failing", "api")
     world.confluence.foreign("Disks", "runbook", "disk-full")
-    await world.one.runbook_cache.look()
+    await world.one.runbook_cache.refresh()
     world.confluence.script.append(Answer(503))
-    await world.one.runbook_cache.look()
+    await world.one.runbook_cache.refresh()
     notes = {"runbook_url": "https://runbooks.example.com/auth"}
     await world.post(notification(alert("AuthFailing", annotations=notes)))
     (incident,) = await world.incidents()

@@ -119,7 +119,7 @@ async def test_the_circuit_opens_and_the_heartbeat_stops(world: World) -> None:
     url = "https://beat.example.com/receiver"
     world.outside.answers[url] = SourceAnswer(200, b"")
     await world.open(HEARTBEAT_URL=url)
-    world.one.heartbeat.asking = world.outside
+    world.one.heartbeat.source_client = world.outside
     away(world)
     await world.post(notification(alert("ApiDown")))
     await world.forward("30s")
@@ -168,7 +168,7 @@ async def test_what_a_proxy_refuses_is_made_good_once_it_is_out_of_the_way(world
     assert len(await detours(world)) == len(calls(world)) == 1
     await world.forward("1m")
     assert world.rung() == ["alice"]
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
 
 
 async def test_a_page_is_not_put_off_for_as_long_as_a_vendor_says(world: World) -> None:
@@ -188,7 +188,7 @@ async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: W
     await world.forward("2m")
     assert world.rung() == ["alice"], "it is answered: her backup has nothing to do with it"
     assert await detours(world) == []
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert letter["action"] == "acknowledge"
 
 
@@ -199,7 +199,7 @@ async def test_nor_does_a_page_that_is_refused_after_somebody_has_answered(world
     incident = (await world.incidents())[0]
     (row,) = await world.one.due.claim("pager!", round(world.clock.now().timestamp() * 1000) + 60_000, 1)
     await world.one.respond.act("INC-2026-0001", Acknowledge(), BOB, world.clock.now())
-    await world.one.work.deliver.aside.failed(row, incident, "client_error")
+    await world.one.work.deliver.results.listener.page_failed(row, incident, "client_error")
     await world.forward("2m")
     assert world.rung() == []
 

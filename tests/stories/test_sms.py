@@ -53,7 +53,7 @@ async def answered(world: PhoneWorld, number: str, text: str) -> None:
     world.modem.receive(number, text)
     inbox = world.modem.folder / "inbox"
     await until(lambda: any(inbox.iterdir()), "the answer has arrived")
-    await world.one.inbox.look()
+    await world.one.inbox.read()
     assert list(inbox.iterdir()) == []
     await world.quiet()
 
@@ -119,7 +119,7 @@ async def test_a_thousand_files_in_the_inbox_that_are_no_answers_change_nothing(
         (inbox / f"IN20261123_140220_{number:02}_{ALICE}_00.txt").write_bytes(texts[number % 7].encode("utf-8"))
     (inbox / f"IN20261123_140220_00_{ALICE}_00.html").write_text("a 1")
     (inbox / "IN20261123_140220_00_alice_00.txt").write_text("a 1")
-    await world.one.inbox.look()
+    await world.one.inbox.read()
     assert list(inbox.iterdir()) == []
     assert await world.incidents() == [before]
     answers = len(world.modem.sent(ALICE)) - 1 + len(world.modem.waiting())

@@ -85,7 +85,7 @@ async def opened(world: TwilioWorld) -> Doors:
 
 @pytest.fixture
 async def doors(world: TwilioWorld) -> AsyncIterator[Doors]:
-    """The doors of one replica; Alice has been called about an incident of SEV-2."""
+    """The HTTP server of one replica; Alice has been called about an incident of SEV-2."""
     made = await opened(world)
     await world.post(notification(alert("AuthFailing")))
     try:

@@ -44,7 +44,7 @@ async def test_a_page_of_a_pager_that_is_gone_takes_the_second_road_and_stands_a
     await restart(world, "pager")
     world.pagerduty.script.clear()
     await steps(world, 120)
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     assert (letter["detail"], letter["action"], letter["incident"]) == (GONE, "trigger", "INC-2026-0001")
     log = await world.one.incidents.events((await world.incidents())[0].uid)
     assert [event.reason for event in log if event.kind is Kind.PAGE_FAILED] == ["not_configured"]
@@ -65,7 +65,7 @@ async def test_so_does_a_reload(world: World) -> None:
         Kind.PAGE_FAILED,
         Kind.SECOND_ROAD,
     ]
-    assert len(await world.one.due.dead_letters()) == 1
+    assert len(await world.one.due.letters.all()) == 1
 
 
 async def test_a_page_outside_any_incident_too(world: World) -> None:
@@ -77,7 +77,7 @@ async def test_a_page_outside_any_incident_too(world: World) -> None:
     await restart(world, "pager")
     world.slack.script.clear()
     await steps(world, 120)
-    assert [one["detail"] for one in (await world.one.due.dead_letters()).values()] == [GONE]
+    assert [one["detail"] for one in (await world.one.due.letters.all()).values()] == [GONE]
     assert "<@U0ALICE>" in str([one["blocks"] for one in world.slack.messages if "come (from alice)" in str(one)])
 
 
@@ -88,10 +88,10 @@ async def test_a_resolve_that_cannot_go_out_is_said_and_goes_once_the_channel_is
     config = world.one.config
     without(world.one, "pager")
     await steps(world, 120)
-    assert await world.one.due.dead_letters() == {}, "nothing is owed"
+    assert await world.one.due.letters.all() == {}, "nothing is owed"
     await world.post(notification(alert("AuthFailing", firing=False)))
     await steps(world, 1200)
-    (member,) = (letters := await world.one.due.dead_letters())
+    (member,) = (letters := await world.one.due.letters.all())
     assert (letters[member]["action"], letters[member]["detail"]) == ("resolve", GONE)
     assert world.sent("resolve") == []
     world.one.apply(config)
@@ -108,7 +108,7 @@ async def test_a_message_is_given_up_with_its_incident(world: World) -> None:
     await world.post(notification(alert("AuthFailing")))
     await restart(world, "chat")
     await steps(world, 1200)
-    (letter,) = (await world.one.due.dead_letters()).values()
+    (letter,) = (await world.one.due.letters.all()).values()
     detail = "channel chat is no longer configured"
     assert (letter["channel"], letter["incident"], letter["detail"]) == ("chat", "INC-2026-0001", detail)
 
@@ -124,7 +124,7 @@ async def test_while_another_replica_knows_the_channel_it_is_left_to_it(world: W
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.quiet()
     assert world.sent("acknowledge") == world.sent("trigger")
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
 
 
 async def test_nothing_is_given_up_because_nobody_could_say_anything_for_a_while(world: World) -> None:
@@ -138,7 +138,7 @@ async def test_nothing_is_given_up_because_nobody_could_say_anything_for_a_while
     await world.quiet()
     world.pagerduty.script.clear()
     await steps(world, 60)
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
     assert world.rung() == ["alice"]
 
 
@@ -148,11 +148,11 @@ async def test_a_short_restart_gives_nothing_up(world: World) -> None:
     await world.post(notification(alert("AuthFailing")))
     without(world.one, "pager")
     await steps(world, 40)
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
     await world.replica()
     await steps(world, 120)
     assert world.rung() == ["alice"]
-    assert await world.one.due.dead_letters() == {}
+    assert await world.one.due.letters.all() == {}
 
 
 async def test_an_answered_page_is_no_letter(world: World) -> None:
@@ -162,7 +162,7 @@ async def test_an_answered_page_is_no_letter(world: World) -> None:
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     without(world.one, "pager")
     await steps(world, 180)
-    found = await world.one.due.dead_letters()
+    found = await world.one.due.letters.all()
     assert {one["action"] for one in found.values()} <= {"acknowledge"}
     log = await world.one.incidents.events((await world.incidents())[0].uid)
     assert Kind.PAGE_FAILED not in {event.kind for event in log}

@@ -44,7 +44,7 @@ async def looks(world: World, minutes: float) -> None:
     """Let time pass in looks of half a minute."""
     for _ in range(int(minutes * 2)):
         await world.forward("30s")
-        await world.one.reconcile.look(world.clock.now())
+        await world.one.reconcile.on_timer(world.clock.now())
         await world.quiet()
 
 

@@ -1,4 +1,4 @@
-"""A story's world: a real store, fake vendors, replicas without doors, and a clock that is pushed."""
+"""A story's world: a real store, fake vendors, replicas without HTTP servers, and a clock that is pushed."""
 
 from __future__ import annotations
 
@@ -172,9 +172,9 @@ class World:
         made = Replica(self.configuration(**env), url=self.store, clock=self.clock)
         if not paced:
             made.work.deliver.pace = Unhurried()  # type: ignore[assignment]
-        made.verify.asking = made.measure.asking = made.reconcile.asking = self.outside
-        made.expressions.asking = self.outside
-        made.changes.asking = made.alert_rule.asking = made.budgets.asking = self.outside
+        made.verify.source_client = made.measure.source_client = made.reconcile.source_client = self.outside
+        made.expressions.source_client = self.outside
+        made.changes.source_client = made.alert_rule.source_client = made.budgets.source_client = self.outside
         await made.open_store()
         self.replicas.append(made)
         return made
@@ -196,7 +196,7 @@ class World:
         return self.replicas[0]
 
     async def post(self, body: bytes, to: int = 0) -> Answer:
-        """Give a body to a replica, as the door does, and let everything that follows at once happen."""
+        """Give a body to a replica, as the endpoint does, and let everything that follows at once happen."""
         answer = await self.replicas[to].intake.accept(parse_notification(body), self.clock.now())
         await self.quiet()
         return answer

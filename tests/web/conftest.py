@@ -1,4 +1,4 @@
-"""Doors before a real replica on a real store, with fake vendors behind it."""
+"""An HTTP server before a real replica on a real store, with fake vendors behind it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Client = TestClient[Any, Any]
 
 
 class House:
-    """A replica, its doors, and a client before them."""
+    """A replica, its HTTP server, and a client of it."""
 
     def __init__(self, world: World, change: Callable[[Config], Config]) -> None:
         self.world = world

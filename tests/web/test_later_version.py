@@ -1,4 +1,4 @@
-"""What the doors say of an incident that a later version has written: 503 and why, never 500."""
+"""What the endpoints say of an incident that a later version has written: 503 and why, never 500."""
 
 from __future__ import annotations
 

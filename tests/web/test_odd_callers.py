@@ -88,7 +88,7 @@ def dumped(body: Any) -> bytes:
 @pytest.fixture
 async def house(opened: Opened) -> House:
     made = await opened(ALERTMANAGER_URL="http://alertmanager.example.com:9093", PAGERDUTY_WEBHOOK_SECRET=pager.SECRET)
-    made.replica.silences.asking = Upstream()
+    made.replica.silences.source_client = Upstream()
     await made.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
     return made
 

@@ -40,7 +40,7 @@ async def gone(limit: float) -> None:
 
 
 async def test_health_and_readiness_outlive_the_store(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house.replica.connection, "round_trips", gone)
+    monkeypatch.setattr(house.replica.monitor.probe, "round_trips", gone)
     for _ in range(STRIKES):
         await house.replica.monitor.check()
     house.world.clock.forward("10s")

@@ -13,7 +13,7 @@ from receiver.config import Config
 from receiver.config.settings.service_settings import Auth, Scope, Token
 from receiver.model.alert.sender import Sender
 from receiver.pipeline.intake.notification_parts import group_of
-from receiver.pipeline.store_outage.refused_notifications import group_name
+from receiver.pipeline.store_outage.refused_notification import group_name
 from tests.stories.world import alert, notification
 from tests.web.conftest import JSON, READ, House, Opened
 

@@ -1,4 +1,4 @@
-"""The process's own example, INC-2024-0042, lived through the doors: its timeline and post-mortem, word for word."""
+"""The process's own example, INC-2024-0042, lived through the API: its timeline and post-mortem, word for word."""
 
 from __future__ import annotations
 

@@ -34,8 +34,7 @@ def simulate(
         str, typer.Option("--receiver", metavar="NAME", help="Only alerts that Alertmanager sends to this receiver.")
     ] = "",
     rules: Annotated[
-        Path | None,
-        typer.Option("--prometheus-rules", metavar="F", help="Alert rules: show the severity of each."),
+        Path | None, typer.Option("--prometheus-rules", metavar="F", help="Alert rules: show the severity of each.")
     ] = None,
     severity_rules: Annotated[
         Path | None, typer.Option("--rules", metavar="F", help="Severity rules; default: the configuration's.")
@@ -126,11 +125,11 @@ def _of_alertmanager(config: Config, url: str, receiver: str, now: datetime) -> 
         raise typer.Exit(2)
 
     async def ask() -> list[Group]:
-        asking = SourceClient()
+        source_client = SourceClient()
         try:
-            return await Alertmanager(asking, [Address(url)]).groups()
+            return await Alertmanager(source_client, [Address(url)]).groups()
         finally:
-            await asking.close()
+            await source_client.close()
 
     try:
         found = asyncio.run(ask())

@@ -44,11 +44,11 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     if not ours.keys() - unsure:
         nearly = [
             document.problem(
-                path, f"{quoted(said, 80)} is not a path of this service", f"write {webhook_receivers.DOOR}"
+                path, f"{quoted(said, 80)} is not a path of this service", f"write {webhook_receivers.WEBHOOK_PATH}"
             )
             for path, said in webhook_receivers.near(routing)
         ]
-        hint = f"write webhook_configs: [{{url: 'http://HOST:8080{webhook_receivers.DOOR}'}}]"
+        hint = f"write webhook_configs: [{{url: 'http://HOST:8080{webhook_receivers.WEBHOOK_PATH}'}}]"
         problems += nearly or [document.problem(("receivers",), "no receiver sends to this service", hint, at_key=True)]
         return problems, notes
     for name in ours.keys() - unsure:

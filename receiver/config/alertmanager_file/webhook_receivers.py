@@ -13,9 +13,9 @@ from receiver.config.loader.config_draft import Draft
 from receiver.config.settings.service_settings import Scope
 from receiver.triage.safe_text import quoted
 
-DOOR = "/webhooks/alertmanager"
+WEBHOOK_PATH = "/webhooks/alertmanager"
 """Where notifications are taken (surfaces.md, HTTP)."""
-LONGEST = 2 * len(DOOR)
+LONGEST = 2 * len(WEBHOOK_PATH)
 """Characters of an address that are compared with it."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^<>]+>|%\w+%|ENC\[.*\]")
 """What a program fills in before Alertmanager reads the file: `${NAME}`, `$(NAME)`, `{{ name }}`, `<name>`."""
@@ -27,7 +27,7 @@ def webhooks(routing: Routing) -> dict[str, list[Path]]:
     for name, path in routing.receivers.items():
         for place in _configs(routing, path):
             url = routing.value((*place, "url"))
-            if (_path(url) or "").endswith(DOOR) or (url is None and routing.value((*place, "url_file"))):
+            if (_path(url) or "").endswith(WEBHOOK_PATH) or (url is None and routing.value((*place, "url_file"))):
                 found.setdefault(name, []).append(place)
     return found
 
@@ -42,7 +42,7 @@ def near(routing: Routing) -> Iterator[tuple[Path, str]]:
     for path in routing.receivers.values():
         for place in _configs(routing, path):
             said = _path(routing.value((*place, "url")))
-            if said and not said.endswith(DOOR) and nearest(said[-LONGEST:], [DOOR]):
+            if said and not said.endswith(WEBHOOK_PATH) and nearest(said[-LONGEST:], [WEBHOOK_PATH]):
                 yield (*place, "url"), said
 
 
@@ -50,11 +50,13 @@ def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     """Yield what is unwise about one webhook."""
     document = routing.document
     url = routing.value((*place, "url"))
-    prefix = (_path(url) or "").removesuffix(DOOR)
+    prefix = (_path(url) or "").removesuffix(WEBHOOK_PATH)
     served = {"", _path(draft.sections.service.public_url) or "", draft.sections.server.public_path or ""}
     if prefix not in served and not _PLACEHOLDER.search(str(url)):
-        said = f"this service has no path {quoted(prefix + DOOR, 80)}: a proxy in front of it must strip {prefix}"
-        yield document.problem((*place, "url"), said, f"write {DOOR}, or set service.public_url")
+        said = (
+            f"this service has no path {quoted(prefix + WEBHOOK_PATH, 80)}: a proxy in front of it must strip {prefix}"
+        )
+        yield document.problem((*place, "url"), said, f"write {WEBHOOK_PATH}, or set service.public_url")
     if not truth(routing.value((*place, "send_resolved")), default=True):
         said = "nothing reports when an alert ends, so its incident stays open"
         yield document.problem((*place, "send_resolved"), said, "write send_resolved: true, or remove it")

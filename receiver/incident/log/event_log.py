@@ -24,7 +24,7 @@ out."""
 COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
 """Fields that any event may carry anew in its data: how many alerts, their names, which groups are cut."""
 PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
-"""Doors behind which people are: what they do is work on the incident."""
+"""Actors that are people: what they do is work on the incident."""
 
 
 def apply_event(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:

@@ -33,14 +33,14 @@ def emergency_pages(
     now: datetime,
     sent: Iterable[Page] = (),
     episode: int | None = None,
-    unheard: bool = False,
+    unconfirmed: bool = False,
 ) -> list[Page]:
     """Return the pages for a notification that cannot be stored. Nothing is resolved here.
 
     `known`: the newest incident of the key that this replica remembers. Its people are not paged again, and it stays
     closed if a person has closed it over these alerts. `sent`: the emergency pages so far; `episode`: that of the first
     of them for this key, so that a group that shrinks keeps its page keys. Alerts in a maintenance window page nobody.
-    `unheard`: the answer to the commit that opened `known` was lost, so its pages are sent under the same keys.
+    `unconfirmed`: the answer to the commit that opened `known` was lost, so its pages are sent under the same keys.
     """
     firing = [alert for alert in part.alerts if alert.firing]
     severity = worst(part.decisions[alert.fingerprint].severity for alert in firing)
@@ -57,7 +57,7 @@ def emergency_pages(
         if now - known.resolved_at <= policy.reopen_within:
             episode, ring, before, view = known.episode, known.ring + 1, known.pages, policy.of(known)
     elif known is not None and not known.state.over:
-        pages = _pages_so_far(known, severity, unheard=unheard)
+        pages = _pages_so_far(known, severity, unconfirmed=unconfirmed)
         if pages is None:
             return []
         episode, ring, view, before = known.episode, known.ring, policy.of(known), pages
@@ -68,15 +68,15 @@ def emergency_pages(
     return [page for page in made if (page.channel, page.key) not in done]
 
 
-def _pages_so_far(known: Incident, severity: Severity, *, unheard: bool) -> tuple[Page, ...] | None:
+def _pages_so_far(known: Incident, severity: Severity, *, unconfirmed: bool) -> tuple[Page, ...] | None:
     # The pages of an open incident that count as sent; None: it needs no page.
     released = (known.held or "").startswith(WINDOW)  # a window held it, and no longer holds all of it
     # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
     quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
-    unheard = unheard and known.state is State.OPEN and known.ring == 1 and known.held is None
-    if not severity.worse_than(known.severity) and not released and not quiet and not unheard:
+    unconfirmed = unconfirmed and known.state is State.OPEN and known.ring == 1 and known.held is None
+    if not severity.worse_than(known.severity) and not released and not quiet and not unconfirmed:
         return None
-    return () if unheard else _withdrawn(known) if quiet else known.pages
+    return () if unconfirmed else _withdrawn(known) if quiet else known.pages
 
 
 def first_episode(part: NotificationPart, known: Incident | None, began: int | None = None) -> int:

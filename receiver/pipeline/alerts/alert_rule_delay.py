@@ -28,15 +28,15 @@ class AlertRuleDelay:
     """The timer of incidents that are over."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
         """Prometheus is the one of `verification`."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the first alert of the incident `uid`, once; an answer is kept. Raises StoreAway."""
         member, setting = f"{uid} {RULE}", self.setting()
         incident = await self.incidents.incident(uid)
@@ -44,7 +44,7 @@ class AlertRuleDelay:
         if incident is not None and setting.prometheus and rule_due(incident, setting.policy.of(incident)) is not None:
             name = incident.labels["alertname"]
             try:
-                waits = await Prometheus(self.asking, setting.prometheus).waits(name)
+                waits = await Prometheus(self.source_client, setting.prometheus).waits(name)
             except SourceError as error:
                 log.info("rule_not_known", incident=incident.id, reason=error.reason)
         if incident is None or waits is None:
@@ -54,6 +54,6 @@ class AlertRuleDelay:
         draft.add(Kind.RULE_KNOWN, "asked", f"the rule of {name} waits {waits:g} s before it fires", {"for": waits})
         verdict = IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events)
         try:
-            await self.intake.commit(verdict, setting, now)
+            await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed

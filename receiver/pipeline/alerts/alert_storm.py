@@ -34,7 +34,7 @@ class StormTimer:
         self.due = due
         self.intake = intake
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Count what is part of the storm `uid`, and say what is new. Raises StoreAway."""
         member = f"{uid} {STORM}"
         setting = self.setting()
@@ -58,7 +58,7 @@ class StormTimer:
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             ended = any(event.kind is Kind.STORM_ENDED for event in draft.events)
             try:
-                await self.intake.commit(verdict, setting, now, unpoint=[incident.key] if ended else ())
+                await self.intake.writer.commit(verdict, setting, now, unpoint=[incident.key] if ended else ())
             except StaleVersion:
                 return  # looked at again when the lease has passed
         await self.due.later(member, to_ms(now + LOOK))
@@ -89,7 +89,7 @@ class StormTimer:
             release_from_storm(draft, self.setting().policy.of(known), "storm_over")
             verdict = IntakeDecision(Outcome.UPDATED, "storm_over", draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, self.setting(), now)
+                await self.intake.writer.commit(verdict, self.setting(), now)
             except StaleVersion:
                 continue
             return

@@ -66,7 +66,7 @@ class AlertmanagerReconciliation:
         cache: IncidentCache,
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
         """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
@@ -74,7 +74,7 @@ class AlertmanagerReconciliation:
         self.cache = cache
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.metrics = metrics
         self.unheard = UnheardAlerts(incidents, intake, metrics)
         # By uid and fingerprint. It is not kept in the store: who takes over asks for the whole grace again, since
@@ -88,13 +88,13 @@ class AlertmanagerReconciliation:
         self.unheard.forget()
         self._missed, self._looked = {}, None
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
         setting = self.setting()
         rhythm = setting.reconcile
         if not setting.alertmanagers or rhythm is None:
             return None
-        upstream = Alertmanager(self.asking, setting.alertmanagers)
+        upstream = Alertmanager(self.source_client, setting.alertmanagers)
         # Another replica may have looked meanwhile, or nobody: what was missed before may have been known since.
         before = self._missed if self._looked and now - self._looked <= GAP * rhythm.every else {}
         self._missed, self._looked = {}, now
@@ -131,7 +131,7 @@ class AlertmanagerReconciliation:
         if not setting.alertmanagers or rhythm is None:
             return True
         try:
-            upstream = await Alertmanager(self.asking, setting.alertmanagers).standing()
+            upstream = await Alertmanager(self.source_client, setting.alertmanagers).standing()
         except SourceError as error:
             self._unanswered(error.reason, str(error))
             return False
@@ -144,7 +144,7 @@ class AlertmanagerReconciliation:
             for incident, known in zip(found, records, strict=True):
                 gone = [one for name, one in sorted(known.items()) if one.firing and name not in upstream.alerts]
                 if gone:
-                    end = partial(self.intake.decide, _ended(incident, gone, now), setting, now)
+                    end = partial(self.intake.decisions.decide_ended, _ended(incident, gone, now), setting, now)
                     await run_step(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
                     log.warning("ended_upstream", incident=incident.id, alerts=len(gone))
         return True
@@ -206,11 +206,12 @@ class AlertmanagerReconciliation:
         if draft.events:
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, setting, now)
+                await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
                 return  # it has just been seen: checked again next time
         if ends:
-            await self.intake.decide(_ended(incident, [records[name] for name in sorted(gone)], now), setting, now)
+            ended = _ended(incident, [records[name] for name in sorted(gone)], now)
+            await self.intake.decisions.decide_ended(ended, setting, now)
             log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
 
 

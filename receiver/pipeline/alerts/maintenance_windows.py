@@ -32,7 +32,7 @@ from receiver.triage.matchers import parse_matcher
 LONGEST = timedelta(days=30)
 """How long a window may last: more is no maintenance."""
 FORGOTTEN = timedelta(days=30)
-"""How long after its end a single window is kept on the board."""
+"""How long after its end a single window is kept."""
 
 LOOK = timedelta(minutes=1)
 """How often it is looked whether the window still holds what it held: it may have been taken down meanwhile."""
@@ -52,15 +52,15 @@ class MaintenanceWindows:
     def __init__(
         self,
         setting: Callable[[], ActiveConfig],
-        board: SharedDocuments,
+        shared_documents: SharedDocuments,
         reread: Callable[[], Awaitable[int]],
         incident_cache: IncidentCache,
         incidents: IncidentStore,
         intake: Intake,
     ) -> None:
-        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        """`reread` reads the shared documents, so that an answer already knows of it."""
         self.setting = setting
-        self.board = board
+        self.shared_documents = shared_documents
         self.reread = reread
         self.incident_cache = incident_cache
         self.incidents = incidents
@@ -93,8 +93,8 @@ class MaintenanceWindows:
         made = window.model_copy(update={"id": number, "by": actor.name})
         for old in self.windows():
             if old.id and old.ends is not None and old.ends + FORGOTTEN < now:
-                await self.board.take(WINDOWS, old.id)
-        await self.board.put(WINDOWS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True)
+                await self.shared_documents.take(WINDOWS, old.id)
+        await self.shared_documents.put(WINDOWS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True)
         await self.reread()
         log.info("maintenance", window=made.name, id=number, by=actor.name)
         return next(one for one in self.windows() if one.id == number)
@@ -104,14 +104,14 @@ class MaintenanceWindows:
         found = next((one for one in self.windows() if one.id == number), None)
         if found is None:
             raise NoSuchWindow("there is no such window (change those of the configuration in the configuration)")
-        await self.board.take(WINDOWS, number)
+        await self.shared_documents.take(WINDOWS, number)
         await self.reread()
         log.info("maintenance_removed", window=found.name, id=number, by=actor.name)
         for known in self.incident_cache.held(f"{WINDOW}{found.name}"):
             await self._release(known.uid, actor, now)
         return found
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Look whether a window holds `uid` still: another replica may have taken it down. Raises StoreAway."""
         member, incident = f"{uid} {SHELTER}", await self.incidents.incident(uid)
         if incident is None or incident.held_until is None or incident.state.over:
@@ -134,7 +134,7 @@ class MaintenanceWindows:
         storm = None if known else storm_after_hold(held, alike, self.setting().policy)
         if storm is None:
             return known
-        await self.intake.open_storm(*storm, self.setting(), now, team=incident.team)
+        await self.intake.storms.open(*storm, self.setting(), now, team=incident.team)
         return await self._open_storm(incident.team)
 
     async def _open_storm(self, team: str) -> str:
@@ -158,7 +158,7 @@ class MaintenanceWindows:
                 return
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, self.setting(), now)
+                await self.intake.writer.commit(verdict, self.setting(), now)
             except StaleVersion:
                 continue
             return

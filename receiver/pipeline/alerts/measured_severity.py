@@ -47,19 +47,19 @@ class SeverityMeasurement:
         setting: Callable[[], ActiveConfig],
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
         """Nothing is known yet."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.metrics = metrics
         self._known: dict[str, tuple[datetime, float | str]] = {}
         self._under_way: dict[str, asyncio.Task[float | str]] = {}
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what is new. Raises StoreAway."""
         member, setting = f"{uid} {MEASURE}", self.setting()
         incident = await self.incidents.incident(uid)
@@ -78,7 +78,7 @@ class SeverityMeasurement:
             verdict = on_measured(incident, records, decided, sorted(failed), setting.policy.of(incident), now, labels)
             if verdict is not None:
                 try:
-                    done = await self.intake.commit(verdict, setting, now)
+                    done = await self.intake.writer.commit(verdict, setting, now)
                 except StaleVersion:
                     return  # somebody changed it: asked again when the lease has passed
                 if done.incident is not None:
@@ -140,7 +140,7 @@ class SeverityMeasurement:
 
     async def _fetch(self, query: str, url: str, now: datetime) -> float | str:
         try:
-            said: float | str = (await Prometheus(self.asking, url).query(query, now)).value
+            said: float | str = (await Prometheus(self.source_client, url).query(query, now)).value
         except SourceError as error:
             said = str(error)
         if len(self._known) >= KEPT:

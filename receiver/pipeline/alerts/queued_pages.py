@@ -40,13 +40,13 @@ class QueuedPages:
         incidents: IncidentStore,
         intake: Intake,
     ) -> None:
-        """The work loop calls `look` when the timer of an incident is due."""
+        """The work loop calls `on_timer` when the timer of an incident is due."""
         self.setting = setting
         self.incident_cache = incident_cache
         self.incidents = incidents
         self.intake = intake
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Page whom `uid` calls for if its hours have begun; set the timer anew otherwise. Raises StoreAway."""
         member, listed = f"{uid} {PAGE_HOURS}", False
         for _ in range(TRIES):
@@ -64,7 +64,7 @@ class QueuedPages:
             draft = await self._decide(incident, now)
             verdict = IntakeDecision(Outcome.UPDATED, STEP, draft.incident, draft.events)
             try:
-                await self.intake.commit(verdict, self.setting(), now)
+                await self.intake.writer.commit(verdict, self.setting(), now)
             except StaleVersion:
                 continue
             return
@@ -91,7 +91,7 @@ class QueuedPages:
         storm = None if known else storm_after_hold(held, alike, self.setting().policy)
         if storm is None:
             return known
-        await self.intake.open_storm(*storm, self.setting(), now, team=incident.team)
+        await self.intake.storms.open(*storm, self.setting(), now, team=incident.team)
         return await self._open_storm(incident.team)
 
     async def _open_storm(self, team: str) -> str:

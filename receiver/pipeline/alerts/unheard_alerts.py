@@ -57,7 +57,7 @@ class UnheardAlerts:
         `files`: the configuration of each Alertmanager that shows it, by url. Each alert has a grace of its own, from
         its beginning or from when it was held back last. Raises StoreAway.
         """
-        ours = await self.incidents.receivers()
+        ours = await self.intake.known_receivers.receivers.names()
         asked = [group for group in groups if group.receiver in ours]
         await self._read({group.url: files[group.url] for group in asked if group.url in files})
         free: list[tuple[Group, list[UpstreamState]]] = []

@@ -53,7 +53,7 @@ class WatchdogTimer:
         self.metrics = metrics
         self.able_since = able_since
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Open or resolve what is to be, and return when to look again; None when nothing is watched."""
         setting = self.setting()
         lasts = await self._lasts(setting)
@@ -119,7 +119,7 @@ class WatchdogTimer:
 
     async def _commit(self, verdict: IntakeDecision, now: datetime, turn: tuple[str, int] | None = None) -> None:
         try:
-            done = await self.intake.commit(verdict, self.setting(), now, turn=turn)
+            done = await self.intake.writer.commit(verdict, self.setting(), now, turn=turn)
         except StaleVersion:
             return  # another replica was faster, or somebody works on it: looked at again
         if done.incident is not None:

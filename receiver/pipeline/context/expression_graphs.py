@@ -55,7 +55,7 @@ class ExpressionGraphs:
         setting: Callable[[], ActiveConfig],
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         pictures: ExpressionPictures,
         clock: Clock,
     ) -> None:
@@ -63,7 +63,7 @@ class ExpressionGraphs:
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.pictures = pictures
         self.clock = clock
         self._changed: deque[str] = deque(maxlen=WAITING)
@@ -136,7 +136,7 @@ class ExpressionGraphs:
 
     async def _asked(self, incident: Incident, now: datetime) -> ExpressionGraph | None:
         records, bodies = await self.incidents.records(incident.uid), await self.incidents.bodies(incident.uid)
-        prometheus = Prometheus(self.asking, self.setting().prometheus or "")
+        prometheus = Prometheus(self.source_client, self.setting().prometheus or "")
         tried: set[str] = set()
         for record in _worst(records):
             body = bodies.get(record.fingerprint, {})
@@ -187,7 +187,7 @@ class ExpressionGraphs:
         draft = Transition(incident, Actor(kind=ActorKind.TIMER, name=NAME), now)
         draft.add(Kind.EXPRESSION_READ, "asked", graph.text, graph_data(graph))
         try:
-            await self.intake.commit(
+            await self.intake.writer.commit(
                 IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events), setting, now
             )
         except StaleVersion:

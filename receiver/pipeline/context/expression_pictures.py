@@ -19,7 +19,7 @@ from receiver.pipeline.context.chart_process import ChartProcess
 from receiver.pipeline.outbox.outbox_rows import member_of
 from receiver.review.expression.graph import ExpressionGraph, hides_graph
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 WAITING = 100
 """Graphs that wait; in a storm, the newest of them."""

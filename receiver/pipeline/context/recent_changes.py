@@ -43,21 +43,21 @@ class RecentChangesReader:
         setting: Callable[[], ActiveConfig],
         incidents: IncidentStore,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
         """Nothing is known yet."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self.metrics = metrics
         self._known: dict[str, tuple[datetime, Sequence[RecentChange]]] = {}
         self._failed: dict[str, tuple[datetime, SourceError]] = {}
         self._asked: set[str] = set()
         """Repositories being asked. Nothing waits for an answer: tasks would pile up when GitHub is slow."""
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
 
         Raises StoreAway.
@@ -83,7 +83,7 @@ class RecentChangesReader:
             draft = on_changes_unavailable(incident, repository, str(error), setting.policy.of(incident), now)
         verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
         try:
-            await self.intake.commit(verdict, setting, now)
+            await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed, from what is known
 
@@ -105,7 +105,7 @@ class RecentChangesReader:
         url, token = setting.github
         self._asked.add(repository)
         try:
-            found = await GitHub(self.asking, url, token.get_secret_value()).changes(repository)
+            found = await GitHub(self.source_client, url, token.get_secret_value()).changes(repository)
         except SourceError as error:
             self._failed[repository] = (now, error)
             raise

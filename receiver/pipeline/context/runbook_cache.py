@@ -31,7 +31,7 @@ class RunbookCache:
         self.known: tuple[Runbook, ...] = ()
         self._of: tuple[str, str] | None = None
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Read them; where the wiki does not answer, what was known stays."""
         wanted = self.setting().runbooks
         if wanted != self._of:
@@ -48,5 +48,5 @@ class RunbookCache:
     async def run(self) -> None:
         """Read them every five minutes, for ever."""
         while True:
-            await self.look()
+            await self.refresh()
             await asyncio.sleep(EVERY)

@@ -162,7 +162,7 @@ class SeenBefore:
             draft.add(Kind.SEEN_BEFORE, "similar", seen_before_text(lines), {"similar": lines}, to)
             verdict = IntakeDecision(Outcome.UPDATED, "similar", draft.incident, draft.events)
             with suppress(StaleVersion):
-                await self.intake.commit(verdict, setting, now)
+                await self.intake.writer.commit(verdict, setting, now)
                 return
 
     async def similar_to(self, incident: Incident, sees: Callable[[Guarded], bool]) -> list[SimilarIncident]:

@@ -17,8 +17,9 @@ from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.incident.event import Actor, Destination
 from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.delivery.delivery_attempts import OK, DeliveryAttempts
+from receiver.pipeline.delivery.channel_health import ChannelHealth
 from receiver.store.client.connection import StoreAway
+from receiver.store.due.due_set import DueSet
 
 HINTS = {
     "auth": "the credential is wrong or lacks a permission: check it in the configuration",
@@ -53,11 +54,16 @@ class ChannelTest:
     """Sends tests, and tells how channels do."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], deliver: DeliveryAttempts, off: Callable[[], dict[str, str]]
+        self,
+        setting: Callable[[], ActiveConfig],
+        health: ChannelHealth,
+        due: DueSet,
+        off: Callable[[], dict[str, str]],
     ) -> None:
         """`off` says which channels are off, and why."""
         self.setting = setting
-        self.deliver = deliver
+        self.health = health
+        self.due = due
         self.off = off
 
     def channels(self) -> list[dict[str, Any]]:
@@ -66,12 +72,12 @@ class ChannelTest:
         for name, channel in sorted(self.setting().channels.items()):
             flags = ("paging", "informs", "tickets", "publishes", "personal")
             uses = [flag for flag in flags if getattr(channel, flag)]
-            rest = self.deliver.circuits.get(name, OK)
+            rest = self.health.circuit(name)
             rows.append({
                 "name": name, "kind": channel.kind, "uses": uses, "on": True, "why": None, "resting": rest.open,
                 "resting_until": rfc3339(rest.until) if rest.until else None,
                 **self._last_error(name),
-                "last_success": rfc3339(last) if (last := self.deliver.last_successes.get(name)) else None,
+                "last_success": rfc3339(last) if (last := self.health.last_successes.get(name)) else None,
             })  # fmt: skip
         rows += [
             {"name": name, "kind": None, "uses": [], "on": False, "why": why, "resting": False,
@@ -82,8 +88,8 @@ class ChannelTest:
 
     def _last_error(self, name: str) -> dict[str, str | None]:
         # By this replica since it started, whether or not messages were accepted since then.
-        at = self.deliver.last_error_times.get(name)
-        return {"last_error": self.deliver.last_errors.get(name), "last_error_at": rfc3339(at) if at else None}
+        at = self.health.last_error_times.get(name)
+        return {"last_error": self.health.last_errors.get(name), "last_error_at": rfc3339(at) if at else None}
 
     async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> ChannelTestResult:
         """Send a message that says that it is a test; a pager pages `person`, and the page is resolved at once.
@@ -104,7 +110,7 @@ class ChannelTest:
         except DeliveryError as error:
             log.warning("channel_test", channel=channel.name, outcome=error.reason, error=error.detail)
             return ChannelTestResult(channel.name, error.reason, _hinted(error))
-        self.deliver.last_successes[channel.name] = now
+        self.health.last_successes[channel.name] = now
         log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
         host = channel.server()
         taken = f"accepted by {host}" if _speaks(channel) else f"{host} answers; a test creates nothing there"
@@ -160,7 +166,7 @@ class ChannelTest:
         memory = {"page": page.model_dump(mode="json"), "action": Action.RESOLVE}
         to = Destination(channel=channel.name, address=page.key, paging=True)
         try:
-            await self.deliver.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
+            await self.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
         except StoreAway:
             return f"{why}: resolve {page.key} there yourself"
         return f"{why}: this is retried until it is"

@@ -13,7 +13,8 @@ from receiver.incident.name_lookup import find_name
 from receiver.model.base import to_ms
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.orphaned_rows import why_undeliverable
-from receiver.store.due.due_set import DueSet, RetryResult
+from receiver.store.due.dead_letter_rows import RetryResult
+from receiver.store.due.due_set import DueSet
 
 Letter = dict[str, Any]
 
@@ -42,7 +43,7 @@ class DeadLetters:
 
     async def all(self) -> list[tuple[str, Letter]]:
         """Return every letter behind its member, the newest first. Raises StoreAway."""
-        letters = await self.due.dead_letters()
+        letters = await self.due.letters.all()
         found = [
             (member, {**letter, "id": dead_letter_id(member), "row": member}) for member, letter in letters.items()
         ]
@@ -53,7 +54,7 @@ class DeadLetters:
         member, letter = await self._one(wanted)
         if (nowhere := self._nowhere(letter)) is not None:
             raise DeadLetter(f"{nowhere}: configure it, or drop this dead letter")
-        done = await self.due.replay(member, to_ms(now))
+        done = await self.due.letters.replay(member, to_ms(now))
         if done is RetryResult.NOTHING_LEFT:
             raise DeadLetter(
                 "its incident is no longer in the history: there is nothing left to send, drop this dead letter"
@@ -74,14 +75,14 @@ class DeadLetters:
         for member, letter in letters:
             if channel not in (None, letter.get("channel")) or self._nowhere(letter) is not None:
                 continue
-            if await self.due.replay(member, to_ms(now)) is RetryResult.AGAIN:
+            if await self.due.letters.replay(member, to_ms(now)) is RetryResult.AGAIN:
                 done.append(letter)
         return done
 
     async def drop(self, wanted: str) -> Letter:
         """Drop the letter of that id and return it. Raises NoSuchDeadLetter, StoreAway."""
         member, letter = await self._one(wanted)
-        if not await self.due.forget(member):
+        if not await self.due.letters.forget(member):
             raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
         return letter
 

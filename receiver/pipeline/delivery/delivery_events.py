@@ -25,7 +25,7 @@ from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.event_metrics import count_events
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_actions import page_action
 from receiver.store.client.connection import Contended
 from receiver.store.due.due_set import DueSet, LeasedRow
 from receiver.store.incidents.commit_request import StaleVersion
@@ -58,7 +58,7 @@ class DeliveryEvents:
         self.metrics = metrics
         self.intake = intake
 
-    async def failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
+    async def page_failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
         """A page was permanently refused: page its person through the fallback channels, and page the contact's backup.
 
         Raises StoreAway.
@@ -81,7 +81,7 @@ class DeliveryEvents:
 
         await self._commit(incident, write)
 
-    async def detour(self, incident: Incident | None, notice: Notice, reason: str) -> None:
+    async def use_fallback(self, incident: Incident | None, notice: Notice, reason: str) -> None:
         """A page did not get through: page its person through the fallback channels, once. Raises StoreAway."""
         page = notice.page
         if page is None:
@@ -121,7 +121,7 @@ class DeliveryEvents:
                 return
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             with suppress(StaleVersion):
-                done = await self.intake().commit(verdict, setting, self.clock.now())
+                done = await self.intake().writer.commit(verdict, setting, self.clock.now())
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, draft.events)
                     kind, reason = draft.events[0].kind, draft.events[0].reason

@@ -12,7 +12,7 @@ from receiver.model.base import from_ms, to_ms
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.delivery.delivery_attempts import DeliveryAttempts
+from receiver.pipeline.delivery.delivery_results import DeliveryResults
 from receiver.pipeline.outbox.notices import page_notice, stray_notice
 from receiver.pipeline.supervision import run_step
 from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
@@ -72,7 +72,7 @@ class OrphanedRows:
         served: LaneOwners,
         due: DueSet,
         incidents: IncidentStore,
-        deliver: DeliveryAttempts,
+        results: DeliveryResults,
         off: Callable[[], dict[str, str]],
     ) -> None:
         """`off` says which channels are off, and why."""
@@ -80,12 +80,12 @@ class OrphanedRows:
         self.served = served
         self.due = due
         self.incidents = incidents
-        self.deliver = deliver
+        self.results = results
         self.off = off
         self._since: datetime | None = None
         self._looked: datetime | None = None
 
-    async def look(self, now: datetime) -> None:
+    async def check_lanes(self, now: datetime) -> None:
         """Say which lanes are served here, and give up what is due in those that nobody serves. Raises StoreAway."""
         ours = self.setting().lanes
         await self.served.say(ours, to_ms(now))
@@ -112,7 +112,7 @@ class OrphanedRows:
             what = await self._end(row, now)
 
         # One that nothing can be made of comes back with its lease; those behind it are pages too.
-        await run_step("tend", end, self.deliver.metrics, self.due.probe)
+        await run_step("tend", end, self.results.metrics, self.due.probe)
         return what
 
     def _listening(self, now: datetime) -> datetime:
@@ -131,14 +131,14 @@ class OrphanedRows:
             case RowDecision.TO_OTHERS:
                 await self.due.complete(row, SendingOutcome.LATER, to_ms(now), again_ms=to_ms(now))
             case RowDecision.OVER:
-                await self.deliver.overtaken(row, incident, now)
+                await self.results.record_outdated(row, incident, now)
             case RowDecision.GIVEN_UP:
                 why = (
                     why_undeliverable(row.to.channel, setting.channels, self.off()) or "its channel has just come back"
                 )
-                await self.deliver.park(row, notice, incident, REASON, why)
+                await self.results.park(row, notice, incident, REASON, why)
                 if incident is None and notice is not None and notice.action is Action.TRIGGER:
-                    await self.deliver.aside.detour(None, notice, REASON)
+                    await self.results.listener.use_fallback(None, notice, REASON)
         return what
 
 

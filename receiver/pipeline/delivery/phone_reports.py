@@ -9,7 +9,7 @@ import structlog
 
 from receiver.model.base import rfc3339
 from receiver.model.delivery.notice import Action, Notice
-from receiver.pipeline.delivery.delivery_attempts import DeliveryListener
+from receiver.pipeline.delivery.delivery_listener import DeliveryListener
 from receiver.pipeline.outbox.private_notices import sealed
 from receiver.pipeline.response.phone_answers import PhoneAnswers
 from receiver.store.incidents.incident_store import IncidentStore
@@ -25,11 +25,11 @@ log = structlog.get_logger("receiver.delivery")
 class PhoneReports:
     """Reports about the pages of telephones."""
 
-    def __init__(self, phones: PhoneAnswers, incidents: IncidentStore, aside: DeliveryListener) -> None:
-        """`aside` is informed of a page that did not get through."""
+    def __init__(self, phones: PhoneAnswers, incidents: IncidentStore, listener: DeliveryListener) -> None:
+        """`listener` is informed of a page that did not get through."""
         self.phones = phones
         self.incidents = incidents
-        self.aside = aside
+        self.listener = listener
 
     async def take(self, token: str, sid: str, state: str, channels: Collection[str], now: datetime) -> bool:
         """Note that the call or message `sid` is in `state`; return whether the page is known. Raises StoreAway."""
@@ -46,7 +46,7 @@ class PhoneReports:
             notice = Notice(
                 key=page.key, action=Action.TRIGGER, address=page.address, incident=incident, page=page, now=now
             )
-            await self.aside.detour(incident, sealed(notice), outcome)
+            await self.listener.use_fallback(incident, sealed(notice), outcome)
         if await self.phones.tokens.first(f"report {sid} {state}"):
             receipt = {
                 "at": rfc3339(now), "channel": page.channel, "to": page.person, "action": Action.TRIGGER,

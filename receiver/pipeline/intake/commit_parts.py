@@ -19,7 +19,7 @@ from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.notification_parts import held_alerts
 from receiver.pipeline.outbox.outbox_rows import timers_of
-from receiver.store.incidents.incident_store import Known
+from receiver.store.incidents.known_incident import Known
 
 FREES = frozenset({
     Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED, Kind.CLOSED, Kind.ACKNOWLEDGEMENT_LAPSED,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.severity import Severity
-from receiver.store.incidents.incident_store import Seen
+from receiver.store.incidents.known_incident import Seen
 
 REPEATED = "duplicate"
 """The reason of a part that says what its group said last."""

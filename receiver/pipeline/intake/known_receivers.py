@@ -10,8 +10,8 @@ from datetime import datetime
 
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.base import from_ms, to_ms
+from receiver.store.alertmanager_receivers import AlertmanagerReceivers
 from receiver.store.client.store_errors import StoreAway
-from receiver.store.incidents.incident_store import IncidentStore
 
 MOST = 100
 """Receivers that a replica remembers; of more, those seen longest ago are looked up again."""
@@ -29,20 +29,20 @@ class _Heard:
     """Whether the store has its name."""
 
 
-class HeardReceivers:
+class KnownReceivers:
     """The names of one replica. A name alone says nothing: whoever may send can send any."""
 
-    def __init__(self, incidents: IncidentStore) -> None:
+    def __init__(self, receivers: AlertmanagerReceivers) -> None:
         """Nothing was received yet."""
-        self.incidents = incidents
+        self.receivers = receivers
         self._heard: OrderedDict[str, _Heard] = OrderedDict()
 
-    async def since(self, receiver: str, now: datetime) -> datetime | None:
+    async def first_seen(self, receiver: str, now: datetime) -> datetime | None:
         """Return when `receiver` was first seen, `now` where it never was; None: nobody knows. Raises StoreAway."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
         if known is None:
-            since_ms = await self.incidents.heard_since(name)
+            since_ms = await self.receivers.since(name)
             since = now if since_ms is None else from_ms(since_ms) if since_ms else None
             known = self._heard[name] = _Heard(since, since_ms is not None)
             if len(self._heard) > MOST:
@@ -50,18 +50,18 @@ class HeardReceivers:
         self._heard.move_to_end(name)
         return known.since
 
-    async def told(self, receiver: str, outcomes: Collection[Outcome], now: datetime) -> None:
+    async def record(self, receiver: str, outcomes: Collection[Outcome], now: datetime) -> None:
         """Keep the name of a receiver once it has opened something; a store that cannot is asked the next time."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
         if OPENING.isdisjoint(outcomes) or (known is not None and known.kept):
             return
         with suppress(StoreAway):
-            since_ms = await self.incidents.heard_as(name, to_ms(known.since if known and known.since else now))
+            since_ms = await self.receivers.keep(name, to_ms(known.since if known and known.since else now))
             self._heard[name] = _Heard(from_ms(since_ms) if since_ms else None, kept=True)
 
-    async def hear_again(self) -> None:
+    async def store_again(self) -> None:
         """Tell a store that has lost its memory the names that it had. Raises StoreAway."""
         for name, known in list(self._heard.items()):
             if known.kept:
-                await self.incidents.heard_as(name, to_ms(known.since) if known.since else 0)
+                await self.receivers.keep(name, to_ms(known.since) if known.since else 0)

@@ -32,7 +32,7 @@ class SupersededIncidents:
         self.incidents = incidents
         self.intake = intake
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Let `uid` give way to the one that was opened in its place, if both can be read. Raises StoreAway."""
         member = f"{uid} {SUPERSEDED}"
         readable = False
@@ -53,13 +53,13 @@ class SupersededIncidents:
             if taken.events:
                 verdict = IntakeDecision(Outcome.UPDATED, SUPERSEDED, taken.incident, taken.events)
                 adopted = [(page, True) for page in taken.incident.pages[len(heir.pages) :]]
-                await self.intake.commit(verdict, setting, now, adopted=adopted)
+                await self.intake.writer.commit(verdict, setting, now, adopted=adopted)
                 heir = taken.incident
             records = await self.incidents.records(uid)
             theirs = await self.incidents.records(heir.uid)
             verdict = end_superseded(incident, heir, records, theirs, setting.policy.of(incident), now)
             if verdict.events:
-                await self.intake.commit(verdict, setting, now)
+                await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # it comes back with its lease
         await self.incidents.stands(uid)

@@ -21,7 +21,7 @@ MOST = 1000
 
 
 @dataclass(frozen=True)
-class UnheardCommit:
+class UnconfirmedCommit:
     """A commit that was sent and not answered."""
 
     token: str
@@ -31,7 +31,7 @@ class UnheardCommit:
     """The uid of its incident."""
     groups: tuple[str, ...] = ()
     """The groups whose notification it would have stored."""
-    heard: Callable[[Sequence[Any]], None] = lambda reply: None
+    answered: Callable[[Sequence[Any]], None] = lambda reply: None
     """Called with the answer of its script once that is known: delivers what it has leased, from what was written."""
 
 
@@ -43,13 +43,13 @@ class UnconfirmedCommits:
         self.connection = connection
         self.clock = clock
         self.setting = setting
-        self._commits: dict[str, UnheardCommit] = {}
+        self._commits: dict[str, UnconfirmedCommit] = {}
 
     def __len__(self) -> int:
         """Return how many are to be asked about."""
         return len(self._commits)
 
-    def __iter__(self) -> Iterator[UnheardCommit]:
+    def __iter__(self) -> Iterator[UnconfirmedCommit]:
         """Return them, the oldest first."""
         return iter(list(self._commits.values()))
 
@@ -61,7 +61,7 @@ class UnconfirmedCommits:
         """Return the groups whose notifications they have stored, if they were written."""
         return {group for one in self for group in one.groups}
 
-    def add(self, commit: UnheardCommit) -> None:
+    def add(self, commit: UnconfirmedCommit) -> None:
         """Note a commit without an answer."""
         self._commits[commit.token] = commit
         if len(self._commits) > MOST:
@@ -80,4 +80,4 @@ class UnconfirmedCommits:
         for one, text in zip(asked, await self.connection.call("MGET", *names), strict=True):
             # One that is not there may still be on its way.
             if text is not None and self._commits.pop(one.token, None) is not None:
-                one.heard(orjson.loads(text))
+                one.answered(orjson.loads(text))

@@ -52,7 +52,7 @@ class CalendarAddresses:
             "schedule": whose.schedule, "person": whose.person, "hash": _hash(token), "by": actor.name,
             "at": rfc3339(now),
         }  # fmt: skip
-        await self.overrides.board.put(CALENDAR, _key(whose), document)
+        await self.overrides.shared_documents.put(CALENDAR, _key(whose), document)
         await self.overrides.reread()
         log.info("calendar_address", schedule=whose.schedule, person=whose.person, by=actor.name)
         return whose, token
@@ -60,7 +60,7 @@ class CalendarAddresses:
     async def end(self, schedule: str, person: str, actor: Actor) -> Subscriber:
         """End the address of a schedule and person. Raises NoAddress, ImpossibleCommand, StoreAway."""
         whose = self._whose(schedule, person)
-        if not await self.overrides.board.take(CALENDAR, _key(whose)):
+        if not await self.overrides.shared_documents.take(CALENDAR, _key(whose)):
             raise NoAddress("there is no such address")
         await self.overrides.reread()
         log.info("calendar_address_ended", schedule=whose.schedule, person=whose.person, by=actor.name)

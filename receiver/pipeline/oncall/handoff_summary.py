@@ -33,7 +33,7 @@ LISTED = 100
 async def gather_handoff_contents(
     cache: IncidentCache,
     incidents: IncidentStore,
-    pasts: ReviewRecordReader,
+    review_records: ReviewRecordReader,
     setting: ActiveConfig,
     handing: HandOff,
     changed: bool | None,
@@ -49,7 +49,7 @@ async def gather_handoff_contents(
     for uid in list(fresh)[:LISTED]:
         recent[uid] = list((await incidents.records(uid)).values())
     owed = {(one.label, item.n): item for one in (*running, *newest) for item in one.actions}
-    async for number, kept in pasts.promised():
+    async for number, kept in review_records.promised():
         # At any age, because an action item stays open until it is done.
         for row in () if kept["drill"] or kept.get("private") else kept["actions"]:
             item = ActionItem.model_validate_json(orjson.dumps(row))
@@ -66,11 +66,11 @@ async def gather_handoff_contents(
 
 
 async def handoff_packet(
-    cache: IncidentCache, incidents: IncidentStore, pasts: ReviewRecordReader, setting: ActiveConfig,
+    cache: IncidentCache, incidents: IncidentStore, review_records: ReviewRecordReader, setting: ActiveConfig,
     handing: HandOff, names: Mapping[str, str], now: datetime,
 ) -> list[tuple[str, list[str]]]:  # fmt: skip
     """Return each item of the hand-off's checklist with its details. Raises StoreAway."""
-    standing = await gather_handoff_contents(cache, incidents, pasts, setting, handing, None, now)
+    standing = await gather_handoff_contents(cache, incidents, review_records, setting, handing, None, now)
     return checklist(handing, standing, names)
 
 

@@ -43,22 +43,27 @@ class Handoffs:
     """Tells people of hand-offs."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, board: SharedDocuments, due: DueSet,
+        self,
+        setting: Callable[[], ActiveConfig],
+        schedules: OnCallOverview,
+        shared_documents: SharedDocuments,
+        due: DueSet,
         incidents: IncidentStore,
-        cache: IncidentCache, pasts: ReviewRecordReader,
-    ) -> None:  # fmt: skip
+        cache: IncidentCache,
+        review_records: ReviewRecordReader,
+    ) -> None:
         """The work loop calls `hand_off` when it is due, and sends the due work."""
         self.setting = setting
         self.schedules = schedules
-        self.board = board
+        self.shared_documents = shared_documents
         self.due = due
         self.incidents = incidents
         self.cache = cache
-        self.pasts = pasts
+        self.review_records = review_records
 
     async def hand_off(self, now: datetime) -> datetime | None:
         """Tell of every hand-off that is due, remind of those nobody has accepted; return when to look again."""
-        _, documents = await self.board.read()
+        _, documents = await self.shared_documents.read()
         directory, again = self.setting().policy.directory, now + LOOK
         for name, schedule in directory.schedules.items():
             place = place_of(self.setting(), name)
@@ -101,13 +106,15 @@ class Handoffs:
         setting = self.setting()
         edition = last.get("edition")
         changed = None if edition is None else edition != setting.edition
-        stands = await gather_handoff_contents(self.cache, self.incidents, self.pasts, setting, handing, changed, now)
+        stands = await gather_handoff_contents(
+            self.cache, self.incidents, self.review_records, setting, handing, changed, now
+        )
         said = handoff_text(handing, stands, self.schedules.people)
         memory = {"text": said, "mentions": [handing.incoming]}
         if await self._owe(f"handoff {handing.key}", to, memory, now):
             log.info("handoff_told", schedule=handing.schedule, person=handing.incoming)
         document = {"key": handing.key, "at": rfc3339(now), "edition": setting.edition}
-        await self.board.put(HANDED_OFF, handing.schedule, document)
+        await self.shared_documents.put(HANDED_OFF, handing.schedule, document)
         return now
 
     async def _remind(self, handing: HandOff, to: Destination, now: datetime) -> None:
@@ -124,4 +131,4 @@ class Handoffs:
         for kind, field in ((OFFER, "until"), (OVERRIDE, "until"), (ACCEPTED, "at"), (TAKEN_BACK, "at")):
             for key, document in documents.get(kind, {}).items():
                 if datetime.fromisoformat(document[field]) < now - KEPT[kind]:
-                    await self.board.take(kind, key)
+                    await self.shared_documents.take(kind, key)

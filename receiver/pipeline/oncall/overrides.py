@@ -46,13 +46,13 @@ class Overrides:
     def __init__(
         self,
         schedules: OnCallOverview,
-        board: SharedDocuments,
+        shared_documents: SharedDocuments,
         due: DueSet,
         reread: Callable[[], Awaitable[int]],
     ) -> None:
         """`reread` applies the shared documents, so that an answer already reflects the change."""
         self.schedules = schedules
-        self.board = board
+        self.shared_documents = shared_documents
         self.due = due
         self.reread = reread
 
@@ -85,7 +85,7 @@ class Overrides:
                 raise InvalidField(
                     "until", f"longer than {LONGEST.days} days (write the change into the configuration)"
                 )
-            await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
+            await self.shared_documents.put(OVERRIDE, made.id, _document(made), only_new=True)
             await self.moved(now)
             log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
         found = next(one for one in self.schedules.directory.overrides if one.id == made.id)
@@ -106,9 +106,9 @@ class Overrides:
             raise PastOverride("this override is over, and past shifts never change")
         if found.from_ < now:
             found = found.model_copy(update={"until": now})
-            await self.board.put(OVERRIDE, number, _document(found))
+            await self.shared_documents.put(OVERRIDE, number, _document(found))
         else:
-            await self.board.take(OVERRIDE, number)
+            await self.shared_documents.take(OVERRIDE, number)
         text = f"{actor.name} has lifted the override of {found.person} from {rfc3339(found.from_)} ({number})"
         await self.note_taken_back(number, found.schedule, "override_lifted", text, actor, now)
         await self.moved(now)
@@ -122,7 +122,7 @@ class Overrides:
         document = {"schedule": schedule, "kind": kind, "by": actor.name, "at": rfc3339(now), "text": text}
         # The removal stays in effect even if there is no room for the entry.
         with suppress(SharedDocumentsFull):
-            await self.board.put(TAKEN_BACK, f"{kind} {number} {to_ms(now)}", document)
+            await self.shared_documents.put(TAKEN_BACK, f"{kind} {number} {to_ms(now)}", document)
 
     async def moved(self, now: datetime) -> None:
         """Apply the shared documents, and check at once whether there is a hand-off to announce."""
@@ -140,7 +140,7 @@ class Overrides:
         if handing is None:
             raise PastOverride("nobody has taken over this schedule, so there is nothing to accept")
         document = {"by": actor.name, "at": rfc3339(now)}
-        if await self.board.put(ACCEPTED, handing.key, document, only_new=True):
+        if await self.shared_documents.put(ACCEPTED, handing.key, document, only_new=True):
             log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)
         await self.reread()
         found = self.schedules.accepted(handing)

@@ -23,11 +23,11 @@ class ReachabilityTimer:
     """Sends due test pages; one replica at a time, because only one claims the timer."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], tests: ReachabilityTests) -> None:
-        """The work loop calls `look`."""
+        """The work loop calls `on_timer`."""
         self.setting = setting
         self.tests = tests
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """End what was not answered, send what is due, and return when to look again. Raises StoreAway."""
         await self.tests.expire(now)
         policy, every = self.setting().policy, self.setting().prove_every

@@ -58,7 +58,7 @@ class ShiftOffers:
         """An accepted offer is an override, with the id of the offer."""
         self.overrides = overrides
         self.schedules = overrides.schedules
-        self.board = overrides.board
+        self.shared_documents = overrides.shared_documents
 
     def all(self) -> list[ShiftOffer]:
         """Return every offer, the earliest first."""
@@ -108,7 +108,7 @@ class ShiftOffers:
             "schedule": schedule, "person": person, "from": rfc3339(span.begins), "until": rfc3339(span.ends),
             "by": actor.name, "made_at": rfc3339(now),
         }  # fmt: skip
-        if await self.board.put(OFFER, number, document, only_new=True):
+        if await self.shared_documents.put(OFFER, number, document, only_new=True):
             log.info("shift_offered", schedule=schedule, person=person, id=number, by=actor.name, caller=actor.caller)
             when = f"{span.begins:%a %Y-%m-%d %H:%M} to {span.ends:%a %Y-%m-%d %H:%M} UTC"
             text = f"{self._name(person)} offers {schedule}, {when}. To take over: /oncall accept {number}"
@@ -139,7 +139,7 @@ class ShiftOffers:
             until=span.ends.astimezone(UTC), by=actor.name, made_at=now,
         )  # fmt: skip
         document = made.model_dump(mode="json", by_alias=True, exclude={"id"})
-        fresh = await self.board.put(OVERRIDE, offer.id, document, only_new=True)
+        fresh = await self.shared_documents.put(OVERRIDE, offer.id, document, only_new=True)
         await self.overrides.moved(now)
         taken = next(one for one in self.all() if one.id == offer.id)
         if taken.taken is None or taken.taken.person != person:
@@ -158,7 +158,7 @@ class ShiftOffers:
         offer = self._find(number)
         if offer.taken is not None:
             raise PastOverride(f"it was accepted: end the override with receiver oncall lift {offer.id}")
-        await self.board.take(OFFER, offer.id)
+        await self.shared_documents.take(OFFER, offer.id)
         span = _span(offer.begins, offer.until)
         text = f"{actor.name} has withdrawn the offer of {offer.person}, {span} ({offer.id})"
         await self.overrides.note_taken_back(offer.id, offer.schedule, "offer_withdrawn", text, actor, now)

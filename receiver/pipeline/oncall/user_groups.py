@@ -26,13 +26,15 @@ log = structlog.get_logger("receiver.duty")
 class UserGroups:
     """Sets the groups at each hand-off; one replica at a time, as the store's timer is claimed by one."""
 
-    def __init__(self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, board: SharedDocuments) -> None:
-        """The work loop calls `look`."""
+    def __init__(
+        self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, shared_documents: SharedDocuments
+    ) -> None:
+        """The work loop calls `on_timer`."""
         self.setting = setting
         self.schedules = schedules
-        self.board = board
+        self.shared_documents = shared_documents
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Give every group to whoever is on call now, and return when to look again. Raises StoreAway."""
         setting, again = self.setting(), now + LOOK
         wanted = [
@@ -42,7 +44,7 @@ class UserGroups:
         ]
         if not wanted:
             return again
-        _, documents = await self.board.read()
+        _, documents = await self.shared_documents.read()
         for name, channel, group in wanted:
             shift = self.schedules.at(name, now)
             again = min(again, max(shift.until, now + timedelta(seconds=1)))
@@ -58,6 +60,6 @@ class UserGroups:
                 log.warning("group_not_set", schedule=name, channel=channel, reason=error.reason, detail=error.detail)
                 again = min(again, now + (LOOK if error.permanent else AGAIN))
                 continue
-            await self.board.put(GROUPS, place, {**given, "at": rfc3339(now)})
+            await self.shared_documents.put(GROUPS, place, {**given, "at": rfc3339(now)})
             log.info("group_set", schedule=name, channel=channel, person=shift.person)
         return again

@@ -19,7 +19,8 @@ from receiver.incident.paging.recipients import address_of
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.store.due.leased_row import LeasedRow
-from receiver.store.incidents.incident_store import IncidentStore, Known
+from receiver.store.incidents.incident_store import IncidentStore
+from receiver.store.incidents.known_incident import Known
 
 PATIENCE = timedelta(seconds=10)
 """How long a notification that fires is answered 503, so that a replica that can read its incident takes it."""

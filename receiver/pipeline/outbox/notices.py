@@ -1,4 +1,4 @@
-"""The newest state -> what one destination is to hear now. Pure: the sending is in delivery_attempts.py."""
+"""The newest state -> what one destination is to hear now. Pure: the sending is in `pipeline/delivery/`."""
 
 from __future__ import annotations
 
@@ -6,52 +6,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.alert_start import alerts_began
-from receiver.incident.alerts.private_alerts import guarded_by_any
 from receiver.incident.context.observability_links import images_of
-from receiver.incident.log.notification_outcome import NotificationPart
-from receiver.incident.paging.page_responders import CALLED
-from receiver.incident.paging.policy import Policy
-from receiver.incident.service_name import SERVICE_FROM, service_of
-from receiver.incident.title import named
-from receiver.model.alert.annotations import description_of, values_of
-from receiver.model.base import from_ms, to_ms
+from receiver.model.base import to_ms
 from receiver.model.delivery.notice import Action, AlertLine, Document, Notice
-from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
-from receiver.model.incident.state import State
 from receiver.pipeline.active_config import ActiveConfig
+from receiver.pipeline.outbox.page_actions import page_due
 from receiver.pipeline.outbox.private_notices import sealed
 from receiver.pipeline.shared_documents import PROOF
 from receiver.store.due.due_set import LeasedRow
 
-SHOWN = 20
 _ASKING = (
     Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.UPDATED, Kind.REFIRED, Kind.VERIFICATION_FAILED,
     Kind.NOTE,
 )  # fmt: skip
 """Kinds whose `people` are mentioned each time: the person who has acknowledged is told of alerts that join or fire
 again, and of who asks for them by name."""
-
-
-def page_action(page: Page, incident: Incident) -> Action:
-    """Return the last state that the vendor should have of `page`, as the incident stands now."""
-    if page.ring != incident.ring or incident.state.over or page.withdrawn:
-        return Action.RESOLVE
-    # Only people acknowledge. An acknowledgement answers the pages that were made until then; a later one (a raised
-    # severity, a step of the escalation) calls, whatever the incident's state.
-    if page.seq < incident.hushed:
-        return Action.ACKNOWLEDGE
-    # In a log of an earlier release, which acknowledged them at the vendor, they are not withdrawn.
-    if incident.calling_state is State.MONITORING and not _called_while_monitoring(page, incident):
-        return Action.RESOLVE
-    return Action.TRIGGER
-
-
-def _called_while_monitoring(page: Page, incident: Incident) -> bool:
-    return page.step == CALLED and incident.monitoring_at is not None and page.at >= incident.monitoring_at
 
 
 def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime) -> Notice | None:
@@ -61,41 +33,6 @@ def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: 
         return None
     page, action = due
     return _notice(row, incident, setting, now, action, page.address, key=page.key, page=page)
-
-
-def page_due(row: LeasedRow, incident: Incident) -> tuple[Page, Action] | None:
-    """Return the page of a row and what the vendor should hear of it; None when there is nothing (more) to say.
-
-    What is resolved or acknowledged is not paged anymore. Its resolve is sent even so: a replica that paged while the
-    store was away, and died before it could say so, may have rung under this key. Elsewhere the vendor drops it.
-    """
-    page = next(
-        (page for page in incident.pages if page.key == row.to.address and page.channel == row.to.channel), None
-    )
-    if page is None:
-        return None
-    sent = row.memory.get("sent")
-    # A replica that died may have paged or not: an acknowledgement sent on that chance does not say that it has.
-    rung = bool(row.memory.get("rung")) or sent == Action.TRIGGER
-    # What was answered before it could be sent has reached nobody: once the severity rises after that, it calls.
-    reached = rung or page.key in incident.detoured
-    called = row.memory.get("called", 0) if reached else incident.raised
-    if called > page.seq:
-        page = page.model_copy(update={"seq": called})
-    action = page_action(page, incident)
-    if action is Action.TRIGGER and not rung and not page.called_for(incident.called):
-        # Lowered before any vendor has accepted it. Where an attempt may have got through, it is resolved there.
-        if row.tries <= 1:
-            return None
-        action = Action.RESOLVE
-    if sent == action or (action is Action.TRIGGER and rung):
-        return None
-    # What was resolved before it was accepted, since nothing called for it, calls once the severity rises again.
-    if sent == Action.RESOLVE and action is not Action.TRIGGER:
-        return None
-    if sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1:
-        return None
-    return page, action
 
 
 def inform_notice(
@@ -247,63 +184,4 @@ def plain(notice: Notice) -> Notice:
         text = f"{incident.badge}[{incident.severity}] {incident.title} ({incident.label})"
     return notice.model_copy(
         update={"incident": incident, "alerts": (), "links": (), "images": (), "events": (), "text": text}
-    )
-
-
-def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[AlertLine]:
-    """Return at most 20 of the firing alerts, the worst and oldest first."""
-    firing = sorted(
-        (record for record in records.values() if record.firing),
-        key=lambda record: (record.severity.rank, record.starts_ms, record.fingerprint),
-    )
-    shown = firing[:SHOWN]
-    labels = [bodies.get(record.fingerprint, {}).get("labels", {}) for record in shown]
-    common = set.intersection(*(set(one.items()) for one in labels)) if labels else set()
-    lines = []
-    for record, own in zip(shown, labels, strict=True):
-        notes = bodies.get(record.fingerprint, {}).get("annotations", {})
-        described = description_of(notes)
-        summary = notes.get("summary") or described
-        lines.append(
-            AlertLine(
-                name=record.name,
-                summary=summary,
-                description="" if described == summary else described,
-                labels=own,
-                differing={name: value for name, value in own.items() if (name, value) not in common},
-                values=values_of(notes),
-                starts_at=from_ms(record.starts_ms or record.seen_ms),
-                fingerprint=record.fingerprint,
-            )
-        )
-    return lines
-
-
-def bare_incident(part: NotificationPart, page: Page, now: datetime, policy: Policy | None = None) -> Incident:
-    """Return an incident that was never stored, for a page sent while the store is away."""
-    firing = [alert for alert in part.alerts if alert.firing]
-    alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
-    decision = part.decisions[alert.fingerprint]
-    shown = named(alert, firing, decision.severity, part.apart)
-    started_at, estimated = alerts_began([alert], now)
-    return Incident(
-        uid="",
-        key=part.key,
-        keys=(part.key,),
-        episode=0,
-        title=policy.title(shown) if policy else shown.title,
-        private=policy is not None and guarded_by_any(policy, (part.labels, *(a.labels for a in firing)), part.team)[0],
-        severity=decision.severity,
-        service=service_of(alert.labels, policy.service_from if policy else SERVICE_FROM),
-        labels=dict(alert.labels),
-        annotations=dict(alert.annotations),
-        decision=decision,
-        opened_at=now,
-        started_at=started_at,
-        estimated=estimated,
-        firing=len(firing),
-        names=tuple(dict.fromkeys(a.name for a in firing))[:SHOWN],
-        pages=(page,),
-        team=part.team,
-        origin_team=part.team,
     )

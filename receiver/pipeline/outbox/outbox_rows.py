@@ -16,7 +16,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_actions import page_action
 from receiver.store.due.leased_row import LeasedRow
 from receiver.store.incidents.commit_request import Committed, OutboxRow
 

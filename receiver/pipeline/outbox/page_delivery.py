@@ -11,7 +11,7 @@ from receiver.model.delivery.notice import Action
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.pipeline.outbox.cancelled_pages import CANCELLED
-from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_actions import page_action
 
 LINES = 20
 """Pages that are listed in words, the newest."""

@@ -215,7 +215,7 @@ class CommandHandler:
             rang = await self._rang(child) if child.handed else set()
             taken = [(page, page.key in rang) for page in child.handed]
             with suppress(StaleVersion):
-                done = await self.intake.commit(verdict, setting, now, adopted=taken)
+                done = await self.intake.writer.commit(verdict, setting, now, adopted=taken)
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
         raise Contended("others were faster each time")
@@ -264,7 +264,7 @@ class CommandHandler:
         into: str = "",
     ) -> Incident:
         """Commit a verdict about an incident and return the incident. Raises Stale, Repeated, StoreAway."""
-        done = await self.intake.commit(verdict, setting, now, once=once, what=what, into=into)
+        done = await self.intake.writer.commit(verdict, setting, now, once=once, what=what, into=into)
         assert done.incident is not None  # noqa: S101  (every command writes an incident)
         count_events(self.metrics, done.incident, verdict.events)
         return done.incident

@@ -28,17 +28,17 @@ class FixVerification:
     """The timer of monitored incidents, if there are checks."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
         """Results are cached for half the interval of the checks, because many incidents run the same ones."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
         self._known: tuple[datetime, tuple[CheckResult, ...]] | None = None
         self._one = asyncio.Lock()
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Run the checks for the incident `uid`, and record changed results. Raises StoreAway."""
         member, setting = f"{uid} {VERIFY}", self.setting()
         incident = await self.incidents.incident(uid)
@@ -55,7 +55,7 @@ class FixVerification:
         if draft.events:
             verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
             try:
-                done = await self.intake.commit(verdict, setting, now)
+                done = await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
                 return  # somebody changed it: looked at again when the lease has passed
             if done.incident is not None:
@@ -80,13 +80,13 @@ class FixVerification:
     async def _ask(self, check: CheckAsked, setting: ActiveConfig, now: datetime) -> CheckResult:
         try:
             if check.http is not None:
-                status = await status_of(self.asking, check.http)
+                status = await status_of(self.source_client, check.http)
                 good = status == check.expect_status
                 detail = f"answers {status}" + ("" if good else f", expected {check.expect_status}")
                 return CheckResult(name=check.name, ok=good, detail=detail)
             if setting.prometheus is None or check.promql is None:
                 return CheckResult(name=check.name, ok=None, detail="no Prometheus is configured")
-            sample = await Prometheus(self.asking, setting.prometheus).query(check.promql, now)
+            sample = await Prometheus(self.source_client, setting.prometheus).query(check.promql, now)
         except SourceError as error:
             return CheckResult(name=check.name, ok=None, detail=str(error))
         below = check.below is None or sample.value < check.below

@@ -37,10 +37,10 @@ class GammuInbox:
     async def run(self) -> None:
         """Read the inboxes until canceled."""
         while True:
-            await self.look()
+            await self.read()
             await asyncio.sleep(EVERY)
 
-    async def look(self) -> None:
+    async def read(self) -> None:
         """Process the received messages. A message stays in the inbox while the store is away."""
         for name, channel in self.setting().channels.items():
             if isinstance(channel, Gammu) and channel.settings.receives:

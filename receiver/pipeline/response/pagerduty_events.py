@@ -71,16 +71,16 @@ class PagerDutyEvents:
         follower: IncidentFollower,
         incidents: IncidentStore,
         respond: CommandHandler,
-        asking: SourceClient,
+        source_client: SourceClient,
         proofs: ReachabilityTests,
     ) -> None:
-        """`asking`: a client for the REST API, used if a token for it is configured."""
+        """`source_client`: a client for the REST API, used if a token for it is configured."""
         self.setting = setting
         self.follower = follower
         self.cache = follower.cache
         self.incidents = incidents
         self.respond = respond
-        self.asking = asking
+        self.source_client = source_client
         self.proofs = proofs
 
     @property
@@ -162,7 +162,7 @@ class PagerDutyEvents:
         for channel in names.values():
             token = channel.settings.api_token.get_secret_value()
             if token:
-                keys = await Rest(self.asking, channel.settings.rest, token).keys(told.incident)
+                keys = await Rest(self.source_client, channel.settings.rest, token).keys(told.incident)
                 found = await self._holding(set(keys), names, over=over)
                 if found:
                     return found

@@ -39,13 +39,13 @@ class ReachabilityTests:
         self,
         setting: Callable[[], ActiveConfig],
         due: DueSet,
-        board: SharedDocuments,
+        shared_documents: SharedDocuments,
         reread: Callable[[], Awaitable[int]],
     ) -> None:
         """The work loop sends the pages; `reread` applies the shared documents."""
         self.setting = setting
         self.due = due
-        self.board = board
+        self.shared_documents = shared_documents
         self.reread = reread
 
     def pagers(self) -> tuple[tuple[str, str], ...]:
@@ -125,12 +125,12 @@ class ReachabilityTests:
 
     async def read(self) -> dict[tuple[str, Means], Proof]:
         """Return the newest proof of each channel from the store. Raises StoreAway."""
-        _, documents = await self.board.read()
+        _, documents = await self.shared_documents.read()
         return proofs_of(documents)
 
     async def _put(self, proof: Proof) -> None:
         name = "/".join((proof.person, proof.channel, proof.how))
-        await self.board.put(PROOF, name, proof.model_dump(mode="json"))
+        await self.shared_documents.put(PROOF, name, proof.model_dump(mode="json"))
 
     async def _send(self, proof: Proof, now: datetime) -> None:
         by_sms = proof.how == How.SMS or dict(self.pagers()).get(proof.channel) == Gammu.kind

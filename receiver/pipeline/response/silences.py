@@ -42,14 +42,14 @@ class Silences:
         incidents: IncidentStore,
         respond: CommandHandler,
         intake: Intake,
-        asking: SourceClient,
+        source_client: SourceClient,
     ) -> None:
         """Only configured Alertmanagers are called, never an address from a notification."""
         self.setting = setting
         self.incidents = incidents
         self.respond = respond
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
 
     async def silence(
         self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime, *,
@@ -78,7 +78,7 @@ class Silences:
         until = now + timedelta(seconds=seconds)
         comment = f"{incident.id} {text or shown_incident(incident).title}"[:1000]
         try:
-            upstream = Alertmanager(self.asking, urls)
+            upstream = Alertmanager(self.source_client, urls)
             known, fresh = await upstream.silence(incident.labels, now, until, actor.name, comment, incident.id)
         except SourceError as error:
             raise SilenceFailed(str(error)) from None
@@ -94,7 +94,7 @@ class Silences:
         setting = self.setting()
         try:
             for number in incident.silences:
-                await Alertmanager(self.asking, setting.alertmanagers).expire(number)
+                await Alertmanager(self.source_client, setting.alertmanagers).expire(number)
         except SourceError as error:
             log.warning("silence_not_ended", incident=incident.id, detail=str(error))
             await self.intake.due.later(member, to_ms(now + AGAIN))
@@ -103,7 +103,7 @@ class Silences:
         text = f"{len(incident.silences)} silences in Alertmanager were removed with it"
         draft.add(Kind.SILENCED, "expired", text, {"silences": []}, setting.policy.of(incident).informs)
         try:
-            await self.intake.commit(
+            await self.intake.writer.commit(
                 IntakeDecision(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now
             )
         except StaleVersion:

@@ -20,7 +20,7 @@ from receiver.pipeline.outbox.outbox_rows import member_of
 from receiver.pipeline.response.command_handler import CommandHandler, UnknownIncident
 from receiver.store.client.store_errors import IncidentUnreadable
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.incidents.ticket_states import TicketStates
+from receiver.store.ticket_states import TicketStates
 
 NAME = "tickets"
 EVERY = timedelta(seconds=60)
@@ -55,7 +55,7 @@ class TicketSync:
         """Forget when tickets were last queried, because that time is from a wrong clock."""
         self._asked.clear()
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Ask, do here what was done there, and return when to ask again. Raises StoreAway."""
         for name, channel in self.setting().channels.items():
             if channel.tickets:

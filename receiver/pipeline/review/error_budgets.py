@@ -40,15 +40,15 @@ class ErrorBudgets:
     """The timer of resolved incidents, and the queries of a monthly report."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, asking: SourceClient
+        self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
         """Prometheus is the one of `verification`."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
-        self.asking = asking
+        self.source_client = source_client
 
-    async def look(self, uid: str, now: datetime) -> None:
+    async def on_timer(self, uid: str, now: datetime) -> None:
         """Query what the incident `uid` has spent, once, and record it. Raises StoreAway."""
         setting = self.setting()
         incident = await self.incidents.incident(uid)
@@ -63,7 +63,7 @@ class ErrorBudgets:
         draft.add(Kind.BUDGET_KNOWN, "asked", f"error budgets spent: {words}", {"spent": found})
         verdict = IntakeDecision(Outcome.UPDATED, "asked", draft.incident, draft.events)
         try:
-            await self.intake.commit(verdict, setting, now)
+            await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
             return  # somebody changed it: asked again when the lease has passed
 
@@ -97,7 +97,7 @@ class ErrorBudgets:
             return None
         query = _PLACE.sub(f"{round(window.total_seconds())}s", budget.promql)
         try:
-            part = (await Prometheus(self.asking, url).query(query, until)).value
+            part = (await Prometheus(self.source_client, url).query(query, until)).value
         except SourceError as error:
             log.info("budget_not_known", objective=budget.name, reason=error.reason)
             return None

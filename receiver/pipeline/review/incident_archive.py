@@ -37,7 +37,7 @@ class IncidentArchive:
         self.archive = archive
         self.incidents = incidents
 
-    async def look(self, now: datetime) -> datetime | None:
+    async def on_timer(self, now: datetime) -> datetime | None:
         """Write what is old enough to files, and drop what points to nothing; return when to look again.
 
         Raises StoreAway. A folder that cannot be written to is said, and nothing leaves the store.

@@ -46,7 +46,7 @@ class Reports:
     def __init__(
         self,
         setting: Callable[[], ActiveConfig],
-        pasts: ReviewRecordReader,
+        review_records: ReviewRecordReader,
         due: DueSet,
         clock: Clock,
         metrics: Metrics,
@@ -54,7 +54,7 @@ class Reports:
     ) -> None:
         """Nothing is read before the first report."""
         self.setting = setting
-        self.pasts = pasts
+        self.review_records = review_records
         self.due = due
         self.clock = clock
         self.metrics = metrics
@@ -97,7 +97,7 @@ class Reports:
         await self.flush()
         terms = self.setting().terms
         review = MonthlyReview(month, terms, now, history)
-        async for number, kept in self.pasts.since(to_ms(review.since)):
+        async for number, kept in self.review_records.since(to_ms(review.since)):
             if team is not None and kept.get("team", "") != team:
                 continue
             if (seen_by := kept.get("private")) is not None and (
@@ -105,7 +105,7 @@ class Reports:
             ):
                 continue
             review.see(read_review_record(kept, number, terms))
-        said = review.told(await self.pasts.absorbed_in(month.name) if team is None else 0)
+        said = review.told(await self.review_records.absorbed_in(month.name) if team is None else 0)
         return {**said, "error_budget": await self.budgets.measured(said["error_budget"], terms, review.until)}
 
     def absorb(self, now: datetime) -> None:
@@ -125,7 +125,7 @@ class Reports:
         if not counts:
             return
         try:
-            await self.pasts.absorbed(counts)
+            await self.review_records.absorbed(counts)
         except StoreAway:
             self._absorbed += counts
 
@@ -163,7 +163,7 @@ class Reports:
         if rows and await self.due.owe(rows, to_ms(now), key):
             log.info("monthly_review", month=month.name, incidents=said["total"])
 
-    async def look(self, now: datetime) -> None:
+    async def export_figures(self, now: datetime) -> None:
         """Export the figures of this month against their targets. Raises StoreAway."""
         said = await self.monthly(self.month(None, now), now, frozenset())
         for one in said["targets"]:
@@ -179,7 +179,7 @@ class Reports:
             if wait <= 0:
                 wait = EVERY
                 try:
-                    await self.look(self.clock.now())
+                    await self.export_figures(self.clock.now())
                 except StoreAway:
                     log.debug("figures_not_read")
             await asyncio.sleep(FLUSH)

@@ -50,10 +50,10 @@ class ProviderRefused(Exception):
 class Providers:
     """Makes the provider when `auth.oidc` is first used, and anew when a reload changes it."""
 
-    def __init__(self, config: Callable[[], Config], asking: SourceClient) -> None:
+    def __init__(self, config: Callable[[], Config], source_client: SourceClient) -> None:
         """Nothing is loaded before it is needed: the libraries take 0.2 s."""
         self.config = config
-        self.asking = asking
+        self.source_client = source_client
         self._made: tuple[object, IdentityProvider, Seal] | None = None
 
     @property
@@ -121,5 +121,5 @@ class Providers:
         client = ProviderClient(oidc.issuer, oidc.client_id, secret, oidc.scopes)
         if self._made is None or self._made[0] != client:
             seal = Seal(secret, f"sign-in\n{oidc.issuer}\n{oidc.client_id}")
-            self._made = client, IdentityProvider(client, self.asking), seal
+            self._made = client, IdentityProvider(client, self.source_client), seal
         return self._made

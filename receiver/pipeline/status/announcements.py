@@ -32,11 +32,14 @@ class Announcements:
     """What publishes announcements and removes them."""
 
     def __init__(
-        self, setting: Callable[[], ActiveConfig], board: SharedDocuments, reread: Callable[[], Awaitable[int]]
+        self,
+        setting: Callable[[], ActiveConfig],
+        shared_documents: SharedDocuments,
+        reread: Callable[[], Awaitable[int]],
     ) -> None:
-        """`reread` takes over what stands on the board, so that an answer already knows of it."""
+        """`reread` reads the shared documents, so that an answer already knows of it."""
         self.setting = setting
-        self.board = board
+        self.shared_documents = shared_documents
         self.reread = reread
 
     def all(self) -> Sequence[PublicAnnouncement]:
@@ -55,11 +58,13 @@ class Announcements:
         number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
         for old in self.all():
             if old.until is not None and old.until + FORGOTTEN < now:
-                await self.board.take(ANNOUNCEMENTS, old.id)
+                await self.shared_documents.take(ANNOUNCEMENTS, old.id)
         made = PublicAnnouncement(
             id=number, title=clean(title, TITLE), text=clean(text, TEXT, lines=True), at=now, until=until
         )
-        await self.board.put(ANNOUNCEMENTS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True)
+        await self.shared_documents.put(
+            ANNOUNCEMENTS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True
+        )
         await self.reread()
         log.info("announcement", id=number, by=actor.name)
         return next((one for one in self.all() if one.id == number), made)
@@ -69,7 +74,7 @@ class Announcements:
         found = next((one for one in self.all() if one.id == number), None)
         if found is None:
             raise NoSuchAnnouncement("there is no announcement with this id")
-        await self.board.take(ANNOUNCEMENTS, number)
+        await self.shared_documents.take(ANNOUNCEMENTS, number)
         await self.reread()
         log.info("announcement_removed", id=number, by=actor.name)
         return found

@@ -77,16 +77,16 @@ class EmergencyEscalation:
         pages: EmergencyPages,
         intake: Intake,
         monitor: StoreMonitor,
-        asking: SourceClient,
+        source_client: SourceClient,
         clock: Clock,
     ) -> None:
-        """`pages` sends what a step pages; `asking` reaches the API of the pager, where a token is configured."""
+        """`pages` sends what a step pages; `source_client` reaches the pager's API, if a token is configured."""
         self.setting = setting
         self.snapshots = snapshots
         self.pages = pages
         self.intake = intake
         self.monitor = monitor
-        self.asking = asking
+        self.source_client = source_client
         self.clock = clock
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
@@ -168,7 +168,7 @@ class EmergencyEscalation:
         for page in incident.unanswered:
             channel = setting.channels.get(page.channel)
             if isinstance(channel, PagerDuty) and (token := channel.settings.api_token.get_secret_value()):
-                questions.append(Rest(self.asking, channel.settings.rest, token).answered(page.key))
+                questions.append(Rest(self.source_client, channel.settings.rest, token).answered(page.key))
         return any(await asyncio.gather(*questions))
 
     def _page(self, step: EmergencyStep, setting: ActiveConfig) -> None:
@@ -228,7 +228,7 @@ class EmergencyEscalation:
     async def _write(self, draft: Transition, adopted: Sequence[tuple[Page, bool]]) -> None:
         reason = draft.events[-1].reason
         verdict = IntakeDecision(Outcome.UPDATED, reason, draft.incident, draft.events)
-        await self.intake.commit(verdict, self.setting(), self.clock.now(), adopted=adopted)
+        await self.intake.writer.commit(verdict, self.setting(), self.clock.now(), adopted=adopted)
         log.warning("escalation_recorded", incident=draft.incident.id, reason=reason, pages=len(adopted))
 
     def _forget(self, uid: str) -> None:

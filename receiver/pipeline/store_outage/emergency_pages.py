@@ -26,12 +26,13 @@ from receiver.metrics import Metrics
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
+from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT
+from receiver.pipeline.delivery.delivery_results import PAGE_WAIT
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.outbox.notices import bare_incident
 from receiver.pipeline.outbox.private_notices import PRIVATE, sealed
+from receiver.pipeline.store_outage.unstored_incident import bare_incident
 
 AT_ONCE = 32
 """Emergency pages under way at once."""
@@ -114,8 +115,7 @@ class EmergencyPages:
         One page lists everything above the limit of storm control. `episodes`: those when each correlation key was
         first refused; without it, those of the alerts now. `in_doubt`: uids of commits whose answer was lost.
         """
-        episodes, made = episodes or {}, list[EmergencyPage]()
-        capped = False
+        episodes, made, capped = episodes or {}, list[EmergencyPage](), False
         self._forget_old_pages(setting.policy, now)
         for part in parts:
             if part.key in self._held_back:
@@ -132,8 +132,7 @@ class EmergencyPages:
                 continue
             incident = bare_incident(part, found[0], now, setting.policy)
             if part.key not in self._paged:
-                paged = [at for key, at in self._paged.items() if self._team_of.get(key, "") == part.team]
-                if above_limit(incident.severity, paged, setting.policy, now):
+                if self._above_limit(part, incident.severity, setting.policy, now):
                     self._held_back[part.key] = incident
                     capped = True
                     continue
@@ -143,6 +142,10 @@ class EmergencyPages:
         if capped and self._storm_since is None:
             self._storm_since = self.clock.monotonic()
         return made, capped
+
+    def _above_limit(self, part: NotificationPart, severity: Severity, policy: Policy, now: datetime) -> bool:
+        paged = [at for key, at in self._paged.items() if self._team_of.get(key, "") == part.team]
+        return above_limit(severity, paged, policy, now)
 
     def _forget_old_pages(self, policy: Policy, now: datetime) -> None:
         if policy.storm is not None:
@@ -193,7 +196,7 @@ class EmergencyPages:
             sent = [one for one in self.storm if one.incident.team == team]
             severity, why = sent[0].incident.severity, f"{len(held)} groups while the store was away"
             pages = [(one.page, one.accepted) for one in sent]
-            await intake.open_storm(severity, why, setting, now, pages, self.storm_began, team=team)
+            await intake.storms.open(severity, why, setting, now, pages, self.storm_began, team=team)
             log.warning("emergency_adopted", incident="storm", pages=len(pages))
         if self.storm:
             self.forget(self.storm)

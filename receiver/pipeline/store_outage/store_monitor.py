@@ -12,6 +12,7 @@ import structlog
 
 from receiver.clock import Clock
 from receiver.metrics import Metrics
+from receiver.store.client.commit_probe import CommitProbe
 from receiver.store.client.connection import Connection
 from receiver.store.client.server_check import WARNINGS, ServerWarning
 from receiver.store.client.store_errors import StoreAway, StoreFull
@@ -73,6 +74,7 @@ class StoreMonitor:
     def __init__(self, connection: Connection, clock: Clock, metrics: Metrics) -> None:
         """Begin in the belief that the store is there."""
         self.connection = connection
+        self.probe = CommitProbe(connection)
         self.clock = clock
         self.metrics = metrics
         self.since: float | None = None
@@ -155,33 +157,33 @@ class StoreMonitor:
 
     async def inspect(self) -> None:
         """Find out what the store is and promises; say what people should know of it, once. Raises StoreAway."""
-        connection = self.connection
-        await connection.inspect()
+        server = self.connection.server
+        await server.inspect()
         self._look_again = self.clock.monotonic() + INSPECT_EVERY
-        self.metrics.durable(connection.level, met=connection.met)
-        found = {warning.kind for warning in connection.warnings}
+        self.metrics.durable(server.level, met=server.met)
+        found = {warning.kind for warning in server.warnings}
         self.metrics.warned({kind: kind in found for kind in WARNINGS})
-        for warning in connection.warnings:
+        for warning in server.warnings:
             if warning not in self._warned:
-                log.warning(f"store_{warning.kind}", why=warning.why, hint=warning.hint, level=connection.level)
-        self._warned = connection.warnings
+                log.warning(f"store_{warning.kind}", why=warning.why, hint=warning.hint, level=server.level)
+        self._warned = server.warnings
 
     async def _marks(self) -> bool:
         try:
-            await self.connection.round_trips_when_full(BACK_BUDGET)
+            await self.probe.round_trips_when_full(BACK_BUDGET)
         except StoreAway as condition:
             return condition.ours and self._full
         return True
 
     async def _probe(self) -> StoreAway | None:
         try:
-            await self.connection.round_trips(BACK_BUDGET if self.away else BUDGET)
+            await self.probe.round_trips(BACK_BUDGET if self.away else BUDGET)
             returns = self.away and self._state.good + 1 >= GOOD
-            unknown = self.connection.level == "unknown" or self.connection.is_another
+            unknown = self.connection.server.level == "unknown" or self.connection.server.is_another
             if returns or unknown or self.clock.monotonic() >= self._look_again:
                 # It may be another server than the one that went away, or have other settings; or nobody could ask yet.
                 await self.inspect()
-            await self.connection.count_replicas()
+            await self.connection.server.count_replicas()
         except StoreAway as condition:
             return condition
         return None

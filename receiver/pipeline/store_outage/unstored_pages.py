@@ -24,7 +24,7 @@ from receiver.model.base import rfc3339, to_ms
 from receiver.model.delivery.notice import Action, Notice
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.delivery.delivery_attempts import PAGE_WAIT, AttemptMade, ReceiptNotStored
+from receiver.pipeline.delivery.delivery_results import PAGE_WAIT, AttemptMade, ReceiptNotStored
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
 from receiver.pipeline.outbox.cancelled_pages import CANCELLED, number_of
 from receiver.pipeline.outbox.notices import page_notice

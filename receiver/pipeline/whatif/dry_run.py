@@ -18,7 +18,8 @@ from receiver.model.base import rfc3339, to_ms
 from receiver.model.incident.policy_snapshot import ContactMethod
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.notification_parts import judged
-from receiver.pipeline.outbox.notices import alert_lines, inform_notice, page_notice
+from receiver.pipeline.outbox.alert_lines import alert_lines
+from receiver.pipeline.outbox.notices import inform_notice, page_notice
 from receiver.pipeline.outbox.outbox_rows import outbox_rows
 from receiver.sources.alertmanager import Group
 from receiver.store.due.due_set import LeasedRow

@@ -67,11 +67,11 @@ class Auditor:
         while True:
             await asyncio.sleep(EVERY)
             try:
-                await self.look(self.clock.now())
+                await self.audit(self.clock.now())
             except StoreAway as away:
                 log.warning("audit_blind", reason=str(away))
 
-    async def look(self, now: datetime) -> Finding:
+    async def audit(self, now: datetime) -> Finding:
         """Return what is late, and report it in metrics and log. Raises StoreAway."""
         setting = self.setting()
         edge = now - setting.lease - PATIENCE

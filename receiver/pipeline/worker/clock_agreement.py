@@ -28,7 +28,7 @@ SHOW = 2.0
 CAP = 15.0
 """Seconds between two checks for due times that are too far ahead."""
 PAGE_WAIT, INFORM_WAIT = 90_000, 960_000
-"""The longest that a page, and anything else, waits for its next attempt, in milliseconds (delivery_attempts.py)."""
+"""The longest that a page, and anything else, waits for its next attempt, in milliseconds (delivery_results.py)."""
 HOLD_WAIT = timedelta(minutes=2)
 """The longest that a notification is held."""
 LEAST = timedelta(seconds=60)
@@ -69,11 +69,11 @@ class ClockAgreement:
     async def first(self) -> None:
         """Follow the store's clock before this machine's clock is used. Raises StoreAway."""
         time_ms, agreed = await self.times.read()
-        await self.look(time_ms, agreed)
+        await self.compare(time_ms, agreed)
         if agreed.shown_ms is not None and self.silent_ms is None:
             self.silent_ms = to_ms(self.clock.now()) - agreed.shown_ms
 
-    async def look(self, time_ms: int, agreed: AgreedTime, took: float = 0.0) -> None:
+    async def compare(self, time_ms: int, agreed: AgreedTime, took: float = 0.0) -> None:
         """Follow the agreed time; `took`: seconds of the round trip that read it. Raises StoreAway."""
         wanted = self.clock.look(from_ms(time_ms), agreed, took)
         steps, before = self.clock.steps, self._steps
@@ -156,7 +156,7 @@ class ClockAgreement:
         draft.add(Kind.CLOCK_CORRECTED, "clock_was_wrong", text, data)
         verdict = IntakeDecision(Outcome.UPDATED, "clock_was_wrong", draft.incident, draft.events)
         try:
-            await self.intake().commit(verdict, self.setting(), now)
+            await self.intake().writer.commit(verdict, self.setting(), now)
         except StaleVersion:
             self._repair = True  # somebody works on it, or another replica has done it: looked at once more
             return

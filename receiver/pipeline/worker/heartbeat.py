@@ -32,15 +32,15 @@ class Heartbeat:
     def __init__(
         self,
         setting: Callable[[], ActiveConfig],
-        asking: SourceClient,
-        look: Callable[[datetime], Awaitable[Finding]],
+        source_client: SourceClient,
+        audit: Callable[[datetime], Awaitable[Finding]],
         resting: Callable[[ActiveConfig], list[str]],
     ) -> None:
-        """`look` returns what is late, `resting` the paging channels whose circuit breaker is open."""
+        """`audit` returns what is late, `resting` the paging channels whose circuit breaker is open."""
         self.resting = resting
         self.setting = setting
-        self.asking = asking
-        self.look = look
+        self.source_client = source_client
+        self.audit = audit
 
     async def beat(self, now: datetime) -> datetime | None:
         """Beat if all is well, and return when the next one is due; None: it is off. Raises StoreAway."""
@@ -48,7 +48,7 @@ class Heartbeat:
         if asked is None:
             return None
         url, every = asked
-        finding = await self.look(now)
+        finding = await self.audit(now)
         resting = self.resting(self.setting())
         if finding.overdue or finding.unattended or resting:
             unattended = len(finding.unattended)
@@ -63,7 +63,7 @@ class Heartbeat:
             return
         host = host_of(url)
         try:
-            said = await self.asking.get(url, limit=LIMIT)
+            said = await self.source_client.get(url, limit=LIMIT)
         except SourceError as error:
             log.warning("heartbeat_failed", host=host, reason=error.reason)
         else:

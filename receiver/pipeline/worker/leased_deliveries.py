@@ -162,14 +162,14 @@ class LeasedDeliveries:
             await self.deliver.one(row, latest)
         except IncidentUnreadable as error:
             self.metrics.loop_errors.labels("deliver").inc()
-            await self.deliver.spoiled(row, error)
+            await self.deliver.results.record_spoiled(row, error)
         except StoreAway as condition:
             self.unstored.add(row, latest, condition)
             raise
         except Exception as error:
             self.metrics.loop_errors.labels("deliver").inc()
             log.exception("delivery_spoiled", id=row.member)
-            await self.deliver.spoiled(row, error)
+            await self.deliver.results.record_spoiled(row, error)
 
     def _is_unsent_page(self, row: LeasedRow) -> bool:
         # Of an incident that this replica remembers.

@@ -127,7 +127,7 @@ class TimerRunner:
     async def _run_one(self, member: str) -> None:
         first, second = member.split(" ", 1)
         if first == "held":
-            await self.intake.release(second, self.clock.now())
+            await self.intake.decisions.release(second, self.setting(), self.clock.now())
         elif first == "sys":
             self._start_service_timer(member, second)
         elif second in self.incident_timers:
@@ -164,7 +164,7 @@ class TimerRunner:
     async def _commit(self, draft: Transition, setting: ActiveConfig) -> None:
         verdict = IntakeDecision(Outcome.UPDATED, draft.events[-1].reason, draft.incident, draft.events)
         try:
-            done = await self.intake.commit(verdict, setting, self.clock.now())
+            done = await self.intake.writer.commit(verdict, setting, self.clock.now())
         except StaleVersion:
             return  # the incident has changed; the timer is still due and is decided again
         if done.incident is not None:

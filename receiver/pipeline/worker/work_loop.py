@@ -14,7 +14,7 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.delivery.delivery_attempts import DeliveryAttempts
 from receiver.pipeline.delivery.delivery_events import DeliveryEvents
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommits, UnheardCommit
+from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommit, UnconfirmedCommits
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.open_incidents.incident_snapshots import IncidentSnapshots
@@ -29,8 +29,9 @@ from receiver.pipeline.worker.step_tasks import StepTasks
 from receiver.pipeline.worker.timer_runner import TimerRunner
 from receiver.store.client.connection import StoreAway
 from receiver.store.client.connection_lanes import Lane
-from receiver.store.due.due_set import DueSet, StoreBeat
+from receiver.store.due.due_set import DueSet
 from receiver.store.due.rate_limits import RateLimits
+from receiver.store.due.store_beat import StoreBeat
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.keys import TIMERS
 
@@ -71,18 +72,18 @@ class WorkLoop:
         self.tasks = StepTasks(monitor, metrics, due.probe)
         self.spawn, self.idle = self.tasks.spawn, self.tasks.idle
         self.timers = TimerRunner(setting, incidents, due, monitor, self.tasks, clock, metrics)
-        self.unheard = UnconfirmedCommits(due.connection, clock, setting)
+        self.unconfirmed = UnconfirmedCommits(due.connection, clock, setting)
         self._confirming = False
         self._build_store_parts()
         self._build_deliveries()
         self.polled_at: float = clock.monotonic()
         """When the last poll ended, in monotonic seconds."""
         self._loaded = False
-        self.read_board: Callable[[], Awaitable[int]] | None = None
+        self.read_shared_documents: Callable[[], Awaitable[int]] | None = None
         """Applies the shared documents, and returns their revision."""
-        self.board = 0
+        self.documents_revision = 0
         """The revision of the shared documents that this replica has applied."""
-        self.tend: Callable[[datetime], Awaitable[None]]
+        self.check_orphaned_rows: Callable[[datetime], Awaitable[None]]
         """Gives up rows of lanes that no replica serves."""
         self._orphans_checked: float | None = None
 
@@ -104,12 +105,12 @@ class WorkLoop:
 
     def _build_deliveries(self) -> None:
         setting, due, clock, metrics = self.setting, self.due, self.clock, self.metrics
-        self.beside = DeliveryEvents(setting, self.incidents, due, clock, metrics, lambda: self.intake)
+        self.delivery_events = DeliveryEvents(setting, self.incidents, due, clock, metrics, lambda: self.intake)
         rates = RateLimits(due.connection)
-        self.deliver = DeliveryAttempts(setting, self.incidents, due, clock, metrics, self.beside, rates)
+        self.deliver = DeliveryAttempts(setting, self.incidents, due, clock, metrics, self.delivery_events, rates)
         self.unstored = UnstoredPages(setting, due, self.monitor, self.snapshots, clock, metrics)
-        self.deliver.postponed = self.unstored.postpone
-        self.deliver.at_hand = self.unstored.remember
+        self.deliver.results.postponed = self.unstored.postpone
+        self.deliver.notices.at_hand = self.unstored.remember
         self.deliveries = LeasedDeliveries(
             setting, due, self.monitor, self.deliver, self.unstored, self.tasks, clock, metrics
         )
@@ -119,7 +120,7 @@ class WorkLoop:
     def attach(self, intake: Intake) -> None:
         """Set the intake."""
         self.intake = self.timers.intake = intake
-        intake.unheard = self._add_unconfirmed
+        intake.writer.unconfirmed = self._add_unconfirmed
 
     def renew(self) -> None:
         """Load everything again with the next poll: a new configuration may need other timers."""
@@ -177,9 +178,9 @@ class WorkLoop:
         commit = expected.newest.number if expected.newest else 0
         now_ms = to_ms(self.clock.now())
         beat = await self.due.beat(self.incident_cache.after, now_ms, self.recovery.memory.me, commit)
-        await self.clock_agreement.look(beat.time_ms, beat.clock, self.clock.monotonic() - began)
+        await self.clock_agreement.compare(beat.time_ms, beat.clock, self.clock.monotonic() - began)
         self._show(beat)
-        if await self.recovery.look(beat, expected, self.clock_agreement.silent_ms):
+        if await self.recovery.check_beat(beat, expected, self.clock_agreement.silent_ms):
             self._loaded = False
             return
         await self._follow(beat)
@@ -195,7 +196,7 @@ class WorkLoop:
     def _check_orphans(self) -> None:
         if self._orphans_checked is None or self.clock.monotonic() - self._orphans_checked >= ORPHAN_CHECK:
             self._orphans_checked = self.clock.monotonic()
-            self.spawn("tend", partial(self.tend, self.clock.now()))
+            self.spawn("tend", partial(self.check_orphaned_rows, self.clock.now()))
 
     async def _claim_due(self, beat: StoreBeat) -> None:
         for lane in beat.due:
@@ -207,7 +208,7 @@ class WorkLoop:
     async def load(self) -> None:
         """Load the open incidents that can be read quickly, and seed the timers of the service itself."""
         if await self.follower.forgotten():
-            await self.intake.hear_again()
+            await self.intake.store_again()
         await self.follower.load()
         watchdog = await self.intake.watchdogs.last_ms()
         if watchdog is not None:
@@ -217,19 +218,19 @@ class WorkLoop:
         self.metrics.store_up.set(int(not self.monitor.away))
 
     async def _follow(self, beat: StoreBeat) -> None:
-        if beat.board != self.board and self.read_board is not None:
-            await self._apply_board(self.read_board, beat.board)
+        if beat.documents_revision != self.documents_revision and self.read_shared_documents is not None:
+            await self._apply_shared_documents(self.read_shared_documents, beat.documents_revision)
         await self.follower.follow(beat.changed)
         if not (self.incident_cache.complete or self.follower.filling):
             self.spawn("load", self.follower.fill)
 
-    async def _apply_board(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
+    async def _apply_shared_documents(self, read: Callable[[], Awaitable[int]], revision: int) -> None:
         async def apply() -> None:
-            self.board = await read()
+            self.documents_revision = await read()
 
         # A revision that cannot be applied is skipped until the next one, so that due work does not wait for it.
         if not await run_step("beat", apply, self.metrics):
-            self.board = revision
+            self.documents_revision = revision
 
     def _show(self, beat: StoreBeat) -> None:
         self.metrics.depth.set(beat.depth)
@@ -243,18 +244,18 @@ class WorkLoop:
             if self.snapshots.behind():
                 self.spawn("snapshots", self.snapshots.refresh)
 
-    def _add_unconfirmed(self, commit: UnheardCommit) -> None:
-        self.unheard.add(commit)
+    def _add_unconfirmed(self, commit: UnconfirmedCommit) -> None:
+        self.unconfirmed.add(commit)
         self._confirm_soon()
 
     def _confirm_soon(self) -> None:
-        if len(self.unheard) and not self._confirming and not self.tasks.stopping.is_set():
+        if len(self.unconfirmed) and not self._confirming and not self.tasks.stopping.is_set():
             # Also while the store is away: a slow store has the pages, and no other replica sends them.
             self._confirming = True
             self.spawn("fetch", self._confirm, Lane.BEAT)
 
     async def _confirm(self) -> None:
         try:
-            await self.unheard.ask()
+            await self.unconfirmed.ask()
         finally:
             self._confirming = False

@@ -38,3 +38,8 @@ class Script:
         self.plain = _form(text)
         flags, _, rest = text.partition("\n")
         self.in_cluster = _form(f"{flags}\n{GUARD}{rest}")
+
+
+PROBE = Script("probe")
+"""Writes to one key, as a commit would."""
+PROBE_WHEN_FULL = Script("probe", when_full=True)

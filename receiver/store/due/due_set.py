@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 import orjson
 import structlog
 
-from receiver.model.agreed_time import AgreedTime
 from receiver.model.incident.event import Destination
 from receiver.store.client.connection import Connection, Script
-from receiver.store.commit_mark import MARKS, CommitMark, mark_of, newest_mark
-from receiver.store.due.agreed_time import FIELDS, agreed_of
+from receiver.store.commit_mark import MARKS
+from receiver.store.due.agreed_time import FIELDS
+from receiver.store.due.dead_letter_rows import DeadLetterRows
 from receiver.store.due.leased_row import LeasedRow as LeasedRow
 from receiver.store.due.leased_row import UnreadableRow as UnreadableRow
 from receiver.store.due.leased_row import parse_row, parse_row_partly, uid_of
+from receiver.store.due.store_beat import StoreBeat, beat_of
 from receiver.store.keys import TIMERS
-from receiver.store.stored_numbers import stored_number
 
 CLAIM = Script("due/claim")
 COMPLETE = Script("due/complete")
 REFUSE = Script("due/keep_refused_body")
 FREE = Script("due/end_leases")
-REPLAY = Script("due/retry_dead_letter")
 OWE = Script("due/add_rows")
 
 log = structlog.get_logger("receiver.due")
@@ -42,51 +40,8 @@ class SendingOutcome(StrEnum):
     """Not tried at all: it counts as no attempt."""
 
 
-class RetryResult(IntEnum):
-    """What became of the wish to try a delivery that gave up again."""
-
-    AGAIN = 1
-    NONE = 0
-    """There is none: somebody was faster, or something newer is on its way."""
-    NOTHING_LEFT = -1
-    """What it would send is older than the history."""
-
-
 class KeyReused(Exception):
     """A key against repetition comes again with something else than it came with before: nothing was written."""
-
-
-@dataclass(frozen=True)
-class StoreBeat:
-    """What one look at the store shows."""
-
-    time_ms: int
-    changed: tuple[tuple[str, int], ...]
-    """(uid, number of the commit) for what changed since the last look."""
-    due: dict[str, int]
-    """Lanes with due rows, and how many are waiting in each."""
-    depth: int
-    """Delivery rows that are not done."""
-    oldest_ms: int | None
-    """When the oldest of them is due."""
-    overdue: int
-    dead: int
-    commits: int
-    """How many commits there were; fewer than before: the store has lost its memory."""
-    board: int = 0
-    """The revision of the board."""
-    clock: AgreedTime = field(default_factory=AgreedTime)
-    """What replicas have agreed about time."""
-    epoch: str = ""
-    """Changes whenever the store has lost its memory."""
-    until_ms: int = 0
-    """Until when nobody claims what is due: what was forgotten is being made good."""
-    number: int = 0
-    """The number that this replica has written last, as the store knows it."""
-    same: CommitMark | None = None
-    """The commit that the store has under the number asked about; None where it does not say."""
-    newest: CommitMark | None = None
-    """Its newest commit, unless an earlier release wrote it."""
 
 
 class DueSet:
@@ -95,6 +50,7 @@ class DueSet:
     def __init__(self, connection: Connection, lanes: Sequence[str], *, lease_ms: int) -> None:
         """`lanes`: every lane that this replica serves, urgent ones first; TIMERS is always among them."""
         self.connection = connection
+        self.letters = DeadLetterRows(connection)
         self.keys = connection.keys
         self.lanes = tuple(lanes)
         self.lease_ms = lease_ms
@@ -123,34 +79,8 @@ class DueSet:
                 pipe.zcard(self.keys.due(lane))
                 pipe.zrange(self.keys.due(lane), 0, 0, withscores=True)
                 pipe.zcount(self.keys.due(lane), "-inf", now_ms - self.lease_ms)
-            (seconds, micro), changed, dead, commits, board, clock, memory, number, marks, *rest = await pipe.execute()
-        due: dict[str, int] = {}
-        depth, oldest, overdue = 0, None, 0
-        for lane, count, first, late in zip(lanes, rest[::3], rest[1::3], rest[2::3], strict=True):
-            if first and first[0][1] <= now_ms:
-                due[lane] = count
-            overdue += late
-            if lane != TIMERS:
-                depth += count
-                if first:
-                    oldest = int(first[0][1]) if oldest is None else min(oldest, int(first[0][1]))
-        return StoreBeat(
-            time_ms=seconds * 1000 + micro // 1000,
-            changed=tuple((uid, int(score)) for uid, score in changed),
-            due=due,
-            depth=depth,
-            oldest_ms=oldest,
-            overdue=overdue,
-            dead=dead,
-            commits=int(commits or 0),
-            board=int(board or 0),
-            clock=agreed_of(clock),
-            epoch=memory[0] or "",
-            until_ms=stored_number(memory[1]),
-            number=int(number or 0),
-            same=mark_of(marks[0]),
-            newest=newest_mark(marks[1], int(commits or 0)),
-        )
+            replies = await pipe.execute()
+        return beat_of(lanes, now_ms, replies)
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:
         """Return timers that are due; each comes back after the lease unless a commit or `drop` ends it."""
@@ -308,7 +238,7 @@ class DueSet:
     ) -> bool:
         """Make rows that belong to no incident, durably, and return whether they are new.
 
-        `once`: a door's key against repetition, kept for 7 days with `what`. Raises KeyReused where it was kept with
+        `once`: a caller's key against repetition, kept for 7 days with `what`. Raises KeyReused where it was kept with
         something else.
         """
         made, _ = await self._owe([(row, "") for row in rows], now_ms, once, what)
@@ -342,19 +272,3 @@ class DueSet:
         if code == -1:
             raise KeyReused(f"the key {once} was kept with something else")
         return bool(code), frozenset(too_soon)
-
-    async def replay(self, member: str, now_ms: int) -> RetryResult:
-        """Let a delivery that gave up be tried again, durably, once however many ask; return how it went."""
-        keys = [self.keys.named("dead")]
-        return RetryResult(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, now_ms, 1]))
-
-    async def forget(self, member: str) -> bool:
-        """Drop a delivery that gave up, durably; return whether there was one."""
-        keys = [self.keys.named("dead")]
-        return bool(await self.connection.write(REPLAY, keys, [self.keys.prefix, member, 0, 0]))
-
-    async def dead_letters(self) -> dict[str, dict[str, Any]]:
-        """Return the deliveries that gave up, by member."""
-        async with self.connection.guarded() as client:
-            rows = await client.hgetall(self.keys.named("dead"))
-        return {member: orjson.loads(text) for member, text in rows.items()}

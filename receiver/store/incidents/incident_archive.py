@@ -14,7 +14,7 @@ from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
-from receiver.store.incidents.commit_request import state_text
+from receiver.store.incidents.stored_records import state_text
 
 RESTORE = Script("incidents/restore_archived")
 FORGET = Script("incidents/delete_archived")

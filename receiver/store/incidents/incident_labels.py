@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from receiver.store.incidents.incident_store import TOGETHER, IncidentStore
+from receiver.store.incidents.incident_reader import TOGETHER
+from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.stepped_loop import in_steps
 
 PARSED = 100

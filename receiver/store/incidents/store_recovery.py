@@ -15,8 +15,8 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
-from receiver.store.incidents.commit_request import packed, record_of
 from receiver.store.incidents.incident_copy import IncidentCopy
+from receiver.store.incidents.stored_records import packed, record_of
 from receiver.store.stored_numbers import stored_number
 
 RECOVER = Script("incidents/begin_recovery", when_full=True)
@@ -166,8 +166,13 @@ class StoreMemory:
                 args.extend((name, text))
         return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
 
-    async def put_board(self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> bool:
-        """Put the board up as it is known here, where the store's is older; return whether. Raises StoreAway."""
+    async def put_shared_documents(
+        self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    ) -> bool:
+        """Write the shared documents as they are known here, where the store's are older; return whether.
+
+        Raises StoreAway.
+        """
         args: list[Any] = [self.keys.named("board:rev"), revision]
         for kind, found in documents.items():
             for key, document in found.items():

@@ -11,7 +11,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import OPTIONS, UpdateStatus
 from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents.incident_labels import label_matcher
-from receiver.pipeline.outbox.notices import alert_lines
+from receiver.pipeline.outbox.alert_lines import alert_lines
 from receiver.pipeline.response.incident_outlook import upcoming, waiting_drafts
 from receiver.review.catch_up import catch_up
 from receiver.review.course import course_counts, course_of, course_rows, course_svg

@@ -34,7 +34,7 @@ MINE = 10
 
 
 class OnCallPage:
-    """`/oncall`. To be shown it needs no store: what is on the board was read before."""
+    """`/oncall`. To be shown it needs no store: the shared documents were read before."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
         """Take what knows of schedules."""

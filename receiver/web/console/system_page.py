@@ -65,7 +65,7 @@ class SystemPage:
             "system", request, visitor, away=away, channels=_timed(self.doors.channel_test.channels()),
             letters=letters[:LETTERS], more_letters=max(0, len(letters) - LETTERS), unknowns=unknowns[:UNKNOWNS],
             windows=windows, components=self.doors.setting().policy.parts, version=__version__,
-            edition=self.doors.setting().edition[:12], durability=self.doors.connection.level,
+            edition=self.doors.setting().edition[:12], durability=self.doors.connection.server.level,
             simulated=simulated, payload=payload, people=sorted(self.frame.people),
             hits=[] if limited else self._hits(),
             grouped=sum(one.held == "storm" for one in islice(self.doors.incident_cache.worst_first(), COUNTED)),

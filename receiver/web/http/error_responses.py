@@ -119,7 +119,7 @@ def shown_path(request: web.Request) -> str:
 
 def _known(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
     if error.status < HTTPStatus.BAD_REQUEST:
-        # No door redirects: Alertmanager would follow with a GET and count it as delivered.
+        # No endpoint redirects: Alertmanager would follow with a GET and count it as delivered.
         return problem(404, "page not found")
     said = {404: "page not found", 405: "method not allowed", 413: "the body is too large"}
     headers = {name: error.headers[name] for name in _PASSED_ON if name in error.headers}
@@ -135,7 +135,7 @@ def _path(route: web.AbstractRoute) -> str:
 
 
 async def harden(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the headers that every answer carries; a door that has set one keeps it."""
+    """Put the headers that every answer carries; an endpoint that has set one keeps it."""
     for name, value in FOR_ALL.items():
         response.headers.setdefault(name, value)
     response.headers.pop("Server", None)

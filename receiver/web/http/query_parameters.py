@@ -151,7 +151,7 @@ def read_filters_of(query: MultiMapping[str], usual: int, also: tuple[str, ...] 
 
 
 def no_query(request: web.Request) -> None:
-    """Raise Refusal (400) when the request has any parameter: this door knows none."""
+    """Raise Refusal (400) when the request has any parameter: this endpoint knows none."""
     _raise(_unknown(request.query, ()))
 
 

@@ -16,7 +16,7 @@ from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident, opened_incident
 from receiver.model.incident.page import Page
 from receiver.model.incident.response_records import CHECKLIST, DEPLOYMENTS, StatusUpdate
-from receiver.pipeline.outbox.notices import page_action
+from receiver.pipeline.outbox.page_actions import page_action
 from receiver.pipeline.outbox.page_delivery import Delivery, page_delivery
 from receiver.pipeline.response.incident_outlook import NextEscalation
 

@@ -112,10 +112,10 @@ class StatusPage:
     def json(self, name: str) -> Handler:
         """Return the handler of `/status/api/v2/NAME.json`, as Statuspage writes it: see ANSWERS."""
 
-        async def door(request: web.Request) -> web.Response:
+        async def endpoint(request: web.Request) -> web.Response:
             return self._answer(request, name, lambda moment: _open(answer(ANSWERS[name](moment.shape))))
 
-        return door
+        return endpoint
 
     async def atom(self, request: web.Request) -> web.Response:
         """`/status/feed.atom`: an entry an incident, changed with each update."""

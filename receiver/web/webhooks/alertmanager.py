@@ -14,7 +14,7 @@ from receiver.log import DirectLog
 from receiver.model.alert.alert import BadNotification, Notification, parse_notification
 from receiver.model.alert.sender import Sender
 from receiver.pipeline.intake.intake_answer import Answer
-from receiver.pipeline.store_outage.refused_notifications import group_name
+from receiver.pipeline.store_outage.refused_notification import group_name
 from receiver.store.client.store_errors import IncidentUnreadable, Overloaded, StoreAway, StoreLostData, StoreSlow
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import TokenCheck

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from receiver.model.alert.alert import Notification
 from receiver.pipeline.intake.intake_answer import Answer
 from receiver.pipeline.intake.notification_parts import may_page
-from receiver.pipeline.store_outage.refused_notifications import group_name
+from receiver.pipeline.store_outage.refused_notification import group_name
 from receiver.store.client.connection_lanes import Lane, lane
 from receiver.store.client.store_errors import Overloaded, StoreAway, StoreSlow
 from receiver.web.app_keys import AppParts

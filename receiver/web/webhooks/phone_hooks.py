@@ -18,7 +18,7 @@ AT_ONCE = 32
 
 
 class PhoneHooks:
-    """The doors of answers from phones."""
+    """The endpoints for answers from phones."""
 
     def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""

@@ -39,7 +39,7 @@ FIELDS = 100
 
 
 class SlackEndpoint:
-    """The doors of Slack."""
+    """The endpoints that Slack calls."""
 
     def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""

@@ -32,7 +32,7 @@ class SignedForm:
 
 
 class TwilioHooks:
-    """The doors of Twilio."""
+    """The endpoints that Twilio calls."""
 
     def __init__(self, doors: AppParts) -> None:
         """Nothing is under way yet."""

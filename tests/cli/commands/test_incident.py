@@ -1,4 +1,4 @@
-"""The commands of responders against the doors: what a person types, and what comes of it."""
+"""The commands of responders against the HTTP server: what a person types, and what comes of it."""
 
 from __future__ import annotations
 

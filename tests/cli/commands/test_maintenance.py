@@ -1,4 +1,4 @@
-"""`receiver maintenance`, before the real doors."""
+"""`receiver maintenance`, against the real HTTP server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`receiver oncall`, before the real doors."""
+"""`receiver oncall`, against the real HTTP server."""
 
 from __future__ import annotations
 

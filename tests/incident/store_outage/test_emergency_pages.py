@@ -78,17 +78,17 @@ def test_what_is_open_and_paged_is_not_paged_again(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unheard", "change", "again"),
+    ("unconfirmed", "change", "again"),
     [(True, {}, True), (False, {}, False), (True, {"state": State.ACKNOWLEDGED}, False),
      (True, {"held": "storm"}, False), (True, {"ring": 2}, False)],
 )  # fmt: skip
 def test_what_opened_by_a_commit_that_was_not_answered_is_paged_under_the_same_keys(
-    store: Store, unheard: bool, change: dict[str, Any], again: bool
+    store: Store, unconfirmed: bool, change: dict[str, Any], again: bool
 ) -> None:
     known = store.incidents["uid0"].model_copy(update=change)
-    pages = emergency_pages(part(alert("A")), known, POLICY, at(4), unheard=unheard)
+    pages = emergency_pages(part(alert("A")), known, POLICY, at(4), unconfirmed=unconfirmed)
     assert {page.key for page in pages} == ({page.key for page in known.pages} if again else set())
-    assert emergency_pages(part(alert("A")), known, POLICY, at(9), pages, unheard=unheard) == []
+    assert emergency_pages(part(alert("A")), known, POLICY, at(9), pages, unconfirmed=unconfirmed) == []
 
 
 def test_what_has_got_worse_pages_who_was_not_paged(store: Store) -> None:

@@ -11,8 +11,7 @@ from receiver.model.incident.incident_text import incident_text
 from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
 from receiver.model.incident.response_records import Roles
 from receiver.model.severity_policy import Until
-from receiver.store.incidents.commit_request import state_text
-from receiver.store.incidents.stored_records import incident_of
+from receiver.store.incidents.stored_records import incident_of, state_text
 from tests.incident.given import NOW, Store, alert, part
 
 

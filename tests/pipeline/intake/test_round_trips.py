@@ -45,7 +45,7 @@ class Counted:
         self.world = world
         self.client: Any = redis.Redis.from_url(world.store, decode_responses=True)
         self.leased: list[str] = []
-        world.one.intake.deliver = lambda done, began, fresh: self.leased.extend(done.leased)
+        world.one.intake.writer.deliver = lambda done, began, fresh: self.leased.extend(done.leased)
 
     async def accept(self, said: Notification) -> Answer:
         return await self.world.one.intake.accept(said, self.world.clock.now())
@@ -140,7 +140,7 @@ async def test_a_repetition_is_refused_where_another_server_has_become_the_prima
     said = parse_notification(notification(alert("Other", firing=firing), group="other"))
     first = await counted.accept(said)
     connection = world.one.connection
-    connection.level = "waitaof"
+    connection.server.level = "waitaof"
     again = await counted.accept(said)
     assert again.repetition is not None
 

@@ -12,8 +12,8 @@ from receiver.incident.log.alert_membership import fired
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents import incident_copies
 from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEAN_BYTES, IncidentCopies
-from receiver.store.incidents.commit_request import packed
 from receiver.store.incidents.incident_copy import IncidentCopy
+from receiver.store.incidents.stored_records import packed
 from tests.incident.given import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
 

@@ -153,7 +153,7 @@ async def test_a_look_of_the_auditor_reads_nothing_that_has_not_changed(world: W
     one = (await world.open()).one
     await put(world.store, 1000, setting=one.setting, now=world.clock.now())
     await one.work.follower.catch_up()
-    ran = await commands(world, lambda: one.auditor.look(world.clock.now()))
+    ran = await commands(world, lambda: one.auditor.audit(world.clock.now()))
     assert not {"hmget", "hget", "evalsha"} & set(ran), ran
 
 
@@ -168,7 +168,7 @@ async def test_the_reconciler_reads_only_what_has_changed_here_or_upstream(world
 
     async def read() -> int:
         await world.one.work.follower.catch_up()
-        ran = await commands(world, lambda: reconcile.look(world.clock.now()))
+        ran = await commands(world, lambda: reconcile.on_timer(world.clock.now()))
         return ran.get("hgetall", 0)
 
     assert await read() == 0

@@ -57,7 +57,7 @@ async def test_overload_says_nothing_about_the_store(world: World, monkeypatch: 
     async def overloaded(limit: float) -> None:
         raise Overloaded("every connection is in use")
 
-    monkeypatch.setattr(one.connection, "round_trips", overloaded)
+    monkeypatch.setattr(one.monitor.probe, "round_trips", overloaded)
     for _ in range(10):
         await one.monitor.check()
         one.monitor.failed(Overloaded("queue"))
@@ -77,7 +77,7 @@ async def test_it_goes_away_and_comes_back_and_says_so(
         raise condition
 
     with monkeypatch.context() as patched:
-        patched.setattr(one.connection, "round_trips", failing)
+        patched.setattr(one.monitor.probe, "round_trips", failing)
         await one.monitor.check()
         assert (one.monitor.away, one.monitor.suspect) == (False, True)
         await one.monitor.check()
@@ -102,7 +102,7 @@ async def test_what_was_known_before_the_process_stood_still_has_to_be_found_out
         raise StoreUnreachable("cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(one.connection, "round_trips", unreachable)
+        patch.setattr(one.monitor.probe, "round_trips", unreachable)
         for _ in range(2):
             world.clock.forward("1s")
             await monitor.check()

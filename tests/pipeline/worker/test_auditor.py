@@ -16,7 +16,7 @@ async def test_what_happens_in_time_is_no_finding(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH)))
     await world.forward("20m")
-    found = await world.one.auditor.look(world.clock.now())
+    found = await world.one.auditor.audit(world.clock.now())
     assert (found.overdue, found.oldest, found.unattended) == (0, None, ())
 
 
@@ -24,7 +24,7 @@ async def test_a_loop_that_stands_still_is_found(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH)))
     world.clock.forward(timedelta(minutes=17))
-    found = await world.one.auditor.look(world.clock.now())
+    found = await world.one.auditor.audit(world.clock.now())
     assert found.unattended == ("INC-2026-0001",)
     assert found.overdue >= 1
     assert found.oldest is not None
@@ -32,22 +32,22 @@ async def test_a_loop_that_stands_still_is_found(world: World) -> None:
     assert sample("receiver_unattended_incidents") == 1
     assert (sample("receiver_overdue_work") or 0) >= 1
     await world.quiet()
-    assert (await world.one.auditor.look(world.clock.now())).unattended == ()
+    assert (await world.one.auditor.audit(world.clock.now())).unattended == ()
 
 
 async def test_pages_that_nobody_answers_when_nobody_is_left_are_found(world: World) -> None:
     await world.open()
     await world.post(notification(alert(**HIGH)))
     await world.forward("44m")
-    found = await world.one.auditor.look(world.clock.now())
+    found = await world.one.auditor.audit(world.clock.now())
     assert (found.unattended, found.unanswered) == ((), ()), "the last one was called 14 minutes ago"
     await world.forward("2m")
-    found = await world.one.auditor.look(world.clock.now())
+    found = await world.one.auditor.audit(world.clock.now())
     assert (found.overdue, found.unattended, found.unanswered) == (0, (), ("INC-2026-0001",))
     assert world.one.metrics.registry.get_sample_value("receiver_unanswered_incidents") == 1
     alice = Actor(kind=ActorKind.API, name="alice")
     await world.one.respond.act("INC-2026-0001", Acknowledge(), alice, world.clock.now())
-    assert (await world.one.auditor.look(world.clock.now())).unanswered == ()
+    assert (await world.one.auditor.audit(world.clock.now())).unanswered == ()
 
 
 async def test_an_incident_for_which_nobody_could_be_paged_is_found(world: World) -> None:
@@ -58,7 +58,7 @@ async def test_an_incident_for_which_nobody_could_be_paged_is_found(world: World
     await world.post(notification(alert(**HIGH)))
     await world.post(notification(alert("DiskFilling", labels={"severity": "info"}), group="low"))
     await world.forward("14m")
-    assert (await world.one.auditor.look(world.clock.now())).unanswered == ()
+    assert (await world.one.auditor.audit(world.clock.now())).unanswered == ()
     await world.forward("46m")
     assert world.rung() == []
-    assert (await world.one.auditor.look(world.clock.now())).unanswered == ("INC-2026-0001",)
+    assert (await world.one.auditor.audit(world.clock.now())).unanswered == ("INC-2026-0001",)

@@ -77,7 +77,7 @@ def test_moved_without_a_host_means_the_one_that_answered() -> None:
 async def test_a_slot_on_its_way_takes_nothing_and_then_all_at_its_new_node(cluster: Cluster) -> None:
     rooms = ClusterRooms(cluster)
     try:
-        assert await rooms.connection.inspect() == "fsync"
+        assert await rooms.connection.server.inspect() == "fsync"
         done = await rooms.owed(owing())
         (row,) = await rooms.leased(done)
         assert done.incident is not None

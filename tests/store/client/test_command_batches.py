@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from receiver.store.client.connection import PROBE, Connection, StoreAway
+from receiver.store.client.connection import Connection, StoreAway
 from receiver.store.client.connection_lanes import Lane, lane
+from receiver.store.client.lua_script import PROBE
 from tests.store.given import Rooms
 
 

@@ -12,7 +12,8 @@ from redis.exceptions import MasterDownError
 
 from receiver.loop_time import LoopTime
 from receiver.model.store_address import Node
-from receiver.store.client.connection import PROBE, Connection
+from receiver.store.client.connection import Connection
+from receiver.store.client.lua_script import PROBE
 from receiver.store.client.primary_locator import Locator
 from receiver.store.client.sentinel_locator import Told, agreed, newest, quiet, told_by
 from receiver.store.client.server_poll import Asked
@@ -170,8 +171,8 @@ def rooms_of(store: Replicated, replicas: int = 1) -> Rooms:
 async def test_commits_follow_a_failover_and_go_to_no_replica(replicated: Replicated) -> None:
     rooms = rooms_of(replicated)
     try:
-        await rooms.connection.inspect()
-        assert [one.kind for one in rooms.connection.warnings] == []
+        await rooms.connection.server.inspect()
+        assert [one.kind for one in rooms.connection.server.warnings] == []
         done = await rooms.commit(opening())
         assert done.incident is not None
         before, was = replicated.primary, rooms.connection.locator
@@ -190,9 +191,9 @@ async def test_commits_follow_a_failover_and_go_to_no_replica(replicated: Replic
 
         assert await until(committed, "a commit at the new primary", 10) < 5
         assert was.where == ("127.0.0.1", replicated.port) != ("127.0.0.1", before.port)
-        assert rooms.connection.is_another
-        await rooms.connection.inspect()
-        assert not rooms.connection.is_another
+        assert rooms.connection.server.is_another
+        await rooms.connection.server.inspect()
+        assert not rooms.connection.server.is_another
     finally:
         await rooms.close()
 
@@ -222,7 +223,7 @@ async def test_wrong_names_and_passwords_of_sentinels_are_told(replicated: Repli
         address = replicated.address.replace(f"/{NAME}", f"/{name}")
         connection = Connection(endpoint(address, sentinel_password=password), "test")
         with pytest.raises(StoreAway, match=said) as away:
-            await connection.inspect()
+            await connection.server.inspect()
         assert (SENTINEL_PASSWORD not in str(away.value), PASSWORD not in str(away.value)) == (True, True)
         await connection.close()
 
@@ -235,7 +236,7 @@ async def test_the_least_rights_at_a_sentinel_are_enough(replicated: Replicated)
     where = endpoint(replicated.address, sentinel_username="watcher", sentinel_password="w")
     connection = Connection(where, "test", replicas=1)
     try:
-        assert await connection.inspect() == "fsync"
+        assert await connection.server.inspect() == "fsync"
         await connection.write(PROBE, ["{test}:fence"], [])
     finally:
         await connection.close()
@@ -277,7 +278,7 @@ async def test_with_tls_sentinels_and_servers_are_reached_by_one_set_of_files(tm
         await sentinel.start()
         connection = Connection(endpoint(f"valkeys+sentinel://127.0.0.1:{sentinel.port}/{NAME}", **files), "test")
         try:
-            assert await connection.inspect() == "fsync"
+            assert await connection.server.inspect() == "fsync"
         finally:
             await connection.close()
 
@@ -288,5 +289,5 @@ async def test_where_no_primary_is_known_it_is_away_under_that_name(tmp_path: Pa
         await sentinel.start()
         connection = Connection(f"redis+sentinel://127.0.0.1:{sentinel.port}/incidents", "test")
         with pytest.raises(StorePrimaryDown, match="know no primary called 'incidents'"):
-            await connection.inspect()
+            await connection.server.inspect()
         await connection.close()

@@ -15,6 +15,7 @@ from receiver.pipeline.store_outage.store_monitor import StoreMonitor
 from receiver.store.client import server_check
 from receiver.store.client.connection import Connection
 from receiver.store.client.server_check import Answers
+from receiver.store.client.server_inspection import ServerInspection
 from receiver.store.client.store_errors import StoreUnsupported
 from tests.faults.waiting import until
 from tests.store.servers import DURABLE, NEW, Server, ended, program
@@ -92,17 +93,17 @@ def test_replicas_that_are_not_there_or_not_waited_for() -> None:
         assert [one.kind for one in server_check.warnings("fsync", 0, answers(good), kind)] == ["failover_loses"]
 
 
-async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") -> Connection:
-    """Return a connection that has looked at such a server."""
+async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") -> ServerInspection:
+    """Return what the inspection of such a server has found."""
     server = Server(folder, name, words)
     with ended(server):
         await server.start()
         connection = Connection(server.url.replace("//", f"//{user}"), "test")
         try:
-            await connection.inspect()
+            await connection.server.inspect()
         finally:
             await connection.close()
-    return connection
+    return connection.server
 
 
 @pytest.mark.parametrize("user", ["", "a1:p1@"])
@@ -145,7 +146,7 @@ async def test_a_user_without_info_and_config_works_and_says_what_it_cannot_see(
         finally:
             await connection.close()
     assert not monitor.away
-    assert connection.met, "nobody is told that it falls short of what cannot be seen"
+    assert connection.server.met, "nobody is told that it falls short of what cannot be seen"
     (told,) = [one for one in logs if one["event"] == "store_unseen"]
     assert "cannot be checked: INFO is refused and CONFIG GET is refused" in told["why"]
 

@@ -50,7 +50,7 @@ async def looked(base: Path, url: str, files: dict[str, str]) -> str:
     assert where is not None
     connection = Connection(where, "test")
     try:
-        return await connection.inspect()
+        return await connection.server.inspect()
     finally:
         await connection.close()
 
@@ -93,7 +93,7 @@ async def test_a_cluster_over_tls_is_found_and_followed(tmp_path: Path) -> None:
         rooms.connection = Connection(where, "test")
         rooms.incidents.connection = rooms.due.connection = rooms.connection
         try:
-            assert await rooms.connection.inspect() == "fsync"
+            assert await rooms.connection.server.inspect() == "fsync"
             done = await rooms.owed(owing())
             assert done.incident is not None
             before = cluster.owner

@@ -42,7 +42,7 @@ async def test_full_it_takes_nothing_new_and_lets_go_of_what_is_done(alone: Room
     assert done.incident is not None
     change = grown(done.incident)
     await refused(lambda: alone.commit(change))
-    await refused(lambda: WatchdogTimes(alone.due.connection).heard(MS))
+    await refused(lambda: WatchdogTimes(alone.due.connection).record(MS))
     await refused(alone.due.probe)
     assert alone.content() == before
     assert await alone.incidents.incident(done.incident.uid) == done.incident
@@ -95,7 +95,7 @@ async def test_hung_it_is_away_within_two_seconds(server: EmbeddedStore, alone: 
             refused(lambda: alone.incidents.seen(["g"])),
             refused(lambda: alone.incidents.known("key", "g", ["f" * 16])),
             refused(lambda: alone.due.beat(0, MS)),
-            refused(alone.connection.inspect),
+            refused(alone.connection.server.inspect),
             # More than there are connections: waiting for one counts as well.
             *(refused(lambda: alone.incidents.seen(["g"])) for _ in range(60)),
         )
@@ -125,7 +125,7 @@ async def test_gone_it_is_away_at_once_and_back_it_is_back(server: EmbeddedStore
 async def test_an_address_where_nobody_answers_is_away_and_no_password_is_said(url: str) -> None:
     connection = Connection(url, "test")
     with pytest.raises(StoreAway) as away:
-        await connection.inspect()
+        await connection.server.inspect()
     assert "hunter2" not in str(away.value)
     await connection.close()
 
@@ -134,10 +134,10 @@ async def test_a_wrong_password_is_away(alone: Rooms) -> None:
     alone.raw.config_set("requirepass", "right")
     fresh = Connection(alone.connection.url, "test")
     with pytest.raises(StoreAway):
-        await fresh.inspect()
+        await fresh.server.inspect()
     await fresh.close()
     right = Connection(f"{alone.connection.url}?password=right", "test")
-    assert await right.inspect() == "fsync"
+    assert await right.server.inspect() == "fsync"
     await right.close()
 
 
@@ -152,12 +152,12 @@ async def test_a_wrong_password_is_away(alone: Rooms) -> None:
 async def test_what_the_server_promises_is_found_out(alone: Rooms, settings: dict[str, str], level: str) -> None:
     for name, value in settings.items():
         alone.raw.config_set(name, value)
-    assert await alone.connection.inspect() == level
+    assert await alone.connection.server.inspect() == level
 
 
 async def test_where_the_disk_can_be_waited_for_it_is(alone: Rooms) -> None:
     alone.raw.config_set("appendfsync", "everysec")
-    await alone.connection.inspect()
+    await alone.connection.server.inspect()
     done = await alone.owed(owing())
     assert done.incident is not None
     await alone.connection.confirm(0)  # brings the script
@@ -181,8 +181,8 @@ async def test_where_the_disk_can_be_waited_for_it_is(alone: Rooms) -> None:
 
 
 async def test_too_few_replicas_is_away(alone: Rooms) -> None:
-    alone.connection.replicas = 1
-    await alone.connection.inspect()
+    alone.connection.server.replicas = 1
+    await alone.connection.server.inspect()
     assert await refused(lambda: alone.commit(opening())) < LIMIT
     assert await refused(lambda: alone.connection.confirm(0)) < LIMIT
 

@@ -212,11 +212,11 @@ async def test_parked_is_a_letter_and_not_due(rooms: Rooms) -> None:
     done, row = await one(rooms)
     told = await rooms.due.complete(row, SendingOutcome.PARKED, MS, letter={"id": "row", "reason": "refused"})
     assert (told, score(rooms)) == ("parked", None)
-    assert await rooms.due.dead_letters() == {"row": {"id": "row", "reason": "refused"}}
+    assert await rooms.due.letters.all() == {"row": {"id": "row", "reason": "refused"}}
     assert (await rooms.due.beat(0, MS)).dead == 1
     (row,) = await rooms.leased(await again(rooms, done, last=4))
     assert row.attempts == 1
-    assert await rooms.due.dead_letters() == {}
+    assert await rooms.due.letters.all() == {}
 
 
 async def test_a_worse_severity_moves_a_row_into_the_urgent_lane(rooms: Rooms) -> None:
@@ -347,7 +347,7 @@ async def test_the_newest_hundred_refused_bodies_are_kept(rooms: Rooms) -> None:
 async def test_the_watchdog(rooms: Rooms) -> None:
     watchdogs = WatchdogTimes(rooms.due.connection)
     assert await watchdogs.last_ms() is None
-    await watchdogs.heard(MS)
+    await watchdogs.record(MS)
     assert await watchdogs.last_ms() == MS
 
 

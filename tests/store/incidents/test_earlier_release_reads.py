@@ -16,7 +16,7 @@ from receiver.incident.log.event_log import Transition
 from receiver.model.alert.sender import Sender
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
-from receiver.store.incidents.commit_request import packed, record_of, state_text
+from receiver.store.incidents.stored_records import packed, record_of, state_text
 from tests.faults.earlier_release import extract
 from tests.incident.given import Store, alert, at, part
 from tests.store.given import record

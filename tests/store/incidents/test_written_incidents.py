@@ -11,7 +11,7 @@ import pytest
 
 from receiver.model.incident.event import Actor, ActorKind, Destination, Event, Kind
 from receiver.model.severity import Severity
-from receiver.store.incidents.commit_request import event_text
+from receiver.store.incidents.stored_records import event_text
 from receiver.store.incidents.written_incidents import KEPT, LONGEST, WrittenIncidents
 from tests.store.given import Rooms, grown, opening
 

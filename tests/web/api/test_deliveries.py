@@ -157,12 +157,14 @@ async def test_every_channel_says_how_it_does(house: House) -> None:
     code, out, _ = await receiver(house, "respond-token", "channels", "list")
     assert code == 0
     assert "chat  slack  on\n" in out
-    house.replica.work.deliver.last_errors["pager"] = "auth: answered 401"
-    house.replica.work.deliver.last_error_times["pager"] = house.world.clock.now()
+    house.replica.work.deliver.health.last_errors["pager"] = "auth: answered 401"
+    house.replica.work.deliver.health.last_error_times["pager"] = house.world.clock.now()
     _, out, _ = await receiver(house, "respond-token", "channels", "list")
     assert "pager  pagerduty  on  last error at 2026-11-23T14:02:20.000Z: auth: answered 401\n" in out
-    house.replica.work.deliver.circuits["chat"] = CircuitBreaker(5, 1, house.world.clock.now() + timedelta(seconds=5))
-    house.replica.work.deliver.last_errors["chat"] = "connection: slack.com refused it"
+    house.replica.work.deliver.health.circuits["chat"] = CircuitBreaker(
+        5, 1, house.world.clock.now() + timedelta(seconds=5)
+    )
+    house.replica.work.deliver.health.last_errors["chat"] = "connection: slack.com refused it"
     _, out, _ = await receiver(house, "respond-token", "channels", "list")
     (line,) = [one for one in out.splitlines() if one.startswith("chat ")]
     assert line.startswith("chat  slack  on  paused: messages wait until 2026-")

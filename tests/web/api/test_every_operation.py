@@ -151,7 +151,7 @@ def with_a_team(config: Config) -> Config:
 @pytest.fixture
 async def house(opened: Opened) -> House:
     made = await opened(with_a_team, ALERTMANAGER_URL="http://alertmanager.example.com:9093")
-    made.replica.silences.asking = Upstream()
+    made.replica.silences.source_client = Upstream()
     made.world.slack.refused["chat.postMessage"] = "channel_not_found"  # so that there are dead letters
     await made.post(notification(alert("AuthDown"), alert("LoginDown"), group="auth"))
     await made.world.quiet()

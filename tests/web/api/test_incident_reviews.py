@@ -1,4 +1,4 @@
-"""What is looked back with, through the doors and by commands."""
+"""What is looked back with, through the API and by commands."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ async def test_without_a_store_every_door_that_reads_it_says_503(house: House, m
 
     for name in ("listing", "uid_of"):
         monkeypatch.setattr(house.replica.incidents, name, away)
-    monkeypatch.setattr(house.replica.due, "dead_letters", away)
+    monkeypatch.setattr(house.replica.due.letters, "all", away)
     for path in ("/api/v1/incidents", "/api/v1/incidents/INC-1", "/incidents/INC-1", "/api/v1/dead-letters"):
         status, problem = await house.get(path, ADMIN)
         assert status == 503

@@ -272,8 +272,8 @@ async def test_without_a_store_it_is_still_known_who_is_on_call(house: House, mo
     async def away(*_: object, **__: object) -> None:
         raise StoreAway("gone")
 
-    monkeypatch.setattr(house.replica.board, "read", away)
-    monkeypatch.setattr(house.replica.board, "put", away)
+    monkeypatch.setattr(house.replica.shared_documents, "read", away)
+    monkeypatch.setattr(house.replica.shared_documents, "put", away)
     assert (await house.get(ONCALL))[0] == 200
     assert "Alice" in await page(house, "/oncall")
     async with house.client.post(OVERRIDES, json=GOOD, headers=READ) as response:

@@ -1,4 +1,4 @@
-"""Who may come in by which door."""
+"""Who may use which endpoint."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def status_of(house: House, method: str, path: str, **headers: str) -> int
         return answer.status
 
 
-DOORS = {
+ENDPOINTS = {
     "ingest": ("POST", PATH),
     "read": ("GET", "/api/v1/incidents"),
     "admin": ("GET", "/api/v1/dead-letters"),
@@ -48,7 +48,7 @@ DOORS = {
 OPEN = ("/healthz", "/readyz", "/status", "/status/api/v2/summary.json")
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize(
     "given",
     [
@@ -71,10 +71,12 @@ OPEN = ("/healthz", "/readyz", "/status", "/status/api/v2/summary.json")
         basic("x", "\xff"),
     ],
 )
-async def test_no_door_opens_without_a_token_that_is_known(opened: Opened, door: str, given: str | None) -> None:
+async def test_no_endpoint_answers_without_a_token_that_is_known(
+    opened: Opened, endpoint: str, given: str | None
+) -> None:
     house = await opened(METRICS_TOKEN="metrics-token")
     headers = {} if given is None else {"Authorization": given}
-    assert await status_of(house, *DOORS[door], **headers) == 401
+    assert await status_of(house, *ENDPOINTS[endpoint], **headers) == 401
     assert await house.replica.incidents.listing() == []
 
 
@@ -87,10 +89,10 @@ GRANTS = {
 @pytest.mark.parametrize("token", GRANTS)
 async def test_a_token_opens_what_its_scopes_say_and_nothing_else(opened: Opened, token: str) -> None:
     house = await opened(METRICS_TOKEN="metrics-token")
-    for door, (method, path) in DOORS.items():
+    for endpoint, (method, path) in ENDPOINTS.items():
         for given in (f"Bearer {token}", f"bearer  {token}", basic("anybody", token), basic("", token)):
             status = await status_of(house, method, path, Authorization=given)
-            assert (status in (200, 404)) == (door in GRANTS[token]), (door, given)
+            assert (status in (200, 404)) == (endpoint in GRANTS[token]), (endpoint, given)
             assert status in (200, 404, 403)
 
 
@@ -121,8 +123,8 @@ async def test_a_token_that_is_empty_is_off_and_never_open(opened: Opened, empty
         {"Authorization": f"Bearer {empty.strip()}"},
         {"Authorization": basic("x", empty.replace("\n", ""))},
     ):
-        for door in ("ingest", "read", "admin", "console"):
-            assert await status_of(house, *DOORS[door], **given) == 401
+        for endpoint in ("ingest", "read", "admin", "console"):
+            assert await status_of(house, *ENDPOINTS[endpoint], **given) == 401
     assert await status_of(house, "GET", "/metrics") == 200, "no token that can match has the scope"
 
 
@@ -159,7 +161,7 @@ def no_tokens(config: Config) -> Config:
 )
 async def test_without_any_token_only_a_loopback_name_is_taken(opened: Opened, host: str, good: bool) -> None:
     house = await opened(no_tokens)
-    for method, path in (DOORS[name] for name in ("ingest", "read", "admin", "console")):
+    for method, path in (ENDPOINTS[name] for name in ("ingest", "read", "admin", "console")):
         assert await status_of(house, method, path, Host=host) == (200 if good else 403)
     assert len(await house.replica.incidents.listing()) == int(good)
 
@@ -193,11 +195,11 @@ async def test_a_token_that_has_expired_opens_nothing_and_says_so(opened: Opened
         assert answer.status == 303
         session = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
     assert await status_of(house, "GET", "/", **session) == 200
-    assert await status_of(house, *DOORS["ingest"], **bearer) == 200
+    assert await status_of(house, *ENDPOINTS["ingest"], **bearer) == 200
     house.world.clock.forward("1m")
-    for door in ("ingest", "read", "console", "metrics"):
+    for endpoint in ("ingest", "read", "console", "metrics"):
         for headers in (bearer, password):
-            assert await status_of(house, *DOORS[door], **headers) == 401, door
+            assert await status_of(house, *ENDPOINTS[endpoint], **headers) == 401, endpoint
     assert await status_of(house, "GET", "/metrics") == 401, "its end opens nothing"
     assert await status_of(house, "GET", "/", **session) == 401
     status, said = await house.get("/api/v1/incidents", bearer)

@@ -279,7 +279,7 @@ async def test_a_store_that_fails_is_503_and_remembered_as_away(house: House, mo
         raise StoreAway("ConnectionError: refused at redis://user:hunter2@host")
 
     monkeypatch.setattr(house.replica.intake, "accept", fails)
-    monkeypatch.setattr(house.replica.connection, "round_trips", fails)
+    monkeypatch.setattr(house.replica.monitor.probe, "round_trips", fails)
     status, answer = await house.post(GOOD)
     assert status == 503
     assert "hunter2" not in json.dumps(answer)

@@ -106,7 +106,8 @@ async def test_a_large_debt_is_judged_by_the_newest_notification(
     house: House, newer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging, go = asyncio.Event(), asyncio.Event()
-    judged = house.replica.refused._judged
+    retries = house.replica.refused_retries
+    judged = retries._judged
 
     async def slowly(*args: Any) -> Any:
         found = await judged(*args)
@@ -114,13 +115,12 @@ async def test_a_large_debt_is_judged_by_the_newest_notification(
         await go.wait()
         return found
 
-    refused = house.replica.refused
     first = notification(alert("Mild" if newer is DOWN else "ApiDown"), group="down")
     with monkeypatch.context() as patch:
         patch.setattr(house.replica.intake, "accept", refuse)
         assert (await house.post(first))[0] == 503
-        patch.setattr(refused, "_judged", slowly)
-        look = asyncio.create_task(refused.run_once())
+        patch.setattr(retries, "_judged", slowly)
+        look = asyncio.create_task(retries.run_once())
         await judging.wait()
         assert (await house.post(newer))[0] == 503
         go.set()

@@ -179,7 +179,7 @@ async def test_a_page_of_an_earlier_ring_answers_no_later_one(paged: House) -> N
 
 async def test_grouped_alerts_are_looked_up(opened: Opened) -> None:
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
-    house.replica.pagerduty_events.asking = house.world.outside
+    house.replica.pagerduty_events.source_client = house.world.outside
     await house.world.post(notification(alert("ApiDown")))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
     body = event("acknowledged", "")

@@ -13,7 +13,7 @@ from tests.web.webhooks.test_pagerduty import SECRET, event, keys, send
 
 async def test_what_is_grouped_there_is_acknowledged_for_each_of_ours(opened: Opened) -> None:
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
-    house.replica.pagerduty_events.asking = house.world.outside
+    house.replica.pagerduty_events.source_client = house.world.outside
     await house.world.post(notification(alert("ApiDown")))
     await house.world.post(notification(alert("ApiDown", labels={"service": "shop"}), group="shop"))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
@@ -40,7 +40,7 @@ async def test_by_the_title_alone_every_page_is_acknowledged(opened: Opened) -> 
 
 async def test_the_note_that_comes_with_a_resolution_stands_in_the_log(opened: Opened) -> None:
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=SECRET, PAGERDUTY_API_TOKEN="pd-token-of-the-tests")
-    house.replica.pagerduty_events.asking = house.world.outside
+    house.replica.pagerduty_events.source_client = house.world.outside
     await house.world.post(notification(alert("ApiDown")))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
     house.world.outside.answers[rest] = SourceAnswer(

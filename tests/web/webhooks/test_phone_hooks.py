@@ -30,7 +30,7 @@ async def phones(store_url: str, patient: None) -> AsyncIterator[PhoneWorld]:
 
 @pytest.fixture
 async def house(phones: PhoneWorld) -> AsyncIterator[House]:
-    """Its doors."""
+    """Its HTTP server."""
     made = House(phones, lambda config: config)
     await made.client.start_server()
     try:

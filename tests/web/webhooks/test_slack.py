@@ -243,7 +243,7 @@ async def test_two_are_merged(fired: House) -> None:
 
 async def test_a_silence_is_made(opened: Opened) -> None:
     house = await opened(ALERTMANAGER_URL="http://am.example.com")
-    house.replica.silences.asking = house.world.outside
+    house.replica.silences.source_client = house.world.outside
     house.world.outside.answers["http://am.example.com/api/v2/silences"] = SourceAnswer(200, b"[]")
     house.world.outside.answers["http://am.example.com/api/v2/alerts"] = SourceAnswer(200, b"[]")
     await house.world.post(notification(alert("AuthFailing")))

@@ -9,7 +9,7 @@ import pytest
 from receiver.incident.log.notification_outcome import Outcome
 from receiver.model.alert.alert import parse_notification
 from receiver.pipeline.intake import unconfirmed_commits
-from receiver.pipeline.intake.unconfirmed_commits import UnheardCommit
+from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommit
 from receiver.pipeline.store_outage.store_monitor import StoreState
 from receiver.replica import Replica
 from receiver.store.client.connection import StoreAway
@@ -21,7 +21,7 @@ __all__ = ["outworld"]
 SEV1 = notification(alert("ApiDown"))
 
 
-async def unheard(world: World, body: bytes, *, written: bool = True) -> None:
+async def unconfirmed(world: World, body: bytes, *, written: bool = True) -> None:
     """Post to the first replica while the answer of a commit is lost, or the commit itself."""
     replica: Replica = world.one
     write = replica.connection.write
@@ -42,7 +42,7 @@ async def unheard(world: World, body: bytes, *, written: bool = True) -> None:
 
 async def test_its_pages_are_sent_at_once(world: World) -> None:
     await world.open(replicas=2)
-    await unheard(world, SEV1)
+    await unconfirmed(world, SEV1)
     assert world.sent() == []
     await world.quiet()
     assert sorted(world.rung()) == ["alice", "eng-lead"]
@@ -59,7 +59,7 @@ async def test_its_pages_are_made_of_what_was_written_and_not_read_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.open()
-    await unheard(world, SEV1)
+    await unconfirmed(world, SEV1)
     one, read = world.one, list[str]()
     rows = one.due.rows
 
@@ -77,12 +77,12 @@ async def test_its_pages_are_made_of_what_was_written_and_not_read_again(
 
 async def test_one_that_was_not_written_is_asked_about_until_its_lease_would_have_ended(world: World) -> None:
     await world.open()
-    await unheard(world, SEV1, written=False)
+    await unconfirmed(world, SEV1, written=False)
     await world.quiet()
     assert sorted(world.rung()) == ["alice", "eng-lead"], "by the commit of what is owed"
-    assert len(world.one.work.unheard) == 1
+    assert len(world.one.work.unconfirmed) == 1
     await world.forward("30s")
-    assert len(world.one.work.unheard) == 0
+    assert len(world.one.work.unconfirmed) == 0
     assert len(world.sent()) == 2
 
 
@@ -90,14 +90,14 @@ async def test_a_bounded_number_is_asked_about(world: World, monkeypatch: pytest
     await world.open()
     monkeypatch.setattr(unconfirmed_commits, "MOST", 2)
     for token in ("a", "b", "c"):
-        world.one.work.unheard.add(UnheardCommit(token, world.clock.monotonic(), f"uid of {token}"))
-    assert [one.token for one in world.one.work.unheard] == ["b", "c"]
-    assert world.one.work.unheard.uids() == {"uid of b", "uid of c"}
+        world.one.work.unconfirmed.add(UnconfirmedCommit(token, world.clock.monotonic(), f"uid of {token}"))
+    assert [one.token for one in world.one.work.unconfirmed] == ["b", "c"]
+    assert world.one.work.unconfirmed.uids() == {"uid of b", "uid of c"}
 
 
 async def test_the_store_goes_away_with_the_answer_and_its_pages_are_sent_all_the_same(outworld: Outworld) -> None:
     await outworld.open(replicas=2)
-    await unheard(outworld, SEV1)
+    await unconfirmed(outworld, SEV1)
     await outworld.one.work.follower.follow(
         (await outworld.one.due.beat(0, round(outworld.clock.now().timestamp() * 1000))).changed
     )
@@ -114,7 +114,7 @@ async def test_the_store_goes_away_with_the_answer_and_its_pages_are_sent_all_th
 
 async def test_a_store_that_is_slow_is_asked_although_it_counts_as_away(world: World) -> None:
     await world.open()
-    await unheard(world, SEV1)
+    await unconfirmed(world, SEV1)
     one = world.one
     one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
     for _ in range(2):
@@ -134,14 +134,14 @@ async def test_its_own_repetition_settles_nothing_while_nobody_has_its_pages(
         return None
 
     with monkeypatch.context() as patch:
-        patch.setattr(one.work.unheard, "ask", nothing)
-        await unheard(world, SEV1)
-        await one.refused.run_once()
+        patch.setattr(one.work.unconfirmed, "ask", nothing)
+        await unconfirmed(world, SEV1)
+        await one.refused_retries.run_once()
         await one.work.idle()
         assert len(one.refused) == 1, "the store says that it is a repetition, and nobody was paged"
         world.clock.forward("3s")
         one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
-        await one.refused.run_once()
+        await one.refused_retries.run_once()
         await one.work.idle()
         assert sorted(world.rung()) == ["alice", "eng-lead"]
     await world.quiet()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from receiver.pipeline.intake import known_receivers
-from receiver.store.incidents import incident_store
+from receiver.store import alertmanager_receivers
 from tests.stories.world import World, alert, notification
 
 
 async def kept(world: World) -> set[str]:
-    return await world.one.incidents.receivers()
+    return await world.one.intake.known_receivers.receivers.names()
 
 
 async def test_a_name_that_opened_nothing_is_not_kept(world: World) -> None:
@@ -24,7 +24,7 @@ async def test_a_name_that_opened_nothing_is_not_kept(world: World) -> None:
 
 async def test_a_strangers_names_keep_no_real_one_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_receivers, "MOST", 5)
-    monkeypatch.setattr(incident_store, "MOST_RECEIVERS", 8)
+    monkeypatch.setattr(alertmanager_receivers, "MOST_RECEIVERS", 8)
     await world.open()
     for number in range(12):
         made = alert("DataLag", labels={"instance": f"i{number}"})
@@ -40,5 +40,5 @@ async def test_a_store_that_lost_its_memory_hears_the_names_again(world: World) 
     await world.post(notification(alert(), receiver="incidents"))
     async with world.one.connection.guarded() as client:
         await client.delete(world.one.connection.keys.named("receivers"))
-    await world.one.intake.hear_again()
+    await world.one.intake.store_again()
     assert await kept(world) == {"incidents"}

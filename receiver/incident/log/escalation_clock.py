@@ -1,0 +1,28 @@
+"""The clocks of an escalation and of expected answers, as events start, stop and shift them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from receiver.model.incident.incident import Incident
+from receiver.model.incident.policy_snapshot import EscalationProgress, NotifiedContact
+from receiver.model.incident.state import State
+from receiver.model.severity_policy import Until
+
+
+def acknowledgement_stops(incident: Incident) -> bool:
+    """Return whether an acknowledgement stops the escalation of `incident`."""
+    called = incident.called
+    return called is None or called.until is Until.ACKNOWLEDGED
+
+
+def escalation_begun(incident: Incident, at: datetime) -> EscalationProgress:
+    """Return the escalation from its first step; where nobody is to be called, or a person has it, its clock stands."""
+    quiet = incident.calling_state is State.MONITORING or incident.state.over
+    taken = incident.calling_state in (State.ACKNOWLEDGED, State.IDENTIFIED) and acknowledgement_stops(incident)
+    return EscalationProgress(since=None if quiet or taken else at)
+
+
+def answers_due_later(reached: tuple[NotifiedContact, ...], by: timedelta) -> tuple[NotifiedContact, ...]:
+    """Return contacts whose answers are due later: the time to answer stood still with the escalation."""
+    return tuple(one.model_copy(update={"due": one.due + by}) if one.due else one for one in reached)

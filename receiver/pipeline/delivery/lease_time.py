@@ -1,0 +1,27 @@
+"""Questions to the store that must not outlast the lease of what they are about."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from receiver.clock import Clock
+
+T = TypeVar("T")
+
+
+async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
+    """Return the answer to what was `asked` of the store; None where it has not come by monotonic `until`.
+
+    It is not cancelled: what it writes may be written later. Raises what it raises.
+    """
+    if until == math.inf:
+        return await asked
+    task = asyncio.ensure_future(asked)
+    done, _ = await asyncio.wait({task}, timeout=max(0.0, until - clock.monotonic()))
+    if not done:
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody waits for it anymore
+        return None
+    return task.result()
