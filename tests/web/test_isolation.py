@@ -15,7 +15,7 @@ from receiver.config.settings.incident_settings import PrivateIncidents
 from receiver.config.settings.service_settings import Auth, Scope, Token
 from receiver.model.oncall.team_settings import Team
 from receiver.web.api.operations import OPERATIONS, Operation
-from receiver.web.console.incident_forms import COMMANDS
+from receiver.web.console.forms.command_forms import COMMANDS
 from tests.stories.world import alert, notification
 from tests.web.conftest import JSON, READ, House, Opened
 from tests.web.console.test_forms import Person

@@ -133,6 +133,8 @@ class Intake:
             None
         )
         """Told of what a severity was decided without."""
+        self.decided: Callable[[str, int, datetime], None] = lambda rule, count, now: None
+        """Told of each rule that decided, and of how many alerts."""
         self.absorbed: Callable[[datetime], None] = lambda now: None
         """Told of each notification that said nothing new."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
@@ -571,6 +573,7 @@ class Intake:
         for (rule, severity), count in Counter((one.rule, one.severity) for one in part.decisions.values()).items():
             self.metrics.alerts.labels("firing", severity, team).inc(count)
             self.metrics.rule_hits.labels(rule, severity).inc(count)
+            self.decided(rule, count, now)
         for one in part.unknowns:
             self.metrics.unknowns.labels(one.kind).inc()
         if part.unknowns:

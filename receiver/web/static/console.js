@@ -93,7 +93,7 @@
   // Live: an event says that something changed; the page is asked for again and its live parts are replaced.
   let asking = false, again = false, timer = 0;
   const busy = (part) => part.contains(document.activeElement) && typing(document.activeElement)
-    || all("textarea, input[type=text], input:not([type])", part).some((one) => one.value !== one.defaultValue);
+    || all("textarea, input[type=text], input[type^=date], input:not([type])", part).some((one) => one.value !== one.defaultValue);
   const refresh = async () => {
     if (asking) { again = true; return; }
     asking = true;
