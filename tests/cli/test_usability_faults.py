@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 from receiver.cli import app, terminal_view
 from receiver.cli.commands import deliveries, incident, status
+from receiver.cli.commands.oncall import oncall
 from tests.cli.test_file_commands import NOW
 from tests.cli.test_service_client import receiver
 from tests.cli.test_terminal_view import plain_lines
@@ -115,3 +118,23 @@ def test_19_a_dry_run_prints_no_bodies_unless_it_is_asked_for_them(tmp_path: Pat
     assert not any("{" in line for line in short)
     assert max(map(len, short)) < 200
     assert any(line.strip() == '"event_action": "trigger",' for line in whole), "one field on a line"
+
+
+def test_18_waiting_for_answers_shows_how_many_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[int]()
+
+    @contextmanager
+    def counted(what: str, total: int | None = None) -> Iterator[Any]:
+        assert (what, total) == ("test pages answered", 2)
+        yield told.append
+
+    def proofs(*answered: bool) -> dict[str, Any]:
+        return {"items": [{"person": name, "channel": "pager", "how": None, "answered": done, "proved_at": None}
+                          for name, done in zip(("alice", "bob"), answered, strict=True)]}  # fmt: skip
+
+    answers = iter([proofs(False, False), proofs(False, False), proofs(True, False), proofs(True, True)])
+    monkeypatch.setattr(oncall, "progress", counted)
+    monkeypatch.setattr(oncall, "EVERY", 0.001)
+    monkeypatch.setattr(oncall, "ask", lambda *_, **__: next(answers))
+    done = CliRunner().invoke(app, ["oncall", "prove"])
+    assert (done.exit_code, told) == (0, [0, 1, 1]), done.output

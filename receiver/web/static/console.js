@@ -102,6 +102,9 @@
       if (answer.type === "opaqueredirect") { location.reload(); return; }
       if (answer.status !== 200 && answer.status !== 503) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!body.dataset.stream && fresh.body.dataset.stream) { location.reload(); return; }
+      // Without the store nothing can be changed: what was typed stays, and the buttons work again once it is back.
+      for (const one of all("main form[method=post]:not(.who) button")) one.disabled = !fresh.body.dataset.stream;
       document.title = fresh.title;
       const icon = document.querySelector("link[rel=icon]"), newer = fresh.querySelector("link[rel=icon]");
       if (icon && newer) icon.href = newer.href;
@@ -140,6 +143,12 @@
     };
     stream.onopen = () => { say(true); if (opened) refresh(); opened = true; };
     stream.onerror = () => say(false);
+    // Whether the store and the pagers answer: that changes no incident.
+    let state = body.dataset.state;
+    stream.addEventListener("state", (event) => {
+      if (event.data !== state) refresh();
+      state = event.data;
+    });
     stream.addEventListener("change", (event) => {
       const about = body.dataset.incident;
       if (about && event.data !== about) return;
@@ -148,6 +157,8 @@
     });
   }
 
+  // A page that was made without the store looks for it.
+  if (!body.dataset.stream) setInterval(refresh, 15000);
   // Nobody reloads a wall screen: it also shows what no event tells of, such as a store that is away.
   if ("wall" in body.dataset) setInterval(refresh, 60000);
 
