@@ -156,3 +156,27 @@ async def test_a_page_is_sent_then_acknowledged_in_one_line(house: House, person
     await person.send(f"{HERE}/acknowledge")
     line = re.findall(r"PagerDuty · .*?</li>", await person.page(HERE))[0]
     assert re.sub(r"<[^>]+>", "", line) == "PagerDuty · sent 14:02 UTC · acknowledged 14:04 UTC"
+
+
+async def test_a_false_alarm_is_closed_with_a_reason_and_an_earlier_note_has_its_time(
+    house: House, person: Person
+) -> None:
+    await person.send(f"{HERE}/note", text="Disk was full", at="2026-11-23T13:40")
+    _, log = await house.get(f"/api/v1{HERE}/timeline")
+    assert next(one["data"]["at"] for one in log["items"] if one["kind"] == "note") == "2026-11-23T13:40:00.000Z"
+    assert "future" in await person.send(f"{HERE}/note", 409, text="Not yet", at="2027-11-23T13:40")
+    form = (await person.page(HERE)).partition(f'action="{HERE}/close"')[2].partition("</form>")[0]
+    assert 'name="force" value="yes"' in form
+    await person.send(f"{HERE}/close", 409, force="yes")
+    await person.send(f"{HERE}/close", force="yes", text="a test of the probe")
+    assert (await incident(house))["state"] == "closed"
+    assert f'action="{HERE}/close"' not in await person.page(HERE)
+
+
+async def test_every_document_leads_to_where_its_words_are_changed(house: House, person: Person) -> None:
+    for name, link in (
+        ("timeline", f'href="{HERE}?events=all#timeline">Correct entries'), ("postmortem", 'href="?edit=1">Edit'),
+        ("customer-email", f'href="{HERE}#edit">Edit its words'),
+    ):  # fmt: skip
+        assert link in await person.page(f"{HERE}/{name}")
+    assert 'id="edit"' in await person.page(HERE)
