@@ -90,15 +90,16 @@ async def test_a_configuration_with_mistakes_is_not_loaded_and_says_which(house:
 async def test_alerts_are_counted_by_rule_over_30_days_and_all_replicas(house: House, admin: Person) -> None:
     assert "No alert was decided by a rule yet." in await admin.page("/system")
     for name in ("one", "two"):
-        await house.world.post(notification(alert(**HIGH), group=name))
-        await house.world.post(notification(alert(**HIGH), group=name))
+        for _ in range(2):
+            await house.world.post(notification(alert(labels={"zone": name}, **HIGH), group=name))
     other = RuleHitCounter(house.doors.rule_hits.store)
     other.note("high-error-rate", 3, house.world.clock.now())
     await other.flush()
     text = words((await admin.page("/system")).partition('id="hits"')[2])
     assert "high-error-rate 5 5" in text, "what is repeated counts once"
     house.world.clock.forward("26h")
-    await house.world.post(notification(alert(**HIGH), group="three"))
+    await house.world.post(notification(alert(labels={"zone": "three"}, **HIGH), group="three"))
+    await admin.sign_in()
     text = words((await admin.page("/system")).partition('id="hits"')[2])
     assert "high-error-rate 6 1" in text
     limited = await house.doors.rule_hits.listing(house.world.clock.now() + timedelta(days=30))
@@ -151,6 +152,14 @@ async def test_open_links_and_counts_stand_beside_what_they_are_about(house: Hou
     assert '<a class="button" href="https://acme.pagerduty.com" rel="noopener noreferrer" aria-label="Open pager">' in (
         await admin.page("/system")
     )
+
+
+async def test_a_window_has_a_name_for_the_public(house: House, admin: Person) -> None:
+    window = {"name": "db-7 to 16", "public_name": "Database upgrade", "matchers": 'service="db"'}
+    await admin.send("/console/status", until="2026-11-24T10:00", **window, **{"component.api": "yes"})
+    async with house.client.get("/status") as response:
+        text = await response.text()
+    assert "Database upgrade" in text and "db-7" not in text
 
 
 PAGES = ("/", "/incidents", f"/incidents/{ID}", "/oncall", "/console/status", "/status/internal", "/system", "/reports",
