@@ -40,7 +40,8 @@ async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) 
         given = {
             "name": name, "matchers": tuple(line.strip() for line in matchers if line.strip()),
             "from_": moment_of(fields, "from"), "until": until, "timezone": "UTC",
-            "components": tuple(marked(fields, "component.")), "public_name": (text_of(fields, "public_name") or "")[:200],
+            "components": tuple(marked(fields, "component.")),
+            "public_name": (text_of(fields, "public_name") or "")[:200],
         }  # fmt: skip
         await doors.maintenance_windows.add(window_of(given, now), actor, now)
     except InvalidField as unfit:
