@@ -104,7 +104,16 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (!body.dataset.stream && fresh.body.dataset.stream) { location.reload(); return; }
       // Without the store nothing can be changed: what was typed stays, and the buttons work again once it is back.
-      for (const one of all("main form[method=post]:not(.who) button")) one.disabled = !fresh.body.dataset.stream;
+      const away = !fresh.body.dataset.stream, strips = document.getElementById("strips");
+      for (const one of all("main form[method=post]:not(.who) button")) one.disabled = away;
+      // Some pages cannot be made without it: the one that is open stays, and says why nothing can be sent.
+      if (away && strips && !fresh.getElementById("strips")) {
+        const said = Object.assign(document.createElement("p"), { className: "strip", role: "alert" });
+        said.textContent = "The incident store is unavailable. What you have typed stays; send it when the store is back.";
+        strips.replaceChildren(said);
+        strips.dataset.sent = "away";
+        return;
+      }
       document.title = fresh.title;
       const icon = document.querySelector("link[rel=icon]"), newer = fresh.querySelector("link[rel=icon]");
       if (icon && newer) icon.href = newer.href;

@@ -69,6 +69,17 @@ async def test_an_open_page_becomes_read_only_and_comes_back(
     await chromium.until(f"!({locked})")
     await chromium.press("form[action$='/note'] button")
     assert "typed at 3 am" in await chromium.text()
+    # A page that cannot be made without the store stays, with what was typed into it.
+    await chromium.go(f"{url}{HERE}/postmortem?edit=1")
+    await chromium.ask("document.querySelector('textarea').value = '# Mine'")
+    with monkeypatch.context() as patched:
+        patched.setattr(StoreMonitor, "away", property(lambda self: True))
+        patched.setattr(house.replica.incidents, "uid_of", away)
+        await chromium.until("document.querySelector('#strips').innerText.includes('What you have typed stays')")
+        assert await chromium.ask(locked)
+    await chromium.until("document.querySelector('#strips').innerText === ''")
+    assert not await chromium.ask(locked)
+    assert await chromium.ask("document.querySelector('textarea').value") == "# Mine"
     # A page that was loaded without the store looks for it, and is whole again once it is back.
     with monkeypatch.context() as patched:
         patched.setattr(StoreMonitor, "away", property(lambda self: True))
