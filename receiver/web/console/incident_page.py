@@ -13,6 +13,7 @@ from receiver.model.incident.response_records import OPTIONS, UpdateStatus
 from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents.incident_labels import label_matcher
 from receiver.pipeline.outbox.notices import alert_lines
+from receiver.pipeline.outbox.vendor_places import vendor_places
 from receiver.pipeline.response.incident_outlook import upcoming, waiting_drafts
 from receiver.review.catch_up import catch_up
 from receiver.review.course import course_counts, course_of, course_rows, course_svg
@@ -75,7 +76,7 @@ class IncidentPage:
             "worst": alert_lines(records, bodies)[:WORST], "alerts": items[:ALERTS],
             "more_alerts": max(0, len(items) - ALERTS), "links": setting.links(incident, now),
             "next": upcoming(incident, setting, now), "button": primary(incident),
-            "lines": paged(incident, receipts, events),
+            "lines": paged(incident, receipts, events), "places": vendor_places(receipts, setting.channels),
             "roles": roles(incident), "checklist": checklist(incident), "entries": listed, "more": more,
             "wanted": wanted, "drafts": drafts,
             "published": [one for one in incident.updates if one.published_at is not None],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from receiver.config import Config
 from receiver.model.command import AddAction
 from receiver.model.incident.event import Actor, ActorKind
+from receiver.pipeline.outbox.vendor_places import vendor_places
 from tests.stories.world import alert, notification
 from tests.web.api.test_teams import with_teams
 from tests.web.auth.test_team_limits import limited
@@ -180,3 +182,47 @@ async def test_every_document_leads_to_where_its_words_are_changed(house: House,
     ):  # fmt: skip
         assert link in await person.page(f"{HERE}/{name}")
     assert 'id="edit"' in await person.page(HERE)
+
+
+class Elsewhere:
+    """A channel as the configuration has it."""
+
+    def __init__(self, kind: str, api_url: str) -> None:
+        self.name, self.kind, self.settings = kind, kind, SimpleNamespace(api_url=api_url)
+
+
+def receipt(channel: str, ref: Any, outcome: str = "delivered", **more: Any) -> dict[str, Any]:
+    return {"channel": channel, "ref": ref, "outcome": outcome, **more}
+
+
+def test_tickets_wiki_pages_and_rooms_are_found_in_receipts() -> None:
+    channels: dict[str, Any] = {
+        "jira": Elsewhere("jira", "https://acme.atlassian.net"), "chat": Elsewhere("slack", "https://slack.com/api"),
+        "confluence": Elsewhere("confluence", "https://acme.atlassian.net/wiki"),
+    }  # fmt: skip
+    receipts = [
+        receipt("jira", "OPS-12"), receipt("jira", "OPS-12"), receipt("jira", "OPS-13"), receipt("jira", None),
+        receipt("jira", "OPS-14", "auth"), receipt("jira", "../evil"), receipt("gone", "OPS-15"),
+        receipt("confluence", "4711"), receipt("confluence", "OPS"), receipt("chat", "1.2", room="inc-2026-0001-api"),
+    ]  # fmt: skip
+    assert [(one.text, one.href) for one in vendor_places(receipts, channels)] == [
+        ("Ticket OPS-12", "https://acme.atlassian.net/browse/OPS-12"),
+        ("Ticket OPS-13", "https://acme.atlassian.net/browse/OPS-13"),
+        ("Wiki page", "https://acme.atlassian.net/wiki/pages/viewpage.action?pageId=4711"),
+        ("#inc-2026-0001-api", None),
+    ]
+    channels["jira"] = Elsewhere("jira", "javascript:alert(1)")
+    assert vendor_places(receipts[:1], channels) == [("Ticket OPS-12", None)]
+
+
+async def test_the_page_of_an_incident_names_its_places(
+    house: House, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Also in:" not in await person.page(HERE)
+    whole = house.replica.incidents.receipts
+
+    async def more(uid: str) -> Any:
+        return [*await whole(uid), receipt("chat", "1.2", room="inc-<b>1")]
+
+    monkeypatch.setattr(house.replica.incidents, "receipts", more)
+    assert "Also in: <b><bdi>#inc-&lt;b&gt;1</bdi></b>" in await person.page(HERE)
