@@ -184,6 +184,23 @@ async def test_every_document_leads_to_where_its_words_are_changed(house: House,
     assert 'id="edit"' in await person.page(HERE)
 
 
+async def test_earlier_versions_of_a_post_mortem_are_read(house: House, person: Person) -> None:
+    here = f"{HERE}/postmortem"
+    assert "?version=" not in await person.page(here)
+    for number, words in enumerate(("First words", "Second words")):
+        await person.send(here, markdown=f"## What happened\n\n{words}", version=str(number))
+    newest = await person.page(here)
+    assert "Second words" in newest and 'href="?version=1">version 1 by <bdi>on-call-cli</bdi>' in newest
+    first = await person.page(f"{here}?version=1")
+    assert "First words" in first and "Second words" not in first
+    assert "Version 1, not the newest" in first
+    assert "words" not in (await person.page(f"{here}?version=0")).partition('class="doc"')[2]
+    async with house.client.get(f"{here}?download=1&version=1", headers={"Cookie": person.cookie}) as response:
+        assert "First words" in await response.text()
+    await person.page(f"{here}?version=3", 404)
+    assert "Second words" in await person.page(f"{here}?version=x")
+
+
 class Elsewhere:
     """A channel as the configuration has it."""
 
