@@ -7,12 +7,13 @@ from itertools import islice
 
 from aiohttp import web
 
-from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses
+from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses, NoAddress
 from receiver.pipeline.oncall.handoff_summary import handoff_packet
 from receiver.pipeline.oncall.on_call_overview import TYPE
 from receiver.pipeline.oncall.overrides import PastOverride
 from receiver.pipeline.response.command_handler import ImpossibleCommand
 from receiver.pipeline.response.reachability_tests import proofs_of
+from receiver.pipeline.shared_documents import CALENDAR
 from receiver.store.client.connection import StoreAway
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.shared_documents import SharedDocumentsFull
@@ -62,9 +63,14 @@ class OnCallPage:
             packet_of=request.query.get("packet", ""), offers=self.forms.open_offers(now), everyone=EVERYONE,
             contacts=sorted(self.doors.setting().policy.directory.contacts),
             proofs=[one for _, one in sorted(proofs_of(schedules.posted()).items())], vendors=vendors_of(self.doors),
-            colors=colors(tuple(self.frame.people)),
+            colors=colors(tuple(self.frame.people)), calendars=self._calendars(you),
             mine=sorted(mine, key=lambda one: one[1].until)[:MINE],
         )  # fmt: skip
+
+    def _calendars(self, you: str | None) -> set[str]:
+        # The schedules for which the person who looks has a calendar address.
+        known = self.doors.overrides.schedules.posted().get(CALENDAR, {}).values()
+        return {str(one.get("schedule")) for one in known if you is not None and one.get("person") == you}
 
     async def _packet(self, request: web.Request, visitor: SignedInPerson) -> list[tuple[str, list[str]]]:
         # What is handed over with the schedule that the address names; it tells of the incidents of every team.
@@ -95,6 +101,8 @@ class OnCallPage:
         """`POST /oncall`: change who is on call, page somebody, or make a calendar address. Raises Refusal."""
         if fields.get("calendar"):
             return await self._subscribe(request, visitor, fields["calendar"])
+        if fields.get("calendar_end"):
+            return await self._unsubscribe(visitor, fields["calendar_end"])
         return self.frame.back("/oncall", await self.forms.take(visitor, fields))
 
     async def _subscribe(self, request: web.Request, visitor: SignedInPerson, name: str) -> web.Response:
@@ -111,6 +119,13 @@ class OnCallPage:
             raise Refusal(409, "full", str(full)) from None
         base = (self.doors.config.base_url or f"{request.scheme}://{request.host}").rstrip("/")
         return await self._show(request, visitor, f"{base}{FEED}{token}.ics")
+
+    async def _unsubscribe(self, visitor: SignedInPerson, name: str) -> web.Response:
+        try:
+            await CalendarAddresses(self.doors.overrides).end(name, self.frame.you(visitor) or "", visitor.actor)
+        except (NoAddress, ImpossibleCommand) as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        return self.frame.back("/oncall", "calendar-end")
 
     async def accept(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /oncall/{schedule}/accept`: accept a hand-off; the first acceptance counts."""
