@@ -38,6 +38,7 @@ DONE = {
     "repeated": "This form was sent before; nothing was done twice.",
     "sample": "Test alert sent.", "session": "Session ended.", "team": "Handed over to another team.",
     "visibility": "Visibility changed.", "clock": "Time corrected.", "called": "Page sent.",
+    "calendar-end": "Calendar address ended.",
     "just-called": "You paged this contact less than a minute ago; nobody was paged again.",
     "offer": "Shifts offered.", "take": "Shift taken over.", "withdraw": "Offer withdrawn.",
     "prove": "Test pages sent.", "announce": "Announcement published.", "unannounce": "Announcement removed.",

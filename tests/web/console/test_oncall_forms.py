@@ -130,6 +130,23 @@ async def test_a_token_of_a_team_does_here_what_it_may_in_the_api(opened: Opened
     await person.send("/oncall", 403, offer="yes", person="bob", first="2026-11-25")
 
 
+async def test_a_calendar_address_is_made_and_ended_by_its_person(opened: Opened) -> None:
+    house = await opened(limited)
+    person = await Person(house, "alice-token").sign_in()
+    assert "calendar_end" not in await person.page("/oncall")
+    address = re.findall(
+        r"<code>\S+(/oncall/feeds/\S+\.ics)</code>", await person.send("/oncall", 200, calendar="primary")
+    )
+    async with house.client.get(address[0]) as response:
+        assert (response.status, response.content_type) == (200, "text/calendar")
+    assert 'name="calendar_end" value="primary"' in await person.page("/oncall")
+    assert await person.send("/oncall", calendar_end="primary") == "/oncall?done=calendar-end"
+    async with house.client.get(address[0]) as response:
+        assert response.status == 404
+    await person.send("/oncall", 404, calendar_end="primary")
+    await (await Person(house, "respond-token").sign_in()).send("/oncall", 404, calendar_end="primary")
+
+
 async def test_who_may_only_read_changes_nothing(opened: Opened) -> None:
     def reading(config: Config) -> Config:
         tokens = [
