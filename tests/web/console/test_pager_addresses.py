@@ -31,7 +31,6 @@ async def away(*_: object, **__: object) -> None:
 
 
 async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    person = await Person(paged, "respond-token").sign_in()
     admin = await Person(paged, "admin-token").sign_in()
     assert ACCOUNT not in await admin.page("/system"), "nothing was told yet"
     # An event that is no command, and that this service has caused itself.
@@ -39,13 +38,13 @@ async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, mon
     assert (await send(paged, told))[1]["outcome"] == "ignored"
     assert f'href="{ACCOUNT}"' in await admin.page("/system")
     monkeypatch.setattr(paged.replica.incidents, "uid_of", away)
-    text = await person.page(HERE, 503)
+    text = await admin.page(HERE, 503)
     assert f'Acknowledge in <a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a> meanwhile' in text
     assert re.search(
         rf'Alice.*? · PagerDuty · not acknowledged · <a class="button" href="{URL}"[^>]*>Open in Page', text
     )
     assert text.count(f'href="{URL}"') == 1, "of the other page nothing was told"
-    refused = await person.send(f"{HERE}/acknowledge", 503)
+    refused = await admin.send(f"{HERE}/acknowledge", 503)
     assert f'<a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a> meanwhile' in refused
 
 

@@ -37,8 +37,8 @@ async def test_a_notification_that_is_tried_says_who_is_paged_when(house: House,
     assert text.index("SEV-1") < text.index("Rule ") < text.index("after 0 s: Alice (on-call) is paged by PagerDuty")
     assert "after 15 min:" in text
     for quiet, said in (
-        (notification(alert(firing=False)), "Ignored: "),
-        (notification(alert("Watchdog", labels={"severity": "none"}), group="w"), "Ignored: "),
+        (notification(alert(firing=False)), "Ignored : nothing open"),
+        (notification(alert("Watchdog", labels={"severity": "none"}), group="w"), "No incident would open."),
     ):
         assert said in words((await admin.send("/system", 200, payload=quiet.decode())).partition('id="try"')[2])
     assert "Bad Request" in await admin.send("/system", 400, payload="{")

@@ -76,7 +76,7 @@ async def test_who_sees_it_no_more_is_led_to_the_list(opened: Opened) -> None:
     await house.world.post(notification(alert(labels={"team": "data"}, **HIGH)))
     person = await Person(house, "data-token").sign_in()
     assert await person.send(f"{HERE}/team", team="payments") == "/?done=team"
-    assert ID not in await person.page("/")
+    assert f"/incidents/{ID}" not in await person.page("/")
     await person.page(HERE, 404)
     await person.send(f"{HERE}/team", 404, team="data")
     assert (await incident(house))["team"] == "payments"
