@@ -94,7 +94,7 @@ class OnCallForms:
 
     async def _prove(self, visitor: SignedInPerson, wanted: str, now: datetime) -> str:
         caller, schedules = visitor.caller, self.doors.overrides.schedules
-        people = (wanted,)
+        people: tuple[str, ...] = (wanted,)
         if wanted == EVERYONE:
             mine = schedules.people_of_teams(caller.teams, now)
             people = tuple(one for one in schedules.reached(now) if not caller.teams or one in mine)
