@@ -135,7 +135,7 @@ def app_parts(replica: Replica, state: ServiceState, reloader: Reloader) -> AppP
         incident_split=replica.incident_split,
         maintenance_windows=replica.maintenance_windows,
         overrides=replica.overrides,
-        unknowns=replica.unknowns,
+        unknowns=replica.unknowns, rule_hits=replica.rule_hits,
         history=replica.history,
         pagerduty_events=replica.pagerduty_events,
         reachability=replica.reachability,

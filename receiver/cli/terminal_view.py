@@ -61,6 +61,22 @@ def incident_table(items: Sequence[Mapping[str, Any]], titles: Sequence[str]) ->
     console().print(made)
 
 
+def rows_table(head: Sequence[str], rows: Sequence[Sequence[str]], colors: Mapping[str, str] | None = None) -> None:
+    """Print rows below their names, one on a line where it fits; the last column takes the room that is left.
+
+    `colors`: styles of words that stand alone in a cell.
+    """
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in head[:-1]:
+        made.add_column(name, no_wrap=True, max_width=24, overflow="ellipsis")
+    made.add_column(head[-1], overflow="fold")
+    for row in rows:
+        made.add_row(*(colored(cell, colors or {}) for cell in row))
+    console().print(made)
+
+
 def facts(head: tuple[str, str, str, str], rows: Sequence[tuple[str, str]], events: Sequence[tuple[str, str]]) -> None:
     """Print an incident: id, severity, state and title, then facts by name, then its timeline."""
     from rich.table import Table

@@ -29,6 +29,7 @@ STEPS = (
     "loop",
     "audit",
     "unknowns",
+    "hits",
     "history",
     "figures",
     "store",

@@ -34,6 +34,9 @@ HANDED_OFF = "handed-off"
 WINDOWS = "maintenance"
 """Maintenance windows, by their id."""
 
+PAGER = "pager"
+"""Where people open a paging channel in a browser, by the name of the channel."""
+
 ANNOUNCEMENTS = "announcement"
 """Public announcements without a component, by id."""
 

@@ -127,6 +127,7 @@ class Replica(
             "refused": (self.refused_retries.run, Lane.DEBTS),
             "audit": (self.auditor.run, Lane.WORKER),
             "unknowns": (self.unknowns.run, Lane.WORKER),
+            "hits": (self.rule_hits.run, Lane.WORKER),
             "history": (self.history.run, Lane.WORKER),
             "figures": (self.reports.run, Lane.WORKER),
             SIMILAR: (self.seen_before.run, Lane.WORKER),
@@ -173,9 +174,9 @@ class Replica(
         await self.supervisor.stop()
         self.owed.save()
         parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "unknowns": self.unknowns.flush, "history": self.history.flush, "reports": self.reports.flush,
-            "charts": self.expressions.pictures.charts.close, "http": self.http.close,
-            "asking": self.source_client.close, "sign_in": self.sign_in_requests.close, "store": self.connection.close,
+            "unknowns": self.unknowns.flush, "hits": self.rule_hits.flush, "history": self.history.flush,
+            "reports": self.reports.flush, "charts": self.expressions.pictures.charts.close,
+            "http": self.http.close, "asking": self.source_client.close, "sign_in": self.sign_in_requests.close, "store": self.connection.close,
         }  # fmt: skip
         for name, close in parts.items():
             # The others are closed even if one fails.

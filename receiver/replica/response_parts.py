@@ -10,6 +10,7 @@ from receiver.pipeline.response.adhoc_pages import AdhocPages
 from receiver.pipeline.response.fix_verification import FixVerification
 from receiver.pipeline.response.gammu_inbox import GammuInbox
 from receiver.pipeline.response.ntfy_replies import NtfyReplies
+from receiver.pipeline.response.pager_addresses import PagerAddresses
 from receiver.pipeline.response.pagerduty_events import PagerDutyEvents
 from receiver.pipeline.response.phone_answers import PhoneAnswers
 from receiver.pipeline.response.reachability_tests import ReachabilityTests
@@ -41,9 +42,12 @@ class ResponseParts(ReplicaBase):
         self.work.timers.service_timers[TICKETS] = self.tickets.on_timer
         self.reachability = ReachabilityTests(self.active, self.due, self.shared_documents, self.read_shared_documents)
         self.work.timers.service_timers[PROVE] = ReachabilityTimer(self.active, self.reachability).on_timer
+        self.pager_addresses = PagerAddresses(lambda: self.posted, self.shared_documents)
+        self.work.steps.told = self.pager_addresses.remember
         self.pagerduty_events = PagerDutyEvents(
-            self.active, self.work.follower, self.incidents, self.respond, self.source_client, self.reachability
-        )
+            self.active, self.work.follower, self.incidents, self.respond, self.source_client, self.reachability,
+            self.pager_addresses,
+        )  # fmt: skip
         self._build_phone_parts()
 
     def _build_phone_parts(self) -> None:

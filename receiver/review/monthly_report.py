@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from receiver.review.markdown import escaped, span, table
+from receiver.review.review_record import NONE
 
 SHOWN = 50
 """Action items of a list; the API has all of them."""
@@ -39,12 +40,13 @@ def review_text(said: Mapping[str, Any], title: str) -> str:
         f"- The month before: {then['total']} incidents, MTTR {_long(then['mttr']['mean'])}, MTTD "
         f"{_long(then['mttd']['mean'])}", "",
         "### Top Incident Categories", "",
-        *_numbered(f"{escaped(one['name'], 100)} - {one['count']}" for one in said["categories"]), "",
+        *_numbered(f"{_category(one['name'])} - {one['count']}" for one in said["categories"]), "",
         "### Outstanding Action Items", "", *_listed([_item(one) for one in said["outstanding_actions"]]), "",
         "### Process Improvements", "",
         *_listed([f"{_promise(one)}, done {one['done_at'][:10]}" for one in said["improvements"]]), "",
         "### Figures Against Targets", "", *_targets(said["targets"]), "",
         "### Noise", "",
+        "Alerts that opened the most incidents, with how often they fired again:", "",
         *_numbered(
             f"{escaped(one['alertname'], 100)} - {one['count']}{_again(one['flaps'])}"
             for one in said["noisiest"]
@@ -130,7 +132,11 @@ def _budget(one: Mapping[str, Any]) -> str:
     left = one["remaining"]
     allowed, spent = one["allowed"], one["spent"]
     over = f", overspent: {spent / allowed:.1f} times what is allowed" if 0 < allowed < spent else ""
-    return f"{left:.0%}{over} ({escaped(one['name'], 100)}, {one['target'] * 100:.6g} % over {days:g} d)"
+    return f"{left:.0%}{over} ({escaped(one['name'], 100)}, {one['target'] * 100:.6g}% over {days:g} d)"
+
+
+def _category(name: str) -> str:
+    return "no category" if name == NONE else escaped(name, 100)
 
 
 def _numbered(texts: Any) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 TEXT_LIMIT = 4000
+URL_LIMIT = 300
 NAME_LIMIT = 100
 LIMIT = 2.0
 """Seconds for one question: a webhook that asks it is to be answered within five."""
@@ -42,6 +43,8 @@ class PagerDutyWebhookEvent:
     assignees: tuple[str, ...]
     merged: bool = False
     """It is resolved in PagerDuty because it was merged into another incident there; it has not ended."""
+    url: str = ""
+    """Where people see the incident in a browser; "" where the webhook does not say."""
 
 
 def read(body: bytes) -> PagerDutyWebhookEvent:
@@ -69,7 +72,17 @@ def read(body: bytes) -> PagerDutyWebhookEvent:
             name for one in (assignees if isinstance(assignees, list) else ())[:10] if (name := _person(one))
         ),
         merged=_text(_object(data.get("resolve_reason")).get("type"), NAME_LIMIT).startswith("merge"),
+        url=_text(incident.get("html_url"), URL_LIMIT),
     )
+
+
+class PagerDutyAnswer(NamedTuple):
+    """What PagerDuty says of a page."""
+
+    answered: bool
+    """Whether anyone has acknowledged or resolved it."""
+    url: str
+    """Where people see it in a browser; "" where the answer does not say."""
 
 
 class Rest:
@@ -81,8 +94,8 @@ class Rest:
         self.url = url
         self._token = token
 
-    async def answered(self, key: str) -> bool:
-        """Return whether anyone has acknowledged or resolved the page with that deduplication key. Raises SourceError.
+    async def page(self, key: str) -> PagerDutyAnswer:
+        """Return what PagerDuty knows of the page with that deduplication key. Raises SourceError.
 
         A page that PagerDuty does not know is not answered. One that was resolved and triggered again is two incidents
         there, of which the second counts.
@@ -93,8 +106,11 @@ class Rest:
         incidents = _object(said.json()).get("incidents")
         if not isinstance(incidents, list):
             raise SourceError("bad_answer", "PagerDuty's answer has no list of incidents")
-        states = {_text(_object(one).get("status"), NAME_LIMIT) for one in incidents}
-        return "acknowledged" in states or ("resolved" in states and "triggered" not in states)
+        # An address is named for a page that is still open, else for the last one.
+        found = {_text(_object(one).get("status"), NAME_LIMIT): _object(one) for one in incidents}
+        shown = found.get("triggered") or found.get("acknowledged") or found.get("resolved") or {}
+        answered = "acknowledged" in found or ("resolved" in found and "triggered" not in found)
+        return PagerDutyAnswer(answered, _text(shown.get("html_url"), URL_LIMIT))
 
     async def keys(self, incident: str) -> tuple[str, ...]:
         """Return the deduplication keys of the alerts of an incident there. Raises SourceError."""

@@ -44,6 +44,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `history` | zset of places | ingest.history | keep: batches of notifications, the oldest first |
 | `history:texts` | hash place -> batch | ingest.history | keep: compressed notifications |
 | `history:size` | counter | ingest.history | keep: bytes of the texts |
+| `hits:<day>` | hash rule -> count | 32 days | hits: alerts by the rule that decided their severity, a day (UTC) each |
 | `unknowns` | hash field -> entry | for ever | note: what severities were decided without |
 | `paced:<quota>` | zset call by time | a minute after its time | pace: the calls that count against a vendor's quota |
 | `queued:<quota>:<rank>` | string ms | until then | pace: the turn behind the last one that was given |

@@ -19,6 +19,7 @@ from receiver.pipeline.delivery.channel_test import ChannelTest
 from receiver.pipeline.delivery.phone_reports import PhoneReports
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.intake.notification_history import NotificationHistory
+from receiver.pipeline.intake.rule_hits import RuleHitCounter
 from receiver.pipeline.intake.severity_unknowns import SeverityUnknowns
 from receiver.pipeline.oncall.overrides import Overrides
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
@@ -105,6 +106,7 @@ class AppParts:
     maintenance_windows: MaintenanceWindows
     overrides: Overrides
     unknowns: SeverityUnknowns
+    rule_hits: RuleHitCounter
     history: NotificationHistory
     channel_test: ChannelTest
     reports: Reports

@@ -29,6 +29,11 @@ OWN_STYLE, OWN_SCRIPT = "own_style", "own_script"
 """Values of a page with a style and a script of its own, in the page itself."""
 CONSOLE = "console/"
 """Where the templates of the console are: they may load its style sheet and its script."""
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' "
+    "rx='7' fill='%231f6b3a'/%3E%3Ccircle cx='16' cy='16' r='7' fill='white'/%3E%3C/svg%3E"
+)
+"""The icon of pages that count nothing; without one, browsers ask for `/favicon.ico`."""
 ASSETS = {"console.css": "text/css", "console.js": "text/javascript"}
 TEMPLATES = (
     *(
@@ -47,7 +52,7 @@ TEMPLATES = (
 def _own(style: str, script: str) -> str:
     # A page with a style and a script of its own loads pictures from here, and nothing else from anywhere.
     return (
-        f"default-src 'none'; style-src '{_hash_of(style)}'; script-src '{_hash_of(script)}'; img-src 'self'; "
+        f"default-src 'none'; style-src '{_hash_of(style)}'; script-src '{_hash_of(script)}'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
 
@@ -124,7 +129,7 @@ class HtmlPages:
         self._style = _packaged("static", "style.css").strip()
         self._texts = {name: _packaged("templates", name) for name in TEMPLATES}
         digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
-        self.policy = f"{BARE}; style-src 'sha256-{digest}'"
+        self.policy = f"{BARE}; style-src 'sha256-{digest}'; img-src data:"
         self.assets: dict[str, tuple[bytes, str]] = {}
         self._named: dict[str, str] = {}
         for name, kind in ASSETS.items():
@@ -157,6 +162,7 @@ class HtmlPages:
         )
         environment.globals["new_once"] = lambda: secrets.token_hex(16)
         environment.globals["asset"] = self._named.__getitem__
+        environment.globals["icon"] = ICON
         environment.globals["style"] = Markup(self._style)  # noqa: S704  (the package's own file)
         return {name: environment.get_template(name) for name in self._texts}
 

@@ -40,8 +40,8 @@ from receiver.web.auth.tokens import TokenCheck
 from receiver.web.console.assets import Assets
 from receiver.web.console.documents_page import NAMES, DocumentsPage
 from receiver.web.console.error_pages import html_errors
+from receiver.web.console.forms.incident_forms import IncidentForms
 from receiver.web.console.frame import ConsoleFrame
-from receiver.web.console.incident_forms import IncidentForms
 from receiver.web.console.incident_page import IncidentPage
 from receiver.web.console.incidents_page import IncidentsPage
 from receiver.web.console.internal_status import InternalStatus

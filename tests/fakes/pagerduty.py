@@ -55,10 +55,11 @@ class FakePagerDuty(Vendor):
         if self.refusals:
             return web.json_response({"error": {"message": "Rate Limit Exceeded"}}, status=self.refusals.popleft())
         found = [
-            {"id": f"P{number}", "type": "incident", "status": alert["status"], "incident_key": key}
+            {"id": f"P{number}", "type": "incident", "status": alert["status"], "incident_key": key,
+             "html_url": f"https://acme.pagerduty.com/incidents/P{number}"}
             for number, ((_, dedup), alert) in enumerate(self.alerts.items())
             if dedup == key
-        ]
+        ]  # fmt: skip
         return web.json_response({"incidents": found, "limit": 100, "offset": 0, "more": False, "total": None})
 
     def check(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:

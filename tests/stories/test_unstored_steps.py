@@ -113,6 +113,9 @@ async def test_what_the_pager_says_is_not_answered_is_escalated(outworld: Outwor
     await outworld.beats(65)
     assert outworld.pagerduty.asked == outworld.sent()[:1]
     assert outworld.rung() == ["alice", "eng-lead"]
+    told = outworld.one.pager_addresses
+    assert told.page(outworld.sent()[0]) == "https://acme.pagerduty.com/incidents/P0", "for people who look for it"
+    assert told.account("pager") == "https://acme.pagerduty.com"
 
 
 async def test_a_pager_that_cannot_be_asked_holds_a_step_up_for_some_seconds(outworld: Outworld) -> None:

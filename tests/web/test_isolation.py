@@ -15,7 +15,7 @@ from receiver.config.settings.incident_settings import PrivateIncidents
 from receiver.config.settings.service_settings import Auth, Scope, Token
 from receiver.model.oncall.team_settings import Team
 from receiver.web.api.operations import OPERATIONS, Operation
-from receiver.web.console.incident_forms import COMMANDS
+from receiver.web.console.forms.command_forms import COMMANDS
 from tests.stories.world import alert, notification
 from tests.web.conftest import JSON, READ, House, Opened
 from tests.web.console.test_forms import Person
@@ -161,7 +161,7 @@ async def test_a_token_of_a_team_declares_for_its_team_and_is_no_administrator(h
     assert (await asked(house, "POST", "/api/v1/incidents", FOREIGN, {**body, "team": "payments"}))[0] == 403
     merge = {"into": NUMBER}
     assert (await asked(house, "POST", "/api/v1/incidents/INC-2026-0002/merge", FOREIGN, merge))[0] == 404
-    for path in ("/api/v1/rules/history", "/api/v1/rules/unknowns"):
+    for path in ("/api/v1/rules/history", "/api/v1/rules/hits", "/api/v1/rules/unknowns"):
         assert (await asked(house, "GET", path, FOREIGN))[0] == 403
 
 

@@ -12,6 +12,7 @@ import typer
 from receiver.cli.argument_values import severity
 from receiver.cli.commands.incident import show
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+from receiver.cli.terminal_view import on_terminal, rows_table, short_time
 
 letters = typer.Typer(no_args_is_help=True, help="Failed deliveries: show, retry or drop them.")
 channels = typer.Typer(no_args_is_help=True, help="Notification channels: status and test messages.")
@@ -26,6 +27,16 @@ def list_letters(form: AsJson = "text", url: Url = HERE, token: Token = "") -> N
     found = ask(url, PATH, token)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    if found["items"] and on_terminal():
+        rows_table(
+            ("id", "at", "channel", "incident", "reason"),
+            [
+                [plain(cell) for cell in (one["id"], short_time(one["at"])[:11], one["channel"],
+                                          one.get("incident") or "-", f"{one['reason']}: {one['detail']}")]
+                for one in found["items"]
+            ],
+        )  # fmt: skip
         return
     for one in found["items"]:
         typer.echo(_line(one))
@@ -80,6 +91,10 @@ def list_channels(form: AsJson = "text", url: Url = HERE, token: Token = "") -> 
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
+    if on_terminal():
+        rows = [[plain(cell) for cell in (one["name"], one["kind"] or "-", *_state(one))] for one in found["items"]]
+        rows_table(("name", "kind", "state", "detail"), rows, {"on": "green", "off": "yellow", "paused": "bold red"})
+        return
     for one in found["items"]:
         state = "on" if one["on"] else f"off: {one['why']}"
         typer.echo(plain(f"{one['name']}  {one['kind'] or '-'}  {state}{_rest(one)}"))
@@ -127,6 +142,13 @@ def _each(numbers: list[str], said: str, act: Callable[[str], dict[str, Any]]) -
     if failed:
         typer.echo(plain(f"not {said}: {', '.join(failed)}"), err=True)
         raise typer.Exit(1)
+
+
+def _state(one: dict[str, Any]) -> tuple[str, str]:
+    if not one["on"]:
+        return "off", str(one["why"])
+    rest = _rest(one).strip()
+    return ("paused", rest.removeprefix("paused: ")) if one["resting"] else ("on", rest)
 
 
 def _rest(one: dict[str, Any]) -> str:

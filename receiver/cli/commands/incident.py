@@ -11,6 +11,7 @@ import typer
 from receiver.cli.argument_values import seconds, severity
 from receiver.cli.incident_view import incidents, titled
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+from receiver.cli.terminal_view import on_terminal, rows_table, short_time
 
 Number = Annotated[str, typer.Argument(metavar="INC", help="Incident id: INC-2026-0001, inc-2026-1, or 1.")]
 Text = Annotated[str, typer.Option("--text", help="Reason, for the timeline.")]
@@ -158,6 +159,12 @@ def checklist(
         incident = ask(url, f"{where}/checklist", token, body)
     if form == "json":
         typer.echo(json.dumps(incident["checklist"], ensure_ascii=False))
+        return
+    if on_terminal():
+        done = [f"{one['by']} {short_time(one['at'])[:11]}" if one["done"] else "" for one in incident["checklist"]]
+        items = [f"{one['item']}. {one['text']}{f' ({found})' if (found := one.get('found')) else ''}"
+                 for one in incident["checklist"]]  # fmt: skip
+        rows_table(("done by", "item"), [(plain(by), plain(text)) for by, text in zip(done, items, strict=True)])
         return
     for one in incident["checklist"]:
         who = f"  ({one['by']}, {one['at']})" if one["done"] else ""

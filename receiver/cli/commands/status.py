@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -11,7 +12,13 @@ import typer
 from receiver.cli.commands.incident import By, Number, do
 from receiver.cli.commands.subscribers import announce, subscribers
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
+from receiver.cli.terminal_view import on_terminal, rows_table, short_time
 
+STATES = {
+    "operational": "green", "degraded performance": "yellow", "partial outage": "red", "major outage": "bold red",
+    "under maintenance": "cyan",
+}  # fmt: skip
+"""Styles of a component's state."""
 public = typer.Typer(no_args_is_help=True, help="The status page: show it, post updates, approve drafts.")
 
 
@@ -32,11 +39,31 @@ def show(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
         typer.echo(json.dumps(page, ensure_ascii=False))
         return
     typer.echo(plain(page["status"]["description"]))
+    if on_terminal():
+        _laid_out(page)
+        return
     for one in page["components"]:
         typer.echo(plain(f"{one['name']}  {one['status'].replace('_', ' ')}"))
     for one in page["incidents"]:
         newest = one["incident_updates"][0]
         typer.echo(plain(f"{one['name']}  {one['status']}  {newest['display_at']}  {newest['body']}"))
+
+
+def _laid_out(page: Mapping[str, Any]) -> None:
+    rows = [(plain(one["name"]), one["status"].replace("_", " ")) for one in page["components"]]
+    if rows:
+        typer.echo()
+        rows_table(("component", "state"), rows, STATES)
+    told = [(one, one["incident_updates"][0]) for one in page["incidents"]]
+    if told:
+        typer.echo()
+        rows_table(
+            ("incident", "status", "at", "text"),
+            [
+                (plain(one["name"]), one["status"], short_time(newest["display_at"])[:11], plain(newest["body"]))
+                for one, newest in told
+            ],
+        )
 
 
 @public.command("update")

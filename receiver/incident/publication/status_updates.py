@@ -195,9 +195,10 @@ def template(status: UpdateStatus, incident: Incident, policy: Policy, now: date
     if incident.merged:
         return "We are continuing to work on this issue as part of another incident."
     began, ended = incident.started_at, incident.resolved_at or now
-    minutes = max(1, round((ended - began).total_seconds() / 60))
+    seconds = max(0, round((ended - began).total_seconds()))
+    lasted = f"{seconds} s" if seconds < 60 else f"{round(seconds / 60)} min"
     return (
-        f"The issue affecting {names} has been resolved. Duration: {_clock(began)} to {_clock(ended)} ({minutes} min). "
+        f"The issue affecting {names} has been resolved. Duration: {_clock(began)} to {_clock(ended)} ({lasted}). "
         "We apologize for any inconvenience caused."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -76,6 +77,8 @@ class PartDecisions:
             None
         )
         """Told of what a severity was decided without."""
+        self.decided: Callable[[str, int, datetime], None] = lambda rule, count, now: None
+        """Told of each rule that decided, and of how many alerts."""
 
     async def decide(self, incoming: IncomingPart, setting: ActiveConfig, now: datetime) -> list[PartResult]:
         """Return what became of a part once that is durable; of each part where it was split.
@@ -189,6 +192,8 @@ class PartDecisions:
 
     def _count(self, verdict: IntakeDecision, part: NotificationPart, now: datetime, written: Incident | None) -> None:
         count_decision(self.metrics, verdict, part, now, written)
+        for rule, count in Counter(one.rule for one in part.decisions.values()).items():
+            self.decided(rule, count, now)
         if part.unknowns:
             self.unsure(part.unknowns, written.id if written else None, now)
 

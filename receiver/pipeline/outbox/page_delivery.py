@@ -46,6 +46,8 @@ class PageDelivery(NamedTuple):
     """Of a refusal or a cancellation: the reason in a word."""
     detail: str = ""
     """Of a refusal: what the vendor answered."""
+    sent_at: datetime | None = None
+    """When the vendor accepted it, whatever became of it since."""
 
 
 def page_delivery(page: Page, incident: Incident, receipts: Iterable[Mapping[str, Any]]) -> PageDelivery:
@@ -90,7 +92,9 @@ def _after(before: PageDelivery, receipt: Mapping[str, Any]) -> PageDelivery:
     if outcome == ON_DEVICE:
         return before._replace(state=Delivery.DELIVERED, delivered_at=before.delivered_at or at)
     if outcome == ACCEPTED:
-        return before if before.state is Delivery.DELIVERED else PageDelivery(Delivery.SENT, at)
+        if before.state is Delivery.DELIVERED:
+            return before._replace(sent_at=before.sent_at or at)
+        return PageDelivery(Delivery.SENT, at, sent_at=at)
     if outcome == CANCELLED:
         return PageDelivery(Delivery.CANCELLED, at, why=str(receipt.get(CANCELLED, "")))
     if receipt.get(GIVEN_UP):

@@ -19,6 +19,7 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.outbox.private_notices import shown_incident
 from receiver.pipeline.response.command_handler import CommandHandler, IllegalCommand
+from receiver.pipeline.response.pager_addresses import PagerAddresses
 from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.pagerduty import PagerDutyWebhookEvent, Rest, read
@@ -73,6 +74,7 @@ class PagerDutyEvents:
         respond: CommandHandler,
         source_client: SourceClient,
         proofs: ReachabilityTests,
+        addresses: PagerAddresses,
     ) -> None:
         """`source_client`: a client for the REST API, used if a token for it is configured."""
         self.setting = setting
@@ -82,6 +84,7 @@ class PagerDutyEvents:
         self.respond = respond
         self.source_client = source_client
         self.proofs = proofs
+        self.addresses = addresses
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
@@ -102,6 +105,7 @@ class PagerDutyEvents:
     async def _do(self, told: PagerDutyWebhookEvent, now: datetime) -> PagerDutyEventResult:
         if told.at is not None and now - told.at > OLD:
             return PagerDutyEventResult("ignored", "too_old")
+        await self._learn(told)
         command = command_of(told, now)
         if command is None:
             return PagerDutyEventResult("ignored", "not_for_us")
@@ -120,6 +124,13 @@ class PagerDutyEvents:
         # PagerDuty may group several incidents into one; the action applies to each of them.
         news = [await self._give(one, command, told, who, now) for one in found]
         return next((one for one in news if one.outcome == "updated"), news[0])
+
+    async def _learn(self, told: PagerDutyWebhookEvent) -> None:
+        # Any event of a page of ours says where people see it, also one that is no command.
+        marks = (mark for one in self.cache.paged(told.key) for mark in one.pages if mark.key == told.key)
+        mark = next(marks, None) if told.key and told.url else None
+        if mark is not None and isinstance(self.setting().channels.get(mark.channel), PagerDuty):
+            await self.addresses.learn(mark.channel, told.key, told.url)
 
     async def _give(
         self, found: MatchedIncident, command: Command, told: PagerDutyWebhookEvent, who: str, now: datetime

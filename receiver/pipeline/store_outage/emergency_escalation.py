@@ -90,6 +90,8 @@ class EmergencyEscalation:
         self.clock = clock
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
         """Runs a step beside the caller."""
+        self.told: Callable[[str, str, str], object] = lambda channel, key, url: None
+        """Is given channel, key and address of each page that the pager says an address of."""
         self._steps: dict[str, EmergencyStep] = {}
         self._back_at = 0.0
 
@@ -168,8 +170,15 @@ class EmergencyEscalation:
         for page in incident.unanswered:
             channel = setting.channels.get(page.channel)
             if isinstance(channel, PagerDuty) and (token := channel.settings.api_token.get_secret_value()):
-                questions.append(Rest(self.source_client, channel.settings.rest, token).answered(page.key))
+                questions.append(self._ask(page, Rest(self.source_client, channel.settings.rest, token)))
         return any(await asyncio.gather(*questions))
+
+    async def _ask(self, page: Page, rest: Rest) -> bool:
+        said = await rest.page(page.key)
+        if said.url:
+            # Nothing is written while the store is away: this replica shows it to people who look for the page.
+            self.told(page.channel, page.key, said.url)
+        return said.answered
 
     def _page(self, step: EmergencyStep, setting: ActiveConfig) -> None:
         now = self.clock.now()

@@ -28,6 +28,8 @@ BEHIND = 1000
 """Maximum number of queued changes per listener; a slower one is disconnected, and connects again."""
 STUCK = 10.0
 """Seconds that a listener may leave what it was sent unread; then it is cut off. Shorter than `shutdown_grace`."""
+STILL = b": still here\n\n"
+"""What is sent when nothing has changed for a while."""
 PAGE = 50
 """Incidents that are read at once for a listener that reconnects."""
 REMEMBERED = 500
@@ -75,21 +77,23 @@ class Stream:
         """
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return await self._stream(request, lambda: self.gate.admit(request, Scope.READ), self._piece)
+        return await self._stream(request, lambda: self.gate.admit(request, Scope.READ), self._piece, lambda: STILL)
 
     async def _stream(
-        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes]
-    ) -> web.StreamResponse:
+        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes],
+        beat: Callable[[], bytes],
+    ) -> web.StreamResponse:  # fmt: skip
         if request.method == "HEAD":
             return web.Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         if self.doors.state.draining:
             raise Refusal(503, "draining", "this replica is stopping; connect again")
         with self.caps.counted(request, allowed()):
-            return await self._listen(request, allowed, piece_of)
+            return await self._listen(request, allowed, piece_of, beat)
 
     async def _listen(
-        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes]
-    ) -> web.StreamResponse:
+        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes],
+        beat: Callable[[], bytes],
+    ) -> web.StreamResponse:  # fmt: skip
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
@@ -102,7 +106,7 @@ class Stream:
                 async for incident in self._missed(request.headers["Last-Event-ID"]):
                     if (caller := allowed()).sees(incident):
                         await self._tell(request, response, piece_of(await self._shown(incident, caller)))
-            while (news := await self._next(queue)) is not None:
+            while (news := await self._next(queue, beat)) is not None:
                 # A reload may have taken the token away since, or limited it to teams.
                 caller = allowed()
                 if isinstance(news, bytes):
@@ -121,9 +125,15 @@ class Stream:
     async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
         """Answer with a `change` event, whose data is the incident's id, for each change: for pages of the console.
 
-        `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore.
+        `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore. Each sign of
+        life is a `state` event: whether the store is away, and how many pagers are, so that an open page says so.
         """
-        return await self._stream(request, allowed, _change)
+        return await self._stream(request, allowed, _change, self._state)
+
+    def _state(self) -> bytes:
+        rows = self.doors.channel_test.channels()
+        resting = sum(row["resting"] and "paging" in row["uses"] for row in rows)
+        return b"event: state\ndata: %s %d\n\n" % (b"away" if self.doors.monitor.away else b"here", resting)
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
         try:
@@ -134,11 +144,11 @@ class Stream:
                 request.transport.abort()
             raise ConnectionAbortedError("what was sent is not read") from None
 
-    async def _next(self, queue: asyncio.Queue[Incident | None]) -> Incident | bytes | None:
+    async def _next(self, queue: asyncio.Queue[Incident | None], beat: Callable[[], bytes]) -> Incident | bytes | None:
         try:
             incident = await asyncio.wait_for(queue.get(), BEAT)
         except TimeoutError:
-            return b": still here\n\n"
+            return beat()
         return incident
 
     async def _missed(self, last: str) -> AsyncIterator[Incident]:

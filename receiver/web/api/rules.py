@@ -66,6 +66,13 @@ class RulesApi:
         no_query(request)
         return answer(listed(await self.doors.unknowns.listing()))
 
+    async def hits(self, request: web.Request) -> web.Response:
+        """`GET /api/v1/rules/hits`: alerts by the rule that decided their severity, the most frequent first."""
+        allow_every_team(self.gate.admit(request, Scope.READ))
+        no_query(request)
+        found = await self.doors.rule_hits.listing(self.doors.clock.now())
+        return answer(listed([{"rule": one.rule, "today": one.today, "last_30_days": one.month} for one in found]))
+
     async def history(self, request: web.Request) -> web.Response:
         """`GET /api/v1/rules/history`: the notifications that were kept, oldest first."""
         allow_every_team(self.gate.admit(request, Scope.READ))
@@ -120,6 +127,8 @@ def rules_operations(api: RulesApi) -> list[Operation]:
     return [
         Operation("GET", "/api/v1/rules/unknowns", read, "Labels and values that were missing.", api.unknowns,
                   "UnknownList"),
+        Operation("GET", "/api/v1/rules/hits", read, "Alerts by rule, today (UTC) and in 30 days.", api.hits,
+                  "RuleHitList"),
         Operation("GET", "/api/v1/rules/history", read, "Kept notifications, oldest first.", api.history,
                   "KeptList", query=(since, cursor)),
         Operation("POST", "/api/v1/simulate", read, "What a notification would do; nothing is stored or sent.",

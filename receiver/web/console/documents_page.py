@@ -28,6 +28,8 @@ from receiver.web.http.error_responses import Refusal
 from receiver.web.incident_queries import by_id, log_for
 from receiver.web.markdown_html import MarkdownPages
 
+LONGEST_NUMBER = 9
+"""Digits of a version: more than any log holds."""
 NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": "Customer e-mail"}
 
 
@@ -41,12 +43,19 @@ class DocumentsPage:
         self.markdown = markdown
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Return the document as a page; `?edit=1` shows the post-mortem's text to be changed. Raises Refusal (404)."""
+        """Return the document as a page. Raises Refusal (404).
+
+        Of the post-mortem, `?edit=1` shows the text to be changed, and `?version=1` an earlier version; 0 is the draft.
+        """
         name = request.path.rpartition("/")[2]
         incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
         events = await log_for(self.doors.incidents, incident, visitor.caller)
         file = bool(request.query.get("download"))
-        text = await self._text(name, incident, events, authors=not file)
+        version = _version(request) if name == "postmortem" else None
+        try:
+            text = await self._text(name, incident, events, version, authors=not file)
+        except LookupError as unknown:
+            raise Refusal(404, "unknown", str(unknown.args[0])) from None
         if file:
             headers = {"Content-Disposition": f'attachment; filename="{incident.id}-{name}.md"'}
             return web.Response(text=text, content_type="text/markdown", charset="utf-8", headers=headers)
@@ -57,7 +66,7 @@ class DocumentsPage:
         body = Markup(await self.markdown.fragment(text, pictures))  # noqa: S704
         return await self.frame.show(
             "document", request, visitor, incident=incident, document=name, heading=NAMES[name], body=body, text=text,
-            edit=name == "postmortem" and request.query.get("edit") == "1", writings=writings,
+            edit=name == "postmortem" and request.query.get("edit") == "1", writings=writings, version=version,
             statuses=list(ReviewStatus),
         )  # fmt: skip
 
@@ -94,14 +103,21 @@ class DocumentsPage:
         allow_team(caller, incident.team)
         return incident.review.version if incident.review else 0
 
-    async def _text(self, name: str, incident: Incident, events: list[Event], *, authors: bool) -> str:
+    async def _text(
+        self, name: str, incident: Incident, events: list[Event], version: int | None, *, authors: bool
+    ) -> str:
         receipts = await self.doors.incidents.receipts(incident.uid)
         setting, now = self.doors.setting(), self.doors.clock.now()
         if name == "timeline":
             return timeline(incident, events, receipts, self.frame.people, authors=authors)
         if name == "postmortem":
-            return setting.postmortem(incident, events, now, receipts, None)
+            return setting.postmortem(incident, events, now, receipts, version)
         service = self.doors.config.service
         parts = [name for _, name in setting.policy.components(incident.labels)]
         subject, text = customer_email(incident, parts, service.product, service.support_email or "")
         return f"Subject: {subject}\n\n{text}"
+
+
+def _version(request: web.Request) -> int | None:
+    given = request.query.get("version", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= LONGEST_NUMBER else None

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.typed_form import TYPED
-from receiver.web.console.frame import pagers_of
+from receiver.web.console.frame import PagerLink, pagers_of
 from receiver.web.html_pages import HtmlPages
 from receiver.web.http.error_responses import Handler
 from receiver.web.http.ready_answer import ReadyAnswer
@@ -20,7 +20,8 @@ PROGRAMS = ("/api/", "/webhooks/", "/slack/", "/hooks/", "/metrics", "/healthz",
 """Beginnings of paths that programs ask, and those of the public page."""
 WRITTEN = (
     "text", "title", "summary", "cause", "impact", "resolution", "markdown", "name", "matchers", "payload", "option",
-    "from", "until", "by", "into", "person", "owner", "due", "next_update",
+    "from", "until", "by", "contact", "first", "last", "at", "expected", "into", "person", "owner", "due",
+    "next_update",
 )  # fmt: skip
 """Fields that people fill in."""
 AGAIN = (403, 503)
@@ -30,6 +31,7 @@ ADVICE = {
     401: "Sign in again.",
     403: "You may not have the permission for this, or the page is older than your session. Open the page again.",
     404: "Check the address, or find the incident in the list.",
+    422: "Correct the configuration; `receiver check-config` names every mistake.",
     409: "Someone else may have changed it first. Open the page again to see its current state.",
     502: "The other system did not accept the request. Check its address and credentials.",
     503: "Try again in a moment.",
@@ -54,7 +56,7 @@ def html_errors(doors: AppParts, pages: HtmlPages) -> Middleware:
         page = pages.render(
             "console/problem.html", status=response.status, title=HTTPStatus(response.status).phrase,
             detail=said.get("detail", ""), advice=_advice(request, response.status),
-            typed=_typed(request, response.status), back=_back(request.path),
+            typed=_typed(request, response.status), back=_back(request.path, posted=request.method == "POST"),
             product=doors.config.service.name, pagers=_pagers(doors, response.status),
         )  # fmt: skip
         page.set_status(response.status)
@@ -109,15 +111,16 @@ def _advice(request: web.Request, status: int) -> str:
     return ADVICE.get(status, "Try again, then see the log.")
 
 
-def _back(path: str) -> str:
+def _back(path: str, *, posted: bool) -> str:
     parts = path.split("/")
     if parts[1] == "incidents" and len(parts) > 3 and parts[2].isascii() and len(parts[2]) < 60:
         return f"/incidents/{parts[2]}"
+    # A page that could not be shown does not lead to itself; a form leads back to its page.
     known = ("/oncall", "/system", "/reports", "/console/status")
-    return next((one for one in known if path.startswith(one) and path != one), "/")
+    return next((one for one in known if path.startswith(one) and (posted or path != one)), "/")
 
 
-def _pagers(doors: AppParts, status: int) -> list[str]:
+def _pagers(doors: AppParts, status: int) -> list[PagerLink]:
     # Where people can acknowledge while the store is away.
     if status != HTTPStatus.SERVICE_UNAVAILABLE:
         return []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -35,22 +36,51 @@ DONE = {
     "end": "Maintenance window ended.", "bulk": "Done for the selected incidents.", "declare": "Incident declared.",
     "correct": "Timeline entry corrected.", "split": "The selected alerts are an incident of their own now.",
     "repeated": "This form was sent before; nothing was done twice.",
-    "sample": "Test alert sent.", "session": "Session ended.",
+    "sample": "Test alert sent.", "session": "Session ended.", "team": "Handed over to another team.",
+    "visibility": "Visibility changed.", "clock": "Time corrected.", "called": "Page sent.",
+    "calendar-end": "Calendar address ended.",
+    "just-called": "You paged this contact less than a minute ago; nobody was paged again.",
+    "offer": "Shifts offered.", "take": "Shift taken over.", "withdraw": "Offer withdrawn.",
+    "prove": "Test pages sent.", "announce": "Announcement published.", "unannounce": "Announcement removed.",
+    "retry-all": "Deliveries queued for another attempt.", "reload": "Configuration reloaded.",
 }  # fmt: skip
 """What a page says after a form, by the word in its address: no text of the address is shown."""
 
 
 VENDORS = {
     "pagerduty": "PagerDuty", "ntfy": "ntfy", "telegram": "Telegram", "twilio": "Twilio", "pushover": "Pushover",
-    "webpush": "Web Push", "gammu": "SMS",
+    "webpush": "Web Push", "gammu": "SMS", "slack": "Slack", "email": "email",
 }  # fmt: skip
-"""What people call the vendor of a kind of paging channel."""
+"""What people call the vendor of a kind of channel."""
 
 
-def pagers_of(doors: AppParts) -> list[str]:
-    """Return the paging channels that are on, each with its vendor."""
+class PagerLink(NamedTuple):
+    """A paging channel, as people look for it."""
+
+    text: str
+    """Its name, and its vendor."""
+    address: str | None
+    """Where people open it in a browser; None: its API has not told it."""
+
+
+def pagers_of(doors: AppParts) -> list[PagerLink]:
+    """Return the paging channels that are on, each with its vendor and where people open it."""
     rows = [row for row in doors.channel_test.channels() if row["on"] and "paging" in row["uses"]]
-    return [f"{row['name']} ({VENDORS.get(row['kind'], row['kind'])})" for row in rows]
+    addresses = doors.pagerduty_events.addresses
+    return [
+        PagerLink(f"{row['name']} ({VENDORS.get(row['kind'], row['kind'])})", addresses.account(row["name"]))
+        for row in rows
+    ]
+
+
+def vendors_of(doors: AppParts) -> dict[str, str]:
+    """Return how people call each channel that is on: its vendor, and its name where several have the same vendor."""
+    rows = {row["name"]: VENDORS.get(row["kind"]) for row in doors.channel_test.channels() if row["on"]}
+    shared = Counter(rows.values())
+    return {
+        name: vendor if shared[vendor] == 1 else f"{vendor} ({name})"
+        for name, vendor in rows.items() if vendor is not None
+    }  # fmt: skip
 
 
 def seen_by(caller: Caller, drafts: Iterable[WaitingDraft]) -> list[WaitingDraft]:
@@ -131,7 +161,7 @@ class ConsoleFrame:
         rows = self.doors.channel_test.channels()
         return [row["name"] for row in rows if row["resting"] and "paging" in row["uses"]]
 
-    def pagers(self) -> list[str]:
+    def pagers(self) -> list[PagerLink]:
         """Return the paging channels, with their vendors: where people can acknowledge while the store is away."""
         return pagers_of(self.doors)
 

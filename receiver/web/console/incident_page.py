@@ -8,10 +8,12 @@ from aiohttp import web
 from markupsafe import Markup
 
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.postmortem import CorrectedTime
 from receiver.model.incident.response_records import OPTIONS, UpdateStatus
 from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents.incident_labels import label_matcher
 from receiver.pipeline.outbox.alert_lines import alert_lines
+from receiver.pipeline.outbox.vendor_places import vendor_places
 from receiver.pipeline.response.incident_outlook import upcoming, waiting_drafts
 from receiver.review.catch_up import catch_up
 from receiver.review.course import course_counts, course_of, course_rows, course_svg
@@ -21,7 +23,7 @@ from receiver.store.client.connection import IncidentUnreadable, StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.tokens import Caller
-from receiver.web.console.frame import ConsoleFrame
+from receiver.web.console.frame import ConsoleFrame, vendors_of
 from receiver.web.console.incident_view import checklist, entries, paged, primary, roles
 from receiver.web.http.error_responses import Refusal
 from receiver.web.incident_queries import by_id, log_for
@@ -57,7 +59,8 @@ class IncidentPage:
         return await self.frame.show(
             "incident", request, visitor, incident=incident, correcting=correcting, you=self.frame.you(visitor),
             label_matcher=label_matcher, severities=list(Severity), options=OPTIONS, statuses=list(UpdateStatus),
-            components=self.doors.setting().policy.parts,
+            teams=("", *self.doors.config.teams_in_order), moments=list(CorrectedTime),
+            components=self.doors.setting().policy.parts, vendors=vendors_of(self.doors),
             contacts=sorted(self.doors.setting().policy.directory.contacts), **shown,
         )  # fmt: skip
 
@@ -73,7 +76,7 @@ class IncidentPage:
             "worst": alert_lines(records, bodies)[:WORST], "alerts": items[:ALERTS],
             "more_alerts": max(0, len(items) - ALERTS), "links": setting.links(incident, now),
             "next": upcoming(incident, setting, now), "button": primary(incident),
-            "lines": paged(incident, receipts, events),
+            "lines": paged(incident, receipts, events), "places": vendor_places(receipts, setting.channels),
             "roles": roles(incident), "checklist": checklist(incident), "entries": listed, "more": more,
             "wanted": wanted, "drafts": drafts,
             "published": [one for one in incident.updates if one.published_at is not None],
@@ -116,7 +119,11 @@ class IncidentPage:
             raise Refusal(
                 503, "away", "the incident store is unavailable, and this replica has no copy of the incident"
             )
-        return await self.frame.show("remembered", request, visitor, status=503, away=True, incident=known)
+        told = self.doors.pagerduty_events.addresses.page
+        return await self.frame.show(
+            "remembered", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.doors),
+            addresses={page.key: address for page in known.pages if (address := told(page.key))},
+        )  # fmt: skip
 
 
 def _graph(graph: ExpressionGraph | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from multidict import MultiDict, MultiMapping
 
 from receiver.model.base import from_ms, to_ms
 from receiver.model.command import Declare
+from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
@@ -23,10 +24,11 @@ from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.tokens import allow_every_team, allow_team
 from receiver.web.auth.typed_form import ONCE
 from receiver.web.console.filter_chips import chips, hidden_fields, with_parameter
+from receiver.web.console.forms.form_values import SENT_BEFORE, marked, text_of
+from receiver.web.console.forms.incident_forms import IncidentForms
+from receiver.web.console.forms.sample_alert import sample_notification
 from receiver.web.console.frame import COUNTED, ConsoleFrame
-from receiver.web.console.incident_forms import SENT_BEFORE, IncidentForms, text_of
 from receiver.web.console.incident_sections import Section, sections
-from receiver.web.console.sample_alert import sample_notification
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import LABEL, Filters, Place, read_filters_of
 from receiver.web.incident_queries import LOOKED_AT as LABELS_READ
@@ -179,20 +181,26 @@ class IncidentsPage:
         if fields.get("sample"):
             return await self._send_sample(visitor)
         verb = fields.get("verb", "")
-        chosen = [name.removeprefix("id.") for name in fields if name.startswith("id.")]
+        chosen = marked(fields, "id.")
         if verb not in VERBS:
             raise Refusal(400, "bad_form", "choose what to do with the selected incidents")
         if not chosen:
             raise Refusal(400, "bad_form", "no incident is selected")
         if verb in ("resolve", "merge") and fields.get("confirmed") != "yes":
             kept = {name: value for name, value in fields.items() if name != "word"}
-            known = [one for one in self.doors.incident_cache.open() if one.id in chosen]
-            firing = sum(one.firing for one in known if visitor.caller.sees(one))
+            known = await self._chosen(chosen, visitor)
+            firing = sum(one.firing for one in known)
             return await self.frame.show(
-                "confirm", request, visitor, verb=verb, fields=kept, incident=None, told=chosen, draft=None, back="/",
+                "confirm", request, visitor, verb=verb, fields=kept, incident=None, chosen=chosen, draft=None, back="/",
+                told=list(dict.fromkeys(line for one in known for line in self.forms.told(one, verb, fields))),
                 fires=self.doors.respond.still_firing(firing) if verb == "resolve" else None,
             )  # fmt: skip
         return await self._several(visitor, verb, chosen, fields)
+
+    async def _chosen(self, numbers: list[str], visitor: SignedInPerson) -> list[Incident]:
+        wanted = set(numbers)
+        uids = [one.uid for one in self.doors.incident_cache.open() if one.id in wanted and visitor.caller.sees(one)]
+        return [one for one in await self.doors.incidents.many(uids) if visitor.caller.sees(one)]
 
     async def _several(
         self, visitor: SignedInPerson, verb: str, chosen: list[str], fields: dict[str, str]

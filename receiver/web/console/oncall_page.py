@@ -7,19 +7,21 @@ from itertools import islice
 
 from aiohttp import web
 
-from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses
+from receiver.pipeline.oncall.calendar_addresses import CalendarAddresses, NoAddress
 from receiver.pipeline.oncall.handoff_summary import handoff_packet
 from receiver.pipeline.oncall.on_call_overview import TYPE
-from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
-from receiver.pipeline.response.command_handler import ImpossibleCommand, InvalidField
+from receiver.pipeline.oncall.overrides import PastOverride
+from receiver.pipeline.response.command_handler import ImpossibleCommand
+from receiver.pipeline.response.reachability_tests import proofs_of
+from receiver.pipeline.shared_documents import CALENDAR
 from receiver.store.client.connection import StoreAway
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
-from receiver.web.auth.team_limits import allow_override, allow_schedule
-from receiver.web.console.frame import ConsoleFrame
-from receiver.web.console.incident_forms import moment_of
+from receiver.web.auth.team_limits import allow_schedule
+from receiver.web.console.forms.oncall_forms import EVERYONE, OnCallForms
+from receiver.web.console.frame import ConsoleFrame, vendors_of
 from receiver.web.console.oncall_grid import DAYS, colors, first_day, grid
 from receiver.web.http.error_responses import Refusal
 
@@ -40,6 +42,7 @@ class OnCallPage:
         """Take what knows of schedules."""
         self.doors = doors
         self.frame = frame
+        self.forms = OnCallForms(doors)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Every schedule with its next four weeks, the overrides, and the preflight."""
@@ -57,10 +60,17 @@ class OnCallPage:
         return await self.frame.show(
             "oncall", request, visitor, rows=rows, overrides=schedules.overrides(now), asked=asked, you=you,
             found=schedules.preflight(now), packet=await self._packet(request, visitor), calendar=calendar,
-            packet_of=request.query.get("packet", ""),
-            colors=colors(tuple(self.frame.people)),
+            packet_of=request.query.get("packet", ""), offers=self.forms.open_offers(now), everyone=EVERYONE,
+            contacts=sorted(self.doors.setting().policy.directory.contacts),
+            proofs=[one for _, one in sorted(proofs_of(schedules.posted()).items())], vendors=vendors_of(self.doors),
+            colors=colors(tuple(self.frame.people)), calendars=self._calendars(you),
             mine=sorted(mine, key=lambda one: one[1].until)[:MINE],
         )  # fmt: skip
+
+    def _calendars(self, you: str | None) -> set[str]:
+        # The schedules for which the person who looks has a calendar address.
+        known = self.doors.overrides.schedules.posted().get(CALENDAR, {}).values()
+        return {str(one.get("schedule")) for one in known if you is not None and one.get("person") == you}
 
     async def _packet(self, request: web.Request, visitor: SignedInPerson) -> list[tuple[str, list[str]]]:
         # What is handed over with the schedule that the address names; it tells of the incidents of every team.
@@ -88,32 +98,12 @@ class OnCallPage:
         return web.Response(body=made, content_type=TYPE, charset="utf-8")
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /oncall`: make an override, or end one. Raises Refusal."""
-        actor, now = visitor.actor, self.doors.clock.now()
-        try:
-            if fields.get("lift"):
-                held = self.doors.overrides.schedules.directory.overrides
-                allow_override(visitor.caller, fields["lift"], held, self.doors.config)
-                await self.doors.overrides.lift(fields["lift"], actor, now)
-                return self.frame.back("/oncall", "lift")
-            if fields.get("calendar"):
-                return await self._subscribe(request, visitor, fields["calendar"])
-            until = moment_of(fields, "until")
-            if until is None:
-                raise Refusal(400, "bad_form", "until: write when it ends")
-            allow_schedule(visitor.caller, fields.get("schedule", ""), self.doors.config)
-            await self.doors.overrides.override(
-                fields.get("schedule", ""), fields.get("person", ""), moment_of(fields, "from"), until, actor, now
-            )
-        except (ImpossibleCommand, NoSuchOverride) as unknown:
-            raise Refusal(404, "unknown", str(unknown)) from None
-        except InvalidField as unfit:
-            raise Refusal(409, "unfit", f"{unfit.path}: {unfit}") from None
-        except (PastOverride, SharedDocumentsFull) as past:
-            raise Refusal(409, "not_now", str(past)) from None
-        except ValueError as wrong:
-            raise Refusal(400, "bad_form", str(wrong)) from None
-        return self.frame.back("/oncall", "override")
+        """`POST /oncall`: change who is on call, page somebody, or make a calendar address. Raises Refusal."""
+        if fields.get("calendar"):
+            return await self._subscribe(request, visitor, fields["calendar"])
+        if fields.get("calendar_end"):
+            return await self._unsubscribe(visitor, fields["calendar_end"])
+        return self.frame.back("/oncall", await self.forms.take(visitor, fields))
 
     async def _subscribe(self, request: web.Request, visitor: SignedInPerson, name: str) -> web.Response:
         # A secret address that the person's calendar asks without a token; it is shown this once.
@@ -121,9 +111,21 @@ class OnCallPage:
         if you is None:
             raise Refusal(409, "nobody", "your sign-in is linked to no entry of people; use the file instead")
         addresses = CalendarAddresses(self.doors.overrides)
-        _, token = await addresses.make(name, you, visitor.actor, self.doors.clock.now())
+        try:
+            _, token = await addresses.make(name, you, visitor.actor, self.doors.clock.now())
+        except ImpossibleCommand as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        except SharedDocumentsFull as full:
+            raise Refusal(409, "full", str(full)) from None
         base = (self.doors.config.base_url or f"{request.scheme}://{request.host}").rstrip("/")
         return await self._show(request, visitor, f"{base}{FEED}{token}.ics")
+
+    async def _unsubscribe(self, visitor: SignedInPerson, name: str) -> web.Response:
+        try:
+            await CalendarAddresses(self.doors.overrides).end(name, self.frame.you(visitor) or "", visitor.actor)
+        except (NoAddress, ImpossibleCommand) as unknown:
+            raise Refusal(404, "unknown", str(unknown)) from None
+        return self.frame.back("/oncall", "calendar-end")
 
     async def accept(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /oncall/{schedule}/accept`: accept a hand-off; the first acceptance counts."""

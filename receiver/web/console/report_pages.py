@@ -31,6 +31,7 @@ KEPT = 24
 """Months of which the figures are kept."""
 PERCENT = ("postmortem_completion", "action_item_completion", "acknowledged_in_time")
 LASTS = ("mttd", "mttr")
+OF_QUARTER = "sev1_per_quarter"
 
 
 class Figure(NamedTuple):
@@ -42,6 +43,8 @@ class Figure(NamedTuple):
     met: bool | None
     kind: str
     """How it is written: `seconds`, `percent` or `count`."""
+    of_month: bool = True
+    """Whether it is about the incidents of the month alone."""
 
 
 class Spark(NamedTuple):
@@ -126,7 +129,8 @@ def _figures(targets: Sequence[Mapping[str, Any]]) -> list[Figure]:
     found = []
     for one in targets:
         kind = "seconds" if one["metric"] in LASTS else "percent" if one["metric"] in PERCENT else "count"
-        found.append(Figure(NAMES[one["metric"]], one["actual"], one["target"], one["met"], kind))
+        alone = one["metric"] != OF_QUARTER
+        found.append(Figure(NAMES[one["metric"]], one["actual"], one["target"], one["met"], kind, alone))
     return found
 
 

@@ -1,15 +1,19 @@
-"""The console's page about the status page: drafts that wait, components, and maintenance windows."""
+"""The console's page about the status page: drafts that wait, components, announcements, maintenance windows."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from aiohttp import web
 
+from receiver.model.delivery.public_incident import PublicAnnouncement
 from receiver.pipeline.status.public_view import PublicView
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.console.forms.announcement_forms import take_announcement
+from receiver.web.console.forms.maintenance_forms import refuse_unknown_form, take_window
 from receiver.web.console.frame import ConsoleFrame, seen_by
-from receiver.web.console.windows import refuse_unknown_form, take_window
 
 SHOWN = 30
 """Drafts that the page shows, the earliest deadline first."""
@@ -33,14 +37,20 @@ class StatusDesk:
             away, drafts = True, self.frame.drafts.remembered()
         drafts = seen_by(visitor.caller, drafts)
         cache = self.doors.incident_cache
-        public = PublicView(self.doors.config).page(cache.public.open(), now, self.doors.setting().maintenance)
+        public = PublicView(self.doors.config).page(
+            cache.public.open(), now, self.doors.setting().maintenance, self.doors.setting().announcements
+        )
         windows = [(one, one.holds(now), one.next(now)) for one in self.doors.maintenance_windows.windows()]
         return await self.frame.show(
             "status", request, visitor, away=away, drafts=drafts[:SHOWN], more=max(0, len(drafts) - SHOWN),
-            public=public, windows=windows, components=self.doors.setting().policy.parts,
+            public=public, windows=windows, announcements=self._announcements(now),
+            components=self.doors.setting().policy.parts,
         )  # fmt: skip
 
+    def _announcements(self, now: datetime) -> list[PublicAnnouncement]:
+        return [one for one in self.doors.announcements.all() if one.until is None or one.until > now]
+
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /console/status`: create or end a maintenance window. Raises Refusal."""
-        done = await take_window(self.doors, visitor, fields)
+        """`POST /console/status`: a maintenance window or an announcement. Raises Refusal."""
+        done = await take_announcement(self.doors, visitor, fields) or await take_window(self.doors, visitor, fields)
         return self.frame.back("/console/status", done) if done else refuse_unknown_form()

@@ -10,18 +10,15 @@ import orjson
 from aiohttp import web
 
 from receiver import __version__
-from receiver.config.settings.service_settings import Scope
 from receiver.model.alert.alert import BadNotification, parse_notification
-from receiver.pipeline.delivery.dead_letters import DeadLetter, NoSuchDeadLetter
-from receiver.pipeline.response.command_handler import ImpossibleCommand
+from receiver.pipeline.intake.rule_hits import RuleHits
 from receiver.pipeline.whatif.dry_run import dry_run
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
-from receiver.web.auth.tokens import allow
-from receiver.web.console.frame import COUNTED, ConsoleFrame
-from receiver.web.console.incident_forms import Fields
-from receiver.web.console.windows import refuse_unknown_form, take_window
+from receiver.web.console.forms.admin_forms import AdminForms
+from receiver.web.console.forms.maintenance_forms import refuse_unknown_form, take_window
+from receiver.web.console.frame import COUNTED, ConsoleFrame, vendors_of
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.thread_offload import Offload
 
@@ -42,6 +39,7 @@ class SystemPage:
         """Take what knows of deliveries and rules."""
         self.doors = doors
         self.frame = frame
+        self.admin = AdminForms(doors, frame)
         self._threads = Offload("console-simulate", at_once=1, waiting=4, wait=10)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
@@ -52,12 +50,14 @@ class SystemPage:
         self, request: web.Request, visitor: SignedInPerson, simulated: list[dict[str, Any]] | None = None,
         payload: str = "",
     ) -> web.Response:  # fmt: skip
-        away, letters, unknowns, now = False, list[dict[str, Any]](), list[dict[str, Any]](), self.doors.clock.now()
+        away, letters, unknowns = False, list[dict[str, Any]](), list[dict[str, Any]]()
+        hits, now = list[RuleHits](), self.doors.clock.now()
         # Dead letters and rules concern the incidents of every team.
         limited = bool(visitor.caller.teams)
         try:
             letters = [] if limited else [letter for _, letter in await self.frame.letters.all()]
             unknowns = [] if limited else await self.doors.unknowns.listing()
+            hits = [] if limited else await self.doors.rule_hits.listing(now)
         except StoreAway:
             away = True
         windows = [(one, one.holds(now), one.next(now)) for one in self.doors.maintenance_windows.windows()]
@@ -67,21 +67,16 @@ class SystemPage:
             windows=windows, components=self.doors.setting().policy.parts, version=__version__,
             edition=self.doors.setting().edition[:12], durability=self.doors.connection.server.level,
             simulated=simulated, payload=payload, people=sorted(self.frame.people),
-            hits=[] if limited else self._hits(),
+            hits=hits[:HITS], more_hits=max(0, len(hits) - HITS), vendors=vendors_of(self.doors),
+            addresses=self._addresses(),
             grouped=sum(one.held == "storm" for one in islice(self.doors.incident_cache.worst_first(), COUNTED)),
             storm=self.doors.config.ingest.storm,
             reloaded=self._reloaded(),
         )  # fmt: skip
 
-    def _hits(self) -> list[tuple[str, int]]:
-        # Alerts by the rule that decided them, as this replica has counted since its start.
-        found: dict[str, int] = {}
-        for metric in self.doors.metrics.rule_hits.collect():
-            for sample in metric.samples:
-                if sample.name.endswith("_total"):
-                    name = sample.labels["rule"]
-                    found[name] = found.get(name, 0) + int(sample.value)
-        return sorted(found.items(), key=lambda one: (-one[1], one[0]))[:HITS]
+    def _addresses(self) -> dict[str, str]:
+        told = self.doors.pagerduty_events.addresses.account
+        return {name: address for name in self.doors.setting().channels if (address := told(name))}
 
     def _reloaded(self) -> datetime | None:
         at = self.doors.metrics.registry.get_sample_value("receiver_config_last_reload_timestamp_seconds")
@@ -93,32 +88,8 @@ class SystemPage:
             return await self._show(request, visitor, await self._simulated(fields["payload"]), fields["payload"])
         done = await take_window(self.doors, visitor, fields)
         if done is None:
-            allow(visitor.caller, Scope.ADMIN)
-            done = await self._administer(visitor, fields)
+            done = await self.admin.take(request, visitor, fields)
         return self.frame.back("/system", done) if done else refuse_unknown_form()
-
-    async def _administer(self, visitor: SignedInPerson, fields: Fields) -> str | None:
-        now = self.doors.clock.now()
-        try:
-            if fields.get("retry"):
-                await self.frame.letters.replay(fields["retry"], now)
-                self.frame.forget_letters()
-                return "retry"
-            if fields.get("drop"):
-                await self.frame.letters.drop(fields["drop"])
-                self.frame.forget_letters()
-                return "drop"
-            if fields.get("test"):
-                actor = visitor.actor
-                tried = await self.doors.channel_test.test(fields["test"], fields.get("to") or None, actor, now)
-                if tried.outcome != "ok":
-                    raise Refusal(502, "upstream", f"{tried.channel}: {tried.outcome}: {tried.detail}")
-                return "test"
-        except NoSuchDeadLetter as none:
-            raise Refusal(404, "unknown", str(none)) from None
-        except (DeadLetter, ImpossibleCommand) as stuck:
-            raise Refusal(409, "impossible", str(stuck)) from None
-        return None
 
     async def _simulated(self, payload: str) -> list[dict[str, Any]]:
         setting, now = self.doors.setting(), self.doors.clock.now()

@@ -162,6 +162,8 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "UnknownList": list_of("Unknown"),
+    "RuleHit": object_of({"rule": TEXT, "today": INTEGER, "last_30_days": INTEGER}),
+    "RuleHitList": list_of("RuleHit"),
     "Kept": object_of({"at": TIME, "notification": {"type": "object"}}),
     "KeptList": list_of("Kept"),
     "Notification": NOTIFICATION,

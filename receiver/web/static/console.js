@@ -93,7 +93,7 @@
   // Live: an event says that something changed; the page is asked for again and its live parts are replaced.
   let asking = false, again = false, timer = 0;
   const busy = (part) => part.contains(document.activeElement) && typing(document.activeElement)
-    || all("textarea, input[type=text], input:not([type])", part).some((one) => one.value !== one.defaultValue);
+    || all("textarea, input[type=text], input[type^=date], input:not([type])", part).some((one) => one.value !== one.defaultValue);
   const refresh = async () => {
     if (asking) { again = true; return; }
     asking = true;
@@ -102,6 +102,18 @@
       if (answer.type === "opaqueredirect") { location.reload(); return; }
       if (answer.status !== 200 && answer.status !== 503) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!body.dataset.stream && fresh.body.dataset.stream) { location.reload(); return; }
+      // Without the store nothing can be changed: what was typed stays, and the buttons work again once it is back.
+      const away = !fresh.body.dataset.stream, strips = document.getElementById("strips");
+      for (const one of all("main form[method=post]:not(.who) button")) one.disabled = away;
+      // Some pages cannot be made without it: the one that is open stays, and says why nothing can be sent.
+      if (away && strips && !fresh.getElementById("strips")) {
+        const said = Object.assign(document.createElement("p"), { className: "strip", role: "alert" });
+        said.textContent = "The incident store is unavailable. What you have typed stays; send it when the store is back.";
+        strips.replaceChildren(said);
+        strips.dataset.sent = "away";
+        return;
+      }
       document.title = fresh.title;
       const icon = document.querySelector("link[rel=icon]"), newer = fresh.querySelector("link[rel=icon]");
       if (icon && newer) icon.href = newer.href;
@@ -140,6 +152,12 @@
     };
     stream.onopen = () => { say(true); if (opened) refresh(); opened = true; };
     stream.onerror = () => say(false);
+    // Whether the store and the pagers answer: that changes no incident.
+    let state = body.dataset.state;
+    stream.addEventListener("state", (event) => {
+      if (event.data !== state) refresh();
+      state = event.data;
+    });
     stream.addEventListener("change", (event) => {
       const about = body.dataset.incident;
       if (about && event.data !== about) return;
@@ -148,6 +166,8 @@
     });
   }
 
+  // A page that was made without the store looks for it.
+  if (!body.dataset.stream) setInterval(refresh, 15000);
   // Nobody reloads a wall screen: it also shows what no event tells of, such as a store that is away.
   if ("wall" in body.dataset) setInterval(refresh, 60000);
 

@@ -115,6 +115,7 @@ DAY: list[Step] = [
     ("POST", "/api/v1/status-subscribers/ab12/stop", None),
     ("DELETE", "/api/v1/status-subscribers/ab12", None),
     ("GET", "/api/v1/rules/unknowns", None),
+    ("GET", "/api/v1/rules/hits", None),
     ("GET", "/api/v1/rules/history", None),
     ("POST", "/api/v1/simulate", {"payload": json.loads(notification(alert()))}),
 ]  # fmt: skip

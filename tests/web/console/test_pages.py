@@ -8,8 +8,9 @@ import pytest
 
 from receiver.web.html_pages import HtmlPages
 from tests.stories.world import alert, notification
+from tests.web.api.test_teams import with_teams
 from tests.web.browser import Browser
-from tests.web.conftest import House
+from tests.web.conftest import READ, House, Opened
 from tests.web.console.conftest import sign_in, violations
 
 pytestmark = pytest.mark.e2e
@@ -19,18 +20,34 @@ INCIDENT = "/incidents/INC-2026-0001"
 PATHS = (
     "/", "/?q=api", "/?wall=1", INCIDENT, f"{INCIDENT}?correct=1", f"{INCIDENT}/timeline",
     f"{INCIDENT}/postmortem?edit=1", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002",
-    "/oncall?packet=primary", "/console/status", "/system", "/reports", "/reports/2026-11", "/sessions", "/nope",
+    "/oncall?packet=primary", "/console/status", "/status/internal", "/system", "/reports", "/reports/2026-11",
+    "/sessions", "/nope", "/login", "/api/docs",
 )  # fmt: skip
 
 ALIKE = {"/?q=api", f"{INCIDENT}/timeline", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002"}
 """Pages of the same template as another one: only their width and size are looked at."""
 
 
-async def test_every_page_is_accessible_narrow_and_small(house: House, chromium: Browser, axe: str) -> None:
+async def in_use(house: House) -> None:
+    """Let every part of the pages have something to show: offers, test pages, announcements, action items."""
+    for path, body in (
+        (f"{INCIDENT}/actions", {"title": "Add a canary", "owner": "bob", "due": "2026-12-01"}),
+        ("/oncall/offers", {"dates": ["2026-11-25"], "schedule": "primary", "by": "alice"}),
+        ("/oncall/prove", {"people": ["alice"]}), ("/announcements", {"title": "New regions", "text": "Soon."}),
+        ("/maintenance", {"name": "upkeep", "matchers": ['service="db"'], "until": "2026-11-24T10:00:00Z"}),
+    ):  # fmt: skip
+        async with house.client.post(f"/api/v1{path}", json=body, headers=READ) as response:
+            assert response.status < 300, await response.text()
+    house.doors.pagerduty_events.addresses.remember("pager", "k", "https://acme.pagerduty.com/incidents/P1")
+
+
+async def test_every_page_is_accessible_narrow_and_small(opened: Opened, chromium: Browser, axe: str) -> None:
+    house = await opened(with_teams)
     world = house.world
     both = (alert(annotations={"error_rate": "7.3%"}), alert("Slow"))
     await world.post(notification(*both, group="api"))
     await world.post(notification(alert("Open", annotations={"summary": "x" * 10_000}), group="open"))
+    await in_use(house)
     url = str(house.client.make_url("/")).rstrip("/")
     await sign_in(chromium, url)
     wrong = []

@@ -183,6 +183,22 @@ async def test_logo_and_colors_of_the_configuration(opened: Opened, tmp_path: An
         assert (response.status, response.content_type) == (200, "image/svg+xml")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("help@example.com", '<a href="mailto:help@example.com">help@example.com</a>'),
+        ("a?bcc=b@example.com", '<a href="mailto:a%3Fbcc%3Db@example.com">a?bcc=b@example.com</a>'),
+        ("+1 555 0100", " +1 555 0100</p>"),
+    ],
+)
+async def test_the_address_of_support_is_a_link_if_it_is_one(opened: Opened, given: str, said: str) -> None:
+    def helped(config: Config) -> Config:
+        service = config.service.model_copy(update={"support_email": given})
+        return config.model_copy(update={"service": service})
+
+    assert said in await text(await opened(helped), "/status")
+
+
 @pytest.mark.parametrize("color", ["#000000", "#ffffff", "#777777", "#ff0000", "#00ff00", "#0000ff", "#757575"])
 def test_text_is_readable_on_every_color(color: str) -> None:
     assert readable_on(color) == ("#ffffff" if color in ("#000000", "#0000ff", "#757575") else "#000000")

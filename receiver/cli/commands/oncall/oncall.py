@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, fetch, plain, table, whole_id
+from receiver.cli.terminal_view import progress
 
 oncall = typer.Typer(no_args_is_help=True, help="Who is on call now and next, overrides and hand-offs.")
 Schedule = Annotated[str, typer.Argument(metavar="SCHEDULE", help="A key of `schedules`.")]
@@ -215,16 +216,22 @@ def prove(
         typer.echo(f"{sent} on the phone", err=True)
     ends = clock.monotonic() + seconds
     found = made
-    while not all(one["answered"] for one in found) and clock.monotonic() < ends:
-        sleep(min(EVERY, max(0.0, ends - clock.monotonic())))
-        known = {_proof(one): one for one in ask(url, "/api/v1/oncall/prove", token)["items"]}
-        found = [known.get(_proof(one), one) for one in made]
+    with progress("test pages answered", len(made)) as advance:
+        while not all(one["answered"] for one in found) and clock.monotonic() < ends:
+            sleep(min(EVERY, max(0.0, ends - clock.monotonic())))
+            known = {_proof(one): one for one in ask(url, "/api/v1/oncall/prove", token)["items"]}
+            before, found = _answered(found), [known.get(_proof(one), one) for one in made]
+            advance(_answered(found) - before)
     if not as_json(form, {"items": found, "next": None}):
         columns = ("person", "by", "answered", "proved")
         table(columns, [(one["person"], _means(one), "yes" if one["answered"] else "no", one["proved_at"] or "never")
                         for one in found])  # fmt: skip
     if not all(one["answered"] for one in found):
         raise typer.Exit(1)
+
+
+def _answered(found: list[dict[str, Any]]) -> int:
+    return sum(one["answered"] for one in found)
 
 
 def _seconds(text: str) -> int:

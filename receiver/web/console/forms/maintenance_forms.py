@@ -10,7 +10,7 @@ from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.tokens import allow_every_team
-from receiver.web.console.incident_forms import Fields, moment_of, text_of
+from receiver.web.console.forms.form_values import Fields, marked, moment_of, text_of
 from receiver.web.http.error_responses import Refusal
 
 LINE = 300
@@ -40,7 +40,8 @@ async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) 
         given = {
             "name": name, "matchers": tuple(line.strip() for line in matchers if line.strip()),
             "from_": moment_of(fields, "from"), "until": until, "timezone": "UTC",
-            "components": tuple(key[10:] for key in fields if key.startswith("component.")),
+            "components": tuple(marked(fields, "component.")),
+            "public_name": (text_of(fields, "public_name") or "")[:200],
         }  # fmt: skip
         await doors.maintenance_windows.add(window_of(given, now), actor, now)
     except InvalidField as unfit:

@@ -1,43 +1,16 @@
-"""The forms of the console: each verb of the API, from the fields of a form to a command."""
+"""The forms of an incident: each verb of the API, asked about first where it cannot be undone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+import re
+from datetime import timedelta
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from receiver.model.command import (
-    Acknowledge,
-    AddAction,
-    AddNote,
-    ApproveUpdate,
-    Assign,
-    ChangeAction,
-    CheckOff,
-    Choose,
-    Close,
-    Command,
-    CorrectEntry,
-    DiscardDraft,
-    Edit,
-    EditDraft,
-    Escalate,
-    Identify,
-    MarkNoise,
-    Mitigate,
-    PageContact,
-    Reopen,
-    Resolve,
-    RunTimer,
-    UpdateStatusPage,
-)
+from receiver.model.command import Assign, Command
 from receiver.model.field_words import first_of
 from receiver.model.incident.incident import Incident
-from receiver.model.severity import Severity
-from receiver.model.wall_clock import check_when, parse_when
 from receiver.pipeline.response.command_handler import (
     CommandResult,
     IdempotencyKeyReused,
@@ -50,95 +23,18 @@ from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.tokens import allow_team
+from receiver.web.console.forms.command_forms import COMMANDS
+from receiver.web.console.forms.form_values import SENT_BEFORE, Fields, marked, number_of, text_of
 from receiver.web.console.frame import ConsoleFrame
 from receiver.web.http.error_responses import Refusal
 from receiver.web.incident_queries import by_id
 
-Fields = Mapping[str, str]
 LONGEST_SILENCE_H = 168
-SENT_BEFORE = "this form was sent before, with other contents; nothing was done now"
+MONTH = re.compile(r"/reports/\d{4}-\d{2}")
 
-
-def text_of(fields: Fields, name: str = "text") -> str | None:
-    """Return a field, None where it is missing or empty; line ends are those of this machine."""
-    return fields.get(name, "").replace("\r\n", "\n").strip() or None
-
-
-def moment_of(fields: Fields, name: str) -> datetime | None:
-    """Return the time in UTC of a field, None where it is empty. Raises ValueError for what is no time."""
-    text = text_of(fields, name)
-    return parse_when(check_when(text), ZoneInfo("UTC")) if text else None
-
-
-def _number(fields: Fields, name: str = "n") -> int:
-    text = fields.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 6):
-        raise ValueError(f"{name}: not a number")
-    return int(text)
-
-
-def _update(fields: Fields) -> Command:
-    return UpdateStatusPage.model_validate(
-        {"status": fields.get("status"), "text": text_of(fields), "publish": fields.get("publish") == "yes",
-         "next_update": moment_of(fields, "next_update"),
-         "components": [name[10:] for name in fields if name.startswith("component.")] or None}
-    )  # fmt: skip
-
-
-def _action(fields: Fields) -> Command:
-    due = text_of(fields, "due")
-    if fields.get("n"):
-        return ChangeAction.model_validate({"n": _number(fields), "status": fields.get("status")})
-    return AddAction.model_validate(
-        {"title": text_of(fields, "title"), "owner": text_of(fields, "owner"),
-         "due": date.fromisoformat(due) if due else None}
-    )  # fmt: skip
-
-
-def _edit(fields: Fields) -> Command:
-    names = ("title", "summary", "cause", "impact", "resolution")
-    said = {name: text for name in names if (text := text_of(fields, name))}
-    if not said:
-        raise ValueError(f"write at least one of {', '.join(names)}")
-    return Edit.model_validate(said)
-
-
-def _severity(fields: Fields) -> Command:
-    # An Edit without a severity is a command too, and would say that it was changed.
-    if fields.get("severity") not in list(Severity):
-        raise ValueError(f"severity: choose one of {', '.join(Severity)}")
-    return Edit.model_validate({"severity": fields["severity"], "text": text_of(fields)})
-
-
-COMMANDS: dict[str, Callable[[Fields], Command]] = {
-    "acknowledge": lambda f: Acknowledge(text=text_of(f)),
-    "identify": lambda f: Identify(text=text_of(f)),
-    "mitigate": lambda f: Mitigate(text=text_of(f)),
-    "resolve": lambda f: Resolve(text=text_of(f)),
-    "close": lambda f: Close(text=text_of(f), force=f.get("force") == "yes"),
-    "reopen": lambda f: Reopen(text=text_of(f)),
-    "escalate": lambda f: Escalate(text=text_of(f)),
-    "note": lambda f: AddNote.model_validate({"text": text_of(f), "at": moment_of(f, "at")}),
-    "role": lambda f: Assign.model_validate({"role": f.get("role"), "person": text_of(f, "person")}),
-    "checklist": lambda f: CheckOff(item=_number(f, "item"), done=f.get("done") == "yes"),
-    "action": _action,
-    "mitigation": lambda f: Choose.model_validate({"option": text_of(f, "option"), "text": text_of(f)}),
-    "page": lambda f: PageContact.model_validate({"contact": f.get("contact"), "text": text_of(f)}),
-    "update": _update,
-    "approve": lambda f: ApproveUpdate(n=_number(f)),
-    "discard": lambda f: DiscardDraft(n=_number(f)),
-    "draft": lambda f: EditDraft.model_validate({"n": _number(f), "text": text_of(f)}),
-    "noise": lambda f: MarkNoise(noise=f.get("noise") != "no", text=text_of(f)),
-    "severity": _severity,
-    "edit": _edit,
-    "timer": lambda f: RunTimer.model_validate({"action": f.get("action")}),
-    "correct": lambda f: CorrectEntry.model_validate(
-        {"seq": _number(f), "text": text_of(f), "hidden": True if f.get("hide") == "yes" else None}
-    ),
-}
-"""Each verb of `/incidents/{id}/{verb}` that is one command."""
 PLACES = {
     "note": "timeline", "role": "roles", "checklist": "checklist", "action": "actions", "mitigation": "mitigations",
+    "team": "more", "visibility": "more", "clock": "more",
     "draft": "public", "correct": "timeline", "discard": "public", "update": "public", "approve": "public",
 }  # fmt: skip
 """Where the page is led back to."""
@@ -163,7 +59,10 @@ class IncidentForms:
             return await self._ask(request, visitor, verb, fields)
         done = await self.run(number, verb, fields, visitor)
         back, said = fields.get("back", ""), "repeated" if done.repeated else verb
-        if back in ("/", "/console/status"):
+        if not visitor.caller.sees(done.incident):
+            # It was handed over to a team whose incidents this person does not see.
+            return self.frame.back("/", said)
+        if back in ("/", "/console/status") or MONTH.fullmatch(back):
             return self.frame.back(back, said)
         return self.frame.back(f"/incidents/{done.incident.id}", said, PLACES.get(verb, ""))
 
@@ -193,11 +92,11 @@ class IncidentForms:
             await self._allow(into, visitor)
             return await respond.merge(number, into, actor, now, once=once, what=what)
         if verb == "silence":
-            hours = min(_number(fields, "hours"), LONGEST_SILENCE_H)
+            hours = min(number_of(fields, "hours"), LONGEST_SILENCE_H)
             seconds = round(timedelta(hours=hours).total_seconds())
             return await self.doors.silences.silence(number, seconds, text_of(fields), actor, now, once=once, what=what)
         if verb == "split":
-            chosen = [name.removeprefix("fp.") for name in fields if name.startswith("fp.")]
+            chosen = marked(fields, "fp.")
             if not chosen:
                 raise ValueError("select the alerts that become an incident of their own")
             title = text_of(fields, "title")
@@ -223,12 +122,13 @@ class IncidentForms:
         draft = next((one for one in incident.updates if str(one.n) == fields.get("n")), None)
         return await self.frame.show(
             "confirm", request, visitor, verb=verb, fields=kept, incident=incident,
-            told=self._told(incident, verb, fields), draft=draft if verb == "approve" else None,
+            chosen=[], told=self.told(incident, verb, fields), draft=draft if verb == "approve" else None,
             fires=self.doors.respond.still_firing(incident.firing) if verb == "resolve" else None,
             back=f"/incidents/{incident.id}",
         )  # fmt: skip
 
-    def _told(self, incident: Incident, verb: str, fields: Fields) -> list[str]:
+    def told(self, incident: Incident, verb: str, fields: Fields) -> list[str]:
+        """Return who is notified when that form is carried out, each as a line."""
         policy = self.doors.setting().policy.of(incident)
         rooms = [f"{to.channel} {to.address}".strip() for to in policy.informs]
         if verb == "severity":

@@ -1,0 +1,74 @@
+"""The forms for administrators: dead letters, tests of channels, and a reload. Each leaves a line in the audit log."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from receiver.config.settings.service_settings import Scope
+from receiver.pipeline.delivery.dead_letters import DeadLetter, NoSuchDeadLetter
+from receiver.pipeline.response.command_handler import ImpossibleCommand
+from receiver.web.app_keys import AppParts
+from receiver.web.audit_trail import audited
+from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.auth.tokens import allow
+from receiver.web.console.forms.form_values import Fields, text_of
+from receiver.web.console.frame import ConsoleFrame
+from receiver.web.http.error_responses import Refusal
+
+SHOWN = 5
+"""Mistakes of a configuration that a page names; `receiver check-config` has all of them."""
+ACTIONS = {
+    "retry": "dead_letter_replay", "retry_all": "dead_letter_replay", "drop": "dead_letter_drop",
+    "test": "channel_test", "reload": "reload",
+}  # fmt: skip
+"""By the field that a form has: what the audit log calls it."""
+
+
+class AdminForms:
+    """What `POST /system` does for who has the scope admin."""
+
+    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+        """Take what delivers again, tests and reloads."""
+        self.doors = doors
+        self.frame = frame
+
+    async def take(self, request: web.Request, visitor: SignedInPerson, fields: Fields) -> str | None:
+        """Do what a form asks for; return the word for what was done, None for another form. Raises Refusal."""
+        allow(visitor.caller, Scope.ADMIN)
+        verb = next((name for name in ACTIONS if fields.get(name)), None)
+        if verb is None:
+            return None
+        more = {"channel": fields["test"], "to": text_of(fields, "to")} if verb == "test" else {}
+        with audited(self.doors, request, visitor.caller, ACTIONS[verb], **more):
+            try:
+                return await self._take(visitor, verb, fields)
+            except NoSuchDeadLetter as none:
+                raise Refusal(404, "unknown", str(none)) from None
+            except (DeadLetter, ImpossibleCommand) as stuck:
+                raise Refusal(409, "impossible", str(stuck)) from None
+
+    async def _take(self, visitor: SignedInPerson, verb: str, fields: Fields) -> str:
+        now = self.doors.clock.now()
+        if verb == "test":
+            tried = await self.doors.channel_test.test(fields["test"], text_of(fields, "to"), visitor.actor, now)
+            if tried.outcome != "ok":
+                raise Refusal(502, "upstream", f"{tried.channel}: {tried.outcome}: {tried.detail}")
+            return "test"
+        if verb == "reload":
+            return await self._reload()
+        if verb == "retry":
+            await self.frame.letters.replay(fields["retry"], now)
+        elif verb == "drop":
+            await self.frame.letters.drop(fields["drop"])
+        else:
+            await self.frame.letters.replay_all(None, now)
+        self.frame.forget_letters()
+        return "retry-all" if verb == "retry_all" else verb
+
+    async def _reload(self) -> str:
+        done = await self.doors.reload()
+        if not done.problems:
+            return "reload"
+        lines = [f"{one.file}:{one.line}: {one.path}: {one.message}" for one in done.problems[:SHOWN]]
+        more = f" (and {len(done.problems) - SHOWN} more)" if len(done.problems) > SHOWN else ""
+        raise Refusal(422, "bad_config", f"nothing was changed: {'; '.join(lines)}{more}")
