@@ -176,7 +176,8 @@ class Replica(
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "unknowns": self.unknowns.flush, "hits": self.rule_hits.flush, "history": self.history.flush,
             "reports": self.reports.flush, "charts": self.expressions.pictures.charts.close,
-            "http": self.http.close, "asking": self.source_client.close, "sign_in": self.sign_in_requests.close, "store": self.connection.close,
+            "http": self.http.close, "asking": self.source_client.close,
+            "sign_in": self.sign_in_requests.close, "store": self.connection.close,
         }  # fmt: skip
         for name, close in parts.items():
             # The others are closed even if one fails.

@@ -52,10 +52,10 @@ async def test_another_replica_knows_the_account_and_it_is_written_once(paged: H
     other = await paged.world.replica(PAGERDUTY_WEBHOOK_SECRET=SECRET)
     for number in ("e1", "e2", "e3"):
         await send(paged, event("triggered", keys(paged)[0], agent=None, number=number, data={"html_url": URL}))
-    revision = await other.read_board()
+    revision = await other.read_shared_documents()
     assert (other.pager_addresses.account("pager"), other.pager_addresses.page(keys(paged)[0])) == (ACCOUNT, None)
     await send(paged, event("triggered", keys(paged)[1], agent=None, number="e4", data={"html_url": URL}))
-    assert await other.read_board() == revision
+    assert await other.read_shared_documents() == revision
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_a_page_of_somebody_else_tells_nothing(paged: House) -> None:
 
 
 async def test_the_newest_pages_are_remembered(paged: House) -> None:
-    addresses = PagerAddresses(lambda: {}, paged.replica.board)
+    addresses = PagerAddresses(lambda: {}, paged.replica.shared_documents)
     for number in range(KEPT + 1):
         addresses.remember("pager", f"k{number}", f"{ACCOUNT}/{number}")
     assert (addresses.page("k0"), addresses.page("k1")) == (None, f"{ACCOUNT}/1")
@@ -84,11 +84,11 @@ async def test_the_newest_pages_are_remembered(paged: House) -> None:
 async def test_an_address_that_cannot_be_written_is_known_here(paged: House, monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = paged.doors.pagerduty_events.addresses
     with monkeypatch.context() as patched:
-        patched.setattr(paged.replica.board, "put", away)
+        patched.setattr(paged.replica.shared_documents, "put", away)
         await addresses.learn("pager", "k", URL)
     assert addresses.account("pager") == ACCOUNT
     await addresses.learn("pager", "k", URL)
-    await paged.replica.read_board()
+    await paged.replica.read_shared_documents()
     assert paged.replica.posted["pager"] == {"pager": {"url": ACCOUNT}}
 
 
