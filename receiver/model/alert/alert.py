@@ -204,7 +204,7 @@ def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
     Raises BadNotification for everything that can never be accepted; the caller answers 400.
     """
     try:
-        return Notification.model_validate_json(body)
+        return _own(Notification.model_validate_json(body))
     except ValidationError as error:
         if any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False)):
             return _parse_slowly(body, in_part)
@@ -213,12 +213,19 @@ def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
         return _salvaged(_loaded(body), error)
 
 
+def _own(notification: Notification) -> Notification:
+    # No body says who sent it, or what was set aside of it.
+    if not notification.set_aside and notification.sender == ANYBODY:
+        return notification
+    return notification.model_copy(update={"set_aside": (), "sender": ANYBODY})
+
+
 def _parse_slowly(body: bytes, in_part: bool) -> Notification:
     # The fast parser rejects lone surrogates; Python's own accepts them, and they are replaced here.
     value = _loaded(body)
     try:
         value = _mend(value)
-        return Notification.model_validate(value)
+        return _own(Notification.model_validate(value))
     except ValidationError as error:
         if not in_part:
             raise _refusal(error) from None
