@@ -16,6 +16,7 @@ from tests.stories.world import alert, notification
 from tests.web.api.test_every_operation import ADMIN, DAY, Upstream
 from tests.web.conftest import INGEST, JSON, House, Opened
 from tests.web.webhooks import test_pagerduty as pager
+from tests.web.webhooks.test_alertmanager import raw_answer
 from tests.web.webhooks.test_slack import signed
 
 RAW: dict[str, bytes] = {
@@ -164,6 +165,34 @@ async def test_an_authenticated_caller_gets_no_500_for_any_header(house: House) 
                 raw = None if method == "GET" else dumped(body)
                 await sweep.send(method, known(path), raw, {**ADMIN, **JSON, name: value}, f"{name}: {value!r:.40}")
     assert sweep.failures == []
+
+
+BYTES = ("User-Agent", "Origin", "Accept", "Accept-Language", "If-None-Match", "If-Match", "Idempotency-Key", "Cookie",
+         "X-Forwarded-For", "Sec-Fetch-Site", "Referer", "Accept-Encoding", "X-Request-Id")  # fmt: skip
+CALLS: tuple[tuple[str, str, str], ...] = (
+    ("POST /login", "Content-Type: application/x-www-form-urlencoded", "token=respond-token&next=/"),
+    ("POST /webhooks/alertmanager", "Content-Type: application/json\r\nAuthorization: Bearer am-token", "[]"),
+    ("POST /api/v1/incidents", "Content-Type: application/json\r\nAuthorization: Bearer admin-token", "{}"),
+    ("GET /api/v1/incidents", "Authorization: Bearer admin-token", ""),
+    ("GET /", "Accept: text/html\r\nAuthorization: Bearer admin-token", ""),
+    ("GET /status", "Accept: text/html", ""),
+)
+
+
+@pytest.mark.parametrize("header", BYTES)
+async def test_bytes_in_a_header_that_are_no_utf8_are_no_error(house: House, header: str) -> None:
+    for call, more, body in CALLS:
+        head = f"{call} HTTP/1.1\r\nHost: localhost\r\n{more}\r\nContent-Length: {len(body)}\r\n{header}: "
+        found = await raw_answer(house, head.encode() + b"caf\xe9 \xff\r\n\r\n" + body.encode())
+        assert int(found.split(b" ")[1]) < 500, (call, found)
+
+
+async def test_somebody_signs_in_with_a_browser_that_names_itself_in_latin_1(house: House) -> None:
+    body = b"token=respond-token&next=/"
+    head = f"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nAccept: text/html\r\n"
+    head += "Content-Type: application/x-www-form-urlencoded\r\nUser-Agent: "
+    found = await raw_answer(house, head.encode() + b"caf\xe9\r\n\r\n" + body)
+    assert b"Set-Cookie" in found, found
 
 
 async def test_a_sender_gets_no_500_for_any_notification(house: House) -> None:

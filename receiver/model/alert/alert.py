@@ -15,6 +15,7 @@ from receiver.model.alert.payload_salvage import salvage
 from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.base import Frozen
 from receiver.model.field_words import upstream_words
+from receiver.model.visible_text import encodable
 
 VALUE_LIMIT = 4096
 """Maximum number of stored characters of a label or annotation: rules and messages need no more (reliability S13)."""
@@ -262,7 +263,7 @@ def _loaded(body: bytes) -> Any:
 
 def _mend(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return encodable(value)
     if isinstance(value, dict):
         return {_mend(key): _mend(item) for key, item in value.items()}
     if isinstance(value, list):

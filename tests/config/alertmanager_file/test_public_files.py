@@ -221,6 +221,47 @@ def test_names_of_an_alertmanagerconfig_are_those_of_the_file(tmp_path: Path) ->
     assert "write groupBy: [alertname, job]" in notes[0][1]
 
 
+OPERATOR = """\
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: monitoring.coreos.com/v1alpha1
+    kind: AlertmanagerConfig
+    metadata: {name: shop, namespace: shop}
+    spec:
+      route:
+        receiver: here
+        groupBy: [alertname, tier]
+        groupWait: 1m30s
+        groupInterval: ""
+        routes:
+          - receiver: elsewhere
+            matchers:
+              - {name: tier, value: gold, matchType: "!="}
+              - {name: zone, value: 'us-.*', regex: true}
+              - {name: host.name, value: 'web "1"', matchType: "="}
+              - {name: path, value: '/v[0-9]{1,2}', matchType: "!~"}
+      receivers:
+        - {name: here, webhookConfigs: [{urlSecret: {name: addresses, key: receiver}}]}
+        - {name: elsewhere, webhookConfigs: [{url: 'http://chat.example.com/'}]}
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: other}, data: {a: b}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "receiver"),
+    [({}, "elsewhere"), ({"tier": "gold"}, "here"), ({"zone": "eu-1"}, "here"), ({"host.name": "web 1"}, "here"),
+     ({"path": "/v12"}, "here"), ({"path": "/v123"}, "elsewhere")],
+)  # fmt: skip
+def test_matchers_of_an_alertmanagerconfig(change: dict[str, str], receiver: str) -> None:
+    (routing,) = read_all(OPERATOR, "list.yaml")
+    assert (routing.problems, routing.notes) == ([], [])
+    labels = {"tier": "silver", "zone": "us-1", "host.name": 'web "1"', **change}
+    assert [route.receiver for route in routing.reached(labels)] == [receiver]
+    assert routing.root is not None
+    assert routing.root.times["group_wait"].total_seconds() == 90
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
