@@ -7,6 +7,7 @@ import gzip
 import json
 import shutil
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -534,6 +535,33 @@ def test_what_gets_nothing_but_heartbeats_is_another_service(tmp_path: Path) -> 
     problems, notes = notes_of(file)
     assert problems == []
     assert ["no receiver sends to this service" in text for _, text in notes] == [True]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig", "utf-8"])
+def test_a_file_may_be_written_in_the_encodings_that_yaml_has(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    rules = tmp_path / "rules.yml"
+    rules.write_bytes((mark + GROUP.replace("\n", "\r\n")).encode(encoding))
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool comes with Prometheus"
+    subprocess.run([promtool, "check", "rules", rules], capture_output=True, check=True)
+    found = look_at([rules], {})
+    assert (found.problems, found.alert_rules) == ([], {rules: 1})
+    file = tmp_path / "am.yml"
+    file.write_bytes((mark + PLAIN.replace("namespace", "nämespace")).encode(encoding))
+    problems, notes = notes_of(file)
+    assert problems == []
+    assert any("the same nämespace form one group" in text for _, text in notes)
+
+
+def test_what_the_shell_pipes_is_read_as_a_file_is(tmp_path: Path) -> None:
+    made = tmp_path / "am.yml"
+    made.write_text(PLAIN)
+    command = f"{sys.executable} -m receiver.cli check-config {AM / 'base.yaml'} <(cat {made}) <(echo '{GROUP}')"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "form one group" in done.stdout
+    assert "1 Prometheus alert rule, not a file" in done.stdout
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])
