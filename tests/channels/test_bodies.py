@@ -11,6 +11,7 @@ import pytest
 from receiver.channels import apprise, log, pagerduty, webhook
 from receiver.channels.email import incident_email
 from receiver.channels.jira import ticket_text
+from receiver.channels.jira.text_formats import plain
 from receiver.channels.ntfy import message as ntfy
 from receiver.channels.slack import incident_message
 from receiver.model.delivery.notice import Action, AlertLine, Link, Notice
@@ -63,7 +64,7 @@ def test_lines_have_what_differs() -> None:
 
 def bodies(one: Notice) -> dict[str, str]:
     blocks: list[Any] = incident_message.message(one)
-    runs = [run.text for line in ticket_text.description(one, one.incident) for run in line] if one.incident else []
+    runs = [plain(run) for line in ticket_text.description(one, one.incident) for run in line] if one.incident else []
     return {
         "slack": "\n".join(block["text"]["text"] for block in blocks if block.get("block_id") == "incident_firing"),
         "mail": "\n".join(incident_email.text_of(one)),

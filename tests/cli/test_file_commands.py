@@ -117,7 +117,7 @@ def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:
     file.write_text("route: {receiver: b, group_by: [alertname]}\nreceivers: [{name: a}]\n")
     result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
     assert result.exit_code == 1
-    assert f'{file}:1:18: route.receiver: no receiver is named "b"' in result.output
+    assert f'{file}:1:19: route.receiver: no receiver is named "b"' in result.output
 
 
 def test_the_warnings_of_every_file_are_counted_at_its_name(tmp_path: Path) -> None:

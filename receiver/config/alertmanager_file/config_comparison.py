@@ -63,7 +63,7 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     for name in ours.keys() - unsure:
         if name not in {route.receiver for route in leading}:
             said = f"no route leads to {quoted(name, 80)}"
-            hint = f"write receiver: {name} in a route that no other route before it takes all alerts from"
+            hint = f"write receiver: {name} in a route, before any route that matches every alert"
             notes.append(document.problem((*routing.receivers[name], "name"), said, hint))
     for route in leading:
         if route.receiver in unsure:
