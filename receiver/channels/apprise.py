@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError, is_set
-from receiver.channels.safe_text import HIDDEN, clean, labels_text
+from receiver.channels.safe_text import HIDDEN, clean, cut, labels_text
 from receiver.model.delivery.notice import Action, Notice, Receipt
 from receiver.model.incident.event import Event, Kind
 
@@ -118,7 +118,9 @@ def message(notice: Notice) -> tuple[str, str]:
     incident = notice.incident
     if incident is None:
         return "Message", dead(clean(notice.text, BODY_LIMIT, lines=True))
-    title = dead(f"{incident.badge}[{incident.severity.value}] {clean(incident.title, 150)} ({incident.label})")
+    head, tail = dead(f"{incident.badge}[{incident.severity.value}] "), dead(f" ({incident.label})")
+    # Only the title is shortened, after what makes it harmless: that makes it longer.
+    title = head + cut(dead(clean(incident.title, 150)), TITLE_LIMIT - len(head) - len(tail)) + tail
     lines = [f"State: {incident.state.value}", f"Service: {clean(incident.service or 'unknown', 100)}"]
     lines += [clean(event.text, 300) for event in notice.events if event.kind in MATTERS][-5:]
     for one in notice.alerts[:3]:
@@ -127,9 +129,9 @@ def message(notice: Notice) -> tuple[str, str]:
             *([clean(one.detail, 200)] if one.detail else []),
         ]
     lines += [f"Labels: {labels_text(incident.labels, 300)}"] if incident.labels else []
-    body = dead("\n".join(lines))[: BODY_LIMIT - 300]
+    body = cut(dead("\n".join(lines)), BODY_LIMIT - 300)
     # Our own address is the one link that works.
-    return title[:TITLE_LIMIT], f"{body}\n{notice.url}" if notice.url else body
+    return title, f"{body}\n{notice.url}" if notice.url else body
 
 
 def dead(text: str) -> str:

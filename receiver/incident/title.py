@@ -81,7 +81,9 @@ class Named:
         return _title(self)
 
 
-def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapping[str, str]) -> Named:
+def named(
+    alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapping[str, str], receiver: str = ""
+) -> Named:
     """Return the parts of the title of an incident.
 
     Args:
@@ -89,6 +91,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
         alerts: all of them that fire.
         severity: the incident's.
         apart: the labels by which alerts are grouped, which no other incident of its kind has alike.
+        receiver: Alertmanager's receiver. Another one may group other alerts by the same values; only the mark differs.
     """
     items = set(alert.labels.items())
     for one in alerts:
@@ -105,7 +108,7 @@ def named(alert: Alert, alerts: Sequence[Alert], severity: Severity, apart: Mapp
         alert.annotations,
         severity,
         len(alerts),
-        _mark({"alertname": alert.name, **(apart or shared)}),
+        _mark({"alertname": alert.name, **(apart or shared)}, receiver),
         bool(grouped),
         len(grouped) <= MOST and all(value.strip() and shared.get(name) == value for name, value in told.items()),
     )
@@ -168,8 +171,9 @@ def _begins(value: str, values: Sequence[str]) -> bool:
     return any(other.startswith(value) and other[len(value)] in "-_.:/@" for other in values if other != value)
 
 
-def _mark(labels: Mapping[str, str]) -> str:
-    return hashlib.sha256(_compact(sorted(labels.items())).encode()).hexdigest()[:7]
+def _mark(labels: Mapping[str, str], receiver: str) -> str:
+    grouped = [receiver, *sorted(labels.items())] if receiver else sorted(labels.items())
+    return hashlib.sha256(_compact(grouped).encode()).hexdigest()[:7]
 
 
 @lru_cache(maxsize=1024)

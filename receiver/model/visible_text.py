@@ -1,4 +1,4 @@
-"""Whether a person sees anything of a text."""
+"""Whether a person sees anything of a text, and whether UTF-8 can carry it."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def require_visible(text: str) -> str:
     if not any(map(visible, text)):
         raise ValueError("has no visible character")
     return text
+
+
+def encodable(text: str) -> str:
+    """Return `text` with a question mark in place of each character that UTF-8 cannot carry.
+
+    Bytes of a header that are no UTF-8 arrive as such characters, and neither JSON nor the store takes them.
+    """
+    return text.encode("utf-8", "replace").decode()

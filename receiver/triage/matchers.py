@@ -15,6 +15,7 @@ from typing import Annotated
 import re2
 from pydantic import AfterValidator
 
+from receiver.triage.matcher_grammar import GrammarError, UnknownEscape, Written, classic_matcher, utf8_matchers
 from receiver.triage.safe_text import quoted
 
 PATTERN_LIMIT = 1024
@@ -25,14 +26,7 @@ _REMEMBERED_LENGTH = 128
 _TOO_LARGE = "pattern too large"
 """How RE2's error begins where a pattern needs more memory than it may have."""
 
-_CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL | re.ASCII)
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_BARE = r"[^\s{}!=~,\\\"'`]+"
-_UTF8 = re.compile(rf"\s*({_QUOTED}|{_BARE})\s*(=~|!~|!=|=)\s*({_QUOTED}|{_BARE})\s*", re.DOTALL)
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
-_LETTERS = {
-    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"',
-}  # fmt: skip
+_IN_QUOTES = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _RIGHT = 'a matcher is name="value", with one of = != =~ !~'
 
 
@@ -170,27 +164,37 @@ def parse_matcher(text: str, cost: PatternCost | None = None) -> Matcher:
     """
     shown = quoted(text, 80)
     if text.strip().startswith("{") or text.strip().endswith("}"):
-        raise MatcherError(f"{shown} has braces around it; write each matcher as a separate entry, without braces")
-    classic = _CLASSIC.fullmatch(text)
+        raise MatcherError(_why_braces(text, shown))
     # Alertmanager takes a==b for the value "=b", which nobody has ever meant.
-    if classic and classic[2] == "=" and classic[3].startswith("="):
+    if re.match(r"\s*[a-zA-Z_:][a-zA-Z0-9_:]*\s*=\s*=", text):
         raise MatcherError(f"{shown} uses ==; equality is written with one =")
-    if classic and (value := _classic_value(classic[3])) is not None:
-        return Matcher(classic[1], Operator(classic[2]), value, cost)
-    if modern := _UTF8.fullmatch(text):
-        name = _utf8_token(modern[1], shown)
-        if not name:
-            raise MatcherError(f"{shown} has an empty label name; {_RIGHT}")
-        return Matcher(name, Operator(modern[2]), _utf8_token(modern[3], shown), cost)
-    raise MatcherError(_what_is_wrong(text, shown, classic))
+    try:
+        written = classic_matcher(text)
+    except GrammarError:
+        written = _utf8_matcher(text, shown)
+    return Matcher(written.name, Operator(written.operator), written.value, cost)
+
+
+def _utf8_matcher(text: str, shown: str) -> Written:
+    try:
+        found = utf8_matchers(text)
+    except UnknownEscape as error:
+        said = f"{shown} has the escape \\{error.escape}, which does not exist; write \\\\ for \\"
+        raise MatcherError(said) from None
+    except GrammarError:
+        found = []
+    if len(found) != 1 or text.rstrip().endswith(","):
+        raise MatcherError(_what_is_wrong(text, shown))
+    if not found[0].name:
+        raise MatcherError(f"{shown} has an empty label name; {_RIGHT}")
+    return found[0]
 
 
 def split_matchers(text: str) -> list[str]:
-    """Return the matchers in one entry of Alertmanager's `matchers:`: perhaps several, perhaps in braces."""
-    # Alertmanager takes a brace off each end for itself, and a comma behind the last matcher.
-    body = text.strip().removeprefix("{").removesuffix("}")
+    """Return the texts of the matchers in `text`: perhaps several with commas between them, perhaps in braces."""
+    body = text.strip()
     parts: list[str] = []
-    begin, inside, escaped = 0, False, False
+    begin, inside, escaped = 1 if body.startswith("{") else 0, False, False
     for index, character in enumerate(body):
         if escaped:
             escaped = False
@@ -202,6 +206,8 @@ def split_matchers(text: str) -> list[str]:
             parts.append(body[begin:index])
             begin = index + 1
     last = body[begin:]
+    if last.endswith("}") and not _ends_in_brace(last):
+        last = last[:-1]
     return [*parts, last] if last.strip() else parts
 
 
@@ -215,60 +221,23 @@ def equal_to(name: str, value: str) -> str:
     return f"{name if plain else written(name)}={written(value)}"
 
 
-def classic_matcher(text: str) -> Matcher | None:
-    """Return how Alertmanager's classic parser reads `text`, `a==b` included; None where it refuses it.
-
-    Raises MatcherError for a pattern that is no RE2 or too long.
-    """
-    classic = _CLASSIC.fullmatch(text)
-    value = _classic_value(classic[3]) if classic else None
-    return Matcher(classic[1], Operator(classic[2]), value) if classic and value is not None else None
+def _ends_in_brace(text: str) -> bool:
+    """Return whether the brace at the end of `text` belongs to a value without quotes, as in path=~/v[0-9]{2}."""
+    bare = _IN_QUOTES.sub("", text)
+    return bare.endswith("}") and bare.count("{") >= bare.count("}")
 
 
-def _classic_value(raw: str) -> str | None:
-    """Return the value as the classic parser reads it, None where it refuses."""
-    opened = raw.startswith('"')
-    body = raw[1:] if opened else raw
-    closed = False
-    out: list[str] = []
-    position = 0
-    while position < len(body):
-        character = body[position]
-        if character == "\\" and position + 1 < len(body):
-            position += 1
-            follower = body[position]
-            # An escape it does not know stays as it is: "\." and "\d" reach the regular expression.
-            out.append({"n": "\n", '"': '"', "\\": "\\"}.get(follower, "\\" + follower))
-        elif character == '"':
-            if not opened or position + 1 < len(body):
-                return None
-            closed = True
-        else:
-            out.append(character)
-        position += 1
-    return "".join(out) if opened == closed else None
+def _why_braces(text: str, shown: str) -> str:
+    if not text.strip().startswith("{") and _ends_in_brace(text.strip()):
+        return f"{shown} ends with a brace; write the value between double quotes"
+    return f"{shown} has braces around it; write each matcher as a separate entry, without braces"
 
 
-def _utf8_token(token: str, shown: str) -> str:
-    if not token.startswith('"'):
-        return token
-
-    def plain(match: re.Match[str]) -> str:
-        code = match[1]
-        try:
-            if len(code) > 1:
-                return chr(int(code, 8)) if code.isdigit() else chr(int(code[1:], 16))
-            return _LETTERS[code]
-        except (KeyError, ValueError, OverflowError):
-            raise MatcherError(f"{shown} has the escape \\{code}, which does not exist; write \\\\ for \\") from None
-
-    return _ESCAPE.sub(plain, token[1:-1])
-
-
-def _what_is_wrong(text: str, shown: str, classic: re.Match[str] | None) -> str:
+def _what_is_wrong(text: str, shown: str) -> str:
     if not text.strip():
         return f"an empty matcher; {_RIGHT}"
-    if classic is None and re.search(r"[<>]", text) and "=~" not in text:
+    named = re.match(r"\s*[a-zA-Z_:][a-zA-Z0-9_:]*\s*(=|!)", text)
+    if named is None and re.search(r"[<>]", text) and "=~" not in text:
         return f"{shown} compares a quantity; that belongs in `when`, {_RIGHT}"
     if not re.search(r"=|!~", text):
         return f"{shown} has no operator; {_RIGHT}"

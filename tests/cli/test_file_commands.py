@@ -111,8 +111,13 @@ def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text("route: {receiver: a, group_by: [alertname]}\nreceivers: [{name: a}]\n")
     result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
-    assert result.exit_code == 1
+    assert result.exit_code == 0
     assert f"{file}:2:1: receivers: no receiver sends to this service" in result.output
+    assert f"{file}: good, 1 warning" in result.output
+    file.write_text("route: {receiver: b, group_by: [alertname]}\nreceivers: [{name: a}]\n")
+    result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
+    assert result.exit_code == 1
+    assert f'{file}:1:19: route.receiver: no receiver is named "b"' in result.output
 
 
 def test_the_warnings_of_every_file_are_counted_at_its_name(tmp_path: Path) -> None:

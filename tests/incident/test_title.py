@@ -119,6 +119,17 @@ def test_a_mark_follows_where_three_values_cannot_tell_groups_apart() -> None:
                  apart=("namespace", "service", "job")) == "A: n/api - Down"  # fmt: skip
 
 
+def test_a_mark_tells_the_groups_of_two_receivers_apart() -> None:
+    group = {"cluster": "eu", "namespace": "shop", "pod": "api-7f9c", "container": "app"}
+    alerts = [alert(LABELS)]
+    made = [named(alerts[0], alerts, Severity.SEV2, group, name) for name in ("critical", "default", "")]
+    assert len({one.mark for one in made}) == 3
+    assert [one.title for one in made] == [f"A: eu/shop/api-7f9c ({one.mark})" for one in made]
+    # Where the values say all that the alerts are grouped by, nothing in the alerts tells of the other receiver.
+    few = {"namespace": "shop", "pod": "api-7f9c"}
+    assert len({named(alerts[0], alerts, Severity.SEV2, few, name).title for name in ("critical", "default")}) == 1
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from yarl import URL
 
 from receiver.channels.twilio.channel import TwilioSettings
 from receiver.config import Config
@@ -172,6 +173,30 @@ async def test_c_does_not_resolve_and_a_stranger_is_not_answered(world: TwilioWo
     assert "<Message>" not in (await doors.take(world.twilio.text(STRANGER, "a 1", SMS)))[1]
     assert "No open incident" in (await doors.take(world.twilio.text(LEAD, "a 1", SMS)))[1]
     assert (await the(world)).state is State.OPEN
+
+
+async def test_a_message_id_that_comes_with_other_words_is_no_error(world: TwilioWorld, doors: Doors) -> None:
+    fields = {"MessageSid": "SM" + "1" * 32, "AccountSid": SID, "From": ALICE, "To": FROM, "Body": "e 1"}
+    assert "is escalated" in (await doors.take(signed(SMS, fields)))[1]
+    status, text = await doors.take(signed(SMS, {**fields, "Body": "a 1"}))
+    assert (status, "acknowledged" in text) == (200, False)
+    assert (await the(world)).state is State.OPEN
+
+
+@pytest.mark.parametrize("path", ["sms", "voice", "status"])
+async def test_odd_values_of_a_signed_request_are_no_error(doors: Doors, path: str) -> None:
+    fields = {
+        "MessageSid": "SM1", "CallSid": "CA1", "AccountSid": SID, "From": ALICE, "To": FROM, "Body": "a 1",
+        "Digits": "4", "MessageStatus": "failed", "CallStatus": "busy",
+    }  # fmt: skip
+    for name in fields:
+        for odd in ("", " ", "\x00", "\u202e", "x" * 5000, "9" * 1000, "a " + "9" * 400, "+", "SM" * 40, "e \u0661"):
+            for token in ("", "?t=" + "x" * 43, "?t=%00&t=1", "?t=%FF"):
+                request = signed(f"{BASE}/hooks/twilio/{path}{token}", {**fields, name: odd})
+                async with doors.client.post(
+                    URL(request.path, encoded=True), data=request.body, headers=request.headers
+                ) as response:
+                    assert response.status < 500, (name, odd[:80], token)
 
 
 async def test_a_report_is_kept_once(world: TwilioWorld, doors: Doors) -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from receiver.triage.matchers import PATTERN_LIMIT, Matcher, MatcherError, Operator, parse_matcher
+from receiver.triage.matchers import PATTERN_LIMIT, Matcher, MatcherError, Operator, parse_matcher, split_matchers
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from receiver.triage.matchers import PATTERN_LIMIT, Matcher, MatcherError, Opera
         ('"quoted"=plain', "quoted", "=", "plain"),
         (r'"tab\there"="a\tb"', "tab\there", "=", "a\tb"),
         (r'"é"="\u00e9"', "é", "=", "é"),
+        (r'"snow.depth"="\xe2\x98\x83"', "snow.depth", "=", "☃"),
         ("k8s.io/name=x", "k8s.io/name", "=", "x"),
         ("größe=1", "größe", "=", "1"),
         ("a='b'", "a", "=", "'b'"),
@@ -43,6 +44,10 @@ def test_reads_what_alertmanager_reads(text: str, name: str, operator: str, valu
         ('alertname=="x"', "one ="),
         ("alertname==x", "one ="),
         ('{a="b"}', "without braces"),
+        ('a="b"}', "without braces"),
+        ("a=~x{2}", "between double quotes"),
+        (r'"a"="\ud800"', "does not exist"),
+        ('"a.b"="c",', "a separate entry"),
         ('a="b", c="d"', "a separate entry"),
         ('a="b', "not closed"),
         ('a=b"c', "not closed"),
@@ -60,6 +65,25 @@ def test_says_what_would_be_right(text: str, says: str) -> None:
         parse_matcher(text)
     assert says in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("{}", []),
+        ('{a="b", c=~"d,e",}', ['a="b"', ' c=~"d,e"']),
+        ("a=b}", ["a=b"]),
+        ('a="}"}', ['a="}"']),
+        ('a="{"}', ['a="{"']),
+        ("path=~/v[0-9]{2}", ["path=~/v[0-9]{2}"]),
+        ("{path=~/v[0-9]{2}}", ["path=~/v[0-9]{2}"]),
+        ("{path=~/v[0-9]{2}", ["path=~/v[0-9]{2}"]),
+        ('a="\\"}", b="c"', ['a="\\"}"', ' b="c"']),
+    ],
+)
+def test_a_list_is_split_at_its_commas_and_freed_of_its_braces(text: str, parts: list[str]) -> None:
+    assert split_matchers(text) == parts
 
 
 @pytest.mark.parametrize(

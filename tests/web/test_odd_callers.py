@@ -10,11 +10,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from receiver.channels.slack.command_reply import FORM as SLACK_FORM
 from receiver.web.api.operations import OPERATIONS
 from tests.stories.world import alert, notification
 from tests.web.api.test_every_operation import ADMIN, DAY, Upstream
 from tests.web.conftest import INGEST, JSON, House, Opened
 from tests.web.webhooks import test_pagerduty as pager
+from tests.web.webhooks.test_alertmanager import raw_answer
 from tests.web.webhooks.test_slack import signed
 
 RAW: dict[str, bytes] = {
@@ -34,11 +36,15 @@ RAW: dict[str, bytes] = {
     "an odd key": b'{"\\u0000": 1, "\\ud800": 2, "": 3}',
     "an empty object": b"{}",
 }
+DEEP: Any = "x"
+for _ in range(300):
+    DEEP = {"a": DEEP}
 ODD: tuple[Any, ...] = (
     None, True, -1, 2**64, 1e300, "", "x" * 70_000, "a\x00b", "\ud800", "0001-01-01T00:00:00Z", [None], {"a": [1]},
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31", "1e999", "http://[", "&#0;", DEEP,
 )  # fmt: skip
 """What stands in each place of a body, one place after the other."""
-TEXTS = ("", "\x00", "\ud800", "1" * 400, "x" * 5000, "2026-13-45")
+TEXTS = ("", "\x00", "\ud800", "1" * 400, "x" * 5000, "2026-13-45", "9999-12-31", "0001-01-01T00:00:00+14:00")
 """What stands in each parameter of an address."""
 
 
@@ -161,6 +167,34 @@ async def test_an_authenticated_caller_gets_no_500_for_any_header(house: House) 
     assert sweep.failures == []
 
 
+BYTES = ("User-Agent", "Origin", "Accept", "Accept-Language", "If-None-Match", "If-Match", "Idempotency-Key", "Cookie",
+         "X-Forwarded-For", "Sec-Fetch-Site", "Referer", "Accept-Encoding", "X-Request-Id")  # fmt: skip
+CALLS: tuple[tuple[str, str, str], ...] = (
+    ("POST /login", "Content-Type: application/x-www-form-urlencoded", "token=respond-token&next=/"),
+    ("POST /webhooks/alertmanager", "Content-Type: application/json\r\nAuthorization: Bearer am-token", "[]"),
+    ("POST /api/v1/incidents", "Content-Type: application/json\r\nAuthorization: Bearer admin-token", "{}"),
+    ("GET /api/v1/incidents", "Authorization: Bearer admin-token", ""),
+    ("GET /", "Accept: text/html\r\nAuthorization: Bearer admin-token", ""),
+    ("GET /status", "Accept: text/html", ""),
+)
+
+
+@pytest.mark.parametrize("header", BYTES)
+async def test_bytes_in_a_header_that_are_no_utf8_are_no_error(house: House, header: str) -> None:
+    for call, more, body in CALLS:
+        head = f"{call} HTTP/1.1\r\nHost: localhost\r\n{more}\r\nContent-Length: {len(body)}\r\n{header}: "
+        found = await raw_answer(house, head.encode() + b"caf\xe9 \xff\r\n\r\n" + body.encode())
+        assert int(found.split(b" ")[1]) < 500, (call, found)
+
+
+async def test_somebody_signs_in_with_a_browser_that_names_itself_in_latin_1(house: House) -> None:
+    body = b"token=respond-token&next=/"
+    head = f"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nAccept: text/html\r\n"
+    head += "Content-Type: application/x-www-form-urlencoded\r\nUser-Agent: "
+    found = await raw_answer(house, head.encode() + b"caf\xe9\r\n\r\n" + body)
+    assert b"Set-Cookie" in found, found
+
+
 async def test_a_sender_gets_no_500_for_any_notification(house: House) -> None:
     sweep = Sweep(house)
     headers = {**INGEST, **JSON}
@@ -178,8 +212,10 @@ async def test_a_sender_gets_no_500_for_any_notification(house: House) -> None:
 async def test_a_signed_webhook_of_the_pager_gets_no_500(house: House) -> None:
     sweep = Sweep(house)
     bodies = list(RAW.items())
-    for kind in ("acknowledged", "priority_updated"):
-        whole = json.loads(pager.event(kind, "k", data={"assignees": [pager.ADA], "priority": {"summary": "P1"}}))
+    key = house.world.sent()[0]
+    for kind in ("acknowledged", "annotated", "priority_updated"):
+        data = {"assignees": [pager.ADA], "priority": {"summary": "P1"}, "content": "text"}
+        whole = json.loads(pager.event(kind, key, data=data))
         bodies += [(what, dumped(changed)) for what, changed in bent(whole)]
     for what, raw in bodies:
         headers = {**JSON, "X-PagerDuty-Signature": pager.sign(raw)}
@@ -197,18 +233,32 @@ WORDS = (
     "checklist 99", "action", 'action "t" @o 2026-99-99', "silence 99999999999999d", "silence -1h", "timer x", "merge",
     "merge INC-2026-0001", "ack INC-2026-99999999999999999999", "create", 'create "x" severity=0', "close --force",
     "mitigate", "<@U0ALICE>", "\u201cnote\u201d", "resolve " + "INC-2026-0001 " * 50, "\u202e", "postmortem",
-    "escalate", "update resolved x", "accept x", "approve 0", "@x", "@x y",
+    "escalate", "update resolved x", "accept x", "approve 0", "@x", "@x y", "offer 9999-12-31", "offer 0001-01-01",
+    'action "t" @o 9999-12-31', 'action "t" @o 0001-01-01',
 )  # fmt: skip
 
 
-VIEW = {
-    "callback_id": "status_update",
-    "private_metadata": "INC-2026-0001",
-    "state": {"values": {"text": {"text": {"value": "x"}}}},
+VALUES = {
+    "status": {"status_select": {"selected_option": {"value": "identified"}}},
+    "msg": {"msg_input": {"value": "It is the database."}},
+    "sev": {"sev_select": {"selected_option": {"value": "2"}}},
+    "cause": {"cause_input": {"value": "A failed disk"}},
+    "next": {"next_select": {"selected_option": {"value": "30"}}},
 }
+VIEW = {
+    "id": "V0FORM", "callback_id": SLACK_FORM, "private_metadata": '{"incident": "INC-2026-0001"}',
+    "state": {"values": VALUES},
+}  # fmt: skip
 USER = {"user": {"id": "U0ALICE", "name": "alice"}, "team": {"id": "T0ACME"}, "api_app_id": "A0APP"}
 ACTION = {"type": "button", "action_id": "incident_ack", "block_id": "incident_actions", "value": "INC-2026-0001"}
+ACTIONS = (
+    {"action_id": "incident_mitigate", "block_id": "a INC-2026-0001 s", "selected_option": {"value": "rollback"}},
+    {"action_id": "incident_checklist", "block_id": "a INC-2026-0001 1", "selected_options": [{"value": "1"}]},
+    {"action_id": "incident_escalate", "block_id": "a INC-2026-0001 s"},
+    {"action_id": "incident_take_ic", "value": "INC-2026-0001"},
+)
 CLICKS = (
+    *({**USER, "type": "block_actions", "actions": [one], "trigger_id": "1.2.3"} for one in ACTIONS),
     {**USER, "type": "block_actions", "channel": {"id": "C0INCIDENTS"}, "actions": [ACTION], "trigger_id": "1.2.3"},
     {**USER, "type": "view_submission", "view": VIEW},
     {**USER, "type": "shortcut", "callback_id": "x"},

@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.channels.http_client import encode
 from receiver.channels.safe_text import clean, cut, href
-from receiver.model.delivery.notice import Notice
+from receiver.model.delivery.notice import AlertLine, Notice
 from receiver.model.delivery.phone_answer import Verb
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
@@ -78,18 +78,44 @@ def _title(incident: Incident | None, notice: Notice, *, short: bool) -> str:
 def _text(notice: Notice, *, short: bool) -> str:
     incident = notice.incident
     if incident is None:
-        return "Open the console." if short else _bytes(clean(notice.text, 1000, lines=True)) or "Page"
+        return "Open the console." if short else _fitting(clean(notice.text, 1000, lines=True), MESSAGE_LIMIT) or "Page"
     service = clean(incident.service or "", 100)
     if short:
         return service or "incident"
-    lines = [f"{clean(one.name, 100)}: {clean(one.summary, 300)}" for one in notice.alerts[:ALERTS]]
+    lines = [line for one in notice.alerts[:ALERTS] for line in _alert(one)]
     more = len(notice.alerts) - ALERTS
     lines += [f"and {more} more"] if more > 0 else []
     lines += [f"service {service}"] if service else []
-    lines += [f"{clean(link.text, 50)}: {link.href}" for link in notice.links[:3] if href(link.href)]
-    return _bytes("\n".join(lines)) or "An incident has been opened."
+    links = _links(notice)
+    text = _fitting("\n".join(lines), MESSAGE_LIMIT - sum(_size(one) + 1 for one in links))
+    return "\n".join([*([text] if text else []), *links]) or "An incident has been opened."
 
 
-def _bytes(text: str) -> str:
-    # Cut by bytes, for that is what the server counts.
-    return text.encode("utf-8", "replace")[:MESSAGE_LIMIT].decode("utf-8", "ignore")
+def _alert(line: AlertLine) -> list[str]:
+    told = [f"{clean(line.name, 100)}: {clean(line.summary, 300)}"]
+    return [*told, clean(line.detail, 300)] if line.detail else told
+
+
+def _links(notice: Notice) -> list[str]:
+    """Return a line for each of the first three links that leaves room for the text: a link is whole or not there."""
+    kept, left = list[str](), MESSAGE_LIMIT // 2
+    for link in notice.links[:3]:
+        line = f"{clean(link.text, 50)}: {link.href}"
+        if href(link.href) and _size(line) < left:
+            kept.append(line)
+            left -= _size(line) + 1
+    return kept
+
+
+def _size(text: str) -> int:
+    # The server counts bytes.
+    return len(text.encode("utf-8", "replace"))
+
+
+def _fitting(text: str, limit: int) -> str:
+    """Return `text` with at most `limit` bytes; an ellipsis replaces its middle."""
+    shown, most = text, len(text)
+    while (size := _size(shown)) > limit:
+        most = most * limit // size
+        shown = cut(text, most)
+    return shown

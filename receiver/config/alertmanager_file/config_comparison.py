@@ -36,7 +36,11 @@ def compare_all(routings: list[Routing], draft: Draft) -> tuple[list[Problem], l
 
 
 def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem]]:
-    """Return what cannot work between Alertmanager's file and the configuration, and what is unwise."""
+    """Return what cannot work between Alertmanager's file and the configuration, and what is unwise.
+
+    An error is what Alertmanager refuses, and what this service would refuse of what is sent to it. A file that sends
+    nothing here is valid: it may belong to another Alertmanager.
+    """
     document = routing.document
     problems, notes = list(routing.problems), list(routing.notes)
     ours = webhook_receivers.webhooks(routing)
@@ -49,7 +53,7 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
             for path, said in webhook_receivers.near(routing)
         ]
         hint = f"write webhook_configs: [{{url: 'http://HOST:8080{webhook_receivers.WEBHOOK_PATH}'}}]"
-        problems += nearly or [document.problem(("receivers",), "no receiver sends to this service", hint, at_key=True)]
+        notes += nearly or [document.problem(("receivers",), "no receiver sends to this service", hint, at_key=True)]
         return problems, notes
     for name in ours.keys() - unsure:
         for place in ours[name]:
@@ -59,8 +63,8 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     for name in ours.keys() - unsure:
         if name not in {route.receiver for route in leading}:
             said = f"no route leads to {quoted(name, 80)}"
-            problem = document.problem((*routing.receivers[name], "name"), said, f"write receiver: {name} in a route")
-            (notes if leading else problems).append(problem)
+            hint = f"write receiver: {name} in a route, before any route that matches every alert"
+            notes.append(document.problem((*routing.receivers[name], "name"), said, hint))
     for route in leading:
         if route.receiver in unsure:
             continue

@@ -48,8 +48,12 @@ def _renamed(work: _Rewriting, value: Any, where: Path, path: Path) -> Any:
     if not isinstance(value, dict):
         return value
     found: dict[str, Any] = {}
+    free = path[-1:] != () and path[-1] in _FREE
     for key, item in value.items():
-        name = key if path[-1:] and path[-1] in _FREE else snake(key)
+        if item == "" and not free:
+            # The operator leaves out what is empty.
+            continue
+        name = key if free else snake(key)
         inner = item
         if name in _SECRETS and isinstance(item, dict):
             name, inner = _SECRETS[name], str(item.get("name") or "a secret")

@@ -9,7 +9,7 @@ from typing import Any
 
 from receiver.config.alertmanager_file import nested_documents
 from receiver.config.alertmanager_file.durations import parse_upstream_duration
-from receiver.config.alertmanager_file.matchers import explained, upstream_matchers
+from receiver.config.alertmanager_file.matchers import explained, refuses, upstream_matchers
 from receiver.config.alertmanager_file.prometheus_operator import KINDS, of_operator
 from receiver.config.alertmanager_file.upstream_yaml import parse_all
 from receiver.config.config_errors import ConfigError, Path, Problem, one_of
@@ -221,12 +221,13 @@ class _Reader:
         for key, operator in (("match", Operator.EQUAL), ("match_re", Operator.REGEX)):
             pairs = given.get(key)
             for name, value in pairs.items() if isinstance(pairs, dict) else ():
+                text = "" if value is None else str(value)
                 try:
-                    found.append(Matcher(name, operator, "" if value is None else str(value)))
+                    found.append(Matcher(name, operator, text))
                 except MatcherError as error:
                     sure = False
-                    note = self.routing.document.problem((*path, key, name), explained(error))
-                    (self.routing.problems if error.refused else self.routing.notes).append(note)
+                    note = self.routing.document.problem((*path, key, name), explained(error, text))
+                    (self.routing.problems if refuses(error, text) else self.routing.notes).append(note)
         return tuple(found), sure
 
 

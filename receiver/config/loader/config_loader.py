@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path as FilePath
 
 from receiver.config.config_errors import ConfigError, Problem
@@ -54,15 +56,27 @@ def reading_of(
 
 
 def read_file(path: FilePath) -> str:
-    """Return the text of the file `path`. Raises ConfigError when there is none."""
+    """Return the text of the file `path`, with plain line feeds. Raises ConfigError when there is none.
+
+    It is UTF-8, or UTF-16 with a byte order mark, as YAML allows and some editors write. It may be a pipe, such as the
+    shell makes of `<(kubectl get secret ...)`.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        raw = _piped(path) if path.is_fifo() else path.read_bytes()
+        text = raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         said, hint = "the file is not UTF-8 text", "save it as UTF-8"
     except (OSError, ValueError) as error:
         said = f"the file cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
         hint = "check path and permissions"
     raise ConfigError([Problem(str(path), 1, 1, "", said, hint)])
+
+
+@cache
+def _piped(path: FilePath) -> bytes:
+    # A pipe can be read only once, and a file is read once for each question about it.
+    return path.read_bytes()
 
 
 def load_rules_file(path: FilePath) -> RulesSettings:

@@ -34,6 +34,10 @@ NAMES = (
 """What a template may use; `title` is what the incident is called without one, `mark` tells groups of alerts apart."""
 
 
+_FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
+"""What filters and macros of a template raise for a value that they are not made for."""
+
+
 @cache
 def _sandbox() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415  (not loaded where no template is configured)
@@ -54,7 +58,7 @@ def _check_title(text: str | None) -> str | None:
                 raise ValueError("the template renders to nothing for an ordinary alert (use {{ title }} in it)")
         except jinja2.TemplateError as error:
             raise ValueError(f"not a Jinja2 template: {error} (write such as {{{{ title }}}})") from None
-        except (ArithmeticError, LookupError, TypeError) as error:
+        except _FAILURES as error:
             raise ValueError(f"the template cannot be rendered: {error} (try it with receiver simulate)") from None
     return text or None
 
@@ -75,7 +79,7 @@ def title_writer(template: str | None) -> Callable[[Named], str]:
     def write(named: Named) -> str:
         try:
             return _rendered(template, named) or named.title
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+        except (jinja2.TemplateError, ValueError, *_FAILURES):
             return named.title
 
     return write

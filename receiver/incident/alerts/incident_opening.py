@@ -119,7 +119,7 @@ class IncidentOpening:
             key=part.key,
             keys=(part.key,),
             episode=self._episode(),
-            title=policy.title(named(alert, self.alerts, decision.severity, part.apart)),
+            title=policy.title(named(alert, self.alerts, decision.severity, part.apart, part.receiver)),
             severity=decision.severity,
             service=service_of(alert.labels, policy.service_from),
             labels=shared,

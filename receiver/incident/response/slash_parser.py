@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from receiver.model.command import Command, Declare
 from receiver.model.severity import Severity
+from receiver.model.wall_clock import check_day
 
 LONGEST = 8000
 """Maximum number of characters that are read; Slack sends fewer."""
@@ -141,7 +142,7 @@ def day(text: str, now: datetime) -> date | None:
     if word in _DAYS:
         return now.date() + timedelta(days=(_DAYS.index(word) - now.weekday() - 1) % 7 + 1)
     try:
-        return date.fromisoformat(word) if len(word) == 10 else None
+        return check_day(date.fromisoformat(word)) if len(word) == 10 else None
     except ValueError:
         return None
 

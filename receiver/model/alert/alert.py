@@ -15,6 +15,7 @@ from receiver.model.alert.payload_salvage import salvage
 from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.base import Frozen
 from receiver.model.field_words import upstream_words
+from receiver.model.visible_text import encodable
 
 VALUE_LIMIT = 4096
 """Maximum number of stored characters of a label or annotation: rules and messages need no more (reliability S13)."""
@@ -204,7 +205,7 @@ def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
     Raises BadNotification for everything that can never be accepted; the caller answers 400.
     """
     try:
-        return Notification.model_validate_json(body)
+        return _own(Notification.model_validate_json(body))
     except ValidationError as error:
         if any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False)):
             return _parse_slowly(body, in_part)
@@ -213,12 +214,19 @@ def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
         return _salvaged(_loaded(body), error)
 
 
+def _own(notification: Notification) -> Notification:
+    # No body says who sent it, or what was set aside of it.
+    if not notification.set_aside and notification.sender == ANYBODY:
+        return notification
+    return notification.model_copy(update={"set_aside": (), "sender": ANYBODY})
+
+
 def _parse_slowly(body: bytes, in_part: bool) -> Notification:
     # The fast parser rejects lone surrogates; Python's own accepts them, and they are replaced here.
     value = _loaded(body)
     try:
         value = _mend(value)
-        return Notification.model_validate(value)
+        return _own(Notification.model_validate(value))
     except ValidationError as error:
         if not in_part:
             raise _refusal(error) from None
@@ -255,7 +263,7 @@ def _loaded(body: bytes) -> Any:
 
 def _mend(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return encodable(value)
     if isinstance(value, dict):
         return {_mend(key): _mend(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -13,6 +13,9 @@ FIRST = ("alertname", "severity", "service", "namespace")
 LONGEST_NAME = 1024
 TEXTS = ("generatorURL", "fingerprint")
 GROUPS = ("groupLabels", "commonLabels", "commonAnnotations")
+KNOWN = ("version", "groupKey", "receiver", "status", "externalURL", "truncatedAlerts", *GROUPS)
+"""Fields of a notification beside its alerts; others are left out, whatever they hold."""
+KNOWN_OF_ALERT = ("startsAt", "endsAt", *TEXTS)
 TOLD = 20
 """Maximum number of cut or rejected parts that are listed one by one."""
 
@@ -27,7 +30,7 @@ def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[d
         read = _alert(alert, f"alerts.{place}", most_labels, said)
         if read is not None:
             kept.append(read)
-    rest = dict(body)
+    rest = {name: body[name] for name in KNOWN if name in body}
     if alerts[most_alerts:]:
         said.append(f"alerts: {len(alerts) - most_alerts} beyond {most_alerts} are set aside")
         before = body.get("truncatedAlerts")
@@ -72,7 +75,7 @@ def _alert(alert: Any, place: str, most: int, said: list[str]) -> dict[str, Any]
     if labels is None or status not in STATUSES:
         said.append(f"{place}: without {'labels' if labels is None else 'a status'} that can be read, set aside")
         return None
-    read = dict(alert) | {"labels": labels, "status": status}
+    read = {name: alert[name] for name in KNOWN_OF_ALERT if name in alert} | {"labels": labels, "status": status}
     read["annotations"] = _texts(alert.get("annotations", {}), f"{place}.annotations", most, said) or {}
     for name in TEXTS:
         if not isinstance(alert.get(name, ""), str):

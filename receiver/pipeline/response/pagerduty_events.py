@@ -18,7 +18,13 @@ from receiver.model.incident.state import State
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.outbox.private_notices import shown_incident
-from receiver.pipeline.response.command_handler import CommandHandler, IllegalCommand
+from receiver.pipeline.response.command_handler import (
+    CommandHandler,
+    IdempotencyKeyReused,
+    IllegalCommand,
+    ImpossibleCommand,
+    UnknownIncident,
+)
 from receiver.pipeline.response.pager_addresses import PagerAddresses
 from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.sources.http_client import SourceClient, SourceError
@@ -146,9 +152,12 @@ class PagerDutyEvents:
             done = await self.respond.act(
                 incident.uid, command, actor, now, once=once, what=told.kind, origin=found.origin
             )
-        except IllegalCommand as illegal:
+        except (IllegalCommand, ImpossibleCommand, UnknownIncident) as illegal:
             log.info("pagerduty_too_late", incident=incident.id, kind=told.kind, reason=str(illegal))
             return PagerDutyEventResult("ignored", "not_possible", incident.id)
+        except IdempotencyKeyReused:
+            # One id belongs to one event; a second one with it cannot be told from a forged repetition.
+            return PagerDutyEventResult("duplicate", "seen_before", incident.id)
         if done.repeated:
             return PagerDutyEventResult("duplicate", "seen_before", done.incident.id)
         return PagerDutyEventResult(

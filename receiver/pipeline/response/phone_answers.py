@@ -21,7 +21,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import PROVED, Page
 from receiver.model.incident.state import State
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.response.command_handler import CommandHandler, CommandResult
+from receiver.pipeline.response.command_handler import CommandHandler, CommandResult, UnknownIncident
 from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.store.answer_tokens import AnswerToken, AnswerTokens, token_hash
 from receiver.store.due.due_set import LeasedRow
@@ -140,7 +140,11 @@ class PhoneAnswers:
         if meant.uid == PROVED:
             said = await self.proofs.answered(meant.key, now)
             return Answered(200, said) if said else Answered(410, "this test page has ended")
-        if (before := await self.respond.repeated(once, verb)) is not None:
+        try:
+            before = await self.respond.repeated(once, verb)
+        except UnknownIncident:
+            return UNKNOWN
+        if before is not None:
             return _done(before, verb)
         incident, page = await self._page(meant)
         if incident is None or page is None:
@@ -158,6 +162,8 @@ class PhoneAnswers:
             done = await self.respond.act(incident.uid, command, actor, now, once=once, what=verb)
         except (IllegalCommand, ImpossibleCommand) as error:
             return Answered(410, str(error), incident.id)
+        except UnknownIncident:
+            return UNKNOWN
         return _done(done, verb)
 
     async def _page(self, meant: AnswerToken) -> tuple[Incident | None, Page | None]:

@@ -15,7 +15,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
-from receiver.pipeline.response.command_handler import CommandHandler
+from receiver.pipeline.response.command_handler import CommandHandler, IdempotencyKeyReused, UnknownIncident
 from receiver.pipeline.response.reachability_tests import ReachabilityTests
 from receiver.store.incidents.incident_store import IncidentStore
 
@@ -93,5 +93,9 @@ class SmsAnswers:
             done = await self.respond.act(incident.uid, command, actor, now, once=once, what=answer.wish)
         except (IllegalCommand, ImpossibleCommand) as error:
             return f"{incident.label}: {error}"[:300]
+        except IdempotencyKeyReused:
+            return "This message was already answered. Send a new one."
+        except UnknownIncident:
+            return f"{incident.label} is no longer stored."
         log.info("sms_answer", incident=done.incident.id, person=page.person, wish=answer.wish)
         return f"{done.incident.label} is {'acknowledged' if acknowledges else 'escalated'}."

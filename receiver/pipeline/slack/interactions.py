@@ -138,8 +138,7 @@ class SlackInteractions:
             incident = await self.desk.meant(asker, str(about.get("incident") or "")[:60] or None)
             values = _object(_object(view.get("state")).get("values"))
             # The same form with the same input is one command, even if Slack repeats it because the answer was late.
-            content = orjson.dumps([view.get("id"), values], option=orjson.OPT_SORT_KEYS)
-            once = f"slack form {hashlib.sha256(content).hexdigest()}" if view.get("id") else asker.once
+            once = _form_key(view.get("id"), values) if view.get("id") else asker.once
             for command in filled(values, now):
                 await self.commands.act(incident, command, replace(asker, once=once), now)
         except EXCUSED as error:
@@ -191,6 +190,16 @@ class SlackInteractions:
         except DeliveryError as error:
             log.warning("slack_message_unread", reason=error.reason)
         return {}
+
+
+def _form_key(number: Any, values: Mapping[str, Any]) -> str:
+    """Return the idempotency key of a form with these values. Raises SlashCommandError for what no form of ours has."""
+    try:
+        content = orjson.dumps([number, values], option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Nested more deeply than it can be written.
+        raise SlashCommandError("this form is not one of this service") from None
+    return f"slack form {hashlib.sha256(content).hexdigest()}"
 
 
 _MINUTES = frozenset(minutes for minutes, _ in LATER)

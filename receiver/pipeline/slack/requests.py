@@ -92,7 +92,9 @@ class SlackRequests:
         self, channel: str, user: Mapping[str, Any], place: str, once: str, *, team: str, app: str, trigger: str = ""
     ) -> SlackUser:
         """Return who asks. Raises Foreign for another workspace or app."""
-        slack = next(one for one in self.channels if one.name == channel)
+        slack = next((one for one in self.channels if one.name == channel), None)
+        if slack is None:
+            raise ForeignWorkspace("this channel has left the configuration")
         settings = slack.settings
         if (settings.workspace and team != settings.workspace) or (settings.app and app != settings.app):
             raise ForeignWorkspace("this workspace or app is not the configured one")

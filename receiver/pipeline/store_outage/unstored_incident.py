@@ -20,7 +20,7 @@ def bare_incident(part: NotificationPart, page: Page, now: datetime, policy: Pol
     firing = [alert for alert in part.alerts if alert.firing]
     alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
     decision = part.decisions[alert.fingerprint]
-    shown = named(alert, firing, decision.severity, part.apart)
+    shown = named(alert, firing, decision.severity, part.apart, part.receiver)
     started_at, estimated = alerts_began([alert], now)
     return Incident(
         uid="",

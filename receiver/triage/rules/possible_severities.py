@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
-from receiver.model.alert.alert import Alert, AlertStatus
+from receiver.model.alert.alert import Alert, AlertStatus, cut
 from receiver.model.severity import Decision, Severity
 from receiver.triage.rules.rule_set import RuleSet
 from receiver.triage.rules.rules_file import word_key
@@ -49,6 +49,8 @@ class Spectrum:
 
 def spectrum(rules: RuleSet, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Spectrum:
     """Return what an alert rule with these labels and annotations may get; `labels` has its alertname."""
+    # As long as those of an alert: a template that is not closed is looked for again from each of its beginnings.
+    labels, annotations = cut(dict(labels)), cut(dict(annotations))
     unknown = [name for name, text in (*labels.items(), *annotations.items()) if _of_series(text)]
     fixed = {name: text for name, text in labels.items() if not _of_series(text)}
     noted = {name: text for name, text in annotations.items() if not _of_series(text)}

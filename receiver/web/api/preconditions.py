@@ -48,6 +48,9 @@ def check(model: type[Model], value: object) -> Model:
     """Return `value` as `model`. Raises Refusal (400) with every mistake; an unknown field is one that is named."""
     try:
         return model.model_validate_json(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        # What was read may be nested more deeply than can be written.
+        raise Refusal(400, "bad_body", "the body is nested too deeply") from None
     except ValidationError as error:
         raise refusal_of(error) from None
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.sign_in import SessionRecord, SignInKind
+from receiver.model.visible_text import encodable
 from receiver.pipeline.sign_in.access import access_of
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.request_marks import mark_trusted
@@ -171,7 +172,7 @@ class SignIn:
 
     def record(self, request: web.Request, kind: SignInKind, account: str, name: str) -> SessionRecord:
         """Return a session that is about to begin in the browser of `request`."""
-        agent = request.headers.get("User-Agent", "")[:AGENT]
+        agent = encodable(request.headers.get("User-Agent", "")[:AGENT])
         return SessionRecord("", kind, account, name, 0, 0, peer=self.peer(request), agent=agent)
 
     def login_page(self, to: str, wrong: str = "", status: int = 200) -> web.Response:

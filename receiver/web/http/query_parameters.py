@@ -16,6 +16,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
+from receiver.model.visible_text import encodable
 from receiver.model.wall_clock import check_when, parse_when
 from receiver.pipeline.open_incidents.incident_labels import LabelFilter, labels_hold, labels_match, read_label_filter
 from receiver.store.stepped_loop import TimedSteps
@@ -190,11 +191,7 @@ def _words(query: MultiMapping[str], name: str, known: list[str], errors: list[d
 def _unknown(query: MultiMapping[str], known: Iterable[str]) -> list[dict[str, str]]:
     names = list(dict.fromkeys(name for name in query if name not in known))[:20]
     hint = f"one of {', '.join(known)}" if known else "this path has none"
-    return [_error(_carried(name[:100]), f"no such parameter ({hint})") for name in names]
-
-
-def _carried(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+    return [_error(encodable(name[:100]), f"no such parameter ({hint})") for name in names]
 
 
 def _error(path: str, message: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from receiver.model.visible_text import encodable
+
 VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
 """Revisions of the protocol with this form of HTTP; a client that asks for another one is offered the last."""
 INSTRUCTIONS = (
@@ -78,7 +80,7 @@ def read_message(body: bytes) -> Message:
 def check_version(header: str | None) -> None:
     """Raise RpcError (400) for a revision in `MCP-Protocol-Version` that is not known here; none is the first one."""
     if header is not None and header not in VERSIONS:
-        known = {"supported": list(VERSIONS), "requested": header[:40]}
+        known = {"supported": list(VERSIONS), "requested": encodable(header[:40])}
         raise RpcError(Code.UNSUPPORTED_VERSION, "this revision is not known here", status=400, data=known)
 
 

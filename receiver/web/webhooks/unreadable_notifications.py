@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from receiver.model.base import rfc3339, to_ms
+from receiver.model.visible_text import encodable
 from receiver.store.client.store_errors import StoreAway
 from receiver.web.app_keys import AppParts
 
@@ -39,7 +40,7 @@ class UnreadableNotifications:
         head = {
             "at": rfc3339(now), "sha256": hashlib.sha256(raw).hexdigest(),
             "prefix": raw[:HEAD].decode("utf-8", "replace"), "token": caller,
-            "user_agent": _carried(request.headers.get("User-Agent", "")[:NAME]), "detail": _carried(detail),
+            "user_agent": encodable(request.headers.get("User-Agent", "")[:NAME]), "detail": encodable(detail),
         }  # fmt: skip
         why = _UNTOLD.sub("?", detail[:NAME])
         text = (
@@ -61,7 +62,3 @@ class UnreadableNotifications:
             await self._doors.due.refuse(head, to_ms(now), rows)
         except StoreAway as away:
             log.warning("refused_not_kept", reason=str(away))
-
-
-def _carried(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

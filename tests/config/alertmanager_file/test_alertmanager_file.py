@@ -70,9 +70,6 @@ ERRORS = [
     # (what is replaced, by what, the beginning of the problem, a part of the rest)
     ("receiver: incidents\n  group_by", "receiver: incident\n  group_by", "4:13: route.receiver: no receiver is named",
      "incidents?"),
-    ("/webhooks/alertmanager", "/webhook/alertmanager", '18:14: receivers[0].webhook_configs[0].url: "/webhook/alert',
-     "/webhooks/alertmanager"),
-    ("webhook_configs", "slack_configs", "15:1: receivers: no receiver sends to this service", "HOST:8080"),
     ("        http_config: {authorization: {credentials_file: /run/secrets/token}}\n", "",
      "18:9: receivers[0].webhook_configs[0]: no token is sent: every notification is answered 401", "ingest"),
     ("credentials_file: /run/secrets/token", "credentials: something-else",
@@ -102,11 +99,31 @@ def test_what_cannot_work_is_an_error(tmp_path: Path, old: str, new: str, begins
     assert holds in problem
 
 
-def test_a_receiver_without_a_route(tmp_path: Path) -> None:
-    text = GOOD.replace("receiver: incidents", "receiver: mail")
-    assert found(tmp_path, text)[0] == [
-        'am.yml:16:11: receivers[0].name: no route leads to "incidents" (write receiver: incidents in a route)'
-    ]
+NOTHING_SENT = [
+    # (what is replaced, by what, the beginning of the warning, a part of the rest): Alertmanager accepts each
+    ("/webhooks/alertmanager", "/webhook/alertmanager", '18:14: receivers[0].webhook_configs[0].url: "/webhook/alert',
+     "/webhooks/alertmanager"),
+    ("webhook_configs", "slack_configs", "15:1: receivers: no receiver sends to this service", "HOST:8080"),
+    ("receiver: incidents", "receiver: mail", '16:11: receivers[0].name: no route leads to "incidents"',
+     "write receiver: incidents in a route"),
+    # The route of the receiver is there, and every alert leaves it for a route below it.
+    ("      receiver: incidents\n      group_wait: 0s\n      repeat_interval: 1m\n", "      receiver: mail\n"
+     "    - {receiver: mail}\n", '15:11: receivers[0].name: no route leads to "incidents"', "that matches every alert"),
+    ("      receiver: incidents\n      group_wait: 0s\n      repeat_interval: 1m\n", "      receiver: mail\n"
+     "    - {receiver: mail, matchers: ['alertname=~\".*\"']}\n", "15:11: receivers[0].name: no route", "before any"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "begins", "holds"), NOTHING_SENT, ids=[row[1][:40] for row in NOTHING_SENT])
+def test_a_file_that_sends_nothing_here_is_warned_about(
+    tmp_path: Path, old: str, new: str, begins: str, holds: str
+) -> None:
+    assert old in GOOD
+    problems, notes = found(tmp_path, GOOD.replace(old, new))
+    assert problems == []
+    assert notes[0].startswith(f"am.yml:{begins}"), notes
+    assert holds in notes[0]
+    assert len(notes) == 1
 
 
 def test_tokens_of_other_doors_open_nothing(tmp_path: Path) -> None:

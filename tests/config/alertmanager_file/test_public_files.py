@@ -7,6 +7,7 @@ import gzip
 import json
 import shutil
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -221,6 +222,47 @@ def test_names_of_an_alertmanagerconfig_are_those_of_the_file(tmp_path: Path) ->
     assert "write groupBy: [alertname, job]" in notes[0][1]
 
 
+OPERATOR = """\
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: monitoring.coreos.com/v1alpha1
+    kind: AlertmanagerConfig
+    metadata: {name: shop, namespace: shop}
+    spec:
+      route:
+        receiver: here
+        groupBy: [alertname, tier]
+        groupWait: 1m30s
+        groupInterval: ""
+        routes:
+          - receiver: elsewhere
+            matchers:
+              - {name: tier, value: gold, matchType: "!="}
+              - {name: zone, value: 'us-.*', regex: true}
+              - {name: host.name, value: 'web "1"', matchType: "="}
+              - {name: path, value: '/v[0-9]{1,2}', matchType: "!~"}
+      receivers:
+        - {name: here, webhookConfigs: [{urlSecret: {name: addresses, key: receiver}}]}
+        - {name: elsewhere, webhookConfigs: [{url: 'http://chat.example.com/'}]}
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: other}, data: {a: b}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "receiver"),
+    [({}, "elsewhere"), ({"tier": "gold"}, "here"), ({"zone": "eu-1"}, "here"), ({"host.name": "web 1"}, "here"),
+     ({"path": "/v12"}, "here"), ({"path": "/v123"}, "elsewhere")],
+)  # fmt: skip
+def test_matchers_of_an_alertmanagerconfig(change: dict[str, str], receiver: str) -> None:
+    (routing,) = read_all(OPERATOR, "list.yaml")
+    assert (routing.problems, routing.notes) == ([], [])
+    labels = {"tier": "silver", "zone": "us-1", "host.name": 'web "1"', **change}
+    assert [route.receiver for route in routing.reached(labels)] == [receiver]
+    assert routing.root is not None
+    assert routing.root.times["group_wait"].total_seconds() == 90
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -319,9 +361,92 @@ def test_what_amtool_accepts_is_no_error(tmp_path: Path, text: str) -> None:
     assert [problem for routing in read_all(file.read_text(), "am.yml") for problem in routing.problems] == []
 
 
+HERE = f"{{name: here, webhook_configs: [{{url: '{OUR}'}}]}}"
+ELSEWHERE = "{name: elsewhere, webhook_configs: [{url: 'http://chat.example.com/hook'}]}"
+SENDS_NOTHING = [
+    # (the route, what is said of the receiver that posts here)
+    ("{receiver: here, routes: [{receiver: elsewhere}]}", 'no route leads to "here"'),
+    ("{receiver: here, routes: [{matchers: [team=a], receiver: elsewhere}, {receiver: elsewhere}]}", "no route leads"),
+    ("{receiver: here, routes: [{matchers: ['team=~.*'], receiver: elsewhere}]}", "no route leads"),
+    ("{receiver: here, routes: [{match_re: {team: '.*'}, receiver: elsewhere}]}", "no route leads"),
+    ("{receiver: here, routes: [{receiver: elsewhere, continue: true}]}", "no route leads"),
+    ("{receiver: elsewhere, routes: [{receiver: elsewhere}, {receiver: here}]}", "no route leads"),
+    ("{receiver: elsewhere, routes: [{matchers: [a=b], routes: [{matchers: [a=c], receiver: here}]}]}", "no route"),
+    ("{receiver: elsewhere}", "no route leads"),
+]
+
+
+@pytest.mark.parametrize(("route", "said"), SENDS_NOTHING)
+def test_routes_that_bring_nothing_here_are_no_mistake(tmp_path: Path, route: str, said: str) -> None:
+    file = tmp_path / "am.yml"
+    file.write_text(f"route: {route}\nreceivers: [{HERE}, {ELSEWHERE}]\n")
+    amtool = shutil.which("amtool")
+    assert amtool, "amtool comes with Alertmanager"
+    subprocess.run([amtool, "check-config", file], check=True, capture_output=True)
+    problems, notes = notes_of(file)
+    assert problems == []
+    assert [(line, said in text) for line, text in notes] == [(2, True)], notes
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "{receiver: here, routes: [{matchers: ['team!=\"\"'], receiver: elsewhere}]}",
+        "{receiver: here, routes: [{matchers: ['team=~.+'], receiver: elsewhere}]}",
+        "{receiver: elsewhere, routes: [{receiver: elsewhere, continue: true}, {receiver: here}]}",
+        "{receiver: elsewhere, routes: [{matchers: ['n=~x{2}y'], receiver: elsewhere}, {receiver: here}]}",
+    ],
+)
+def test_nothing_is_said_of_a_receiver_that_some_alert_reaches(tmp_path: Path, route: str) -> None:
+    file = tmp_path / "am.yml"
+    file.write_text(f"route: {route}\nreceivers: [{HERE}, {ELSEWHERE}]\n")
+    problems, notes = notes_of(file)
+    assert problems == []
+    assert not [text for _, text in notes if "no route leads" in text]
+
+
+MATCHERS = [
+    # (an entry of `matchers:`, what its route matches, whether Alertmanager 0.25 accepts it, a part of a warning)
+    ("{tier=gold,}", {"tier": "gold"}, True, ""),
+    ('{tier="gold", zone!~"us-.*",}', {"tier": "gold", "zone": "eu"}, True, ""),
+    ("tier=gold}}", {"tier": "gold}"}, True, ""),
+    ("{tier=gold} ", {"tier": "gold}"}, True, ""),
+    ("tier=~x{2}", {"tier": "x{2"}, True, "lacks its last brace"),
+    ('tier=~"x{2}"', {"tier": "xx"}, True, ""),
+    ("{tier=~x{2}}", {"tier": "xx"}, True, ""),
+    ("unit=a\\,zone=b", {"unit": "a\\", "zone": "b"}, True, ""),
+    (r'unit="\\d"', {"unit": "\\d"}, True, ""),
+    ("tier=~a)|(b", None, True, "what this route matches is unknown"),
+    ('"host.name"="web-1"', {"host.name": "web-1"}, False, ""),
+    ('{"host.name"=~"web-.*", tier=gold,}', {"host.name": "web-1", "tier": "gold"}, False, ""),
+    (' {tier="gold"} ', {"tier": "gold"}, False, ""),
+    (r'tier=~"\u00e9+"', {"tier": "éé"}, False, ""),
+    (r'"tier"="\xe2\x98\x83"', {"tier": "☃"}, False, ""),
+    ('""="x"', None, False, "an empty label name"),
+]
+
+
+@pytest.mark.parametrize(("text", "labels", "old", "warning"), MATCHERS)
+def test_a_matcher_is_read_as_alertmanager_reads_it(
+    tmp_path: Path, text: str, labels: dict[str, str] | None, old: bool, warning: str
+) -> None:
+    file = tmp_path / "am.yml"
+    file.write_text(ROUTE.format(f"routes: [{{matchers: [{json.dumps(text)}], group_by: [here]}}]"))
+    amtool = shutil.which("amtool")
+    assert amtool, "amtool comes with Alertmanager"
+    assert (subprocess.run([amtool, "check-config", file], check=False, capture_output=True).returncode == 0) is old
+    (routing,) = read_all(file.read_text(), "am.yml")
+    assert routing.problems == []
+    assert [warning in note.message for note in routing.notes] == ([True] if warning else [])
+    if labels is not None:
+        assert [route.group_by for route in routing.reached(labels)] == [("here",)]
+        assert [route.group_by for route in routing.reached({"other": "x"})] == [()]
+
+
 REFUSED = [
     "group_interval: 1.5h", "group_interval: 5m1h", "group_interval: 0s", "group_wait: 300y", "repeat_interval: ''",
-    "routes: [{matchers: [',']}]", "routes: [{matchers: ['a=\"b']}]",
+    "routes: [{matchers: [',']}]", "routes: [{matchers: ['a=\"b']}]", "routes: [{matchers: ['a=b,,c=d']}]",
+    "routes: [{matchers: ['{a.b=c} d']}]", "routes: [{matchers: ['a=~(']}]", "routes: [{match_re: {a: '['}}]",
 ]  # fmt: skip
 
 
@@ -408,8 +533,35 @@ def test_what_gets_nothing_but_heartbeats_is_another_service(tmp_path: Path) -> 
     file = tmp_path / "am.yml"
     file.write_text(HIDDEN.format(default="chat", our="http://elsewhere.example.com/"))
     problems, notes = notes_of(file)
-    assert ["no receiver sends to this service" in one for one in problems] == [True]
-    assert notes == []
+    assert problems == []
+    assert ["no receiver sends to this service" in text for _, text in notes] == [True]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig", "utf-8"])
+def test_a_file_may_be_written_in_the_encodings_that_yaml_has(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    rules = tmp_path / "rules.yml"
+    rules.write_bytes((mark + GROUP.replace("\n", "\r\n")).encode(encoding))
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool comes with Prometheus"
+    subprocess.run([promtool, "check", "rules", rules], capture_output=True, check=True)
+    found = look_at([rules], {})
+    assert (found.problems, found.alert_rules) == ([], {rules: 1})
+    file = tmp_path / "am.yml"
+    file.write_bytes((mark + PLAIN.replace("namespace", "nämespace")).encode(encoding))
+    problems, notes = notes_of(file)
+    assert problems == []
+    assert any("the same nämespace form one group" in text for _, text in notes)
+
+
+def test_what_the_shell_pipes_is_read_as_a_file_is(tmp_path: Path) -> None:
+    made = tmp_path / "am.yml"
+    made.write_text(PLAIN)
+    command = f"{sys.executable} -m receiver.cli check-config {AM / 'base.yaml'} <(cat {made}) <(echo '{GROUP}')"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "form one group" in done.stdout
+    assert "1 Prometheus alert rule, not a file" in done.stdout
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])

@@ -20,6 +20,9 @@ from tests.config.sample import SMALL, problems_of
         ("{% if firing > 1 %}many{% endif %}", EXAMPLE.title),
         ("{{ 1 // (firing - 1) }}", EXAMPLE.title),
         ("{{ ''.__class__.__mro__ }}", EXAMPLE.title),
+        ("{{ firing|dictsort }}", EXAMPLE.title),
+        ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", EXAMPLE.title),
+        ("{{ 'x'.encode('no such') }}", EXAMPLE.title),
     ],
 )
 def test_a_title_by_a_template(template: str | None, title: str) -> None:
@@ -39,6 +42,9 @@ def test_it_keeps_the_limit_and_one_line() -> None:
         ("{{ title", "not a Jinja2 template"),
         ("{{ name }}", "templates have no variable 'name'"),
         ("{{ 1 / 0 }}", "the template cannot be rendered"),
+        ("{{ firing|dictsort }}", "the template cannot be rendered"),
+        ("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}", "the template cannot be rendered"),
+        ("{{ " + "(" * 3000 + "1", "the template cannot be rendered"),
         ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "not a Jinja2 template"),
         ("{% if firing > 9 %}x{% endif %}", "the template renders to nothing for an ordinary alert"),
     ],

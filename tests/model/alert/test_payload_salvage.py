@@ -150,6 +150,15 @@ def test_a_body_that_cannot_be_read_is_refused_in_plain_words(value: Any, said: 
     assert refused.value.detail.startswith(said)
 
 
+@pytest.mark.parametrize("name", ["sender", "set_aside", "external_url", "group_key", "orgId"])
+@pytest.mark.parametrize("value", [5, ["x"], {"a": [1]}, None])
+def test_a_field_that_is_none_of_alertmanagers_changes_nothing(name: str, value: Any) -> None:
+    found = parse_notification(body({**GOOD, "generator_url": value, "starts_at": value}, **{name: value}))
+    assert [alert.name for alert in found.alerts] == ["Good"]
+    assert (found.group_key, found.external_url, found.sender.name) == ("k", "", "")
+    assert found.set_aside == ()
+
+
 @pytest.mark.parametrize("value", [None, True, 7, 1e300, ["firing"], {"a": 1}])
 def test_what_is_wrong_at_the_top_of_a_body_loses_no_alert(value: Any) -> None:
     ended = {**GOOD, "labels": {"alertname": "Ended"}, "status": "resolved"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from receiver.triage.rules.possible_severities import spectrum
 from tests.triage.given import REFERENCE
 
@@ -33,6 +35,12 @@ def test_a_bare_number_is_read_in_the_base_unit_and_a_unit_may_stand_behind_it()
     ]
     by = dict(severities({"severity": "info"}, {"latency": '{{ printf "%.0f" .Value }}ms'}))
     assert by["SEV-2"] is not None and by["SEV-2"] > 5000
+
+
+def test_a_long_text_of_templates_that_are_not_closed_is_read_in_time() -> None:
+    began = time.process_time()
+    assert severities({"severity": "info"}, {"summary": "{{ " * 100_000}) == [("SEV-4", None)]
+    assert time.process_time() - began < 2.0
 
 
 def test_what_the_series_says_is_not_known() -> None:

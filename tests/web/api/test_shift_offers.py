@@ -94,3 +94,9 @@ async def test_what_is_not_there_is_404(house: House) -> None:
     assert (await send(house, "POST", f"{OFFERS}/offer-none/accept", {"by": "alice"}))[0] == 404
     assert (await send(house, "DELETE", f"{OFFERS}/offer-none"))[0] == 404
     assert (await house.get("/api/v1/oncall/none/log"))[0] == 404
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2200-01-01", "1969-12-31"])
+async def test_a_day_that_no_schedule_reaches_is_refused(house: House, day: str) -> None:
+    status, said = await send(house, "POST", OFFERS, {"dates": ["2026-12-24", day], "by": "alice"})
+    assert (status, said["errors"][0]["path"]) == (400, "dates.1")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -21,7 +22,7 @@ from receiver.config.settings.service_settings import Scope, Token
 from receiver.model.incident.event import Kind
 from receiver.store.client.connection import StoreAway
 from receiver.web.mcp.endpoint import ANSWER, MOST
-from receiver.web.mcp.protocol import VERSIONS, Code
+from receiver.web.mcp.protocol import VERSIONS, Code, RpcError, check_version, failed
 from receiver.web.mcp.tools import LISTED, TOOLS
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, JSON, House, Opened
@@ -187,6 +188,13 @@ async def test_errors_are_those_of_the_protocol(house: House) -> None:
     assert await posted(house, {"jsonrpc": "2.0", "id": 1, "result": {}}) == (202, None)
     hello = {**ask, "method": "initialize", "params": {"protocolVersion": "2030-01-01"}}
     assert (await posted(house, hello))[1]["result"]["protocolVersion"] == VERSIONS[-1]
+
+
+def test_a_revision_that_is_no_utf8_is_refused_in_words() -> None:
+    with pytest.raises(RpcError) as raised:
+        check_version(b"2025-\xff".decode("utf-8", "surrogateescape"))
+    told = orjson.loads(orjson.dumps(failed(7, raised.value)))
+    assert told["error"]["data"]["requested"] == "2025-?"
 
 
 async def test_who_may_not_is_refused_before_the_body_is_read(house: House) -> None:

@@ -93,6 +93,21 @@ async def test_sent_again_it_is_done_once(paged: House) -> None:
     assert await one(paged) == before
 
 
+async def test_an_id_that_comes_with_another_event_is_done_once(paged: House) -> None:
+    key = keys(paged)[0]
+    assert (await send(paged, event("acknowledged", key, number="e7")))[1]["outcome"] == "updated"
+    assert await send(paged, event("resolved", key, number="e7")) == (
+        202, {"outcome": "duplicate", "reason": "seen_before", "incident": "INC-2026-0001"},
+    )  # fmt: skip
+    assert (await one(paged)).state is State.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "24:00", ""])
+async def test_a_time_that_cannot_be_counts_as_none(paged: House, at: str) -> None:
+    status, said = await send(paged, event("acknowledged", keys(paged)[0], at=at))
+    assert (status, said["outcome"]) == (202, "updated")
+
+
 async def test_resolved_there_it_is_resolved_here(paged: House) -> None:
     first, second = keys(paged)
     assert (await send(paged, event("resolved", second)))[1]["outcome"] == "updated"

@@ -397,6 +397,17 @@ async def test_a_form_for_status_updates(fired: House) -> None:
     assert (status, said["response_action"], list(said["errors"])) == (200, "errors", ["msg"])
 
 
+async def test_a_form_that_is_none_of_ours_is_refused_in_words(fired: House) -> None:
+    deep: Any = "identified"
+    for _ in range(300):
+        deep = {"selected_option": deep}
+    sent = {"id": "V0FORM", "callback_id": "incident_update", "private_metadata": '{"incident": "INC-2026-0001"}',
+            "state": {"values": {"status": deep}}}  # fmt: skip
+    status, said = await click(fired, {"type": "view_submission", "view": sent})
+    assert (status, said["response_action"]) == (200, "errors")
+    assert "not one of this service" in said["errors"]["msg"]
+
+
 async def test_a_drill_is_one_in_an_answer_and_in_the_form(house: House) -> None:
     asked = Declare(title="Fire drill", severity=Severity.SEV2, service="api", drill=True)
     boss = Actor(kind=ActorKind.API, name="boss")
@@ -636,7 +647,10 @@ async def test_a_shift_is_offered_and_taken_over_in_slack(house: House) -> None:
     told = json.dumps(house.world.slack.messages)
     assert f"/oncall accept {number}" in told
     assert f"({number})" in told, "the acceptance is posted as well"
-    assert "not a day" in await type_(house, "/oncall", "offer someday")
+    for word in ("someday", "9999-12-31", "0001-01-01", "2200-01-01", "1969-12-31"):
+        assert "not a day" in await type_(house, "/oncall", f"offer {word}")
+    for edge in ("2199-12-31", "1970-01-01"):
+        assert "not a day" not in await type_(house, "/oncall", f"offer {edge}")
 
 
 async def test_a_thousand_requests_that_are_forged_altered_replayed_or_foreign_change_nothing(fired: House) -> None:

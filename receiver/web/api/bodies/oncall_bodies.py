@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from receiver.model.command import Name
+from receiver.model.wall_clock import YEARS, check_day
 from receiver.pipeline.oncall.shift_offers import DAYS as OFFERED_DAYS
 from receiver.web.api.bodies.request_bodies import Body, Moment
+
+Day = Annotated[date, AfterValidator(check_day), Field(json_schema_extra={"pattern": YEARS})]
+"""A day of our time."""
 
 
 class OverrideBody(Body):
@@ -25,7 +30,7 @@ class OverrideBody(Body):
 class OfferBody(Body):
     """The days on which a person wants a colleague to take over."""
 
-    dates: tuple[date, ...] = Field(
+    dates: tuple[Day, ...] = Field(
         min_length=1, max_length=OFFERED_DAYS, description="Days in the time zone of the schedule, such as 2026-12-24."
     )
     schedule: Name | None = Field(None, description="A key of `schedules`; default: all of yours.")
