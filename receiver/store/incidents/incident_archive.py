@@ -15,6 +15,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.commit_request import state_text
+from receiver.store.incidents.compressed_incident import expand
 
 RESTORE = Script("incidents/restore_archived")
 FORGET = Script("incidents/delete_archived")
@@ -64,13 +65,16 @@ class Archive:
     async def document(self, uid: str) -> dict[str, Any] | None:
         """Return the incident `uid` as a document, None when it is gone. No address of a pager is in it."""
         async with self.connection.guarded() as client:
-            pipe = self.connection.pipeline(client)
-            pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+            # At one moment: it may be compressed meanwhile, and it is about to leave the store.
+            pipe = client.pipeline(transaction=True)
+            pipe.hmget(self.keys.incident(uid), ["state", "version", "id", "compressed"])
             pipe.lrange(self.keys.log(uid), 0, -1)
             pipe.hgetall(self.keys.alerts(uid))
             pipe.hgetall(self.keys.bodies(uid))
             pipe.lrange(self.keys.receipts(uid), 0, -1)
-            (state, version, number), log, alerts, bodies, receipts = await pipe.execute()
+            (state, version, number, compressed), log, alerts, bodies, receipts = await pipe.execute()
+        if compressed and not state:
+            state, _, log, alerts, bodies = expand(compressed)
         if not state:
             return None
         return {

@@ -11,6 +11,7 @@ import structlog
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
+from receiver.store.incidents.compressed_incident import expand, is_compressed, state_in
 
 log = structlog.get_logger("receiver.store")
 
@@ -79,7 +80,8 @@ class ReviewRecordReader:
         found = []
         for uid, number, past in rows:
             try:
-                found.append((number, orjson.loads(past) if past else await self._read(uid)))
+                told = expand(past).past if is_compressed(past) else past
+                found.append((number, orjson.loads(told) if told else await self._read(uid)))
             except ValueError as error:
                 # One that cannot be read must not keep the figures of all others away.
                 log.error("past_unreadable", uid=uid, id=number, error=type(error).__name__)
@@ -88,8 +90,8 @@ class ReviewRecordReader:
     async def _read(self, uid: str) -> Mapping[str, Any]:
         # What was stored before this was kept: its snapshot says the same, and is longer.
         async with self.connection.guarded() as client:
-            state = await client.hget(self.keys.incident(uid), "state")
-        return review_record_fields(Incident.model_validate_json(state))
+            state, compressed = await client.hmget(self.keys.incident(uid), ["state", "compressed"])
+        return review_record_fields(Incident.model_validate_json(state_in(state or compressed)))
 
     async def absorbed(self, counts: Mapping[str, int]) -> None:
         """Count duplicates on, by month. Raises StoreAway."""

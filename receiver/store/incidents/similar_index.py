@@ -12,6 +12,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,6 +21,7 @@ from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.similar_record import SimilarRecord, pack_similar, unpack_similar
 from receiver.store.client.connection import Connection, Script
+from receiver.store.incidents.compressed_incident import expand, is_compressed
 from receiver.store.incidents.stored_records import readable, records_of
 
 READ = Script("incidents/read_unindexed")
@@ -168,6 +170,9 @@ def _hashed(kind: str, text: str) -> str:
 
 def _changed(uid: str, number: str, version: str, past: str, state: str, alerts: Sequence[str]) -> Changed:
     incident = readable(uid, state, version, number) if state else None
+    if incident is not None and is_compressed(state):
+        texts = expand(state)
+        past, alerts = texts.past, [part for pair in islice(texts.alerts.items(), SAMPLE) for part in pair]
     try:
         kept = orjson.loads(past) if past else {}
     except ValueError:

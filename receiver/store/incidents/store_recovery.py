@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -14,16 +15,18 @@ from receiver.model.incident.event import Destination
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.review_record import review_record_fields
-from receiver.store.client.connection import Connection, Script
+from receiver.store.client.connection import Connection, IncidentUnreadable, Script
 from receiver.store.incidents.commit_request import packed, record_of
+from receiver.store.incidents.compressed_incident import expand
+from receiver.store.incidents.compressed_incidents import CompressedIncidents
 from receiver.store.incidents.incident_copy import IncidentCopy
+from receiver.store.incidents.stored_records import unreadable
+from receiver.store.replica_names import KEPT, replica_name
 from receiver.store.stored_numbers import stored_number
 
 RECOVER = Script("incidents/begin_recovery", when_full=True)
 GIVE_BACK = Script("incidents/write_back_incident")
 BOARD = Script("documents/write_back_documents")
-KEPT = 86_400
-"""Seconds that the store keeps a replica's number."""
 NEWER = sys.maxsize
 COUNTED = 24 * 3600
 """Seconds for which it is known that the losses before an epoch were counted."""
@@ -38,7 +41,8 @@ class StoreMemory:
         """The replica draws a name that no other has."""
         self.connection = connection
         self.keys = connection.keys
-        self.me = secrets.token_hex(8)
+        self.me = replica_name()
+        self.compressed = CompressedIncidents(connection)
 
     async def say(self, number: int) -> None:
         """Write a number that rises: a store that shows a lower one has lost its memory. Raises StoreAway."""
@@ -100,7 +104,15 @@ class StoreMemory:
             for copy in copies:
                 pipe.lindex(self.keys.log(copy.uid), len(copy.events) - 1)
             found = await pipe.execute() if copies else []
-            return {copy.uid for copy, event in zip(copies, found, strict=True) if event != copy.last_event}
+        other = [copy for copy, event in zip(copies, found, strict=True) if event != copy.last_event]
+        return {copy.uid for copy in other if not await self._has_compressed(copy)}
+
+    async def _has_compressed(self, copy: IncidentCopy) -> bool:
+        try:
+            texts = await self.compressed.texts(copy.uid)
+        except IncidentUnreadable:
+            return False
+        return texts is not None and [*texts.events[len(copy.events) - 1 :]][:1] == [copy.last_event]
 
     async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
         """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.
@@ -111,7 +123,7 @@ class StoreMemory:
             # All of one at one moment: what is written back must agree with itself.
             pipe = client.pipeline(transaction=True)
             for uid in uids:
-                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+                pipe.hmget(self.keys.incident(uid), ["state", "version", "id", "compressed"])
                 pipe.lrange(self.keys.log(uid), 0, -1)
                 pipe.hgetall(self.keys.alerts(uid))
                 if not lean:
@@ -120,10 +132,18 @@ class StoreMemory:
         width = 3 if lean else 4
         found = []
         for place, uid in enumerate(uids):
-            (state, version, number), log, alerts, *bodies = rows[width * place : width * (place + 1)]
+            (state, version, number, compressed), log, alerts, *bodies = rows[width * place : width * (place + 1)]
+            kept = {} if lean else bodies[0]
+            if compressed and not state:
+                try:
+                    state, _, log, alerts, kept = expand(compressed)
+                except ValueError as error:
+                    unreadable(uid, number or "", error)
+                    continue
             if state and stored_number(version):
-                kept = {} if lean else bodies[0]
-                found.append(IncidentCopy(uid, number, int(version), state, log, alerts, kept, lean))
+                found.append(
+                    IncidentCopy(uid, number, int(version), state, [*log], {**alerts}, {} if lean else {**kept}, lean)
+                )
         return found
 
     async def give_back(
@@ -142,6 +162,9 @@ class StoreMemory:
 
         `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
         """
+        # An older version of it may be compressed; what a lean copy lacks is kept from there.
+        with suppress(IncidentUnreadable):
+            await self.compressed.expand(copy.uid)
         records = {name: record_of(name, text) for name, text in copy.alerts.items()}
         firing = [name for name, record in records.items() if record.firing]
         alerts: dict[str, Any] = dict(copy.alerts)

@@ -14,6 +14,7 @@ from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.store.client.store_errors import IncidentUnreadable
 from receiver.store.incidents.commit_request import record_of
+from receiver.store.incidents.compressed_incident import state_in
 
 log = structlog.get_logger("receiver.store")
 
@@ -69,8 +70,8 @@ def records_of(uid: str, rows: Mapping[str, str]) -> dict[str, AlertRecord]:
 
 
 def incident_of(state: str, version: str | int, number: str) -> Incident:
-    """Return the snapshot that `state` is. Raises ValueError."""
-    written = orjson.loads(state)
+    """Return the snapshot that `state` is, or holds compressed. Raises ValueError."""
+    written = orjson.loads(state_in(state))
     if not isinstance(written, dict):
         raise ValueError("the snapshot is no object")
     return Incident.model_validate(written | {"id": number, "version": int(version)})

@@ -27,7 +27,8 @@
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
 --          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
--- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"lost"} | {"owner", fingerprint} | {"repeated", what}
+-- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"lost"} | {"owner", fingerprint} |
+--          {"repeated", what} | {"compressed"}: the incident must be expanded first (expand_incident.lua)
 --
 -- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
 local h = cjson.decode(ARGV[1])
@@ -58,6 +59,7 @@ local writes = ARGV[2] ~= ''
 if writes then
   local version = tonumber(redis.call('HGET', here, 'version') or '0')
   if version ~= h.version then return {'stale'} end
+  if version > 0 and redis.call('HEXISTS', here, 'compressed') == 1 then return {'compressed'} end
   if #h.storm > 0 then
     local since = h.storm[2]
     local recent
