@@ -19,6 +19,7 @@ import orjson
 
 from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.review_record import index_fields
 from receiver.model.incident.similar_record import SimilarRecord, pack_similar, unpack_similar
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.compressed_incident import expand, is_compressed
@@ -52,7 +53,8 @@ class Changed:
 
     uid: str
     past: Mapping[str, Any]
-    """Its review record (model/incident/review_record.py); empty where it has none that can be read."""
+    """Of its review record (model/incident/review_record.py), the fields that the index needs, and maybe the others; empty
+    where nothing can be read."""
     incident: Incident | None
     """None while it is open, and where it cannot be read."""
     records: Mapping[str, AlertRecord] = field(default_factory=dict)
@@ -175,7 +177,8 @@ def _changed(uid: str, number: str, version: str, past: str, state: str, alerts:
         past, alerts = texts.past, [part for pair in islice(texts.alerts.items(), SAMPLE) for part in pair]
     try:
         kept = orjson.loads(past) if past else {}
-    except ValueError:
+        kept = index_fields(kept) if "uid" in kept else kept
+    except (ValueError, TypeError, AttributeError, LookupError):
         kept = {}
     records = records_of(uid, dict(zip(alerts[::2], alerts[1::2], strict=True))) if incident else {}
     return Changed(uid, kept if isinstance(kept, dict) else {}, incident, records)

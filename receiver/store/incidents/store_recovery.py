@@ -14,7 +14,7 @@ from receiver.model.base import to_ms
 from receiver.model.incident.event import Destination
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
-from receiver.model.incident.review_record import review_record_fields
+from receiver.model.incident.review_record import review_record_text
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
 from receiver.store.incidents.commit_request import packed, record_of
 from receiver.store.incidents.compressed_incident import expand
@@ -174,7 +174,7 @@ class StoreMemory:
         pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
         header = {
             "prefix": self.keys.prefix, "uid": copy.uid, "id": copy.id, "version": copy.version,
-            "past": orjson.dumps(review_record_fields(incident)).decode(), "opened": to_ms(incident.opened_at),
+            "past": review_record_text(incident), "opened": to_ms(incident.opened_at),
             "now": now_ms,
             "ttl": ttl_s, "open": not incident.state.over, "promised": bool(incident.actions),
             "summary": pack(summary).decode(), "keys": list(incident.keys), "owners": firing,

@@ -18,7 +18,7 @@
 --          supersedes (uid of an incident that cannot be read, and that this new one is opened for, or ""),
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
---          past (JSON: what figures need of the incident, model/incident/review_record.py),
+--          past (JSON: what figures need of the incident, model/incident/review_record.py; "": its snapshot says it),
 --          summary (JSON: what a replica keeps of an open incident, model/incident/incident_summary.py; "": none),
 --          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
 --          team (that owns the incident, "": the top level),
@@ -127,7 +127,11 @@ if writes then
   else
     id = redis.call('HGET', here, 'id')
   end
-  redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
+  if h.past ~= '' then redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
+  else
+    redis.call('HSET', here, 'state', ARGV[2], 'version', version)
+    if h.version > 0 then redis.call('HDEL', here, 'past') end -- it was of the version before
+  end
   -- Each team has storms of its own: what opens for one counts in no other.
   if h.team ~= '' and (h.again or (h.version == 0 and not h.uncounted)) then
     local counted = p .. 'opened:' .. h.team

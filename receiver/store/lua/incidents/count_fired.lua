@@ -8,9 +8,9 @@
 local count, day, found = 0, 0, {0, 0}
 local rows = redis.call('ZRANGE', KEYS[1], '+inf', ARGV[2], 'BYSCORE', 'REV', 'LIMIT', 0, tonumber(ARGV[3]), 'WITHSCORES')
 for i = 1, #rows, 2 do
-  local row = rows[i] ~= ARGV[5] and redis.call('HMGET', ARGV[1] .. 'inc:' .. rows[i], 'past', 'compressed') or {}
+  local row = rows[i] ~= ARGV[5] and redis.call('HMGET', ARGV[1] .. 'inc:' .. rows[i], 'past', 'version') or {}
   local past = row[1]
-  -- A quotation mark inside of a text has a backslash before it. A private incident keeps its record when it is compressed.
+  -- A quotation mark inside of a text has a backslash before it. A private incident has a record, open or compressed.
   if past and string.find(past, '"private":[', 1, true) then
     found[#found + 1] = rows[i + 1]
     found[#found + 1] = past
