@@ -57,9 +57,9 @@ local here = KEYS[1]
 local target = h.into ~= '' and h.into or h.uid
 local writes = ARGV[2] ~= ''
 if writes then
-  local version = tonumber(redis.call('HGET', here, 'version') or '0')
-  if version ~= h.version then return {'stale'} end
-  if version > 0 and redis.call('HEXISTS', here, 'compressed') == 1 then return {'compressed'} end
+  local row = redis.call('HMGET', here, 'version', 'compressed')
+  if tonumber(row[1] or '0') ~= h.version then return {'stale'} end
+  if row[2] then return {'compressed'} end
   if #h.storm > 0 then
     local since = h.storm[2]
     local recent
