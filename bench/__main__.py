@@ -6,8 +6,8 @@ line prints the median of the rounds' ratios and their span.
 
 `--storm`, `--loop`, `--latency`, `--phones`, `--similar` and `--bytes` measure a storm, what is due at once, how soon a
 page is at the vendor, a page to a telephone with its answer, the search for similar incidents, and what an incident
-takes of the store; they exit with 1 when a goal is missed. `--throttled` and `--soak` run long measurements of real replicas instead, which exit with 1 when a promise is
-broken.
+takes of the store; they exit with 1 when a goal is missed. `--throttled` and `--soak` run long measurements of real
+replicas instead, which exit with 1 when a promise is broken.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ def review_record_text(incident: Incident) -> str:
 def index_fields(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return those fields of the record that the index of similar incidents needs, from a stored snapshot.
 
-    Making an Incident of the snapshot first costs ten times as much. Raises ValueError, TypeError, LookupError or AttributeError.
+    Making an Incident of the snapshot first costs ten times as much. Raises ValueError, TypeError, LookupError or
+    AttributeError.
     """
     names, alertname = state.get("names", ()), state.get("labels", {}).get("alertname")
     return {

@@ -34,7 +34,7 @@ class LeasedRow:
     lane: str = ""
     """The lane in which it is due: its channel's, or the urgent one of that channel."""
     snapshot: tuple[str, str, str] | None = None
-    """State (or the incident compressed), version and id of its incident, where they were read with it; kept as text."""
+    """State (or the incident compressed), version and id of its incident, where they were read with it, as text."""
     whole: bool = True
     """Whether it could be read as it is; false for one of a later version, of which the rest is left as it stands."""
 

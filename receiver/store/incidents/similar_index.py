@@ -53,8 +53,8 @@ class Changed:
 
     uid: str
     past: Mapping[str, Any]
-    """Of its review record (model/incident/review_record.py), the fields that the index needs, and maybe the others; empty
-    where nothing can be read."""
+    """Its review record, or those of its fields that the index needs (model/incident/review_record.py); empty where
+    neither can be read."""
     incident: Incident | None
     """None while it is open, and where it cannot be read."""
     records: Mapping[str, AlertRecord] = field(default_factory=dict)

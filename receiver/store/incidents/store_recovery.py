@@ -162,9 +162,7 @@ class StoreMemory:
 
         `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
         """
-        # An older version of it may be compressed; what a lean copy lacks is kept from there.
-        with suppress(IncidentUnreadable):
-            await self.compressed.expand(copy.uid)
+        await self._expand_older(copy)
         records = {name: record_of(name, text) for name, text in copy.alerts.items()}
         firing = [name for name, record in records.items() if record.firing]
         alerts: dict[str, Any] = dict(copy.alerts)
@@ -188,6 +186,11 @@ class StoreMemory:
             for name, text in bag.items():
                 args.extend((name, text))
         return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
+
+    async def _expand_older(self, copy: IncidentCopy) -> None:
+        # The store's version of it may be compressed: what a lean copy lacks is kept from there.
+        with suppress(IncidentUnreadable):
+            await self.compressed.expand(copy.uid)
 
     async def put_board(self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> bool:
         """Put the board up as it is known here, where the store's is older; return whether. Raises StoreAway."""

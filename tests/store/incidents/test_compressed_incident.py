@@ -68,7 +68,8 @@ def test_a_snapshot_is_no_compressed_text() -> None:
 def test_a_damaged_text_is_refused_whatever_is_wrong_with_it() -> None:
     whole = compress(ONE)
     assert whole is not None
-    for text in (whole[:-4], whole[:20], FORMAT, f"{FORMAT}%%", "z2" + whole[2:], whole.replace(whole[8:16], "AAAAAAAA")):
+    cut, other = (whole[:-4], whole[:20], FORMAT), ("z2" + whole[2:], whole.replace(whole[8:16], "AAAAAAAA"))
+    for text in (*cut, *other, f"{FORMAT}%%"):
         with pytest.raises(ValueError):  # noqa: PT011 - the reasons differ
             expand(text)
     for place in range(len(FORMAT), len(whole) - 4):  # the last bits may stand for nothing
