@@ -67,7 +67,7 @@ class CompressedIncidents:
             return False
         texts = self._expanded(uid, known)
         counts = {"events": len(texts.events), "alerts": len(texts.alerts), "bodies": len(texts.bodies)}
-        header = {"prefix": self.keys.prefix, "uid": uid, "past": texts.past, "n": counts}
+        header = {"prefix": self.keys.prefix, "uid": uid, "past": texts.past, "similar": texts.similar, "n": counts}
         args: list[Any] = [orjson.dumps(header), known[0], texts.state, *texts.events]
         for bag in (texts.alerts, texts.bodies):
             for name, text in bag.items():

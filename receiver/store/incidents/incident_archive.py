@@ -74,7 +74,7 @@ class Archive:
             pipe.lrange(self.keys.receipts(uid), 0, -1)
             (state, version, number, compressed), log, alerts, bodies, receipts = await pipe.execute()
         if compressed and not state:
-            state, _, log, alerts, bodies = expand(compressed)
+            state, _, _, log, alerts, bodies = expand(compressed)
         if not state:
             return None
         return {

@@ -110,17 +110,17 @@ class IncidentCompressor:
         async with self.connection.guarded() as client:
             # All of it at one moment: what is compressed must agree with itself.
             pipe = client.pipeline(transaction=True)
-            pipe.hmget(self.keys.incident(uid), ["state", "version", "past"])
+            pipe.hmget(self.keys.incident(uid), ["state", "version", "past", "similar"])
             pipe.lrange(self.keys.log(uid), 0, -1)
             pipe.hgetall(self.keys.alerts(uid))
             pipe.hgetall(self.keys.bodies(uid))
-            (state, version, past), events, alerts, bodies = await pipe.execute()
+            (state, version, past, similar), events, alerts, bodies = await pipe.execute()
         if not state or not events or _fires(state):
             return False
-        text = await asyncio.to_thread(compress, StoredTexts(state, past or "", events, alerts, bodies))
+        text = await asyncio.to_thread(compress, StoredTexts(state, past or "", similar or "", events, alerts, bodies))
         if text is None:
             return False
-        args = [self.keys.prefix, uid, version, len(events), len(alerts), len(bodies), text]
+        args = [self.keys.prefix, uid, version, len(events), len(alerts), len(bodies), similar or "", text]
         return bool(await self.connection.write(COMPRESS, [self.keys.incident(uid)], args))
 
 

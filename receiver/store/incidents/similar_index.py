@@ -130,7 +130,7 @@ class SimilarIndex:
             args += [term, _WEIGHTS[kind]]
         total, counts, *rows = await self.connection.run(FIND, [self.keys.named("similar")], args)
         known = dict(zip(terms.values(), counts, strict=True))
-        found = [unpack_similar(*row) for row in zip(*[iter(rows)] * 3, strict=True)]
+        found = [_record(*row) for row in zip(*[iter(rows)] * 3, strict=True)]
         return Candidates(
             records=[one for one in found if one is not None],
             total=int(total),
@@ -168,6 +168,13 @@ def alert_term(name: str, service: str) -> str:
 def _hashed(kind: str, text: str) -> str:
     digest = hashlib.blake2b(f"{kind} {text}".encode("utf-8", "replace"), digest_size=9).digest()
     return base64.urlsafe_b64encode(digest).decode()
+
+
+def _record(uid: str, number: str, text: str) -> SimilarRecord | None:
+    try:
+        return unpack_similar(uid, number, expand(text).similar if is_compressed(text) else text)
+    except ValueError:
+        return None  # it is damaged: whoever reads the incident itself is told so
 
 
 def _changed(uid: str, number: str, version: str, past: str, state: str, alerts: Sequence[str]) -> Changed:

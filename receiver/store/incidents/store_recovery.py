@@ -136,7 +136,7 @@ class StoreMemory:
             kept = {} if lean else bodies[0]
             if compressed and not state:
                 try:
-                    state, _, log, alerts, kept = expand(compressed)
+                    state, _, _, log, alerts, kept = expand(compressed)
                 except ValueError as error:
                     unreadable(uid, number or "", error)
                     continue

@@ -20,18 +20,19 @@ from receiver.store.incidents.compressed_incident import (
     state_in,
 )
 
-DICTIONARY = "509b5990ac2c348508a5314cd845ed5ff5c7bb7a43f3127dbe56ff73bc4a7d34"
+DICTIONARY = "f78f386856e6172a6c503942906ba9c85830345b501d4e0050d0e83ca544cb9c"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=60)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TEXTS = st.builds(
     StoredTexts,
     state=TEXT,
     past=TEXT,
+    similar=TEXT,
     events=st.lists(TEXT, max_size=5),
     alerts=st.dictionaries(NAMES, TEXT, max_size=5),
     bodies=st.dictionaries(NAMES, TEXT, max_size=5),
 )
-ONE = StoredTexts('{"uid":"u"}', "{}", ['{"seq":1}'], {"a": "[1]"}, {"a": "{}"})
+ONE = StoredTexts('{"uid":"u"}', "{}", "[1]", ['{"seq":1}'], {"a": "[1]"}, {"a": "{}"})
 
 
 @settings(deadline=None)
@@ -44,9 +45,9 @@ def test_every_part_comes_back_as_it_was(texts: StoredTexts) -> None:
     assert whole.isascii()
 
 
-@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("place", range(6))
 def test_what_has_a_line_break_stays_as_it_is(place: int) -> None:
-    broken = ["{\n}", "{\n}", ["{\n}"], {"a": "[\n]"}, {"a": "{\n}"}][place]
+    broken = ["{\n}", "{\n}", "[\n]", ["{\n}"], {"a": "[\n]"}, {"a": "{\n}"}][place]
     assert compress(StoredTexts(*ONE[:place], broken, *ONE[place + 1 :])) is None  # type: ignore[arg-type]
     assert compress(ONE._replace(alerts={"a\nb": "[]"})) is not None
 
@@ -86,6 +87,6 @@ def test_a_history_takes_less_than_a_quarter() -> None:
     samples = Path(__file__).parents[2] / "samples" / "histories-277331f.json"
     for one in json.loads(samples.read_text())["incidents"]:
         log = [json.dumps(event, separators=(",", ":")) for event in one["log"]]
-        whole = compress(StoredTexts("{}", "", log, {}, {}))
+        whole = compress(StoredTexts("{}", "", "", log, {}, {}))
         assert whole is not None
         assert len(whole) < sum(map(len, log)) / 4

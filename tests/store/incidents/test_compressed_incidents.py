@@ -108,13 +108,19 @@ async def test_what_is_changed_between_reading_and_writing_stays(
     assert await compressor.compress(LATER, 100) == (1, False), "it has a later commit, and comes up again"
 
 
-async def test_one_of_the_same_version_with_another_log_stays(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A primary that has lost the commit gives its version away again.
+@pytest.mark.parametrize("what", ["log", "similar"])
+async def test_one_of_the_same_version_that_says_something_else_stays(
+    rooms: Rooms, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A primary that has lost the commit gives its version away again, and the index writes beside it.
     incident = await written(rooms)
     write = rooms.connection.write
 
     async def later(script: Script, keys: Any, args: Any) -> Any:
-        rooms.raw.rpush(rooms.named(f"log:{incident.uid}"), "{}")
+        if what == "log":
+            rooms.raw.rpush(rooms.named(f"log:{incident.uid}"), "{}")
+        else:
+            rooms.raw.hset(rooms.named(f"inc:{incident.uid}"), "similar", "[]")
         return await write(script, keys, args)
 
     monkeypatch.setattr(rooms.connection, "write", later)

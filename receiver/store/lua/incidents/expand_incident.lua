@@ -2,7 +2,7 @@
 -- Give an incident that is compressed its own keys back, unless another replica has done so.
 --
 -- KEYS[1]  inc:<uid>
--- ARGV[1]  header, JSON: prefix, uid, past, n = {events, alerts, bodies}
+-- ARGV[1]  header, JSON: prefix, uid, past, similar, n = {events, alerts, bodies}
 -- ARGV[2]  the compressed text as it was read
 -- ARGV[3]  state, JSON
 -- ARGV[4..] events, then fingerprint and record of alerts, fingerprint and body of bodies
@@ -23,6 +23,7 @@ put('HSET', 'alerts:', h.n.alerts, 2)
 put('HSET', 'bodies:', h.n.bodies, 2)
 redis.call('HSET', KEYS[1], 'state', ARGV[3])
 if h.past ~= '' then redis.call('HSET', KEYS[1], 'past', h.past) end
+if h.similar ~= '' then redis.call('HSETNX', KEYS[1], 'similar', h.similar) end -- the index may have a newer one
 redis.call('HDEL', KEYS[1], 'compressed')
 local left = redis.call('PTTL', KEYS[1])
 if left > 0 then
