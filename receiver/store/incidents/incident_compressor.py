@@ -11,8 +11,9 @@ import orjson
 
 from receiver.model.base import to_ms
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
-from receiver.store.incidents.compressed_incident import StoredTexts, compress
+from receiver.store.incidents.compressed_incident import compress
 from receiver.store.incidents.compressed_incidents import CompressedIncidents
+from receiver.store.incidents.whole_incident import read_whole
 from receiver.store.stored_numbers import stored_number
 
 COMPRESS = Script("incidents/compress_incident")
@@ -107,20 +108,17 @@ class IncidentCompressor:
         return [None if score is not None else _at_ms(event) for score, event in zip(scores, events, strict=True)]
 
     async def _compress_one(self, uid: str) -> bool:
-        async with self.connection.guarded() as client:
-            # All of it at one moment: what is compressed must agree with itself.
-            pipe = client.pipeline(transaction=True)
-            pipe.hmget(self.keys.incident(uid), ["state", "version", "past", "similar"])
-            pipe.lrange(self.keys.log(uid), 0, -1)
-            pipe.hgetall(self.keys.alerts(uid))
-            pipe.hgetall(self.keys.bodies(uid))
-            (state, version, past, similar), events, alerts, bodies = await pipe.execute()
-        if not state or not events or _fires(state):
+        try:
+            whole = await read_whole(self.connection, uid)
+        except ValueError:
+            return False  # it is compressed already
+        if whole is None or whole.is_compressed or not whole.texts.events or _fires(whole.texts.state):
             return False
-        text = await asyncio.to_thread(compress, StoredTexts(state, past or "", similar or "", events, alerts, bodies))
+        text = await asyncio.to_thread(compress, whole.texts)
         if text is None:
             return False
-        args = [self.keys.prefix, uid, version, len(events), len(alerts), len(bodies), similar or "", text]
+        _, _, similar, events, alerts, bodies = whole.texts
+        args = [self.keys.prefix, uid, whole.version, len(events), len(alerts), len(bodies), similar, text]
         return bool(await self.connection.write(COMPRESS, [self.keys.incident(uid)], args))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,10 @@ from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.review_record import review_record_text
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
 from receiver.store.incidents.commit_request import packed, record_of
-from receiver.store.incidents.compressed_incident import expand
 from receiver.store.incidents.compressed_incidents import CompressedIncidents
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.stored_records import unreadable
+from receiver.store.incidents.whole_incident import read_whole
 from receiver.store.replica_names import KEPT, replica_name
 from receiver.store.stored_numbers import stored_number
 
@@ -119,32 +120,19 @@ class StoreMemory:
 
         `lean`: without the bodies of their alerts, of which there may be megabytes.
         """
-        async with self.connection.guarded() as client:
-            # All of one at one moment: what is written back must agree with itself.
-            pipe = client.pipeline(transaction=True)
-            for uid in uids:
-                pipe.hmget(self.keys.incident(uid), ["state", "version", "id", "compressed"])
-                pipe.lrange(self.keys.log(uid), 0, -1)
-                pipe.hgetall(self.keys.alerts(uid))
-                if not lean:
-                    pipe.hgetall(self.keys.bodies(uid))
-            rows = await pipe.execute()
-        width = 3 if lean else 4
-        found = []
-        for place, uid in enumerate(uids):
-            (state, version, number, compressed), log, alerts, *bodies = rows[width * place : width * (place + 1)]
-            kept = {} if lean else bodies[0]
-            if compressed and not state:
-                try:
-                    state, _, _, log, alerts, kept = expand(compressed)
-                except ValueError as error:
-                    unreadable(uid, number or "", error)
-                    continue
-            if state and stored_number(version):
-                found.append(
-                    IncidentCopy(uid, number, int(version), state, [*log], {**alerts}, {} if lean else {**kept}, lean)
-                )
-        return found
+        return [copy for copy in await asyncio.gather(*(self._copy(uid, lean) for uid in uids)) if copy is not None]
+
+    async def _copy(self, uid: str, lean: bool) -> IncidentCopy | None:
+        # All of it at one moment: what is written back must agree with itself.
+        try:
+            whole = await read_whole(self.connection, uid, bodies=not lean)
+        except ValueError as error:
+            unreadable(uid, "", error)
+            return None
+        if whole is None or not stored_number(whole.version):
+            return None
+        state, _, _, events, alerts, bodies = whole.texts
+        return IncidentCopy(uid, whole.id, int(whole.version), state, [*events], {**alerts}, {**bodies}, lean)
 
     async def give_back(
         self,
