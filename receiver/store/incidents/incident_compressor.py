@@ -100,7 +100,7 @@ class IncidentCompressor:
 
     async def _changed_ms(self, uids: Sequence[str]) -> list[int | None]:
         # When each changed last; None where it is open, is compressed, or does not say.
-        commands = [("ZSCORE", self.keys.named("open"), uid) for uid in uids]
+        commands: list[tuple[str | int, ...]] = [("ZSCORE", self.keys.named("open"), uid) for uid in uids]
         commands += [("LINDEX", self.keys.log(uid), -1) for uid in uids]
         async with self.connection.guarded():
             found = await self.connection.read_all(commands)

@@ -38,7 +38,7 @@ def over(key: str = "key", *, alerts: int = 1, **changed: Any) -> CommitRequest:
         incident=incident,
         events=store.logs["uid0"],
         records=records,
-        bodies={name: b'{"labels":{"alertname":"A\xc3\xa4"},"annotations":{}}' for name in records},
+        bodies=dict.fromkeys(records, b'{"labels":{"alertname":"A\xc3\xa4"},"annotations":{}}'),
         pointers={key: ""},
         turn=(key, 0),
         seen={f"group-{key}": "digest"},
@@ -62,7 +62,7 @@ async def reading(rooms: Rooms, uid: str, key: str = "key") -> dict[str, Any]:
     """Return all that the store's readers say of an incident."""
     incidents, connection = rooms.incidents, rooms.connection
     known = await incidents.known(key, f"group-{key}", [])
-    unindexed = await SimilarIndex(connection).unindexed(0)
+    unindexed = await SimilarIndex(connection).unindexed(60_000)
     assert unindexed is not None
     rooms.raw.delete(rooms.named("similar:turn"))
     memory = StoreMemory(connection)
