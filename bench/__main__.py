@@ -4,10 +4,10 @@
 the service with many open incidents instead (bench/growth.py). Each round measures the variants one after another; a
 line prints the median of the rounds' ratios and their span.
 
-`--storm`, `--loop`, `--latency`, `--phones` and `--similar` measure a storm, what is due at once, how soon a page is at
-the vendor, a page to a telephone with its answer, and the search for similar incidents; they exit with 1 when a goal is
-missed. `--throttled` and `--soak` run long measurements of real replicas instead, which exit with 1 when a promise is
-broken.
+`--storm`, `--loop`, `--latency`, `--phones`, `--similar` and `--bytes` measure a storm, what is due at once, how soon a
+page is at the vendor, a page to a telephone with its answer, the search for similar incidents, and what an incident
+takes of the store; they exit with 1 when a goal is missed. `--throttled` and `--soak` run long measurements of real
+replicas instead, which exit with 1 when a promise is broken.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bench import (
     console,
     due_work,
     growth,
+    incident_bytes,
     oncall,
     page_latency,
     phones,
@@ -77,8 +78,11 @@ def keep(found: argparse.Namespace, figures: dict[str, object]) -> None:
 
 
 def one(found: argparse.Namespace) -> int:
-    """Run the storm, the loop, the latency or the telephones, and return 1 when a goal was missed."""
-    cases = ((found.console, console), (found.phones, phones), (found.storm, storm), (found.latency, page_latency))
+    """Run one of the measurements that return figures, and return 1 when a goal was missed."""
+    cases = (
+        (found.console, console), (found.phones, phones), (found.storm, storm), (found.latency, page_latency),
+        (found.bytes, incident_bytes),
+    )  # fmt: skip
     which = next((module for asked, module in cases if asked), due_work)
     figures = asyncio.run(which.main(checkout_of(found)))
     keep(found, dict(figures))
@@ -114,6 +118,7 @@ def arguments() -> argparse.Namespace:
     which.add_argument("--phones", action="store_true", help="a page to a telephone and its answer, over ntfy")
     which.add_argument("--console", action="store_true", help="pages with a long history, and 1,000 listeners")
     which.add_argument("--similar", action="store_true", help="similar incidents among 100,000 past ones")
+    which.add_argument("--bytes", action="store_true", help="what an incident takes of the store, open and over")
     which.add_argument("--webhooks", action="store_true", help="the table of what webhooks cost alone")
     which.add_argument("--soak", action="store_true", help="a steady load beside a busy loop")
     parser.add_argument("--minutes", type=float, help="of one throttled run (5), or of the soak (60)")
@@ -150,6 +155,6 @@ if __name__ == "__main__":
         sys.exit(soak.run(asked))
     if asked.similar:
         sys.exit(0 if similar.met(similar.main()) else 1)
-    if asked.console or asked.storm or asked.loop or asked.phones or asked.latency:
+    if asked.console or asked.storm or asked.loop or asked.phones or asked.latency or asked.bytes:
         sys.exit(one(asked))
     sys.exit(webhooks(asked) if asked.webhooks else plain(asked))

@@ -146,14 +146,16 @@ def service(
     storm: int = 1_000_000,
     redis_url: str | None = None,
     durability: str = "fsync",
+    more: str = "",
 ) -> Server:
     """Return the service of `checkout` with a token, its log at info, and the embedded store that syncs each write.
 
-    `storm`: incidents in a minute that are one; `redis_url`: another store; `durability`: what a 2xx promises.
+    `storm`: incidents in a minute that are one; `redis_url`: another store; `durability`: what a 2xx promises;
+    `more`: lines of the configuration.
     """
     (folder / "severity-rules.yaml").write_text((checkout / "config" / "severity-rules.yaml").read_text())
     (folder / "receiver.yaml").write_text(
-        CONFIG.format(token=TOKEN, vendor=vendor_port, storm=storm, durability=durability)
+        CONFIG.format(token=TOKEN, vendor=vendor_port, storm=storm, durability=durability) + more
     )
     command = ["serve", "--config", "receiver.yaml", "--listen", "127.0.0.1:{port}"]
     command += ["--redis", redis_url] if redis_url else []

@@ -60,6 +60,7 @@ def build_active_config(
         maintenance=maintenance,
         announcements=posted_announcements(posted),
         kept_for=incidents.history,
+        compress_after=incidents.compress_after,
         archive=incidents.archive,
         edition=config.hash,
     )

@@ -94,6 +94,8 @@ class ActiveConfig:
     """The channel of the monthly review, and whether it becomes a wiki page too; None: it is not sent."""
     kept_for: timedelta = timedelta(days=400)
     """How long an incident is kept in the store after its last change."""
+    compress_after: timedelta | None = timedelta(days=1)
+    """How long after its last change an incident that is over is compressed in the store; None: none are."""
     archive: str | None = None
     """The folder for older incidents; None: they are deleted."""
     maintenance: tuple[Window, ...] = ()

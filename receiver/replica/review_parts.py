@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from receiver.incident.timers import BUDGET
 from receiver.pipeline.review.error_budgets import ErrorBudgets
 from receiver.pipeline.review.incident_archive import NAME as ARCHIVE
 from receiver.pipeline.review.incident_archive import IncidentArchive
+from receiver.pipeline.review.incident_compression import NAME as COMPRESS
+from receiver.pipeline.review.incident_compression import IncidentCompression
 from receiver.pipeline.review.reports import NAME as MONTHLY
 from receiver.pipeline.review.reports import Reports
 from receiver.replica.base import ReplicaBase
 from receiver.store.incidents.incident_archive import Archive
+from receiver.store.incidents.incident_compressor import IncidentCompressor
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
+from receiver.store.replica_names import earlier_replicas
 
 
 class ReviewParts(ReplicaBase):
@@ -26,3 +32,7 @@ class ReviewParts(ReplicaBase):
         self.intake.absorbed = self.reports.absorb
         self.incident_archive = IncidentArchive(self.active, Archive(self.connection), self.incidents)
         self.work.timers.service_timers[ARCHIVE] = self.incident_archive.on_timer
+        self.incident_compression = IncidentCompression(
+            self.active, IncidentCompressor(self.connection), partial(earlier_replicas, self.connection)
+        )
+        self.work.timers.service_timers[COMPRESS] = self.incident_compression.on_timer

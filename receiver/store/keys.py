@@ -7,7 +7,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `seen:<group>` | string `digest|severity|uid|id` | 30 days | commit: what a group last said |
 | `key:<correlation>` | string uid | history | commit: the open, or else the newest, incident of a correlation key |
 | `turn:<correlation>` | counter | 30 days | commit: decisions about the key, counted |
-| `inc:<uid>` | hash state, version, id, past, similar, restored, superseded | history | commit: the snapshot |
+| `inc:<uid>` | hash state, version, id, past, similar, restored, superseded, compressed | history | commit, compress |
 | `log:<uid>` | list of events | history | commit |
 | `alerts:<uid>` | hash fingerprint -> record | history | commit: status, startsAt, digest, sender of each alert |
 | `bodies:<uid>` | hash fingerprint -> body | history | commit: labels and annotations |
@@ -68,6 +68,7 @@ All keys carry one hash tag, `{namespace}:`, so that a script may touch them tog
 | `session-ended:<id>` | string | auth.sessions.absolute | sessions: it was ended, whatever its cookie says |
 | `session-check:<id>` | string | 15 s | sessions: the replica that asks the provider about it |
 | `sessions` | zset id by ms of its end | for ever | sessions: all of them |
+| `compressed` | hash since, upto | for ever | compress: when it began, and the last commit it has looked at |
 | `similar` | hash upto, count | for ever | index_similar: the last commit it knows, how many it has |
 | `similar:turn` | string | 3 s | read_unindexed: the replica that indexes |
 | `like:<term>` | zset uid by opened at; `#` by its count | history | index_similar: the newest 64 incidents of a term |

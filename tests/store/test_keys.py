@@ -106,6 +106,7 @@ async def busy(world: World) -> None:
     over = await world.one.respond.declare(Declare(title="Over", severity=Severity.SEV4), ACTOR, world.clock.now())
     await world.one.respond.act(over.incident.id, Resolve(), ACTOR, world.clock.now())
     assert not await world.one.seen_before.index_changes(world.clock.now())
+    await world.one.incident_compression.on_timer(world.clock.now())
     await world.one.due.probe()
     await world.one.connection.confirm(0)
     recovery = world.one.work.recovery

@@ -45,6 +45,7 @@ from receiver.model.command import (
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
 from receiver.model.incident.response_records import ActionStatus
+from receiver.model.incident.review_record import review_record_fields
 from receiver.model.severity import Severity
 from receiver.review.timeline import timeline
 from receiver.store.embedded.embedded_store import EmbeddedStore
@@ -189,7 +190,7 @@ async def kept(world: World) -> list[dict[str, Any]]:
                 "id": row["id"],
                 "version": int(row["version"]),
                 "state": json.loads(row["state"]),
-                "past": json.loads(row["past"]),
+                "past": review_record_fields(await world.one.incidents.incident(uid)),
                 "log": [json.loads(line) for line in log],
                 "timeline": timeline(await world.one.incidents.incident(uid), [event_of(line) for line in log]),
             }

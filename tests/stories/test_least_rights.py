@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ async def test_the_whole_flow_is_allowed(server: Server) -> None:
         (incident,) = await world.incidents()
         assert incident.state is State.RESOLVED
         await replica.respond.act("INC-2026-0001", Close(), ALICE, world.clock.now())
+        for _ in range(2):
+            await replica.incident_compression.look(world.clock.now())
+            world.clock.forward(timedelta(days=2))
+        assert (await world.incidents())[0].state is State.CLOSED
+        await replica.respond.act("INC-2026-0001", AddNote(text="more"), ALICE, world.clock.now())
+        # What another replica has committed is read, to be written back should the store lose it.
+        (copy,) = await replica.work.recovery.memory.copies([incident.uid])
+        assert copy.events
         await replica.monitor.check()
         assert not replica.monitor.away
         await world.forward("30m")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from receiver.model.command import AddAction, ChangeAction, Declare, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.response_records import ActionStatus
@@ -91,11 +93,15 @@ async def test_what_was_promised_long_ago_is_outstanding_still(world: World) -> 
     assert [one["title"] for one in said["improvements"]] == ["two"]
 
 
-async def test_what_was_stored_before_figures_were_kept_counts(world: World) -> None:
+@pytest.mark.parametrize("over", [False, True])
+async def test_what_has_no_record_of_its_own_counts(world: World, over: bool) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     (incident,) = await world.incidents()
+    if over:
+        await world.one.respond.act(incident.id, Resolve(), ALICE, world.clock.now())
     async with world.one.connection.guarded() as client:
-        assert await client.hdel(world.one.connection.keys.incident(incident.uid), "past") == 1
+        # An open one has none, and one that ended before records were kept had none either.
+        assert await client.hdel(world.one.connection.keys.incident(incident.uid), "past") == int(over)
     said = await world.one.reports.monthly(world.one.reports.month(None, world.clock.now()), world.clock.now())
     assert said["by_severity"]["SEV-2"] == 1

@@ -81,6 +81,9 @@ class Incidents(Settings):
     before or starts over 10 min later; `notify`: chat; `ignore`; none: `page` for SEV-1 and SEV-2, else `notify`."""
     history: PositiveDuration = timedelta(days=400)
     """How long closed incidents are kept in the store."""
+    compress_after: PositiveDuration | None = timedelta(days=1)
+    """How long after its last change an incident that is over is compressed; null: none are, and those that are
+    compressed are expanded again."""
     archive: Annotated[str | None, EmptyIsNone] = None
     """Folder for older incidents, in JSON Lines, one file per month; none: they are deleted."""
     customer_visible: CustomerVisibility = CustomerVisibility()

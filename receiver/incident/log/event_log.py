@@ -150,9 +150,9 @@ class Transition:
 
         The decision stands beside it, and not in it once more.
         """
-        shown = orjson.loads(incident_text(incident, (PLAN,)))
-        decision = shown["decision"] if DECISION in data else shown.pop(DECISION)
-        whole = {"incident": shown, "decision": decision, **data}
+        leave = (PLAN,) if DECISION in data else (PLAN, DECISION)
+        shown, decision = orjson.loads(incident_text(incident, leave)), incident.decision.model_dump(mode="json")
+        whole = {"incident": shown, DECISION: decision, **data}
         self.add(Kind.OPENED, reason, text, whole, to, opening=incident)
 
     def add(

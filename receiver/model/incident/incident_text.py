@@ -14,9 +14,13 @@ import orjson
 from pydantic import BaseModel
 
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.policy_snapshot import EscalationProgress
 from receiver.model.incident.response_records import NOBODY
+from receiver.model.severity import Decision
 
 _ROLES = "roles"
+_SPARSE = (Decision, EscalationProgress)
+"""Their defaults are not written. Readers of stored text, and earlier releases, read them only as models."""
 
 
 def incident_text(incident: Incident, leave: Collection[str] = ()) -> bytes:
@@ -44,7 +48,7 @@ def incident_text(incident: Incident, leave: Collection[str] = ()) -> bytes:
 
 def _json(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", exclude_defaults=isinstance(value, _SPARSE))
     raise TypeError(type(value).__name__)
 
 

@@ -17,6 +17,8 @@ from receiver.pipeline.response.ticket_sync import EVERY as ASKED
 from receiver.pipeline.response.ticket_sync import NAME as TICKETS
 from receiver.pipeline.review.incident_archive import EVERY as ARCHIVED
 from receiver.pipeline.review.incident_archive import NAME as ARCHIVE
+from receiver.pipeline.review.incident_compression import EVERY as COMPRESSED
+from receiver.pipeline.review.incident_compression import NAME as COMPRESS
 from receiver.pipeline.review.reports import NAME as MONTHLY
 from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
 
@@ -31,6 +33,7 @@ _LONGEST: Mapping[str, Callable[[ActiveConfig], timedelta | None]] = {
     TICKETS: lambda setting: ASKED,
     MONTHLY: lambda setting: _MONTH,
     ARCHIVE: lambda setting: ARCHIVED,
+    COMPRESS: lambda setting: COMPRESSED,
     GROUPS: lambda setting: LOOK,
     HANDOFF: lambda setting: LOOK,
     PROVE: lambda setting: PROVED_EVERY,

@@ -122,7 +122,7 @@ class DueSet:
         names = ["uid", "to", "cursor", "last", "tries", "attempts", "since", "memory", "token", "lane"]
         uids = list(dict.fromkeys(uid_of(member) for member, _ in leases)) if snapshots else []
         commands = [("HMGET", self.keys.row(member), *names) for member, _ in leases]
-        commands += [("HMGET", self.keys.incident(uid), "state", "version", "id") for uid in uids]
+        commands += [("HMGET", self.keys.incident(uid), "state", "version", "id", "compressed") for uid in uids]
         async with self.connection.guarded():
             values = await self.connection.read_all(commands)
         states = dict(zip(uids, values[len(leases) :], strict=True))

@@ -34,7 +34,7 @@ class LeasedRow:
     lane: str = ""
     """The lane in which it is due: its channel's, or the urgent one of that channel."""
     snapshot: tuple[str, str, str] | None = None
-    """State, version and id of its incident as they are stored, where they were read with it; kept as text."""
+    """State (or the incident compressed), version and id of its incident, where they were read with it, as text."""
     whole: bool = True
     """Whether it could be read as it is; false for one of a later version, of which the rest is left as it stands."""
 
@@ -42,7 +42,7 @@ class LeasedRow:
 def parse_row(member: str, token: str, values: Sequence[Any], snapshot: Sequence[Any] = ()) -> LeasedRow | None:
     """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError.
 
-    `snapshot`: state, version and id of its incident, where they were read.
+    `snapshot`: state, version, id and compressed text of its incident, where they were read.
     """
     uid, to, cursor, last, tries, attempts, since, memory, held, lane = values
     if to is None or held != token:
@@ -59,7 +59,7 @@ def parse_row(member: str, token: str, values: Sequence[Any], snapshot: Sequence
         since_ms=int(since or 0),
         memory=orjson.loads(memory) if memory else {},
         lane=lane or "",
-        snapshot=(snapshot[0], snapshot[1], snapshot[2]) if any(snapshot) else None,
+        snapshot=(snapshot[0] or snapshot[3], snapshot[1], snapshot[2]) if any(snapshot) else None,
     )
 
 

@@ -8,7 +8,7 @@ import orjson
 
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import pack
-from receiver.model.incident.review_record import review_record_fields
+from receiver.model.incident.review_record import review_record_text
 from receiver.store.commit_mark import CommitMark
 from receiver.store.incidents.commit_request import CommitRequest, OutboxRow
 from receiver.store.incidents.stored_records import event_text, packed, state_text
@@ -95,7 +95,7 @@ def _incident_fields(incident: Incident | None) -> dict[str, Any]:
         "opened": round(incident.opened_at.timestamp() * 1000),
         "open": not incident.state.over,
         "split": incident.key if incident.split_from else "",
-        "past": orjson.dumps(review_record_fields(incident)).decode(),
+        "past": review_record_text(incident),
         "promised": bool(incident.actions),
         "uncounted": incident.drill or incident.held_until is not None,
         "team": incident.team,

@@ -15,6 +15,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.stored_records import state_text
+from receiver.store.incidents.whole_incident import read_whole
 
 RESTORE = Script("incidents/restore_archived")
 FORGET = Script("incidents/delete_archived")
@@ -63,26 +64,20 @@ class Archive:
 
     async def document(self, uid: str) -> dict[str, Any] | None:
         """Return the incident `uid` as a document, None when it is gone. No address of a pager is in it."""
-        async with self.connection.guarded() as client:
-            pipe = self.connection.pipeline(client)
-            pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
-            pipe.lrange(self.keys.log(uid), 0, -1)
-            pipe.hgetall(self.keys.alerts(uid))
-            pipe.hgetall(self.keys.bodies(uid))
-            pipe.lrange(self.keys.receipts(uid), 0, -1)
-            (state, version, number), log, alerts, bodies, receipts = await pipe.execute()
-        if not state:
+        whole = await read_whole(self.connection, uid)
+        if whole is None:
             return None
+        state, _, _, log, alerts, bodies = whole.texts
         return {
             "format": FORMAT,
-            "id": number,
+            "id": whole.id,
             "uid": uid,
-            "version": int(version),
+            "version": int(whole.version),
             "state": _bare(orjson.loads(state)),
             "events": [_bare(orjson.loads(row)) for row in log],
             "alerts": {name: orjson.loads(text) for name, text in alerts.items()},
             "bodies": {name: orjson.loads(text) for name, text in bodies.items()},
-            "receipts": [orjson.loads(row) for row in receipts],
+            "receipts": [orjson.loads(row) for row in whole.receipts],
         }
 
     async def restore(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from receiver.store.incidents.compressed_incident import state_in
 from receiver.store.incidents.incident_reader import TOGETHER
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.stepped_loop import in_steps
@@ -24,17 +25,18 @@ async def read_labels(incidents: IncidentStore, uids: Sequence[str]) -> dict[str
     for first in range(0, len(uids), TOGETHER):
         part = uids[first : first + TOGETHER]
         async with connection.guarded():
-            rows = await connection.read_all([("HGET", incidents.keys.incident(uid), "state") for uid in part])
-        async for uid, text in in_steps(zip(part, rows, strict=True), PARSED):
-            if text:
-                found[uid] = labels_in(text)
+            wanted = [("HMGET", incidents.keys.incident(uid), "state", "compressed") for uid in part]
+            rows = await connection.read_all(wanted)
+        async for uid, (state, compressed) in in_steps(zip(part, rows, strict=True), PARSED):
+            if state or compressed:
+                found[uid] = labels_in(state or compressed)
     return found
 
 
 def labels_in(state: str | bytes) -> Mapping[str, str]:
-    """Return the labels in the text of a snapshot; none where it has none that can be read."""
+    """Return the labels in the text of a snapshot, compressed or not; none where it has none that can be read."""
     try:
-        labels = orjson.loads(state).get("labels", {})
+        labels = orjson.loads(state_in(state)).get("labels", {})
     except (ValueError, AttributeError):
         return {}
     known = labels if isinstance(labels, dict) else {}

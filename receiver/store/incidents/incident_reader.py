@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.partial_incident import partial_incident
 from receiver.store.client.connection import Connection, IncidentUnreadable
+from receiver.store.incidents.compressed_incident import expand, state_in
+from receiver.store.incidents.compressed_incidents import CompressedIncidents
 from receiver.store.incidents.stored_records import bodies_of, event_of, incident_of, readable, records_of, unreadable
 from receiver.store.incidents.written_incidents import WrittenIncidents
 from receiver.store.stepped_loop import PARSED, in_steps, next_step
@@ -33,6 +36,7 @@ class IncidentReader:
         self.readings: Callable[[str], Sequence[str]] = lambda number: (number,)
         """The ids that an id which somebody typed may mean, itself first."""
         self._written = WrittenIncidents()
+        self.compressed = CompressedIncidents(connection)
 
     async def incident(self, uid: str) -> Incident | None:
         """Return the snapshot of `uid`, or None.
@@ -84,14 +88,14 @@ class IncidentReader:
         return known
 
     def _state(self, uid: str) -> Sequence[Any]:
-        return "HMGET", self.keys.incident(uid), "state", "version", "id", "superseded"
+        return "HMGET", self.keys.incident(uid), "state", "version", "id", "superseded", "compressed"
 
     def _parsed(self, uid: str, row: Sequence[str]) -> tuple[Incident | None, str]:
-        state, version, number, heir = row
-        if not state:
+        state, version, number, heir, compressed = row
+        if not state and not compressed:
             return None, heir or ""
         try:
-            return self._incident(uid, state, version, number), heir or ""
+            return self._incident(uid, state or compressed, version, number), heir or ""
         except ValueError as error:
             raise unreadable(uid, number or "", error) from None
 
@@ -106,18 +110,24 @@ class IncidentReader:
     ) -> tuple[Incident | None, dict[str, AlertRecord], dict[str, dict[str, Any]]]:
         """Return snapshot, records and bodies of `uid`, as `incident`, `records` and `bodies` do; raises as they do."""
         row, records, bodies = self.connection.checked(replies)
-        return self._current(uid, self._parsed(uid, row)), records_of(uid, records), bodies_of(uid, bodies)
+        incident = self._current(uid, self._parsed(uid, row))
+        if not row[0] and row[-1]:
+            records, bodies = expand(row[-1])[-2:]
+        return incident, records_of(uid, records), bodies_of(uid, bodies)
 
     async def partial(self, uid: str, now: datetime) -> Incident | None:
         """Return what can be read of the snapshot of `uid`, whichever version wrote it; None without one."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
-            pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
+            pipe.hmget(self.keys.incident(uid), ["state", "version", "id", "compressed"])
             pipe.zscore(self.keys.named("open"), uid)
-            (state, version, number), opened = await pipe.execute()
-        if not state:
+            (state, version, number, compressed), opened = await pipe.execute()
+        if not state and not compressed:
             return None
-        return partial_incident(uid, number or "", stored_number(version), state, is_open=opened is not None, now=now)
+        with suppress(ValueError):
+            state = state or state_in(compressed)
+        is_open, version = opened is not None, stored_number(version)
+        return partial_incident(uid, number or "", version, state or "", is_open=is_open, now=now)
 
     async def many(self, uids: Sequence[str]) -> list[Incident]:
         """Return the snapshots of `uids` that exist and can be read, 100 in a round trip. Raises StoreAway."""
@@ -125,12 +135,13 @@ class IncidentReader:
         for first in range(0, len(uids), TOGETHER):
             part = uids[first : first + TOGETHER]
             async with self.connection.guarded():
-                wanted = [("HMGET", self.keys.incident(uid), "state", "version", "id") for uid in part]
+                wanted = [("HMGET", self.keys.incident(uid), "state", "version", "id", "compressed") for uid in part]
                 rows = await self.connection.read_all(wanted)
             if len(part) >= PARSED:
                 await next_step()
-            async for uid, row in in_steps(zip(part, rows, strict=True), PARSED):
-                one = readable(uid, *row) if row[0] else None
+            async for uid, (state, version, number, compressed) in in_steps(zip(part, rows, strict=True), PARSED):
+                text = state or compressed
+                one = readable(uid, text, version, number) if text else None
                 if one is not None:
                     found.append(one)
         return found
@@ -187,9 +198,7 @@ class IncidentReader:
 
     async def events(self, uid: str, after: int = 0) -> list[Event]:
         """Return the log of `uid` after sequence number `after`, oldest first."""
-        async with self.connection.guarded() as client:
-            rows = await client.lrange(self.keys.log(uid), after, -1)
-        return [event_of(row) for row in rows]
+        return [event_of(row) for row in await self.compressed.events(uid, after)]
 
     async def led(self, keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """Return for each correlation key the uid that it leads to, "" for none, and whether that incident is open."""
@@ -210,7 +219,7 @@ class IncidentReader:
 
     async def bodies(self, uid: str) -> dict[str, dict[str, Any]]:
         """Return labels, annotations and generatorURL of every alert that is kept, by fingerprint."""
-        return bodies_of(uid, await self.connection.call("HGETALL", self.keys.bodies(uid)))
+        return bodies_of(uid, await self.compressed.bodies(uid))
 
     async def records_of(self, uids: Sequence[str]) -> list[dict[str, AlertRecord]]:
         """Return the records of each of `uids`, in one round trip: a page of them, not all. Raises StoreAway."""
@@ -218,11 +227,14 @@ class IncidentReader:
             pipe = self.connection.pipeline(client)
             for uid in uids:
                 pipe.hgetall(self.keys.alerts(uid))
-            return [records_of(uid, rows) for uid, rows in zip(uids, await pipe.execute(), strict=True)]
+            found = await pipe.execute()
+        # Where there is nothing it may be compressed.
+        texts = [rows or await self.compressed.alerts(uid) for uid, rows in zip(uids, found, strict=True)]
+        return [records_of(uid, rows) for uid, rows in zip(uids, texts, strict=True)]
 
     async def records(self, uid: str) -> dict[str, AlertRecord]:
         """Return the record of every alert that is kept, by fingerprint. Raises StoreAway."""
-        return records_of(uid, await self.connection.call("HGETALL", self.keys.alerts(uid)))
+        return records_of(uid, await self.compressed.alerts(uid))
 
     async def receipts(self, uid: str) -> list[dict[str, Any]]:
         """Return what vendors answered, oldest first."""

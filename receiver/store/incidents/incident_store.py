@@ -21,6 +21,7 @@ from receiver.store.incidents.commit_request import (
     new_token,
 )
 from receiver.store.incidents.commit_script import script_arguments
+from receiver.store.incidents.compressed_incident import expand, is_compressed
 from receiver.store.incidents.incident_reader import IncidentReader
 from receiver.store.incidents.known_incident import Known, Seen, seen_of
 from receiver.store.incidents.stored_records import record_of, unreadable
@@ -84,7 +85,8 @@ class IncidentStore(IncidentReader):
         if uid:
             try:
                 incident = self._incident(uid, state, version, number)
-                records = {name: record_of(name, text) for name, text in zip(flat[::2], flat[1::2], strict=True)}
+                rows = expand(state).alerts if is_compressed(state) else dict(zip(flat[::2], flat[1::2], strict=True))
+                records = {name: record_of(name, text) for name, text in rows.items()}
             except (TypeError, ValueError) as error:
                 incident, records, condition = None, {}, unreadable(uid, number, error)
         return Known(
@@ -121,7 +123,11 @@ class IncidentStore(IncidentReader):
         )  # fmt: skip
         key = self.keys.incident(incident.uid if incident else "")
         moves = self.connection.moves
-        reply = await self.connection.write(COMMIT_WHEN_FULL if change.frees else COMMIT, [key], args)
+        script = COMMIT_WHEN_FULL if change.frees else COMMIT
+        reply = await self.connection.write(script, [key], args)
+        if reply[0] == "compressed" and incident is not None:
+            await self.compressed.expand(incident.uid)
+            reply = await self.connection.write(script, [key], args)
         if reply[0] == "repeated":
             await self.connection.confirm(moves)  # this time nothing was written that could have been waited for
             raise RepeatedNotification(*orjson.loads(reply[1]))

@@ -11,6 +11,8 @@ import structlog
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
+from receiver.store.incidents.compressed_incident import expand, is_compressed
+from receiver.store.stepped_loop import PARSED, next_step
 
 log = structlog.get_logger("receiver.store")
 
@@ -75,21 +77,19 @@ class ReviewRecordReader:
 
     async def _part(self, uids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
         flat = await self.connection.run(PASTS, [self.keys.named("index")], [self.keys.prefix, *uids])
-        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-        found = []
-        for uid, number, past in rows:
+        found, parsed = [], 0
+        for uid, number, text in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             try:
-                found.append((number, orjson.loads(past) if past else await self._read(uid)))
-            except ValueError as error:
+                known, is_snapshot = _record(text)
+            except (ValueError, TypeError) as error:
                 # One that cannot be read must not keep the figures of all others away.
                 log.error("past_unreadable", uid=uid, id=number, error=type(error).__name__)
+                continue
+            found.append((number, known))
+            parsed += is_snapshot
+            if is_snapshot and parsed % PARSED == 0:
+                await next_step()
         return found
-
-    async def _read(self, uid: str) -> Mapping[str, Any]:
-        # What was stored before this was kept: its snapshot says the same, and is longer.
-        async with self.connection.guarded() as client:
-            state = await client.hget(self.keys.incident(uid), "state")
-        return review_record_fields(Incident.model_validate_json(state))
 
     async def absorbed(self, counts: Mapping[str, int]) -> None:
         """Count duplicates on, by month. Raises StoreAway."""
@@ -103,3 +103,17 @@ class ReviewRecordReader:
         """Return how many duplicates a month had."""
         async with self.connection.guarded() as client:
             return int(await client.hget(self.keys.named("absorbed"), month) or 0)
+
+
+def _record(text: str) -> tuple[Mapping[str, Any], bool]:
+    """Return a review record as it is stored or as its snapshot says it, and whether a snapshot was read.
+
+    An open incident has no record of its own, nor has one of before it was kept. Raises ValueError, TypeError.
+    """
+    if is_compressed(text):
+        texts = expand(text)
+        text = texts.past or texts.state
+    known = orjson.loads(text)
+    if "uid" not in known:
+        return known, False
+    return review_record_fields(Incident.model_validate(known)), True

@@ -12,14 +12,17 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 
 from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.review_record import index_fields
 from receiver.model.incident.similar_record import SimilarRecord, pack_similar, unpack_similar
 from receiver.store.client.connection import Connection, Script
+from receiver.store.incidents.compressed_incident import expand, is_compressed
 from receiver.store.incidents.stored_records import readable, records_of
 
 READ = Script("incidents/read_unindexed")
@@ -50,7 +53,8 @@ class Changed:
 
     uid: str
     past: Mapping[str, Any]
-    """Its review record (model/incident/review_record.py); empty where it has none that can be read."""
+    """Its review record, or those of its fields that the index needs (model/incident/review_record.py); empty where
+    neither can be read."""
     incident: Incident | None
     """None while it is open, and where it cannot be read."""
     records: Mapping[str, AlertRecord] = field(default_factory=dict)
@@ -126,7 +130,7 @@ class SimilarIndex:
             args += [term, _WEIGHTS[kind]]
         total, counts, *rows = await self.connection.run(FIND, [self.keys.named("similar")], args)
         known = dict(zip(terms.values(), counts, strict=True))
-        found = [unpack_similar(*row) for row in zip(*[iter(rows)] * 3, strict=True)]
+        found = [_record(*row) for row in zip(*[iter(rows)] * 3, strict=True)]
         return Candidates(
             records=[one for one in found if one is not None],
             total=int(total),
@@ -166,11 +170,22 @@ def _hashed(kind: str, text: str) -> str:
     return base64.urlsafe_b64encode(digest).decode()
 
 
+def _record(uid: str, number: str, text: str) -> SimilarRecord | None:
+    try:
+        return unpack_similar(uid, number, expand(text).similar if is_compressed(text) else text)
+    except ValueError:
+        return None  # it is damaged: whoever reads the incident itself is told so
+
+
 def _changed(uid: str, number: str, version: str, past: str, state: str, alerts: Sequence[str]) -> Changed:
     incident = readable(uid, state, version, number) if state else None
+    if incident is not None and is_compressed(state):
+        texts = expand(state)
+        past, alerts = texts.past, [part for pair in islice(texts.alerts.items(), SAMPLE) for part in pair]
     try:
         kept = orjson.loads(past) if past else {}
-    except ValueError:
+        kept = index_fields(kept) if "uid" in kept else kept
+    except (ValueError, TypeError, AttributeError, LookupError):
         kept = {}
     records = records_of(uid, dict(zip(alerts[::2], alerts[1::2], strict=True))) if incident else {}
     return Changed(uid, kept if isinstance(kept, dict) else {}, incident, records)

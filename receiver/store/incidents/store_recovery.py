@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -13,17 +15,18 @@ from receiver.model.base import to_ms
 from receiver.model.incident.event import Destination
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
-from receiver.model.incident.review_record import review_record_fields
-from receiver.store.client.connection import Connection, Script
+from receiver.model.incident.review_record import review_record_text
+from receiver.store.client.connection import Connection, IncidentUnreadable, Script
+from receiver.store.incidents.compressed_incidents import CompressedIncidents
 from receiver.store.incidents.incident_copy import IncidentCopy
-from receiver.store.incidents.stored_records import packed, record_of
+from receiver.store.incidents.stored_records import packed, record_of, unreadable
+from receiver.store.incidents.whole_incident import read_whole
+from receiver.store.replica_names import KEPT, replica_name
 from receiver.store.stored_numbers import stored_number
 
 RECOVER = Script("incidents/begin_recovery", when_full=True)
 GIVE_BACK = Script("incidents/write_back_incident")
 BOARD = Script("documents/write_back_documents")
-KEPT = 86_400
-"""Seconds that the store keeps a replica's number."""
 NEWER = sys.maxsize
 COUNTED = 24 * 3600
 """Seconds for which it is known that the losses before an epoch were counted."""
@@ -38,7 +41,8 @@ class StoreMemory:
         """The replica draws a name that no other has."""
         self.connection = connection
         self.keys = connection.keys
-        self.me = secrets.token_hex(8)
+        self.me = replica_name()
+        self.compressed = CompressedIncidents(connection)
 
     async def say(self, number: int) -> None:
         """Write a number that rises: a store that shows a lower one has lost its memory. Raises StoreAway."""
@@ -100,31 +104,34 @@ class StoreMemory:
             for copy in copies:
                 pipe.lindex(self.keys.log(copy.uid), len(copy.events) - 1)
             found = await pipe.execute() if copies else []
-            return {copy.uid for copy, event in zip(copies, found, strict=True) if event != copy.last_event}
+        other = [copy for copy, event in zip(copies, found, strict=True) if event != copy.last_event]
+        return {copy.uid for copy in other if not await self._has_compressed(copy)}
+
+    async def _has_compressed(self, copy: IncidentCopy) -> bool:
+        try:
+            texts = await self.compressed.texts(copy.uid)
+        except IncidentUnreadable:
+            return False
+        return texts is not None and [*texts.events[len(copy.events) - 1 :]][:1] == [copy.last_event]
 
     async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
         """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.
 
         `lean`: without the bodies of their alerts, of which there may be megabytes.
         """
-        async with self.connection.guarded() as client:
-            # All of one at one moment: what is written back must agree with itself.
-            pipe = client.pipeline(transaction=True)
-            for uid in uids:
-                pipe.hmget(self.keys.incident(uid), ["state", "version", "id"])
-                pipe.lrange(self.keys.log(uid), 0, -1)
-                pipe.hgetall(self.keys.alerts(uid))
-                if not lean:
-                    pipe.hgetall(self.keys.bodies(uid))
-            rows = await pipe.execute()
-        width = 3 if lean else 4
-        found = []
-        for place, uid in enumerate(uids):
-            (state, version, number), log, alerts, *bodies = rows[width * place : width * (place + 1)]
-            if state and stored_number(version):
-                kept = {} if lean else bodies[0]
-                found.append(IncidentCopy(uid, number, int(version), state, log, alerts, kept, lean))
-        return found
+        return [copy for copy in await asyncio.gather(*(self._copy(uid, lean) for uid in uids)) if copy is not None]
+
+    async def _copy(self, uid: str, lean: bool) -> IncidentCopy | None:
+        # All of it at one moment: what is written back must agree with itself.
+        try:
+            whole = await read_whole(self.connection, uid, bodies=not lean)
+        except ValueError as error:
+            unreadable(uid, "", error)
+            return None
+        if whole is None or not stored_number(whole.version):
+            return None
+        state, _, _, events, alerts, bodies = whole.texts
+        return IncidentCopy(uid, whole.id, int(whole.version), state, [*events], {**alerts}, {**bodies}, lean)
 
     async def give_back(
         self,
@@ -142,6 +149,7 @@ class StoreMemory:
 
         `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
         """
+        await self._expand_older(copy)
         records = {name: record_of(name, text) for name, text in copy.alerts.items()}
         firing = [name for name, record in records.items() if record.firing]
         alerts: dict[str, Any] = dict(copy.alerts)
@@ -151,7 +159,7 @@ class StoreMemory:
         pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
         header = {
             "prefix": self.keys.prefix, "uid": copy.uid, "id": copy.id, "version": copy.version,
-            "past": orjson.dumps(review_record_fields(incident)).decode(), "opened": to_ms(incident.opened_at),
+            "past": review_record_text(incident), "opened": to_ms(incident.opened_at),
             "now": now_ms,
             "ttl": ttl_s, "open": not incident.state.over, "promised": bool(incident.actions),
             "summary": pack(summary).decode(), "keys": list(incident.keys), "owners": firing,
@@ -165,6 +173,11 @@ class StoreMemory:
             for name, text in bag.items():
                 args.extend((name, text))
         return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
+
+    async def _expand_older(self, copy: IncidentCopy) -> None:
+        # The store's version of it may be compressed: what a lean copy lacks is kept from there.
+        with suppress(IncidentUnreadable):
+            await self.compressed.expand(copy.uid)
 
     async def put_shared_documents(
         self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]

@@ -17,6 +17,7 @@ from receiver.model.incident.incident_text import incident_text
 from receiver.model.incident.policy_snapshot import Plan
 from receiver.model.severity import Severity
 from receiver.store.client.store_errors import IncidentUnreadable
+from receiver.store.incidents.compressed_incident import state_in
 
 SENT_BY = "@"
 """Stands between the digest of a body, which is hexadecimal, and the name of its sender."""
@@ -80,8 +81,8 @@ def records_of(uid: str, rows: Mapping[str, str]) -> dict[str, AlertRecord]:
 
 
 def incident_of(state: str, version: str | int, number: str) -> Incident:
-    """Return the snapshot that `state` is. Raises ValueError."""
-    written = orjson.loads(state)
+    """Return the snapshot that `state` is, or holds compressed. Raises ValueError."""
+    written = orjson.loads(state_in(state))
     if not isinstance(written, dict):
         raise ValueError("the snapshot is no object")
     return Incident.model_validate(written | {"id": number, "version": int(version)})

@@ -8,11 +8,14 @@ import orjson
 
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_text import incident_text
-from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
+from receiver.model.incident.policy_snapshot import EscalationProgress, Plan, SeverityPlan, Step
 from receiver.model.incident.response_records import Roles
+from receiver.model.severity import Decision
 from receiver.model.severity_policy import Until
 from receiver.store.incidents.stored_records import incident_of, state_text
 from tests.incident.given import NOW, Store, alert, part
+
+SPARSE = ("decision", "ladder")
 
 
 def opened() -> Incident:
@@ -38,7 +41,11 @@ def test_what_is_empty_but_not_by_default_is_written() -> None:
 def test_an_incident_is_written_as_its_model_writes_it() -> None:
     incident = opened().model_copy(update={"clocks": {"resolved": NOW}, "roles": Roles(scribe="alice"), "summary": "€"})
     text = orjson.loads(incident_text(incident, ("plan",)))
-    assert text == orjson.loads(incident.model_dump_json(include=set(text)))
+    whole = orjson.loads(incident.model_dump_json(include=set(text)))
+    # Without the defaults of these two.
+    sparse = {name: getattr(incident, name).model_dump(mode="json", exclude_defaults=True) for name in SPARSE}
+    assert text == whole | sparse
+    assert {"rule", "scope"} & set(text["decision"]) == {"rule"}
     # A number beyond 64 bits is for the model alone.
     odd = incident.model_copy(update={"labels": {}, "upstream": {"unknown": 2**70}})
     assert json.loads(incident_text(odd))["upstream"] == {"unknown": 2**70}
@@ -52,6 +59,14 @@ def test_the_defaults_of_a_plan_are_left_out_and_what_another_release_has_added_
     written["plan"]["severities"]["SEV-1"]["later"] = {"added": []}
     later = incident_of(orjson.dumps(written).decode(), incident.version, incident.id)
     assert orjson.loads(state_text(later)) == written
+
+
+def test_the_defaults_of_a_decision_and_of_the_escalation_stay_as_they_are() -> None:
+    fields = {**Decision.model_fields, **EscalationProgress.model_fields}
+    assert {name: field.default for name, field in fields.items() if not field.is_required()} == {
+        "reasons": (), "scope": None, "scope_from": None, "capped_by": None, "rules_hash": "", "next_worse": None,
+        "measured": {}, "step": 0, "since": None, "spent": 0.0,
+    }  # fmt: skip
 
 
 def test_the_defaults_of_a_plan_stay_as_they_are_since_stored_incidents_leave_them_out() -> None:

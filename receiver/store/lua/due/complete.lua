@@ -23,7 +23,7 @@ local function keep_receipt()
   if ARGV[8] == '' or not row[4] or row[4] == '' then return end
   redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
   redis.call('LTRIM', p .. 'receipts:' .. row[4], -500, -1)
-  local left = redis.call('TTL', p .. 'log:' .. row[4])
+  local left = redis.call('TTL', p .. 'inc:' .. row[4])
   if left > 0 then redis.call('EXPIRE', p .. 'receipts:' .. row[4], left) end
 end
 if row[1] ~= ARGV[3] then

@@ -18,7 +18,7 @@
 --          supersedes (uid of an incident that cannot be read, and that this new one is opened for, or ""),
 --          split (the correlation key of an incident that was split off, or ""),
 --          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
---          past (JSON: what figures need of the incident, model/incident/review_record.py),
+--          past (JSON: what figures need of the incident, model/incident/review_record.py; "": its snapshot says it),
 --          summary (JSON: what a replica keeps of an open incident, model/incident/incident_summary.py; "": none),
 --          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
 --          team (that owns the incident, "": the top level),
@@ -27,7 +27,8 @@
 -- ARGV[2]  state, JSON ("" when there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
 --          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
--- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"lost"} | {"owner", fingerprint} | {"repeated", what}
+-- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"lost"} | {"owner", fingerprint} |
+--          {"repeated", what} | {"compressed"}: the incident must be expanded first (expand_incident.lua)
 --
 -- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
 local h = cjson.decode(ARGV[1])
@@ -56,8 +57,9 @@ local here = KEYS[1]
 local target = h.into ~= '' and h.into or h.uid
 local writes = ARGV[2] ~= ''
 if writes then
-  local version = tonumber(redis.call('HGET', here, 'version') or '0')
-  if version ~= h.version then return {'stale'} end
+  local row = redis.call('HMGET', here, 'version', 'compressed')
+  if tonumber(row[1] or '0') ~= h.version then return {'stale'} end
+  if row[2] then return {'compressed'} end
   if #h.storm > 0 then
     local since = h.storm[2]
     local recent
@@ -125,7 +127,11 @@ if writes then
   else
     id = redis.call('HGET', here, 'id')
   end
-  redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
+  if h.past ~= '' then redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
+  else
+    redis.call('HSET', here, 'state', ARGV[2], 'version', version)
+    if h.version > 0 then redis.call('HDEL', here, 'past') end -- it was of the version before
+  end
   -- Each team has storms of its own: what opens for one counts in no other.
   if h.team ~= '' and (h.again or (h.version == 0 and not h.uncounted)) then
     local counted = p .. 'opened:' .. h.team

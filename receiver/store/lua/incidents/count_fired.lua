@@ -8,12 +8,13 @@
 local count, day, found = 0, 0, {0, 0}
 local rows = redis.call('ZRANGE', KEYS[1], '+inf', ARGV[2], 'BYSCORE', 'REV', 'LIMIT', 0, tonumber(ARGV[3]), 'WITHSCORES')
 for i = 1, #rows, 2 do
-  local past = rows[i] ~= ARGV[5] and redis.call('HGET', ARGV[1] .. 'inc:' .. rows[i], 'past')
-  -- A quotation mark inside of a text has a backslash before it.
+  local row = rows[i] ~= ARGV[5] and redis.call('HMGET', ARGV[1] .. 'inc:' .. rows[i], 'past', 'version') or {}
+  local past = row[1]
+  -- A quotation mark inside of a text has a backslash before it. A private incident has a record, open or compressed.
   if past and string.find(past, '"private":[', 1, true) then
     found[#found + 1] = rows[i + 1]
     found[#found + 1] = past
-  elseif past then
+  elseif past or row[2] then
     count = count + 1
     if tonumber(rows[i + 1]) > tonumber(ARGV[4]) then day = day + 1 end
   end

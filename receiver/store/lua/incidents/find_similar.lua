@@ -4,7 +4,7 @@
 -- KEYS[1]  similar
 -- ARGV     prefix, most (candidates), listed (incidents of one term that are read), budget (incidents of all terms together),
 --          uid (of the incident itself), then term and weight of its kind, ...
--- reply    {incidents in the index, {how many have the term, for each term}, uid, id, record, ...}, the best candidates first
+-- reply    {incidents in the index, {how many have the term, for each term}, uid, id, record (or the incident compressed, with its record), ...}, the best candidates first
 local p, most, listed, budget, own = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local total = tonumber(redis.call('HGET', KEYS[1], 'count') or '0') or 0
 local counts, terms = {}, {}
@@ -33,10 +33,11 @@ table.sort(uids, function(a, b) if scores[a] ~= scores[b] then return scores[a] 
 local found = {total, counts}
 for _, uid in ipairs(uids) do
   if #found >= 2 + most * 3 then break end
-  local row = redis.call('HMGET', p .. 'inc:' .. uid, 'id', 'similar')
-  if row[1] and row[2] and not redis.call('ZSCORE', p .. 'open', uid) then
+  local row = redis.call('HMGET', p .. 'inc:' .. uid, 'id', 'similar', 'compressed')
+  local record = row[2] or row[3]
+  if row[1] and record and not redis.call('ZSCORE', p .. 'open', uid) then
     local at = #found
-    found[at + 1], found[at + 2], found[at + 3] = uid, row[1], row[2]
+    found[at + 1], found[at + 2], found[at + 3] = uid, row[1], record
   end
 end
 return found

@@ -4,7 +4,7 @@
 -- KEYS[1]  key:<correlation>
 -- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints..., the ms since which openings
 --          are counted, count of ended fingerprints, those fingerprints..., the team that owns them ("": the top level)
--- reply    {uid at the key or "", uid taken, state, version, id, records (flat fingerprint, record ...),
+-- reply    {uid at the key or "", uid taken, state (or the incident compressed), version, id, records (flat fingerprint, record ...),
 --           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
 --           turn: raised by every commit about this key, how many incidents opened since (none uncounted) or called anew, uid of the open storm or "",
 --           flat fingerprint, correlation key of those that were split off, of those that have ended where another
@@ -132,8 +132,9 @@ do
 end
 local seen = redis.call('GET', p .. 'seen:' .. ARGV[2]) or ''
 if uid == '' then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
-local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id')
-if not inc[1] then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
+local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id', 'compressed')
+local state = inc[1] or inc[4]
+if not state then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
 local records = redis.call('HGETALL', p .. 'alerts:' .. uid)
 -- A version that is no number is of a later version: it cannot be read, which is for the reader to say.
-return {own, uid, inc[1], tonumber(inc[2] or '') or '?', inc[3] or '', records, owners, tombs, held, turn, recent, storm, apart, seen}
+return {own, uid, state, tonumber(inc[2] or '') or '?', inc[3] or '', records, owners, tombs, held, turn, recent, storm, apart, seen}

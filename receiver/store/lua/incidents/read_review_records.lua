@@ -3,13 +3,14 @@
 --
 -- KEYS[1]  index
 -- ARGV     prefix, uids...
--- reply    {uid, id, past (JSON; "": an incident of before it was kept) ...}, flat; incidents that are gone are left out
+-- reply    {uid, id, past (JSON; where it has none, the incident compressed or its state) ...}, flat; incidents that are gone
+--          are left out
 local found = {}
 for i = 2, #ARGV do
-  local row = redis.call('HMGET', ARGV[1] .. 'inc:' .. ARGV[i], 'id', 'past')
+  local row = redis.call('HMGET', ARGV[1] .. 'inc:' .. ARGV[i], 'id', 'past', 'compressed', 'state')
   if row[1] then
     local at = #found
-    found[at + 1], found[at + 2], found[at + 3] = ARGV[i], row[1], row[2] or ''
+    found[at + 1], found[at + 2], found[at + 3] = ARGV[i], row[1], row[2] or row[3] or row[4] or ''
   end
 end
 return found

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  summaries
 -- ARGV     prefix, uids... (at most some hundreds)
--- reply    {uid, id, version, summary or "", state or ""} for each that exists, flat
+-- reply    {uid, id, version, summary or "", state (or the incident compressed) or ""} for each that exists, flat
 --
 -- A release that does not know summaries writes a snapshot without one: the version before the text is then an older one.
 local p = ARGV[1]
@@ -20,7 +20,8 @@ for i = 2, #ARGV do
     if version == row[2] then
       found[at + 4], found[at + 5] = text, ''
     else
-      found[at + 4], found[at + 5] = '', redis.call('HGET', key, 'state') or ''
+      local whole = redis.call('HMGET', key, 'state', 'compressed')
+      found[at + 4], found[at + 5] = '', whole[1] or whole[2] or ''
     end
   end
 end

@@ -19,7 +19,9 @@ local other = redis.call('HGET', p .. 'ids', id)
 if other and other ~= h.uid and redis.call('EXISTS', p .. 'inc:' .. other) == 1 then
   id = h.number[1] .. string.format('%0' .. h.number[2] .. 'd', redis.call('INCR', p .. 'number:' .. h.number[1])) .. h.number[3]
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'version', h.version, 'id', id, 'past', h.past)
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'version', h.version, 'id', id)
+redis.call('HDEL', KEYS[1], 'compressed', 'past')
+if h.past ~= '' then redis.call('HSET', KEYS[1], 'past', h.past) end
 redis.call('HSET', p .. 'ids', id, h.uid)
 redis.call('ZADD', p .. 'index', h.opened, h.uid)
 if h.promised then redis.call('SADD', p .. 'promised', h.uid) end

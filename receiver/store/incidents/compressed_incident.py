@@ -1,0 +1,100 @@
+"""An incident that is over as one compressed text: snapshot, records, log and alerts, each byte for byte.
+
+A text of 1 KB hardly shrinks by itself. Here all parts are one text, since they repeat labels and titles, and a
+dictionary holds what every incident says. An incident of one alert goes from 6 KB to 1 KB.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+import orjson
+
+FORMAT = "z1 "
+"""The first characters of a text: the number of its format and dictionary. Other texts of the store are JSON."""
+_KIND = "z"
+_DICTIONARY = "incident-dictionary-1.txt"
+"""Never changed: what was compressed with it could not be read anymore. Another one is another format."""
+LARGEST = 8 * 1024 * 1024
+"""Bytes of an incident's texts. A larger one, of some 8,000 alerts, stays as it is: one look at it would stop the event
+loop for too long."""
+_LEVEL = 9
+_BREAK = "\n"
+"""Between two parts. JSON has no line breaks of its own as it is written here."""
+
+
+class StoredTexts(NamedTuple):
+    """What the store holds of an incident, as it is stored."""
+
+    state: str
+    """The snapshot."""
+    past: str
+    """The review record; "": it has none."""
+    similar: str
+    """The record by which it is compared with others (model/incident/similar_record.py); "": it has none."""
+    events: Sequence[str]
+    alerts: Mapping[str, str]
+    """Fingerprint -> record."""
+    bodies: Mapping[str, str]
+    """Fingerprint -> labels and annotations."""
+
+
+def is_compressed(text: str | bytes | None) -> bool:
+    """Return whether a text of the store is an incident compressed by this release or a later one, and not JSON."""
+    return (text.startswith(_KIND) if isinstance(text, str) else text.startswith(_KIND.encode())) if text else False
+
+
+def compress(texts: StoredTexts) -> str | None:
+    """Return `texts` as one text; None where it is too large, or where a part has a line break."""
+    head = orjson.dumps([len(texts.events), list(texts.alerts), list(texts.bodies)]).decode()
+    parts = [head, *texts[:3], *texts.events, *texts.alerts.values(), *texts.bodies.values()]
+    whole = _BREAK.join(parts)
+    if whole.count(_BREAK) != len(parts) - 1:
+        return None
+    raw = whole.encode()
+    if len(raw) > LARGEST:
+        return None
+    packer = zlib.compressobj(_LEVEL, zdict=_dictionary())
+    # The client reads text, and a quarter of 1 KB is not worth another way to read.
+    return FORMAT + base64.b64encode(packer.compress(raw) + packer.flush()).decode()
+
+
+def expand(text: str | bytes) -> StoredTexts:
+    """Return the texts that `compress` made one of. Raises ValueError where it is damaged or of a later release."""
+    told = text.decode() if isinstance(text, bytes) else text
+    if not told.startswith(FORMAT):
+        raise ValueError("the incident is compressed in another format")
+    try:
+        # The checksum of zlib covers all of it, and its header names the dictionary.
+        unpacker = zlib.decompressobj(zdict=_dictionary())
+        raw = unpacker.decompress(base64.b64decode(told[len(FORMAT) :], validate=True), LARGEST + 1)
+        if not unpacker.eof:
+            raise ValueError("the compressed incident is cut off or too large")
+        head, state, past, similar, *rest = raw.decode().split(_BREAK)
+        events, alerts, bodies = orjson.loads(head)
+        bodies_at = events + len(alerts)
+        return StoredTexts(
+            state,
+            past,
+            similar,
+            rest[:events],
+            dict(zip(alerts, rest[events:bodies_at], strict=True)),
+            dict(zip(bodies, rest[bodies_at:], strict=True)),
+        )
+    except (zlib.error, TypeError) as error:
+        raise ValueError(f"the compressed incident is damaged: {error}") from None
+
+
+def state_in(text: str | bytes) -> str | bytes:
+    """Return the snapshot in `text`, which is one or is compressed. Raises ValueError as `expand` does."""
+    return expand(text).state if is_compressed(text) else text
+
+
+@cache
+def _dictionary() -> bytes:
+    return resources.files("receiver").joinpath("data", _DICTIONARY).read_bytes()

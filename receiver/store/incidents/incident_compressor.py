@@ -1,0 +1,137 @@
+"""Compresses incidents that are over and have not changed for a while, in the order of their last commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+import orjson
+
+from receiver.model.base import to_ms
+from receiver.store.client.connection import Connection, IncidentUnreadable, Script
+from receiver.store.incidents.compressed_incident import compress
+from receiver.store.incidents.compressed_incidents import CompressedIncidents
+from receiver.store.incidents.whole_incident import read_whole
+from receiver.store.stored_numbers import stored_number
+
+COMPRESS = Script("incidents/compress_incident")
+PART = 100
+"""Incidents whose age one round trip reads."""
+
+
+class IncidentCompressor:
+    """The cursor is kept in the store: the number of the last commit up to which everything has been looked at.
+
+    What changes later has a commit with a higher number (`changed`), so it comes up again.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Nothing is kept here."""
+        self.connection = connection
+        self.keys = connection.keys
+        self.compressed = CompressedIncidents(connection)
+        self._place = self.keys.named("compressed")
+
+    async def begun_ms(self, now_ms: int) -> int:
+        """Return when a release that compresses first looked at this store, in ms: now, if it is the first look.
+
+        Raises StoreAway.
+        """
+        known = stored_number(await self.connection.call("HGET", self._place, "since"))
+        if not 0 < known <= now_ms:  # a time ahead was written by a clock that was wrong
+            known = now_ms
+            await self.connection.call("HSET", self._place, "since", known)
+        return known
+
+    async def compress(self, before_ms: int, most: int) -> tuple[int, bool]:
+        """Compress what is over and has not changed since `before_ms`, looking at `most` incidents.
+
+        Returns how many were compressed, and whether there is more to look at. Raises StoreAway.
+        """
+        upto = await self._upto()
+        async with self.connection.guarded() as client:
+            rows = await client.zrange(
+                self.keys.named("changed"), f"({upto}", "+inf", byscore=True, withscores=True, offset=0, num=most
+            )
+        count, done = 0, upto
+        for first in range(0, len(rows), PART):
+            part = rows[first : first + PART]
+            for (uid, number), changed_ms in zip(part, await self._changed_ms([uid for uid, _ in part]), strict=True):
+                if changed_ms is not None and changed_ms >= before_ms:
+                    await self._reached(done)
+                    return count, False
+                count += changed_ms is not None and await self._compress_one(uid)
+                done = int(number)
+            await self._reached(done)
+        return count, len(rows) == most
+
+    async def restore(self, most: int) -> tuple[int, bool]:
+        """Expand what was compressed, the newest first, looking at `most` incidents.
+
+        Returns how many were expanded, and whether there is more to look at. Raises StoreAway.
+        """
+        upto = await self._upto()
+        if not upto:
+            return 0, False
+        async with self.connection.guarded() as client:
+            rows = await client.zrange(
+                self.keys.named("changed"), upto, "-inf", desc=True, byscore=True, withscores=True, offset=0, num=most
+            )
+        count = 0
+        for uid, _ in rows:
+            with suppress(IncidentUnreadable):  # said in the log; the others are expanded all the same
+                count += await self.compressed.expand(uid)
+        more = len(rows) == most
+        await self._reached(int(rows[-1][1]) - 1 if more else 0)
+        return count, more
+
+    async def _upto(self) -> int:
+        async with self.connection.guarded():
+            upto, commits = await self.connection.read_all(
+                [("HGET", self._place, "upto"), ("GET", self.keys.named("commits"))]
+            )
+        # A store that has lost its memory counts commits anew.
+        return known if (known := stored_number(upto)) <= stored_number(commits) else 0
+
+    async def _reached(self, number: int) -> None:
+        await self.connection.call("HSET", self._place, "upto", number)
+
+    async def _changed_ms(self, uids: Sequence[str]) -> list[int | None]:
+        # When each changed last; None where it is open, is compressed, or does not say.
+        commands: list[tuple[str | int, ...]] = [("ZSCORE", self.keys.named("open"), uid) for uid in uids]
+        commands += [("LINDEX", self.keys.log(uid), -1) for uid in uids]
+        async with self.connection.guarded():
+            found = await self.connection.read_all(commands)
+        scores, events = found[: len(uids)], found[len(uids) :]
+        return [None if score is not None else _at_ms(event) for score, event in zip(scores, events, strict=True)]
+
+    async def _compress_one(self, uid: str) -> bool:
+        try:
+            whole = await read_whole(self.connection, uid)
+        except ValueError:
+            return False  # it is compressed already
+        if whole is None or whole.is_compressed or not whole.texts.events or _fires(whole.texts.state):
+            return False
+        text = await asyncio.to_thread(compress, whole.texts)
+        if text is None:
+            return False
+        _, _, similar, events, alerts, bodies = whole.texts
+        args = [self.keys.prefix, uid, whole.version, len(events), len(alerts), len(bodies), similar, text]
+        return bool(await self.connection.write(COMPRESS, [self.keys.incident(uid)], args))
+
+
+def _at_ms(event: str | None) -> int | None:
+    try:
+        return to_ms(datetime.fromisoformat(orjson.loads(event or "null")["at"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _fires(state: str) -> bool:
+    # A person has closed it while its alerts fire: their ends are still to come. So is what cannot be read.
+    try:
+        return bool(orjson.loads(state).get("firing"))
+    except (ValueError, AttributeError):
+        return True
