@@ -328,7 +328,7 @@ CONFIGURATION: list[Row] = [
         {
             "channels: missing (write at least one)": "service",
             "severities: missing (write SEV-1 to SEV-4)": "service",
-            "a second document (one file holds one document: remove the ---)": "---",
+            "a second document (a file must have one document: remove the ---)": "---",
         },
     ),
     (

@@ -180,4 +180,4 @@ def test_answers_by_telephone_need_an_address(tmp_path: Path) -> None:
     assert not [one for one in warnings_of(tmp_path, TWILIO) if "come back" in one]
     without = TWILIO.partition("service:")[0]
     (note,) = (one for one in warnings_of(tmp_path, without) if "come back" in one)
-    assert "channels.phone: answers cannot come back" in note
+    assert "channels.phone: responses cannot come back" in note
