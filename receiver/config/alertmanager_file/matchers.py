@@ -7,7 +7,7 @@ from receiver.triage.safe_text import quoted
 
 
 def upstream_matchers(text: str) -> tuple[list[Matcher], list[str], list[str]]:
-    """Return the matchers in `text` as Alertmanager reads it, what is wrong with it, and what is odd about it."""
+    """Return the matchers in `text` as Alertmanager reads it, the mistakes in it, and the warnings."""
     found: list[Matcher] = []
     wrong: list[str] = []
     odd: list[str] = []
@@ -23,7 +23,7 @@ def upstream_matchers(text: str) -> tuple[list[Matcher], list[str], list[str]]:
 
 
 def explained(error: MatcherError) -> str:
-    """Return the message for `error`. A pattern that Alertmanager accepts is not a mistake; it is only unknown here."""
+    """Return the message for `error`. A pattern that Alertmanager accepts is not a mistake, only unsupported."""
     return (
         str(error) if error.refused else f"{error} here; Alertmanager accepts it, so what this route matches is unknown"
     )

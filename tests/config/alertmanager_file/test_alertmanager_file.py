@@ -144,7 +144,7 @@ WARNINGS = [
     ("      repeat_interval: 1m\n", "      repeat_interval: 4m\n", "", "11:24: route.routes[0].repeat_interval: the",
      "silent for 6m here"),
     ("Watchdog\"']\n      receiver: incidents", "Watchdog\"']\n      receiver: mail", "",
-     "8:7: route.routes[0]: no route brings alertname=\"Watchdog\" here", "group_interval: 1m"),
+     "8:7: route.routes[0]: no route sends alertname=\"Watchdog\" here", "group_interval: 1m"),
     # The Watchdog's own route need not be grouped: nothing is said of it.
     ("  group_by: [alertname, service]\n", "", "", "3:1: route: without group_by, all alerts", "correlate_by"),
     ("[alertname, service]", "[]", "", "5:13: route.group_by: without group_by, all alerts", "correlate_by"),
