@@ -58,7 +58,7 @@ def test_a_configuration_is_not_good_while_a_file_that_it_includes_is_wrong(tmp_
     lines = result.output.splitlines()
     assert result.exit_code == 1
     assert lines[0].startswith(f"{team}:1:")
-    assert lines[-1] == f"{main}: wrong, as it includes {team}"
+    assert lines[-1] == f"{main}: invalid, because of {team}"
     team.write_text("teams: {a: {matchers: ['team=\"a\"']}}\n")
     assert receiver("check-config", main).output.splitlines()[-1].startswith(f"{main}: good")
 

@@ -181,7 +181,7 @@ def test_a_wrong_answer_is_asked_again() -> None:
 def test_answers_that_end_too_early_write_nothing(count: int, folder: Path) -> None:
     done = init(*ANSWERS[0][:count])
     assert done.exit_code == 1
-    assert "nothing is written" in done.output
+    assert "nothing was written" in done.output
     assert os.listdir(folder) == []
 
 
