@@ -58,7 +58,7 @@ def _answered(incident: Incident, people: Mapping[str, str], day: datetime) -> s
     names += f" and {len(paged) - 5} more" if len(paged) > 5 else ""
     at = incident.first_acknowledged_at or incident.acknowledged_at
     if at is None:
-        return f"Paged: {names}; nobody has acknowledged it." if paged else "Nobody was paged."
+        return f"Paged: {names}; no one has acknowledged it." if paged else "No one was paged."
     by = incident.acknowledged_by
     who = f" by {_one_line(people.get(by, by), 80)}" if by else ""
     return f"{f'Paged: {names}; a' if paged else 'A'}cknowledged{who} at {clock(at, day)}."

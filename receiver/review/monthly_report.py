@@ -174,7 +174,7 @@ def _months(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _people(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
-        return ["Nobody was paged."]
+        return ["No one was paged."]
     return table(
         ("Person", "Pages", "At night"),
         [(escaped(r["person"], 100), str(r["count"]), str(r["at_night"])) for r in rows],
