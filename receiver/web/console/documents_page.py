@@ -32,16 +32,16 @@ NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": 
 
 
 class DocumentsPage:
-    """`/incidents/{id}/timeline`, `/postmortem` and `/customer-email`; the post-mortem takes a form."""
+    """`/incidents/{id}/timeline`, `/postmortem` and `/customer-email`; the post-mortem accepts a form."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
-        """Take what there is to be read, and what renders it."""
+        """Create it with the readers and the renderer."""
         self.doors = doors
         self.frame = frame
         self.markdown = markdown
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Return the document as a page; `?edit=1` shows the post-mortem's text to be changed. Raises Refusal (404)."""
+        """Return the document as a page; `?edit=1` shows the post-mortem's text for editing. Raises Refusal (404)."""
         name = request.path.rpartition("/")[2]
         incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
         events = await log_for(self.doors.incidents, incident, visitor.caller)
@@ -51,7 +51,7 @@ class DocumentsPage:
             headers = {"Content-Disposition": f'attachment; filename="{incident.id}-{name}.md"'}
             return web.Response(text=text, content_type="text/markdown", charset="utf-8", headers=headers)
         writings = [event.data["writing"] for event in events if event.kind is Kind.POSTMORTEM_WRITTEN]
-        # Made of escaped text by a renderer that lets no HTML through.
+        # Built from escaped text by a renderer that passes no HTML through.
         pictures = NO_PICTURES if name == "customer-email" else self._course(incident, events)
         pictures = {**pictures, **expression_picture(events)} if name == "postmortem" else pictures
         body = Markup(await self.markdown.fragment(text, pictures))  # noqa: S704
@@ -62,7 +62,7 @@ class DocumentsPage:
         )  # fmt: skip
 
     async def write(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /incidents/{id}/postmortem`: a new version; those before are kept. Raises Refusal."""
+        """`POST /incidents/{id}/postmortem`: save a new version; earlier ones are kept. Raises Refusal."""
         number = request.match_info["id"]
         actor = visitor.actor
         markdown = fields.get("markdown", "").replace("\r\n", "\n")
@@ -75,7 +75,7 @@ class DocumentsPage:
             before = await self.doors.respond.repeated(once, what)
             if before is None and fields.get("version", "") not in ("", str(writing)):
                 raise Refusal(
-                    409, "changed", "somebody saved a newer version; open the page again and add your changes"
+                    409, "changed", "someone saved a newer version; open the page again and add your changes"
                 )
             now = self.doors.clock.now()
             await self.doors.respond.act(number, command, actor, now, once=once, what=what)

@@ -1,4 +1,4 @@
-"""The forms of the console: each verb of the API, from the fields of a form to a command."""
+"""The forms of the console: converts the fields of a form to a command for each verb of the API."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ from receiver.web.incident_queries import by_id
 
 Fields = Mapping[str, str]
 LONGEST_SILENCE_H = 168
-SENT_BEFORE = "this form was sent before, with other contents; nothing was done now"
+SENT_BEFORE = "this form was sent before with other contents; nothing was changed now"
 
 
 def text_of(fields: Fields, name: str = "text") -> str | None:
-    """Return a field, None where it is missing or empty; line ends are those of this machine."""
+    """Return a field, None if it is missing or empty; line ends are normalized."""
     return fields.get(name, "").replace("\r\n", "\n").strip() or None
 
 
 def moment_of(fields: Fields, name: str) -> datetime | None:
-    """Return the time in UTC of a field, None where it is empty. Raises ValueError for what is no time."""
+    """Return the time in UTC of a field, None if it is empty. Raises ValueError if it is not a time."""
     text = text_of(fields, name)
     return parse_when(check_when(text), ZoneInfo("UTC")) if text else None
 
@@ -104,7 +104,7 @@ def _edit(fields: Fields) -> Command:
 
 
 def _severity(fields: Fields) -> Command:
-    # An Edit without a severity is a command too, and would say that it was changed.
+    # An Edit without a severity is also a command, and would report that the severity was changed.
     if fields.get("severity") not in list(Severity):
         raise ValueError(f"severity: choose one of {', '.join(Severity)}")
     return Edit.model_validate({"severity": fields["severity"], "text": text_of(fields)})
@@ -136,26 +136,26 @@ COMMANDS: dict[str, Callable[[Fields], Command]] = {
         {"seq": _number(f), "text": text_of(f), "hidden": True if f.get("hide") == "yes" else None}
     ),
 }
-"""Each verb of `/incidents/{id}/{verb}` that is one command."""
+"""The verbs of `/incidents/{id}/{verb}` that are a single command."""
 PLACES = {
     "note": "timeline", "role": "roles", "checklist": "checklist", "action": "actions", "mitigation": "mitigations",
     "draft": "public", "correct": "timeline", "discard": "public", "update": "public", "approve": "public",
 }  # fmt: skip
-"""Where the page is led back to."""
+"""The part of the page to which the redirect leads."""
 CONFIRMED = ("resolve", "approve", "merge")
-"""Verbs that cannot be undone: they are asked about once."""
+"""Verbs that cannot be undone and need a confirmation."""
 
 
 class IncidentForms:
     """`POST /incidents/{id}/{verb}`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what commands are given to."""
+        """Create it with the handler of commands."""
         self.doors = doors
         self.frame = frame
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """Do what the form asks for and lead back to the page; ask first where it cannot be undone. Raises Refusal."""
+        """Execute the form and redirect; if it cannot be undone, ask for confirmation first. Raises Refusal."""
         number, verb = request.match_info["id"], request.match_info["verb"]
         if verb not in COMMANDS and verb not in ("merge", "silence", "split"):
             raise Refusal(404, "unknown", "page not found")
@@ -168,7 +168,7 @@ class IncidentForms:
         return self.frame.back(f"/incidents/{done.incident.id}", said, PLACES.get(verb, ""))
 
     async def run(self, number: str, verb: str, fields: Fields, visitor: SignedInPerson) -> CommandResult:
-        """Do one verb to one incident, and return the result with the incident to show. Raises Refusal."""
+        """Execute one verb on one incident, and return the result with the incident to show. Raises Refusal."""
         await self._allow(number, visitor)
         try:
             return await self._run(number, verb, fields, visitor)
@@ -199,19 +199,19 @@ class IncidentForms:
         if verb == "split":
             chosen = [name.removeprefix("fp.") for name in fields if name.startswith("fp.")]
             if not chosen:
-                raise ValueError("select the alerts that become an incident of their own")
+                raise ValueError("select the alerts that become a separate incident")
             title = text_of(fields, "title")
             return await self.doors.incident_split.split(number, chosen, title, actor, now, once=once, what=what)
         command = COMMANDS[verb](_taken_by(fields, self.frame.you(visitor)))
         return await respond.act(number, self._known(command), actor, now, once=once, what=what)
 
     async def _allow(self, number: str, visitor: SignedInPerson) -> None:
-        """Raise Refusal: 404 for an incident that the visitor does not see, 403 for one of another team."""
+        """Raise Refusal: 404 for an incident that the visitor may not see, 403 for one of another team."""
         incident = await by_id(self.doors.incidents, number, visitor.caller)
         allow_team(visitor.caller, incident.team)
 
     def _known(self, command: Command) -> Command:
-        # A role for somebody whom the configuration does not know would be reminded of nothing.
+        # A person who is not in the configuration would get no reminders for the role.
         people = self.frame.people
         if isinstance(command, Assign) and command.person and command.person.removeprefix("@") not in people:
             raise ImpossibleCommand(f"unknown person {command.person} (people: {', '.join(sorted(people))})")
@@ -243,7 +243,7 @@ class IncidentForms:
 
 
 def _taken_by(fields: Fields, you: str | None) -> Fields:
-    # "Take IC" names nobody: it is the person who presses it.
+    # "Take IC" names no person: it assigns the person who presses it.
     return {**fields, "person": you} if fields.get("person") == "@me" and you else fields
 
 
