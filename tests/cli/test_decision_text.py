@@ -84,7 +84,7 @@ async def test_at_the_vendors(house: House) -> None:
     assert html.unescape(why["text"]["text"]) == (
         "Why SEV-2: rule high-error-rate (error_rate 7.3% > 5%)\n"
         "Scope: many_users (label scope)\n"
-        f"Worse: {WORSE}\n"
+        f"For a higher severity: {WORSE}\n"
         f"Rules: {decision['rules_hash']}"
     )
 
