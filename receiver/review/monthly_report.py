@@ -1,4 +1,4 @@
-"""The monthly review and the figures as Markdown, in the seed's form."""
+"""The monthly review and the figures as Markdown, in the format of the process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from receiver.review.markdown import escaped, span, table
 
 SHOWN = 50
-"""Action items of a list; the API has all of them."""
+"""Maximum number of action items in a list; the API has all of them."""
 NO_BUDGET = "- Error budget remaining: - (no objective is configured)"
 NAMES = {
     "mttd": "MTTD (Mean Time to Detect)",
