@@ -1,7 +1,7 @@
 """Alertmanager's matchers: `name="value"`, `!=`, `=~`, `!~`, over the labels of an alert.
 
-The rules of the syntax are those of Alertmanager's fallback mode (its default): the classic parser's reading
-counts wherever that parser takes the text, otherwise the UTF-8 parser's, which also allows quoted names.
+The syntax is that of Alertmanager's fallback mode (its default): the classic parser's result counts if that parser
+accepts the text, otherwise that of the UTF-8 parser, which also allows quoted names.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pydantic import AfterValidator
 from receiver.triage.safe_text import quoted
 
 PATTERN_LIMIT = 1024
-"""Bytes of a regular expression (reliability S13)."""
+"""Maximum size of a regular expression in bytes (reliability S13)."""
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 
 _TOO_LARGE = "pattern too large"
-"""How RE2's error begins where a pattern needs more memory than it may have."""
+"""Prefix of RE2's error for a pattern that needs more memory than allowed."""
 
 _CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL | re.ASCII)
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -37,21 +37,21 @@ _RIGHT = 'a matcher is name="value", with one of = != =~ !~'
 
 
 class MatcherError(ValueError):
-    """A text that is not a matcher; the message says what would be right."""
+    """A text that is not a matcher; the message has a correction."""
 
     refused = True
-    """Whether Alertmanager refuses it too."""
+    """Whether Alertmanager also rejects it."""
 
 
 class PatternTooLong(MatcherError):
-    """A pattern that is longer than this service reads; Alertmanager has no such limit."""
+    """A pattern that is longer than this service allows; Alertmanager has no such limit."""
 
     refused = False
 
 
 @dataclass(frozen=True, slots=True)
 class PatternCost:
-    """What a regular expression may cost that came from a request rather than from the configuration."""
+    """The cost limits of a regular expression from a request rather than from the configuration."""
 
     memory: int
     """Bytes for RE2: its program and the states that it keeps while matching."""
@@ -60,7 +60,7 @@ class PatternCost:
 
 
 class Operator(StrEnum):
-    """How a matcher compares."""
+    """The operator of a matcher."""
 
     EQUAL = "="
     NOT_EQUAL = "!="
@@ -72,14 +72,14 @@ class Operator(StrEnum):
 class Matcher:
     """One condition on one label. A label that is absent counts as empty, as in Alertmanager.
 
-    Raises MatcherError when made with a regular expression that RE2 does not take.
+    Raises MatcherError for a regular expression that RE2 does not accept.
     """
 
     name: str
     operator: Operator
     value: str
     cost: PatternCost | None = field(default=None, repr=False, compare=False)
-    """The most that its regular expression may cost; None: what RE2 allows."""
+    """The cost limit of its regular expression; None: RE2's own limit."""
     _test: Callable[[str], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -100,11 +100,11 @@ class Matcher:
 
     @property
     def positive(self) -> bool:
-        """Whether it asks for a value rather than excludes one."""
+        """Whether it requires a value rather than excluding one."""
         return self.operator in (Operator.EQUAL, Operator.REGEX)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether it holds for these labels."""
+        """Return whether it matches these labels."""
         return self._test(labels.get(self.name, ""))
 
     def __str__(self) -> str:
@@ -146,7 +146,7 @@ def _too_complex(matcher: Matcher) -> PatternTooLong:
 
 
 def _remembering(expression: re2._Regexp[bytes]) -> Callable[[str], bool]:
-    # An answer is remembered for each value: a storm's ten thousand alerts share a handful of names.
+    # The result is cached for each value: a storm's ten thousand alerts share a handful of names.
     known: dict[str, bool] = {}
 
     def holds(text: str) -> bool:
@@ -163,16 +163,16 @@ def _remembering(expression: re2._Regexp[bytes]) -> Callable[[str], bool]:
 
 
 def parse_matcher(text: str, cost: PatternCost | None = None) -> Matcher:
-    """Return the matcher that `text` writes down; `cost`: the most that its regular expression may cost.
+    """Return the matcher in `text`; `cost`: the cost limit of its regular expression.
 
-    Raises MatcherError, with what would be right, for anything else: no operator, several matchers in one text,
-    an unclosed quote, a pattern that is no RE2, above 1 KiB or above `cost`.
+    Raises MatcherError with a correction for anything else: no operator, several matchers in one text, an unclosed
+    quote, a pattern that is not valid RE2, is above 1 KiB, or exceeds `cost`.
     """
     shown = quoted(text, 80)
     if text.strip().startswith("{") or text.strip().endswith("}"):
         raise MatcherError(f"{shown} has braces around it; write each matcher as a separate entry, without braces")
     classic = _CLASSIC.fullmatch(text)
-    # Alertmanager takes a==b for the value "=b", which nobody has ever meant.
+    # Alertmanager reads a==b as the value "=b", which is never intended.
     if classic and classic[2] == "=" and classic[3].startswith("="):
         raise MatcherError(f"{shown} uses ==; equality is written with one =")
     if classic and (value := _classic_value(classic[3])) is not None:
@@ -187,7 +187,7 @@ def parse_matcher(text: str, cost: PatternCost | None = None) -> Matcher:
 
 def split_matchers(text: str) -> list[str]:
     """Return the matchers in one entry of Alertmanager's `matchers:`: perhaps several, perhaps in braces."""
-    # Alertmanager takes a brace off each end for itself, and a comma behind the last matcher.
+    # Alertmanager removes a brace from each end separately, and a comma after the last matcher.
     body = text.strip().removeprefix("{").removesuffix("}")
     parts: list[str] = []
     begin, inside, escaped = 0, False, False
@@ -206,7 +206,7 @@ def split_matchers(text: str) -> list[str]:
 
 
 def equal_to(name: str, value: str) -> str:
-    """Return the matcher that holds where the label `name` is `value`, as text that `parse_matcher` reads back."""
+    """Return a matcher for the label `name` with the value `value`, as text that `parse_matcher` can read."""
 
     def written(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -216,9 +216,9 @@ def equal_to(name: str, value: str) -> str:
 
 
 def classic_matcher(text: str) -> Matcher | None:
-    """Return how Alertmanager's classic parser reads `text`, `a==b` included; None where it refuses it.
+    """Return the result of Alertmanager's classic parser for `text`, including `a==b`; None if it rejects it.
 
-    Raises MatcherError for a pattern that is no RE2 or too long.
+    Raises MatcherError for a pattern that is not valid RE2 or too long.
     """
     classic = _CLASSIC.fullmatch(text)
     value = _classic_value(classic[3]) if classic else None
@@ -226,7 +226,7 @@ def classic_matcher(text: str) -> Matcher | None:
 
 
 def _classic_value(raw: str) -> str | None:
-    """Return the value as the classic parser reads it, None where it refuses."""
+    """Return the value as the classic parser reads it, None if it rejects it."""
     opened = raw.startswith('"')
     body = raw[1:] if opened else raw
     closed = False
@@ -237,7 +237,7 @@ def _classic_value(raw: str) -> str | None:
         if character == "\\" and position + 1 < len(body):
             position += 1
             follower = body[position]
-            # An escape it does not know stays as it is: "\." and "\d" reach the regular expression.
+            # An unknown escape stays unchanged: "\." and "\d" reach the regular expression.
             out.append({"n": "\n", '"': '"', "\\": "\\"}.get(follower, "\\" + follower))
         elif character == '"':
             if not opened or position + 1 < len(body):
@@ -275,7 +275,7 @@ def _what_is_wrong(text: str, shown: str, classic: re.Match[str] | None) -> str:
     if text.count('"') % 2:
         return f"{shown} has a quote that is not closed, or one inside the value without a \\ before it"
     if re.search(r'"\s*,', text):
-        return f"{shown} holds several matchers; write each as a separate entry"
+        return f"{shown} has several matchers; write each as a separate entry"
     return f"{shown} is not a matcher; {_RIGHT}"
 
 
@@ -285,4 +285,4 @@ def _checked(text: str) -> str:
 
 
 MatcherText = Annotated[str, AfterValidator(_checked)]
-"""A matcher in a settings model: kept as text, refused with MatcherError's words."""
+"""A matcher in a settings model: stored as text, rejected with MatcherError's message."""

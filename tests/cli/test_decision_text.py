@@ -14,7 +14,7 @@ from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
 
 WORSE = "errors-for-everyone (SEV-1) if error_rate > 50% and scope >= all_users"
-CAPPED = "integration-down (SEV-2) if the cap single-tenant did not hold"
+CAPPED = "integration-down (SEV-2) if the cap single-tenant did not apply"
 
 
 async def shown(house: House, *, capped: bool = False) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def test_a_dry_run_shows_the_whole_decision(root: Path, tmp_path: Path) -> None:
         '  because   integration-down: alertname="IntegrationDown"; at most SEV-3: scope is single_tenant',
         "  scope     single_tenant (1 tenant counted in label tenant)",
         "  capped by single-tenant",
-        "  worse     integration-down (SEV-2) if the cap single-tenant did not hold",
+        "  worse     integration-down (SEV-2) if the cap single-tenant did not apply",
         f"  rules     {decision['rules_hash']}",
     ]
 

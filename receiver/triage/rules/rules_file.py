@@ -74,7 +74,7 @@ class RuleSettings(Frozen):
 
 
 class OtherwiseSettings(Frozen):
-    """What counts when no rule held: the ecosystem's severity label, then the fallback."""
+    """What counts when no rule matched: the ecosystem's severity label, then the fallback."""
 
     label: str = Field("severity", min_length=1, description="The label with the severity")
     words: dict[str, Severity] = Field(
