@@ -28,7 +28,7 @@ class ReachabilityTimer:
         self.tests = tests
 
     async def look(self, now: datetime) -> datetime | None:
-        """End what was not answered, send what is due, and return when to look again. Raises StoreAway."""
+        """End unanswered test pages, send due ones, and return when to check again. Raises StoreAway."""
         await self.tests.expire(now)
         policy, every = self.setting().policy, self.setting().prove_every
         if every is None:

@@ -24,7 +24,7 @@ log = structlog.get_logger("receiver.duty")
 
 
 class UserGroups:
-    """Sets the groups at each hand-off; one replica at a time, as the store's timer is claimed by one."""
+    """Sets the groups at each hand-off; one replica at a time, because only one claims the store's timer."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, board: SharedDocuments) -> None:
         """The work loop calls `look`."""
@@ -33,7 +33,7 @@ class UserGroups:
         self.board = board
 
     async def look(self, now: datetime) -> datetime | None:
-        """Give every group to whoever is on call now, and return when to look again. Raises StoreAway."""
+        """Set the members of every group to the person on call, and return when to check again. Raises StoreAway."""
         setting, again = self.setting(), now + LOOK
         wanted = [
             (name, channel, group)
