@@ -15,8 +15,8 @@ REMEMBERED = 1024
 """Maximum number of cached values of a label: a storm's ten thousand alerts share a handful of names."""
 REMEMBERED_LENGTH = 128
 
-# A word with nothing special in it but what a backslash takes back; "?" stays out, for that is how RE2 gets to see
-# text that UTF-8 cannot carry.
+# A word without special characters, except escaped ones. "?" is excluded, because RE2 gets it in place of text that
+# UTF-8 cannot encode.
 _WORD = r"\^?((?:[^\\.+*?()|\[\]{}^$\x00-\x1f\ud800-\udfff]|\\[.+*()|\[\]{}^$\\])+)\$?"
 _WORDS = re.compile(rf"{_WORD}(?:\|{_WORD})*")
 _GROUP = re.compile(r"\^?\((?:\?:)?([^()]*)\)\$?")
