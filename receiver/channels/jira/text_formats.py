@@ -17,8 +17,8 @@ TEXT_LIMIT = 30_000
 included."""
 LINE_LIMIT = 1000
 
-# What wiki text acts on. A backslash takes it away; an address would be linked all the same, so that its slashes are
-# written as entities.
+# Characters with a meaning in wiki text. A backslash escapes them; addresses would still become links, so their slashes
+# are written as entities.
 _ACTIVE = re.compile(r"[\\{}\[\]()*_+^~?!|#@-]")
 _ADDRESS = re.compile(r"(?<=:)//")
 

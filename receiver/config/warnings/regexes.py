@@ -25,8 +25,8 @@ def unwise(document: Document) -> Iterator[Problem]:
             continue
         if not matches_everything(matcher):
             continue
-        # In `unless` the one that always holds, and in `matchers` the one that never does, makes a rule that never
-        # holds; that is told of the rule.
+        # A matcher in `unless` that always matches, and one in `matchers` that never does, make a rule that never
+        # matches; the warning for the rule reports that.
         rule = path[0] == "rules" and len(path) > 3
         if matcher.positive and path[-2] in ASKING:
             hint = f'remove it, or write {matcher.name}=~".+" for any value that is not empty'
