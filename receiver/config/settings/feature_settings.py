@@ -156,7 +156,7 @@ class Maintenance(Settings):
     matchers: tuple[MatcherText, ...] = Field(min_length=1)
     """Alerts that match all of these do not page."""
     weekly: Annotated[str, AfterValidator(check_weekly)]
-    """When it begins, as `Sunday 03:00`, in wall-clock time."""
+    """When it begins, such as `Sunday 03:00`, in wall-clock time."""
     lasts: PositiveDuration = Field(alias="for")
     """How long it lasts."""
     timezone: ZoneName = "UTC"

@@ -173,7 +173,7 @@ class UpdateBody(Body):
     components: tuple[Name, ...] | None = Field(
         None, max_length=100, description="Ids of the status-page components that it affects; default: as before."
     )
-    next_update: Moment | None = Field(None, description="When the next update is announced for (RFC 3339).")
+    next_update: Moment | None = Field(None, description="The announced time of the next update (RFC 3339).")
     cause: Line | None = Field(None, description="The cause, worded for the public.")
     expected_resolution: Moment | None = Field(None, description="Expected end (RFC 3339).")
     publish: StrictBool | None = Field(
