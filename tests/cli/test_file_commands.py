@@ -283,5 +283,5 @@ def test_where_something_else_answers_the_address_is_told(words: list[str], stat
         done = receiver(*words, "--url", url)
         thread.join()
     assert done.exit_code in (1, 3), done.output
-    assert f"{url} answered " in done.output
+    assert f"{url} returned " in done.output or f"the response of {url} " in done.output
     assert "is receiver running there? Give its address with --url or RECEIVER_URL" in done.output

@@ -208,7 +208,7 @@ class Slack(Channel[SlackSettings]):
 
 def _wait_if_passing(error: DeliveryError) -> None:
     # Wait for temporary errors; a message that may already have been posted stays in doubt. A token that may not
-            # read posts again, because twice is better than never.
+    # read posts again, because twice is better than never.
     if error.reason in PASSING:
         error.ambiguous = True
         raise error

@@ -135,9 +135,7 @@ def _timing(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
         # An empty list mutes nothing.
         if own and routing.value(route.places[key]) and not ingest.alertmanagers:
             said = "Alertmanager never reports an alert that resolves while this route is muted"
-            hint = (
-                "use a maintenance window instead, or set ingest.alertmanagers so that receiver polls Alertmanager"
-            )
+            hint = "use a maintenance window instead, or set ingest.alertmanagers so that receiver polls Alertmanager"
             yield document.problem(route.places[key], said, hint, at_key=True)
     first = route.times["group_wait"] + route.times["group_interval"]
     if ingest.alertmanagers and ingest.reconcile.unheard_after <= first:

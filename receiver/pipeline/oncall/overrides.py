@@ -82,9 +82,7 @@ class Overrides:
             if made.until <= made.from_:
                 raise InvalidField("until", "it ends before it begins (write a time later than `from`, and than now)")
             if made.until - made.from_ > LONGEST:
-                raise InvalidField(
-                    "until", f"longer than {LONGEST.days} days (change the configuration instead)"
-                )
+                raise InvalidField("until", f"longer than {LONGEST.days} days (change the configuration instead)")
             await self.board.put(OVERRIDE, made.id, _document(made), only_new=True)
             await self.moved(now)
             log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)

@@ -111,7 +111,9 @@ class RulesSettings(Frozen):
         (),
         description="The most severe matching rule wins, then the strictest matching cap limits it; in any order",
     )
-    otherwise: OtherwiseSettings = Field(default_factory=OtherwiseSettings, description="The severity if no rule matches")
+    otherwise: OtherwiseSettings = Field(
+        default_factory=OtherwiseSettings, description="The severity if no rule matches"
+    )
 
     @model_validator(mode="wrap")
     @classmethod

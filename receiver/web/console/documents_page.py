@@ -74,9 +74,7 @@ class DocumentsPage:
             once, what = form_repetition(fields, visitor, f"{number} postmortem")
             before = await self.doors.respond.repeated(once, what)
             if before is None and fields.get("version", "") not in ("", str(writing)):
-                raise Refusal(
-                    409, "changed", "someone saved a newer version; open the page again and add your changes"
-                )
+                raise Refusal(409, "changed", "someone saved a newer version; open the page again and add your changes")
             now = self.doors.clock.now()
             await self.doors.respond.act(number, command, actor, now, once=once, what=what)
         except ValidationError as wrong:

@@ -152,7 +152,7 @@ WARNINGS = [
     ("[alertname, service]", "[alertname, tenant]", "", "5:25: route.group_by[1]: each notification has alerts of one",
      "remove tenant"),
     ("[alertname, service]", "[alertname]", "incidents: {correlate_by: [service]}\n",
-     "5:13: route.group_by: service of incidents.correlate_by missing", "add service"),
+     "5:13: route.group_by: service of incidents.correlate_by is missing", "add service"),
     ("      group_wait: 0s", "      mute_time_intervals: [nights]\n      group_wait: 0s", "",
      "10:7: route.routes[0].mute_time_intervals: Alertmanager never reports", "maintenance"),
     ("  group_interval: 1m", "  group_interval: 5m30s\n  group_wait: 30s",
